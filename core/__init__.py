@@ -1,0 +1,1 @@
+"""The science and the runs: models, data, training and the run directory. Knows no terminal."""

@@ -1,0 +1,139 @@
+"""What a run is asked to do: every hyper-parameter, every bound and the message when a bound is broken."""
+
+from __future__ import annotations
+
+import platform
+import re
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core import data
+
+Preset = Literal["vae", "vae-post", "ae"]
+PRESETS: dict[str, str] = {
+    "vae": "variational autoencoder with linear heads for mean and log-variance; the recommended one",
+    "vae-post": "variational autoencoder exactly as the post publishes it",
+    "ae": "plain autoencoder of the post, without a distribution over the latent",
+}
+assert tuple(PRESETS) == get_args(Preset)
+
+EPOCHS = 400
+BATCH_SIZE = 128
+LEARNING_RATE = 1e-3
+VALIDATE_EVERY = 10
+DEVICE_FORMS = "auto, cpu, cuda, cuda:N or mps"
+NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class ConfigError(ValueError):
+    """One or more values that a run cannot have; `problems` maps each field to its message."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__("; ".join(problems.values()))
+        self.problems = problems
+
+
+class RunConfig(BaseModel):
+    """The hyper-parameters of a run and where they were chosen; written once to config.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    preset: Preset = "vae"
+    dataset: Literal["mnist", "fashion-mnist", "kmnist", "qmnist", "mnist-5k"] = "mnist-5k"
+    data_dir: Annotated[str, Field(max_length=4096)] | None = None
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = EPOCHS
+    batch_size: Annotated[int, Field(ge=2, le=10_000)] = BATCH_SIZE
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = LEARNING_RATE
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
+    validate_every: Annotated[int, Field(ge=1, le=1_000_000)] = VALIDATE_EVERY
+    created: Annotated[str, Field(max_length=64)] = ""
+    versions: dict[str, Annotated[str, Field(max_length=200)]] = {}
+
+    def validates_after(self, epoch: int, epochs: int) -> bool:
+        """Whether the epoch that ends as number `epoch` (from 1) of `epochs` is followed by a validation."""
+        return epoch % self.validate_every == 0 or epoch == epochs
+
+
+assert get_args(RunConfig.model_fields["dataset"].annotation) == data.NAMES
+
+
+def make_config(**values: Any) -> RunConfig:
+    """A configuration of checked values, stamped. Raises ConfigError."""
+    return stamp(check_values(**values))
+
+
+def check_values(**values: Any) -> RunConfig:
+    """A configuration; values may be text as typed by a user, and None means the default. Raises ConfigError.
+
+    Without `validate_every`, runs shorter than the post's 400 epochs validate every epoch.
+    """
+    given = {field: value for field, value in values.items() if value is not None}
+    try:
+        config = RunConfig(**given)
+    except ValidationError as error:
+        raise ConfigError(problems(error)) from None
+    if "validate_every" not in given and config.epochs < EPOCHS:
+        return config.model_copy(update={"validate_every": 1})
+    return config
+
+
+def stamp(config: RunConfig) -> RunConfig:
+    """The configuration with the time and the versions in use."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return config.model_copy(update={"created": now, "versions": installed_versions()})
+
+
+def check_name(name: str) -> str:
+    """The name itself when a run folder may have it. Raises ConfigError."""
+    if not NAME_FORM.fullmatch(name):
+        allowed = "letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit"
+        raise ConfigError({"name": f"name must consist of {allowed}, not {name[:100]!r}"})
+    return name
+
+
+def installed_versions() -> dict[str, str]:
+    """The versions that decide what a run computes, read without importing the packages."""
+    found = {"python": platform.python_version()}
+    for package in ("vae-tui", "torch", "torchvision", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed as a package"
+    return found
+
+
+def problems(error: ValidationError) -> dict[str, str]:
+    """One message for each field that failed, in the words of this project."""
+    return {str(found["loc"][0]): _message(found) for found in error.errors() if found["loc"]}
+
+
+def _message(found: Any) -> str:
+    field, kind, context = str(found["loc"][0]), found["type"], found.get("ctx", {})
+    name = field.replace("_", " ")
+    if kind == "extra_forbidden":
+        return f"{name} is not a setting of a run"
+    if kind == "string_pattern_mismatch":
+        wanted = DEVICE_FORMS
+    elif kind.startswith("int_"):
+        wanted = "a whole number"
+    elif kind.startswith("float_"):
+        wanted = "a number"
+    else:
+        wanted = {
+            "greater_than_equal": "at least {ge}",
+            "greater_than": "greater than {gt:g}",
+            "less_than_equal": "at most {le:g}",
+            "finite_number": "a finite number",
+            "literal_error": "one of {expected}",
+        }.get(kind, "valid: " + found["msg"]).format(**context)
+    wanted = wanted.replace("'", "")
+    return f"{name} must be {wanted}, not {_quoted(found['input'])}"
+
+
+def _quoted(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return repr(text[:60]) if not text or not text.isprintable() or len(text) > 60 else text

@@ -1,0 +1,82 @@
+"""Reading and replacing files so that neither a crash nor a hostile file does harm."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+TEMPORARY_MARK = ".tmp-"
+
+
+class DamagedFile(Exception):
+    """A file that is there but cannot be what it should be; the text names it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put `content` in place of the file so that a reader sees the old file or the new one, never a part.
+
+    The file is private to its owner. Raises OSError and then leaves no temporary file behind.
+    """
+    temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that killed processes left; call it only while the run is locked."""
+    for path in folder.glob(f".*{TEMPORARY_MARK}*"):
+        path.unlink(missing_ok=True)
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """A descriptor of a regular file, never of what a link or a FIFO in its place leads to.
+
+    Raises FileNotFoundError, OSError, or DamagedFile when something else has the name.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if path.is_symlink() or path.is_dir():
+            raise DamagedFile(path, "is not a regular file") from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise DamagedFile(path, "is not a regular file")
+    return descriptor
+
+
+def read(path: Path, limit: int) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
+
+    Raises FileNotFoundError, OSError, or DamagedFile when it is larger or no regular file.
+    """
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise DamagedFile(path, f"is larger than {limit:,} bytes")
+    return content

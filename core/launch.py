@@ -1,0 +1,86 @@
+"""Starts, resumes and asks the worker processes that train runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from core import files
+from core.run import Run, RunError
+from core.status import Action, Request, State, Status, is_same_process
+
+START_SECONDS = 30.0
+
+
+class Worker:
+    """A worker process that this process started."""
+
+    def __init__(self, run: Run, process: subprocess.Popen[bytes]) -> None:
+        self.run = run
+        self._process = process
+        # Whoever starts a process must wait for it, or its remains stay until this process ends.
+        threading.Thread(target=process.wait, name=f"wait for {run.name}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
+
+    def wait_until_started(self, seconds: float = START_SECONDS) -> None:
+        """Return once the worker has the run. Raises RunError with its last words when it ends before."""
+        deadline = time.monotonic() + seconds
+        while self.run.status().pid != self.pid:
+            if self.ended or time.monotonic() > deadline:
+                said = self.run.last_words().partition("refused: ")
+                raise RunError(f"the trainer of {self.run.name} did not start: {said[2] or said[0] or 'no word'}")
+            time.sleep(0.02)
+
+
+def start(run: Run, epochs: int | None = None) -> Worker:
+    """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile."""
+    command = [sys.executable, "-P", "-m", "core.worker", str(run.path)]
+    if epochs is not None:
+        command += ["--epochs", str(epochs)]
+    log = files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+    finally:
+        os.close(log)
+    return Worker(run, process)
+
+
+def resume(run: Run, epochs: int | None = None) -> Worker:
+    """Go on with a run that no trainer has. Raises RunError when there is nothing to go on with."""
+    status = run.status()
+    if run.state().active:
+        raise RunError(f"{run.name} is {status.state} in process {status.pid} on {status.host}")
+    goal = epochs or status.epochs
+    if status.epoch >= goal > 0:
+        raise RunError(f"{run.name} has done {status.epoch} of {goal} epochs; ask for more with --epochs")
+    # An old request must not stop the new trainer, and one that comes while it starts must reach it.
+    run.request("resume")
+    return start(run, epochs)
+
+
+def ask(run: Run, action: Action) -> Request:
+    """Ask the trainer of a run. Raises RunError when there is none."""
+    state = run.state()
+    if not state.active:
+        raise RunError(f"{run.name} is {state}, so there is no trainer to {action}")
+    return run.request(action)

@@ -1,0 +1,233 @@
+"""metrics.jsonl: the trainer's end appends and holds the lock, the reader's end follows what is new."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic_core import from_json
+
+from core import files
+from core.files import DamagedFile
+
+Column = npt.NDArray[np.float64]
+
+STEP_COLUMNS = (
+    "epoch",
+    "step",
+    "time",
+    "loss",
+    "reconstruction",
+    "kl",
+    "learning_rate",
+    "images_per_second",
+)
+EPOCH_COLUMNS = (
+    "epoch",
+    "step",
+    "time",
+    "train_loss",
+    "train_reconstruction",
+    "train_kl",
+    "val_loss",
+    "val_reconstruction",
+    "val_kl",
+    "images_per_second",
+)
+COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
+
+READ_AT_ONCE = 4 << 20
+LONGEST_LINE = 1 << 16
+REMEMBERED = 256
+DAMAGED_LINES_LIMIT = 1000
+
+
+class MetricsLog:
+    """The trainer's end: whole lines are appended, and while it is open nobody else trains the run.
+
+    Raises BlockingIOError when another process has it, DamagedFile or OSError when it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Write one line. Raises ValueError on a number that is not finite."""
+        content = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        while content:
+            content = content[os.write(self._descriptor, content) :]
+
+    def sync(self) -> int:
+        """Bring all lines to the disk; their length in bytes."""
+        os.fsync(self._descriptor)
+        return os.fstat(self._descriptor).st_size
+
+    def cut(self, length: int) -> None:
+        """Drop what was written after the first `length` bytes, and a line that was never ended."""
+        length = min(length, os.fstat(self._descriptor).st_size)
+        start = max(0, length - LONGEST_LINE)
+        kept = os.pread(self._descriptor, length - start, start)
+        os.ftruncate(self._descriptor, start + kept.rfind(b"\n") + 1)
+
+    def close(self) -> None:
+        """Give up the lock."""
+        os.close(self._descriptor)
+
+
+class Table:
+    """Rows of numbers that only grow, kept as columns of float64; a missing value is NaN."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._values = np.empty((len(names), 256))
+        self._rows = 0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, name: str) -> Column:
+        """A column, (rows,). Later rows do not change it."""
+        column = self._values[self._names.index(name), : self._rows]
+        column.flags.writeable = False
+        return column
+
+    def extend(self, rows: Column) -> None:
+        """Add rows, (columns, rows)."""
+        end = self._rows + rows.shape[1]
+        while end > self._values.shape[1]:
+            self._values = np.concatenate([self._values, np.empty_like(self._values)], axis=1)
+        self._values[:, self._rows : end] = rows
+        self._rows = end
+
+
+class MetricsReader:
+    """Follows a metrics file: every `poll` reads only what was added since the last one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.steps = Table(STEP_COLUMNS)
+        self.epochs = Table(EPOCH_COLUMNS)
+        self.damaged_lines = 0
+        self._read = 0
+        self._last = b""
+        self._part = b""
+        self._skipping = False
+
+    def poll(self) -> bool:
+        """Take in new lines; whether anything changed. Raises DamagedFile or OSError."""
+        try:
+            descriptor = files.open_regular(self._path, os.O_RDONLY)
+        except FileNotFoundError:
+            changed = self._read > 0
+            self._start_over()
+            return changed
+        try:
+            return self._follow(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _follow(self, descriptor: int) -> bool:
+        changed = False
+        if os.pread(descriptor, len(self._last), self._read - len(self._last)) != self._last:
+            # A resumed trainer cut the file back to the state it resumed from.
+            self._start_over()
+            changed = True
+        while chunk := os.pread(descriptor, READ_AT_ONCE, self._read):
+            changed = True
+            self._read += len(chunk)
+            self._last = (self._last + chunk[-REMEMBERED:])[-REMEMBERED:]
+            self._take(chunk)
+        return changed
+
+    def _take(self, chunk: bytes) -> None:
+        lines = (self._part + chunk).split(b"\n")
+        self._part = lines.pop()
+        if self._skipping and lines:
+            lines[0] = b"the end of a line that was too long"
+            self._skipping = False
+        if len(self._part) > LONGEST_LINE:
+            self._part = b""
+            self._skipping = True
+        self._add([line for line in lines if line])
+
+    def _add(self, lines: list[bytes]) -> None:
+        try:
+            if any(len(line) > LONGEST_LINE for line in lines):
+                raise ValueError("a line is too long")
+            self._add_rows(from_json(b"[" + b",".join(lines) + b"]"))
+        except (ValueError, TypeError, OverflowError, KeyError, AttributeError):
+            if len(lines) == 1:
+                self.damaged_lines += 1
+                if self.damaged_lines > DAMAGED_LINES_LIMIT:
+                    raise DamagedFile(self._path, "holds something else than metrics") from None
+                return
+            # Somewhere in here is a damaged line: halve until it stands alone.
+            middle = len(lines) // 2
+            self._add(lines[:middle])
+            self._add(lines[middle:])
+
+    def _add_rows(self, rows: list[Mapping[str, Any]]) -> None:
+        if unknown := {row["kind"] for row in rows} - COLUMNS.keys():
+            raise ValueError(f"lines of kind {unknown}")
+        steps = as_columns([row for row in rows if row["kind"] == "step"], STEP_COLUMNS)
+        epochs = as_columns([row for row in rows if row["kind"] == "epoch"], EPOCH_COLUMNS)
+        self.steps.extend(steps)
+        self.epochs.extend(epochs)
+
+
+def last_lines(path: Path) -> dict[str, Mapping[str, Any]]:
+    """The last whole line of each kind that stands near the end of a metrics file, without reading all of it.
+
+    Empty when there is none. Raises DamagedFile or OSError.
+    """
+    try:
+        descriptor = files.open_regular(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return {}
+    try:
+        start = max(0, os.fstat(descriptor).st_size - LONGEST_LINE)
+        lines = os.pread(descriptor, LONGEST_LINE, start).split(b"\n")[:-1]
+    finally:
+        os.close(descriptor)
+    found: dict[str, Mapping[str, Any]] = {}
+    for line in reversed(lines):
+        with suppress(ValueError, TypeError, KeyError, OverflowError, AttributeError):
+            row = from_json(line)
+            as_columns([row], COLUMNS[row["kind"]])
+            found.setdefault(row["kind"], row)
+        if len(found) == len(COLUMNS):
+            break
+    return found
+
+
+def as_columns(rows: list[Mapping[str, Any]], names: tuple[str, ...]) -> Column:
+    """The named values of the rows, (names, rows). Raises TypeError or OverflowError when one is no number."""
+    values = [[row.get(name) for row in rows] for name in names]
+    kinds = {type(value) for column in values for value in column}
+    if not kinds <= {int, float, type(None)}:
+        raise TypeError(f"metrics must be numbers, found {kinds}")
+    return np.array(values, dtype=np.float64)

@@ -1,0 +1,172 @@
+"""The autoencoders of the post, behind the interface that latent diffusion expects of a first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+FEATURES = (1, 8, 16, 32)
+LATENT_CHANNELS = 4
+LOG_VARIANCE_BOUNDS = (-30.0, 20.0)
+
+# As published, sigma can reach 0 and the KL divergence infinity; below this the KL stops pulling.
+SIGMA_SQUARED_FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """Mean and log-variance, each (B, C, H, W); log-variance None is a point mass."""
+
+    mean: Tensor
+    log_variance: Tensor | None = None
+
+    def mode(self) -> Tensor:
+        """The most likely latent, (B, C, H, W)."""
+        return self.mean
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """One latent per image, (B, C, H, W), reparametrised. Kingma & Welling 2014, section 2.4."""
+        if self.log_variance is None:
+            return self.mean
+        noise = torch.randn(
+            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
+        )
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+    def kl(self) -> Tensor:
+        """KL divergence to N(0, I) in nats, (B,). Kingma & Welling 2014, appendix B."""
+        if self.log_variance is None:
+            return self.mean.new_zeros(len(self.mean))
+        terms = self.log_variance.exp() + self.mean.square() - self.log_variance - 1
+        return 0.5 * terms.sum(dim=(1, 2, 3))
+
+    def variance(self) -> Tensor:
+        """The variance of each latent number, (B, C, H, W); zeros for a point mass."""
+        return torch.zeros_like(self.mean) if self.log_variance is None else self.log_variance.exp()
+
+
+class ConvBlock(nn.Sequential):
+    """3x3 convolution that keeps the size, batch normalisation, leaky ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels_in, channels_out, 3, padding="same"),
+            nn.BatchNorm2d(channels_out),
+            nn.LeakyReLU(),
+        )
+
+
+class Encoder(nn.Sequential):
+    """(B, features[0], S, S) to (B, features[-1], s, s): each level after the first halves the size."""
+
+    def __init__(self, *features: int) -> None:
+        levels = []
+        for level, (channels_in, channels_out) in enumerate(pairwise(features)):
+            blocks: list[nn.Module] = [nn.MaxPool2d(2)] if level > 0 else []
+            blocks += [ConvBlock(channels_in, channels_out), ConvBlock(channels_out, channels_out)]
+            levels.append(nn.Sequential(*blocks))
+        super().__init__(*levels)
+
+
+class Decoder(nn.Sequential):
+    """(B, features[0], s, s) to (B, features[-1], S, S): each level after the first doubles the size."""
+
+    def __init__(self, *features: int) -> None:
+        levels = []
+        last = len(features) - 2
+        for level, (channels_in, channels_out) in enumerate(pairwise(features)):
+            blocks: list[nn.Module] = []
+            if level > 0:
+                blocks += [nn.Upsample(scale_factor=2, mode="nearest"), ConvBlock(channels_in, channels_in)]
+            blocks.append(ConvBlock(channels_in, channels_in))
+            blocks.append(
+                nn.Conv2d(channels_in, channels_out, 1)
+                if level == last
+                else ConvBlock(channels_in, channels_out)
+            )
+            levels.append(nn.Sequential(*blocks))
+        super().__init__(*levels)
+
+
+class Autoencoder(nn.Module):
+    """Encoder and mirrored decoder; its posterior is a point. 51,357 parameters as in the post."""
+
+    encoder_channels_per_latent = 1
+
+    def __init__(self, features: Sequence[int] = FEATURES, latent_channels: int = LATENT_CHANNELS) -> None:
+        super().__init__()
+        self.encoder = Encoder(*features, self.encoder_channels_per_latent * latent_channels)
+        self.decoder = Decoder(latent_channels, *reversed(features))
+        self.latent_scale = 1.0  # 1 / standard deviation of z over the training set, once that is known
+
+    def encode(self, x: Tensor) -> DiagonalGaussian:
+        """The posterior over the latent of images (B, 1, 32, 32) in [0, 1]."""
+        return DiagonalGaussian(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images (B, 1, 32, 32) of latents (B, 4, 4, 4); not clipped to [0, 1]."""
+        images: Tensor = self.decoder(z)
+        return images
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, DiagonalGaussian]:
+        """The reconstruction from one posterior sample, and the posterior."""
+        posterior = self.encode(x)
+        return self.decode(posterior.sample(generator)), posterior
+
+
+class PublishedVariationalAutoencoder(Autoencoder):
+    """The post's VAE: half of the encoder's channels are mu, half sigma, both behind a leaky ReLU.
+
+    52,965 parameters. Only sigma squared and the symmetric product sigma * noise are ever used, so the sign of
+    sigma carries nothing and the posterior can be given by its log-variance.
+    """
+
+    encoder_channels_per_latent = 2
+
+    def encode(self, x: Tensor) -> DiagonalGaussian:
+        """The posterior over the latent of images (B, 1, 32, 32) in [0, 1]."""
+        mean, sigma = self.encoder(x).chunk(2, dim=1)
+        return DiagonalGaussian(mean, sigma.square().clamp(min=SIGMA_SQUARED_FLOOR).log())
+
+
+class VariationalAutoencoder(Autoencoder):
+    """A VAE whose mean and log-variance leave the encoder through a 1x1 convolution without activation."""
+
+    encoder_channels_per_latent = 2
+
+    def __init__(self, features: Sequence[int] = FEATURES, latent_channels: int = LATENT_CHANNELS) -> None:
+        super().__init__(features, latent_channels)
+        self.head = nn.Conv2d(2 * latent_channels, 2 * latent_channels, 1)
+
+    def encode(self, x: Tensor) -> DiagonalGaussian:
+        """The posterior over the latent of images (B, 1, 32, 32) in [0, 1]."""
+        mean, log_variance = self.head(self.encoder(x)).chunk(2, dim=1)
+        return DiagonalGaussian(mean, log_variance.clamp(*LOG_VARIANCE_BOUNDS))
+
+
+MODELS: dict[str, type[Autoencoder]] = {
+    "ae": Autoencoder,
+    "vae-post": PublishedVariationalAutoencoder,
+    "vae": VariationalAutoencoder,
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The parts of the loss of a batch, each (B,), in squared pixel error and nats."""
+
+    reconstruction: Tensor
+    kl: Tensor
+
+    def total(self) -> Tensor:
+        """What training minimises, (B,)."""
+        return self.reconstruction + self.kl
+
+
+def loss(x: Tensor, reconstruction: Tensor, posterior: DiagonalGaussian) -> Loss:
+    """Squared error summed over the pixels of each image, and the KL divergence of its posterior."""
+    return Loss((reconstruction - x).square().sum(dim=(1, 2, 3)), posterior.kl())

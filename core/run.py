@@ -1,0 +1,241 @@
+"""Run: a folder that a trainer writes and everything else reads. Nothing else knows its file names."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from core import files
+from core.config import ConfigError, RunConfig, check_name, problems
+from core.files import DamagedFile
+from core.metrics import MetricsLog
+from core.status import Action, Request, State, Status, apparent_state, make_request
+
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+STATUS = "status.json"
+CONTROL = "control.json"
+WEIGHTS = "model.safetensors"
+BEST_WEIGHTS = "best.safetensors"
+STATE = "state.pt"
+LOG = "train.log"
+
+JSON_LIMIT = 1 << 20
+TENSORS_LIMIT = 1 << 30
+LOG_TAIL = 1 << 14
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class RunError(Exception):
+    """Something that cannot be done with a run; one line that says what and why."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. The constructor touches nothing; every reader checks what it reads."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs_dir: Path | str, name: str, config: RunConfig) -> Run:
+        """A new run directory with its configuration. Raises ConfigError or RunError."""
+        run = cls(Path(runs_dir).absolute() / check_name(name))
+        try:
+            run.path.parent.mkdir(parents=True, exist_ok=True)
+            run.path.mkdir(mode=0o700)
+        except FileExistsError:
+            if not run.path.parent.is_dir():
+                raise RunError(f"{run.path.parent} is not a directory, so no run can be kept there") from None
+            raise ConfigError({"name": f"name {name} is taken: {run.path} exists"}) from None
+        except OSError as error:
+            raise RunError(f"cannot create {run.path}: {error.strerror}") from error
+        run.write_status(Status(state=State.CREATED, epochs=config.epochs, activity="waiting for a trainer"))
+        run._write_json(CONFIG, config)
+        return run
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    # What was asked for
+
+    def config(self) -> RunConfig:
+        """The hyper-parameters. Raises DamagedFile or OSError."""
+        return self._read_json(CONFIG, RunConfig)
+
+    # What the trainer says
+
+    def status(self) -> Status:
+        """What the trainer wrote last. Raises DamagedFile or OSError."""
+        return self._read_json(STATUS, Status)
+
+    def write_status(self, status: Status) -> None:
+        self._write_json(STATUS, status)
+
+    def state(self) -> State:
+        """Where the run stands as seen from here, LOST included. Raises DamagedFile or OSError."""
+        return apparent_state(self.status())
+
+    # What a viewer asks
+
+    def request(self, action: Action) -> Request:
+        """Ask the trainer; the last request wins. Raises OSError."""
+        request = make_request(action)
+        self._write_json(CONTROL, request)
+        return request
+
+    def requested(self) -> Request | None:
+        """The last request, None when nobody asked yet. Raises DamagedFile or OSError."""
+        try:
+            return self._read_json(CONTROL, Request)
+        except FileNotFoundError:
+            return None
+
+    def control_changed(self) -> int:
+        """A number that changes whenever a request is written, 0 without one."""
+        return self._changed(CONTROL)
+
+    # What training leaves behind
+
+    def open_metrics(self) -> MetricsLog:
+        """The trainer's end of metrics.jsonl, which is also the lock of the run. Raises RunError."""
+        try:
+            return MetricsLog(self.path / METRICS)
+        except BlockingIOError:
+            holder = self.status()
+            who = f"process {holder.pid} on {holder.host}" if holder.pid else "another process"
+            raise RunError(f"{self.name} is being trained by {who}") from None
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / METRICS
+
+    @property
+    def state_path(self) -> Path:
+        return self.path / STATE
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / LOG
+
+    def weights_path(self, *, best: bool = False) -> Path:
+        """The file of the newest weights, or of the best validated ones."""
+        return self.path / (BEST_WEIGHTS if best else WEIGHTS)
+
+    def read_weights(self, *, best: bool = False) -> bytes:
+        """The newest weights, or the best validated ones. Raises FileNotFoundError, DamagedFile or OSError."""
+        return files.read(self.weights_path(best=best), TENSORS_LIMIT)
+
+    def write_weights(self, content: bytes, *, best: bool = False) -> None:
+        files.replace(self.weights_path(best=best), content)
+
+    def weights_changed(self) -> int:
+        """A number that changes whenever the newest weights do, 0 while there are none."""
+        return self._changed(WEIGHTS)
+
+    def read_state(self) -> bytes | None:
+        """What an exact resume needs, None before the first save. Raises DamagedFile or OSError."""
+        try:
+            return files.read(self.state_path, TENSORS_LIMIT)
+        except FileNotFoundError:
+            return None
+
+    def write_state(self, content: bytes) -> None:
+        files.replace(self.state_path, content)
+
+    def sweep(self) -> None:
+        """Remove what killed trainers left half written; only the holder of the lock may."""
+        files.sweep(self.path)
+
+    def last_words(self) -> str:
+        """The last line that the trainer printed, or nothing."""
+        try:
+            descriptor = files.open_regular(self.log_path, os.O_RDONLY)
+        except (OSError, DamagedFile):
+            return ""
+        with os.fdopen(descriptor, "rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_TAIL))
+            lines = log.read(LOG_TAIL).decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""
+
+    def delete(self) -> None:
+        """Remove the run's own files and its folder. Raises RunError while a trainer has it, or OSError."""
+        with ExitStack() as stack:
+            # What stands in the place of metrics.jsonl and is no file cannot be locked, and no trainer can use it.
+            with suppress(DamagedFile):
+                stack.enter_context(self.open_metrics())
+            self.sweep()
+            for file in (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, LOG, STATUS, METRICS, CONFIG):
+                (self.path / file).unlink(missing_ok=True)
+        try:
+            self.path.rmdir()
+        except OSError as error:
+            raise RunError(f"{self.path} keeps files that are not the run's own: {error.strerror}") from error
+
+    # How the files are read and written
+
+    def _changed(self, file: str) -> int:
+        try:
+            found = (self.path / file).lstat()
+        except OSError:
+            return 0
+        return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1
+
+    def _write_json(self, file: str, content: BaseModel) -> None:
+        files.replace(self.path / file, content.model_dump_json(indent=2).encode() + b"\n")
+
+    def _read_json(self, file: str, model: type[Model]) -> Model:
+        path = self.path / file
+        content = files.read(path, JSON_LIMIT)
+        try:
+            return model.model_validate_json(content)
+        except ValidationError as error:
+            found = next(iter(problems(error).values()), "is not a JSON object")
+            raise DamagedFile(path, found) from None
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder looks like a run, be it a damaged one."""
+    return not path.is_symlink() and path.is_dir() and any((path / file).exists() for file in (CONFIG, STATUS))
+
+
+def find_runs(runs_dir: Path | str) -> list[Run]:
+    """The runs in a folder by name; none when there is no such folder. Raises OSError."""
+    try:
+        return [Run(path.absolute()) for path in sorted(Path(runs_dir).iterdir()) if is_run(path)]
+    except FileNotFoundError:
+        return []
+
+
+def find_run(runs_dir: Path | str, name: str) -> Run:
+    """The run of that name. Raises RunError naming the runs there are."""
+    runs = find_runs(runs_dir)
+    for run in runs:
+        if run.name == name:
+            return run
+    known = ", ".join(run.name for run in runs[:8]) + (", ..." if len(runs) > 8 else "")
+    raise RunError(f"no run named {name[:100]!r} in {runs_dir}; there is {known or 'none yet'}")
+
+
+def unused_name(runs_dir: Path | str, stem: str) -> str:
+    """The stem itself, or with the next number that follows those in use. Raises OSError."""
+    try:
+        return next_name(stem, (path.name for path in Path(runs_dir).iterdir()))
+    except FileNotFoundError:
+        return stem
+
+
+def next_name(stem: str, taken: Iterable[str]) -> str:
+    """The stem, or the stem with a number above all numbers taken."""
+    used = [re.fullmatch(rf"{re.escape(stem)}(?:-(\d+))?", name) for name in taken]
+    numbers = [int(match[1] or 1) for match in used if match]
+    return f"{stem}-{max(numbers) + 1}" if numbers else stem

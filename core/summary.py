@@ -1,0 +1,85 @@
+"""One run in one row: what a list of runs shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.config import RunConfig
+from core.files import DamagedFile
+from core.metrics import last_lines
+from core.run import Run
+from core.status import State, Status, apparent_state
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in short. A damaged one has `damage`, one line, and whatever could still be read."""
+
+    run: Run
+    damage: str | None = None
+    state: State | None = None
+    config: RunConfig | None = None
+    status: Status | None = None
+    train_loss: float | None = None
+    val_loss: float | None = None
+    changed: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values under stable names, for programs."""
+        config, status = self.config, self.status
+        return {
+            "name": self.run.name,
+            "path": str(self.run.path),
+            "state": "damaged" if self.damage else self.state,
+            "damage": self.damage,
+            "preset": config and config.preset,
+            "dataset": config and config.dataset,
+            "created": config and config.created,
+            "epoch": status and status.epoch,
+            "epochs": status and status.epochs,
+            "step": status and status.step,
+            "train_loss": self.train_loss,
+            "val_loss": self.val_loss,
+            "images_per_second": status and status.images_per_second,
+            "device": status and status.device,
+            "pid": status and status.pid,
+            "host": status and status.host,
+            "error": status and status.error,
+            "changed": self.changed,
+        }
+
+
+def summarise(run: Run) -> RunSummary:
+    """The run in short; damage is reported, never raised."""
+    damage: str | None = None
+    found: dict[str, Any] = {}
+    try:
+        found["changed"] = run.path.stat().st_mtime
+        found["config"] = run.config()
+        status = found["status"] = run.status()
+        found["state"] = apparent_state(status)
+        found["changed"] = status.heartbeat or found["changed"]
+        found["train_loss"], found["val_loss"] = losses(last_lines(run.metrics_path))
+    except FileNotFoundError as error:
+        damage = f"{run.path.name}: {error.filename and str(error.filename).rpartition('/')[2]} is missing"
+    except (DamagedFile, OSError) as error:
+        damage = str(error)
+    return RunSummary(run, damage, **found)
+
+
+def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float | None]:
+    """Training and validation loss of the last epoch; before there is one, the loss of the last steps."""
+    epoch, step = last.get("epoch", {}), last.get("step", {})
+    train = epoch.get("train_loss")
+    return (train if train is not None else step.get("loss")), epoch.get("val_loss")
+
+
+def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:
+    """The order in which runs are listed everywhere; damaged ones whose age is unknown come last."""
+    return sorted(summaries, key=_creation, reverse=True)
+
+
+def _creation(summary: RunSummary) -> tuple[str, str]:
+    return summary.config.created if summary.config else "", summary.run.name

@@ -1,0 +1,57 @@
+"""What tests share: small runs, and processes that never outlive their test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from core.config import make_config
+from core.run import Run
+from core.status import Status
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path) -> Path:
+    return tmp_path / "checkpoints"
+
+
+@pytest.fixture
+def make_run(runs_dir: Path) -> Callable[..., Run]:
+    """Makes a small run on the digits that need no network."""
+
+    def make(name: str = "a-run", **values: object) -> Run:
+        defaults = {"dataset": "mnist-5k", "epochs": 2, "batch_size": 500, "device": "cpu"}
+        return Run.create(runs_dir, name, make_config(**(defaults | values)))
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def no_trainer_survives(tmp_path: Path) -> Iterator[None]:
+    """Ends every trainer of this test's runs."""
+    yield
+    for status_file in tmp_path.rglob("status.json"):
+        with suppress(ValueError, OSError):
+            status = Status.model_validate_json(status_file.read_bytes())
+            if status.state.active and status.pid and status.pid != os.getpid():
+                os.kill(status.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """Waits for something to become true, and fails when it does not."""
+
+    def wait(condition: Callable[[], object], seconds: float = 60.0, what: str = "it") -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"{what} did not happen within {seconds:g} s")
+            time.sleep(0.02)
+
+    return wait

@@ -1,0 +1,113 @@
+"""The app: its modes, its keys, and how it is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.reactive import var
+
+from core import data
+from core.run import Run
+from core.summary import RunSummary
+from tui.feed import Reader, RunReader, RunsReader, Snapshot
+from tui.preview import PreviewReader
+from tui.screens.dialogs import Keys
+from tui.screens.new_run import NewRun
+from tui.screens.runs import RunsScreen
+from tui.screens.train import PicturesReader, TrainScreen
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where screens read from; tests put their own readers in."""
+
+    runs: Callable[[], Reader[list[RunSummary]]]
+    run: Callable[[Run], Reader[Snapshot]]
+    pictures: Callable[[Run], PicturesReader]
+
+
+class VaeTui(App[None]):
+    """Lists runs, starts them, and shows one of them."""
+
+    TITLE = "vae-tui"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "show('runs')", "runs", tooltip="screen 1: the list of runs", id="app.runs", show=False),
+        Binding("2", "show('training')", "training", tooltip="screen 2: how a run trains", id="app.training", show=False),
+        Binding("n", "new_run", "new run", tooltip="fill in the form of a new run", id="app.new_run"),
+        Binding("question_mark", "keys", "keys", key_display="?", tooltip="show all keys", id="app.keys"),
+        Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
+    ]
+
+    run_shown: var[Run | None] = var(None)
+
+    def __init__(self, runs_dir: Path, data_dir: Path, run: Run | None = None, sources: Sources | None = None) -> None:
+        super().__init__()
+        self.runs_dir, self.data_dir = runs_dir, data_dir
+        self._sources = sources or Sources(
+            runs=lambda: RunsReader(runs_dir),
+            run=RunReader,
+            pictures=lambda run: PreviewReader(run, data_dir),
+        )
+        self.run_shown = run
+        self.add_mode("runs", lambda: RunsScreen(self._sources.runs(), data.explain_auto(data_dir)))
+        self.add_mode("training", lambda: TrainScreen(self._sources.run, self._sources.pictures))
+
+    def on_mount(self) -> None:
+        self.switch_mode("training" if self.run_shown else "runs")
+
+    def show_run(self, run: Run) -> None:
+        """Show how a run trains."""
+        self.run_shown = run
+        self.switch_mode("training")
+
+    def forget(self, run: Run) -> None:
+        """Leave a run that was deleted."""
+        if self.run_shown == run:
+            self.run_shown = None
+        self.switch_mode("runs")
+        if isinstance(self.screen, RunsScreen):
+            self.screen.nudge()
+
+    def action_show(self, mode: str) -> None:
+        if mode == "training" and isinstance(self.screen, RunsScreen) and (chosen := self.screen.chosen()):
+            self.run_shown = chosen.run
+        self.switch_mode(mode)
+
+    def action_new_run(self) -> None:
+        def started(run: Run | None) -> None:
+            if run is not None:
+                self.show_run(run)
+
+        self.push_screen(NewRun(self.runs_dir, self.data_dir), started)
+
+    def action_keys(self) -> None:
+        self.push_screen(Keys(sorted_keys(self)))
+
+
+def sorted_keys(app: VaeTui) -> list[tuple[str, str]]:
+    """Each key of the screen that is shown with what it does, those of the screen before those of the app."""
+    found = [active.binding for active in app.screen.active_bindings.values() if active.binding.tooltip]
+    return [(app.get_key_display(binding), binding.tooltip) for binding in found]
+
+
+def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None) -> None:
+    """Run the app until its user leaves it, then say which trainings go on."""
+    # Without its terminal the app has nobody to serve, even where the shell would keep it.
+    signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
+    app = VaeTui(runs_dir, data_dir, run)
+    signal.signal(signal.SIGTERM, lambda number, frame: app.call_later(app.exit))
+    app.run()
+    for summary in RunsReader(runs_dir).poll() or []:
+        if summary.state is not None and summary.state.active and summary.status is not None:
+            name, status = summary.run.name, summary.status
+            print(
+                f"{name} is {summary.state} in epoch {min(status.epoch + 1, status.epochs)} of {status.epochs} "
+                f"and goes on without the app; look again: vae-tui {name}; stop it: vae-tui control {name} stop"
+            )

@@ -1,0 +1,261 @@
+"""The command line of vae-tui."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core import data, launch
+from core.config import BATCH_SIZE, DEVICE_FORMS, EPOCHS, LEARNING_RATE, PRESETS, ConfigError, make_config
+from core.data import DataError
+from core.files import DamagedFile
+from core.run import Run, RunError, find_run, find_runs, unused_name
+from core.status import ACTIONS, Action, State
+from core.summary import newest_first, summarise
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+
+# Typer carries its own copy of click since 0.26; both give the errors of a user this base.
+UsageProblem: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+cli = typer.Typer(
+    name="vae-tui",
+    help="Train and explore autoencoders in the terminal. [bold]vae-tui \\[RUN][/bold] opens the app.",
+    rich_markup_mode="rich",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def complete_run(context: typer.Context, incomplete: str) -> list[str]:
+    """The names of runs that begin so, for the shell."""
+    runs_dir = context.params.get("runs_dir") or "checkpoints"
+    return [run.name for run in find_runs(runs_dir) if run.name.startswith(incomplete)]
+
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.", autocompletion=complete_run)]
+RunsDir = Annotated[Path, typer.Option(help="Folder that holds the runs.", metavar="DIR")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the image sets, laid out as torchvision does.",
+        metavar="DIR",
+        envvar="VAE_TUI_DATA",
+        show_default="the user's cache folder",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RUNS_DIR = Path("checkpoints")
+
+
+@cli.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"vae-tui {installed('vae-tui')}")
+        raise typer.Exit
+
+
+@cli.command("open", help="Open the app; `vae-tui [RUN]` does the same.")
+def open_app(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Run to show first.", autocompletion=complete_run)
+    ] = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    from tui.app import open_in_terminal
+
+    chosen = find_run(runs_dir, run) if run else None
+    open_in_terminal(runs_dir, data_dir or data.default_data_dir(), chosen)
+
+
+@cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")
+def train(
+    preset: Annotated[
+        str, typer.Option(help="; ".join(f"{name}: {text}" for name, text in PRESETS.items()), metavar="PRESET")
+    ] = "vae",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help=f"One of {', '.join(data.CHOICES)}. auto: mnist if it is on disk, else mnist-5k.", metavar="SET"
+        ),
+    ] = "auto",
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.", metavar="N")] = EPOCHS,
+    batch_size: Annotated[int, typer.Option(help="Images per step.", metavar="N")] = BATCH_SIZE,
+    learning_rate: Annotated[float, typer.Option(help="Step size of Adam.", metavar="X")] = LEARNING_RATE,
+    seed: Annotated[int, typer.Option(help="Of everything random.", metavar="N")] = 0,
+    device: Annotated[str, typer.Option(help=f"{DEVICE_FORMS}.", metavar="DEVICE")] = "auto",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run.", metavar="NAME", show_default="PRESET-SET")
+    ] = None,
+    validate_every: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"
+        ),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    folder = (data_dir or data.default_data_dir()).absolute()
+    dataset_name = data.resolve(dataset, folder)
+    config = make_config(
+        preset=preset,
+        dataset=dataset_name,
+        data_dir=None if dataset_name == "mnist-5k" else str(folder),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        device=device,
+        validate_every=validate_every,
+    )
+    check_device(device)
+    name = name or unused_name(runs_dir, f"{preset}-{dataset_name}")
+    if not data.is_on_disk(dataset_name, folder):
+        from tui.downloading import download_in_terminal
+
+        download_in_terminal(dataset_name, folder)
+    run = Run.create(runs_dir, name, config)
+    if dataset == "auto":
+        say(data.explain_auto(folder))
+    follow(run, launch.start(run), detach)
+
+
+@cli.command(help="Go on with a run that was stopped, lost, or has finished.")
+def resume(
+    run: RunName,
+    epochs: Annotated[
+        int | None, typer.Option(help="New number of epochs in all.", metavar="N", min=1, max=1_000_000)
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    found = find_run(runs_dir, run)
+    follow(found, launch.resume(found, epochs), detach)
+
+
+@cli.command(help=f"Ask the trainer of a run to {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}.")
+def control(
+    run: RunName,
+    action: Annotated[str, typer.Argument(metavar="|".join(ACTIONS), autocompletion=lambda: list(ACTIONS))],
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    if action not in ACTIONS:
+        raise ConfigError({"action": f"action must be one of {', '.join(ACTIONS)}, not {action[:60]!r}"})
+    launch.ask(find_run(runs_dir, run), action)
+
+
+@cli.command(help="List the runs, newest first.")
+def runs(runs_dir: RunsDir = RUNS_DIR, as_json: Json = False) -> None:
+    summaries = newest_first(summarise(run) for run in find_runs(runs_dir))
+    if as_json:
+        print_json([summary.as_json() for summary in summaries])
+        return
+    from tui.listing import print_runs
+
+    print_runs(summaries, runs_dir)
+
+
+@cli.command("data", help="List the image sets, which are on disk, and where.")
+def data_sets(
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    download: Annotated[
+        str | None, typer.Option(help="Fetch this set first.", metavar="SET", show_default=False)
+    ] = None,
+) -> None:
+    folder = (data_dir or data.default_data_dir()).absolute()
+    if download is not None:
+        from tui.downloading import download_in_terminal
+
+        download_in_terminal(data.resolve(download, folder), folder)
+    sets = data.describe_sets(folder)
+    if as_json:
+        print_json([found.as_json() for found in sets])
+        return
+    from tui.listing import print_sets
+
+    print_sets(sets, folder)
+
+
+def check_device(device: str) -> None:
+    """Raises ConfigError early for a device that has to be there by name."""
+    if device in ("auto", "cpu"):
+        return
+    from core import devices
+
+    devices.resolve(device)
+
+
+def follow(run: Run, worker: launch.Worker, detach: bool) -> None:
+    """Stay with a worker until it ends, or only until it has begun."""
+    if detach:
+        worker.wait_until_started()
+        say(f"{run.name} trains in process {worker.pid}; look at it with: vae-tui {run.name}")
+        return
+    from rich.console import Console
+
+    from tui.headless import Follower
+
+    say(f"training {run.name} in {run.path}")
+    state = Follower(run, Console()).follow(worker)
+    status = run.status()
+    match state:
+        case State.FINISHED:
+            say(f"{run.name} finished after {status.epoch} epochs")
+        case State.STOPPED:
+            say(f"{run.name} stopped in epoch {status.epoch + 1} of {status.epochs}; go on: vae-tui resume {run.name}")
+        case State.LOST:
+            complain(f"the trainer of {run.name} is gone; go on from its last save: vae-tui resume {run.name}")
+            raise typer.Exit(EXIT_FAILED)
+        case _:
+            complain(f"{run.name} failed: {status.error}")
+            raise typer.Exit(EXIT_FAILED)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def complain(text: str) -> None:
+    print(f"vae-tui: {text}", file=sys.stderr, flush=True)
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2))
+
+
+def with_command(arguments: list[str]) -> list[str]:
+    """`vae-tui [RUN] ...` as `vae-tui open [RUN] ...`: what is not a command is a run or an option of the app."""
+    commands = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
+    own = {"-h", "--help", "--version", "--install-completion", "--show-completion"}
+    return arguments if arguments and arguments[0] in commands | own else ["open", *arguments]
+
+
+def main() -> None:
+    """The entry point: errors of the user become one line and exit status 2."""
+    try:
+        sys.exit(cli(with_command(sys.argv[1:]), standalone_mode=False, prog_name="vae-tui"))
+    except UsageProblem as error:
+        complain(error.format_message())  # type: ignore[attr-defined]
+    except (ConfigError, DataError, RunError, DamagedFile) as error:
+        complain(str(error))
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except KeyboardInterrupt:
+        complain("interrupted")
+        sys.exit(130)
+    sys.exit(EXIT_BAD_INPUT)

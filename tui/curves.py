@@ -1,0 +1,63 @@
+"""The curves that a snapshot of a run holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.metrics import Column
+from tui.feed import Snapshot
+from tui.widgets.plot import Curve, moving_average
+
+TRAIN = (86, 180, 233)
+VALIDATION = (230, 159, 0)
+PARTS = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
+
+SMOOTHING = (1, 10, 100)
+SHARES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What the x axis of all curves of a run counts, and how far it goes."""
+
+    label: str
+    steps_per_unit: int
+    end: float
+
+    def positions(self, steps: Column) -> Column:
+        """Step numbers (N,) as positions on the axis."""
+        return steps / self.steps_per_unit
+
+    def last(self, share: float) -> tuple[float, float] | None:
+        """The part of the axis that the last share of the run takes; None for all of it."""
+        return None if share >= 1 or self.end <= 0 else (self.end * (1 - share), self.end)
+
+
+def axis(snapshot: Snapshot) -> Axis:
+    """Epochs where their length is known, else steps."""
+    steps, epochs = snapshot.steps["step"], snapshot.epochs["step"]
+    status = snapshot.summary.status
+    per_epoch = status.steps_per_epoch if status else 0
+    last = max((column[-1] for column in (steps, epochs) if len(column)), default=0.0)
+    return Axis("epoch", per_epoch, last / per_epoch) if per_epoch else Axis("step", 1, last)
+
+
+def curves_of(snapshot: Snapshot, part: str, smoothing: int) -> list[Curve]:
+    """Training as a line, smoothed in front of the raw one where asked for, and validation as points."""
+    unit = axis(snapshot)
+    x, y = unit.positions(snapshot.steps["step"]), snapshot.steps[part]
+    validated = np.isfinite(snapshot.epochs[f"val_{part}"])
+    curves = [Curve("train", x, y, TRAIN, "line", dim=smoothing > 1)]
+    if smoothing > 1:
+        curves.append(Curve(f"mean of {smoothing}", x, moving_average(y, smoothing), TRAIN, "line"))
+    points = unit.positions(snapshot.epochs["step"][validated])
+    curves.append(Curve("validation", points, snapshot.epochs[f"val_{part}"][validated], VALIDATION, "points"))
+    return curves
+
+
+def has_kl(snapshot: Snapshot) -> bool:
+    """Whether the run's model has a posterior with a spread; an autoencoder's KL divergence is 0 throughout."""
+    config = snapshot.summary.config
+    return config is None or config.preset != "ae"

@@ -1,0 +1,106 @@
+"""The figures beside the curves: how far a run is, how fast, on what."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from core.status import State
+from tui import wording
+from tui.feed import Snapshot
+
+LABEL_WIDTH = 7
+MUTED = "dim"
+
+
+def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
+    """One line a figure, the most important first, for a column of `width` cells."""
+    summary = snapshot.summary
+    lines: list[Text] = []
+    if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
+        lines.append(Text(wording.printable(trouble), "bold red"))
+    if summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
+        lines.append(Text("r resumes from the last save", MUTED))
+    lines += [*_progress(snapshot, width, ascii_only), *_losses(snapshot), *_device(snapshot), *_settings(snapshot)]
+    return Text("\n").join(lines)
+
+
+def _line(label: str, *parts: str | Text) -> Text:
+    return Text.assemble((f"{label:<{LABEL_WIDTH}} ", MUTED), *parts)
+
+
+def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
+    status, config = snapshot.summary.status, snapshot.summary.config
+    if status is None or config is None:
+        return []
+    steps = snapshot.steps["step"]
+    step = max(status.step, int(steps[-1])) if len(steps) else status.step
+    per_epoch, total = status.steps_per_epoch, status.steps_per_epoch * status.epochs
+    if not total:
+        return [_line("now", status.activity or str(status.state))]
+    in_epoch = step - status.epoch * per_epoch
+    if step >= total or in_epoch > per_epoch:
+        in_epoch = per_epoch if step >= total else in_epoch % per_epoch
+    epoch = min(step // per_epoch + 1, status.epochs)
+    room = width - LABEL_WIDTH - 1
+    lines = [
+        _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, ascii_only)),
+        _line("run", bar(step / total, f"{step / total:.0%}", room, ascii_only)),
+    ]
+    active = snapshot.summary.state is State.RUNNING
+    speed = status.images_per_second
+    times = snapshot.steps["time"]
+    took = wording.duration(float(times[-1])) if len(times) else "0 s"
+    if active and speed:
+        left = wording.duration((total - step) * config.batch_size / speed)
+        lines.append(_line("time", f"{took}, {left} left"))
+    else:
+        lines.append(_line("time", took))
+    if active and status.activity != "training":
+        lines.append(_line("now", status.activity))
+    elif speed:
+        lines.append(_line("speed", f"{speed:,.0f} images/s"))
+    return lines
+
+
+def _losses(snapshot: Snapshot) -> list[Text]:
+    summary = snapshot.summary
+    validations = snapshot.epochs["val_loss"]
+    validations = validations[validations == validations]
+    best = wording.loss(float(validations.min())) if len(validations) else "–"
+    return [
+        _line("train", wording.loss(summary.train_loss)),
+        _line("val", wording.loss(summary.val_loss), ("   best ", MUTED), best),
+    ]
+
+
+def _device(snapshot: Snapshot) -> list[Text]:
+    status = snapshot.summary.status
+    if status is None or not status.device:
+        return []
+    lines = [_line("device", wording.printable(f"{status.device}, {status.device_name}"))]
+    if status.device_load and snapshot.summary.state in (State.RUNNING, State.PAUSED):
+        load = status.device_load
+        memory = f"{wording.memory(load.memory_used)} of {wording.memory(load.memory_total)}"
+        lines.append(_line("busy", f"{load.utilisation:.0f}%, {memory}"))
+    return lines
+
+
+def _settings(snapshot: Snapshot) -> list[Text]:
+    config, status = snapshot.summary.config, snapshot.summary.status
+    if config is None:
+        return []
+    lines = [
+        _line("model", config.preset, (" on ", MUTED), config.dataset),
+        _line("steps", f"batch {config.batch_size}, rate {config.learning_rate:g}, seed {config.seed}"),
+    ]
+    if status and status.host:
+        lines.append(_line("host", wording.printable(f"{status.host}, process {status.pid}")))
+    return lines
+
+
+def bar(share: float, label: str, width: int, ascii_only: bool) -> Text:
+    """A bar with its label behind, `width` cells in all."""
+    length = max(4, width - len(label) - 1)
+    done = round(min(max(share, 0.0), 1.0) * length)
+    full, empty = ("#", "-") if ascii_only else ("━", "─")
+    return Text.assemble((full * done, "cyan"), (empty * (length - done), MUTED), f" {label}")

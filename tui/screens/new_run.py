@@ -1,0 +1,220 @@
+"""The form that starts a run: every field has a valid default, and a bad value is explained as it is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, Label, Select
+from textual.worker import get_current_worker
+
+from core import data, launch
+from core.config import (
+    BATCH_SIZE,
+    DEVICE_FORMS,
+    EPOCHS,
+    LEARNING_RATE,
+    PRESETS,
+    ConfigError,
+    RunConfig,
+    check_name,
+    check_values,
+    stamp,
+)
+from core.data import DataError
+from core.files import DamagedFile
+from core.run import Run, RunError, unused_name
+
+DEFAULTS = {
+    "epochs": str(EPOCHS),
+    "batch_size": str(BATCH_SIZE),
+    "learning_rate": f"{LEARNING_RATE:g}",
+    "seed": "0",
+    "device": "auto",
+}
+HINTS = {
+    "epochs": "passes over the training images; the post trains for 400",
+    "batch_size": "images per step",
+    "learning_rate": "step size of Adam",
+    "seed": "the same seed gives the same run",
+    "device": DEVICE_FORMS,
+    "name": "the run's folder",
+}
+
+
+class Cancelled(Exception):
+    """The form was closed while an image set was on its way."""
+
+
+class NewRun(ModalScreen[Run | None]):
+    """Asks for the settings of a run and starts it; the result is the run, or None."""
+
+    CSS = """
+    NewRun { align: center middle; }
+    NewRun VerticalScroll { width: 100%; max-width: 100; height: auto; max-height: 100%; padding: 0 1; background: $panel; border: round $accent; }
+    NewRun .row { height: 1; margin-bottom: 1; }
+    NewRun .row > Label { width: 15; }
+    NewRun .row > Input, NewRun .row > Select { width: 24; }
+    NewRun .row > .message { width: 1fr; padding-left: 2; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    NewRun .row > .message.problem { color: $text-error; text-wrap: wrap; }
+    NewRun .row.wrong { height: auto; }
+    NewRun #progress { height: auto; color: $text-warning; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "start", "start training", priority=True, id="new_run.start"),
+        Binding("escape", "cancel", "cancel", id="new_run.cancel"),
+    ]
+
+    def __init__(self, runs_dir: Path, data_dir: Path) -> None:
+        super().__init__()
+        self._runs_dir, self._data_dir = runs_dir, data_dir.absolute()
+        self._named_by_user = False
+        self._starting = False
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as form:
+            form.border_title = "new run"
+            form.can_focus = False
+            presets = Select([(name, name) for name in PRESETS], value="vae", allow_blank=False, compact=True, id="preset")
+            yield from self._row("preset", presets)
+            sets = Select([(name, name) for name in data.CHOICES], value="auto", allow_blank=False, compact=True, id="dataset")
+            yield from self._row("dataset", sets)
+            for field, default in DEFAULTS.items():
+                yield from self._row(field, Input(default, compact=True, id=field))
+            yield from self._row("name", Input(self._suggested_name(), compact=True, id="name"))
+            yield Label("", id="progress", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def _row(self, field: str, widget: Input | Select[str]) -> ComposeResult:
+        title = "data set" if field == "dataset" else field.replace("_", " ")
+        with Horizontal(classes="row", id=f"row-{field}"):
+            yield Label(title, markup=False)
+            yield widget
+            yield Label("", classes="message", id=f"message-{field}", markup=False)
+
+    def on_mount(self) -> None:
+        self._check()
+
+    # What was typed
+
+    def _values(self) -> dict[str, Any]:
+        return {field: self.query_one(f"#{field}", Input).value.strip() for field in DEFAULTS} | {
+            "preset": self.query_one("#preset", Select).value,
+            "dataset": data.resolve(self._chosen_set(), self._data_dir),
+        }
+
+    def _chosen_set(self) -> str:
+        return str(self.query_one("#dataset", Select).value)
+
+    def _name(self) -> str:
+        return self.query_one("#name", Input).value.strip()
+
+    def _suggested_name(self) -> str:
+        chosen = ("vae", "auto")
+        if self.is_mounted:
+            chosen = (str(self.query_one("#preset", Select).value), self._chosen_set())
+        return unused_name(self._runs_dir, f"{chosen[0]}-{data.resolve(chosen[1], self._data_dir)}")
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        if not self._named_by_user:
+            with self.prevent(Input.Changed):
+                self.query_one("#name", Input).value = self._suggested_name()
+        self._check()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "name":
+            self._named_by_user = event.value != self._suggested_name()
+        self._check()
+
+    def on_input_submitted(self) -> None:
+        self.focus_next()
+
+    def _check(self) -> RunConfig | None:
+        """Explain every bad value beside its field; the configuration when there is none."""
+        found: dict[str, str] = {}
+        config = None
+        try:
+            config = check_values(**self._values())
+        except ConfigError as error:
+            found |= error.problems
+        try:
+            if (self._runs_dir / check_name(self._name())).exists():
+                found["name"] = f"{self._name()} exists already"
+        except ConfigError as error:
+            found |= error.problems
+        hints = HINTS | {"preset": PRESETS[str(self.query_one("#preset", Select).value)], "dataset": self._set_hint()}
+        for field, hint in hints.items():
+            message = self.query_one(f"#message-{field}", Label)
+            message.update(found.get(field, hint))
+            message.set_class(field in found, "problem")
+            self.query_one(f"#row-{field}").set_class(field in found, "wrong")
+        return None if found else config
+
+    def _set_hint(self) -> str:
+        chosen = self._chosen_set()
+        if chosen == "auto":
+            return data.explain_auto(self._data_dir)
+        if data.is_on_disk(chosen, self._data_dir):
+            return "on disk"
+        return f"is downloaded to {self._data_dir} first"
+
+    # Starting
+
+    def action_cancel(self) -> None:
+        self.workers.cancel_all()
+        self.dismiss(None)
+
+    def action_start(self) -> None:
+        config = self._check()
+        if config is None or self._starting:
+            self.app.bell()
+            return
+        self._starting = True
+        self._start(config, self._name())
+
+    @work(thread=True, exit_on_error=False)
+    def _start(self, config: RunConfig, name: str) -> None:
+        try:
+            run = self._make(config, name)
+        except Cancelled:
+            return
+        except (ConfigError, DataError, RunError, DamagedFile) as error:
+            self.app.call_from_thread(self._refuse, str(error))
+        except OSError as error:
+            self.app.call_from_thread(self._refuse, f"{error.filename}: {error.strerror}")
+        else:
+            self.app.call_from_thread(self.dismiss, run)
+
+    def _make(self, config: RunConfig, name: str) -> Run:
+        if config.device not in ("auto", "cpu"):
+            self._say(f"looking for {config.device}")
+            from core import devices
+
+            devices.resolve(config.device)
+        if not data.is_on_disk(config.dataset, self._data_dir):
+            data.download(config.dataset, self._data_dir, self._show_download)
+        if config.dataset != "mnist-5k":
+            config = config.model_copy(update={"data_dir": str(self._data_dir)})
+        self._say("starting the trainer")
+        run = Run.create(self._runs_dir, name, stamp(config))
+        launch.start(run).wait_until_started()
+        return run
+
+    def _show_download(self, news: data.Progress) -> None:
+        if get_current_worker().is_cancelled:
+            raise Cancelled
+        of = f" of {news.bytes_total / 1e6:.1f}" if news.bytes_total else ""
+        file = f"{news.file} ({news.file_index + 1} of {news.files})"
+        self._say(f"downloading {file}: {news.bytes_done / 1e6:.1f}{of} MB")
+
+    def _say(self, text: str) -> None:
+        self.app.call_from_thread(self.query_one("#progress", Label).update, text)
+
+    def _refuse(self, reason: str) -> None:
+        self._starting = False
+        self.query_one("#progress", Label).update(reason)

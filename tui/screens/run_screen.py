@@ -1,0 +1,162 @@
+"""What screens that show runs share: the keys that act on a run, and the bar on top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from core import launch
+from core.config import ConfigError
+from core.files import DamagedFile
+from core.run import RunError
+from core.status import Action, State
+from core.summary import RunSummary
+from tui.screens.dialogs import AskEpochs, Confirm
+
+if TYPE_CHECKING:
+    from tui.app import VaeTui
+
+
+class TopBar(Static):
+    """The screens there are and, on the right, the run that is shown."""
+
+    DEFAULT_CSS = "TopBar { dock: top; height: 1; background: $panel; }"
+
+    def __init__(self, shown: str) -> None:
+        super().__init__()
+        self._shown = shown
+        self._run = Text()
+
+    def show_run(self, name: str, state: Text) -> None:
+        """Put a run on the right."""
+        self._run = Text(name, "bold") + Text("  ") + state
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        bar = Text(" vae-tui ", "bold")
+        for number, title in (("1", "runs"), ("2", "training")):
+            style = "reverse" if title == self._shown else ""
+            bar.append(f" {number} {title} ", style)
+        space = self.size.width - bar.cell_len - self._run.cell_len - 1
+        if space > 0:
+            bar.append(" " * space)
+            bar.append_text(self._run)
+        self.update(bar)
+
+
+class RunScreen(Screen[None]):
+    """A screen on which one run is chosen and can be acted on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "pause", tooltip="pause training, or resume a paused one", id="run.pause"),
+        Binding("s", "stop", "stop", tooltip="save and stop training (asks)", id="run.stop"),
+        Binding("w", "save", "save", tooltip="save the weights now", id="run.save"),
+        Binding("r", "go_on", "resume", tooltip="go on with a run that stopped, was lost or finished", id="run.go_on"),
+        Binding("d", "delete", "delete", tooltip="delete the run and its files (asks)", id="run.delete"),
+    ]
+
+    @property
+    def vae_tui(self) -> VaeTui:
+        return cast("VaeTui", self.app)
+
+    def chosen(self) -> RunSummary | None:
+        """The run that keys act on."""
+        raise LookupError(f"{type(self).__name__} does not say which run is chosen")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in ("pause", "stop", "save", "go_on", "delete"):
+            return True
+        chosen = self.chosen()
+        if chosen is None:
+            return None
+        active = chosen.state is not None and chosen.state.active
+        possible = {
+            "pause": active,
+            "stop": active,
+            "save": active,
+            "go_on": not active and chosen.damage is None and chosen.state is not None,
+            "delete": not active,
+        }
+        return possible[action] or None
+
+    def action_pause(self) -> None:
+        if chosen := self.chosen():
+            self._ask(chosen, "resume" if chosen.state is State.PAUSED else "pause")
+
+    def action_save(self) -> None:
+        if chosen := self.chosen():
+            self._ask(chosen, "save")
+            self.notify(f"{chosen.run.name} saves now", timeout=2)
+
+    def action_stop(self) -> None:
+        chosen = self.chosen()
+        if chosen is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._ask(chosen, "stop")
+
+        self.app.push_screen(Confirm(f"Save and stop {chosen.run.name}?", "stop", "let it run"), answered)
+
+    def action_go_on(self) -> None:
+        chosen = self.chosen()
+        if chosen is None or chosen.status is None:
+            return
+        status = chosen.status
+
+        def answered(epochs: int | None) -> None:
+            if epochs is not None:
+                self._resume(chosen, epochs)
+
+        if status.epoch >= status.epochs:
+            self.app.push_screen(AskEpochs(chosen.run.name, status.epoch), answered)
+        else:
+            self._resume(chosen, None)
+
+    def action_delete(self) -> None:
+        chosen = self.chosen()
+        if chosen is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._delete(chosen)
+
+        question = f"Delete {chosen.run.name} with its weights and curves? This cannot be undone."
+        self.app.push_screen(Confirm(question, "delete"), answered)
+
+    @work(thread=True)
+    def _ask(self, chosen: RunSummary, action: Action) -> None:
+        self._try(lambda: launch.ask(chosen.run, action))
+
+    @work(thread=True)
+    def _resume(self, chosen: RunSummary, epochs: int | None) -> None:
+        self._try(lambda: launch.resume(chosen.run, epochs).wait_until_started())
+
+    @work(thread=True)
+    def _delete(self, chosen: RunSummary) -> None:
+        if self._try(chosen.run.delete):
+            self.app.call_from_thread(self.vae_tui.forget, chosen.run)
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        """Do it, off the UI thread; a refusal is shown in one line."""
+        try:
+            act()
+        except (RunError, DamagedFile, ConfigError) as error:
+            self.notify(str(error), severity="error", markup=False)
+        except OSError as error:
+            self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+        else:
+            return True
+        return False
+

@@ -1,0 +1,133 @@
+"""Screen 1: all runs, newest first, live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.coordinate import Coordinate
+from textual.message import Message
+from textual.widgets import DataTable, Footer, Label
+
+from core.summary import RunSummary
+from tui import wording
+from tui.feed import Feed, Reader
+from tui.listing import run_cells
+from tui.screens.run_screen import RunScreen, TopBar
+
+COLUMNS = ("run", "preset", "data set", "state", "epoch", "train", "val", "age")
+
+
+class RunsScreen(RunScreen):
+    """A table of the runs; what keys do, they do to the run under the cursor."""
+
+    CSS = """
+    RunsScreen DataTable { height: 1fr; background: $background; }
+    RunsScreen #empty { height: 1fr; content-align: center middle; width: 100%; text-align: center; }
+    RunsScreen #trouble { height: auto; max-height: 3; padding: 0 1; color: $text-error; }
+    RunsScreen #data { height: auto; padding: 0 1; color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open_run", "open", tooltip="show how the run trains", id="runs.open", priority=True),
+    ]
+
+    @dataclass
+    class Listed(Message):
+        """The runs changed."""
+
+        summaries: list[RunSummary]
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, RunsScreen.Listed)
+
+    def __init__(self, reader: Reader[list[RunSummary]], data_note: str) -> None:
+        super().__init__()
+        self._summaries: list[RunSummary] = []
+        self._data_note = data_note
+        self._feed = Feed(reader, lambda news: self.post_message(self.Listed(news)), self._show_trouble)
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("runs")
+        table: DataTable[object] = DataTable(cursor_type="row", zebra_stripes=False)
+        table.add_columns(*COLUMNS)
+        table.display = False
+        yield table
+        yield Label("looking for runs", id="empty", markup=False)
+        yield Label("", id="trouble", markup=False)
+        yield Label(self._data_note, id="data", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._feed.start()
+
+    def on_unmount(self) -> None:
+        self._feed.close()
+
+    def on_screen_suspend(self) -> None:
+        self._feed.rest()
+
+    def on_screen_resume(self) -> None:
+        self._feed.go_on()
+        self._table.focus()
+
+    @property
+    def _table(self) -> DataTable[object]:
+        return self.query_one(DataTable)
+
+    def chosen(self) -> RunSummary | None:
+        row = self._table.cursor_row
+        return self._summaries[row] if 0 <= row < len(self._summaries) else None
+
+    def nudge(self) -> None:
+        """Look at the folder at once."""
+        self._feed.nudge()
+
+    def on_runs_screen_listed(self, message: Listed) -> None:
+        chosen = self.chosen()
+        names = [summary.run for summary in self._summaries]
+        self._summaries = message.summaries
+        table = self._table
+        with self.app.batch_update():
+            if names != [summary.run for summary in self._summaries]:
+                table.clear()
+                for summary in self._summaries:
+                    table.add_row(*run_cells(summary))
+                if chosen is not None:
+                    self._move_to(chosen)
+            else:
+                for row, summary in enumerate(self._summaries):
+                    for column, cell in enumerate(run_cells(summary)):
+                        if table.get_cell_at(Coordinate(row, column)) != cell:
+                            table.update_cell_at(Coordinate(row, column), cell, update_width=True)
+            table.display = bool(self._summaries)
+            empty = self.query_one("#empty", Label)
+            empty.display = not self._summaries
+            empty.update("no runs yet\n\npress n for a new run, then ctrl+s to train it")
+            if self._summaries and self.focused is None:
+                table.focus()
+        self._explain()
+
+    def on_data_table_row_highlighted(self) -> None:
+        self._explain()
+
+    def on_data_table_row_selected(self) -> None:
+        self.action_open_run()
+
+    def action_open_run(self) -> None:
+        if chosen := self.chosen():
+            self.vae_tui.show_run(chosen.run)
+
+    def _move_to(self, summary: RunSummary) -> None:
+        rows = [row for row, found in enumerate(self._summaries) if found.run == summary.run]
+        self._table.move_cursor(row=rows[0] if rows else 0)
+
+    def _explain(self) -> None:
+        chosen = self.chosen()
+        text = chosen and (chosen.damage or (chosen.status and chosen.status.error))
+        self.query_one("#trouble", Label).update(wording.printable(text) if text else "")
+        self.refresh_bindings()
+
+    def _show_trouble(self, error: OSError) -> None:
+        self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)

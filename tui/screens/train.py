@@ -1,0 +1,240 @@
+"""Screen 2: one run as it trains: curves, figures, and the newest reconstructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.message import Message
+from textual.reactive import var
+from textual.widgets import Footer, Label, Static
+
+from core.run import Run
+from core.summary import RunSummary
+from tui import curves, wording
+from tui.facts import facts
+from tui.feed import Feed, Reader, Snapshot
+from tui.preview import Preview
+from tui.screens.run_screen import RunScreen, TopBar
+from tui.widgets.picture import Picture
+from tui.widgets.plot import Plot
+from tui.widgets.strips import ColorDepth, color_depth
+
+DIGIT_CELLS = 15  # a digit of 28 pixels at half size, and the gap to the next
+
+
+class PicturesReader(Protocol):
+    """What gives the reconstructions; tests put their own in its place."""
+
+    def read(self) -> Preview: ...
+
+
+class TrainScreen(RunScreen):
+    """How one run trains."""
+
+    CSS = """
+    TrainScreen #body { layout: grid; grid-size: 2; grid-columns: 1fr 34; grid-rows: 1fr 16; }
+    TrainScreen #facts { padding: 0 1; width: 100%; height: 100%; }
+    TrainScreen #pictures { column-span: 2; padding: 0 1; }
+    TrainScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
+    TrainScreen #small { display: none; width: 100%; color: $text-muted; }
+    TrainScreen #parts { height: 1fr; }
+    TrainScreen #none { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
+    TrainScreen.-norun #body { display: none; }
+    TrainScreen.-norun #none { display: block; }
+
+    TrainScreen.-short #body { grid-columns: 1fr 31; grid-rows: 1fr 15; }
+    TrainScreen.-short #curves { row-span: 2; }
+    TrainScreen.-short #facts { padding: 0 0 0 1; }
+    TrainScreen.-short #pictures { column-span: 1; padding: 0 0 0 1; }
+
+    TrainScreen.-tiny #body { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr 4; }
+    TrainScreen.-tiny #curves { row-span: 1; }
+    TrainScreen.-tiny #pictures, TrainScreen.-tiny #parts { display: none; }
+    TrainScreen.-tiny #small { display: block; }
+    """
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (64, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (22, "-short"), (36, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="train.log"),
+        Binding("m", "smoothing", "smooth", tooltip="smooth the curves over 10 or 100 points", id="train.smooth"),
+        Binding("left_square_bracket", "narrow", "narrow", key_display="[", tooltip="show less of the run", id="train.narrow"),
+        Binding("right_square_bracket", "widen", "widen", key_display="]", tooltip="show more of the run", id="train.widen"),
+    ]
+
+    snapshot: var[Snapshot | None] = var(None, init=False)
+    preview: var[Preview | None] = var(None, init=False)
+    log_scale: var[bool] = var(False, init=False)
+    smoothing: var[int] = var(0, init=False)
+    narrowing: var[int] = var(0, init=False)
+
+    @dataclass
+    class Changed(Message):
+        """There is a newer snapshot."""
+
+        snapshot: Snapshot
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, TrainScreen.Changed)
+
+    @dataclass
+    class Reconstructed(Message):
+        """There are newer reconstructions."""
+
+        preview: Preview
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, TrainScreen.Reconstructed)
+
+    def __init__(
+        self,
+        make_reader: Callable[[Run], Reader[Snapshot]],
+        make_pictures: Callable[[Run], PicturesReader],
+    ) -> None:
+        super().__init__()
+        self._make_reader, self._make_pictures = make_reader, make_pictures
+        self._run: Run | None = None
+        self._feed: Feed[Snapshot] | None = None
+        self._pictures: PicturesReader | None = None
+        self._pictured = 0
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("training")
+        with Container(id="body"):
+            with Vertical(id="curves"):
+                yield Label("a larger window shows more: 64 columns by 22 lines", id="small")
+                yield Plot(curves.PARTS["loss"], id="loss")
+                with Horizontal(id="parts"):
+                    yield Plot(curves.PARTS["reconstruction"], id="reconstruction")
+                    yield Plot(curves.PARTS["kl"], id="kl")
+            yield Static(id="facts")
+            with Vertical(id="pictures"):
+                yield Picture()
+                yield Label("", id="note", markup=False)
+        yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.watch(self.vae_tui, "run_shown", self._follow)
+
+    def on_unmount(self) -> None:
+        if self._feed:
+            self._feed.close()
+
+    def on_screen_suspend(self) -> None:
+        if self._feed:
+            self._feed.rest()
+
+    def on_screen_resume(self) -> None:
+        if self._feed:
+            self._feed.go_on()
+
+    def chosen(self) -> RunSummary | None:
+        return self.snapshot.summary if self.snapshot else None
+
+    # What comes in
+
+    def _follow(self, run: Run | None) -> None:
+        self.set_class(run is None, "-norun")
+        if run == self._run:
+            return
+        if self._feed:
+            self._feed.close()
+        self._run, self._feed, self._pictured = run, None, 0
+        self.snapshot = self.preview = None
+        if run is not None:
+            self._pictures = self._make_pictures(run)
+            reader = self._make_reader(run)
+            self._feed = Feed(reader, lambda news: self.post_message(self.Changed(news)), self._show_trouble)
+            self._feed.start()
+
+    def _show_trouble(self, error: OSError) -> None:
+        self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+
+    def on_train_screen_changed(self, message: Changed) -> None:
+        if message.snapshot.run == self._run:
+            self.snapshot = message.snapshot
+
+    def on_train_screen_reconstructed(self, message: Reconstructed) -> None:
+        if message.preview.run == self._run:
+            self.preview = message.preview
+
+    @work(thread=True, exclusive=True, group="preview", exit_on_error=True)
+    def _read_pictures(self, pictures: PicturesReader) -> None:
+        self.post_message(self.Reconstructed(pictures.read()))
+
+    # What is shown
+
+    def watch_snapshot(self, snapshot: Snapshot | None) -> None:
+        self.refresh_bindings()
+        if snapshot is None:
+            return
+        summary = snapshot.summary
+        self.query_one(TopBar).show_run(wording.printable(summary.run.name), wording.state(summary))
+        self._draw()
+        if snapshot.weights_changed != self._pictured and self._pictures:
+            self._pictured = snapshot.weights_changed
+            if not self.preview:
+                self.query_one(Picture).show(None, message="loading PyTorch for the pictures")
+            self._read_pictures(self._pictures)
+        elif not snapshot.weights_changed:
+            self.query_one(Picture).show(None, message="no weights yet")
+
+    def watch_preview(self) -> None:
+        self._draw_pictures()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self._draw_pictures)
+
+    def _draw(self) -> None:
+        snapshot = self.snapshot
+        if snapshot is None:
+            return
+        unit = curves.axis(snapshot)
+        shown = unit.last(curves.SHARES[self.narrowing])
+        self.query_one("#parts").display = curves.has_kl(snapshot) and not self.has_class("-tiny")
+        for part in curves.PARTS:
+            plot = self.query_one(f"#{part}", Plot)
+            if plot.display:
+                drawn = curves.curves_of(snapshot, part, curves.SMOOTHING[self.smoothing])
+                plot.show(drawn, x_range=shown, log_scale=self.log_scale, x_label=unit.label)
+        column = self.query_one("#facts", Static)
+        ascii_only = color_depth(self.app) is ColorDepth.ASCII
+        column.update(facts(snapshot, column.content_size.width, ascii_only=ascii_only))
+
+    def _draw_pictures(self) -> None:
+        preview = self.preview
+        if preview is None:
+            return
+        picture = self.query_one(Picture)
+        self.query_one("#note", Label).update(preview.message if preview.originals is not None else "")
+        if preview.originals is None or preview.reconstructions is None:
+            picture.show(None, message=preview.message)
+            return
+        count = max(1, min(len(preview.originals), (picture.size.width + 1) // DIGIT_CELLS))
+        picture.show(np.stack([preview.originals[:count], preview.reconstructions[:count]]))
+
+    # What keys do
+
+    def action_log_scale(self) -> None:
+        self.log_scale = not self.log_scale
+        self._draw()
+
+    def action_smoothing(self) -> None:
+        self.smoothing = (self.smoothing + 1) % len(curves.SMOOTHING)
+        self._draw()
+
+    def action_narrow(self) -> None:
+        self.narrowing = min(self.narrowing + 1, len(curves.SHARES) - 1)
+        self._draw()
+
+    def action_widen(self) -> None:
+        self.narrowing = max(self.narrowing - 1, 0)
+        self._draw()

@@ -1,0 +1,1 @@
+"""What screens share: plots, pictures, rows of facts."""

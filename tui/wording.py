@@ -1,0 +1,65 @@
+"""How numbers, times and states read, everywhere the same."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from core.status import State
+from core.summary import RunSummary
+
+# A sign beside each state, so that colour is never needed to tell them apart.
+STATE_SIGNS = {
+    State.CREATED: "·",
+    State.RUNNING: "▶",
+    State.PAUSED: "‖",
+    State.STOPPED: "■",
+    State.FINISHED: "✓",
+    State.FAILED: "✗",
+    State.LOST: "?",
+}
+STATE_COLORS = {
+    State.CREATED: "dim",
+    State.RUNNING: "green",
+    State.PAUSED: "yellow",
+    State.STOPPED: "cyan",
+    State.FINISHED: "bold",
+    State.FAILED: "red",
+    State.LOST: "magenta",
+}
+
+
+def loss(value: float | None) -> str:
+    """A loss with as many digits as tell runs apart."""
+    return "–" if value is None or value != value else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its two largest units, such as 3 h 12 m."""
+    seconds = max(0, round(seconds))
+    for size, unit, below, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if seconds >= size:
+            rest = seconds % size // below
+            return f"{seconds // size} {unit} {rest} {smaller}"
+    return f"{seconds} s"
+
+
+def age(seconds: float) -> str:
+    """How long ago, in the largest unit only."""
+    return "now" if seconds < 2 else " ".join(duration(seconds).split()[:2])
+
+
+def memory(count: float) -> str:
+    """Bytes in GB, or MB below one."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def state(summary: RunSummary) -> Text:
+    """The state of a run with its sign and colour."""
+    if summary.damage or summary.state is None:
+        return Text("! damaged", "bold red")
+    return Text(f"{STATE_SIGNS[summary.state]} {summary.state}", STATE_COLORS[summary.state])
+
+
+def printable(text: str) -> str:
+    """Text from elsewhere without anything that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
