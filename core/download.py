@@ -53,9 +53,7 @@ class Progress:
     bytes_total: int | None
 
 
-def fetch(
-    archives: Sequence[Archive], folder: Path, on_progress: Callable[[Progress], None] | None = None
-) -> None:
+def fetch(archives: Sequence[Archive], folder: Path, on_progress: Callable[[Progress], None] | None = None) -> None:
     """Put the unpacked archives into a folder, each only after its checksum was right.
 
     Nothing half is left behind, also when `on_progress` raises. Raises DownloadError.

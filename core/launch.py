@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 from core import files
 from core.run import Run, RunError
-from core.status import Action, Request, State, Status, is_same_process
+from core.status import Action, Request
 
 START_SECONDS = 30.0
 

@@ -32,9 +32,7 @@ class DiagonalGaussian:
         """One latent per image, (B, C, H, W), reparametrised. Kingma & Welling 2014, section 2.4."""
         if self.log_variance is None:
             return self.mean
-        noise = torch.randn(
-            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
-        )
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
 
     def kl(self) -> Tensor:
@@ -84,9 +82,7 @@ class Decoder(nn.Sequential):
                 blocks += [nn.Upsample(scale_factor=2, mode="nearest"), ConvBlock(channels_in, channels_in)]
             blocks.append(ConvBlock(channels_in, channels_in))
             blocks.append(
-                nn.Conv2d(channels_in, channels_out, 1)
-                if level == last
-                else ConvBlock(channels_in, channels_out)
+                nn.Conv2d(channels_in, channels_out, 1) if level == last else ConvBlock(channels_in, channels_out)
             )
             levels.append(nn.Sequential(*blocks))
         super().__init__(*levels)

@@ -37,9 +37,7 @@ class Sums:
     kl: float = 0.0
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(
-            self.images + other.images, self.reconstruction + other.reconstruction, self.kl + other.kl
-        )
+        return Sums(self.images + other.images, self.reconstruction + other.reconstruction, self.kl + other.kl)
 
     def __sub__(self, other: Sums) -> Sums:
         return self + Sums(-other.images, -other.reconstruction, -other.kl)
@@ -249,7 +247,7 @@ class Trainer:
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
             raise Diverged(f"the weights are no longer finite numbers at step {self.step}")
         self.model.latent_scale = latent_scale(self.model, self.images.train_images)
-        metadata = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step}
+        metadata: dict[str, object] = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step}
         metadata |= {"latent_scale": self.model.latent_scale}
         self.run.write_weights(checkpoint.weights_to_bytes(self.model, metadata), best=best)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from core.files import DamagedFile
 from core.metrics import MetricsLog
 from core.run import Run, RunError
-from core.status import HEARTBEAT_SECONDS, State, Status, process_started, uptime
+from core.status import HEARTBEAT_SECONDS, State, process_started, uptime
 
 if TYPE_CHECKING:
     from core.devices import LoadMeter

@@ -39,7 +39,14 @@ class VaeTui(App[None]):
     TITLE = "vae-tui"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "show('runs')", "runs", tooltip="screen 1: the list of runs", id="app.runs", show=False),
-        Binding("2", "show('training')", "training", tooltip="screen 2: how a run trains", id="app.training", show=False),
+        Binding(
+            "2",
+            "show('training')",
+            "training",
+            tooltip="screen 2: how a run trains",
+            id="app.training",
+            show=False,
+        ),
         Binding("n", "new_run", "new run", tooltip="fill in the form of a new run", id="app.new_run"),
         Binding("question_mark", "keys", "keys", key_display="?", tooltip="show all keys", id="app.keys"),
         Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),

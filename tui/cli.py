@@ -14,7 +14,7 @@ from core.config import BATCH_SIZE, DEVICE_FORMS, EPOCHS, LEARNING_RATE, PRESETS
 from core.data import DataError
 from core.files import DamagedFile
 from core.run import Run, RunError, find_run, find_runs, unused_name
-from core.status import ACTIONS, Action, State
+from core.status import ACTIONS, State
 from core.summary import newest_first, summarise
 
 EXIT_FAILED = 1
@@ -83,12 +83,14 @@ def open_app(
 @cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")
 def train(
     preset: Annotated[
-        str, typer.Option(help="; ".join(f"{name}: {text}" for name, text in PRESETS.items()), metavar="PRESET")
+        str,
+        typer.Option(help="; ".join(f"{name}: {text}" for name, text in PRESETS.items()), metavar="PRESET"),
     ] = "vae",
     dataset: Annotated[
         str,
         typer.Option(
-            help=f"One of {', '.join(data.CHOICES)}. auto: mnist if it is on disk, else mnist-5k.", metavar="SET"
+            help=f"One of {', '.join(data.CHOICES)}. auto: mnist if it is on disk, else mnist-5k.",
+            metavar="SET",
         ),
     ] = "auto",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.", metavar="N")] = EPOCHS,
@@ -101,9 +103,7 @@ def train(
     ] = None,
     validate_every: Annotated[
         int | None,
-        typer.Option(
-            help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"
-        ),
+        typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
     runs_dir: RunsDir = RUNS_DIR,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+
+import numpy as np
 from rich.text import Text
 
 from core.status import State
@@ -10,6 +13,7 @@ from tui.feed import Snapshot
 
 LABEL_WIDTH = 7
 MUTED = "dim"
+SPEED_READINGS = 9
 
 
 def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
@@ -17,14 +21,19 @@ def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
     summary = snapshot.summary
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
-        lines.append(Text(wording.printable(trouble), "bold red"))
+        lines += [Text(line, "bold red") for line in textwrap.wrap(wording.printable(trouble), max(width, 1))]
     if summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
         lines.append(Text("r resumes from the last save", MUTED))
-    lines += [*_progress(snapshot, width, ascii_only), *_losses(snapshot), *_device(snapshot), *_settings(snapshot)]
+    lines += [
+        *_progress(snapshot, width, ascii_only),
+        *_losses(snapshot),
+        *_device(snapshot),
+        *_settings(snapshot),
+    ]
     return Text("\n").join(lines)
 
 
-def _line(label: str, *parts: str | Text) -> Text:
+def _line(label: str, *parts: str | Text | tuple[str, str]) -> Text:
     return Text.assemble((f"{label:<{LABEL_WIDTH}} ", MUTED), *parts)
 
 
@@ -47,7 +56,9 @@ def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
         _line("run", bar(step / total, f"{step / total:.0%}", room, ascii_only)),
     ]
     active = snapshot.summary.state is State.RUNNING
-    speed = status.images_per_second
+    # The median: a save or a pause makes a single reading low.
+    speeds = snapshot.steps["images_per_second"][-SPEED_READINGS:]
+    speed = float(np.nanmedian(speeds)) if np.isfinite(speeds).any() else 0.0
     times = snapshot.steps["time"]
     took = wording.duration(float(times[-1])) if len(times) else "0 s"
     if active and speed:

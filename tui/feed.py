@@ -25,7 +25,7 @@ class Reader(Protocol[News]):
         """What there is to see now, None when nothing changed since the last call."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """All that the training screen shows of a run at one moment; the columns never change afterwards."""
 

@@ -63,9 +63,8 @@ class Follower:
         return apparent_state(status)
 
     def _follow_in_lines(self) -> State:
-        for status in self._statuses():
-            pass
-        return apparent_state(status)
+        *_, last = self._statuses()
+        return apparent_state(last)
 
     def _statuses(self) -> Iterator[Status]:
         """The status over and over, each time with what is new printed, until no trainer has the run."""

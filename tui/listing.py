@@ -62,4 +62,3 @@ def print_table(table: Table) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=10_000, color_system=None)
     console.print(table)
-

@@ -21,7 +21,7 @@ Images = npt.NDArray[np.float32]
 BORDER = 2  # the padding around the 28 x 28 pixels of MNIST shows nothing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Preview:
     """Originals and reconstructions, each (N, 28, 28) in [0, 1]; or, without them, why there are none."""
 

@@ -9,7 +9,12 @@ from core.config import ConfigError, RunConfig, check_name, make_config
 
 def test_the_defaults_are_those_of_the_post() -> None:
     config = make_config()
-    assert (config.epochs, config.batch_size, config.learning_rate, config.validate_every) == (400, 128, 1e-3, 10)
+    assert (config.epochs, config.batch_size, config.learning_rate, config.validate_every) == (
+        400,
+        128,
+        1e-3,
+        10,
+    )
     assert config.preset == "vae"
 
 
@@ -32,7 +37,10 @@ def test_text_as_typed_is_understood() -> None:
         ({"preset": "gan"}, "preset must be one of vae, vae-post or ae, not gan"),
         ({"device": "tpu"}, "device must be auto, cpu, cuda, cuda:N or mps, not tpu"),
         ({"seed": -1}, "seed must be at least 0, not -1"),
-        ({"dataset": "cifar"}, "dataset must be one of mnist, fashion-mnist, kmnist, qmnist or mnist-5k, not cifar"),
+        (
+            {"dataset": "cifar"},
+            "dataset must be one of mnist, fashion-mnist, kmnist, qmnist or mnist-5k, not cifar",
+        ),
         ({"momentum": 1}, "momentum is not a setting of a run"),
     ],
 )

@@ -15,7 +15,15 @@ Line = dict[str, object]
 
 
 def step(number: int, loss: float = 1.0) -> Line:
-    return {"kind": "step", "epoch": 0, "step": number, "time": 0.1, "loss": loss, "reconstruction": 1, "kl": 0}
+    return {
+        "kind": "step",
+        "epoch": 0,
+        "step": number,
+        "time": 0.1,
+        "loss": loss,
+        "reconstruction": 1,
+        "kl": 0,
+    }
 
 
 def epoch(number: int, val_loss: float | None = None) -> Line:

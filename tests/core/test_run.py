@@ -43,7 +43,7 @@ def test_a_taken_name_is_refused(make_run: MakeRun) -> None:
 
 def test_a_runs_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="cannot create|is not a directory"):
+    with pytest.raises(RunError, match=r"cannot create|is not a directory"):
         Run.create(tmp_path / "file", "run", make_config())
 
 
@@ -57,9 +57,7 @@ def test_the_last_request_wins_and_each_is_told_apart(make_run: MakeRun) -> None
     assert run.control_changed() != changed != 0
 
 
-def test_a_replaced_file_is_the_old_one_when_writing_fails(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_replaced_file_is_the_old_one_when_writing_fails(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run()
     before = run.status()
 
@@ -82,7 +80,9 @@ def test_leftovers_of_a_killed_trainer_are_swept(make_run: MakeRun) -> None:
     assert run.config()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"preset": 1}', b"\xff" * 100, 5000 * b"[", b'{"epochs": 1e999}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"preset": 1}', b"\xff" * 100, 5000 * b"[", b'{"epochs": 1e999}']
+)
 def test_a_damaged_config_is_named_in_one_line(make_run: MakeRun, content: bytes) -> None:
     run = make_run()
     (run.path / "config.json").write_bytes(content)
@@ -90,7 +90,9 @@ def test_a_damaged_config_is_named_in_one_line(make_run: MakeRun, content: bytes
         run.config()
 
 
-@pytest.mark.parametrize("value", ['"state": "flying"', '"pid": -1', '"epoch": "x"', '"heartbeat": 1e999', '"epoch": 9e99'])
+@pytest.mark.parametrize(
+    "value", ['"state": "flying"', '"pid": -1', '"epoch": "x"', '"heartbeat": 1e999', '"epoch": 9e99']
+)
 def test_a_damaged_status_is_named_in_one_line(make_run: MakeRun, value: str) -> None:
     run = make_run()
     (run.path / "status.json").write_text('{"state": "running", ' + value + "}")
@@ -175,7 +177,7 @@ def test_runs_are_found_by_name_and_names_are_proposed(make_run: MakeRun, runs_d
     assert [run.name for run in find_runs(runs_dir)] == ["other", "vae", "vae-3"]
     assert unused_name(runs_dir, "vae") == "vae-4"
     assert find_run(runs_dir, "other").name == "other"
-    with pytest.raises(RunError, match="no run named 'missing' in .*; there is other, vae, vae-3"):
+    with pytest.raises(RunError, match=r"no run named 'missing' in .*; there is other, vae, vae-3"):
         find_run(runs_dir, "missing")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -170,7 +170,7 @@ def test_steps_are_reported_at_most_twice_a_second_even_over_short_epochs(
     train(run, images)
     times = [json.loads(line)["time"] for line in run.metrics_path.read_text().splitlines() if '"step",' in line]
     assert len(times) > 2
-    assert all(later - earlier >= 0.5 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.5 for earlier, later in pairwise(times))
     assert len(lines(run)) == 20
 
 
@@ -204,7 +204,10 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(make_run: Make
 
 
 def test_a_finished_run_can_be_given_more_epochs(make_run: MakeRun, images: ImageSet) -> None:
-    longer, extended = make_run("longer", epochs=3, batch_size=100), make_run("extended", epochs=2, batch_size=100)
+    longer, extended = (
+        make_run("longer", epochs=3, batch_size=100),
+        make_run("extended", epochs=2, batch_size=100),
+    )
     train(longer, images)
     train(extended, images)
     train(extended, images, epochs=3)
@@ -223,7 +226,7 @@ def test_a_loss_that_is_no_number_ends_training_and_leaves_the_last_good_weights
             next(trainer.model.parameters()).fill_(float("nan"))
         with pytest.raises(Diverged, match="no longer"):
             trainer.save()
-        with pytest.raises(Diverged, match="the .*loss is no longer a finite number at step"):
+        with pytest.raises(Diverged, match=r"the .*loss is no longer a finite number at step"):
             trainer.fit()
     assert (run.read_weights(), run.read_state()) == (weights, state)
 
@@ -242,7 +245,10 @@ def test_a_state_of_another_model_is_refused(make_run: MakeRun, images: ImageSet
     run, other = make_run("a", preset="ae", batch_size=300), make_run("b", preset="vae", batch_size=300)
     train(other, images, steps=1)
     run.write_state(other.read_state() or b"")
-    with run.open_metrics() as metrics, pytest.raises(DamagedFile, match=r"state\.pt: is not the state of this run"):
+    with (
+        run.open_metrics() as metrics,
+        pytest.raises(DamagedFile, match=r"state\.pt: is not the state of this run"),
+    ):
         Trainer(run, images, "cpu", metrics)
 
 

@@ -105,7 +105,7 @@ def test_ticks_are_few_round_and_short() -> None:
     assert list(linear_ticks(0.1, 0.35, 3)[1].values()) == ["0.1", "0.2", "0.3"]
     assert list(linear_ticks(1e6, 1.2e6, 2)[1].values()) == ["1.0e6", "1.1e6", "1.2e6"]
     assert list(log_ticks(1, 2.5, 3)[1].values()) == ["10", "20", "50", "100", "200", "500"]
-    assert list(log_ticks(-3, 3, 3)[1].values()) == ["0.001", "0.1", "10", "1000"]
+    assert list(log_ticks(-3, 3, 3)[1].values()) == ["0.001", "1", "1000"]
 
 
 @pytest.mark.parametrize("limits", [(5, 5), (0, 0), (-1e300, 1e300), (0, 5e-324), (1e9, 1e9 + 1e-7)])
@@ -134,7 +134,7 @@ def test_curves_differ_in_marker_as_well_as_in_colour() -> None:
     }
     assert colors == {"⠤": BLUE, "●": ORANGE}
     points = [segment for strip in strips[1:] for segment in strip if "●" in segment.text]
-    assert len(points) >= 30
+    assert sum(segment.text.count("●") for segment in points) >= 30
     assert {segment.style.color for segment in points if segment.style} == {Color.from_rgb(*ORANGE)}
 
 
@@ -236,9 +236,7 @@ async def test_a_new_size_or_theme_draws_again() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 3), (40, 12), (80, 24)])
-async def test_a_plot_runs_without_colour_at_any_size(
-    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_plot_runs_without_colour_at_any_size(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with PlotApp().run_test(size=size) as pilot:
         plot = pilot.app.query_one(Plot)

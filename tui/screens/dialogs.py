@@ -18,7 +18,14 @@ class Confirm(ModalScreen[bool]):
 
     DEFAULT_CSS = """
     Confirm { align: center middle; }
-    Confirm Vertical { width: auto; max-width: 90%; height: auto; padding: 1 2; background: $panel; border: round $warning; }
+    Confirm Vertical {
+        width: auto;
+        max-width: 90%;
+        height: auto;
+        padding: 1 2;
+        background: $panel;
+        border: round $warning;
+    }
     Confirm Label { width: auto; }
     Confirm #keys { margin-top: 1; color: $text-muted; }
     """
@@ -45,18 +52,25 @@ class AskEpochs(ModalScreen[int | None]):
 
     DEFAULT_CSS = """
     AskEpochs { align: center middle; }
-    AskEpochs Vertical { width: 56; max-width: 90%; height: auto; padding: 1 2; background: $panel; border: round $accent; }
+    AskEpochs Vertical {
+        width: 56;
+        max-width: 90%;
+        height: auto;
+        padding: 1 2;
+        background: $panel;
+        border: round $accent;
+    }
     AskEpochs #problem { color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", id="epochs.cancel")]
 
     def __init__(self, name: str, done: int) -> None:
         super().__init__()
-        self._name, self._done = name, done
+        self._run_name, self._done = name, done
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Label(f"{self._name} has done its {self._done} epochs. Train to epoch:", markup=False)
+            yield Label(f"{self._run_name} has done its {self._done} epochs. Train to epoch:", markup=False)
             yield Input(str(2 * self._done), compact=True, type="integer")
             yield Label(" ", id="problem", markup=False)
             yield Label("enter go on   esc leave it", markup=False)
@@ -73,7 +87,15 @@ class Keys(ModalScreen[None]):
 
     DEFAULT_CSS = """
     Keys { align: center middle; }
-    Keys VerticalScroll { width: 64; max-width: 95%; height: auto; max-height: 95%; padding: 0 1; background: $panel; border: round $accent; }
+    Keys VerticalScroll {
+        width: 64;
+        max-width: 95%;
+        height: auto;
+        max-height: 95%;
+        padding: 0 1;
+        background: $panel;
+        border: round $accent;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "dismiss", "close", id="keys.close")

@@ -56,14 +56,29 @@ class NewRun(ModalScreen[Run | None]):
 
     CSS = """
     NewRun { align: center middle; }
-    NewRun VerticalScroll { width: 100%; max-width: 100; height: auto; max-height: 100%; padding: 0 1; background: $panel; border: round $accent; }
+    NewRun VerticalScroll {
+        width: 100%;
+        max-width: 100;
+        height: auto;
+        max-height: 100%;
+        padding: 0 1;
+        background: $panel;
+        border: round $accent;
+    }
     NewRun .row { height: 1; margin-bottom: 1; }
     NewRun .row > Label { width: 15; }
     NewRun .row > Input, NewRun .row > Select { width: 24; }
-    NewRun .row > .message { width: 1fr; padding-left: 2; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    NewRun .row > .message {
+        width: 1fr;
+        padding-left: 2;
+        color: $text-muted;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
     NewRun .row > .message.problem { color: $text-error; text-wrap: wrap; }
     NewRun .row.wrong { height: auto; }
-    NewRun #progress { height: auto; color: $text-warning; }
+    NewRun #detail { height: 2; width: 100%; color: $text-muted; }
+    NewRun #progress { height: auto; width: 100%; color: $text-warning; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "start training", priority=True, id="new_run.start"),
@@ -80,13 +95,22 @@ class NewRun(ModalScreen[Run | None]):
         with VerticalScroll() as form:
             form.border_title = "new run"
             form.can_focus = False
-            presets = Select([(name, name) for name in PRESETS], value="vae", allow_blank=False, compact=True, id="preset")
+            presets = Select(
+                [(name, name) for name in PRESETS], value="vae", allow_blank=False, compact=True, id="preset"
+            )
             yield from self._row("preset", presets)
-            sets = Select([(name, name) for name in data.CHOICES], value="auto", allow_blank=False, compact=True, id="dataset")
+            sets = Select(
+                [(name, name) for name in data.CHOICES],
+                value="auto",
+                allow_blank=False,
+                compact=True,
+                id="dataset",
+            )
             yield from self._row("dataset", sets)
             for field, default in DEFAULTS.items():
                 yield from self._row(field, Input(default, compact=True, id=field))
             yield from self._row("name", Input(self._suggested_name(), compact=True, id="name"))
+            yield Label("", id="detail", markup=False)
             yield Label("", id="progress", markup=False)
         yield Footer(show_command_palette=False)
 
@@ -111,7 +135,7 @@ class NewRun(ModalScreen[Run | None]):
     def _chosen_set(self) -> str:
         return str(self.query_one("#dataset", Select).value)
 
-    def _name(self) -> str:
+    def _run_name(self) -> str:
         return self.query_one("#name", Input).value.strip()
 
     def _suggested_name(self) -> str:
@@ -125,6 +149,7 @@ class NewRun(ModalScreen[Run | None]):
             with self.prevent(Input.Changed):
                 self.query_one("#name", Input).value = self._suggested_name()
         self._check()
+        self.on_descendant_focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "name":
@@ -143,17 +168,26 @@ class NewRun(ModalScreen[Run | None]):
         except ConfigError as error:
             found |= error.problems
         try:
-            if (self._runs_dir / check_name(self._name())).exists():
-                found["name"] = f"{self._name()} exists already"
+            if (self._runs_dir / check_name(self._run_name())).exists():
+                found["name"] = f"{self._run_name()} exists already"
         except ConfigError as error:
             found |= error.problems
-        hints = HINTS | {"preset": PRESETS[str(self.query_one("#preset", Select).value)], "dataset": self._set_hint()}
-        for field, hint in hints.items():
+        for field, hint in self._hints().items():
             message = self.query_one(f"#message-{field}", Label)
             message.update(found.get(field, hint))
             message.set_class(field in found, "problem")
             self.query_one(f"#row-{field}").set_class(field in found, "wrong")
         return None if found else config
+
+    def _hints(self) -> dict[str, str]:
+        return HINTS | {
+            "preset": PRESETS[str(self.query_one("#preset", Select).value)],
+            "dataset": self._set_hint(),
+        }
+
+    def on_descendant_focus(self) -> None:
+        field = self.focused.id if self.focused else None
+        self.query_one("#detail", Label).update(self._hints().get(field or "", ""))
 
     def _set_hint(self) -> str:
         chosen = self._chosen_set()
@@ -175,7 +209,7 @@ class NewRun(ModalScreen[Run | None]):
             self.app.bell()
             return
         self._starting = True
-        self._start(config, self._name())
+        self._start(config, self._run_name())
 
     @work(thread=True, exit_on_error=False)
     def _start(self, config: RunConfig, name: str) -> None:

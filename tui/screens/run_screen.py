@@ -60,8 +60,21 @@ class RunScreen(Screen[None]):
         Binding("space", "pause", "pause", tooltip="pause training, or resume a paused one", id="run.pause"),
         Binding("s", "stop", "stop", tooltip="save and stop training (asks)", id="run.stop"),
         Binding("w", "save", "save", tooltip="save the weights now", id="run.save"),
-        Binding("r", "go_on", "resume", tooltip="go on with a run that stopped, was lost or finished", id="run.go_on"),
-        Binding("d", "delete", "delete", tooltip="delete the run and its files (asks)", id="run.delete"),
+        Binding(
+            "r",
+            "go_on",
+            "resume",
+            tooltip="go on with a run that stopped, was lost or finished",
+            id="run.go_on",
+        ),
+        Binding(
+            "d",
+            "delete",
+            "delete",
+            tooltip="delete the run and its files (asks)",
+            id="run.delete",
+            show=False,
+        ),
     ]
 
     @property
@@ -159,4 +172,3 @@ class RunScreen(Screen[None]):
         else:
             return True
         return False
-

@@ -26,8 +26,8 @@ class RunsScreen(RunScreen):
     CSS = """
     RunsScreen DataTable { height: 1fr; background: $background; }
     RunsScreen #empty { height: 1fr; content-align: center middle; width: 100%; text-align: center; }
-    RunsScreen #trouble { height: auto; max-height: 3; padding: 0 1; color: $text-error; }
-    RunsScreen #data { height: auto; padding: 0 1; color: $text-muted; }
+    RunsScreen #trouble { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-error; }
+    RunsScreen #data { height: auto; width: 100%; padding: 0 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open_run", "open", tooltip="show how the run trains", id="runs.open", priority=True),
@@ -126,7 +126,9 @@ class RunsScreen(RunScreen):
     def _explain(self) -> None:
         chosen = self.chosen()
         text = chosen and (chosen.damage or (chosen.status and chosen.status.error))
-        self.query_one("#trouble", Label).update(wording.printable(text) if text else "")
+        trouble = self.query_one("#trouble", Label)
+        trouble.update(wording.printable(text) if text else "")
+        trouble.display = bool(text)
         self.refresh_bindings()
 
     def _show_trouble(self, error: OSError) -> None:

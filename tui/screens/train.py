@@ -40,7 +40,7 @@ class TrainScreen(RunScreen):
 
     CSS = """
     TrainScreen #body { layout: grid; grid-size: 2; grid-columns: 1fr 34; grid-rows: 1fr 16; }
-    TrainScreen #facts { padding: 0 1; width: 100%; height: 100%; }
+    TrainScreen #facts { padding: 0 1; width: 100%; height: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
     TrainScreen #pictures { column-span: 2; padding: 0 1; }
     TrainScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
     TrainScreen #small { display: none; width: 100%; color: $text-muted; }
@@ -59,13 +59,33 @@ class TrainScreen(RunScreen):
     TrainScreen.-tiny #pictures, TrainScreen.-tiny #parts { display: none; }
     TrainScreen.-tiny #small { display: block; }
     """
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (64, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (22, "-short"), (36, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (64, "-wide")]
+    VERTICAL_BREAKPOINTS = [
+        (0, "-tiny"),
+        (22, "-short"),
+        (36, "-tall"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="train.log"),
         Binding("m", "smoothing", "smooth", tooltip="smooth the curves over 10 or 100 points", id="train.smooth"),
-        Binding("left_square_bracket", "narrow", "narrow", key_display="[", tooltip="show less of the run", id="train.narrow"),
-        Binding("right_square_bracket", "widen", "widen", key_display="]", tooltip="show more of the run", id="train.widen"),
+        Binding(
+            "left_square_bracket",
+            "narrow",
+            "narrow",
+            key_display="[",
+            tooltip="show less of the run",
+            id="train.narrow",
+            show=False,
+        ),
+        Binding(
+            "right_square_bracket",
+            "widen",
+            "widen",
+            key_display="]",
+            tooltip="show more of the run",
+            id="train.widen",
+            show=False,
+        ),
     ]
 
     snapshot: var[Snapshot | None] = var(None, init=False)
@@ -214,12 +234,14 @@ class TrainScreen(RunScreen):
         if preview is None:
             return
         picture = self.query_one(Picture)
-        self.query_one("#note", Label).update(preview.message if preview.originals is not None else "")
+        note = self.query_one("#note", Label)
+        note.display = bool(preview.message) and preview.originals is not None
+        note.update(preview.message)
         if preview.originals is None or preview.reconstructions is None:
             picture.show(None, message=preview.message)
             return
         count = max(1, min(len(preview.originals), (picture.size.width + 1) // DIGIT_CELLS))
-        picture.show(np.stack([preview.originals[:count], preview.reconstructions[:count]]))
+        picture.show(np.concatenate([preview.originals[:count], preview.reconstructions[:count]]), count)
 
     # What keys do
 

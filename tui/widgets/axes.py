@@ -58,7 +58,9 @@ def _labels(values: Sequence[float], step: float) -> list[str]:
     decimals = next((n for n in range(5) if abs(round(step, n) - step) < 1e-6 * step), 5)
     if largest < 1e5 and decimals < 5:
         return [f"{value + 0.0:.{decimals}f}" for value in values]
-    digits = min(4, ceil(log10(largest / step)))
+    power = floor(log10(step) + 1e-9)
+    half = round(step / 10.0**power, 6) % 1 > 0
+    digits = min(4, max(0, floor(log10(largest)) - power) + half)
     parts = [f"{value:.{digits}e}".split("e") for value in values]
     return [f"{mantissa}e{int(exponent)}" if float(mantissa) else "0" for mantissa, exponent in parts]
 

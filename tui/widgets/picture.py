@@ -145,9 +145,7 @@ class Layout(NamedTuple):
     scale: Scale
 
 
-def arrange(
-    images: Images, columns: int | None, cells_wide: int, cells_high: int, gap: int = 1
-) -> Layout | None:
+def arrange(images: Images, columns: int | None, cells_wide: int, cells_high: int, gap: int = 1) -> Layout | None:
     """The layout in which images (N, H, W) are largest; of a grid too large what fits, None if nothing.
 
     `columns` None leaves their number open. One line is kept free where not all of them fit.
@@ -159,9 +157,7 @@ def arrange(
         if scale := fit(height, width, rows, tried, cells_wide, cells_high, gap):
             layouts.append(Layout(rows, tried, scale))
     if layouts:
-        return max(
-            layouts, key=lambda chosen: (chosen.scale.up / chosen.scale.down, -chosen.rows * chosen.columns)
-        )
+        return max(layouts, key=lambda chosen: (chosen.scale.up / chosen.scale.down, -chosen.rows * chosen.columns))
     down = next(factor for factor in (4, 2, 1) if height % factor == width % factor == 0)
     across = min((cells_wide + gap) // (width // down + gap), columns or count)
     rows = (2 * (cells_high - 1) + gap) // (height // down + gap)
@@ -186,9 +182,7 @@ class Picture(StripWidget):
         Where not all fit, the first of each row and column are shown and a line says so. Raises ValueError.
         """
         if images is not None and (images.ndim != 3 or (columns is not None and columns < 1)):
-            raise ValueError(
-                f"images are {images.shape} in {columns} columns, must be (N, H, W) in 1 or more"
-            )
+            raise ValueError(f"images are {images.shape} in {columns} columns, must be (N, H, W) in 1 or more")
         self._images = None if images is None else images.copy()
         self._columns = columns
         if message is not None:

@@ -45,7 +45,7 @@ class Curve:
 def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -> tuple[Floats, Floats]:
     """Smallest and largest y of each of `columns` equal parts of x or x_range, in order; at most 2 * columns.
 
-    Non-finite y are dropped; a series that is short already comes back as it is. x must ascend within x_range.
+    Non-finite y are dropped; a series that is short already comes back as it is. x must ascend in x_range.
     """
     finite = np.isfinite(y)
     if not finite.all():
@@ -151,14 +151,12 @@ def _markers(curves: Sequence[Curve], ascii: bool) -> list[tuple[str, str]]:  # 
 
 def _style(curve: Curve, color: bool) -> Style:
     if not color:
-        return Style(dim=curve.dim)
+        return Style(dim=curve.dim or None)
     chosen = Color.parse(curve.color) if isinstance(curve.color, str) else Color.from_rgb(*curve.color)
-    return Style.from_color(chosen) + Style(dim=curve.dim)
+    return Style.from_color(chosen) + Style(dim=curve.dim or None)
 
 
-def _header(
-    title: str, curves: Sequence[Curve], signs: Sequence[str], styles: Sequence[Style], width: int
-) -> Strip:
+def _header(title: str, curves: Sequence[Curve], signs: Sequence[str], styles: Sequence[Style], width: int) -> Strip:
     """The title and as much of the legend as fits."""
     segments = [Segment(title, TITLE)] if title else []
     for curve, sign, style in zip(curves, signs, styles, strict=True):
@@ -181,9 +179,7 @@ def _canvas(
     # Importing plotext takes longer than the app's first paint may.
     import plotext
 
-    terminal = type(
-        plotext.terminal
-    )()  # of our own: the figure that plotext offers is shared and cut to the screen
+    terminal = type(plotext.terminal)()  # of our own: the figure that plotext offers is shared and cut to the screen
     terminal.limit(False, False)
     figure = type(plotext.figure)(terminal)
     figure.plot_size(*size)
@@ -208,9 +204,7 @@ def _row(line: str, styles: Sequence[Style], width: int) -> Strip:
     for number, text in zip(rest[::2], rest[1::2], strict=True):
         style = styles[int(number)] if number else style
         segments.append(Segment(text, style))
-    return (
-        Strip([segment for segment in segments if segment.text]).adjust_cell_length(width, PLAIN).simplify()
-    )
+    return Strip([segment for segment in segments if segment.text]).adjust_cell_length(width, PLAIN).simplify()
 
 
 class Plot(StripWidget):
