@@ -47,7 +47,7 @@ class VaeTui(App[None]):
             id="app.training",
             show=False,
         ),
-        Binding("n", "new_run", "new run", tooltip="fill in the form of a new run", id="app.new_run"),
+        Binding("n", "new_run", "new", tooltip="fill in the form of a new run", id="app.new_run"),
         Binding("question_mark", "keys", "keys", key_display="?", tooltip="show all keys", id="app.keys"),
         Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
     ]
@@ -101,6 +101,7 @@ class VaeTui(App[None]):
 def sorted_keys(app: VaeTui) -> list[tuple[str, str]]:
     """Each key of the screen that is shown with what it does, those of the screen before those of the app."""
     found = [active.binding for active in app.screen.active_bindings.values() if active.binding.tooltip]
+    found = [binding for binding in found if not binding.system and binding.key != "ctrl+q"]
     return [(app.get_key_display(binding), binding.tooltip) for binding in found]
 
 

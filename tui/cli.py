@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from core import data, launch
-from core.config import BATCH_SIZE, DEVICE_FORMS, EPOCHS, LEARNING_RATE, PRESETS, ConfigError, make_config
+from core.config import BATCH_SIZE, DEVICE_FORMS, EPOCHS, LEARNING_RATE, PRESETS, ConfigError, check_values, make_config
 from core.data import DataError
 from core.files import DamagedFile
 from core.run import Run, RunError, find_run, find_runs, unused_name
@@ -20,6 +20,7 @@ from core.summary import newest_first, summarise
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 
+# Numbers are taken as text: core.config knows every bound and explains what is wrong in one way everywhere.
 # Typer carries its own copy of click since 0.26; both give the errors of a user this base.
 UsageProblem: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -93,16 +94,16 @@ def train(
             metavar="SET",
         ),
     ] = "auto",
-    epochs: Annotated[int, typer.Option(help="Passes over the training images.", metavar="N")] = EPOCHS,
-    batch_size: Annotated[int, typer.Option(help="Images per step.", metavar="N")] = BATCH_SIZE,
-    learning_rate: Annotated[float, typer.Option(help="Step size of Adam.", metavar="X")] = LEARNING_RATE,
-    seed: Annotated[int, typer.Option(help="Of everything random.", metavar="N")] = 0,
+    epochs: Annotated[str, typer.Option(help="Passes over the training images.", metavar="N")] = str(EPOCHS),
+    batch_size: Annotated[str, typer.Option(help="Images per step.", metavar="N")] = str(BATCH_SIZE),
+    learning_rate: Annotated[str, typer.Option(help="Step size of Adam.", metavar="X")] = f"{LEARNING_RATE:g}",
+    seed: Annotated[str, typer.Option(help="Of everything random.", metavar="N")] = "0",
     device: Annotated[str, typer.Option(help=f"{DEVICE_FORMS}.", metavar="DEVICE")] = "auto",
     name: Annotated[
         str | None, typer.Option(help="Name of the run.", metavar="NAME", show_default="PRESET-SET")
     ] = None,
     validate_every: Annotated[
-        int | None,
+        str | None,
         typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
@@ -137,14 +138,13 @@ def train(
 @cli.command(help="Go on with a run that was stopped, lost, or has finished.")
 def resume(
     run: RunName,
-    epochs: Annotated[
-        int | None, typer.Option(help="New number of epochs in all.", metavar="N", min=1, max=1_000_000)
-    ] = None,
+    epochs: Annotated[str | None, typer.Option(help="New number of epochs in all.", metavar="N")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
     found = find_run(runs_dir, run)
-    follow(found, launch.resume(found, epochs), detach)
+    goal = None if epochs is None else check_values(epochs=epochs).epochs
+    follow(found, launch.resume(found, goal), detach)
 
 
 @cli.command(help=f"Ask the trainer of a run to {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,15 @@ class Axis:
         """Step numbers (N,) as positions on the axis."""
         return steps / self.steps_per_unit
 
-    def last(self, share: float) -> tuple[float, float] | None:
-        """The part of the axis that the last share of the run takes; None for all of it."""
-        return None if share >= 1 or self.end <= 0 else (self.end * (1 - share), self.end)
+    def last(self, share: float) -> tuple[float, float]:
+        """From where to where the axis goes when it shows the last share of the run.
+
+        It ends a little behind the run and stays so for a while: a plot that keeps its scale costs few bytes.
+        """
+        end = self.end or 1.0
+        room = 2.0 ** math.floor(math.log2(end)) / 8
+        start = math.floor(end * (1 - share) / (room * share)) * room * share
+        return start, math.ceil(end / room) * room
 
 
 def axis(snapshot: Snapshot) -> Axis:

@@ -68,7 +68,7 @@ def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
         lines.append(_line("time", took))
     if active and status.activity != "training":
         lines.append(_line("now", status.activity))
-    elif speed:
+    elif active and speed:
         lines.append(_line("speed", f"{speed:,.0f} images/s"))
     return lines
 

@@ -69,7 +69,9 @@ def test_a_run_trains_to_its_end_in_plain_lines(call: Call, runs_dir: Path) -> N
     assert "epoch 2/" not in longer.stdout
 
 
-def test_ctrl_c_saves_and_stops(runs_dir: Path, tmp_path: Path, environment: dict[str, str], wait_until: WaitUntil) -> None:
+def test_ctrl_c_saves_and_stops(
+    runs_dir: Path, tmp_path: Path, environment: dict[str, str], wait_until: WaitUntil
+) -> None:
     command = [*VAE_TUI, "train", "--preset", "ae", "--batch-size", "500", "--name", "long"]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
     run = Run(runs_dir / "long")
@@ -101,7 +103,7 @@ def test_a_detached_run_goes_on_and_is_controlled(call: Call, runs_dir: Path, wa
     ("arguments", "message"),
     [
         (["train", "--epochs", "0"], "epochs must be at least 1, not 0"),
-        (["train", "--epochs", "many"], "many"),
+        (["train", "--epochs", "many"], "epochs must be a whole number, not many"),
         (["train", "--learning-rate", "-1"], "learning rate must be greater than 0, not -1"),
         (["train", "--learning-rate", "nan"], "learning rate must be a finite number, not nan"),
         (["train", "--preset", "gan"], "preset must be one of vae, vae-post or ae, not gan"),
@@ -115,6 +117,7 @@ def test_a_detached_run_goes_on_and_is_controlled(call: Call, runs_dir: Path, wa
         (["train", "--runs-dir", "/proc/none"], "cannot create /proc/none/vae-mnist-5k"),
         (["resume", "nothing"], "no run named 'nothing' in checkpoints; there is none yet"),
         (["control", "nothing", "fly"], "action must be one of pause, resume, save, stop, not 'fly'"),
+        (["train", "--epochs"], "--epochs"),
         (["nothing"], "no run named 'nothing' in checkpoints"),
         (["data", "--download", "cifar"], "there is no image set named 'cifar'"),
     ],

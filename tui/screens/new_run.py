@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -51,6 +51,17 @@ class Cancelled(Exception):
     """The form was closed while an image set was on its way."""
 
 
+class Field(Input):
+    """An input that keeps the order of keys which arrive at once, as they do over a slow connection.
+
+    Textual hands letters to the input but a backspace to its bindings, which come to it later.
+    """
+
+    def key_backspace(self, event: events.Key) -> None:
+        event.stop()
+        self.action_delete_left()
+
+
 class NewRun(ModalScreen[Run | None]):
     """Asks for the settings of a run and starts it; the result is the run, or None."""
 
@@ -83,6 +94,8 @@ class NewRun(ModalScreen[Run | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "start training", priority=True, id="new_run.start"),
         Binding("escape", "cancel", "cancel", id="new_run.cancel"),
+        Binding("tab", "app.focus_next", priority=True, show=False, id="new_run.next"),
+        Binding("shift+tab", "app.focus_previous", priority=True, show=False, id="new_run.previous"),
     ]
 
     def __init__(self, runs_dir: Path, data_dir: Path) -> None:
@@ -108,8 +121,8 @@ class NewRun(ModalScreen[Run | None]):
             )
             yield from self._row("dataset", sets)
             for field, default in DEFAULTS.items():
-                yield from self._row(field, Input(default, compact=True, id=field))
-            yield from self._row("name", Input(self._suggested_name(), compact=True, id="name"))
+                yield from self._row(field, Field(default, compact=True, id=field))
+            yield from self._row("name", Field(self._suggested_name(), compact=True, id="name"))
             yield Label("", id="detail", markup=False)
             yield Label("", id="progress", markup=False)
         yield Footer(show_command_palette=False)

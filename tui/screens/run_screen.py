@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from tui.app import VaeTui
 
 
+SCREENS = (("1", "runs"), ("2", "training"))
+
+
 class TopBar(Static):
     """The screens there are and, on the right, the run that is shown."""
 
-    DEFAULT_CSS = "TopBar { dock: top; height: 1; background: $panel; }"
+    DEFAULT_CSS = "TopBar { dock: top; height: 1; background: $panel; text-wrap: nowrap; }"
 
     def __init__(self, shown: str) -> None:
         super().__init__()
@@ -42,15 +45,16 @@ class TopBar(Static):
         self._draw()
 
     def _draw(self) -> None:
-        bar = Text(" vae-tui ", "bold")
-        for number, title in (("1", "runs"), ("2", "training")):
+        full = Text(" vae-tui ", "bold")
+        short = Text()
+        for number, title in SCREENS:
             style = "reverse" if title == self._shown else ""
-            bar.append(f" {number} {title} ", style)
-        space = self.size.width - bar.cell_len - self._run.cell_len - 1
-        if space > 0:
-            bar.append(" " * space)
-            bar.append_text(self._run)
-        self.update(bar)
+            full.append(f" {number} {title} ", style)
+            short.append(f" {number} ", style)
+        needed = self._run.cell_len + 2
+        bar = full if full.cell_len + needed <= self.size.width else short
+        bar.append(" " * max(1, self.size.width - bar.cell_len - needed + 1))
+        self.update(bar + self._run)
 
 
 class RunScreen(Screen[None]):

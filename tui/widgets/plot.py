@@ -157,12 +157,13 @@ def _style(curve: Curve, color: bool) -> Style:
 
 
 def _header(title: str, curves: Sequence[Curve], signs: Sequence[str], styles: Sequence[Style], width: int) -> Strip:
-    """The title and as much of the legend as fits."""
+    """The title and those entries of the legend that fit whole."""
     segments = [Segment(title, TITLE)] if title else []
     for curve, sign, style in zip(curves, signs, styles, strict=True):
-        if segments:
-            segments.append(Segment("  ", PLAIN))
-        segments.append(Segment(f"{sign} {curve.label}", style))
+        entry = f"{sign} {curve.label}"
+        if sum(segment.cell_length for segment in segments) + 2 + len(entry) > width:
+            break
+        segments += [Segment("  ", PLAIN), Segment(entry, style)] if segments else [Segment(entry, style)]
     return Strip(segments).adjust_cell_length(width, PLAIN)
 
 

@@ -1,0 +1,397 @@
+"""The screens as a user meets them, fed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, Label
+
+from core import launch
+from core.config import make_config
+from core.run import Run
+from core.status import State
+from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text
+from tui.app import VaeTui
+from tui.screens.dialogs import AskEpochs, Confirm, Keys
+from tui.screens.new_run import NewRun
+from tui.screens.runs import RunsScreen
+from tui.screens.train import TrainScreen
+from tui.widgets.plot import Plot
+
+MakeApp = Callable[..., VaeTui]
+SIZES = [(80, 24), (120, 40)]
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Let the feed thread, its messages and the drawing come through."""
+    for _ in range(4):
+        await pilot.pause(0.05)
+
+
+RUNS = [
+    make_summary("vae-mnist"),
+    make_summary("ae-mnist", State.PAUSED, preset="ae"),
+    make_summary("vae-post-mnist", State.FINISHED, preset="vae-post"),
+    make_summary("vae-2", State.FAILED, error="the loss is no longer a finite number at step 7"),
+    make_summary("vae-3", State.LOST),
+    make_summary("broken", damage="config.json: is not a JSON object", config=None, status=None),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_runs_screen(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down", "down")
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_runs_screen_without_runs(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+@pytest.mark.parametrize("size", [*SIZES, (40, 12), (200, 60)])
+async def test_training_screen(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_training_screen_of_a_failed_run(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
+    failed = make_summary(state=State.FAILED, error="the loss is no longer a finite number at step 7")
+    app = make_app(snapshot=make_snapshot(failed))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_training_screen_of_an_autoencoder_has_one_curve(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(preset="ae")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_training_screen_before_the_first_step(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
+    app = make_app(snapshot=make_snapshot(steps=0, weights=0))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_training_screen_without_a_run_says_what_to_do(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("2")
+        await settle(pilot)
+        assert "no run is chosen" in screen_text(app)
+
+
+async def test_why_there_are_no_pictures_is_said(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot(), pictures=lambda run: Pictures(run, "model.safetensors: is damaged"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "model.safetensors: is damaged" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_new_run_form(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_every_key_is_listed(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, Keys)
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+        await pilot.press("escape")
+        assert isinstance(app.screen, TrainScreen)
+
+
+async def test_digits_switch_between_the_screens_that_work(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        await pilot.press("down", "2")
+        assert isinstance(app.screen, TrainScreen)
+        assert app.run_shown == RUNS[1].run
+        for later in "34567":
+            await pilot.press(later)
+        assert isinstance(app.screen, TrainScreen)
+        await pilot.press("1")
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_enter_opens_the_run_under_the_cursor(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down", "enter")
+        assert isinstance(app.screen, TrainScreen)
+        assert app.run_shown == RUNS[2].run
+
+
+async def test_the_cursor_stays_on_its_run_when_the_list_changes(make_app: MakeApp) -> None:
+    reader = HandFed(RUNS)
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = RunsScreen(reader, "")
+        await app.push_screen(screen)
+        await settle(pilot)
+        await pilot.press("down", "down")
+        reader.waiting.append([make_summary("newest"), *RUNS])
+        screen.nudge()
+        await settle(pilot)
+        chosen = screen.chosen()
+        assert chosen is not None
+        assert chosen.run == RUNS[2].run
+        assert screen.query_one(DataTable).row_count == len(RUNS) + 1
+
+
+async def test_curves_follow_scale_smoothing_and_range(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        plot = app.screen.query_one("#loss", Plot)
+        assert [curve.label for curve in plot._curves] == ["train", "validation"]
+        whole = plot._x_range
+        await pilot.press("l", "m", "left_square_bracket")
+        assert plot._log_scale
+        assert [curve.label for curve in plot._curves] == ["train", "mean of 10", "validation"]
+        assert [curve.dim for curve in plot._curves] == [True, False, False]
+        assert plot._x_range is not None
+        assert whole is not None
+        assert plot._x_range[0] > whole[0] == 0
+        await pilot.press("l", "m", "m", "right_square_bracket", "right_square_bracket")
+        assert (plot._log_scale, len(plot._curves), plot._x_range) == (False, 2, whole)
+
+
+async def test_pictures_are_read_again_only_when_the_weights_changed(make_app: MakeApp) -> None:
+    readers: list[Pictures] = []
+
+    def pictures(run: Run) -> Pictures:
+        readers.append(Pictures(run))
+        return readers[-1]
+
+    summary = make_summary()
+    app = make_app(snapshot=make_snapshot(summary, weights=1), pictures=pictures)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for weights, reads in ((1, 1), (2, 2), (2, 2)):
+            app.screen.post_message(TrainScreen.Changed(make_snapshot(summary, weights=weights)))
+            await settle(pilot)
+            assert readers[0].reads == reads
+
+
+async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp) -> None:
+    summary = make_summary()
+    app = make_app(snapshot=make_snapshot(summary))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        plot = app.screen.query_one("#loss", Plot)
+        refreshed: list[object] = []
+        plot.refresh = lambda *regions, **options: refreshed.append(regions)  # type: ignore[method-assign, assignment]
+        app.screen.post_message(TrainScreen.Changed(make_snapshot(summary)))
+        await settle(pilot)
+        assert refreshed == []
+        app.screen.post_message(TrainScreen.Changed(make_snapshot(summary, steps=30)))
+        await settle(pilot)
+        assert refreshed != []
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """What the app asks of trainers, in place of asking them."""
+    calls: list[tuple[str, object]] = []
+    monkeypatch.setattr(launch, "ask", lambda run, action: calls.append((run.name, action)))
+
+    class Started:
+        def wait_until_started(self) -> None:
+            calls.append(("started", None))
+
+    def resume(run: Run, epochs: int | None) -> Started:
+        calls.append((run.name, epochs))
+        return Started()
+
+    monkeypatch.setattr(launch, "resume", resume)
+    return calls
+
+
+async def test_keys_ask_the_trainer(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space", "w", "r")
+        await settle(pilot)
+        assert asked == [("vae-mnist", "pause"), ("vae-mnist", "save")]
+        await pilot.press("s")
+        assert isinstance(app.screen, Confirm)
+        await pilot.press("n")
+        await settle(pilot)
+        assert len(asked) == 2
+        await pilot.press("s", "y")
+        await settle(pilot)
+        assert asked[2:] == [("vae-mnist", "stop")]
+
+
+async def test_space_resumes_a_paused_run(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.PAUSED)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space")
+        await settle(pilot)
+        assert asked == [("vae-mnist", "resume")]
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.LOST, State.FAILED, State.CREATED])
+async def test_r_goes_on_with_a_run_that_no_trainer_has(
+    make_app: MakeApp, asked: list[tuple[str, object]], state: State
+) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=state)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space", "w", "r")
+        await settle(pilot)
+        assert asked == [("vae-mnist", None), ("started", None)]
+
+
+async def test_a_finished_run_is_asked_for_more_epochs(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    summary = make_summary(state=State.FINISHED)
+    assert summary.status
+    done = summary.status.model_copy(update={"epoch": 10})
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.FINISHED, status=done)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        assert isinstance(app.screen, AskEpochs)
+        app.screen.query_one(Input).value = "10"
+        await pilot.press("enter")
+        assert "a whole number above 10" in screen_text(app)
+        app.screen.query_one(Input).value = "15"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert asked == [("vae-mnist", 15), ("started", None)]
+
+
+async def test_d_deletes_after_asking(make_app: MakeApp, tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "checkpoints", "old", make_config(dataset="mnist-5k"))
+    summary = make_summary("old", State.STOPPED)
+    chosen = type(summary)(run, None, State.STOPPED, summary.config, summary.status)
+    app = make_app(runs=[chosen])
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("d", "n")
+        await settle(pilot)
+        assert run.path.exists()
+        await pilot.press("d", "y")
+        await settle(pilot)
+        assert not run.path.exists()
+
+
+async def test_keys_that_arrive_at_once_keep_their_order_in_the_form(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        for key in ("tab", "tab", "backspace", "8", "tab", "backspace", "2", "0", "backspace", "1"):
+            character = key if len(key) == 1 else None
+            app.post_message(events.Key(key, character))
+        await settle(pilot)
+        assert app.screen.query_one("#epochs", Input).value == "8"
+        assert app.screen.query_one("#batch_size", Input).value == "21"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("epochs", "0", "epochs must be at least 1, not 0"),
+        ("epochs", "", "epochs must be a whole number, not ''"),
+        ("learning_rate", "nan", "learning rate must be a finite number, not nan"),
+        ("device", "tpu", "device must be auto, cpu, cuda, cuda:N or mps, not tpu"),
+        ("name", "a/b", "name must consist of letters"),
+        ("name", "taken", "taken exists already"),
+    ],
+)
+async def test_a_bad_value_is_explained_beside_its_field_and_starts_nothing(
+    make_app: MakeApp, tmp_path: Path, field: str, value: str, message: str
+) -> None:
+    (tmp_path / "checkpoints" / "taken").mkdir(parents=True)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one(f"#{field}", Input).value = value
+        await settle(pilot)
+        assert message in str(app.screen.query_one(f"#message-{field}", Label).render())
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+        assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["taken"]
+
+
+async def test_the_suggested_name_follows_the_preset_until_one_is_typed(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        name = app.screen.query_one("#name", Input)
+        assert name.value == "vae-mnist-5k"
+        app.screen.query_one("#preset").value = "ae"  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert name.value == "ae-mnist-5k"
+        name.value = "mine"
+        await settle(pilot)
+        app.screen.query_one("#preset").value = "vae"  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert name.value == "mine"
+
+
+@pytest.mark.parametrize(
+    "variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "screen"}, {"COLORTERM": "truecolor"}]
+)
+async def test_every_screen_draws_on_every_terminal(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, variable: dict[str, str]
+) -> None:
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    app = make_app(runs=RUNS, snapshot=make_snapshot())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        for keys in ("1", "n", "escape", "2", "question_mark", "escape", "s", "n", "m", "l"):
+            await pilot.press(keys)
+            await pilot.pause()
+            assert "vae-tui" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (300, 100)])
+async def test_every_screen_survives_any_size(make_app: MakeApp, size: tuple[int, int]) -> None:
+    app = make_app(runs=RUNS, snapshot=make_snapshot())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        for key in ("2", "1", "n", "escape", "question_mark", "escape"):
+            await pilot.press(key)
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            await pilot.resize_terminal(80, 24)
+            await pilot.pause()
