@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,44 +17,11 @@ from core.files import DamagedFile
 from core.metrics import MetricsLog
 from core.models import MODELS, Autoencoder, loss
 from core.run import Run
+from core.sums import NOT_VALIDATED, Diverged, Sums, finite_sums
 
 REPORT_SECONDS = 0.5
 EVALUATION_BATCH = 500
 LATENT_SCALE_IMAGES = 2048
-
-
-class Diverged(Exception):
-    """The loss or the weights are no longer finite numbers; the last saved state still holds finite ones."""
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over images of the parts of the loss."""
-
-    images: int = 0
-    reconstruction: float = 0.0
-    kl: float = 0.0
-
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(self.images + other.images, self.reconstruction + other.reconstruction, self.kl + other.kl)
-
-    def __sub__(self, other: Sums) -> Sums:
-        return self + Sums(-other.images, -other.reconstruction, -other.kl)
-
-    @property
-    def mean_loss(self) -> float:
-        return (self.reconstruction + self.kl) / self.images
-
-    def means(self, prefix: str = "") -> dict[str, float]:
-        """The means over images under the names of metrics.jsonl."""
-        return {
-            f"{prefix}loss": self.mean_loss,
-            f"{prefix}reconstruction": self.reconstruction / self.images,
-            f"{prefix}kl": self.kl / self.images,
-        }
-
-
-NOT_VALIDATED = dict.fromkeys(("val_loss", "val_reconstruction", "val_kl"))
 
 
 class Trainer:
@@ -80,9 +46,9 @@ class Trainer:
         self.images = images.to(self.device)
         self.batches_per_epoch = math.ceil(len(images.train_images) / self.config.batch_size)
 
-        self.model = make_model(self.config.preset, self.config.seed).to(self.device)
+        model, self.generator = make_model(self.config.preset, self.config.seed, self.device)
+        self.model = model.to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate)
-        self.generator = torch.Generator(self.device).manual_seed(self.config.seed)
 
         self.epochs = self.config.epochs
         self.epoch = 0  # finished epochs
@@ -270,11 +236,18 @@ class Trainer:
             raise DamagedFile(self.run.state_path, reason) from error
 
 
-def make_model(preset: str, seed: int) -> Autoencoder:
-    """A model with the initial weights of a seed; PyTorch's own random state stays as it is."""
+def make_model(preset: str, seed: int, device: torch.device) -> tuple[Autoencoder, torch.Generator]:
+    """A model with the initial weights of a seed, on the CPU, and the generator of all that is random afterwards.
+
+    On the CPU the generator continues the stream that the weights came from. PyTorch's own stays as it is.
+    """
+    generator = torch.Generator(device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return MODELS[preset]()
+        model = MODELS[preset]()
+        if device.type == "cpu":
+            generator.set_state(torch.get_rng_state())
+    return model, generator
 
 
 @contextmanager
@@ -298,11 +271,3 @@ def latent_scale(model: Autoencoder, images: Tensor) -> float:
         between = torch.cat([posterior.mean for posterior in posteriors]).var()
         within = torch.cat([posterior.variance() for posterior in posteriors]).mean()
         return float((between + within).rsqrt())
-
-
-def finite_sums(images: int, sums: Tensor, what: str, step: int) -> Sums:
-    """The sums as the host sees them. Raises Diverged when one is not finite."""
-    reconstruction, kl = sums.tolist()
-    if not math.isfinite(reconstruction + kl):
-        raise Diverged(f"the {what} is no longer a finite number at step {step}")
-    return Sums(images, reconstruction, kl)

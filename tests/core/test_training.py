@@ -16,7 +16,8 @@ from core.data import ImageSet
 from core.files import DamagedFile
 from core.models import loss
 from core.run import Run
-from core.training import Diverged, Trainer, evaluating, latent_scale
+from core.sums import Diverged
+from core.training import Trainer, evaluating, latent_scale
 
 MakeRun = Callable[..., Run]
 

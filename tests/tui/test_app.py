@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, Label
+from textual.widgets import DataTable, Input, Label, Select
 
-from core import launch
+from core import data, launch
 from core.config import make_config
 from core.run import Run
 from core.status import State
@@ -348,6 +349,63 @@ async def test_a_bad_value_is_explained_beside_its_field_and_starts_nothing(
         await settle(pilot)
         assert isinstance(app.screen, NewRun)
         assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["taken"]
+
+
+async def choose_a_set_to_download(app: VaeTui, pilot: Pilot[None]) -> None:
+    await pilot.press("n")
+    await settle(pilot)
+    app.screen.query_one("#dataset", Select).value = "kmnist"
+    await settle(pilot)
+    assert "is downloaded to" in str(app.screen.query_one("#message-dataset", Label).render())
+    await pilot.press("ctrl+s")
+    await settle(pilot)
+
+
+async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    arrived, started = threading.Event(), []
+
+    def download(name: str, folder: Path, on_progress: Callable[[data.Progress], None]) -> None:
+        on_progress(data.Progress("train-images-idx3-ubyte", 0, 4, 3_000_000, 18_000_000))
+        arrived.wait(10)
+
+    class Started:
+        def wait_until_started(self) -> None:
+            pass
+
+    def start(run: Run) -> Started:
+        started.append(run)
+        return Started()
+
+    monkeypatch.setattr(data, "download", download)
+    monkeypatch.setattr(launch, "start", start)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await choose_a_set_to_download(app, pilot)
+        assert "downloading train-images-idx3-ubyte (1 of 4): 3.0 of 18.0 MB" in screen_text(app)
+        assert started == []
+        arrived.set()
+        await settle(pilot)
+        assert [run.config().dataset for run in started] == ["kmnist"]
+        assert isinstance(app.screen, TrainScreen)
+
+
+async def test_a_download_that_fails_is_explained_and_the_form_stays(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def download(name: str, folder: Path, on_progress: Callable[[data.Progress], None]) -> None:
+        raise data.DataError("cannot download kmnist: no route; mnist-5k needs no download")
+
+    monkeypatch.setattr(data, "download", download)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await choose_a_set_to_download(app, pilot)
+        assert "cannot download kmnist: no route; mnist-5k needs no download" in screen_text(app)
+        assert isinstance(app.screen, NewRun)
+        assert not (tmp_path / "checkpoints").exists()
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunsScreen)
 
 
 async def test_the_suggested_name_follows_the_preset_until_one_is_typed(make_app: MakeApp) -> None:

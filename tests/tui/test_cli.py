@@ -156,6 +156,19 @@ def test_a_truncated_data_file_is_named(call: Call, tmp_path: Path) -> None:
     assert f"{raw / 'train-images-idx3-ubyte'} is damaged" in failed.stderr
 
 
+def test_a_set_that_cannot_be_had_names_the_folder_and_the_alternative(
+    call: Call, environment: dict[str, str], tmp_path: Path, runs_dir: Path
+) -> None:
+    # A proxy that nobody serves: the network is out of reach at once.
+    environment |= {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    refused = call("train", "--dataset", "kmnist")
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert f"cannot download kmnist to {tmp_path / 'data' / 'KMNIST' / 'raw'}" in refused.stderr
+    assert "mnist-5k needs no download" in refused.stderr
+    assert not runs_dir.exists()
+
+
 def test_damaged_runs_are_listed_beside_the_others(call: Call, make_run: MakeRun) -> None:
     make_run("good")
     (make_run("broken").path / "config.json").write_text("{")

@@ -1,0 +1,49 @@
+"""The parts of the loss summed over images, as the host sees them, and what it means when they are no numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+NOT_VALIDATED = dict.fromkeys(("val_loss", "val_reconstruction", "val_kl"))
+
+
+class Diverged(Exception):
+    """The loss or the weights are no longer finite numbers; the last saved state still holds finite ones."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over images of the parts of the loss."""
+
+    images: int = 0
+    reconstruction: float = 0.0
+    kl: float = 0.0
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.images + other.images, self.reconstruction + other.reconstruction, self.kl + other.kl)
+
+    def __sub__(self, other: Sums) -> Sums:
+        return self + Sums(-other.images, -other.reconstruction, -other.kl)
+
+    @property
+    def mean_loss(self) -> float:
+        return (self.reconstruction + self.kl) / self.images
+
+    def means(self, prefix: str = "") -> dict[str, float]:
+        """The means over images under the names of metrics.jsonl."""
+        return {
+            f"{prefix}loss": self.mean_loss,
+            f"{prefix}reconstruction": self.reconstruction / self.images,
+            f"{prefix}kl": self.kl / self.images,
+        }
+
+
+def finite_sums(images: int, sums: Tensor, what: str, step: int) -> Sums:
+    """The sums as the host sees them. Raises Diverged when one is not finite."""
+    reconstruction, kl = sums.tolist()
+    if not math.isfinite(reconstruction + kl):
+        raise Diverged(f"the {what} is no longer a finite number at step {step}")
+    return Sums(images, reconstruction, kl)

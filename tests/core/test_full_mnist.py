@@ -1,0 +1,38 @@
+"""What the models reach on the whole of MNIST; runs where VAE_TUI_DATA names a folder that has it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import data
+from core.run import Run
+from core.training import Trainer
+
+FOLDER = Path(os.environ.get("VAE_TUI_DATA", "/nonexistent"))
+
+pytestmark = [
+    pytest.mark.full_mnist,
+    pytest.mark.skipif(not data.is_on_disk("mnist", FOLDER), reason="VAE_TUI_DATA names no folder with MNIST"),
+]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("preset", "bounds"), [("ae", (13, 10)), ("vae", (42, 36)), ("vae-post", (120, 100))])
+def test_validation_losses_after_two_and_four_epochs(
+    make_run: Callable[..., Run], preset: str, bounds: tuple[float, float]
+) -> None:
+    run = make_run(preset=preset, dataset="mnist", data_dir=str(FOLDER), epochs=4, batch_size=128)
+    with run.open_metrics() as metrics:
+        Trainer(run, data.load("mnist", FOLDER), "cpu", metrics).fit()
+    from core.metrics import MetricsReader
+
+    reader = MetricsReader(run.metrics_path)
+    reader.poll()
+    losses = reader.epochs["val_loss"]
+    assert losses[1] < bounds[0]
+    assert losses[3] < bounds[1]
