@@ -239,15 +239,14 @@ class Trainer:
 def make_model(preset: str, seed: int, device: torch.device) -> tuple[Autoencoder, torch.Generator]:
     """A model with the initial weights of a seed, on the CPU, and the generator of all that is random afterwards.
 
-    On the CPU the generator continues the stream that the weights came from. PyTorch's own stays as it is.
+    The generator's own seed is drawn after the weights, so that it does not repeat the numbers they came from.
+    PyTorch's random state stays as it is.
     """
-    generator = torch.Generator(device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = MODELS[preset]()
-        if device.type == "cpu":
-            generator.set_state(torch.get_rng_state())
-    return model, generator
+        following = int(torch.randint(2**62, ()))
+    return model, torch.Generator(device).manual_seed(following)
 
 
 @contextmanager

@@ -15,6 +15,9 @@ from core.config import make_config
 from core.run import Run
 from core.status import Status
 
+# Small batches train no faster on more cores, and the tests share them.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 @pytest.fixture
 def runs_dir(tmp_path: Path) -> Path:

@@ -102,7 +102,8 @@ def _settings(snapshot: Snapshot) -> list[Text]:
         return []
     lines = [
         _line("model", config.preset, (" on ", MUTED), config.dataset),
-        _line("steps", f"batch {config.batch_size}, rate {config.learning_rate:g}, seed {config.seed}"),
+        _line("rate", f"{config.learning_rate:g}", (", batch ", MUTED), str(config.batch_size)),
+        _line("seed", str(config.seed)),
     ]
     if status and status.host:
         lines.append(_line("host", wording.printable(f"{status.host}, process {status.pid}")))

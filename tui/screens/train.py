@@ -41,7 +41,7 @@ class TrainScreen(RunScreen):
     CSS = """
     TrainScreen #body { layout: grid; grid-size: 2; grid-columns: 1fr 34; grid-rows: 1fr 16; }
     TrainScreen #facts { padding: 0 1; width: 100%; height: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
-    TrainScreen #pictures { column-span: 2; padding: 0 1; }
+    TrainScreen #pictures { column-span: 2; }
     TrainScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
     TrainScreen #small { display: none; width: 100%; color: $text-muted; }
     TrainScreen #parts { height: 1fr; }
