@@ -13,7 +13,7 @@ import pytest
 
 from core.config import make_config
 from core.run import Run
-from core.status import Status
+from core.status import Status, is_same_process
 
 # Small batches train no faster on more cores, and the tests share them.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -42,7 +42,9 @@ def no_trainer_survives(tmp_path: Path) -> Iterator[None]:
     for status_file in tmp_path.rglob("status.json"):
         with suppress(ValueError, OSError):
             status = Status.model_validate_json(status_file.read_bytes())
-            if status.state.active and status.pid and status.pid != os.getpid():
+            if not status.state.active or status.pid in (None, os.getpid()):
+                continue
+            if is_same_process(status.pid, status.process_started):
                 os.kill(status.pid, signal.SIGKILL)
 
 

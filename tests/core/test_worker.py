@@ -56,14 +56,6 @@ def test_requests_of_viewers_are_obeyed_at_the_next_step(trained: Run, wait_unti
     assert trained.status().step == trained.status().saved_step == state["epoch"] * 8 + state["batch"]
 
 
-def test_a_pause_is_seen_within_a_fifth_of_a_second_of_a_step_boundary(trained: Run, wait_until: WaitUntil) -> None:
-    launch.ask(trained, "pause")
-    asked = time.time()
-    wait_until(lambda: trained.state() is State.PAUSED)
-    # One step of 500 images, the 0.2 s, and the save that a pause begins with; the machine may be busy.
-    assert time.time() - asked < 5.0
-
-
 def test_signals_save_stop_and_change_nothing(trained: Run, wait_until: WaitUntil) -> None:
     pid = trained.status().pid or 0
     os.kill(pid, signal.SIGHUP)
