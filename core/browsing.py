@@ -1,4 +1,4 @@
-"""What a viewer needs of a run: images to look at, and what its newest model makes of them."""
+"""The images that a run is looked at with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from torch import Tensor
 
 from core import data
 from core.config import RunConfig
-from core.data import DataError, ImageSet, pixels
-from core.models import Autoencoder
+from core.data import DataError, ImageSet
 
 SUBSTITUTE = {"mnist": "mnist-5k"}
 
@@ -47,9 +46,3 @@ def find_images(config: RunConfig, data_dir: Path) -> Source:
 def one_of_each(labels: Tensor) -> Tensor:
     """The index of the first image of each class there is, by class, from labels (N,)."""
     return torch.stack([(labels == label).nonzero()[0, 0] for label in labels.unique()])
-
-
-@torch.no_grad()
-def reconstruct(model: Autoencoder, images: Tensor) -> Tensor:
-    """What the model makes of uint8 images (N, 32, 32) by way of the posterior's mode: floats in [0, 1]."""
-    return model.decode(model.encode(pixels(images)).mode()).clamp(0, 1).squeeze(1)

@@ -21,6 +21,7 @@ PRESETS: dict[str, str] = {
 assert tuple(PRESETS) == get_args(Preset)
 
 EPOCHS = 400
+EPOCHS_LIMIT = 1_000_000
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 VALIDATE_EVERY = 10
@@ -44,12 +45,12 @@ class RunConfig(BaseModel):
     preset: Preset = "vae"
     dataset: Literal["mnist", "fashion-mnist", "kmnist", "qmnist", "mnist-5k"] = "mnist-5k"
     data_dir: Annotated[str, Field(max_length=4096)] | None = None
-    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = EPOCHS
+    epochs: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT)] = EPOCHS
     batch_size: Annotated[int, Field(ge=2, le=10_000)] = BATCH_SIZE
     learning_rate: Annotated[float, Field(gt=0, le=1)] = LEARNING_RATE
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
-    validate_every: Annotated[int, Field(ge=1, le=1_000_000)] = VALIDATE_EVERY
+    validate_every: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT)] = VALIDATE_EVERY
     created: Annotated[str, Field(max_length=64)] = ""
     versions: dict[str, Annotated[str, Field(max_length=200)]] = {}
 

@@ -6,8 +6,9 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -16,12 +17,20 @@ from textual.reactive import var
 from core import data
 from core.run import Run
 from core.summary import RunSummary
-from tui.feed import Reader, RunReader, RunsReader, Snapshot
+from tui.explorers import Explorers
+from tui.feed import Reader, RunReader, RunsReader, Sighting, SightingReader, Snapshot
 from tui.preview import PreviewReader
 from tui.screens.dialogs import Keys
+from tui.screens.explore_screen import ExploreScreen
+from tui.screens.latent import LatentScreen
 from tui.screens.new_run import NewRun
+from tui.screens.reconstruct import ReconstructScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.sample import SampleScreen
 from tui.screens.train import PicturesReader, TrainScreen
+
+if TYPE_CHECKING:
+    from core.explorer import Explorer
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class Sources:
     runs: Callable[[], Reader[list[RunSummary]]]
     run: Callable[[Run], Reader[Snapshot]]
     pictures: Callable[[Run], PicturesReader]
+    sightings: Callable[[Run], Reader[Sighting]]
+    explorer: Callable[[Run], Explorer]
 
 
 class VaeTui(App[None]):
@@ -47,6 +58,16 @@ class VaeTui(App[None]):
             id="app.training",
             show=False,
         ),
+        Binding(
+            "3",
+            "show('reconstruct')",
+            "reconstruct",
+            tooltip="screen 3: images and what the model makes of them",
+            id="app.reconstruct",
+            show=False,
+        ),
+        Binding("4", "show('sample')", "sample", tooltip="screen 4: new digits", id="app.sample", show=False),
+        Binding("5", "show('latent')", "latent", tooltip="screen 5: the latent space", id="app.latent", show=False),
         Binding("n", "new_run", "new", tooltip="fill in the form of a new run", id="app.new_run"),
         Binding("question_mark", "keys", "keys", key_display="?", tooltip="show all keys", id="app.keys"),
         Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
@@ -57,14 +78,24 @@ class VaeTui(App[None]):
     def __init__(self, runs_dir: Path, data_dir: Path, run: Run | None = None, sources: Sources | None = None) -> None:
         super().__init__()
         self.runs_dir, self.data_dir = runs_dir, data_dir
-        self._sources = sources or Sources(
-            runs=lambda: RunsReader(runs_dir),
-            run=RunReader,
-            pictures=lambda run: PreviewReader(run, data_dir),
-        )
+        self._sources = sources or self._real_sources()
         self.run_shown = run
+        self.exported: list[Path] = []
         self.add_mode("runs", lambda: RunsScreen(self._sources.runs(), data.explain_auto(data_dir)))
         self.add_mode("training", lambda: TrainScreen(self._sources.run, self._sources.pictures))
+
+        for name, screen in (("reconstruct", ReconstructScreen), ("sample", SampleScreen), ("latent", LatentScreen)):
+            self.add_mode(name, partial(screen, self._sources.sightings, self._sources.explorer))
+
+    def _real_sources(self) -> Sources:
+        explorers = Explorers(self.data_dir, lambda words: self.screen.post_message(ExploreScreen.Working(words)))
+        return Sources(
+            runs=lambda: RunsReader(self.runs_dir),
+            run=RunReader,
+            pictures=lambda run: PreviewReader(run, explorers.of),
+            sightings=SightingReader,
+            explorer=explorers.of,
+        )
 
     def on_mount(self) -> None:
         self.switch_mode("training" if self.run_shown else "runs")
@@ -83,7 +114,7 @@ class VaeTui(App[None]):
             self.screen.nudge()
 
     def action_show(self, mode: str) -> None:
-        if mode == "training" and isinstance(self.screen, RunsScreen) and (chosen := self.screen.chosen()):
+        if mode != "runs" and isinstance(self.screen, RunsScreen) and (chosen := self.screen.chosen()):
             self.run_shown = chosen.run
         self.switch_mode(mode)
 
@@ -112,6 +143,8 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None) -> None:
     app = VaeTui(runs_dir, data_dir, run)
     signal.signal(signal.SIGTERM, lambda number, frame: app.call_later(app.exit))
     app.run()
+    for path in app.exported:
+        print(f"written: {path}")
     for summary in RunsReader(runs_dir).poll() or []:
         if summary.state is not None and summary.state.active and summary.status is not None:
             name, status = summary.run.name, summary.status

@@ -69,6 +69,31 @@ class RunReader:
         return f"metrics.jsonl: {count} damaged lines left out" if count else None
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """A run in short and a number that changes whenever its newest weights do, 0 while there are none."""
+
+    summary: RunSummary
+    weights: int
+
+
+class SightingReader:
+    """One run without its metrics."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._seen: tuple[object, ...] | None = None
+
+    def poll(self) -> Sighting | None:
+        """A sighting when the state of the run or its weights changed."""
+        sighting = Sighting(summarise(self._run), self._run.weights_changed())
+        seen = (sighting.summary.state, sighting.summary.damage, sighting.weights)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        return sighting
+
+
 class RunsReader:
     """All runs of a folder in short, newest first."""
 

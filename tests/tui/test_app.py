@@ -18,7 +18,7 @@ from core.run import Run
 from core.status import State
 from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text
 from tui.app import VaeTui
-from tui.screens.dialogs import AskEpochs, Confirm, Keys
+from tui.screens.dialogs import AskNumber, Confirm, Keys
 from tui.screens.new_run import NewRun
 from tui.screens.runs import RunsScreen
 from tui.screens.train import TrainScreen
@@ -285,10 +285,10 @@ async def test_a_finished_run_is_asked_for_more_epochs(make_app: MakeApp, asked:
     async with app.run_test() as pilot:
         await settle(pilot)
         await pilot.press("r")
-        assert isinstance(app.screen, AskEpochs)
+        assert isinstance(app.screen, AskNumber)
         app.screen.query_one(Input).value = "10"
         await pilot.press("enter")
-        assert "a whole number above 10" in screen_text(app)
+        assert "a whole number from 11 to 1000000" in screen_text(app)
         app.screen.query_one(Input).value = "15"
         await pilot.press("enter")
         await settle(pilot)

@@ -47,12 +47,12 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class AskEpochs(ModalScreen[int | None]):
-    """How many epochs a finished run shall have in all."""
+class AskNumber(ModalScreen[int | None]):
+    """A whole number within bounds."""
 
     DEFAULT_CSS = """
-    AskEpochs { align: center middle; }
-    AskEpochs Vertical {
+    AskNumber { align: center middle; }
+    AskNumber Vertical {
         width: 56;
         max-width: 90%;
         height: auto;
@@ -60,26 +60,51 @@ class AskEpochs(ModalScreen[int | None]):
         background: $panel;
         border: round $accent;
     }
-    AskEpochs #problem { color: $text-error; }
+    AskNumber Label { width: 100%; }
+    AskNumber #problem { color: $text-error; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", id="epochs.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", id="number.cancel")]
 
-    def __init__(self, name: str, done: int) -> None:
+    def __init__(self, question: str, suggestion: int, low: int, high: int) -> None:
         super().__init__()
-        self._run_name, self._done = name, done
+        self._question, self._suggestion, self._low, self._high = question, suggestion, low, high
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Label(f"{self._run_name} has done its {self._done} epochs. Train to epoch:", markup=False)
-            yield Input(str(2 * self._done), compact=True, type="integer")
+            yield Label(self._question, markup=False)
+            yield Input(str(self._suggestion), compact=True, type="integer")
             yield Label(" ", id="problem", markup=False)
             yield Label("enter go on   esc leave it", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.value.isdecimal() and self._done < int(event.value) <= 1_000_000:
+        if event.value.isdecimal() and self._low <= int(event.value) <= self._high:
             self.dismiss(int(event.value))
         else:
-            self.query_one("#problem", Label).update(f"a whole number above {self._done}, at most 1000000")
+            self.query_one("#problem", Label).update(f"a whole number from {self._low} to {self._high}")
+
+
+class AskClass(ModalScreen[str | None]):
+    """One of the ten classes by its digit, or `a` for all of them."""
+
+    DEFAULT_CSS = """
+    AskClass { align: center middle; }
+    AskClass Vertical { width: auto; height: auto; padding: 1 2; background: $panel; border: round $accent; }
+    AskClass Label { width: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss(None)", "cancel", id="class.cancel"),
+        Binding("a", "dismiss('a')", "all", id="class.all"),
+        *(Binding(str(digit), f"dismiss('{digit}')", show=False) for digit in range(10)),
+    ]
+
+    def __init__(self, question: str, everything: str) -> None:
+        super().__init__()
+        self._question, self._everything = question, everything
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(self._question, markup=False)
+            yield Label(f"0..9 a class   a {self._everything}   esc leave it", markup=False)
 
 
 class Keys(ModalScreen[None]):

@@ -1,60 +1,24 @@
-"""What screens that show runs share: the keys that act on a run, and the bar on top."""
+"""What screens that show runs share: the keys that act on a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.text import Text
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Static
 
 from core import launch
-from core.config import ConfigError
+from core.config import EPOCHS_LIMIT, ConfigError
 from core.files import DamagedFile
 from core.run import RunError
 from core.status import Action, State
 from core.summary import RunSummary
-from tui.screens.dialogs import AskEpochs, Confirm
+from tui.screens.dialogs import AskNumber, Confirm
 
 if TYPE_CHECKING:
     from tui.app import VaeTui
-
-
-SCREENS = (("1", "runs"), ("2", "training"))
-
-
-class TopBar(Static):
-    """The screens there are and, on the right, the run that is shown."""
-
-    DEFAULT_CSS = "TopBar { dock: top; height: 1; background: $panel; text-wrap: nowrap; }"
-
-    def __init__(self, shown: str) -> None:
-        super().__init__()
-        self._shown = shown
-        self._run = Text()
-
-    def show_run(self, name: str, state: Text) -> None:
-        """Put a run on the right."""
-        self._run = Text(name, "bold") + Text("  ") + state
-        self._draw()
-
-    def on_resize(self) -> None:
-        self._draw()
-
-    def _draw(self) -> None:
-        full = Text(" vae-tui ", "bold")
-        short = Text()
-        for number, title in SCREENS:
-            style = "reverse" if title == self._shown else ""
-            full.append(f" {number} {title} ", style)
-            short.append(f" {number} ", style)
-        needed = self._run.cell_len + 2
-        bar = full if full.cell_len + needed <= self.size.width else short
-        bar.append(" " * max(1, self.size.width - bar.cell_len - needed + 1))
-        self.update(bar + self._run)
 
 
 class RunScreen(Screen[None]):
@@ -135,8 +99,10 @@ class RunScreen(Screen[None]):
             if epochs is not None:
                 self._resume(chosen, epochs)
 
-        if status.epoch >= status.epochs:
-            self.app.push_screen(AskEpochs(chosen.run.name, status.epoch), answered)
+        done = status.epoch
+        if done >= status.epochs:
+            question = f"{chosen.run.name} has done its {done} epochs. Train to epoch:"
+            self.app.push_screen(AskNumber(question, 2 * done, done + 1, EPOCHS_LIMIT), answered)
         else:
             self._resume(chosen, None)
 

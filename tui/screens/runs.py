@@ -15,7 +15,8 @@ from core.summary import RunSummary
 from tui import wording
 from tui.feed import Feed, Reader
 from tui.listing import run_cells
-from tui.screens.run_screen import RunScreen, TopBar
+from tui.screens.run_screen import RunScreen
+from tui.widgets.top_bar import TopBar
 
 COLUMNS = ("run", "preset", "data set", "state", "epoch", "train", "val", "age")
 

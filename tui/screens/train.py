@@ -21,10 +21,11 @@ from tui import curves, wording
 from tui.facts import facts
 from tui.feed import Feed, Reader, Snapshot
 from tui.preview import Preview
-from tui.screens.run_screen import RunScreen, TopBar
+from tui.screens.run_screen import RunScreen
 from tui.widgets.picture import Picture
 from tui.widgets.plot import Plot
 from tui.widgets.strips import ColorDepth, color_depth
+from tui.widgets.top_bar import TopBar
 
 DIGIT_CELLS = 15  # a digit of 28 pixels at half size, and the gap to the next
 

@@ -1,0 +1,299 @@
+"""One run opened for looking at: its newest model, its images and their latents, each computed once and kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core import browsing, checkpoint, latent, sampling
+from core.choices import SAMPLERS, Order, Part, PathKind, PlaneChoice, check_sampler
+from core.data import PADDING, pixels
+from core.latent import Latents, Projection, ProjectionError
+from core.models import LATENT_SHAPE, Autoencoder, fuse
+from core.run import Run, RunError
+
+Floats = npt.NDArray[np.floating[Any]]
+Images = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+LATENTS_LIMIT = 10_000
+BATCH = 250
+LATENT_SIZE = int(np.prod(LATENT_SHAPE))
+
+Say = Callable[[str], object]
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """Some validation images and what became of them; images (N, 28, 28) in [0, 1].
+
+    `indices` are places in the validation set, `errors` squared errors summed over the pixels, each (N,);
+    `first` is the place of the page in the `total` images that were asked for.
+    """
+
+    indices: Labels
+    labels: Labels
+    errors: Floats
+    originals: Images
+    reconstructions: Images
+    first: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Closeup:
+    """One validation image: how its posterior looks, mean and deviation (C, h, w), and what its samples decode to."""
+
+    index: int
+    label: int
+    error: float
+    original: Images
+    reconstruction: Images
+    mean: Images
+    deviation: Images
+    samples: Images
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Decoded latents: images (N, 28, 28) in [0, 1] and the latents (N, D) they come from."""
+
+    images: Images
+    latents: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Points (N, 2) of the latents of a part of the image set, with labels (N,)."""
+
+    choice: PlaneChoice
+    projection: Projection
+    points: Floats
+    labels: Labels
+    fitted: int
+    accuracy: float | None
+
+
+class Explorer:
+    """Answers what is asked about a run with arrays, from any thread.
+
+    Every question is answered with the newest weights on disk; what was computed with older ones is dropped.
+    Methods raise FileNotFoundError before there are weights, DamagedFile, DataError or OSError. `say` hears in a
+    few words what takes long.
+    """
+
+    def __init__(self, run: Run, data_dir: Path, say: Say = lambda words: None) -> None:
+        self.run, self.say = run, say
+        self._data_dir = data_dir
+        self._lock = threading.Lock()
+        self._kept: dict[Any, Any] = {}  # what was computed with the weights of `_version`
+        self._version: int | None = None
+        self._source: browsing.Source | None = None
+
+    @property
+    def note(self) -> str:
+        """What to know about the images that are shown, once they were read; mostly nothing."""
+        return (self._source and self._source.note) or ""
+
+    # What is on the validation set
+
+    def page(self, first: int, count: int, label: int | None = None, order: Order = "index") -> Page:
+        """Validation images from place `first` on, of one class or of all, by index or worst first.
+
+        Raises RunError when no image is of that class.
+        """
+        with self._newest() as model:
+            images, labels = self._images("validation")
+            places = np.arange(len(labels)) if label is None else np.flatnonzero(labels.numpy() == label)
+            if not len(places):
+                raise RunError(f"no validation image is of class {label}")
+            if order == "worst":
+                places = places[np.argsort(-self._errors(model)[places], kind="stable")]
+            first = max(0, min(first, len(places) - 1))
+            chosen = torch.as_tensor(places[first : first + count])
+            x = pixels(images[chosen])
+            output = model.decode(model.encode(x).mode())
+            errors = squared_error(x, output)
+            return Page(chosen.numpy(), labels[chosen].numpy(), errors, shown(x), shown(output), first, len(places))
+
+    def closeup(self, index: int, samples: int, seed: int) -> Closeup:
+        """One validation image, with what `samples` draws from its posterior decode to."""
+        with self._newest() as model:
+            images, labels = self._images("validation")
+            x = pixels(images[index : index + 1])
+            posterior = model.encode(x)
+            output = model.decode(posterior.mode())
+            noise = torch.randn(samples, *LATENT_SHAPE, generator=torch.Generator().manual_seed(seed))
+            deviation = posterior.variance().sqrt()
+            return Closeup(
+                index,
+                int(labels[index]),
+                float(squared_error(x, output)[0]),
+                shown(x)[0],
+                shown(output)[0],
+                posterior.mean[0].numpy(),
+                deviation[0].numpy(),
+                shown(model.decode(posterior.mean + deviation * noise)),
+            )
+
+    def one_of_each(self) -> tuple[Images, Images]:
+        """The first validation image of each class and its reconstruction, each (classes, 28, 28)."""
+        with self._newest() as model:
+            images, labels = self._images("validation")
+            x = pixels(images[browsing.one_of_each(labels)])
+            return shown(x), shown(model.decode(model.encode(x).mode()))
+
+    # Samples and paths
+
+    def samples(self, sampler: str, count: int, seed: int, temperature: float = 1.0) -> Samples:
+        """Decoded draws of a sampler; the same seed gives the same digits. Raises ConfigError."""
+        with self._newest() as model:
+            fitted = self._keep(("sampler", sampler), lambda: self._fit_sampler(model, sampler))
+            z = fitted.sample(count, seed, temperature).numpy()
+            return Samples(decoded(model, z), z)
+
+    def traversal(self, z: Floats, number: int, steps: int) -> Samples:
+        """The images along a path that moves one latent number of z (D,) from -3 to +3 deviations."""
+        with self._newest() as model:
+            path = latent.traverse(z, number, self._latents(model, "training"), steps)
+            return Samples(decoded(model, path), path)
+
+    def interpolation(self, start: Floats, end: Floats, steps: int, path: PathKind) -> Samples:
+        """The images along a path between two latents (D,)."""
+        with self._newest() as model:
+            center = self._latents(model, "training").center
+            between = latent.interpolate(start, end, steps, path, center)
+            return Samples(decoded(model, between), between)
+
+    # The plane
+
+    def plane(self, choice: PlaneChoice) -> Plane:
+        """The latents of a part projected to the plane. Raises RunError."""
+        with self._newest() as model:
+            seen = self._latents(model, choice.part)
+            basis: Part = choice.part if choice.fit_on_shown else "training"
+            fitted = self._latents(model, basis)
+            key = (choice.projection, choice.numbers, basis)
+            projection = self._keep(("projection", *key), lambda: self._fit_projection(choice, fitted))
+            accuracy = self._keep(("accuracy", *key, choice.part), lambda: projection.accuracy(seen))
+            return Plane(choice, projection, projection.project(seen.mean), seen.labels, len(fitted), accuracy)
+
+    def pair(self, part: Part, index: int) -> tuple[Images, Images]:
+        """An image of a part and its reconstruction, each (28, 28)."""
+        with self._newest() as model:
+            images, _ = self._images(part)
+            x = pixels(images[index : index + 1])
+            return shown(x)[0], shown(model.decode(model.encode(x).mode()))[0]
+
+    def decode(self, z: Floats) -> Images:
+        """Images (N, 28, 28) in [0, 1] of latents (N, D)."""
+        with self._newest() as model:
+            return decoded(model, z)
+
+    # What everything is computed from
+
+    @contextmanager
+    def _newest(self) -> Iterator[Autoencoder]:
+        """The newest model, for one caller at a time and without gradients."""
+        with self._lock, torch.inference_mode():
+            version = self.run.weights_changed()
+            if version != self._version or "model" not in self._kept:
+                self._kept, self._version = {}, version
+                self._kept["model"] = fuse(checkpoint.load_model(self.run))
+            yield self._kept["model"]
+
+    def _keep(self, key: Any, compute: Callable[[], R]) -> R:
+        if key not in self._kept:
+            self._kept[key] = compute()
+        kept: R = self._kept[key]
+        return kept
+
+    def _images(self, part: Part) -> tuple[Tensor, Tensor]:
+        """Up to 10,000 images of a part, evenly chosen, and their labels."""
+        if self._source is None:
+            self.say("reading the images")
+            self._source = browsing.find_images(self.run.config(), self._data_dir)
+        images = self._source.images
+        if part == "validation":
+            return images.validation_images[:LATENTS_LIMIT], images.validation_labels[:LATENTS_LIMIT]
+        stride = -(-len(images.train_images) // LATENTS_LIMIT)
+        return images.train_images[::stride], images.train_labels[::stride]
+
+    def _latents(self, model: Autoencoder, part: Part) -> Latents:
+        def compute() -> Latents:
+            images, labels = self._images(part)
+            return latent.encode(model, images, labels, _counted(self.say, f"encoding {part} images", len(images)))
+
+        return self._keep(("latents", part), compute)
+
+    def _errors(self, model: Autoencoder) -> Floats:
+        def compute() -> Floats:
+            images, _ = self._images("validation")
+            say = _counted(self.say, "reconstructing validation images", len(images))
+            errors = []
+            for batch in images.split(BATCH):
+                x = pixels(batch)
+                errors.append(squared_error(x, model.decode(model.encode(x).mode())))
+                say(len(errors) * BATCH)
+            return np.concatenate(errors)
+
+        return self._keep("errors", compute)
+
+    def _fit_projection(self, choice: PlaneChoice, latents: Latents) -> Projection:
+        try:
+            match choice.projection:
+                case "lda":
+                    return latent.fit_lda(latents)
+                case "pca":
+                    return latent.fit_pca(latents)
+                case _:
+                    return latent.pick_dims(latents, choice.numbers or latent.most_active(latents))
+        except ProjectionError as error:
+            raise RunError(f"{self.run.name}: {error}") from error
+
+    def _fit_sampler(self, model: Autoencoder, name: str) -> sampling.Sampler:
+        if name == "prior":
+            return sampling.prior(LATENT_SIZE)
+        latents = self._latents(model, "training")
+        self.say(f"fitting {SAMPLERS[check_sampler(name)]}")
+        return sampling.fit(name, latents)
+
+
+def squared_error(x: Tensor, output: Tensor) -> Floats:
+    """The squared error of each image summed over its pixels, (N,), as in the loss."""
+    errors: Floats = (output - x).square().sum(dim=(1, 2, 3)).numpy()
+    return errors
+
+
+def shown(images: Tensor) -> Images:
+    """Images (N, 1, 32, 32) as they are shown: without the padding, (N, 28, 28) in [0, 1]."""
+    inside = slice(PADDING, -PADDING)
+    cut: Images = images[:, 0, inside, inside].clamp(0, 1).numpy()
+    return cut
+
+
+def decoded(model: Autoencoder, z: Floats) -> Images:
+    """What latents (N, D) decode to as it is shown, (N, 28, 28) in [0, 1]."""
+    batches = torch.as_tensor(np.asarray(z, np.float32)).view(-1, *LATENT_SHAPE).split(BATCH)
+    return shown(torch.cat([model.decode(batch) for batch in batches]))
+
+
+def _counted(say: Say, what: str, total: int) -> Callable[[int], None]:
+    """Says every thousand how far something is."""
+
+    def count(done: int) -> None:
+        if done % 1000 == 0:
+            say(f"{what}: {min(done, total):,} of {total:,}")
+
+    return count

@@ -1,0 +1,44 @@
+"""The explorers of the runs that are looked at, shared by all screens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.run import Run
+
+if TYPE_CHECKING:
+    from core.explorer import Explorer
+
+# Two runs can be compared; what others hold in memory is given back.
+KEPT = 2
+
+
+class Explorers:
+    """Makes explorers where they are asked for, off the UI thread: PyTorch takes seconds to load."""
+
+    def __init__(self, data_dir: Path, say: Callable[[str], object]) -> None:
+        self._data_dir, self._say = data_dir, say
+        self._lock = threading.Lock()
+        self._kept: dict[Run, Explorer] = {}
+
+    def of(self, run: Run) -> Explorer:
+        """The explorer of a run."""
+        with self._lock:
+            explorer = self._kept.pop(run, None) or self._make(run)
+            self._kept[run] = explorer
+            while len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+            return explorer
+
+    def _make(self, run: Run) -> Explorer:
+        self._say("loading PyTorch")
+        import torch
+
+        from core.explorer import Explorer
+
+        # Trainers may need every core.
+        torch.set_num_threads(1)
+        return Explorer(run, self._data_dir, self._say)

@@ -1,0 +1,249 @@
+"""Writes what a screen or a command shows to files: pictures, curves and scatters as PNG, tables as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.color import Color
+
+from core.run import next_name
+from tui.widgets.picture import Images, mosaic
+from tui.widgets.plot import Curve, Floats, decimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Suffix = Literal[".png", ".csv"]
+
+DPI = 160
+WIDE, HALF_HIGHER, SQUARE = (10.0, 5.625), (10.0, 8.4375), (8.75, 7.5)  # inches: 1600 x 900, 1600 x 1350, 1400 x 1200
+
+# As in the terminal, the curves of a plot differ in shape as well as in colour.
+LINES = ("-", "--", ":", "-.")
+POINTS = ("o", "D", "^", "s")
+LARGEST = 1e150  # a logarithmic axis overflows when its margins are far beyond
+
+
+class ExportError(ValueError):
+    """What cannot be written as asked; the text says what could."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves that share axes."""
+
+    title: str
+    curves: Sequence[Curve]
+    y_label: str = ""
+
+
+def suffix_of(path: Path) -> Suffix:
+    """Which kind of file the name asks for, in any case of letters. Raises ExportError for other endings."""
+    match path.suffix.lower():
+        case ".png":
+            return ".png"
+        case ".csv":
+            return ".csv"
+    raise ExportError(f"out must end in .png or .csv, not {path.name[:60]!r}")
+
+
+def unused_path(folder: Path, stem: str, suffix: str) -> Path:
+    """The next of stem.png, stem-2.png, stem-3.png ... after those that are there. Raises OSError."""
+    return folder / f"{next_name(stem, (path.stem for path in folder.iterdir() if path.suffix == suffix))}{suffix}"
+
+
+def write(path: Path, content: bytes, *, replace: bool) -> None:
+    """Make a file of `content`, in place of one that is there only if `replace`.
+
+    Raises OSError, so FileExistsError for the file and FileNotFoundError for the folder.
+    """
+    path.parent.stat()  # of a missing folder this error names the folder, the next one would name the file
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL), 0o644)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except BaseException:
+        if not replace:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def save_picture(
+    path: Path, images: Images, columns: int, *, scale: int = 4, gap: int = 1, replace: bool = False
+) -> None:
+    """Images (N, H, W) in [0, 1] as a grey PNG, `columns` a row, each pixel a square of `scale` x `scale`.
+
+    Values are clipped, NaN is black. Raises ValueError for other shapes, OSError.
+    """
+    from PIL import Image
+
+    if images.ndim != 3 or not images.size or columns < 1 or scale < 1:
+        asked = f"images are {images.shape} in {columns} columns at scale {scale}"
+        raise ValueError(f"{asked}, must be (N, H, W) in 1 or more at 1 or more")
+    number, height, width = images.shape
+    columns = min(columns, number)
+    rows = -(-number // columns)
+    whole: Images = np.zeros((rows * columns, height, width), images.dtype)
+    whole[:number] = images
+    picture = np.clip(np.nan_to_num(mosaic(whole.reshape(rows, columns, height, width), gap)), 0, 1)
+    pixels = np.rint(picture * 255).astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, format="png")
+    write(path, content.getvalue(), replace=replace)
+
+
+def save_curves(
+    path: Path,
+    curves: Sequence[Curve],
+    *,
+    title: str = "",
+    x_label: str = "epoch",
+    y_label: str = "",
+    log_scale: bool = False,
+    replace: bool = False,
+) -> None:
+    """Curves in one plot as a PNG of 1600 x 900 pixels; see `save_panels`."""
+    save_panels(path, [Panel(title, curves, y_label)], x_label=x_label, log_scale=log_scale, replace=replace)
+
+
+def save_panels(
+    path: Path, panels: Sequence[Panel], *, x_label: str = "epoch", log_scale: bool = False, replace: bool = False
+) -> None:
+    """Plots as a PNG 1600 pixels wide: the first over the whole width, the others side by side under it.
+
+    A log scale leaves out values of zero and below. Raises ValueError without any panel, OSError.
+    """
+    if not panels:
+        raise ValueError("there are 0 panels, must be 1 or more")
+    figure = _figure(HALF_HIGHER if len(panels) > 1 else WIDE)
+    grid = figure.add_gridspec(min(len(panels), 2), max(1, len(panels) - 1))
+    for number, panel in enumerate(panels):
+        place = grid[0, :] if number == 0 else grid[1, number - 1]
+        _draw_panel(figure.add_subplot(place), panel, x_label, log_scale)
+    write(path, _png(figure), replace=replace)
+
+
+def save_scatter(
+    path: Path,
+    points: Floats,
+    classes: NDArray[np.integer[Any]],
+    *,
+    title: str = "",
+    x_label: str = "",
+    y_label: str = "",
+    colors: Sequence[tuple[int, int, int]],
+    replace: bool = False,
+) -> None:
+    """Points (N, 2) of classes (N,) as a PNG of 1400 x 1200 pixels; class k has colors[k] and its number at its median.
+
+    Points that are not finite are left out. Raises ValueError for other shapes and classes without a color, OSError.
+    """
+    if points.shape != (len(classes), 2) or classes.ndim != 1:
+        raise ValueError(f"points are {points.shape} of classes {classes.shape}, must be (N, 2) of (N,)")
+    if len(classes) and not 0 <= classes.min() <= classes.max() < len(colors):
+        raise ValueError(f"classes are {classes.min()} to {classes.max()}, there are colors for 0 to {len(colors) - 1}")
+    finite = (np.abs(points) < LARGEST).all(axis=1)
+    points, classes = points[finite], classes[finite]
+
+    figure = _figure(SQUARE)
+    axes = figure.add_subplot()
+    _label(axes, title, x_label, y_label)
+    shades = np.array(colors, dtype=float).reshape(-1, 3) / 255
+    # All at once in the order given: class by class the last would cover the others.
+    axes.scatter(points[:, 0], points[:, 1], s=9, c=shades[classes], alpha=0.5, linewidths=0)
+    present = np.unique(classes)
+    for number in present:
+        x, y = np.median(points[classes == number], axis=0)
+        frame = {"boxstyle": "circle", "facecolor": "white", "edgecolor": shades[number], "alpha": 0.8}
+        axes.text(x, y, str(number), ha="center", va="center", fontsize=9, bbox=frame)
+    if len(present):
+        signs = [axes.scatter([], [], s=40, color=shades[number]) for number in present]
+        figure.legend(signs, [str(number) for number in present], loc="outside right upper", frameon=False)
+    write(path, _png(figure), replace=replace)
+
+
+def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], *, replace: bool = False) -> None:
+    """Columns of one length as CSV under a line of their names; floats as short as reads back equal, NaN empty.
+
+    Raises ValueError naming the columns that do not fit together, OSError.
+    """
+    flat = all(np.ndim(column) == 1 for column in columns.values() if isinstance(column, np.ndarray))
+    if not flat or len({len(column) for column in columns.values()}) > 1:
+        sizes = ", ".join(f"{name} {np.shape(column)}" for name, column in columns.items())
+        raise ValueError(f"columns must be (N,) of one length, not {sizes}")
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerow(columns)
+    cells = [["" if value != value else value for value in column] for column in columns.values()]
+    writer.writerows(zip(*cells, strict=True))
+    write(path, content.getvalue().encode(), replace=replace)
+
+
+def _figure(inches: tuple[float, float]) -> Figure:
+    # Not through pyplot, which keeps every figure and chooses a backend for the process.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=inches, dpi=DPI, layout="constrained")
+
+
+def _png(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DPI, bbox_inches=None)
+    return content.getvalue()
+
+
+def _label(axes: Axes, title: str, x_label: str, y_label: str) -> None:
+    # Names may hold a $, which would begin a formula.
+    axes.set_title(title, parse_math=False)
+    axes.set_xlabel(x_label, parse_math=False)
+    axes.set_ylabel(y_label, parse_math=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+
+
+def _draw_panel(axes: Axes, panel: Panel, x_label: str, log_scale: bool) -> None:
+    from matplotlib.ticker import LogFormatter
+
+    _label(axes, panel.title, x_label, panel.y_label)
+    series = [_visible(curve, log_scale) for curve in panel.curves]
+    if log_scale and any(len(y) for _, y in series):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    solid = dotted = 0
+    signs = []
+    for curve, (x, y) in zip(panel.curves, series, strict=True):
+        line, marker, size = "-", "." if len(x) == 1 else "", 1.0
+        if curve.style == "points":
+            line, marker = "", POINTS[dotted % len(POINTS)]
+            dotted += 1
+        elif not curve.dim:
+            line, size = LINES[solid % len(LINES)], 1.8
+            solid += 1
+        shade, alpha = _shade(curve.color), 0.4 if curve.dim else 1.0
+        signs += axes.plot(x, y, color=shade, alpha=alpha, linestyle=line, marker=marker, linewidth=size, markersize=5)
+    legend = axes.legend(signs, [curve.label for curve in panel.curves], frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _visible(curve: Curve, log_scale: bool) -> tuple[Floats, Floats]:
+    x, y = np.asarray(curve.x, np.float64), np.asarray(curve.y, np.float64)
+    shown = np.abs(y) < LARGEST
+    if log_scale:
+        shown &= y > 0
+    return decimate(x[shown], y[shown], round(WIDE[0] * DPI))
+
+
+def _shade(color: tuple[int, int, int] | str) -> tuple[float, float, float]:
+    red, green, blue = Color.parse(color).get_truecolor() if isinstance(color, str) else color
+    return red / 255, green / 255, blue / 255

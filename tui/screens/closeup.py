@@ -1,0 +1,137 @@
+"""One validation image at a time: its reconstruction, its latent, and what samples of its posterior decode to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Label
+
+from tui import export
+from tui.screens.explore_screen import MakeExplorer, MakeReader, PassingScreen
+from tui.screens.walk import WalkScreen
+from tui.widgets.gallery import Gallery
+from tui.widgets.heatmap import HeatMaps
+
+if TYPE_CHECKING:
+    from core.choices import Order
+    from core.explorer import Closeup, Explorer
+
+SAMPLES = 8
+
+
+class CloseupScreen(PassingScreen):
+    """Opened by `enter` on the reconstructions; gives back the place of the image that was looked at last."""
+
+    TITLE_IN_BAR = "reconstruct"
+
+    CSS = """
+    CloseupScreen #body { height: 1fr; }
+    CloseupScreen #pair { height: 15; }
+    CloseupScreen #latent { height: 6; }
+    CloseupScreen #samples { height: 8; }
+    CloseupScreen .title { height: 1; width: 100%; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
+    CloseupScreen.-short #pair { height: 8; }
+    CloseupScreen.-short #latent { height: 5; }
+    CloseupScreen.-short #samples { height: 7; }
+    CloseupScreen.-short .title { display: none; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "back", show=False),
+        Binding("left", "move(-1)", "previous", key_display="←", tooltip="the image before", id="closeup.previous"),
+        Binding("right", "move(1)", "next", key_display="→", tooltip="the next image", id="closeup.next"),
+        Binding("r", "reseed", "resample", tooltip="other samples of the posterior", id="closeup.reseed"),
+        Binding("d", "deviation", "deviation", tooltip="show the deviation of the latent", id="closeup.deviation"),
+        Binding("v", "traverse", "traverse", tooltip="vary one latent number of this image", id="closeup.traverse"),
+    ]
+
+    def __init__(
+        self,
+        make_reader: MakeReader,
+        make_explorer: MakeExplorer,
+        place: int,
+        total: int,
+        label: int | None,
+        order: Order,
+    ) -> None:
+        super().__init__(make_reader, make_explorer)
+        self.place, self._total, self._label, self._order = place, total, label, order
+        self.seed = 0
+        self.deviation = False
+        self.closeup: Closeup | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical(id="body"):
+            yield Label("", id="heading", markup=False)
+            yield Gallery(columns=3, message="waiting for the run", id="pair")
+            yield Label("", classes="title", id="latent-title", markup=False)
+            yield HeatMaps(id="latent")
+            yield Label("reconstructed from samples of the posterior", classes="title", markup=False)
+            yield Gallery(at_least=5, captions=False, id="samples")
+
+    def renew(self) -> None:
+        place, label, order, seed = self.place, self._label, self._order, self.seed
+
+        def question(explorer: Explorer) -> Closeup:
+            page = explorer.page(place, 1, label, order)
+            return explorer.closeup(int(page.indices[0]), SAMPLES, seed)
+
+        self.ask("closeup", question, self._show)
+
+    def say(self, words: str) -> None:
+        self.closeup = None
+        self.query_one("#pair", Gallery).say(words)
+
+    def _show(self, closeup: Closeup) -> None:
+        self.closeup = closeup
+        error = np.abs(closeup.original - closeup.reconstruction)
+        names = ["original", "reconstruction", "difference"]
+        tiles = np.stack([closeup.original, closeup.reconstruction, error])[:, None]
+        self.query_one("#pair", Gallery).show(tiles, names)
+        self.query_one("#samples", Gallery).show(closeup.samples[:, None])
+        what, values = ("deviation", closeup.deviation) if self.deviation else ("mean", closeup.mean)
+        self.query_one("#latent", HeatMaps).show(values, [f"{what} {channel}" for channel in range(len(values))])
+        self.query_one("#latent-title", Label).update(f"{what} of the posterior over the latent, channel by channel")
+        self.query_one("#heading", Label).update(
+            Text.assemble(
+                (f"class {closeup.label}", "bold"),
+                f"  image {closeup.index:,} of the validation set, {self.place + 1:,} of {self._total:,} shown;"
+                f" squared error {closeup.error:.2f}",
+            )
+        )
+
+    def action_back(self) -> None:
+        self.dismiss(self.place)
+
+    def action_move(self, by: int) -> None:
+        self.place = min(max(self.place + by, 0), self._total - 1)
+        self.renew()
+
+    def action_reseed(self) -> None:
+        self.seed += 1
+        self.renew()
+
+    def action_deviation(self) -> None:
+        self.deviation = not self.deviation
+        if self.closeup is not None:
+            self._show(self.closeup)
+
+    def action_traverse(self) -> None:
+        if self.closeup is not None:
+            latent = self.closeup.mean.reshape(-1)
+            self.app.push_screen(WalkScreen(self._make_reader, self._make_explorer, latent))
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        closeup = self.closeup
+        if closeup is None:
+            return []
+        path = export.unused_path(folder, f"{stem}-{closeup.index}", ".png")
+        images = np.concatenate([closeup.original[None], closeup.reconstruction[None], closeup.samples])
+        export.save_picture(path, images, len(images))
+        return [path]

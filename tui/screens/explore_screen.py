@@ -1,0 +1,233 @@
+"""What screens that look into a run share: they follow it and ask its explorer off the UI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Label
+
+from core.data import DataError
+from core.files import DamagedFile
+from core.run import Run, RunError
+from tui import wording
+from tui.feed import Feed, Reader, Sighting
+from tui.studio import Studio
+from tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from core.explorer import Explorer
+    from tui.app import VaeTui
+
+T = TypeVar("T")
+
+MakeReader = Callable[[Run], Reader[Sighting]]
+MakeExplorer = Callable[[Run], "Explorer"]
+
+
+class ExploreScreen(Screen[int | None]):
+    """Looks into the run that the app shows, always through its newest weights."""
+
+    TITLE_IN_BAR: ClassVar[str]
+
+    CSS = """
+    ExploreScreen #heading { height: 1; width: 100%; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    ExploreScreen #status { dock: bottom; height: 1; width: 100%; padding: 0 1; color: $text-warning;
+        text-wrap: nowrap; text-overflow: ellipsis; }
+    ExploreScreen #none { display: none; width: 100%; height: 1fr; content-align: center middle; text-align: center; }
+    ExploreScreen.-norun #none { display: block; }
+    ExploreScreen.-norun #body { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "export", "export", tooltip="write what is shown to files", id="explore.export"),
+    ]
+
+    @dataclass
+    class Sighted(Message):
+        """The state or the weights of the run changed."""
+
+        sighting: Sighting
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, ExploreScreen.Sighted)
+
+    @dataclass
+    class Working(Message):
+        """What an explorer is at that takes long."""
+
+        words: str
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, ExploreScreen.Working)
+
+    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
+        super().__init__()
+        self._make_reader, self._make_explorer = make_reader, make_explorer
+        self.run_shown: Run | None = None
+        self.sighting: Sighting | None = None
+        self._feed: Feed[Sighting] | None = None
+        self._studio: Studio | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TopBar(self.TITLE_IN_BAR)
+        yield from self.compose_body()
+        yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
+        yield Label("", id="status", markup=False)
+        yield Footer(show_command_palette=False)
+
+    # What a screen must say of itself
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets between the bars, in one that has the id `body`."""
+        raise LookupError(f"{type(self).__name__} shows nothing")
+
+    def renew(self) -> None:
+        """Ask for everything that is shown: there are newer weights, or there is more room."""
+        raise LookupError(f"{type(self).__name__} asks for nothing")
+
+    def forget(self) -> None:
+        """Drop what is shown of the run before."""
+
+    def say(self, words: str) -> None:
+        """Show these words in place of what cannot be shown."""
+        raise LookupError(f"{type(self).__name__} cannot say {words}")
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        """Write what is shown, off the UI thread; the files. Nothing is shown: none. Raises OSError."""
+        raise LookupError(f"{type(self).__name__} exports nothing")
+
+    # Following a run
+
+    @property
+    def vae_tui(self) -> VaeTui:
+        return cast("VaeTui", self.app)
+
+    def on_mount(self) -> None:
+        self._studio = Studio(self._crash)
+        self.watch(self.vae_tui, "run_shown", self._follow)
+
+    def on_unmount(self) -> None:
+        if self._feed:
+            self._feed.close()
+        if self._studio:
+            self._studio.close()
+
+    def on_screen_suspend(self) -> None:
+        if self._feed:
+            self._feed.rest()
+
+    def on_screen_resume(self) -> None:
+        if self._feed:
+            self._feed.go_on()
+
+    def _follow(self, run: Run | None) -> None:
+        self.set_class(run is None, "-norun")
+        if run == self.run_shown:
+            return
+        if self._feed:
+            self._feed.close()
+        if self._studio:
+            self._studio.drop()
+        self.run_shown, self._feed, self.sighting = run, None, None
+        if self.is_mounted:
+            self.forget()
+        if run is not None:
+            reader = self._make_reader(run)
+            self._feed = Feed(reader, lambda news: self.post_message(self.Sighted(news)), self._show_trouble)
+            self._feed.start()
+
+    def on_explore_screen_sighted(self, message: Sighted) -> None:
+        summary = message.sighting.summary
+        if summary.run != self.run_shown:
+            return
+        before, self.sighting = self.sighting, message.sighting
+        self.query_one(TopBar).show_run(wording.printable(summary.run.name), wording.state(summary))
+        if before is None or before.weights != self.sighting.weights:
+            self.renew()
+
+    def on_resize(self) -> None:
+        if self.sighting is not None:
+            self.call_after_refresh(self.renew)
+
+    # Asking
+
+    def ask(self, kind: str, question: Callable[[Explorer], T], show: Callable[[T], object]) -> None:
+        """Show the answer to a question about the run; of each kind only the newest question counts."""
+        run = self.run_shown
+        if run is not None and self._studio is not None:
+            self._studio.ask(kind, lambda: self._answer(run, question, show))
+
+    def _answer(self, run: Run, question: Callable[[Explorer], T], show: Callable[[T], object]) -> None:
+        """In the studio's thread."""
+        try:
+            explorer = self._make_explorer(run)
+            answer = question(explorer)
+        except FileNotFoundError:
+            self.call_later(self._deliver, run, self.say, "no weights yet: the trainer saves them soon after it starts")
+        except (DamagedFile, DataError, RunError) as error:
+            self.call_later(self._deliver, run, self.say, wording.printable(str(error)))
+        except OSError as error:
+            self.call_later(self._deliver, run, self.say, f"{error.filename}: {error.strerror}")
+        else:
+            self.call_later(self._deliver, run, show, answer, explorer.note)
+
+    def _deliver(self, run: Run, show: Callable[[T], object], answer: T, note: str = "") -> None:
+        if run == self.run_shown:
+            self.query_one("#status", Label).update(note)
+            show(answer)
+
+    def on_explore_screen_working(self, message: Working) -> None:
+        self.query_one("#status", Label).update(message.words)
+
+    def _crash(self, error: Exception) -> None:
+        def fail() -> None:
+            raise error
+
+        self.app.call_later(fail)
+
+    def _show_trouble(self, error: OSError) -> None:
+        self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+
+    # Exporting
+
+    @work(thread=True)
+    def action_export(self) -> None:
+        if self.run_shown is None:
+            return
+        try:
+            files = self.write_files(Path.cwd(), f"{self.run_shown.name}-{self.TITLE_IN_BAR}")
+        except OSError as error:
+            self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+            return
+        if not files:
+            self.notify("there is nothing to export yet", severity="warning")
+            return
+        self.vae_tui.exported += files
+        self.notify("\n".join(str(file) for file in files), title="written", markup=False)
+
+
+class PassingScreen(ExploreScreen):
+    """Looks at something of one run and closes when the app turns to another."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back", tooltip="back to where this was opened", id="explore.back"),
+    ]
+
+    def _follow(self, run: Run | None) -> None:
+        if self.run_shown is None or run == self.run_shown:
+            super()._follow(run)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self.vae_tui.run_shown != self.run_shown:
+            self.call_later(self.dismiss, None)
+
+    def action_back(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,279 @@
+"""Screen 5: the latent space as a plane of points to walk through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Label
+
+from core.choices import PROJECTIONS, PlaneChoice
+from tui import export, wording
+from tui.screens.dialogs import AskClass
+from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
+from tui.widgets.gallery import Gallery
+from tui.widgets.scatter import CLASS_COLORS, Scatter
+
+if TYPE_CHECKING:
+    from core.explorer import Explorer, Images, Plane
+
+LATENT_NUMBERS = 64
+ZOOM = 1.5
+
+
+class LatentScreen(ExploreScreen):
+    """The latents of images, projected; beside them the digit nearest to the cursor, or what decodes there."""
+
+    TITLE_IN_BAR = "latent"
+
+    CSS = """
+    LatentScreen #body { height: 1fr; }
+    LatentScreen #beside { width: 30; padding: 0 0 0 1; }
+    LatentScreen #pair { height: 8; }
+    LatentScreen #decoded { height: 1fr; }
+    LatentScreen.-narrow #beside { display: none; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1, 0)", show=False),
+        Binding("right", "move(1, 0)", show=False),
+        Binding("up", "move(0, -1)", show=False),
+        Binding("down", "move(0, 1)", show=False),
+        Binding("shift+left,h", "pan(-8, 0)", "pan", tooltip="move the view left (also h)", show=False),
+        Binding("shift+right,l", "pan(8, 0)", "pan", tooltip="move the view right (also l)", show=False),
+        Binding("shift+up,k", "pan(0, -4)", "pan", tooltip="move the view up (also k)", show=False),
+        Binding("shift+down,j", "pan(0, 4)", "pan", tooltip="move the view down (also j)", show=False),
+        Binding("g", "decode", "decode", tooltip="decode the point under the cursor itself", id="latent.decode"),
+        Binding("p", "projection", "projection", tooltip="LDA, PCA, or two latent numbers", id="latent.projection"),
+        Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+", tooltip="zoom in", id="latent.in"),
+        Binding("minus", "zoom(-1)", "zoom out", key_display="-", tooltip="zoom out", id="latent.out", show=False),
+        Binding("v", "whole", "whole", tooltip="show all points again", id="latent.whole", show=False),
+        Binding("c", "classes", "classes", tooltip="switch a class on or off", id="latent.classes"),
+        Binding("m", "markers", "markers", tooltip="dots or digits", id="latent.markers", show=False),
+        Binding("t", "part", "set", tooltip="the validation or the training set", id="latent.part"),
+        Binding("f", "fit", "fit", tooltip="fit on training latents, or on those shown", id="latent.fit"),
+        Binding(
+            "left_square_bracket",
+            "number(0, -1)",
+            "x number",
+            key_display="[",
+            tooltip="the latent number before, along x",
+            show=False,
+        ),
+        Binding(
+            "right_square_bracket",
+            "number(0, 1)",
+            "x number",
+            key_display="]",
+            tooltip="the next latent number along x",
+            show=False,
+        ),
+        Binding(
+            "left_curly_bracket",
+            "number(1, -1)",
+            "y number",
+            key_display="{",
+            tooltip="the latent number before, along y",
+            show=False,
+        ),
+        Binding(
+            "right_curly_bracket",
+            "number(1, 1)",
+            "y number",
+            key_display="}",
+            tooltip="the next latent number along y",
+            show=False,
+        ),
+    ]
+
+    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
+        super().__init__(make_reader, make_explorer)
+        self.choice = PlaneChoice()
+        self.decoding = False
+        self.plane: Plane | None = None
+        self._nearest: int | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="body"):
+            yield Scatter(message="waiting for the run", id="scatter")
+            with Vertical(id="beside"):
+                yield Label("", id="heading", markup=False)
+                yield Gallery(columns=2, id="pair")
+                yield Gallery(columns=1, id="decoded", message="g decodes the point itself")
+
+    @property
+    def _scatter(self) -> Scatter:
+        return self.query_one(Scatter)
+
+    # What is shown
+
+    def renew(self) -> None:
+        choice = self.choice
+        self.ask("plane", lambda explorer: explorer.plane(choice), self._show)
+
+    def forget(self) -> None:
+        self.choice = PlaneChoice()
+        self.say("waiting for the run")
+
+    def say(self, words: str) -> None:
+        self.plane, self._nearest = None, None
+        self._scatter.show_message(words)
+        self.query_one("#pair", Gallery).say("")
+        self.query_one("#decoded", Gallery).say("")
+
+    def _show(self, plane: Plane) -> None:
+        # Newer weights move the points, but it is the same place that is looked at.
+        same_space = self.plane is not None and self.plane.choice == plane.choice
+        self.plane, self._nearest = plane, None
+        x_label, y_label = plane.projection.axes
+        self._scatter.show(
+            plane.points, plane.labels, title=title(plane), x_label=x_label, y_label=y_label, keep_view=same_space
+        )
+        self._look()
+
+    def on_scatter_cursor_moved(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        """Show what is under the cursor."""
+        plane = self.plane
+        if plane is None:
+            return
+        nearest = self._scatter.nearest()
+        if nearest is not None and nearest != self._nearest:
+            self._nearest = nearest
+            self.ask("pair", lambda explorer: explorer.pair(plane.choice.part, nearest), self._show_pair)
+        if self.decoding:
+            point = np.array([self._scatter.cursor])
+
+            def question(explorer: Explorer) -> Images:
+                return explorer.decode(plane.projection.invert(point))
+
+            self.ask("decoded", question, self._show_decoded)
+
+    def _show_pair(self, pair: tuple[Images, Images]) -> None:
+        if self.plane is None or self._nearest is None:
+            return
+        names = ["nearest", "output"]
+        self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], names)
+        label = self.plane.labels[self._nearest]
+        self.query_one("#heading", Label).update(
+            Text.assemble((f"class {label}", "bold"), f"  image {self._nearest:,}")
+        )
+
+    def _show_decoded(self, images: Images) -> None:
+        if self.decoding:
+            self.query_one("#decoded", Gallery).show(images[:, None], ["decoded at the cursor"])
+
+    # What keys do
+
+    def action_move(self, columns: int, rows: int) -> None:
+        self._scatter.move_cursor(columns, rows)
+
+    def action_pan(self, columns: int, rows: int) -> None:
+        self._scatter.pan(columns, rows)
+        self._look()
+
+    def action_zoom(self, direction: int) -> None:
+        self._scatter.zoom(ZOOM**direction)
+        self._look()
+
+    def action_whole(self) -> None:
+        self._scatter.reset_view()
+        self._look()
+
+    def action_markers(self) -> None:
+        self._scatter.cycle_markers()
+
+    def action_decode(self) -> None:
+        self.decoding = not self.decoding
+        if not self.decoding:
+            self.query_one("#decoded", Gallery).say("g decodes the point itself")
+        self._look()
+
+    def action_classes(self) -> None:
+        def answered(answer: str | None) -> None:
+            if answer is None:
+                return
+            if answer == "a":
+                self._scatter.show_all_classes()
+            else:
+                self._scatter.switch_class(int(answer))
+            self._look()
+
+        self.app.push_screen(AskClass("Switch which class on or off?", "show all"), answered)
+
+    def action_projection(self) -> None:
+        names = list(PROJECTIONS)
+        following = names[(names.index(self.choice.projection) + 1) % len(names)]
+        self._choose(projection=following, numbers=None)
+
+    def action_part(self) -> None:
+        self._choose(part="training" if self.choice.part == "validation" else "validation")
+
+    def action_fit(self) -> None:
+        self._choose(fit_on_shown=not self.choice.fit_on_shown)
+
+    def action_number(self, axis: int, by: int) -> None:
+        """Show another latent number along an axis; the first press turns to the plane of two numbers."""
+        plane = self.plane
+        if plane is None:
+            return
+        numbers = plane.projection.numbers
+        if numbers is None:
+            self._choose(projection="dims", numbers=None)
+            return
+        changed = [*numbers]
+        changed[axis] = (changed[axis] + by) % LATENT_NUMBERS
+        self._choose(numbers=(changed[0], changed[1]))
+
+    def _choose(self, **changes: object) -> None:
+        self.choice = replace(self.choice, **changes)  # type: ignore[arg-type]
+        self.renew()
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        if self.plane is None:
+            return []
+        return write_plane(self.plane, lambda suffix: export.unused_path(folder, stem, suffix))
+
+
+def title(plane: Plane) -> str:
+    """What a plane is, how it was fitted and how well it tells the classes apart, in one line."""
+    projection, choice = plane.projection, plane.choice
+    parts = [f"{projection.name.upper() if projection.name != 'dims' else 'latent numbers'} of {choice.part}"]
+    if projection.explained is not None:
+        basis = "itself" if choice.fit_on_shown else f"{plane.fitted:,} training"
+        parts.append(f"fit on {basis}")
+    if plane.accuracy is not None:
+        held_out = choice.part == "validation" and not choice.fit_on_shown
+        parts.append(f"{'held-out ' if held_out else ''}accuracy {wording.percent(plane.accuracy)}")
+    if projection.explained is not None:
+        first, second = projection.explained
+        parts.append(f"explains {wording.percent(first)} + {wording.percent(second)}")
+    return ", ".join(parts)
+
+
+def write_plane(plane: Plane, path: Callable[[str], Path], *, replace: bool = False) -> list[Path]:
+    """A plane as PNG and as CSV, or as the one that `path` gives a name for; the files. Raises OSError."""
+    x_label, y_label = plane.projection.axes
+    picture, table = path(".png"), path(".csv")
+    export.save_scatter(
+        picture,
+        plane.points,
+        plane.labels,
+        title=title(plane),
+        x_label=x_label,
+        y_label=y_label,
+        colors=CLASS_COLORS,
+        replace=replace,
+    )
+    columns = {x_label: plane.points[:, 0], y_label: plane.points[:, 1], "class": plane.labels}
+    export.save_table(table, columns, replace=replace)
+    return [picture, table]

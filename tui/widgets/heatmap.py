@@ -1,0 +1,73 @@
+"""Small maps of signed numbers, such as the channels of a latent: each cell says its number and shows it in colour."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from tui.widgets.strips import ColorDepth, StripWidget, message_strips
+
+Floats = NDArray[np.floating[Any]]
+
+CELL = 6  # "-1.23" and a space
+BETWEEN = 2
+# Blue and orange at the ends differ for every kind of colour vision; nothing in the middle.
+NEGATIVE, ZERO, POSITIVE = np.array((0, 114, 178)), np.array((40, 40, 40)), np.array((213, 94, 0))
+
+
+def draw(maps: Floats, titles: list[str], width: int, depth: ColorDepth, base: Style) -> list[Strip]:
+    """Maps (C, h, w) beside each other, as many in a line as fit, each under its title."""
+    count, high, wide = maps.shape
+    cells = wide * CELL
+    across = max(1, (width + BETWEEN) // (cells + BETWEEN))
+    colored = depth in (ColorDepth.TRUECOLOR, ColorDepth.EIGHT_BIT)
+    largest = max(float(np.abs(maps).max()), 1e-9)
+    strips = []
+    for first in range(0, count, across):
+        group = range(first, min(first + across, count))
+        strips.append(_join([[Segment(titles[index][:cells].ljust(cells), base)] for index in group], base))
+        for row in range(high):
+            numbers = [[_cell(float(value), largest, base, colored) for value in maps[index, row]] for index in group]
+            strips.append(_join(numbers, base))
+    return strips
+
+
+def _cell(value: float, largest: float, base: Style, colored: bool) -> Segment:
+    text = f"{value:5.2f}" if abs(value) < 10 else f"{value:5.1f}"
+    if not colored:
+        return Segment(f"{text[:5]:>5} ", base)
+    end = POSITIVE if value > 0 else NEGATIVE
+    red, green, blue = (ZERO + (end - ZERO) * abs(value) / largest).round().astype(int).tolist()
+    style = Style.from_color(Color.parse("#ffffff"), Color.from_rgb(red, green, blue))
+    return Segment(f"{text[:5]:>5} ", base + style)
+
+
+def _join(parts: list[list[Segment]], base: Style) -> Strip:
+    segments: list[Segment] = []
+    for part in parts:
+        segments += [Segment(" " * BETWEEN, base), *part] if segments else part
+    return Strip(segments)
+
+
+class HeatMaps(StripWidget):
+    """Maps with their numbers, or nothing."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._maps: Floats | None = None
+        self._titles: list[str] = []
+
+    def show(self, maps: Floats, titles: list[str]) -> None:
+        """Show maps (C, h, w), each with its title."""
+        self._maps, self._titles = maps, titles
+        self.redraw()
+
+    def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
+        if self._maps is None:
+            return [strip.apply_style(base) for strip in message_strips("", width, height)]
+        strips = [strip.adjust_cell_length(width, base) for strip in draw(self._maps, self._titles, width, depth, base)]
+        return strips[:height] + [Strip.blank(width, base)] * (height - len(strips))
