@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -137,7 +138,7 @@ def sorted_keys(app: VaeTui) -> list[tuple[str, str]]:
 
 
 def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None) -> None:
-    """Run the app until its user leaves it, then say which trainings go on."""
+    """Run the app until its user leaves it, then say which trainings go on and end the process."""
     # Without its terminal the app has nobody to serve, even where the shell would keep it.
     signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
     app = VaeTui(runs_dir, data_dir, run)
@@ -152,3 +153,6 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None) -> None:
                 f"{name} is {summary.state} in epoch {min(status.epoch + 1, status.epochs)} of {status.epochs} "
                 f"and goes on without the app; look again: vae-tui {name}; stop it: vae-tui control {name} stop"
             )
+    # A thread may be deep in PyTorch, which aborts when the interpreter is taken down under it.
+    sys.stdout.flush()
+    os._exit(app.return_code or 0)

@@ -33,11 +33,6 @@ def loss(value: float | None) -> str:
     return "–" if value is None or value != value else f"{value:.2f}"
 
 
-def percent(share: float) -> str:
-    """A share of 1 in percent."""
-    return f"{share:.1%}"
-
-
 def duration(seconds: float) -> str:
     """A length of time in its two largest units, such as 3 h 12 m."""
     seconds = max(0, round(seconds))

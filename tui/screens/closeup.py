@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -44,11 +43,20 @@ class CloseupScreen(PassingScreen):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "back", show=False),
-        Binding("left", "move(-1)", "previous", key_display="←", tooltip="the image before", id="closeup.previous"),
-        Binding("right", "move(1)", "next", key_display="→", tooltip="the next image", id="closeup.next"),
+        Binding(
+            "left",
+            "move(-1)",
+            "image",
+            key_display="← →",
+            tooltip="the image before, the next one",
+            id="closeup.move",
+        ),
+        Binding("right", "move(1)", show=False),
         Binding("r", "reseed", "resample", tooltip="other samples of the posterior", id="closeup.reseed"),
-        Binding("d", "deviation", "deviation", tooltip="show the deviation of the latent", id="closeup.deviation"),
-        Binding("v", "traverse", "traverse", tooltip="vary one latent number of this image", id="closeup.traverse"),
+        Binding(
+            "d", "deviation", "spread", tooltip="the deviation of the posterior, or its mean", id="closeup.deviation"
+        ),
+        Binding("v", "traverse", "vary", tooltip="vary one latent number of this image", id="closeup.traverse"),
     ]
 
     def __init__(
@@ -68,12 +76,11 @@ class CloseupScreen(PassingScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Label("", id="heading", markup=False)
             yield Gallery(columns=3, message="waiting for the run", id="pair")
             yield Label("", classes="title", id="latent-title", markup=False)
             yield HeatMaps(id="latent")
             yield Label("reconstructed from samples of the posterior", classes="title", markup=False)
-            yield Gallery(at_least=5, captions=False, id="samples")
+            yield Gallery(at_least=5, captions="none", id="samples")
 
     def renew(self) -> None:
         place, label, order, seed = self.place, self._label, self._order, self.seed
@@ -91,19 +98,17 @@ class CloseupScreen(PassingScreen):
     def _show(self, closeup: Closeup) -> None:
         self.closeup = closeup
         error = np.abs(closeup.original - closeup.reconstruction)
-        names = ["original", "reconstruction", "difference"]
+        names = ["original", "reconstructed", "difference"]
         tiles = np.stack([closeup.original, closeup.reconstruction, error])[:, None]
         self.query_one("#pair", Gallery).show(tiles, names)
         self.query_one("#samples", Gallery).show(closeup.samples[:, None])
         what, values = ("deviation", closeup.deviation) if self.deviation else ("mean", closeup.mean)
-        self.query_one("#latent", HeatMaps).show(values, [f"{what} {channel}" for channel in range(len(values))])
+        self.query_one("#latent", HeatMaps).show(values, [f"channel {channel}" for channel in range(len(values))])
         self.query_one("#latent-title", Label).update(f"{what} of the posterior over the latent, channel by channel")
-        self.query_one("#heading", Label).update(
-            Text.assemble(
-                (f"class {closeup.label}", "bold"),
-                f"  image {closeup.index:,} of the validation set, {self.place + 1:,} of {self._total:,} shown;"
-                f" squared error {closeup.error:.2f}",
-            )
+        self.head(
+            f"class {closeup.label}",
+            f"image {closeup.index:,}, squared error {closeup.error:.2f}",
+            f"{self.place + 1:,} of {self._total:,}",
         )
 
     def action_back(self) -> None:

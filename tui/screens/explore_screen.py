@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Label
@@ -37,16 +39,18 @@ class ExploreScreen(Screen[int | None]):
 
     TITLE_IN_BAR: ClassVar[str]
 
-    CSS = """
-    ExploreScreen #heading { height: 1; width: 100%; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    ExploreScreen #status { dock: bottom; height: 1; width: 100%; padding: 0 1; color: $text-warning;
-        text-wrap: nowrap; text-overflow: ellipsis; }
+    DEFAULT_CSS = """
+    ExploreScreen #line { height: 1; }
+    ExploreScreen #heading { width: 1fr; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    ExploreScreen #status { width: auto; max-width: 60%; color: $text-warning; text-wrap: nowrap;
+        text-overflow: ellipsis; }
     ExploreScreen #none { display: none; width: 100%; height: 1fr; content-align: center middle; text-align: center; }
     ExploreScreen.-norun #none { display: block; }
     ExploreScreen.-norun #body { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "export", tooltip="write what is shown to files", id="explore.export"),
+        Binding("n", "app.new_run", "new", tooltip="fill in the form of a new run", id="explore.new_run", show=False),
     ]
 
     @dataclass
@@ -77,9 +81,11 @@ class ExploreScreen(Screen[int | None]):
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.TITLE_IN_BAR)
+        with Horizontal(id="line"):
+            yield Label("", id="heading", markup=False)
+            yield Label("", id="status", markup=False)
         yield from self.compose_body()
         yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
-        yield Label("", id="status", markup=False)
         yield Footer(show_command_palette=False)
 
     # What a screen must say of itself
@@ -180,11 +186,20 @@ class ExploreScreen(Screen[int | None]):
 
     def _deliver(self, run: Run, show: Callable[[T], object], answer: T, note: str = "") -> None:
         if run == self.run_shown:
-            self.query_one("#status", Label).update(note)
+            self._note(note)
             show(answer)
 
     def on_explore_screen_working(self, message: Working) -> None:
-        self.query_one("#status", Label).update(message.words)
+        self._note(message.words)
+
+    def head(self, bold: str = "", rest: str = "", hint: str = "") -> None:
+        """Put this into the line below the bar on top."""
+        self.query_one("#heading", Label).update(
+            Text.assemble((bold, "bold"), f"  {rest}", (hint and f"   {hint}", "dim"))
+        )
+
+    def _note(self, text: str) -> None:
+        self.query_one("#status", Label).update(text and f" {text} ")
 
     def _crash(self, error: Exception) -> None:
         def fail() -> None:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Label
 
 from core.choices import PROJECTIONS, PlaneChoice
-from tui import export, wording
+from tui import export
 from tui.screens.dialogs import AskClass
 from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
 from tui.widgets.gallery import Gallery
@@ -51,11 +49,11 @@ class LatentScreen(ExploreScreen):
         Binding("shift+up,k", "pan(0, -4)", "pan", tooltip="move the view up (also k)", show=False),
         Binding("shift+down,j", "pan(0, 4)", "pan", tooltip="move the view down (also j)", show=False),
         Binding("g", "decode", "decode", tooltip="decode the point under the cursor itself", id="latent.decode"),
-        Binding("p", "projection", "projection", tooltip="LDA, PCA, or two latent numbers", id="latent.projection"),
+        Binding("p", "projection", "project", tooltip="LDA, PCA, or two latent numbers", id="latent.projection"),
         Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+", tooltip="zoom in", id="latent.in"),
         Binding("minus", "zoom(-1)", "zoom out", key_display="-", tooltip="zoom out", id="latent.out", show=False),
         Binding("v", "whole", "whole", tooltip="show all points again", id="latent.whole", show=False),
-        Binding("c", "classes", "classes", tooltip="switch a class on or off", id="latent.classes"),
+        Binding("c", "classes", "class", tooltip="switch a class on or off", id="latent.classes"),
         Binding("m", "markers", "markers", tooltip="dots or digits", id="latent.markers", show=False),
         Binding("t", "part", "set", tooltip="the validation or the training set", id="latent.part"),
         Binding("f", "fit", "fit", tooltip="fit on training latents, or on those shown", id="latent.fit"),
@@ -104,7 +102,6 @@ class LatentScreen(ExploreScreen):
         with Horizontal(id="body"):
             yield Scatter(message="waiting for the run", id="scatter")
             with Vertical(id="beside"):
-                yield Label("", id="heading", markup=False)
                 yield Gallery(columns=2, id="pair")
                 yield Gallery(columns=1, id="decoded", message="g decodes the point itself")
 
@@ -133,8 +130,10 @@ class LatentScreen(ExploreScreen):
         same_space = self.plane is not None and self.plane.choice == plane.choice
         self.plane, self._nearest = plane, None
         x_label, y_label = plane.projection.axes
+        name, facts = title(plane)
+        self.head(name, facts)
         self._scatter.show(
-            plane.points, plane.labels, title=title(plane), x_label=x_label, y_label=y_label, keep_view=same_space
+            plane.points, plane.labels, title="classes", x_label=x_label, y_label=y_label, keep_view=same_space
         )
         self._look()
 
@@ -161,16 +160,12 @@ class LatentScreen(ExploreScreen):
     def _show_pair(self, pair: tuple[Images, Images]) -> None:
         if self.plane is None or self._nearest is None:
             return
-        names = ["nearest", "output"]
+        names = [f"nearest: {self.plane.labels[self._nearest]}", "reconstructed"]
         self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], names)
-        label = self.plane.labels[self._nearest]
-        self.query_one("#heading", Label).update(
-            Text.assemble((f"class {label}", "bold"), f"  image {self._nearest:,}")
-        )
 
     def _show_decoded(self, images: Images) -> None:
         if self.decoding:
-            self.query_one("#decoded", Gallery).show(images[:, None], ["decoded at the cursor"])
+            self.query_one("#decoded", Gallery).show(images[:, None], ["decoded here"])
 
     # What keys do
 
@@ -244,20 +239,19 @@ class LatentScreen(ExploreScreen):
         return write_plane(self.plane, lambda suffix: export.unused_path(folder, stem, suffix))
 
 
-def title(plane: Plane) -> str:
-    """What a plane is, how it was fitted and how well it tells the classes apart, in one line."""
+def title(plane: Plane) -> tuple[str, str]:
+    """What a plane is; how well it tells the classes apart, what it explains and how it was fitted."""
     projection, choice = plane.projection, plane.choice
-    parts = [f"{projection.name.upper() if projection.name != 'dims' else 'latent numbers'} of {choice.part}"]
-    if projection.explained is not None:
-        basis = "itself" if choice.fit_on_shown else f"{plane.fitted:,} training"
-        parts.append(f"fit on {basis}")
+    name = "two latent numbers" if projection.name == "dims" else projection.name.upper()
+    facts = []
     if plane.accuracy is not None:
         held_out = choice.part == "validation" and not choice.fit_on_shown
-        parts.append(f"{'held-out ' if held_out else ''}accuracy {wording.percent(plane.accuracy)}")
+        facts.append(f"{'held-out ' if held_out else ''}accuracy {plane.accuracy:.1%}")
     if projection.explained is not None:
         first, second = projection.explained
-        parts.append(f"explains {wording.percent(first)} + {wording.percent(second)}")
-    return ", ".join(parts)
+        facts.append(f"explains {first:.0%} + {second:.0%}")
+        facts.append(f"fitted to {'what is shown' if choice.fit_on_shown else f'{plane.fitted:,} of training'}")
+    return f"{name} of {choice.part}", ", ".join(facts)
 
 
 def write_plane(plane: Plane, path: Callable[[str], Path], *, replace: bool = False) -> list[Path]:
@@ -268,7 +262,7 @@ def write_plane(plane: Plane, path: Callable[[str], Path], *, replace: bool = Fa
         picture,
         plane.points,
         plane.labels,
-        title=title(plane),
+        title=": ".join(filter(None, title(plane))),
         x_label=x_label,
         y_label=y_label,
         colors=CLASS_COLORS,

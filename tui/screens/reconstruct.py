@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Label, Static
+from textual.widgets import Static
 
 from tui import export
 from tui.screens.closeup import CloseupScreen
@@ -39,8 +39,7 @@ class ReconstructScreen(ExploreScreen):
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,right,up,down", "none", "choose", key_display="←→↑↓", id="reconstruct.move"),
-        Binding("left", "move(-1)", show=False),
+        Binding("left", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose an image", id="reconstruct.move"),
         Binding("right", "move(1)", show=False),
         Binding("up", "move_row(-1)", show=False),
         Binding("down", "move_row(1)", show=False),
@@ -62,8 +61,7 @@ class ReconstructScreen(ExploreScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Label("", id="heading", markup=False)
-            yield Gallery(at_least=4, message="waiting for the run", id="page")
+            yield Gallery(at_least=4, captions="over", message="waiting for the run", id="page")
             with Horizontal(id="detail"):
                 yield Gallery(columns=3, id="large")
                 yield Static(id="facts")
@@ -92,7 +90,7 @@ class ReconstructScreen(ExploreScreen):
     def say(self, words: str) -> None:
         self.page = None
         self._gallery.say(words)
-        self.query_one("#heading", Label).update("")
+        self.head()
         self.query_one("#large", Gallery).say("")
         self.query_one("#facts", Static).update("")
 
@@ -111,7 +109,11 @@ class ReconstructScreen(ExploreScreen):
             f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)
         ]
         self._gallery.show(tiles, captions, selected)
-        self.query_one("#heading", Label).update(self._heading(page))
+        which = "all classes" if self.label is None else f"class {self.label}"
+        order = "worst first" if self.order == "worst" else "by index"
+        last = page.first + len(page.indices)
+        place = f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
+        self.head("validation images", place, "class and squared error below")
         names = ["original", "reconstruction", "error"]
         self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
         facts = Text.assemble(
@@ -121,16 +123,6 @@ class ReconstructScreen(ExploreScreen):
             ("enter zooms in", "dim"),
         )  # fmt: skip
         self.query_one("#facts", Static).update(facts)
-
-    def _heading(self, page: Page) -> Text:
-        which = "all classes" if self.label is None else f"class {self.label}"
-        order = "worst first" if self.order == "worst" else "by index"
-        last = page.first + len(page.indices)
-        return Text.assemble(
-            ("validation images", "bold"),
-            f"  {which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}",
-            ("   original, reconstruction, error; class and squared error below", "dim"),
-        )
 
     # What keys do
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Label
 
 from core.choices import SAMPLERS, SEEDS, TEMPERATURES, default_sampler
 from tui import export
@@ -33,8 +31,9 @@ class SampleScreen(ExploreScreen):
 
     CSS = "SampleScreen #body { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,right,up,down", "none", "choose", key_display="←→↑↓", show=False, id="sample.move"),
-        Binding("left", "move(-1)", show=False),
+        Binding(
+            "left", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose a digit", id="sample.move", show=False
+        ),
         Binding("right", "move(1)", show=False),
         Binding("up", "move_row(-1)", show=False),
         Binding("down", "move_row(1)", show=False),
@@ -47,19 +46,12 @@ class SampleScreen(ExploreScreen):
         Binding(
             "plus,equals_sign",
             "warm(1)",
-            "hotter",
-            key_display="+",
-            tooltip="raise the temperature: bolder digits",
+            "heat",
+            key_display="+ -",
+            tooltip="raise or lower the temperature: bolder or safer digits",
             id="sample.hotter",
         ),
-        Binding(
-            "minus",
-            "warm(-1)",
-            "cooler",
-            key_display="-",
-            tooltip="lower the temperature: safer digits",
-            id="sample.cooler",
-        ),
+        Binding("minus", "warm(-1)", "cooler", show=False, id="sample.cooler"),
         Binding("v", "traverse", "vary", tooltip="vary one latent number of the chosen digit", id="sample.traverse"),
         Binding("x", "mark", "walk", tooltip="mark a digit, then walk from it to another", id="sample.walk"),
         Binding("z", "size", "size", tooltip="larger and fewer, or all of them", id="sample.size", show=False),
@@ -76,7 +68,6 @@ class SampleScreen(ExploreScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Label("", id="heading", markup=False)
             yield Gallery(at_least=COUNT, columns=COLUMNS, message="waiting for the run", id="grid")
 
     @property
@@ -107,7 +98,7 @@ class SampleScreen(ExploreScreen):
     def say(self, words: str) -> None:
         self.samples = None
         self._gallery.say(words)
-        self.query_one("#heading", Label).update("")
+        self.head()
 
     def _show(self, samples: Samples) -> None:
         self.samples = samples
@@ -123,13 +114,9 @@ class SampleScreen(ExploreScreen):
     def _draw_heading(self) -> None:
         tiling = self._gallery.tiling(TILE)
         shown = min(COUNT, tiling.capacity) if tiling else 0
-        walk = "   x walks from the marked digit to the chosen one" if self.marked is not None else ""
-        heading = Text.assemble(
-            ("samples", "bold"),
-            f"  from {SAMPLERS[self.shown_sampler]}, temperature {self.temperature:.1f}, seed {self.seed}",
-            (walk or ("" if shown == COUNT else f"   {shown} of {COUNT} fit"), "dim"),
-        )
-        self.query_one("#heading", Label).update(heading)
+        walk = "x walks from the marked digit to the chosen one" if self.marked is not None else ""
+        how = f"from {SAMPLERS[self.shown_sampler]}, temperature {self.temperature:.1f}, seed {self.seed}"
+        self.head("samples", how, walk or ("" if shown == COUNT else f"{shown} of {COUNT} fit"))
 
     # What keys do
 

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.timer import Timer
-from textual.widgets import Label
 
 from tui import export
 from tui.screens.dialogs import AskNumber
@@ -66,9 +64,8 @@ class WalkScreen(PassingScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Label("", id="heading", markup=False)
             yield Gallery(message="decoding", id="strips")
-            yield Gallery(message="decoding", captions=False, id="film")
+            yield Gallery(message="decoding", captions="none", id="film")
 
     @property
     def lines(self) -> int:
@@ -118,8 +115,7 @@ class WalkScreen(PassingScreen):
         tiles = self._strips.reshape(lines * steps, *TILE)
         self.query_one("#strips", Gallery).show(tiles, captions, (self.line - self._first) * steps)
         what = "one latent number varied" if self.end is None else "from one digit to another"
-        where = self._describe(self.line)
-        self.query_one("#heading", Label).update(Text.assemble((what, "bold"), f"  {where}"))
+        self.head(what, self._describe(self.line))
 
     def _describe(self, line: int) -> str:
         if self.end is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from rich.segment import Segment
@@ -13,6 +13,9 @@ from textual.strip import Strip
 
 from tui.widgets.picture import Pixels, Scale, resize, to_strips
 from tui.widgets.strips import ColorDepth, StripWidget, message_strips
+
+# Below the images, over the last line of them, or nowhere.
+Captions = Literal["below", "over", "none"]
 
 GAP = 1  # cells between two columns
 LARGEST = 8
@@ -40,7 +43,7 @@ def tile(
     *,
     at_least: int = 1,
     columns: int | None = None,
-    captions: bool = True,
+    captions: Captions = "below",
 ) -> Tiling | None:
     """The layout of tiles of `shape` (K, H, W), K images above each other, as large as leaves room for `at_least`.
 
@@ -52,7 +55,7 @@ def tile(
     best: Tiling | None = None
     for scale in scales:
         wide = width * scale.up // scale.down
-        high = ceil(count * height * scale.up // scale.down / 2) + captions
+        high = ceil(count * height * scale.up // scale.down / 2) + (captions == "below")
         across = min((cells_wide + GAP) // (wide + GAP), columns or cells_wide)
         tiling = Tiling(across, cells_high // high, scale, wide, high)
         if tiling.capacity > (best.capacity if best else 0):
@@ -81,13 +84,13 @@ class Gallery(StripWidget):
         *,
         at_least: int = 1,
         columns: int | None = None,
-        captions: bool = True,
+        captions: Captions = "below",
         message: str = "",
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
         self.at_least, self.columns = at_least, columns
-        self._with_captions = captions
+        self._captions_stand = captions
         self.message = message
         self._tiles: Pixels | None = None
         self._captions: Sequence[str] = ()
@@ -101,7 +104,7 @@ class Gallery(StripWidget):
             self.size.height,
             at_least=self.at_least,
             columns=self.columns,
-            captions=self._with_captions,
+            captions=self._captions_stand,
         )
 
     def show(self, tiles: Pixels, captions: Sequence[str] = (), selected: int | None = None) -> None:
@@ -143,9 +146,10 @@ class Gallery(StripWidget):
         columns = np.pad(tiles.reshape(count, images * high, wide), ((0, 0), (0, 0), (0, GAP)))
         picture = columns.transpose(1, 0, 2).reshape(images * high, count * (wide + GAP))[:, :-GAP]
         strips = to_strips(picture, depth, base)
-        if self._with_captions:
-            strips.append(self._caption_line(range(first, first + count), tiling.cells_wide, base, depth))
-        return strips
+        if self._captions_stand == "none":
+            return strips
+        line = self._caption_line(range(first, first + count), tiling.cells_wide, base, depth)
+        return [*strips, line] if self._captions_stand == "below" else [*strips[:-1], line]
 
     def _caption_line(self, places: range, wide: int, base: Style, depth: ColorDepth) -> Strip:
         segments = []

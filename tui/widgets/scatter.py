@@ -25,17 +25,17 @@ Integers = NDArray[np.integer[Any]]
 Markers = Literal["dots", "digits"]
 
 CLASSES = 10
-# The hues of Okabe & Ito 2008 and Paul Tol's schemes, their lightness moved until the closest two are 11 apart in
-# CAM02-UCS under deuter-, prot- and tritanopia (Machado 2009), 21 without, and all show on #1e1e1e and on #e0e0e0.
+# Of the 256-colour cube, the ten around the hues of Okabe & Ito 2008 and Paul Tol of which the closest two are furthest
+# apart: 12 in CAM02-UCS to eyes without red, green or blue cones (Machado 2009), 20 to others, on #1e1e1e and #e0e0e0.
 CLASS_COLORS = (
-    *((9, 105, 201), (235, 146, 0), (12, 120, 39), (201, 41, 10), (228, 53, 145)),
-    *((150, 43, 142), (189, 128, 184), (94, 173, 255), (149, 139, 69), (81, 170, 121)),
+    *((0, 95, 255), (215, 175, 0), (0, 135, 95), (255, 0, 95), (135, 95, 175)),
+    *((255, 135, 135), (95, 135, 0), (175, 175, 255), (175, 95, 135), (95, 175, 175)),
 )
-# Blue, yellow, green, red, bright magenta, magenta, bright red, bright cyan, bright green, cyan: as the RGB that rich
-# takes for them, since Textual turns the names into RGB of a theme, which comes out as another of the 16.
+# Bright blue, yellow, green, red, magenta, bright red, bright green, bright cyan, bright magenta, cyan: as the RGB that
+# rich takes for them, since Textual turns the names into RGB of a theme, which comes out as another of the 16.
 SIXTEEN_COLORS = (
-    *((85, 85, 255), (170, 85, 0), (0, 170, 0), (170, 0, 0), (255, 85, 255)),
-    *((170, 0, 170), (255, 85, 85), (85, 255, 255), (85, 255, 85), (0, 170, 170)),
+    *((85, 85, 255), (170, 85, 0), (0, 170, 0), (170, 0, 0), (170, 0, 170)),
+    *((255, 85, 85), (85, 255, 85), (85, 255, 255), (255, 85, 255), (0, 170, 170)),
 )
 BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
@@ -127,13 +127,13 @@ def _limits(values: Floats) -> Range:
     low, high = max(low - reach, float(values.min())), min(high + reach, float(values.max()))
     largest = max(abs(low), abs(high))
     margin = 0.04 * (high - low)
-    if high - low <= max(1e-9 * largest, 1e-290):
-        margin = 0.1 * largest if largest > 1e-280 else 1.0
+    if high - low <= max(1e-9 * largest, 1e-100):
+        margin = 0.1 * largest if largest > 1e-90 else 1.0
     return low - margin, high + margin
 
 
 def _finite(points: Floats) -> NDArray[np.bool_]:
-    finite: NDArray[np.bool_] = np.all(np.abs(points) < 1e300, axis=1)
+    finite: NDArray[np.bool_] = np.all(np.abs(points) < 1e100, axis=1)
     return finite
 
 
@@ -165,8 +165,7 @@ def nearest(points: Floats, visible: NDArray[np.bool_], x: float, y: float, scal
     candidates = np.flatnonzero(visible & _finite(points))
     if not len(candidates):
         return None
-    with np.errstate(over="ignore"):
-        away = np.hypot(*((points[candidates] - (x, y)) * scale).T)
+    away = np.hypot(*((points[candidates] - (x, y)) * scale).T)
     return int(candidates[away.argmin()])
 
 
@@ -250,7 +249,7 @@ def points_strips(
     if markers == "dots":
         for digit, (column, row) in _mean_cells(points[visible], classes[visible], canvas).items():
             glyphs[row, column], looks[row, column] = ord("0") + digit, CLASSES + digit
-    chosen = [*styles, *(style + LABEL for style in styles), PLAIN]
+    chosen = [*styles, *map(_label_style, styles), PLAIN]
     return [_row("".join(map(chr, codes)), look, chosen) for codes, look in zip(glyphs.tolist(), looks, strict=True)]
 
 
@@ -265,6 +264,15 @@ def _mean_cells(points: Floats, classes: Integers, canvas: Canvas) -> dict[int, 
             if column < canvas.columns:
                 taken[column, row] = digit
     return {digit: cell for cell, digit in taken.items()}
+
+
+def _label_style(style: Style) -> Style:
+    """A bold digit on the class's colour, black or white by the contrast that is larger, or reversed without colour."""
+    if style.color is None:
+        return LABEL
+    red, green, blue = style.color.get_truecolor()
+    ink = "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "#ffffff"
+    return Style(bold=True, color=ink, bgcolor=style.color)
 
 
 def _row(text: str, looks: Integers, styles: list[Style]) -> Strip:
@@ -320,6 +328,7 @@ class Scatter(StripWidget):
         self._labels: Integers = np.empty(0, dtype=int)
         self._title = self._x_label = self._y_label = ""
         self._hidden: frozenset[int] = frozenset()
+        self._has_points = False
         self._home: View | None = None
         self._view = home_view(self._points)
         self._cursor = (0.0, 0.0)
@@ -366,7 +375,8 @@ class Scatter(StripWidget):
         self._points, self._labels = points, classes.astype(int)
         self._title, self._x_label, self._y_label = title, x_label, y_label
         self._backdrop = None
-        if not _finite(points).any():
+        self._has_points = bool(_finite(points).any())
+        if not self._has_points:
             self.redraw()
             return
         kept, self._home = keep_view and self._home is not None, home_view(points)
@@ -437,6 +447,8 @@ class Scatter(StripWidget):
         return nearest(self._points, visible, *self._cursor, (1 / wide, 2 / high))  # a cell is twice as high as wide
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
+        if not self._has_points:
+            return
         at = event.get_content_offset_capture(self)
         canvas = self._canvas()
         _, legend = legend_place(self._title, self.size.width)
@@ -456,7 +468,7 @@ class Scatter(StripWidget):
         self.release_mouse()
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
-        if not _finite(self._points).any():
+        if not self._has_points:
             return [strip.apply_style(base) for strip in message_strips(self.message, width, height)]
         # A cursor that moves must not cost a drawing of all the points.
         look = (width, height, base, depth)
@@ -486,7 +498,7 @@ class Scatter(StripWidget):
 
     def _look_at(self, view: View, cursor: tuple[float, float]) -> None:
         """Show a view that is near the points, and the cursor at a point or at the cell in view nearest to it."""
-        if self._home is None:
+        if self._home is None or not self._has_points:
             return
         view = view.near(self._home)
         if view != self._view:

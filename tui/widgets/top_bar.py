@@ -27,14 +27,14 @@ class TopBar(Static):
 
     def show_run(self, name: str, state: Text) -> None:
         """Put a run on the right."""
-        self._run = Text(name, "bold") + Text("  ") + state
+        self._run = Text.assemble((name, "bold"), "  ", state)
         self._draw()
 
     def on_resize(self) -> None:
         self._draw()
 
     def _draw(self) -> None:
-        full = Text(" vae-tui ", "bold")
+        full = Text.assemble((" vae-tui ", "bold"))
         short = Text()
         for number, title in SCREENS:
             here = title == self._shown
