@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from core import browsing, checkpoint, latent, sampling
 from core.choices import SAMPLERS, Order, Part, PathKind, PlaneChoice, check_sampler
@@ -153,6 +154,12 @@ class Explorer:
             images, labels = self._images("validation")
             x = pixels(images[browsing.one_of_each(labels)])
             return shown(x), shown(model.decode(model.encode(x).mode()))
+
+    def reconstruct(self, images: Images) -> Images:
+        """What the model makes of images (N, 28, 28) in [0, 1] by way of the posterior's mode."""
+        with self._newest() as model:
+            x = pad(torch.from_numpy(images)[:, None], (PADDING,) * 4)
+            return shown(model.decode(model.encode(x).mode()))
 
     # Samples and paths
 

@@ -16,11 +16,12 @@ from textual.binding import Binding, BindingType
 from textual.reactive import var
 
 from core import data
-from core.run import Run
-from core.summary import RunSummary
+from core.run import Run, find_runs
+from core.summary import RunSummary, newest_first, summarise
 from tui.explorers import Explorers
 from tui.feed import Reader, RunReader, RunsReader, Sighting, SightingReader, Snapshot
 from tui.preview import PreviewReader
+from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import Keys
 from tui.screens.explore_screen import ExploreScreen
 from tui.screens.latent import LatentScreen
@@ -69,6 +70,9 @@ class VaeTui(App[None]):
         ),
         Binding("4", "show('sample')", "sample", tooltip="screen 4: new digits", id="app.sample", show=False),
         Binding("5", "show('latent')", "latent", tooltip="screen 5: the latent space", id="app.latent", show=False),
+        Binding(
+            "6", "show('compare')", "compare", tooltip="screen 6: two runs side by side", id="app.compare", show=False
+        ),
         Binding("n", "new_run", "new", tooltip="fill in the form of a new run", id="app.new_run"),
         Binding("question_mark", "keys", "keys", key_display="?", tooltip="show all keys", id="app.keys"),
         Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
@@ -87,6 +91,16 @@ class VaeTui(App[None]):
 
         for name, screen in (("reconstruct", ReconstructScreen), ("sample", SampleScreen), ("latent", LatentScreen)):
             self.add_mode(name, partial(screen, self._sources.sightings, self._sources.explorer))
+
+        self.add_mode(
+            "compare",
+            lambda: CompareScreen(self._sources.sightings, self._sources.explorer, self._sources.run, self._others),
+        )
+
+    def _others(self, run: Run) -> list[Run]:
+        """The runs that another can be compared with, newest first."""
+        summaries = newest_first(summarise(found) for found in find_runs(self.runs_dir) if found != run)
+        return [summary.run for summary in summaries if summary.damage is None]
 
     def _real_sources(self) -> Sources:
         explorers = Explorers(self.data_dir, lambda words: self.screen.post_message(ExploreScreen.Working(words)))

@@ -10,7 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Label, OptionList, Static
+
+from core.run import Run
+from tui import wording
 
 
 class Confirm(ModalScreen[bool]):
@@ -105,6 +108,36 @@ class AskClass(ModalScreen[str | None]):
         with Vertical():
             yield Label(self._question, markup=False)
             yield Label(f"0..9 a class   a {self._everything}   esc leave it", markup=False)
+
+
+class ChooseRun(ModalScreen[Run | None]):
+    """One of several runs."""
+
+    DEFAULT_CSS = """
+    ChooseRun { align: center middle; }
+    ChooseRun OptionList {
+        width: 56;
+        max-width: 90%;
+        height: auto;
+        max-height: 80%;
+        background: $panel;
+        border: round $accent;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "cancel", id="choose.cancel")]
+
+    def __init__(self, question: str, runs: list[Run]) -> None:
+        super().__init__()
+        self._question, self._runs = question, runs
+
+    def compose(self) -> ComposeResult:
+        options = OptionList(*(Text(wording.printable(run.name)) for run in self._runs))
+        options.border_title = self._question
+        options.border_subtitle = "enter chooses   esc leaves it" if self._runs else "there is no other run   esc"
+        yield options
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._runs[event.option_index])
 
 
 class Keys(ModalScreen[None]):

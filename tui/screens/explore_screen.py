@@ -142,8 +142,7 @@ class ExploreScreen(Screen[int | None]):
         if self._studio:
             self._studio.drop()
         self.run_shown, self._feed, self.sighting = run, None, None
-        if self.is_mounted:
-            self.forget()
+        self.forget()
         if run is not None:
             reader = self._make_reader(run)
             self._feed = Feed(reader, lambda news: self.post_message(self.Sighted(news)), self._show_trouble)
@@ -240,7 +239,6 @@ class PassingScreen(ExploreScreen):
             super()._follow(run)
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         if self.vae_tui.run_shown != self.run_shown:
             self.call_later(self.dismiss, None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -236,7 +237,7 @@ class LatentScreen(ExploreScreen):
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.plane is None:
             return []
-        return write_plane(self.plane, lambda suffix: export.unused_path(folder, stem, suffix))
+        return write_plane(self.plane, partial(export.unused_path, folder, stem))
 
 
 def title(plane: Plane) -> tuple[str, str]:

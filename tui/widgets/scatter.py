@@ -357,15 +357,17 @@ class Scatter(StripWidget):
         x_label: str = "",
         y_label: str = "",
         keep_view: bool = False,
+        home: View | None = None,
         message: str | None = None,
     ) -> None:
         """Show points (N, 2) of classes (N,) 0..9, or None for the message. Raises ValueError.
 
-        `keep_view` keeps the view, the cursor and the hidden classes, for newer points of the same space.
+        `keep_view` keeps the view, the cursor and the hidden classes, for newer points of the same space. `home` is
+        the view to begin with, so that two plots can have the same; without one it is what holds all points.
         """
         if message is not None:
             self.message = message
-        if points is None or classes is None:
+        if points is None:
             points, classes = np.empty((0, 2)), np.empty(0, dtype=int)
         points, classes = np.array(points, dtype=np.float64), np.array(classes)
         if points.ndim != 2 or points.shape[1] != 2 or classes.shape != points.shape[:1]:
@@ -379,7 +381,7 @@ class Scatter(StripWidget):
         if not self._has_points:
             self.redraw()
             return
-        kept, self._home = keep_view and self._home is not None, home_view(points)
+        kept, self._home = keep_view and self._home is not None, home or home_view(points)
         if kept:
             self._look_at(self._view, self._cursor)
         else:
