@@ -1,4 +1,4 @@
-"""The images that a run is looked at with."""
+"""The images that a run is trained on and looked at with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import data
 from core.config import RunConfig
-from core.data import DataError, ImageSet
+from core.data import ImageSet
 
 SUBSTITUTE = {"mnist": "mnist-5k"}
 
@@ -23,24 +23,23 @@ class Source:
     note: str | None = None
 
 
-def find_images(config: RunConfig, data_dir: Path) -> Source:
-    """The image set of a run: where it was trained, else in `data_dir`, else one that can stand in.
+def training_images(config: RunConfig, data_dir: Path) -> ImageSet:
+    """The image set of a run: from where it was first trained, else from `data_dir`.
 
     Raises DataError, which says what to fetch and how.
     """
-    if config.dataset == "mnist-5k":
-        return Source(data.load(config.dataset))
-    folders = [Path(config.data_dir)] if config.data_dir else []
-    for folder in (*folders, data_dir):
-        if data.is_on_disk(config.dataset, folder):
-            return Source(data.load(config.dataset, folder))
-    if config.dataset in SUBSTITUTE:
+    if config.data_dir and data.is_on_disk(config.dataset, Path(config.data_dir)):
+        return data.load(config.dataset, Path(config.data_dir))
+    return data.load(config.dataset, data_dir)
+
+
+def find_images(config: RunConfig, data_dir: Path) -> Source:
+    """The image set of a run, else one that can stand in for it. Raises DataError."""
+    folders = [Path(config.data_dir), data_dir] if config.data_dir else [data_dir]
+    if config.dataset in SUBSTITUTE and not any(data.is_on_disk(config.dataset, folder) for folder in folders):
         substitute = SUBSTITUTE[config.dataset]
         return Source(data.load(substitute), f"{config.dataset} is not on disk here; these are {substitute}")
-    raise DataError(
-        f"{config.dataset}, which this run was trained on, is not in {data_dir}; "
-        f"get it with: vae-tui data --download {config.dataset}"
-    )
+    return Source(training_images(config, data_dir))
 
 
 def one_of_each(labels: Tensor) -> Tensor:

@@ -99,12 +99,12 @@ class Worker:
 
     def _train(self) -> None:
         self._tell(activity="loading PyTorch")
-        from core import data, devices
+        from core import browsing, data, devices
         from core.training import Trainer
 
         config = self.run.config()
         self._tell(activity=f"loading {config.dataset}")
-        images = data.load(config.dataset, Path(config.data_dir) if config.data_dir else None)
+        images = browsing.training_images(config, data.default_data_dir())
         device = devices.resolve(config.device)
         self._meter = devices.LoadMeter(device)
         self._tell(activity=f"moving {config.dataset} to {device}", device=str(device))

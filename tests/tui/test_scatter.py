@@ -13,20 +13,10 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from tui.widgets import scatter as module
-from tui.widgets.scatter import (
-    CLASS_COLORS,
-    SIXTEEN_COLORS,
-    Scatter,
-    View,
-    class_styles,
-    draw,
-    home_view,
-    lay_out,
-    markers_for,
-    nearest,
-)
+from tui.widgets.raster import CLASS_COLORS, SIXTEEN_COLORS, Markers, class_styles, draw, markers_for
+from tui.widgets.scatter import Scatter
 from tui.widgets.strips import ColorDepth
+from tui.widgets.view import Canvas, View, home_view, lay_out, nearest
 
 UNIT = View((0.0, 1.0), (0.0, 1.0))
 
@@ -39,7 +29,7 @@ def digits(count: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([np.cos(angle), np.sin(angle)], axis=1) * 3 + rng.normal(0, 0.4, (count, 2)), classes
 
 
-def at(canvas: module.Canvas, column: int, row: int, count: int = 1) -> list[tuple[float, float]]:
+def at(canvas: Canvas, column: int, row: int, count: int = 1) -> list[tuple[float, float]]:
     """Points in the middle of a cell."""
     return [canvas.values(column, row)] * count
 
@@ -86,7 +76,7 @@ def lines(scatter: Scatter) -> list[Strip]:
     return [scatter.render_line(y) for y in range(scatter.size.height)]
 
 
-def canvas_of(scatter: Scatter) -> module.Canvas:
+def canvas_of(scatter: Scatter) -> Canvas:
     return lay_out(scatter.size.width, scatter.size.height, scatter.view)
 
 
@@ -199,7 +189,7 @@ def test_labels_that_meet_stand_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("markers", ["dots", "digits"])
-def test_points_that_are_not_finite_are_left_out(markers: module.Markers) -> None:
+def test_points_that_are_not_finite_are_left_out(markers: Markers) -> None:
     canvas = lay_out(60, 20, UNIT)
     bad = [(np.nan, 0.5), (0.5, np.inf), (-np.inf, np.nan), (1e200, 0.0)]
     points, classes = np.array([*at(canvas, 10, 3), *bad]), np.array([4, 7, 7, 7, 7])
@@ -286,7 +276,7 @@ def test_the_classes_keep_ten_colours_on_256_and_on_16_and_none_without() -> Non
 
 @pytest.mark.parametrize("depth", ColorDepth)
 @pytest.mark.parametrize("markers", ["dots", "digits"])
-def test_every_size_is_drawn_exactly_and_with_styles(depth: ColorDepth, markers: module.Markers) -> None:
+def test_every_size_is_drawn_exactly_and_with_styles(depth: ColorDepth, markers: Markers) -> None:
     points, classes = digits(100)
     for data in ((points, classes), (np.empty((0, 2)), np.empty(0, int)), (points * 1e-7 + 1e9, classes)):
         for width in (0, 1, 2, 9, 19, 20, 21, 80):
@@ -328,6 +318,8 @@ def test_shapes_that_do_not_match_are_refused(shape: tuple[int, ...]) -> None:
         Scatter().show(np.zeros(shape), np.zeros(5, int))
     assert str(shape) in str(error.value)
     assert "(5,)" in str(error.value)
+    with pytest.raises(ValueError, match=r"points are \(5, 2\) and classes \(\)"):
+        Scatter().show(np.zeros((5, 2)))
 
 
 @pytest.mark.parametrize("classes", [[0, 10], [-1, 3], [0.0, 0.5]])
@@ -435,6 +427,15 @@ async def test_newer_points_keep_the_view_the_cursor_and_the_hidden_classes_if_a
         assert (scatter.view, scatter.cursor, scatter.hidden) == (home, home.middle, frozenset())
 
 
+async def test_two_plots_may_begin_with_the_same_view() -> None:
+    async with shown() as (_, scatter):
+        home = View((-20.0, 20.0), (-10.0, 10.0))
+        scatter.show(*digits(), home=home)
+        scatter.zoom(2)
+        scatter.reset_view()
+        assert (scatter.view, scatter.cursor) == (home, (0, 0))
+
+
 async def test_the_nearest_point_is_that_of_a_visible_class_as_seen() -> None:
     async with shown() as (_, scatter):
         # 20 wide and 1 high: a step of 1 to the right looks shorter than one of 1 upwards.
@@ -538,7 +539,7 @@ async def test_a_move_of_the_cursor_draws_no_points_and_repaints_two_cells(monke
         column, row = cursor_cell(scatter)
         canvas = canvas_of(scatter)
         with monkeypatch.context() as patch, refreshed(scatter, monkeypatch) as regions:
-            patch.setattr(module, "draw", None)
+            patch.setattr("tui.widgets.scatter.draw", None)
             scatter.move_cursor(1, 2)
         await pilot.pause()
         assert [(region.x, region.y, region.area) for region in regions] == [

@@ -27,7 +27,8 @@ from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
 from tui.screens.latent import title, write_plane
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
-from tui.widgets.scatter import Scatter, home_view
+from tui.widgets.scatter import Scatter
+from tui.widgets.view import home_view
 
 if TYPE_CHECKING:
     from core.explorer import Explorer, Images, Page, Plane, Samples

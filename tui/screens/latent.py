@@ -18,7 +18,8 @@ from tui import export
 from tui.screens.dialogs import AskClass
 from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
 from tui.widgets.gallery import Gallery
-from tui.widgets.scatter import CLASS_COLORS, Scatter
+from tui.widgets.raster import CLASS_COLORS
+from tui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
     from core.explorer import Explorer, Images, Plane
