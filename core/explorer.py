@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -188,6 +189,8 @@ class Explorer:
     def plane(self, choice: PlaneChoice) -> Plane:
         """The latents of a part projected to the plane. Raises RunError."""
         with self._newest() as model:
+            # scikit-learn takes a second to import: the latents are encoded meanwhile.
+            threading.Thread(target=import_module, args=("sklearn.discriminant_analysis",), daemon=True).start()
             seen = self._latents(model, choice.part)
             basis: Part = choice.part if choice.fit_on_shown else "training"
             fitted = self._latents(model, basis)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from core.metrics import Column
+from tui import export
 from tui.feed import Snapshot
 from tui.widgets.plot import Curve, moving_average
 
@@ -62,6 +65,26 @@ def curves_of(snapshot: Snapshot, part: str, smoothing: int) -> list[Curve]:
     points = unit.positions(snapshot.epochs["step"][validated])
     curves.append(Curve("validation", points, snapshot.epochs[f"val_{part}"][validated], VALIDATION, "points"))
     return curves
+
+
+def write(folder: Path, stem: str, drawn: Mapping[str, Sequence[Curve]], unit: str, log_scale: bool) -> list[Path]:
+    """The curves of some parts of the loss as PNG and as CSV; the files. Raises OSError."""
+    picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
+    panels = [export.Panel(PARTS[part], curves) for part, curves in drawn.items()]
+    export.save_panels(picture, panels, x_label=unit, log_scale=log_scale)
+    export.save_table(table, columns(drawn, unit))
+    return [picture, table]
+
+
+def columns(drawn: Mapping[str, Sequence[Curve]], unit: str) -> dict[str, list[str] | Column]:
+    """The curves of some parts of the loss as columns of a table, a line for each point."""
+    pairs = [(part, curve) for part, curves in drawn.items() for curve in curves]
+    return {
+        "part": [part for part, curve in pairs for _ in curve.x],
+        "curve": [curve.label for _, curve in pairs for _ in curve.x],
+        unit: np.concatenate([curve.x for _, curve in pairs]),
+        "value": np.concatenate([curve.y for _, curve in pairs]),
+    }
 
 
 def has_kl(snapshot: Snapshot) -> bool:

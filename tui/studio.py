@@ -16,9 +16,15 @@ class Studio:
         self._crash = crash
         self._changed = threading.Condition()
         self._waiting: dict[str, Callable[[], object]] = {}
-        self._closed = False
+        self._answering = self._closed = False
         self._thread = threading.Thread(target=self._work, name="studio", daemon=True)
         self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question waits or is being answered."""
+        with self._changed:
+            return self._answering or bool(self._waiting)
 
     def ask(self, kind: str, question: Callable[[], object]) -> None:
         """Answer this when its turn comes, in place of a question of that kind that still waits."""
@@ -44,8 +50,11 @@ class Studio:
                 if self._closed:
                     return
                 question = self._waiting.pop(next(iter(self._waiting)))
+                self._answering = True
             try:
                 question()
             except Exception as error:  # noqa: BLE001 - a bug in a thread must not pass unseen
                 self._crash(error)
                 return
+            finally:
+                self._answering = False

@@ -380,11 +380,9 @@ class CompareScreen(ExploreScreen):
         path = export.unused_path(folder, f"{stem}-{self.other.name}-{self.view}", ".png")
         match self.view:
             case "curves" if len(self._both) == 2:
-                panels = [
-                    export.Panel(title, overlaid(self._both, part, curves.SMOOTHING[self.smoothing]))
-                    for part, title in curves.PARTS.items()
-                ]
-                export.save_panels(path, panels, x_label=curves.axis(self._both[0]).label, log_scale=self.log_scale)
+                drawn = {part: overlaid(self._both, part, curves.SMOOTHING[self.smoothing]) for part in curves.PARTS}
+                unit = curves.axis(self._both[0]).label
+                return curves.write(folder, f"{stem}-{self.other.name}-curves", drawn, unit, self.log_scale)
             case "digits" if self._rebuilt:
                 page = self._rebuilt.page
                 images = np.concatenate([page.originals, page.reconstructions, self._rebuilt.other])

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from rich.text import Text
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Footer, Label
 
 from core.data import DataError
@@ -21,12 +18,12 @@ from core.files import DamagedFile
 from core.run import Run, RunError
 from tui import wording
 from tui.feed import Feed, Reader, Sighting
+from tui.screens.exporting import ExportingScreen
 from tui.studio import Studio
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from core.explorer import Explorer
-    from tui.app import VaeTui
 
 T = TypeVar("T")
 
@@ -34,7 +31,7 @@ MakeReader = Callable[[Run], Reader[Sighting]]
 MakeExplorer = Callable[[Run], "Explorer"]
 
 
-class ExploreScreen(Screen[int | None]):
+class ExploreScreen(ExportingScreen[int | None]):
     """Looks into the run that the app shows, always through its newest weights."""
 
     TITLE_IN_BAR: ClassVar[str]
@@ -49,7 +46,6 @@ class ExploreScreen(Screen[int | None]):
     ExploreScreen.-norun #body { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "export", "export", tooltip="write what is shown to files", id="explore.export"),
         Binding("n", "app.new_run", "new", tooltip="fill in the form of a new run", id="explore.new_run", show=False),
     ]
 
@@ -105,15 +101,11 @@ class ExploreScreen(Screen[int | None]):
         """Show these words in place of what cannot be shown."""
         raise LookupError(f"{type(self).__name__} cannot say {words}")
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
-        """Write what is shown, off the UI thread; the files. Nothing is shown: none. Raises OSError."""
-        raise LookupError(f"{type(self).__name__} exports nothing")
-
     # Following a run
 
     @property
-    def vae_tui(self) -> VaeTui:
-        return cast("VaeTui", self.app)
+    def exported_name(self) -> str:
+        return self.TITLE_IN_BAR
 
     def on_mount(self) -> None:
         self._studio = Studio(self._crash)
@@ -208,23 +200,6 @@ class ExploreScreen(Screen[int | None]):
 
     def _show_trouble(self, error: OSError) -> None:
         self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
-
-    # Exporting
-
-    @work(thread=True)
-    def action_export(self) -> None:
-        if self.run_shown is None:
-            return
-        try:
-            files = self.write_files(Path.cwd(), f"{self.run_shown.name}-{self.TITLE_IN_BAR}")
-        except OSError as error:
-            self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
-            return
-        if not files:
-            self.notify("there is nothing to export yet", severity="warning")
-            return
-        self.vae_tui.exported += files
-        self.notify("\n".join(str(file) for file in files), title="written", markup=False)
 
 
 class PassingScreen(ExploreScreen):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from core import launch
 from core.config import EPOCHS_LIMIT, ConfigError
@@ -15,13 +14,11 @@ from core.files import DamagedFile
 from core.run import RunError
 from core.status import Action, State
 from core.summary import RunSummary
+from tui.screens.app_screen import AppScreen
 from tui.screens.dialogs import AskNumber, Confirm
 
-if TYPE_CHECKING:
-    from tui.app import VaeTui
 
-
-class RunScreen(Screen[None]):
+class RunScreen(AppScreen[None]):
     """A screen on which one run is chosen and can be acted on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,10 +41,6 @@ class RunScreen(Screen[None]):
             show=False,
         ),
     ]
-
-    @property
-    def vae_tui(self) -> VaeTui:
-        return cast("VaeTui", self.app)
 
     def chosen(self) -> RunSummary | None:
         """The run that keys act on."""

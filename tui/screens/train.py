@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -21,9 +22,10 @@ from tui import curves, wording
 from tui.facts import facts
 from tui.feed import Feed, Reader, Snapshot
 from tui.preview import Preview
+from tui.screens.exporting import ExportingScreen
 from tui.screens.run_screen import RunScreen
 from tui.widgets.picture import Picture
-from tui.widgets.plot import Plot
+from tui.widgets.plot import Curve, Plot
 from tui.widgets.strips import ColorDepth, color_depth
 from tui.widgets.top_bar import TopBar
 
@@ -36,7 +38,7 @@ class PicturesReader(Protocol):
     def read(self) -> Preview: ...
 
 
-class TrainScreen(RunScreen):
+class TrainScreen(RunScreen, ExportingScreen[None]):
     """How one run trains."""
 
     CSS = """
@@ -221,11 +223,9 @@ class TrainScreen(RunScreen):
         unit = curves.axis(snapshot)
         shown = unit.last(curves.SHARES[self.narrowing])
         self.query_one("#parts").display = curves.has_kl(snapshot) and not self.has_class("-tiny")
-        for part in curves.PARTS:
+        for part, drawn in self._curves(snapshot).items():
             plot = self.query_one(f"#{part}", Plot)
-            if plot.display:
-                drawn = curves.curves_of(snapshot, part, curves.SMOOTHING[self.smoothing])
-                plot.show(drawn, x_range=shown, log_scale=self.log_scale, x_label=unit.label)
+            plot.show(drawn, x_range=shown, log_scale=self.log_scale, x_label=unit.label)
         column = self.query_one("#facts", Static)
         ascii_only = color_depth(self.app) is ColorDepth.ASCII
         column.update(facts(snapshot, column.content_size.width, ascii_only=ascii_only))
@@ -244,7 +244,21 @@ class TrainScreen(RunScreen):
         count = max(1, min(len(preview.originals), (picture.size.width + 1) // DIGIT_CELLS))
         picture.show(np.concatenate([preview.originals[:count], preview.reconstructions[:count]]), count)
 
+    def _curves(self, snapshot: Snapshot) -> dict[str, list[Curve]]:
+        parts = list(curves.PARTS) if curves.has_kl(snapshot) else ["loss"]
+        return {part: curves.curves_of(snapshot, part, curves.SMOOTHING[self.smoothing]) for part in parts}
+
     # What keys do
+
+    @property
+    def exported_name(self) -> str:
+        return "training"
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        snapshot = self.snapshot
+        if snapshot is None or not len(snapshot.steps["step"]):
+            return []
+        return curves.write(folder, stem, self._curves(snapshot), curves.axis(snapshot).label, self.log_scale)
 
     def action_log_scale(self) -> None:
         self.log_scale = not self.log_scale
