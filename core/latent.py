@@ -105,7 +105,7 @@ class Projection:
 
     def project(self, z: Floats) -> Floats:
         """Points (N, 2) of latents (N, D)."""
-        points: Floats = (z - self.origin) @ self.weights
+        points: Floats = (z.astype(np.float64) - self.origin) @ self.weights
         return points
 
     def invert(self, points: Floats) -> Floats:

@@ -4,53 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from rich.table import Table
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import ContentSwitcher, Label, Static
+from textual.widgets import ContentSwitcher
 
-from core.choices import PROJECTIONS, SAMPLERS, PlaneChoice, default_sampler
 from core.run import Run, RunError
-from tui import curves, export, wording
-from tui.comparison import COLORS, common_range, overlaid, settings
+from tui import wording
 from tui.feed import Feed, Reader, Snapshot
+from tui.screens.compare_views import CompareView, CurvesView, DigitsView, LatentView, SamplesView, SettingsView
 from tui.screens.dialogs import ChooseRun
 from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
-from tui.screens.latent import title, write_plane
-from tui.widgets.gallery import Gallery
-from tui.widgets.plot import Plot
-from tui.widgets.scatter import Scatter
-from tui.widgets.view import home_view
 
 if TYPE_CHECKING:
-    from core.explorer import Explorer, Images, Page, Plane, Samples
+    from core.explorer import Explorer
 
-T = TypeVar("T")
-
-View = Literal["curves", "digits", "samples", "latent", "settings"]
-VIEWS: tuple[View, ...] = get_args(View)
-# Original, left, right; where there is room, the errors of both below.
-STACK, TALL_STACK = (3, 28, 28), (5, 28, 28)
-TALL = 36
-SIDES = ("left", "right")
-SAMPLE_COUNT, SAMPLE_COLUMNS = 16, 4
-
-
-@dataclass(frozen=True, eq=False)
-class Rebuilt:
-    """A page of the left run's validation images, and what the right run makes of the same."""
-
-    page: Page
-    other: Images
-    other_errors: list[float]
+VIEWS = ("curves", "digits", "samples", "latent", "settings")
 
 
 class CompareScreen(ExploreScreen):
@@ -59,14 +32,13 @@ class CompareScreen(ExploreScreen):
     TITLE_IN_BAR = "compare"
 
     CSS = """
-    CompareScreen #body { height: 1fr; }
-    CompareScreen #views { height: 1fr; }
-    CompareScreen #views > * { height: 1fr; }
-    CompareScreen .side { width: 1fr; }
-    CompareScreen #right-side { padding: 0 0 0 1; }
-    CompareScreen .name { height: 1; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
+    CompareScreen #body, CompareScreen #views, CompareScreen #views > * { height: 1fr; }
+    CompareScreen #curves { layout: vertical; }
+    CompareScreen #samples, CompareScreen #latent { layout: horizontal; }
+    CompareScreen .side { width: 1fr; padding: 0 1 0 0; }
+    CompareScreen .run-name { height: 1; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
     CompareScreen #parts { height: 1fr; }
-    CompareScreen #settings { padding: 0 1; }
+    CompareScreen #table { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v,tab", "turn(1)", "view", key_display="v", tooltip="the next view", id="compare.view", priority=True),
@@ -81,7 +53,7 @@ class CompareScreen(ExploreScreen):
         Binding("r", "reseed", "reseed", tooltip="other digits: the next seed", id="compare.reseed"),
         Binding("p", "projection", "project", tooltip="LDA, PCA, or two latent numbers", id="compare.projection"),
     ]
-    KEYS_OF: ClassVar[dict[str, View]] = {
+    VIEW_OF_ACTION: ClassVar[dict[str, str]] = {
         "log_scale": "curves",
         "smoothing": "curves",
         "page": "digits",
@@ -106,38 +78,22 @@ class CompareScreen(ExploreScreen):
         super().__init__(make_reader, make_explorer)
         self._make_snapshots, self._other_runs = make_snapshots, other_runs
         self.other: Run | None = None
-        self.view: View = "curves"
-        self.log_scale = False
-        self.smoothing = 0
-        self.first = 0
-        self.sampler: str | None = None
-        self.seed = 0
-        self.choice = PlaneChoice()
         self._feeds: list[Feed[Snapshot]] = []
         self._snapshots: dict[Run, Snapshot] = {}
-        self._rebuilt: Rebuilt | None = None
-        self._samples: tuple[Samples, Samples] | None = None
-        self._planes: tuple[Plane, Plane] | None = None
 
     def compose_body(self) -> ComposeResult:
-        with Vertical(id="body"), ContentSwitcher(initial="curves", id="views"):
-            with Vertical(id="curves"):
-                yield Plot(curves.PARTS["loss"], id="loss")
-                with Horizontal(id="parts"):
-                    yield Plot(curves.PARTS["reconstruction"], id="reconstruction")
-                    yield Plot(curves.PARTS["kl"], id="kl")
-            yield Gallery(at_least=4, message="waiting for the runs", id="digits")
-            yield from self._sides("samples", lambda: Gallery(at_least=SAMPLE_COUNT, columns=4, captions="none"))
-            yield from self._sides("latent", lambda: Scatter(message="waiting for the runs"))
-            with VerticalScroll(id="settings"):
-                yield Static(id="table")
+        with Vertical(id="body"), ContentSwitcher(initial=VIEWS[0], id="views"):
+            yield CurvesView()
+            yield DigitsView()
+            yield SamplesView()
+            yield LatentView()
+            yield SettingsView()
 
-    def _sides(self, view: View, make: Callable[[], Gallery | Scatter]) -> ComposeResult:
-        with Horizontal(id=view):
-            for side in SIDES:
-                with Vertical(classes="side", id=f"{side}-side" if view == "latent" else None):
-                    yield Label("", classes=f"name {side}", markup=False)
-                    yield make()
+    @property
+    def view(self) -> CompareView:
+        """The view that is shown."""
+        current = self.query_one("#views", ContentSwitcher).current or VIEWS[0]
+        return self.query_one(f"#{current}", CompareView)
 
     # Which runs
 
@@ -146,11 +102,8 @@ class CompareScreen(ExploreScreen):
         self._follow_both()
 
     def _follow_both(self) -> None:
-        for feed in self._feeds:
-            feed.close()
+        self._close()
         self._feeds, self._snapshots = [], {}
-        self._rebuilt = self._samples = self._planes = None
-        self.first = 0
         if self.run_shown is None:
             return
         if self.other is None or self.other == self.run_shown:
@@ -163,11 +116,17 @@ class CompareScreen(ExploreScreen):
             feed = Feed(reader, lambda news: self.post_message(self.Snapped(news)), self._show_trouble)
             self._feeds.append(feed)
             feed.start()
-        self._draw_names()
+        for view in self.query(CompareView):
+            view.say("waiting for the runs")
+            view.name_runs(wording.printable(self.run_shown.name), wording.printable(self.other.name))
+        self._draw_heading()
 
-    def on_unmount(self) -> None:
+    def _close(self) -> None:
         for feed in self._feeds:
             feed.close()
+
+    def on_unmount(self) -> None:
+        self._close()
 
     def on_screen_suspend(self) -> None:
         for feed in self._feeds:
@@ -185,145 +144,66 @@ class CompareScreen(ExploreScreen):
         self._snapshots[run] = message.snapshot
         newer = before is None or before.weights_changed != message.snapshot.weights_changed
         # Newer weights of the left run are seen by the base class.
-        if self.view in ("curves", "settings") or (newer and run == self.other):
+        if not self.view.needs_models or (newer and run == self.other):
             self.renew()
-
-    @property
-    def _both(self) -> list[Snapshot]:
-        """The newest of both runs, left first; fewer while they are being read."""
-        return [self._snapshots[run] for run in (self.run_shown, self.other) if run in self._snapshots]
 
     # What is shown
 
     def say(self, words: str) -> None:
         self.head("compare", words)
-        self.query_one("#digits", Gallery).say(words)
-        for gallery in self.query("#samples Gallery").results(Gallery):
-            gallery.say(words)
-        for scatter in self.query("#latent Scatter").results(Scatter):
-            scatter.show_message(words)
+        for view in self.query(CompareView):
+            view.say(words)
 
     def renew(self) -> None:
-        if self.other is None:
+        view, other = self.view, self.other
+        if other is None:
             return
-        match self.view:
-            case "curves":
-                self._draw_curves()
-            case "settings":
-                self._draw_settings()
-            case "digits":
-                tiling = self.query_one("#digits", Gallery).tiling(self._stack)
-                first, count = self.first, tiling.capacity if tiling else 1
-                self._ask_both(lambda left, right: rebuild(left, right, first, count), self._show_digits)
-            case "samples":
-                seed, sampler = self.seed, self.sampler
-                self._ask_both(
-                    lambda left, right: (draw_samples(left, sampler, seed), draw_samples(right, sampler, seed)),
-                    self._show_samples,
-                )
-            case "latent":
-                choice = self.choice
-                self._ask_both(lambda left, right: (left.plane(choice), right.plane(choice)), self._show_planes)
+        if view.needs_models:
+            self._ask_both(view, other)
+            return
+        both = [self._snapshots[run] for run in (self.run_shown, other) if run in self._snapshots]
+        if len(both) == 2:
+            view.show_snapshots(both)
+            self._draw_heading()
 
-    @property
-    def _stack(self) -> tuple[int, int, int]:
-        return TALL_STACK if self.query_one("#digits", Gallery).size.height >= TALL else STACK
-
-    def _ask_both(self, question: Callable[[Explorer, Explorer], T], show: Callable[[T], object]) -> None:
-        other = self.other
-
-        def ask(left: Explorer) -> tuple[Run, T]:
-            assert other is not None
+    def _ask_both(self, view: CompareView, other: Run) -> None:
+        def question(left: Explorer) -> object:
             right = self._make_explorer(other)
             for run in (left.run, right.run):
                 if not run.weights_changed():
                     raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts")
-            return other, question(left, right)
+            return view.question(left, right)
 
-        def deliver(answer: tuple[Run, T]) -> None:
-            if answer[0] == self.other:
-                show(answer[1])
+        def show(answer: object) -> None:
+            if other == self.other:
+                view.show(answer)
+                self._draw_heading()
 
-        self.ask(self.view, ask, deliver)
+        self.ask(view.name_shown, question, show)
 
-    def _draw_names(self) -> None:
-        for side, run, color in zip(SIDES, (self.run_shown, self.other), COLORS, strict=True):
-            name = wording.printable(run.name) if run else ""
-            for label in self.query(f".{side}").results(Label):
-                label.update(Text(name, f"bold rgb({color[0]},{color[1]},{color[2]})"))
-        self._head("")
-
-    def _head(self, rest: str) -> None:
+    def _draw_heading(self) -> None:
         if self.run_shown is not None and self.other is not None:
             names = f"{wording.printable(self.run_shown.name)} and {wording.printable(self.other.name)}"
-            self.head(names, ": ".join(filter(None, (self.view, rest))), "v shows more, o another run")
+            facts = ": ".join(filter(None, (self.view.name_shown, self.view.heading)))
+            self.head(names, facts, "v shows more, o another run")
 
-    def _draw_curves(self) -> None:
-        both = self._both
-        if len(both) < 2:
-            return
-        self._head("")
-        unit = curves.axis(both[0]).label
-        for part in curves.PARTS:
-            drawn = overlaid(both, part, curves.SMOOTHING[self.smoothing])
-            plot = self.query_one(f"#{part}", Plot)
-            plot.show(drawn, x_range=common_range(both), log_scale=self.log_scale, x_label=unit)
-
-    def _draw_settings(self) -> None:
-        both = self._both
-        if len(both) < 2:
-            return
-        rows = settings(both[0].summary, both[1].summary)
-        self._head(f"{sum(row.differs for row in rows)} of {len(rows)} differ")
-        table = Table("", "", *(wording.printable(snapshot.run.name) for snapshot in both), box=None)
-        for row in rows:
-            table.add_row(
-                "≠" if row.differs else "", row.name, row.left, row.right, style=None if row.differs else "dim"
-            )
-        self.query_one("#table", Static).update(table)
-
-    def _show_digits(self, rebuilt: Rebuilt) -> None:
-        self._rebuilt = rebuilt
-        page = rebuilt.page
-        images = [page.originals, page.reconstructions, rebuilt.other]
-        if self._stack == TALL_STACK:
-            images += [np.abs(image - page.originals) for image in images[1:]]
-        tiles = np.stack(images, axis=1)
-        pairs = zip(page.errors.tolist(), rebuilt.other_errors, strict=True)
-        self.query_one("#digits", Gallery).show(tiles, [f"{left:.1f}  {right:.1f}" for left, right in pairs])
-        self._head("original, left, right" + (", their errors" if self._stack == TALL_STACK else ""))
-
-    def _show_samples(self, both: tuple[Samples, Samples]) -> None:
-        self._samples = both
-        for gallery, samples in zip(self.query("#samples Gallery").results(Gallery), both, strict=True):
-            gallery.show(samples.images[:, None])
-        names = [self._sampler_of(snapshot) for snapshot in self._both]
-        self._head(f"{' and '.join(dict.fromkeys(names))}, seed {self.seed}")
-
-    def _sampler_of(self, snapshot: Snapshot) -> str:
-        config = snapshot.summary.config
-        return SAMPLERS[self.sampler or default_sampler(config.preset if config else "vae")]
-
-    def _show_planes(self, planes: tuple[Plane, Plane]) -> None:
-        self._planes = planes
-        home = home_view(np.concatenate([plane.points for plane in planes]))
-        for scatter, plane in zip(self.query("#latent Scatter").results(Scatter), planes, strict=True):
-            x_label, y_label = plane.projection.axes
-            scatter.show(plane.points, plane.labels, x_label=x_label, y_label=y_label, home=home)
-        names, facts = zip(*map(title, planes), strict=True)
-        self._head(f"{names[0]}, {' | '.join(fact.partition(', explains')[0] for fact in facts)}")
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        if self.run_shown is None or self.other is None:
+            return []
+        stem = f"{stem}-{self.other.name}-{self.view.name_shown}"
+        return self.view.write(folder, stem, (self.run_shown, self.other))
 
     # What keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        view = self.KEYS_OF.get(action)
-        return view in (None, self.view)
+        view = self.VIEW_OF_ACTION.get(action)
+        return view is None or not self.is_mounted or view == self.view.name_shown
 
     def action_turn(self, by: int) -> None:
-        self.view = VIEWS[(VIEWS.index(self.view) + by) % len(VIEWS)]
-        self.query_one("#views", ContentSwitcher).current = self.view
+        following = VIEWS[(VIEWS.index(self.view.name_shown) + by) % len(VIEWS)]
+        self.query_one("#views", ContentSwitcher).current = following
         self.refresh_bindings()
-        self._head("")
+        self._draw_heading()
         self.call_after_refresh(self.renew)
 
     def action_choose_other(self) -> None:
@@ -339,79 +219,32 @@ class CompareScreen(ExploreScreen):
         self.app.push_screen(ChooseRun("Compare with", self._other_runs(self.run_shown)), answered)
 
     def action_swap(self) -> None:
-        if self.other is None:
-            return
         left, right = self.run_shown, self.other
-        self.vae_tui.run_shown = right
-        self.other = left
-        self._follow_both()
+        if left is not None and right is not None:
+            self.vae_tui.run_shown = right  # which forgets the other
+            self.other = left
+            self._follow_both()
 
     def action_log_scale(self) -> None:
-        self.log_scale = not self.log_scale
+        self.query_one(CurvesView).switch_log_scale()
         self.renew()
 
     def action_smoothing(self) -> None:
-        self.smoothing = (self.smoothing + 1) % len(curves.SMOOTHING)
+        self.query_one(CurvesView).next_smoothing()
         self.renew()
 
     def action_page(self, by: int) -> None:
-        if self._rebuilt is not None:
-            shown, total = len(self._rebuilt.page.indices), self._rebuilt.page.total
-            self.first = min(max(self._rebuilt.page.first + by * shown, 0), max(total - shown, 0))
-            self.renew()
+        self.query_one(DigitsView).turn(by)
+        self.renew()
 
     def action_sampler(self) -> None:
-        names = [None, *SAMPLERS]  # None: for each run the one that suits it
-        self.sampler = names[(names.index(self.sampler) + 1) % len(names)]
+        self.query_one(SamplesView).next_sampler()
         self.renew()
 
     def action_reseed(self) -> None:
-        self.seed += 1
+        self.query_one(SamplesView).seed += 1
         self.renew()
 
     def action_projection(self) -> None:
-        names = list(PROJECTIONS)
-        self.choice = PlaneChoice(names[(names.index(self.choice.projection) + 1) % len(names)])
+        self.query_one(LatentView).next_projection()
         self.renew()
-
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
-        if self.other is None:
-            return []
-        path = export.unused_path(folder, f"{stem}-{self.other.name}-{self.view}", ".png")
-        match self.view:
-            case "curves" if len(self._both) == 2:
-                drawn = {part: overlaid(self._both, part, curves.SMOOTHING[self.smoothing]) for part in curves.PARTS}
-                unit = curves.axis(self._both[0]).label
-                return curves.write(folder, f"{stem}-{self.other.name}-curves", drawn, unit, self.log_scale)
-            case "digits" if self._rebuilt:
-                page = self._rebuilt.page
-                images = np.concatenate([page.originals, page.reconstructions, self._rebuilt.other])
-                export.save_picture(path, images, len(page.originals))
-            case "samples" if self._samples:
-                rows = [samples.images.reshape(-1, SAMPLE_COLUMNS, 28, 28) for samples in self._samples]
-                export.save_picture(path, np.concatenate(rows, axis=1).reshape(-1, 28, 28), 2 * SAMPLE_COLUMNS)
-            case "latent" if self._planes and self.run_shown:
-                files = []
-                for run, plane in zip((self.run_shown, self.other), self._planes, strict=True):
-                    files += write_plane(plane, partial(export.unused_path, folder, f"{run.name}-latent"))
-                return files
-            case "settings" if len(self._both) == 2:
-                table = settings(self._both[0].summary, self._both[1].summary)
-                path = path.with_suffix(".csv")
-                columns = {"setting": [row.name for row in table], "left": [row.left for row in table]}
-                export.save_table(path, columns | {"right": [row.right for row in table]})
-            case _:
-                return []
-        return [path]
-
-
-def rebuild(left: Explorer, right: Explorer, first: int, count: int) -> Rebuilt:
-    """Validation images of the left run as both reconstruct them."""
-    page = left.page(first, count)
-    images = right.reconstruct(page.originals)
-    return Rebuilt(page, images, ((images - page.originals) ** 2).sum(axis=(1, 2)).tolist())
-
-
-def draw_samples(explorer: Explorer, sampler: str | None, seed: int) -> Samples:
-    """Samples of a run, with the sampler that suits it unless one is named."""
-    return explorer.samples(sampler or default_sampler(explorer.run.config().preset), SAMPLE_COUNT, seed)
