@@ -63,7 +63,9 @@ def load_state(run: Run) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+    except pickle.UnpicklingError as error:  # PyTorch's own words advise to load it unsafely
+        raise DamagedFile(run.state_path, "is damaged, or holds more than tensors and plain values") from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise DamagedFile(run.state_path, f"cannot be loaded: {first_line(error)}") from error
     if not isinstance(state, dict):
         raise DamagedFile(run.state_path, "is not the state of a training")

@@ -189,6 +189,18 @@ def load(name: str, data_dir: Path | None = None) -> ImageSet:
     )
 
 
+def check(name: str, data_dir: Path) -> None:
+    """Look at the size and the header of each file of a set that is on disk. Raises DataError naming the file."""
+    place = folder(name, data_dir)
+    if place is None:
+        return
+    try:
+        for file in _SOURCES[name].files:
+            idx.check(place / file, *_layout(file), IMAGES_LIMIT)
+    except (DamagedFile, OSError) as error:
+        raise _data_error(error) from error
+
+
 def _check_name(name: str) -> None:
     if name not in NAMES:
         raise DataError(f"there is no image set named {name[:60]!r}; choose from {', '.join(CHOICES)}")
@@ -221,23 +233,33 @@ def _archives(name: str) -> list[Archive]:
 def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor, Tensor]:
     """The first `limit` images uint8 (N, 32, 32) and labels int64 (N,). Raises DataError naming the file."""
     try:
-        images = idx.read(images_file, "u1", (28, 28), IMAGES_LIMIT)
-        if labels_file.name.endswith("-int"):
-            # A label of QMNIST is a row of eight numbers, the class first.
-            labels = idx.read(labels_file, ">i4", (8,), IMAGES_LIMIT)[:, 0]
-        else:
-            labels = idx.read(labels_file, "u1", (), IMAGES_LIMIT)
+        images = idx.read(images_file, *_layout(images_file.name), IMAGES_LIMIT)
+        labels = idx.read(labels_file, *_layout(labels_file.name), IMAGES_LIMIT)
+        if labels.ndim > 1:
+            labels = labels[:, 0]
         if len(images) != len(labels):
             counts = f"{len(labels):,} labels for the {len(images):,} images of {images_file.name}"
             raise DamagedFile(labels_file, f"it has {counts}")
         wrong = labels[(labels < 0) | (labels > 9)]
         if len(wrong):
             raise DamagedFile(labels_file, f"it has the label {wrong[0]}, labels are from 0 to 9")
-    except DamagedFile as error:
-        raise DataError(f"{error.path} is damaged: {error.reason}; delete it and download it again") from error
-    except OSError as error:
-        raise DataError(f"{error.filename or images_file.parent} cannot be read: {error.strerror}") from error
+    except (DamagedFile, OSError) as error:
+        raise _data_error(error) from error
     return _as_tensors(images[:limit], labels[:limit])
+
+
+def _layout(file: str) -> tuple[str, tuple[int, ...]]:
+    """The type of the values and the shape of an item in a file of a set."""
+    if "images" in file:
+        return "u1", (28, 28)
+    # A label of QMNIST is a row of eight numbers, the class first.
+    return (">i4", (8,)) if file.endswith("-int") else ("u1", ())
+
+
+def _data_error(error: DamagedFile | OSError) -> DataError:
+    if isinstance(error, DamagedFile):
+        return DataError(f"{error.path} is damaged: {error.reason}; delete it and download it again")
+    return DataError(f"{error.filename} cannot be read: {error.strerror}")
 
 
 def _load_embedded() -> ImageSet:

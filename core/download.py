@@ -56,14 +56,24 @@ class Progress:
 def fetch(archives: Sequence[Archive], folder: Path, on_progress: Callable[[Progress], None] | None = None) -> None:
     """Put the unpacked archives into a folder, each only after its checksum was right.
 
-    Nothing half is left behind, also when `on_progress` raises. Raises DownloadError.
+    Nothing half is left behind, also when `on_progress` raises, and no folder that is empty. Raises DownloadError.
     """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DownloadError(f"the folder cannot be made ({error.strerror})") from error
     if not os.access(folder, os.W_OK):
         raise DownloadError("the folder cannot be written to")
+    try:
+        _fetch_all(archives, folder, on_progress)
+    finally:
+        for path in made:
+            with suppress(OSError):  # not empty: something was fetched
+                path.rmdir()
+
+
+def _fetch_all(archives: Sequence[Archive], folder: Path, on_progress: Callable[[Progress], None] | None) -> None:
     for index, archive in enumerate(archives):
 
         def report(done: int, total: int | None, index: int = index, archive: Archive = archive) -> None:

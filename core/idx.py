@@ -26,6 +26,17 @@ def read(path: Path, value: str, item_shape: tuple[int, ...], limit: int) -> NDA
     """
     import numpy as np
 
+    count = check(path, value, item_shape, limit)
+    values = count * math.prod(item_shape)
+    header_size = 4 * (2 + len(item_shape))
+    return np.fromfile(path, value, values, offset=header_size).reshape(count, *item_shape)
+
+
+def check(path: Path, value: str, item_shape: tuple[int, ...], limit: int) -> int:
+    """The number of items of a file that is what `read` takes it for, by its header and its size.
+
+    Raises DamagedFile or OSError.
+    """
     magic = bytes((0, 0, VALUE_CODES[value], 1 + len(item_shape)))
     header_size = 4 * (2 + len(item_shape))
     # Opening a FIFO would wait for ever.
@@ -43,11 +54,10 @@ def read(path: Path, value: str, item_shape: tuple[int, ...], limit: int) -> NDA
             raise DamagedFile(path, f"its items are {_times(found)}, not {_times(item_shape)}")
         if not 1 <= count <= limit:
             raise DamagedFile(path, f"its header says {count:,} items, the set has at most {limit:,}")
-        values = count * math.prod(item_shape)
-        expected = header_size + values * np.dtype(value).itemsize
+        expected = header_size + count * math.prod(item_shape) * int(value[-1])
         if size != expected:
             raise DamagedFile(path, f"it has {size:,} bytes, its header asks for {expected:,}")
-        return np.fromfile(file, value, values).reshape(count, *item_shape)
+        return int(count)
 
 
 def _times(shape: list[int] | tuple[int, ...]) -> str:

@@ -64,7 +64,8 @@ def start(run: Run, epochs: int | None = None) -> Worker:
 
 
 def resume(run: Run, epochs: int | None = None) -> Worker:
-    """Go on with a run that no trainer has. Raises RunError when there is nothing to go on with."""
+    """Go on with a run that no trainer has. Raises RunError when there is nothing to go on with, DamagedFile."""
+    run.config()  # a trainer could not go on with a damaged one
     status = run.status()
     if run.state().active:
         raise RunError(f"{run.name} is {status.state} in process {status.pid} on {status.host}")

@@ -107,16 +107,15 @@ def process_started(pid: int) -> float | None:
 
 
 def apparent_state(status: Status) -> State:
-    """The state a reader should show: a trainer that is gone or silent makes the run LOST."""
+    """The state a reader should show: LOST when the trainer is gone, or silent on a host that cannot be asked."""
     if not status.state.active:
         return status.state
-    if status.host != socket.gethostname():
-        silence = time.time() - status.heartbeat
-    elif status.pid is None or not is_same_process(status.pid, status.process_started):
-        return State.LOST
+    if status.host == socket.gethostname():
+        # A step may take minutes: a process that lives is not lost, however silent.
+        alive = status.pid is not None and is_same_process(status.pid, status.process_started)
     else:
-        silence = uptime() - status.uptime
-    return State.LOST if silence > LOST_AFTER_SECONDS else status.state
+        alive = time.time() - status.heartbeat <= LOST_AFTER_SECONDS
+    return status.state if alive else State.LOST
 
 
 def is_same_process(pid: int, started: float | None) -> bool:

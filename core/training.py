@@ -17,6 +17,7 @@ from core.files import DamagedFile
 from core.metrics import MetricsLog
 from core.models import MODELS, Autoencoder, loss
 from core.run import Run
+from core.status import State
 from core.sums import NOT_VALIDATED, Diverged, Sums, finite_sums
 
 REPORT_SECONDS = 0.5
@@ -84,10 +85,22 @@ class Trainer:
         return self.batch == self.batches_per_epoch
 
     def fit(self) -> None:
-        """Train to the goal and save. Raises Diverged, or OSError when the run cannot be written."""
+        """Train to the goal, save, and call the run finished. Raises Diverged, or OSError when it cannot be written."""
         for _ in self.steps():
             pass
         self.save()
+        news = self.progress() | {"state": State.FINISHED, "activity": "", "saved_step": self.step}
+        self.run.write_status(self.run.status().model_copy(update=news | {"heartbeat": time.time()}))
+
+    def progress(self) -> dict[str, Any]:
+        """How far training is, under the names of status.json."""
+        return {
+            "epoch": self.epoch,
+            "epochs": self.epochs,
+            "step": self.step,
+            "steps_per_epoch": self.batches_per_epoch,
+            "images_per_second": self.images_per_second,
+        }
 
     def steps(self) -> Iterator[None]:
         """Train to the goal; control returns at every boundary, where the caller may save, rest or leave."""

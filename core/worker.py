@@ -110,9 +110,7 @@ class Worker:
         self._tell(activity=f"moving {config.dataset} to {device}", device=str(device))
         self._trainer = trainer = Trainer(self.run, images, device, self.metrics, self._goal)
         say(f"training {config.preset} on {config.dataset} with {devices.describe(device)} from step {trainer.step}")
-        self._status = self._status.model_copy(
-            update={"device_name": devices.describe(device), "steps_per_epoch": trainer.batches_per_epoch}
-        )
+        self._status = self._status.model_copy(update={"device_name": devices.describe(device)})
         if trainer.epoch >= trainer.epochs:
             raise RunError(f"all {trainer.epochs} epochs are done; ask for more with --epochs")
         self._save()
@@ -192,12 +190,7 @@ class Worker:
         """Beat, with what changed."""
         self._beat = time.monotonic()
         if self._trainer is not None:
-            news |= {
-                "epoch": self._trainer.epoch,
-                "epochs": self._trainer.epochs,
-                "step": self._trainer.step,
-                "images_per_second": self._trainer.images_per_second,
-            }
+            news |= self._trainer.progress()
         if self._meter is not None:
             news["device_load"] = self._meter.read()
         self._status = self._status.model_copy(

@@ -47,9 +47,12 @@ def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
     if not total:
         return [_line("now", status.activity or str(status.state))]
     in_epoch = step - status.epoch * per_epoch
-    if step >= total or in_epoch > per_epoch:
-        in_epoch = per_epoch if step >= total else in_epoch % per_epoch
-    epoch = min(step // per_epoch + 1, status.epochs)
+    if in_epoch > per_epoch:  # the curves are ahead of the status
+        in_epoch = (step - 1) % per_epoch + 1
+    # Validation still belongs to the epoch whose steps are done.
+    epoch = min((step - in_epoch) // per_epoch + 1, status.epochs)
+    if step >= total:
+        in_epoch = per_epoch
     room = width - LABEL_WIDTH - 1
     lines = [
         _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, ascii_only)),

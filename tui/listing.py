@@ -18,7 +18,7 @@ from tui import wording
 def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
     """One row a run; damaged runs with what is wrong."""
     if not summaries:
-        print(f"no runs in {runs_dir} yet; train one with: vae-tui train")
+        print(f"no runs in {runs_dir.absolute()} yet; train one with: vae-tui train")
         return
     table = Table("run", "preset", "data set", "state", "epoch", "train", "validation", "age", box=None, pad_edge=False)
     for summary in summaries:

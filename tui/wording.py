@@ -34,13 +34,20 @@ def loss(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in its two largest units, such as 3 h 12 m."""
+    """A length of time in its two largest units, such as 3 h 12 m; from ten minutes on without seconds."""
     seconds = max(0, round(seconds))
+    if 600 <= seconds < 3600:
+        return f"{seconds // 60} m"
     for size, unit, below, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
         if seconds >= size:
             rest = seconds % size // below
             return f"{seconds // size} {unit} {rest} {smaller}"
     return f"{seconds} s"
+
+
+def count(number: int, what: str) -> str:
+    """How many of something, such as 1 epoch or 12 epochs."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def age(seconds: float) -> str:

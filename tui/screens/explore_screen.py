@@ -118,7 +118,7 @@ class ExploreScreen(ExportingScreen[int | None]):
             self._studio.close()
 
     def on_screen_suspend(self) -> None:
-        if self._feed:
+        if self._feed and not self.in_sight:
             self._feed.rest()
 
     def on_screen_resume(self) -> None:

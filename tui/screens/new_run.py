@@ -245,6 +245,7 @@ class NewRun(ModalScreen[Run | None]):
             devices.resolve(config.device)
         if not data.is_on_disk(config.dataset, self._data_dir):
             data.download(config.dataset, self._data_dir, self._show_download)
+        data.check(config.dataset, self._data_dir)
         if config.dataset != "mnist-5k":
             config = config.model_copy(update={"data_dir": str(self._data_dir)})
         self._say("starting the trainer")

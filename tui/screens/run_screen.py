@@ -14,6 +14,7 @@ from core.files import DamagedFile
 from core.run import RunError
 from core.status import Action, State
 from core.summary import RunSummary
+from tui import wording
 from tui.screens.app_screen import AppScreen
 from tui.screens.dialogs import AskNumber, Confirm
 
@@ -29,7 +30,7 @@ class RunScreen(AppScreen[None]):
             "r",
             "go_on",
             "resume",
-            tooltip="go on with a run that stopped, was lost or finished",
+            tooltip="go on with a run that is paused, stopped, lost, failed or finished",
             id="run.go_on",
         ),
         Binding(
@@ -57,8 +58,9 @@ class RunScreen(AppScreen[None]):
             "pause": active,
             "stop": active,
             "save": active,
-            "go_on": not active and chosen.damage is None and chosen.state is not None,
-            "delete": not active,
+            "go_on": chosen.state is State.PAUSED
+            or (not active and chosen.damage is None and chosen.state is not None),
+            "delete": True,
         }
         return possible[action] or None
 
@@ -69,7 +71,6 @@ class RunScreen(AppScreen[None]):
     def action_save(self) -> None:
         if chosen := self.chosen():
             self._ask(chosen, "save")
-            self.notify(f"{chosen.run.name} saves now", timeout=2)
 
     def action_stop(self) -> None:
         chosen = self.chosen()
@@ -87,6 +88,9 @@ class RunScreen(AppScreen[None]):
         if chosen is None or chosen.status is None:
             return
         status = chosen.status
+        if chosen.state is State.PAUSED:
+            self._ask(chosen, "resume")
+            return
 
         def answered(epochs: int | None) -> None:
             if epochs is not None:
@@ -94,7 +98,7 @@ class RunScreen(AppScreen[None]):
 
         done = status.epoch
         if done >= status.epochs:
-            question = f"{chosen.run.name} has done its {done} epochs. Train to epoch:"
+            question = f"{chosen.run.name} has done its {wording.count(done, 'epoch')}. Train to epoch:"
             self.app.push_screen(AskNumber(question, 2 * done, done + 1, EPOCHS_LIMIT), answered)
         else:
             self._resume(chosen, None)
@@ -102,6 +106,9 @@ class RunScreen(AppScreen[None]):
     def action_delete(self) -> None:
         chosen = self.chosen()
         if chosen is None:
+            return
+        if chosen.state is not None and chosen.state.active:
+            self.notify(f"{chosen.run.name} is {chosen.state}: stop it first", severity="warning", markup=False)
             return
 
         def answered(yes: bool | None) -> None:
@@ -113,7 +120,8 @@ class RunScreen(AppScreen[None]):
 
     @work(thread=True)
     def _ask(self, chosen: RunSummary, action: Action) -> None:
-        self._try(lambda: launch.ask(chosen.run, action))
+        if self._try(lambda: launch.ask(chosen.run, action)):
+            self.notify(f"asked {chosen.run.name} to {action}", timeout=2, markup=False)
 
     @work(thread=True)
     def _resume(self, chosen: RunSummary, epochs: int | None) -> None:

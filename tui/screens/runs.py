@@ -11,6 +11,7 @@ from textual.coordinate import Coordinate
 from textual.message import Message
 from textual.widgets import DataTable, Footer, Label
 
+from core.run import Run
 from core.summary import RunSummary
 from tui import wording
 from tui.feed import Feed, Reader
@@ -32,6 +33,8 @@ class RunsScreen(RunScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open_run", "open", tooltip="show how the run trains", id="runs.open", priority=True),
+        Binding("home", "edge(0)", "first", tooltip="the newest run", id="runs.first", show=False, priority=True),
+        Binding("end", "edge(-1)", "last", tooltip="the oldest run", id="runs.last", show=False, priority=True),
     ]
 
     @dataclass
@@ -47,6 +50,7 @@ class RunsScreen(RunScreen):
         super().__init__()
         self._summaries: list[RunSummary] = []
         self._data_note = data_note
+        self._wanted: Run | None = None
         self._feed = Feed(reader, lambda news: self.post_message(self.Listed(news)), self._show_trouble)
 
     def compose(self) -> ComposeResult:
@@ -67,11 +71,18 @@ class RunsScreen(RunScreen):
         self._feed.close()
 
     def on_screen_suspend(self) -> None:
-        self._feed.rest()
+        if not self.in_sight:
+            self._feed.rest()
 
     def on_screen_resume(self) -> None:
         self._feed.go_on()
         self._table.focus()
+        # What was looked at last is what the next key should act on.
+        shown = self.vae_tui.run_shown
+        if any(summary.run == shown for summary in self._summaries):
+            self._move_to(shown, self._table.cursor_row)
+        else:
+            self._wanted = shown
 
     @property
     def _table(self) -> DataTable[object]:
@@ -86,7 +97,7 @@ class RunsScreen(RunScreen):
         self._feed.nudge()
 
     def on_runs_screen_listed(self, message: Listed) -> None:
-        chosen = self.chosen()
+        chosen, row = self.chosen(), self._table.cursor_row
         names = [summary.run for summary in self._summaries]
         self._summaries = message.summaries
         table = self._table
@@ -95,8 +106,8 @@ class RunsScreen(RunScreen):
                 table.clear()
                 for summary in self._summaries:
                     table.add_row(*run_cells(summary))
-                if chosen is not None:
-                    self._move_to(chosen)
+                self._move_to(self._wanted or (chosen.run if chosen else None), row)
+                self._wanted = None
             else:
                 for row, summary in enumerate(self._summaries):
                     for column, cell in enumerate(run_cells(summary)):
@@ -120,9 +131,14 @@ class RunsScreen(RunScreen):
         if chosen := self.chosen():
             self.vae_tui.show_run(chosen.run)
 
-    def _move_to(self, summary: RunSummary) -> None:
-        rows = [row for row, found in enumerate(self._summaries) if found.run == summary.run]
-        self._table.move_cursor(row=rows[0] if rows else 0)
+    def action_edge(self, place: int) -> None:
+        if self._summaries:
+            self._table.move_cursor(row=place % len(self._summaries))
+
+    def _move_to(self, run: Run | None, row: int) -> None:
+        """The cursor to a run, or, where that is gone, to the row where it was."""
+        rows = [place for place, found in enumerate(self._summaries) if found.run == run]
+        self._table.move_cursor(row=rows[0] if rows else min(row, len(self._summaries) - 1))
 
     def _explain(self) -> None:
         chosen = self.chosen()

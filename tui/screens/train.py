@@ -69,6 +69,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         (36, "-tall"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "export", "export", tooltip="write the curves to files", id="train.export", show=False),
         Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="train.log"),
         Binding("m", "smoothing", "smooth", tooltip="smooth the curves over 10 or 100 points", id="train.smooth"),
         Binding(
@@ -151,7 +152,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
             self._feed.close()
 
     def on_screen_suspend(self) -> None:
-        if self._feed:
+        if self._feed and not self.in_sight:
             self._feed.rest()
 
     def on_screen_resume(self) -> None:

@@ -6,6 +6,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 from rich.segment import Segment
 from rich.style import Style
@@ -25,7 +26,7 @@ class ColorDepth(Enum):
     ASCII = "ascii"
 
 
-def color_depth(app: App[object]) -> ColorDepth:
+def color_depth(app: App[Any]) -> ColorDepth:
     """What the terminal shows that `app` draws on; ASCII for LC_ALL=C, TERM=dumb and encodings but UTF."""
     if is_ascii(os.environ, getattr(sys.__stderr__, "encoding", None) or "utf-8"):
         return ColorDepth.ASCII
