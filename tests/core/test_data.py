@@ -629,6 +629,14 @@ def test_every_mirror_that_failed_is_named_with_its_reason(
     assert f"{mirror.netloc} answered with HTTP status 404" in said
 
 
+def test_a_download_that_fails_leaves_no_new_folder(open_mirror: OpenMirror, publish: Publish, tmp_path: Path) -> None:
+    mirror = open_mirror()
+    publish(mirror)
+    mirror.bodies = {}
+    refusal("mnist", tmp_path / "mistyped" / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_endless_answer_is_cut_off(
     open_mirror: OpenMirror, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

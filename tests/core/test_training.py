@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import checkpoint, data
+from core import checkpoint, data, launch
 from core.config import PRESETS
 from core.data import ImageSet
 from core.files import DamagedFile
 from core.models import loss
-from core.run import Run
+from core.run import Run, RunError
+from core.status import State
 from core.sums import Diverged
 from core.training import Trainer, evaluating, latent_scale
 
@@ -215,6 +216,19 @@ def test_a_finished_run_can_be_given_more_epochs(make_run: MakeRun, images: Imag
     assert_same_end(longer, extended)
 
 
+def test_a_run_that_the_library_trained_is_finished(make_run: MakeRun, images: ImageSet) -> None:
+    run = make_run(preset="ae", epochs=2, batch_size=100)
+    with run.open_metrics() as metrics:
+        Trainer(run, images, "cpu", metrics).fit()
+    status = run.status()
+    steps = 2 * -(-len(images.train_images) // 100)
+    assert (status.state, status.epoch, status.epochs) == (State.FINISHED, 2, 2)
+    assert status.step == status.saved_step == steps
+    with pytest.raises(RunError, match=r"has done 2 of 2 epochs; ask for more with --epochs"):
+        launch.resume(run)
+    assert run.state() is State.FINISHED
+
+
 def test_a_loss_that_is_no_number_ends_training_and_leaves_the_last_good_weights(
     make_run: MakeRun, images: ImageSet
 ) -> None:
@@ -264,7 +278,7 @@ def test_a_state_with_a_pickled_call_is_not_executed(
     monkeypatch.chdir(tmp_path)
     run = make_run()
     torch.save({"model": Payload()}, run.state_path)
-    with run.open_metrics() as metrics, pytest.raises(DamagedFile, match=r"state\.pt: cannot be loaded"):
+    with run.open_metrics() as metrics, pytest.raises(DamagedFile, match=r"state\.pt: is damaged, or holds more"):
         Trainer(run, images, "cpu", metrics)
     assert not Path("executed").exists()
 

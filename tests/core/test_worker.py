@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from core import checkpoint, launch
+from core.files import DamagedFile
 from core.run import Run, RunError
 from core.status import State
 
@@ -132,6 +134,39 @@ def test_a_run_outlives_the_process_that_started_it(make_run: MakeRun, wait_unti
     wait_until(lambda: run.status().step > 0, what="training")
     launch.ask(run, "stop")
     wait_until(lambda: run.state() is State.STOPPED)
+
+
+@pytest.mark.parametrize("file", ["config.json", "status.json"])
+def test_a_damaged_run_is_not_resumed(make_run: MakeRun, file: str) -> None:
+    run = make_run()
+    (run.path / file).write_text("{")
+    with pytest.raises(DamagedFile, match=file):
+        launch.resume(run)
+    assert not run.log_path.exists()
+
+
+def test_a_run_goes_on_where_its_image_set_lies_elsewhere(
+    make_run: MakeRun, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    write_set(here)
+    monkeypatch.setenv("VAE_TUI_DATA", str(here))
+    run = make_run(preset="ae", dataset="kmnist", data_dir=str(tmp_path / "where-it-was-trained"), epochs=1)
+    worker = launch.start(run)
+    worker.wait_until_started()
+    wait_until(lambda: run.state() is not State.RUNNING, what="the end")
+    assert (run.state(), run.status().error) == (State.FINISHED, None)
+
+
+def write_set(folder: Path) -> None:
+    """A small set in torchvision's layout of kmnist."""
+    raw = folder / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 40), ("t10k", 20)):
+        images = struct.pack(">4I", 0x803, count, 28, 28) + bytes(784 * count)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(images)
+        labels = struct.pack(">2I", 0x801, count) + bytes(number % 10 for number in range(count))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(labels)
 
 
 def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun, wait_until: WaitUntil) -> None:
