@@ -254,6 +254,9 @@ def test_a_file_that_is_no_set_of_images_is_named_with_what_is_wrong(
     said = damage("mnist", tmp_path)
     assert file in said
     assert re.search(reason, said), said
+    with pytest.raises(DataError) as seen_early:
+        data.check("mnist", tmp_path)
+    assert str(seen_early.value) == said
 
 
 def test_a_header_that_matches_a_gigantic_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
