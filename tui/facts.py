@@ -65,7 +65,7 @@ def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
     times = snapshot.steps["time"]
     took = wording.duration(float(times[-1])) if len(times) else "0 s"
     if active and speed:
-        left = wording.duration((total - step) * config.batch_size / speed)
+        left = wording.about((total - step) * config.batch_size / speed)
         lines.append(_line("time", f"{took}, {left} left"))
     else:
         lines.append(_line("time", took))

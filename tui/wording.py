@@ -50,6 +50,11 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
+def about(seconds: float) -> str:
+    """A length of time that is only estimated: to the minute where it is one or longer."""
+    return duration(seconds) if not 60 <= seconds < 3600 else f"{round(seconds / 60)} m"
+
+
 def age(seconds: float) -> str:
     """How long ago, in the largest unit only."""
     return "now" if seconds < 2 else " ".join(duration(seconds).split()[:2])

@@ -38,6 +38,7 @@ class CompareScreen(ExploreScreen):
     CompareScreen .side { width: 1fr; padding: 0 1 0 0; }
     CompareScreen .run-name { height: 1; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
     CompareScreen #parts { height: 1fr; }
+    CompareScreen #reconstruction { padding: 0 1 0 0; }
     CompareScreen #table { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

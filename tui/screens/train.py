@@ -48,6 +48,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
     TrainScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
     TrainScreen #small { display: none; width: 100%; color: $text-muted; }
     TrainScreen #parts { height: 1fr; }
+    TrainScreen #reconstruction { padding: 0 1 0 0; }
     TrainScreen #none { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
     TrainScreen.-norun #body { display: none; }
     TrainScreen.-norun #none { display: block; }
