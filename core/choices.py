@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from core.config import ConfigError
 
@@ -27,6 +29,7 @@ PROJECTIONS: dict[Projections, str] = {
 }
 assert tuple(PROJECTIONS) == get_args(Projections)
 
+LATENT_NUMBERS = 64
 TEMPERATURES = (0.0, 3.0)
 SEEDS = (0, 2**32 - 1)
 
@@ -57,15 +60,47 @@ def check_projection(name: str) -> Projections:
     return checked
 
 
-def check_temperature(temperature: float) -> float:
-    """The temperature itself. Raises ConfigError."""
+def check_temperature(temperature: float | str) -> float:
+    """The temperature, which may be text as typed by a user. Raises ConfigError."""
     low, high = TEMPERATURES
-    if not (math.isfinite(temperature) and low <= temperature <= high):
-        raise ConfigError({"temperature": f"temperature must be from {low:g} to {high:g}, not {temperature:g}"})
-    return temperature
+    try:
+        number = float(temperature)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise ConfigError({"temperature": f"temperature must be from {low:g} to {high:g}, not {temperature}"})
+    return number
 
 
-def _check_name(what: str, name: str, known: dict[Any, str]) -> str:
+def check_whole(what: str, text: str, low: int, high: int) -> int:
+    """The whole number that a user typed. Raises ConfigError."""
+    if not re.fullmatch(r"-?\d{1,12}", text.strip()) or not low <= int(text) <= high:
+        raise ConfigError({what: f"{what} must be a whole number from {low} to {high}, not {text[:60]!r}"})
+    return int(text)
+
+
+def check_order(name: str) -> Order:
+    """The name itself when it is an order of images. Raises ConfigError."""
+    checked: Order = _check_name("order", name, get_args(Order))  # type: ignore[assignment]
+    return checked
+
+
+def check_part(name: str) -> Part:
+    """The name itself when it is a part of an image set. Raises ConfigError."""
+    checked: Part = _check_name("set", name, get_args(Part))  # type: ignore[assignment]
+    return checked
+
+
+def check_numbers(text: str) -> tuple[int, int]:
+    """Two latent numbers typed as `3,17`. Raises ConfigError."""
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise ConfigError({"numbers": f"numbers must be two latent numbers such as 3,17, not {text[:60]!r}"})
+    first, second = (check_whole("each of the numbers", part, 0, LATENT_NUMBERS - 1) for part in parts)
+    return first, second
+
+
+def _check_name(what: str, name: str, known: Collection[str]) -> str:
     if name not in known:
         raise ConfigError({what: f"{what} must be one of {', '.join(known)}, not {name[:60]!r}"})
     return name

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from core import data, launch
+from core.choices import (
+    PROJECTIONS,
+    SAMPLERS,
+    SEEDS,
+    Order,
+    Part,
+    PlaneChoice,
+    check_numbers,
+    check_order,
+    check_part,
+    check_projection,
+    check_sampler,
+    check_temperature,
+    check_whole,
+)
 from core.config import BATCH_SIZE, DEVICE_FORMS, EPOCHS, LEARNING_RATE, PRESETS, ConfigError, check_values, make_config
 from core.data import DataError
 from core.files import DamagedFile
@@ -52,7 +68,12 @@ DataDir = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Write a picture or a table instead of drawing.", metavar="FILE.png|.csv", show_default=False),
+]
 RUNS_DIR = Path("checkpoints")
+COUNT_LIMIT = 10_000
 
 
 @cli.callback(invoke_without_command=True)
@@ -129,6 +150,7 @@ def train(
         from tui.downloading import download_in_terminal
 
         download_in_terminal(dataset_name, folder)
+    data.check(dataset_name, folder)
     run = Run.create(runs_dir, name, config)
     if dataset == "auto":
         say(data.explain_auto(folder))
@@ -156,6 +178,94 @@ def control(
     if action not in ACTIONS:
         raise ConfigError({"action": f"action must be one of {', '.join(ACTIONS)}, not {action[:60]!r}"})
     launch.ask(find_run(runs_dir, run), action)
+    say(f"asked {run} to {action}")
+
+
+@cli.command(help="Draw validation images and what the newest weights make of them.")
+def reconstruct(
+    run: RunName,
+    label: Annotated[
+        str | None, typer.Option("--class", help="Only images of this class.", metavar="0..9", show_default="all")
+    ] = None,
+    order: Annotated[str, typer.Option(help="By index, or worst first.", metavar="|".join(get_args(Order)))] = "index",
+    count: Annotated[str, typer.Option(help="How many.", metavar="N")] = "16",
+    out: Out = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    chosen = None if label is None else check_whole("class", label, 0, 9)
+    many, how = check_whole("count", count, 1, COUNT_LIMIT), check_order(order)
+    check_out(out)
+    found = find_run(runs_dir, run)
+    from tui.drawing import draw_reconstructions
+
+    draw_reconstructions(found, data_dir or data.default_data_dir(), many, chosen, how, out)
+    say_written(out)
+
+
+@cli.command(help="Draw new digits, decoded from latents that a sampler draws.")
+def sample(
+    run: RunName,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            help="; ".join(f"{name}: {text}" for name, text in SAMPLERS.items()),
+            metavar="SAMPLER",
+            show_default="gaussian for ae, prior for the others",
+            autocompletion=lambda: list(SAMPLERS),
+        ),
+    ] = None,
+    seed: Annotated[str, typer.Option(help="The same seed draws the same digits.", metavar="N")] = "0",
+    temperature: Annotated[str, typer.Option(help="How far samples stray; 0 is the centre.", metavar="X")] = "1",
+    count: Annotated[str, typer.Option(help="How many.", metavar="N")] = "32",
+    out: Out = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    name = None if sampler is None else check_sampler(sampler)
+    number, heat = check_whole("seed", seed, *SEEDS), check_temperature(temperature)
+    many = check_whole("count", count, 1, COUNT_LIMIT)
+    check_out(out)
+    found = find_run(runs_dir, run)
+    from tui.drawing import draw_samples
+
+    draw_samples(found, data_dir or data.default_data_dir(), many, name, number, heat, out)
+    say_written(out)
+
+
+@cli.command(help="Draw the latents of images in the plane.")
+def latent(
+    run: RunName,
+    projection: Annotated[
+        str,
+        typer.Option(
+            help="; ".join(f"{name}: {text}" for name, text in PROJECTIONS.items()),
+            metavar="PROJECTION",
+            autocompletion=lambda: list(PROJECTIONS),
+        ),
+    ] = "lda",
+    numbers: Annotated[
+        str | None,
+        typer.Option(help="Which two latent numbers, for dims.", metavar="I,J", show_default="those that vary most"),
+    ] = None,
+    part: Annotated[str, typer.Option("--set", help="Whose latents.", metavar="|".join(get_args(Part)))] = "validation",
+    fit_on_shown: Annotated[
+        bool, typer.Option("--fit-on-shown", help="Fit to what is shown, as the post does, not to training latents.")
+    ] = False,
+    out: Out = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    if numbers is not None and projection != "dims":
+        raise ConfigError({"numbers": "numbers go with --projection dims"})
+    pair = None if numbers is None else check_numbers(numbers)
+    choice = PlaneChoice(check_projection(projection), check_part(part), fit_on_shown, pair)
+    check_out(out)
+    found = find_run(runs_dir, run)
+    from tui.drawing import draw_plane
+
+    draw_plane(found, data_dir or data.default_data_dir(), choice, out)
+    say_written(out)
 
 
 @cli.command(help="List the runs, newest first.")
@@ -200,6 +310,25 @@ def check_device(device: str) -> None:
     devices.resolve(device)
 
 
+def check_out(out: Path | None) -> None:
+    """Raises ConfigError early for a file that cannot be written, whatever is in it."""
+    if out is None:
+        return
+    from tui.export import ExportError, suffix_of
+
+    try:
+        suffix_of(out)
+    except ExportError as error:
+        raise ConfigError({"out": str(error)}) from error
+    if not out.absolute().parent.is_dir():
+        raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})
+
+
+def say_written(out: Path | None) -> None:
+    if out is not None:
+        say(f"written: {out}")
+
+
 def follow(run: Run, worker: launch.Worker, detach: bool) -> None:
     """Stay with a worker until it ends, or only until it has begun."""
     if detach:
@@ -215,7 +344,7 @@ def follow(run: Run, worker: launch.Worker, detach: bool) -> None:
     status = run.status()
     match state:
         case State.FINISHED:
-            say(f"{run.name} finished after {status.epoch} epochs")
+            say(f"{run.name} finished after {status.epoch} epoch{'s' * (status.epoch != 1)}")
         case State.STOPPED:
             say(f"{run.name} stopped in epoch {status.epoch + 1} of {status.epochs}; go on: vae-tui resume {run.name}")
         case State.LOST:
@@ -251,8 +380,14 @@ def main() -> None:
         sys.exit(cli(with_command(sys.argv[1:]), standalone_mode=False, prog_name="vae-tui"))
     except UsageProblem as error:
         complain(error.format_message())  # type: ignore[attr-defined]
-    except (ConfigError, DataError, RunError, DamagedFile) as error:
+    except DamagedFile as error:
+        complain(f"{error.path.parent.name}: {error}")
+    except (ConfigError, DataError, RunError) as error:
         complain(str(error))
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing may be written to it when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED)
     except OSError as error:
         complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from core.choices import PROJECTIONS, PlaneChoice
+from core.choices import LATENT_NUMBERS, PROJECTIONS, PlaneChoice
 from tui import export
 from tui.screens.dialogs import AskClass
 from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
@@ -22,9 +22,8 @@ from tui.widgets.raster import CLASS_COLORS
 from tui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
-    from core.explorer import Explorer, Images, Plane
+    from core.explorer import Explorer, Floats, Images, Labels, Plane
 
-LATENT_NUMBERS = 64
 ZOOM = 1.5
 
 
@@ -256,12 +255,19 @@ def title(plane: Plane) -> tuple[str, str]:
     return f"{name} of {choice.part}", ", ".join(facts)
 
 
-def write_plane(plane: Plane, path: Callable[[str], Path], *, replace: bool = False) -> list[Path]:
-    """A plane as PNG and as CSV, or as the one that `path` gives a name for; the files. Raises OSError."""
-    x_label, y_label = plane.projection.axes
+def write_plane(plane: Plane, path: Callable[[str], Path]) -> list[Path]:
+    """A plane as PNG and as CSV, which `path` names by their suffix; the files. Raises OSError."""
     picture, table = path(".png"), path(".csv")
+    save_plane(plane, picture)
+    export.save_table(table, plane_columns(plane))
+    return [picture, table]
+
+
+def save_plane(plane: Plane, path: Path, *, replace: bool = False) -> None:
+    """A plane as PNG. Raises OSError."""
+    x_label, y_label = plane.projection.axes
     export.save_scatter(
-        picture,
+        path,
         plane.points,
         plane.labels,
         title=": ".join(filter(None, title(plane))),
@@ -270,6 +276,14 @@ def write_plane(plane: Plane, path: Callable[[str], Path], *, replace: bool = Fa
         colors=CLASS_COLORS,
         replace=replace,
     )
-    columns = {x_label: plane.points[:, 0], y_label: plane.points[:, 1], "class": plane.labels}
-    export.save_table(table, columns, replace=replace)
-    return [picture, table]
+
+
+def plane_columns(plane: Plane) -> dict[str, Floats | Labels]:
+    """The points of a plane as columns of a table, by index."""
+    x_label, y_label = plane.projection.axes
+    return {
+        "index": np.arange(len(plane.points)),
+        "class": plane.labels,
+        x_label: plane.points[:, 0],
+        y_label: plane.points[:, 1],
+    }

@@ -1,0 +1,145 @@
+"""What the screens show of a run, drawn once on a terminal, in plain characters in a pipe, or into a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.style import Style
+from textual.strip import Strip
+
+from core.choices import SAMPLERS, Order, PlaneChoice, default_sampler
+from core.run import Run, RunError
+from tui import export
+from tui.explorers import Explorers
+from tui.screens.latent import plane_columns, save_plane, title
+from tui.screens.reconstruct import stacks
+from tui.widgets.picture import Pixels, Scale
+from tui.widgets.raster import draw
+from tui.widgets.strips import ColorDepth, is_ascii
+from tui.widgets.tiles import GAP, Captions, Tiling, tile_strips
+
+if TYPE_CHECKING:
+    from core.explorer import Explorer
+
+COLUMNS = 8
+PLOT_LINES = 30
+
+
+def draw_reconstructions(
+    run: Run, data_dir: Path, count: int, label: int | None, order: Order, out: Path | None
+) -> None:
+    """Validation images with their reconstructions and errors. Raises RunError, DamagedFile, DataError or OSError."""
+    with explored(run, data_dir) as explorer:
+        page = explorer.page(0, count, label, order)
+    tiles = stacks(page)
+    if out is None:
+        which = "all classes" if label is None else f"class {label}"
+        print(f"{run.name}: validation images, {which}, {'worst first' if order == 'worst' else 'by index'}")
+        pairs = zip(page.labels.tolist(), page.errors.tolist(), strict=True)
+        print_tiles(tiles, [f"{digit}  {error:.1f}" for digit, error in pairs])
+    elif export.suffix_of(out) == ".png":
+        columns = min(COLUMNS, len(tiles))
+        rows = [tiles[first : first + columns].swapaxes(0, 1) for first in range(0, len(tiles), columns)]
+        rows[-1] = np.pad(rows[-1], ((0, 0), (0, columns - rows[-1].shape[1]), (0, 0), (0, 0)))
+        export.save_picture(out, np.concatenate(rows).reshape(-1, *tiles.shape[2:]), columns, replace=True)
+    else:
+        table = {"index": page.indices, "class": page.labels, "squared_error": page.errors}
+        export.save_table(out, table, replace=True)
+
+
+def draw_samples(
+    run: Run, data_dir: Path, count: int, sampler: str | None, seed: int, temperature: float, out: Path | None
+) -> None:
+    """New digits. Raises RunError, DamagedFile, DataError or OSError."""
+    name = sampler or default_sampler(run.config().preset)
+    with explored(run, data_dir) as explorer:
+        samples = explorer.samples(name, count, seed, temperature)
+    if out is None:
+        print(f"{run.name}: samples from {SAMPLERS[name]}, temperature {temperature:g}, seed {seed}")
+        print_tiles(samples.images[:, None])
+    elif export.suffix_of(out) == ".png":
+        export.save_picture(out, samples.images, min(COLUMNS, count), replace=True)
+    else:
+        numbers = {f"z{number}": column for number, column in enumerate(samples.latents.T)}
+        export.save_table(out, {"sample": np.arange(count)} | numbers, replace=True)
+
+
+def draw_plane(run: Run, data_dir: Path, choice: PlaneChoice, out: Path | None) -> None:
+    """The latents in the plane. Raises RunError, DamagedFile, DataError or OSError."""
+    with explored(run, data_dir) as explorer:
+        plane = explorer.plane(choice)
+    if out is None:
+        print(f"{run.name}: {', '.join(filter(None, title(plane)))}")
+        console, depth = terminal()
+        x_label, y_label = plane.projection.axes
+        lines = min(PLOT_LINES, console.height - 2) if console.is_terminal else PLOT_LINES
+        print_strips(
+            console,
+            draw(plane.points, plane.labels, console.width, lines, x_label=x_label, y_label=y_label, depth=depth),
+        )
+    elif export.suffix_of(out) == ".png":
+        save_plane(plane, out, replace=True)
+    else:
+        export.save_table(out, plane_columns(plane), replace=True)
+
+
+@contextmanager
+def explored(run: Run, data_dir: Path) -> Iterator[Explorer]:
+    """The explorer of a run; what takes long is said on a terminal while it lasts."""
+    say = _say if sys.stderr.isatty() else _say_nothing
+    try:
+        yield Explorers(data_dir, say).of(run)
+    except FileNotFoundError as error:
+        raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts") from error
+    finally:
+        say("")
+
+
+def _say(words: str) -> None:
+    print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+
+
+def _say_nothing(words: str) -> None:
+    pass
+
+
+def terminal() -> tuple[Console, ColorDepth]:
+    """Standard output, and what it shows."""
+    console = Console(highlight=False)
+    if is_ascii(os.environ, sys.stdout.encoding or "utf-8"):
+        return console, ColorDepth.ASCII
+    if console.no_color or console.color_system is None:
+        return console, ColorDepth.NONE
+    return console, {"truecolor": ColorDepth.TRUECOLOR, "256": ColorDepth.EIGHT_BIT}.get(
+        console.color_system, ColorDepth.SIXTEEN
+    )
+
+
+def print_tiles(tiles: Pixels, names: Sequence[str] = ()) -> None:
+    """Tiles (N, K, H, W), eight or fewer in a line, at full size where eight fit."""
+    console, depth = terminal()
+    count, images, high, wide = tiles.shape
+    captions: Captions = "below" if names else "none"
+    for scale in (Scale(1, 1), Scale(1, 2), Scale(1, 4)):
+        cells = wide * scale.up // scale.down
+        columns = min(COLUMNS, (console.width + GAP) // (cells + GAP))
+        if columns == COLUMNS or (columns and scale.down > 1):
+            break
+    else:
+        raise RunError(f"the terminal has {console.width} columns, a digit takes {cells}")
+    tiling = Tiling(columns, -(-count // columns), scale, cells, images * high)
+    print_strips(console, tile_strips(tiles, tiling, Style(), depth, names=names, captions=captions))
+
+
+def print_strips(console: Console, strips: Iterable[Strip]) -> None:
+    """Lines of cells; what is drawn only in colours is plain characters elsewhere."""
+    for strip in strips:
+        console.print(Segments([*strip, Segment.line()]), soft_wrap=True)
