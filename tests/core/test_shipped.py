@@ -1,0 +1,84 @@
+"""The runs that come with the repository can be explored at once, also where MNIST is not on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.choices import PlaneChoice, default_sampler
+from core.explorer import Explorer
+from core.latent import encode
+from core.metrics import MetricsReader
+from core.models import LATENT_SHAPE
+from core.run import Run
+from core.status import State
+from core.summary import summarise
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+RUNS = {"ae-mnist": 8, "vae-post-mnist": 70, "vae-mnist": 33}  # and what the validation loss must be below
+
+each_run = pytest.mark.parametrize("name", RUNS)
+
+
+@pytest.fixture
+def explorer(name: str, tmp_path: Path) -> Explorer:
+    """An explorer that finds no image set but the one that is always there."""
+    return Explorer(Run(CHECKPOINTS / name), tmp_path)
+
+
+@each_run
+def test_a_shipped_run_is_whole_and_says_how_it_was_trained(name: str) -> None:
+    run = Run(CHECKPOINTS / name)
+    summary = summarise(run)
+    assert (summary.damage, summary.state) == (None, State.FINISHED)
+    config, status = run.config(), run.status()
+    assert (config.dataset, config.batch_size, config.learning_rate, config.seed) == ("mnist", 128, 1e-3, 0)
+    reader = MetricsReader(run.metrics_path)
+    reader.poll()
+    assert reader.damaged_lines == 0
+    assert len(reader.epochs) == status.epoch == config.epochs
+    assert reader.epochs["val_loss"][-1] < RUNS[name]
+
+
+@each_run
+def test_a_shipped_run_holds_no_file_but_those_of_a_run(name: str) -> None:
+    files = {"config.json", "metrics.jsonl", "status.json", "model.safetensors", "best.safetensors", "state.pt"}
+    found = {path.name for path in (CHECKPOINTS / name).iterdir()}
+    assert files <= found <= files | {"train.log", "control.json"}
+    assert json.loads((CHECKPOINTS / name / "config.json").read_text())["preset"] == name.removesuffix("-mnist")
+
+
+@each_run
+def test_a_shipped_run_is_looked_at_without_mnist_on_disk(name: str, explorer: Explorer) -> None:
+    # Where it was trained there may be MNIST.
+    config = explorer.run.config()
+    if config.data_dir and Path(config.data_dir).exists():
+        pytest.skip("the folder that this run was trained from is here")
+    page = explorer.page(0, 8)
+    assert page.total == 1000
+    assert explorer.note == "mnist is not on disk here; these are mnist-5k"
+
+
+@each_run
+def test_samples_of_a_shipped_run_are_digits_and_not_grey(name: str, explorer: Explorer) -> None:
+    samples = explorer.samples(default_sampler(explorer.run.config().preset), 32, 0)
+    ink = samples.images.mean(axis=(1, 2))
+    assert ((ink > 0.03) & (ink < 0.35)).all()
+    assert (samples.images.max(axis=(1, 2)) > 0.5).all()
+    assert not np.allclose(samples.images[0], samples.images[1], atol=0.2)
+
+
+@each_run
+def test_a_class_mean_survives_the_way_to_the_plane_and_back(name: str, explorer: Explorer) -> None:
+    projection = explorer.plane(PlaneChoice("lda")).projection
+    classifier = projection.classifier
+    assert classifier is not None
+    back = projection.invert(projection.project(projection.means))
+    with torch.inference_mode(), explorer._newest() as model:
+        images = model.decode(torch.as_tensor(back, dtype=torch.float32).view(-1, *LATENT_SHAPE)).clamp(0, 1)
+        again = encode(model, (images.squeeze(1) * 255).round().to(torch.uint8), torch.arange(10))
+    assert (classifier.predict(again.mean) == np.arange(10)).mean() >= 0.9
