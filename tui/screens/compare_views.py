@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Original, left, right; where there is room, the errors of both below.
 STACK, TALL_STACK = (3, 28, 28), (5, 28, 28)
 TALL = 36
-SAMPLE_COUNT, SAMPLE_COLUMNS = 16, 4
+SAMPLE_COUNT, SAMPLE_COLUMNS = 20, 4
 WAITING = "waiting for the runs"
 
 
@@ -191,7 +191,7 @@ class SamplesView(CompareView):
         for _ in range(2):
             with Vertical(classes="side"):
                 yield Label("", classes="run-name", markup=False)
-                yield Gallery(at_least=SAMPLE_COUNT, columns=SAMPLE_COLUMNS, captions="none", message=WAITING)
+                yield Gallery(at_least=16, columns=SAMPLE_COLUMNS, captions="none", message=WAITING)
 
     def question(self, left: Explorer, right: Explorer) -> tuple[Samples, Samples]:
         samplers = [self.sampler or default_sampler(explorer.run.config().preset) for explorer in (left, right)]
