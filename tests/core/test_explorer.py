@@ -1,0 +1,234 @@
+"""What a run's newest model makes of its images, as the screens and the commands ask for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core import checkpoint, data
+from core.choices import SAMPLERS, PlaneChoice
+from core.config import PRESETS, make_config
+from core.data import DataError, pixels
+from core.explorer import Explorer
+from core.files import DamagedFile
+from core.models import fuse
+from core.run import Run, RunError
+from core.training import Trainer
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A run of each preset, trained for one epoch on the digits that need no network."""
+    folder, runs = tmp_path_factory.mktemp("runs"), {}
+    for preset in PRESETS:
+        config = make_config(preset=preset, dataset="mnist-5k", epochs=1, batch_size=100, device="cpu")
+        runs[preset] = Run.create(folder, preset, config)
+        with runs[preset].open_metrics() as metrics:
+            Trainer(runs[preset], data.load("mnist-5k"), "cpu", metrics).fit()
+    return runs
+
+
+@pytest.fixture(params=PRESETS)
+def explorer(request: pytest.FixtureRequest, trained: dict[str, Run], tmp_path: Path) -> Explorer:
+    return Explorer(trained[request.param], tmp_path)
+
+
+@pytest.fixture
+def vae(trained: dict[str, Run], tmp_path: Path) -> Explorer:
+    return Explorer(trained["vae"], tmp_path)
+
+
+def test_the_model_for_looking_computes_what_the_trained_one_does(trained: dict[str, Run]) -> None:
+    images = pixels(data.load("mnist-5k").validation_images[:50])
+    for run in trained.values():
+        model = checkpoint.load_model(run)
+        fast = fuse(model)
+        with torch.no_grad():
+            one, other = model.encode(images), fast.encode(images)
+            assert torch.allclose(one.mean, other.mean, atol=1e-4)
+            assert torch.allclose(one.variance(), other.variance(), atol=1e-4)
+            assert torch.allclose(model.decode(one.mode()), fast.decode(one.mode()), atol=1e-4)
+
+
+def test_pages_show_every_validation_image_once_and_in_order(vae: Explorer) -> None:
+    pages = [vae.page(first, 64) for first in range(0, 1000, 64)]
+    assert np.concatenate([page.indices for page in pages]).tolist() == list(range(1000))
+    assert {page.total for page in pages} == {1000}
+    assert pages[3].originals.shape == pages[3].reconstructions.shape == (64, 28, 28)
+    images = data.load("mnist-5k").validation_images
+    assert np.allclose(pages[3].originals[5], images[3 * 64 + 5, 2:-2, 2:-2].numpy() / 255)
+
+
+def test_a_page_past_the_end_shows_the_last_image(vae: Explorer) -> None:
+    assert vae.page(5000, 8).indices.tolist() == [999]
+    assert vae.page(-5, 8).first == 0
+
+
+def test_one_class_is_kept_and_a_class_without_images_is_said(vae: Explorer) -> None:
+    page = vae.page(0, 200, label=7)
+    assert (page.labels == 7).all()
+    assert len(page.indices) == page.total == 100
+    with pytest.raises(RunError, match="no validation image is of class 11"):
+        vae.page(0, 8, label=11)
+
+
+def test_the_worst_come_first_and_errors_are_those_of_the_loss(explorer: Explorer) -> None:
+    page = explorer.page(0, 1000, order="worst")
+    assert (np.diff(page.errors) <= 1e-4).all()
+    assert sorted(page.indices.tolist()) == list(range(1000))
+    model = checkpoint.load_model(explorer.run)
+    x = pixels(data.load("mnist-5k").validation_images[torch.as_tensor(page.indices[:20])])
+    with torch.no_grad():
+        errors = (model.decode(model.encode(x).mode()) - x).square().sum(dim=(1, 2, 3))
+    assert page.errors[:20] == pytest.approx(errors.numpy(), rel=1e-3)
+
+
+def test_samples_of_the_posterior_differ_where_it_has_a_spread(explorer: Explorer) -> None:
+    closeup = explorer.closeup(3, 4, seed=0)
+    assert closeup.mean.shape == closeup.deviation.shape == (4, 4, 4)
+    assert closeup.samples.shape == (4, 28, 28)
+    spread = closeup.samples.std(axis=0).max()
+    if explorer.run.config().preset == "ae":
+        assert (closeup.deviation == 0).all()
+        assert spread < 1e-6
+    else:
+        assert (closeup.deviation > 0).all()
+        assert spread > 1e-3
+    again, other = explorer.closeup(3, 4, seed=0), explorer.closeup(3, 4, seed=1)
+    assert (again.samples == closeup.samples).all()
+    assert closeup.label == int(data.load("mnist-5k").validation_labels[3])
+    if explorer.run.config().preset != "ae":
+        assert (other.samples != closeup.samples).any()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_gives_digits_for_every_preset(explorer: Explorer, sampler: str) -> None:
+    samples = explorer.samples(sampler, 12, seed=3)
+    assert samples.images.shape == (12, 28, 28)
+    assert np.isfinite(samples.images).all()
+    assert samples.images.min() >= 0
+    assert samples.images.max() <= 1
+    assert samples.latents.shape == (12, 64)
+    again = explorer.samples(sampler, 12, seed=3)
+    assert again.images.tobytes() == samples.images.tobytes()
+    assert explorer.samples(sampler, 12, seed=4).latents.tobytes() != samples.latents.tobytes()
+    assert np.allclose(explorer.decode(samples.latents), samples.images, atol=1e-6)
+
+
+def test_paths_begin_and_end_where_they_should(vae: Explorer) -> None:
+    z = vae.samples("prior", 2, seed=0).latents
+    walk = vae.interpolation(z[0], z[1], 5, "spherical")
+    assert np.allclose(walk.images[[0, -1]], vae.decode(z), atol=1e-4)
+    path = vae.traversal(z[0], 9, 7)
+    assert path.images.shape == (7, 28, 28)
+    assert (np.delete(path.latents, 9, axis=1) == np.delete(z[0], 9)).all()
+
+
+def test_a_plane_is_fitted_to_training_latents_unless_what_is_shown_is_asked_for(vae: Explorer) -> None:
+    held_out = vae.plane(PlaneChoice("lda"))
+    assert held_out.points.shape == (1000, 2)
+    assert held_out.fitted == 4000
+    itself = vae.plane(PlaneChoice("lda", fit_on_shown=True))
+    assert itself.fitted == 1000
+    assert held_out.accuracy is not None
+    assert itself.accuracy is not None
+    assert 0.5 < held_out.accuracy < 1
+    assert not np.allclose(held_out.points, itself.points)
+    training = vae.plane(PlaneChoice("lda", part="training"))
+    assert len(training.points) == len(training.labels) == 4000
+    assert vae.plane(PlaneChoice("pca")).accuracy is None
+    numbers = vae.plane(PlaneChoice("dims", numbers=(3, 60)))
+    assert numbers.projection.numbers == (3, 60)
+    with pytest.raises(RunError, match="latent numbers are from 0 to 63"):
+        vae.plane(PlaneChoice("dims", numbers=(3, 64)))
+
+
+def test_the_nearest_image_of_a_point_is_the_image_of_that_index(vae: Explorer) -> None:
+    original, output = vae.pair("validation", 17)
+    page = vae.page(17, 1)
+    assert (original == page.originals[0]).all()
+    assert np.allclose(output, page.reconstructions[0], atol=1e-5)
+    assert np.allclose(vae.reconstruct(page.originals), page.reconstructions, atol=1e-5)
+    originals, outputs = vae.one_of_each()
+    assert originals.shape == outputs.shape == (10, 28, 28)
+
+
+def test_newer_weights_are_used_at_the_next_question(
+    make_run: MakeRun, trained: dict[str, Run], tmp_path: Path
+) -> None:
+    run = make_run(preset="vae")
+    run.write_weights(trained["vae"].read_weights())
+    explorer = Explorer(run, tmp_path)
+    before, plane = explorer.page(0, 4), explorer.plane(PlaneChoice("pca"))
+    assert explorer.plane(PlaneChoice("pca")).projection is plane.projection
+    model = checkpoint.load_model(run)
+    with torch.no_grad():
+        for parameter in model.encoder.parameters():
+            parameter.mul_(1.3)
+    run.write_weights(checkpoint.weights_to_bytes(model, {"latent_scale": 1.0}))
+    assert not np.allclose(explorer.page(0, 4).reconstructions, before.reconstructions)
+    assert not np.allclose(explorer.plane(PlaneChoice("pca")).points, plane.points)
+
+
+def test_what_is_missing_or_damaged_is_said(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(preset="vae")
+    explorer = Explorer(run, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        explorer.page(0, 4)
+    run.write_weights(b"garbage")
+    with pytest.raises(DamagedFile, match=r"model\.safetensors: holds no vae model"):
+        explorer.page(0, 4)
+
+
+def test_a_set_that_is_not_here_is_named_with_how_to_get_it(
+    make_run: MakeRun, trained: dict[str, Run], tmp_path: Path
+) -> None:
+    for dataset, note in (("mnist", "mnist is not on disk here; these are mnist-5k"), ("kmnist", None)):
+        run = make_run(f"of-{dataset}", preset="vae", dataset=dataset, data_dir=str(tmp_path / "elsewhere"))
+        run.write_weights(trained["vae"].read_weights())
+        explorer = Explorer(run, tmp_path / "none")
+        assert explorer.note == ""
+        if note is None:
+            with pytest.raises(DataError, match=r"kmnist is not in .*vae-tui data --download kmnist"):
+                explorer.page(0, 4)
+        else:
+            assert explorer.page(0, 4).total == 1000
+            assert explorer.note == note
+
+
+def test_long_work_is_heard_of_and_done_once(trained: dict[str, Run], tmp_path: Path) -> None:
+    said: list[str] = []
+    explorer = Explorer(trained["ae"], tmp_path, said.append)
+    explorer.samples("gaussian", 4, 0)
+    assert said[0] == "reading the images"
+    assert "encoding training images: 1,000 of 4,000" in said
+    assert said[-1] == "fitting a Gaussian for each latent number"
+    said.clear()
+    explorer.samples("gaussian", 4, 1)
+    assert said == []
+
+
+def test_questions_from_several_threads_are_all_answered_rightly(trained: dict[str, Run], tmp_path: Path) -> None:
+    explorer = Explorer(trained["vae"], tmp_path)
+    expected = {seed: explorer.samples("prior", 4, seed).images for seed in range(4)}
+    wrong: list[int] = []
+
+    def ask(seed: int) -> None:
+        for _ in range(5):
+            if not (explorer.samples("prior", 4, seed).images == expected[seed]).all():
+                wrong.append(seed)
+            explorer.plane(PlaneChoice("pca"))
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in expected]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
