@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from core.config import PRESETS, make_config
 from core.data import DataError, pixels
 from core.explorer import Explorer
 from core.files import DamagedFile
-from core.models import fuse
+from core.models import Autoencoder, fuse
 from core.run import Run, RunError
 from core.training import Trainer
 
@@ -213,6 +214,27 @@ def test_long_work_is_heard_of_and_done_once(trained: dict[str, Run], tmp_path: 
     said.clear()
     explorer.samples("gaussian", 4, 1)
     assert said == []
+
+
+def test_two_who_ask_at_once_do_not_load_the_model_twice(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = []
+
+    def load_slowly(run: Run) -> Autoencoder:
+        loads.append(run)
+        time.sleep(0.2)
+        return load_model(run)
+
+    load_model = checkpoint.load_model
+    monkeypatch.setattr(checkpoint, "load_model", load_slowly)
+    explorer = Explorer(trained["vae"], tmp_path)
+    threads = [threading.Thread(target=explorer.samples, args=("prior", 2, seed)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loads) == 1
 
 
 def test_questions_from_several_threads_are_all_answered_rightly(trained: dict[str, Run], tmp_path: Path) -> None:
