@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core import browsing, checkpoint, latent, sampling
-from core.choices import SAMPLERS, Order, Part, PathKind, PlaneChoice, check_sampler
+from core.choices import SAMPLERS, Order, Part, PathKind, PlaneChoice, check_sampler, default_sampler
 from core.data import PADDING, pixels
 from core.latent import Latents, Projection, ProjectionError
 from core.models import LATENT_SHAPE, Autoencoder, fuse
@@ -107,6 +107,11 @@ class Explorer:
     def note(self) -> str:
         """What to know about the images that are shown, once they were read; mostly nothing."""
         return (self._source and self._source.note) or ""
+
+    @property
+    def default_sampler(self) -> str:
+        """The sampler that suits the run's model. Raises DamagedFile or OSError."""
+        return default_sampler(self.run.config().preset)
 
     # What is on the validation set
 

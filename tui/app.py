@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.reactive import var
 
 from core import data
-from core.run import Run, find_runs
+from core.run import Run, RunError, find_runs
 from core.summary import RunSummary, newest_first, summarise
 from tui.explorers import Explorers
 from tui.feed import Reader, RunReader, RunsReader, Sighting, SightingReader, Snapshot
+from tui.graphics import Graphics, clean_up
 from tui.preview import PreviewReader
 from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import Keys
@@ -30,6 +32,8 @@ from tui.screens.reconstruct import ReconstructScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.sample import SampleScreen
 from tui.screens.train import PicturesReader, TrainScreen
+from tui.widgets.ascii import AsciiOnly
+from tui.widgets.strips import ColorDepth, color_depth
 
 if TYPE_CHECKING:
     from core.explorer import Explorer
@@ -73,16 +77,32 @@ class VaeTui(App[None]):
         Binding(
             "6", "show('compare')", "compare", tooltip="screen 6: two runs side by side", id="app.compare", show=False
         ),
+        Binding(
+            "i",
+            "graphics",
+            "graphics",
+            tooltip="pictures as sixel or kitty graphics, or as half-blocks",
+            id="app.graphics",
+            show=False,
+        ),
         Binding("n", "new_run", "new", tooltip="fill in the form of a new run", id="app.new_run"),
         Binding("question_mark", "keys", "keys", key_display="?", tooltip="show all keys", id="app.keys"),
         Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
     ]
 
     run_shown: var[Run | None] = var(None)
+    graphics_shown: var[Graphics | None] = var(None)
 
-    def __init__(self, runs_dir: Path, data_dir: Path, run: Run | None = None, sources: Sources | None = None) -> None:
+    def __init__(
+        self,
+        runs_dir: Path,
+        data_dir: Path,
+        run: Run | None = None,
+        sources: Sources | None = None,
+        graphics: Graphics | None = None,
+    ) -> None:
         super().__init__()
-        self.runs_dir, self.data_dir = runs_dir, data_dir
+        self.runs_dir, self.data_dir, self.graphics = runs_dir, data_dir, graphics
         self._sources = sources or self._real_sources()
         self.run_shown = run
         self.exported: list[Path] = []
@@ -112,6 +132,10 @@ class VaeTui(App[None]):
             explorer=explorers.of,
         )
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return [*filters, AsciiOnly()] if color_depth(self) is ColorDepth.ASCII else filters
+
     def on_mount(self) -> None:
         self.switch_mode("training" if self.run_shown else "runs")
 
@@ -133,6 +157,17 @@ class VaeTui(App[None]):
             self.run_shown = chosen.run
         self.switch_mode(mode)
 
+    def action_graphics(self) -> None:
+        if self.graphics is None:
+            self.notify("pictures are half-blocks; for sixel or kitty graphics start with: vae-tui --graphics")
+        else:
+            self.graphics_shown = None if self.graphics_shown else self.graphics
+
+    def on_resize(self) -> None:
+        if self.graphics is not None:
+            self.graphics = self.graphics.measured_again()
+            self.graphics_shown = self.graphics_shown and self.graphics
+
     def action_new_run(self) -> None:
         def started(run: Run | None) -> None:
             if run is not None:
@@ -147,17 +182,23 @@ class VaeTui(App[None]):
 def sorted_keys(app: VaeTui) -> list[tuple[str, str]]:
     """Each key of the screen that is shown with what it does, those of the screen before those of the app."""
     found = [active.binding for active in app.screen.active_bindings.values() if active.binding.tooltip]
-    found = [binding for binding in found if not binding.system and binding.key != "ctrl+q"]
+    found = [binding for binding in found if not binding.system and binding.key not in ("ctrl+q", "ctrl+p")]
     return [(app.get_key_display(binding), binding.tooltip) for binding in found]
 
 
-def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None) -> None:
-    """Run the app until its user leaves it, then say which trainings go on and end the process."""
+def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | None = None) -> None:
+    """Run the app until its user leaves it, then say which trainings go on and end the process.
+
+    Raises RunError without a terminal.
+    """
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
     # Without its terminal the app has nobody to serve, even where the shell would keep it.
     signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
-    app = VaeTui(runs_dir, data_dir, run)
+    app = VaeTui(runs_dir, data_dir, run, graphics=graphics)
     signal.signal(signal.SIGTERM, lambda number, frame: app.call_later(app.exit))
     app.run()
+    print(end=clean_up())
     for path in app.exported:
         print(f"written: {path}")
     for summary in RunsReader(runs_dir).poll() or []:

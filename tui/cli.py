@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -32,6 +32,9 @@ from core.files import DamagedFile
 from core.run import Run, RunError, find_run, find_runs, unused_name
 from core.status import ACTIONS, State
 from core.summary import newest_first, summarise
+
+if TYPE_CHECKING:
+    from tui.graphics import Graphics
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -95,11 +98,16 @@ def open_app(
     ] = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
+    graphics: Annotated[
+        bool,
+        typer.Option("--graphics", help="Ask the terminal for sixel or kitty graphics, which i then switches on."),
+    ] = False,
 ) -> None:
     from tui.app import open_in_terminal
 
     chosen = find_run(runs_dir, run) if run else None
-    open_in_terminal(runs_dir, data_dir or data.default_data_dir(), chosen)
+    asked = ask_for_graphics() if graphics else None
+    open_in_terminal(runs_dir, data_dir or data.default_data_dir(), chosen, asked)
 
 
 @cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")
@@ -308,6 +316,16 @@ def check_device(device: str) -> None:
     from core import devices
 
     devices.resolve(device)
+
+
+def ask_for_graphics() -> Graphics:
+    """What the terminal draws pictures with. Raises ConfigError saying why it does not."""
+    from tui.graphics import NoGraphics, ask_terminal
+
+    try:
+        return ask_terminal()
+    except NoGraphics as error:
+        raise ConfigError({"graphics": str(error)}) from error
 
 
 def check_out(out: Path | None) -> None:

@@ -15,7 +15,7 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from textual.strip import Strip
 
-from core.choices import SAMPLERS, Order, PlaneChoice, default_sampler
+from core.choices import SAMPLERS, Order, PlaneChoice
 from core.run import Run, RunError
 from tui import export
 from tui.explorers import Explorers
@@ -59,8 +59,8 @@ def draw_samples(
     run: Run, data_dir: Path, count: int, sampler: str | None, seed: int, temperature: float, out: Path | None
 ) -> None:
     """New digits. Raises RunError, DamagedFile, DataError or OSError."""
-    name = sampler or default_sampler(run.config().preset)
     with explored(run, data_dir) as explorer:
+        name = sampler or explorer.default_sampler
         samples = explorer.samples(name, count, seed, temperature)
     if out is None:
         print(f"{run.name}: samples from {SAMPLERS[name]}, temperature {temperature:g}, seed {seed}")

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import pytest
 from rich.console import Console
 from textual.app import App
+from textual.pilot import Pilot
 
+from core.choices import PlaneChoice
 from core.config import RunConfig
+from core.explorer import Closeup, Explorer, Page, Plane, Samples
+from core.latent import Latents, Projection, interpolate, pick_dims
 from core.metrics import EPOCH_COLUMNS, STEP_COLUMNS
-from core.run import Run
+from core.run import Run, RunError
 from core.status import DeviceLoad, State, Status
 from core.summary import RunSummary
 from tui.app import Sources, VaeTui
-from tui.feed import Snapshot
+from tui.feed import Sighting, Snapshot
 from tui.preview import Preview
+from tui.screens.explore_screen import ExploreScreen
 
 News = TypeVar("News")
 
@@ -35,6 +42,13 @@ class HandFed(Generic[News]):
         return self.waiting.pop(0) if self.waiting else None
 
 
+def rings(inner: Any, thickness: float = 0.15) -> np.ndarray:
+    """Images (N, 28, 28) of one ring each, of these radii; 1 is the radius of the image."""
+    y, x = np.mgrid[-1:1:28j, -1:1:28j]
+    radius = np.hypot(x, y)
+    return (np.abs(radius - np.asarray(inner)[:, None, None]) < thickness).astype(np.float32)
+
+
 class Pictures:
     """Gives the same rings over and over, or a message."""
 
@@ -45,10 +59,133 @@ class Pictures:
         self.reads += 1
         if self.message:
             return Preview(self.run, message=self.message)
-        y, x = np.mgrid[-1:1:28j, -1:1:28j]
-        radius = np.hypot(x, y)
-        rings = np.stack([np.abs(radius - 0.3 - number / 20) < 0.15 for number in range(10)]).astype(np.float32)
-        return Preview(self.run, rings, rings / 2)
+        originals = rings(0.3 + np.arange(10) / 20)
+        return Preview(self.run, originals, originals / 2)
+
+
+class FakeExplorer:
+    """Answers as an explorer does, without a model: image k is a ring of class k % 10, its reconstruction is fainter.
+
+    `asked` has every question with what it was asked for. What `fail` is set to is raised in place of an answer, and
+    while `gate` is clear questions wait.
+    """
+
+    TOTAL = 205
+
+    def __init__(self, run: Run, *, faintness: float = 0.5) -> None:
+        self.run, self.faintness, self.note = run, faintness, ""
+        self.asked: list[tuple[Any, ...]] = []
+        self.fail: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self._labels = np.arange(self.TOTAL) % 10
+        angle = self._labels * np.pi / 5
+        circle = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 3
+        spread = np.random.default_rng(0).normal(0, 0.3, (self.TOTAL, 64))
+        spread[:, :2] += circle
+        self._latents = Latents(spread, np.full((self.TOTAL, 64), 0.01), self._labels)
+
+    @property
+    def default_sampler(self) -> str:
+        return "gaussian" if self.run.name.startswith("ae") else "prior"
+
+    def times(self, question: str) -> int:
+        """How often a question was asked."""
+        return sum(asked[0] == question for asked in self.asked)
+
+    def _hear(self, *question: Any) -> None:
+        self.asked.append(question)
+        if not self.gate.wait(10):
+            raise TimeoutError(f"nobody let {question[0]} through")
+        if self.fail is not None:
+            raise self.fail
+
+    def _originals(self, indices: np.ndarray) -> np.ndarray:
+        return rings(0.3 + (np.asarray(indices) % 10) / 20)
+
+    def page(self, first: int, count: int, label: int | None = None, order: str = "index") -> Page:
+        self._hear("page", first, count, label, order)
+        places = np.arange(self.TOTAL) if label is None else np.flatnonzero(self._labels == label)
+        if label == 3:
+            raise RunError("no validation image is of class 3")
+        if order == "worst":
+            places = places[::-1]
+        first = max(0, min(first, len(places) - 1))
+        indices = places[first : first + count]
+        originals = self._originals(indices)
+        rebuilt = originals * self.faintness
+        errors = ((originals - rebuilt) ** 2).sum(axis=(1, 2)) + indices / 100
+        return Page(indices, self._labels[indices], errors, originals, rebuilt, first, len(places))
+
+    def closeup(self, index: int, samples: int, seed: int) -> Closeup:
+        self._hear("closeup", index, samples, seed)
+        (original,) = self._originals(np.array([index]))
+        mean = (np.arange(64.0).reshape(4, 4, 4) - 32 + index) / 10
+        drawn = np.stack([original * (0.9 - number / 10) for number in range(samples)])
+        return Closeup(
+            index, index % 10, 12.5, original, original / 2, mean, np.full((4, 4, 4), 0.25), np.roll(drawn, seed, 0)
+        )
+
+    def one_of_each(self) -> tuple[np.ndarray, np.ndarray]:
+        self._hear("one_of_each")
+        originals = self._originals(np.arange(10))
+        return originals, originals * self.faintness
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        self._hear("reconstruct", len(images))
+        return images * self.faintness
+
+    def samples(self, sampler: str, count: int, seed: int, temperature: float = 1.0) -> Samples:
+        self._hear("samples", sampler, count, seed, temperature)
+        z = np.random.default_rng(seed).standard_normal((count, 64)) * temperature
+        return Samples(self._decoded(z), z)
+
+    def traversal(self, z: np.ndarray, number: int, steps: int) -> Samples:
+        self._hear("traversal", number, steps)
+        path = np.repeat(z[None], steps, axis=0)
+        path[:, number] = np.linspace(-3, 3, steps)
+        return Samples(rings(0.5 + path[:, number] / 10), path)
+
+    def interpolation(self, start: np.ndarray, end: np.ndarray, steps: int, path: str) -> Samples:
+        self._hear("interpolation", steps, path)
+        between = interpolate(start, end, steps, path, np.zeros(64))  # type: ignore[arg-type]
+        return Samples(self._decoded(between), between)
+
+    def plane(self, choice: PlaneChoice) -> Plane:
+        self._hear("plane", choice)
+        explained = None
+        match choice.projection:
+            case "dims":
+                projection = pick_dims(self._latents, choice.numbers or (0, 1))
+            case name:
+                word = "discriminant" if name == "lda" else "component"
+                explained = (0.315, 0.225)
+                axes = (f"{word} 1", f"{word} 2")
+                weights, covariance = np.eye(64)[:, :2], np.diag(np.full(64, 0.1))
+                means = np.zeros((1, 64))
+                projection = Projection(name, axes, weights, np.zeros(64), means, np.ones(1), covariance, explained)
+        accuracy = 0.875 if choice.projection == "lda" else None
+        points = projection.project(self._latents.mean)
+        return Plane(choice, projection, points, self._labels, 3500, accuracy)
+
+    def pair(self, part: str, index: int) -> tuple[np.ndarray, np.ndarray]:
+        self._hear("pair", part, index)
+        (original,) = self._originals(np.array([index]))
+        return original, original * self.faintness
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        self._hear("decode", z)
+        return self._decoded(z)
+
+    def _decoded(self, z: np.ndarray) -> np.ndarray:
+        return rings(0.5 + np.clip(z[:, 0], -3, 3) / 10)
+
+
+class FakeExplorers(dict[Run, FakeExplorer]):
+    """One for each run, made when it is asked for."""
+
+    def of(self, run: Run) -> Explorer:
+        return cast(Explorer, self.setdefault(run, FakeExplorer(run)))
 
 
 def make_summary(name: str = "vae-mnist", state: State = State.RUNNING, **news: Any) -> RunSummary:
@@ -98,6 +235,11 @@ def make_snapshot(summary: RunSummary | None = None, *, steps: int = 60, weights
     )
 
 
+def make_sighting(summary: RunSummary | None = None, weights: int = 1) -> Sighting:
+    """A run whose newest weights are number `weights`."""
+    return Sighting(summary or make_summary(), weights)
+
+
 @pytest.fixture(autouse=True)
 def sixteen_colors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Below 256 colours pictures are shades, which a snapshot of the text shows."""
@@ -115,16 +257,49 @@ def make_app(tmp_path: Path) -> Callable[..., VaeTui]:
         runs: list[RunSummary] | None = None,
         snapshot: Snapshot | None = None,
         pictures: Callable[[Run], Pictures] = Pictures,
+        sightings: Callable[[Run], HandFed[Sighting]] | None = None,
+        explorer: Callable[[Run], Explorer] | None = None,
+        snapshots: Callable[[Run], HandFed[Snapshot]] | None = None,
     ) -> VaeTui:
+        def summary_of(run: Run) -> RunSummary:
+            shown = snapshot.summary if snapshot else make_summary()
+            return replace(shown, run=run)
+
         sources = Sources(
             runs=lambda: HandFed([make_summary()] if runs is None else runs),
-            run=lambda run: HandFed(snapshot or make_snapshot()),
+            run=snapshots or (lambda run: HandFed(snapshot or make_snapshot())),
             pictures=pictures,
+            sightings=sightings or (lambda run: HandFed(make_sighting(summary_of(run)))),
+            explorer=explorer or FakeExplorers().of,
         )
         chosen = snapshot.run if snapshot else None
         return VaeTui(tmp_path / "checkpoints", Path("/data"), chosen, sources)
 
     return make
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object], what: str = "it") -> None:
+    """Wait for something to become true, and fail when it does not."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not happen within 10 s; shown is\n{screen_text(pilot.app)}")
+        await pilot.pause(0.01)
+
+
+async def answered(pilot: Pilot[None]) -> None:
+    """Let the screen that looks into a run hear of it, and show the answers to all that it asks."""
+    quiet = 0
+    while quiet < 2:  # an answer may lead to a question, and a refresh too
+        screen = pilot.app.screen
+        await pilot.pause()
+        if isinstance(screen, ExploreScreen) and screen.run_shown is not None:
+            await until(pilot, lambda screen=screen: screen.sighting, "a sighting")
+            studio = screen._studio
+            assert studio is not None
+            quiet = 0 if studio.busy else quiet + 1
+        else:
+            quiet += 1
 
 
 def screen_text(app: App[Any]) -> str:

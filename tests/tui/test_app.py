@@ -18,9 +18,13 @@ from core.run import Run
 from core.status import State
 from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text
 from tui.app import VaeTui
+from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import AskNumber, Confirm, Keys
+from tui.screens.latent import LatentScreen
 from tui.screens.new_run import NewRun
+from tui.screens.reconstruct import ReconstructScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.sample import SampleScreen
 from tui.screens.train import TrainScreen
 from tui.widgets.plot import Plot
 
@@ -137,9 +141,14 @@ async def test_digits_switch_between_the_screens_that_work(make_app: MakeApp) ->
         await pilot.press("down", "2")
         assert isinstance(app.screen, TrainScreen)
         assert app.run_shown == RUNS[1].run
-        for later in "34567":
-            await pilot.press(later)
-        assert isinstance(app.screen, TrainScreen)
+        screens = {"3": ReconstructScreen, "4": SampleScreen, "5": LatentScreen, "6": CompareScreen}
+        for key, screen in screens.items():
+            await pilot.press(key)
+            await pilot.pause()
+            assert isinstance(app.screen, screen)
+            assert app.run_shown == RUNS[1].run
+        await pilot.press("7")
+        assert isinstance(app.screen, CompareScreen)
         await pilot.press("1")
         assert isinstance(app.screen, RunsScreen)
 
@@ -295,6 +304,89 @@ async def test_a_finished_run_is_asked_for_more_epochs(make_app: MakeApp, asked:
         assert asked == [("vae-mnist", 15), ("started", None)]
 
 
+async def test_the_cursor_stays_in_its_row_when_the_run_there_is_deleted(make_app: MakeApp) -> None:
+    reader = HandFed(RUNS)
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = RunsScreen(reader, "")
+        await app.push_screen(screen)
+        await settle(pilot)
+        await pilot.press("down", "down")
+        reader.waiting.append([summary for summary in RUNS if summary is not RUNS[2]])
+        screen.nudge()
+        await settle(pilot)
+        assert screen.chosen() is RUNS[3]
+
+
+async def test_the_run_that_was_looked_at_is_the_one_under_the_cursor(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS, snapshot=make_snapshot(RUNS[3]))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert app.run_shown == RUNS[3].run
+        await pilot.press("1")
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert app.screen.chosen() is RUNS[3]
+        await pilot.press("home")
+        assert app.screen.chosen() is RUNS[0]
+        await pilot.press("end")
+        assert app.screen.chosen() is RUNS[-1]
+
+
+async def test_the_screen_behind_a_question_goes_on(make_app: MakeApp) -> None:
+    summary = make_summary()
+    reader = HandFed(make_snapshot(summary))
+    app = make_app(snapshot=make_snapshot(summary), snapshots=lambda run: reader)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        assert isinstance(app.screen, Confirm)
+        assert summary.status
+        later = summary.status.model_copy(update={"epoch": 8, "step": 8 * 469})
+        reader.waiting.append(make_snapshot(make_summary(status=later)))
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if "9/10" in screen_text(app):
+                break
+        assert "9/10" in screen_text(app)
+        assert "Save and stop vae-mnist?" in screen_text(app)
+
+
+async def test_a_run_that_trains_is_not_deleted_and_that_is_said(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert [note.message for note in app._notifications] == ["vae-mnist is running: stop it first"]
+
+
+async def test_an_epoch_that_is_validated_is_still_that_epoch(make_app: MakeApp) -> None:
+    summary = make_summary()
+    assert summary.status
+    validating = summary.status.model_copy(update={"epoch": 2, "step": 3 * 469, "activity": "validating"})
+    app = make_app(snapshot=make_snapshot(make_summary(status=validating)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "━ 3/10" in screen_text(app)
+        assert "now     validating" in screen_text(app)
+
+
+async def test_a_terminal_that_knows_ascii_only_is_shown_nothing_else(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    app = make_app(runs=RUNS, snapshot=make_snapshot())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        for key in ("1", "n", "escape", "2", "question_mark", "escape", "3", "4", "5", "6"):
+            await pilot.press(key)
+            await settle(pilot)
+            shown = screen_text(app)
+            assert shown.isascii(), [letter for letter in shown if not letter.isascii()]
+
+
 async def test_d_deletes_after_asking(make_app: MakeApp, tmp_path: Path) -> None:
     run = Run.create(tmp_path / "checkpoints", "old", make_config(dataset="mnist-5k"))
     summary = make_summary("old", State.STOPPED)
@@ -379,6 +471,7 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
         return Started()
 
     monkeypatch.setattr(data, "download", download)
+    monkeypatch.setattr(data, "check", lambda name, folder: started.append("checked"))
     monkeypatch.setattr(launch, "start", start)
     app = make_app(runs=[])
     async with app.run_test(size=(120, 40)) as pilot:
@@ -387,7 +480,8 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
         assert started == []
         arrived.set()
         await settle(pilot)
-        assert [run.config().dataset for run in started] == ["kmnist"]
+        checked, run = started
+        assert (checked, run.config().dataset) == ("checked", "kmnist")
         assert isinstance(app.screen, TrainScreen)
 
 
@@ -439,7 +533,7 @@ async def test_every_screen_draws_on_every_terminal(
         for keys in ("1", "n", "escape", "2", "question_mark", "escape", "s", "n", "m", "l"):
             await pilot.press(keys)
             await pilot.pause()
-            assert "vae-tui" in screen_text(app)
+            assert any(name in screen_text(app) for name in ("1 runs", "2 training"))
 
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (300, 100)])

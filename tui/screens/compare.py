@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import ContentSwitcher
 
-from core.run import Run, RunError
+from core.run import Run
 from tui import wording
 from tui.feed import Feed, Reader, Snapshot
 from tui.screens.compare_views import CompareView, CurvesView, DigitsView, LatentView, SamplesView, SettingsView
@@ -169,11 +169,7 @@ class CompareScreen(ExploreScreen):
 
     def _ask_both(self, view: CompareView, other: Run) -> None:
         def question(left: Explorer) -> object:
-            right = self._make_explorer(other)
-            for run in (left.run, right.run):
-                if not run.weights_changed():
-                    raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts")
-            return view.question(left, right)
+            return view.question(left, self._make_explorer(other))
 
         def show(answer: object) -> None:
             if other == self.other:

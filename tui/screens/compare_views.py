@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Label, Static
 
-from core.choices import PROJECTIONS, SAMPLERS, PlaneChoice, default_sampler
+from core.choices import PROJECTIONS, SAMPLERS, PlaneChoice
 from core.run import Run
 from tui import curves, export, wording
 from tui.comparison import COLORS, common_range, overlaid, settings
@@ -194,7 +194,7 @@ class SamplesView(CompareView):
                 yield Gallery(at_least=16, columns=SAMPLE_COLUMNS, captions="none", message=WAITING)
 
     def question(self, left: Explorer, right: Explorer) -> tuple[Samples, Samples]:
-        samplers = [self.sampler or default_sampler(explorer.run.config().preset) for explorer in (left, right)]
+        samplers = [self.sampler or explorer.default_sampler for explorer in (left, right)]
         self.heading = f"{' and '.join(dict.fromkeys(SAMPLERS[name] for name in samplers))}, seed {self.seed}"
         one, two = (
             explorer.samples(name, SAMPLE_COUNT, self.seed)

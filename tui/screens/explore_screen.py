@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Footer, Label
 
@@ -74,6 +76,7 @@ class ExploreScreen(ExportingScreen[int | None]):
         self.sighting: Sighting | None = None
         self._feed: Feed[Sighting] | None = None
         self._studio: Studio | None = None
+        self._size_renewed: Size | None = None
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.TITLE_IN_BAR)
@@ -147,11 +150,16 @@ class ExploreScreen(ExportingScreen[int | None]):
         before, self.sighting = self.sighting, message.sighting
         self.query_one(TopBar).show_run(wording.printable(summary.run.name), wording.state(summary))
         if before is None or before.weights != self.sighting.weights:
-            self.renew()
+            self._renew()
 
     def on_resize(self) -> None:
-        if self.sighting is not None:
-            self.call_after_refresh(self.renew)
+        # A screen that comes back is told its size again.
+        if self.sighting is not None and self.size != self._size_renewed:
+            self.call_after_refresh(self._renew)
+
+    def _renew(self) -> None:
+        self._size_renewed = self.size
+        self.renew()
 
     # Asking
 
@@ -166,8 +174,10 @@ class ExploreScreen(ExportingScreen[int | None]):
         try:
             explorer = self._make_explorer(run)
             answer = question(explorer)
-        except FileNotFoundError:
-            self.call_later(self._deliver, run, self.say, "no weights yet: the trainer saves them soon after it starts")
+        except FileNotFoundError as error:
+            whose = wording.printable(Path(error.filename or "").parent.name or run.name)
+            words = f"{whose} has no weights yet: the trainer saves them soon after it starts"
+            self.call_later(self._deliver, run, self.say, words)
         except (DamagedFile, DataError, RunError) as error:
             self.call_later(self._deliver, run, self.say, wording.printable(str(error)))
         except OSError as error:
@@ -215,7 +225,7 @@ class PassingScreen(ExploreScreen):
 
     def on_screen_resume(self) -> None:
         if self.vae_tui.run_shown != self.run_shown:
-            self.call_later(self.dismiss, None)
+            self.call_later(self.action_back)
 
     def action_back(self) -> None:
         self.dismiss(None)

@@ -5,20 +5,24 @@ from math import ceil
 from typing import Literal, NamedTuple
 
 import numpy as np
-from rich.segment import Segment
+from rich.segment import ControlType, Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
+from tui.graphics import GAP, Graphics, Place, Sheet
+from tui.studio import Studio
 from tui.widgets.picture import Pixels, Scale, resize, to_strips
 from tui.widgets.strips import ColorDepth, StripWidget, message_strips
 
 # Below the images, over the last line of them, or nowhere.
 Captions = Literal["below", "over", "none"]
 
-GAP = 1  # cells between two columns
 LARGEST = 8
+# Rich leaves alone what is marked as a control code; this one does nothing.
+CONTROL = [(ControlType.CURSOR_FORWARD, 0)]
 
 
 class Tiling(NamedTuple):
@@ -95,6 +99,12 @@ class Gallery(StripWidget):
         self._tiles: Pixels | None = None
         self._captions: Sequence[str] = ()
         self._selected: int | None = None
+        self._graphics: Graphics | None = None
+        self._sheets: list[Sheet] = []
+        self._sheets_asked: list[Sheet] = []
+        self._sheets_fit = False
+        self._covering: set[Region] = set()
+        self._studio: Studio | None = None
 
     def tiling(self, shape: tuple[int, int, int]) -> Tiling | None:
         """How tiles of K images (K, H, W) are laid out now."""
@@ -119,6 +129,114 @@ class Gallery(StripWidget):
         self._tiles, self.message = None, message
         self.redraw()
 
+    # Graphics of the terminal in place of half-blocks
+
+    def on_mount(self) -> None:
+        if hasattr(self.app, "graphics_shown"):
+            self.watch(self.app, "graphics_shown", self._use)
+
+    def on_unmount(self) -> None:
+        for sheet in self._sheets:
+            sheet.discard()
+        if self._studio:
+            self._studio.close()
+
+    def on_resize(self) -> None:
+        if self._graphics:
+            self.redraw()
+
+    on_show = on_resize
+
+    def _use(self, graphics: Graphics | None) -> None:
+        self._graphics = graphics
+        self.redraw()
+
+    def redraw(self) -> None:
+        wanted = self._wanted()
+        if same(wanted, self._sheets):
+            self._sheets_asked = self._sheets
+            super().redraw()
+        elif not wanted:
+            self._sheets_asked = []
+            self._hang([])
+        elif not same(wanted, self._sheets_asked):
+            # Captions wait for their pictures.
+            self._sheets_asked = wanted
+            self._studio = self._studio or Studio(self._crash)
+            self._studio.ask("sheets", lambda: self._encode(wanted))
+
+    def _encode(self, sheets: list[Sheet]) -> None:
+        """In the studio's thread."""
+        for sheet in sheets:
+            sheet.encode()
+        self.call_later(self._hang, sheets)
+
+    def _crash(self, error: Exception) -> None:
+        def fail() -> None:
+            raise error
+
+        self.app.call_later(fail)
+
+    def _hang(self, sheets: list[Sheet]) -> None:
+        """Show these sheets, unless there is other room now or what they replace is wanted again."""
+        wanted = self._wanted()
+        if not fit(sheets, wanted) or same(self._sheets, wanted):
+            if sheets is self._sheets_asked:
+                self._sheets_asked = []
+            return
+        for sheet in self._sheets:
+            sheet.discard()
+        self._sheets, self._drawn_for = sheets, None
+        self.refresh()
+
+    def _wanted(self) -> list[Sheet]:
+        """Each row of tiles as graphics, not encoded yet; none where half-blocks are drawn."""
+        tiles, graphics = self._tiles, self._graphics
+        tiling = None if tiles is None or graphics is None else self.tiling(tiles.shape[1:])
+        if tiles is None or graphics is None or tiling is None:
+            return []
+        height = tiling.cells_high - (self._captions_stand != "none")
+        lines = tiles.shape[1] * tiles.shape[2] * tiling.scale.up / tiling.scale.down / 2
+        sheets = []
+        for row in range(tiling.rows):
+            shown = tiles[row * tiling.columns : (row + 1) * tiling.columns]
+            if len(shown) and height:
+                place = Place(graphics, row * tiling.cells_high, len(shown), tiling.cells_wide, lines, height)
+                sheets.append(Sheet(place, shown))
+        return sheets
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        strips = super().render_lines(crop)
+        # Below a dialog or cut off there are half-blocks, which can be dimmed and cut.
+        if self._sheets and self._sheets_fit and crop.size == self.size and self.screen.is_active:
+            return self._below_sheets(strips)
+        return strips
+
+    def _below_sheets(self, strips: list[Strip]) -> list[Strip]:
+        """The strips with blanks where sheets lie, which are drawn once the last of their lines is."""
+        strips = [*strips]
+        black = Style() if self.app.no_color else Style.parse("on black")
+        floating = [widget.region for widget in self.screen.query("Toast, Tooltip") if widget.display]
+        covering = set()
+        for sheet in self._sheets:
+            place = sheet.place
+            region = Region(self.region.x, self.region.y + place.y, place.width, place.height)
+            if above := {other for other in floating if other.overlaps(region)}:
+                covering |= above
+                continue
+            last = place.y + place.height - 1
+            for y in range(place.y, last + 1):
+                segments = [Segment(" " * place.width, black), *strips[y].crop(place.width)]
+                if y == last:
+                    segments.append(Segment(sheet.draw(*region.offset), None, CONTROL))
+                strips[y] = Strip(segments, self.size.width)
+        if self._covering - covering:
+            self.call_later(self.refresh)  # at first only the cells that were covered are drawn
+        self._covering = covering
+        return strips
+
+    # Half-blocks and captions
+
     def on_click(self, event: events.Click) -> None:
         tiling = None if self._tiles is None else self.tiling(self._tiles.shape[1:])
         if tiling is None or self._tiles is None:
@@ -129,6 +247,7 @@ class Gallery(StripWidget):
             self.post_message(self.Clicked(self, place))
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
+        self._sheets_fit = fit(self._sheets, self._wanted())
         if self._tiles is None or not len(self._tiles):
             return [strip.apply_style(base) for strip in message_strips(self.message, width, height)]
         tiling = self.tiling(self._tiles.shape[1:])
@@ -162,3 +281,13 @@ class Gallery(StripWidget):
                 segments.append(Segment(f" {caption}"[:wide].ljust(wide), base))
             segments.append(Segment(" " * GAP, base))
         return Strip(segments)
+
+
+def fit(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:
+    """Whether these take the places of the others."""
+    return [sheet.place for sheet in sheets] == [other.place for other in others]
+
+
+def same(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:
+    """Whether these look like the others."""
+    return len(sheets) == len(others) and all(map(Sheet.shows, sheets, others))
