@@ -5,27 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from core import browsing, checkpoint, latent, sampling
+from core.answers import Closeup, Floats, Images, Page, Plane, Samples
 from core.choices import SAMPLERS, Order, Part, PathKind, PlaneChoice, check_sampler, default_sampler
 from core.data import PADDING, pixels
 from core.latent import Latents, Projection, ProjectionError
 from core.models import LATENT_SHAPE, Autoencoder, fuse
 from core.run import Run, RunError
-
-Floats = npt.NDArray[np.floating[Any]]
-Images = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 LATENTS_LIMIT = 10_000
 BATCH = 250
@@ -34,57 +29,6 @@ LATENT_SIZE = int(np.prod(LATENT_SHAPE))
 Say = Callable[[str], object]
 
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, eq=False)
-class Page:
-    """Some validation images and what became of them; images (N, 28, 28) in [0, 1].
-
-    `indices` are places in the validation set, `errors` squared errors summed over the pixels, each (N,);
-    `first` is the place of the page in the `total` images that were asked for.
-    """
-
-    indices: Labels
-    labels: Labels
-    errors: Floats
-    originals: Images
-    reconstructions: Images
-    first: int
-    total: int
-
-
-@dataclass(frozen=True, eq=False)
-class Closeup:
-    """One validation image: how its posterior looks, mean and deviation (C, h, w), and what its samples decode to."""
-
-    index: int
-    label: int
-    error: float
-    original: Images
-    reconstruction: Images
-    mean: Images
-    deviation: Images
-    samples: Images
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Decoded latents: images (N, 28, 28) in [0, 1] and the latents (N, D) they come from."""
-
-    images: Images
-    latents: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Plane:
-    """Points (N, 2) of the latents of a part of the image set, with labels (N,)."""
-
-    choice: PlaneChoice
-    projection: Projection
-    points: Floats
-    labels: Labels
-    fitted: int
-    accuracy: float | None
 
 
 class Explorer:

@@ -19,12 +19,13 @@ from core.choices import SAMPLERS, Order, PlaneChoice
 from core.run import Run, RunError
 from tui import export
 from tui.explorers import Explorers
+from tui.graphics import GAP
 from tui.screens.latent import plane_columns, save_plane, title
 from tui.screens.reconstruct import stacks
 from tui.widgets.picture import Pixels, Scale
 from tui.widgets.raster import draw
 from tui.widgets.strips import ColorDepth, is_ascii
-from tui.widgets.tiles import GAP, Captions, Tiling, tile_strips
+from tui.widgets.tiles import Captions, Tiling, tile_strips
 
 if TYPE_CHECKING:
     from core.explorer import Explorer

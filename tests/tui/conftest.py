@@ -16,9 +16,10 @@ from rich.console import Console
 from textual.app import App
 from textual.pilot import Pilot
 
+from core.answers import Closeup, Page, Plane, Samples
 from core.choices import PlaneChoice
 from core.config import RunConfig
-from core.explorer import Closeup, Explorer, Page, Plane, Samples
+from core.explorer import Explorer
 from core.latent import Latents, Projection, interpolate, pick_dims
 from core.metrics import EPOCH_COLUMNS, STEP_COLUMNS
 from core.run import Run, RunError

@@ -18,8 +18,9 @@ from tui.widgets.gallery import Gallery
 from tui.widgets.heatmap import HeatMaps
 
 if TYPE_CHECKING:
+    from core.answers import Closeup
     from core.choices import Order
-    from core.explorer import Closeup, Explorer
+    from core.explorer import Explorer
 
 SAMPLES = 8
 

@@ -27,7 +27,8 @@ from tui.widgets.scatter import Scatter
 from tui.widgets.view import home_view
 
 if TYPE_CHECKING:
-    from core.explorer import Explorer, Images, Page, Plane, Samples
+    from core.answers import Images, Page, Plane, Samples
+    from core.explorer import Explorer
 
 # Original, left, right; where there is room, the errors of both below.
 STACK, TALL_STACK = (3, 28, 28), (5, 28, 28)

@@ -22,7 +22,8 @@ from tui.widgets.raster import CLASS_COLORS
 from tui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
-    from core.explorer import Explorer, Floats, Images, Labels, Plane
+    from core.answers import Floats, Images, Labels, Plane
+    from core.explorer import Explorer
 
 ZOOM = 1.5
 

@@ -19,8 +19,8 @@ from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
+    from core.answers import Page
     from core.choices import Order
-    from core.explorer import Page
 
 STACK = (3, 28, 28)
 

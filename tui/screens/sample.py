@@ -17,7 +17,7 @@ from tui.screens.walk import WalkScreen
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
-    from core.explorer import Samples
+    from core.answers import Samples
 
 ROWS, COLUMNS = 4, 8
 COUNT = ROWS * COLUMNS

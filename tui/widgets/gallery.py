@@ -1,10 +1,7 @@
 """Tiles of one or more images with a caption below each, one of them selected."""
 
 from collections.abc import Sequence
-from math import ceil
-from typing import Literal, NamedTuple
 
-import numpy as np
 from rich.segment import ControlType, Segment
 from rich.style import Style
 from textual import events
@@ -14,59 +11,12 @@ from textual.strip import Strip
 
 from tui.graphics import GAP, Graphics, Place, Sheet
 from tui.studio import Studio
-from tui.widgets.picture import Pixels, Scale, resize, to_strips
+from tui.widgets.picture import Pixels
 from tui.widgets.strips import ColorDepth, StripWidget, message_strips
+from tui.widgets.tiles import Captions, Tiling, tile, tile_strips
 
-# Below the images, over the last line of them, or nowhere.
-Captions = Literal["below", "over", "none"]
-
-LARGEST = 8
 # Rich leaves alone what is marked as a control code; this one does nothing.
 CONTROL = [(ControlType.CURSOR_FORWARD, 0)]
-
-
-class Tiling(NamedTuple):
-    """How tiles are laid out: how many beside and below each other, how large each is in cells, caption included."""
-
-    columns: int
-    rows: int
-    scale: Scale
-    cells_wide: int
-    cells_high: int
-
-    @property
-    def capacity(self) -> int:
-        """How many tiles there is room for."""
-        return self.columns * self.rows
-
-
-def tile(
-    shape: tuple[int, int, int],
-    cells_wide: int,
-    cells_high: int,
-    *,
-    at_least: int = 1,
-    columns: int | None = None,
-    captions: Captions = "below",
-) -> Tiling | None:
-    """The layout of tiles of `shape` (K, H, W), K images above each other, as large as leaves room for `at_least`.
-
-    Where not so many fit, as many as do; at most `columns` beside each other. None when there is no room for one.
-    """
-    count, height, width = shape
-    scales = [Scale(up, 1) for up in range(LARGEST, 0, -1)]
-    scales += [Scale(1, down) for down in (2, 4) if height % down == width % down == 0]
-    best: Tiling | None = None
-    for scale in scales:
-        wide = width * scale.up // scale.down
-        high = ceil(count * height * scale.up // scale.down / 2) + (captions == "below")
-        across = min((cells_wide + GAP) // (wide + GAP), columns or cells_wide)
-        tiling = Tiling(across, cells_high // high, scale, wide, high)
-        if tiling.capacity > (best.capacity if best else 0):
-            best = tiling
-        if tiling.capacity >= at_least and (columns is None or across == columns):
-            return tiling
-    return best
 
 
 class Gallery(StripWidget):
@@ -253,34 +203,17 @@ class Gallery(StripWidget):
         tiling = self.tiling(self._tiles.shape[1:])
         if tiling is None:
             return [strip.apply_style(base) for strip in message_strips("too small for pictures", width, height)]
-        strips: list[Strip] = []
-        shown = resize(self._tiles[: tiling.capacity], tiling.scale)
-        for first in range(0, len(shown), tiling.columns):
-            strips += self._row(shown[first : first + tiling.columns], first, tiling, base, depth)
+        strips = tile_strips(
+            self._tiles,
+            tiling,
+            base,
+            depth,
+            names=self._captions,
+            selected=self._selected,
+            captions=self._captions_stand,
+        )
         strips = [strip.adjust_cell_length(width, base) for strip in strips]
         return strips + [Strip.blank(width, base)] * (height - len(strips))
-
-    def _row(self, tiles: Pixels, first: int, tiling: Tiling, base: Style, depth: ColorDepth) -> list[Strip]:
-        count, images, high, wide = tiles.shape
-        columns = np.pad(tiles.reshape(count, images * high, wide), ((0, 0), (0, 0), (0, GAP)))
-        picture = columns.transpose(1, 0, 2).reshape(images * high, count * (wide + GAP))[:, :-GAP]
-        strips = to_strips(picture, depth, base)
-        if self._captions_stand == "none":
-            return strips
-        line = self._caption_line(range(first, first + count), tiling.cells_wide, base, depth)
-        return [*strips, line] if self._captions_stand == "below" else [*strips[:-1], line]
-
-    def _caption_line(self, places: range, wide: int, base: Style, depth: ColorDepth) -> Strip:
-        segments = []
-        for place in places:
-            caption = self._captions[place] if place < len(self._captions) else ""
-            if place == self._selected:
-                mark = ">" if depth is ColorDepth.ASCII else "▸"
-                segments.append(Segment(f"{mark}{caption}"[:wide].ljust(wide), base + Style(reverse=True, bold=True)))
-            else:
-                segments.append(Segment(f" {caption}"[:wide].ljust(wide), base))
-            segments.append(Segment(" " * GAP, base))
-        return Strip(segments)
 
 
 def fit(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:

@@ -9,13 +9,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from tui.graphics import GAP
 from tui.widgets.picture import Pixels, Scale, resize, to_strips
 from tui.widgets.strips import ColorDepth
 
 # Below the images, over the last line of them, or nowhere.
 Captions = Literal["below", "over", "none"]
 
-GAP = 1  # cells between two columns
 LARGEST = 8
 
 

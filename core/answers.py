@@ -1,0 +1,67 @@
+"""What an explorer answers with: arrays that a screen can show and a file can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.choices import PlaneChoice
+from core.latent import Projection
+
+Floats = npt.NDArray[np.floating[Any]]
+Images = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """Some validation images and what became of them; images (N, 28, 28) in [0, 1].
+
+    `indices` are places in the validation set, `errors` squared errors summed over the pixels, each (N,);
+    `first` is the place of the page in the `total` images that were asked for.
+    """
+
+    indices: Labels
+    labels: Labels
+    errors: Floats
+    originals: Images
+    reconstructions: Images
+    first: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Closeup:
+    """One validation image: how its posterior looks, mean and deviation (C, h, w), and what its samples decode to."""
+
+    index: int
+    label: int
+    error: float
+    original: Images
+    reconstruction: Images
+    mean: Images
+    deviation: Images
+    samples: Images
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Decoded latents: images (N, 28, 28) in [0, 1] and the latents (N, D) they come from."""
+
+    images: Images
+    latents: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Points (N, 2) of the latents of a part of the image set, with labels (N,)."""
+
+    choice: PlaneChoice
+    projection: Projection
+    points: Floats
+    labels: Labels
+    fitted: int
+    accuracy: float | None

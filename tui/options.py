@@ -1,0 +1,35 @@
+"""The options and arguments that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.run import find_runs
+
+
+def complete_run(context: typer.Context, incomplete: str) -> list[str]:
+    """The names of runs that begin so, for the shell."""
+    runs_dir = context.params.get("runs_dir") or "checkpoints"
+    return [run.name for run in find_runs(runs_dir) if run.name.startswith(incomplete)]
+
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.", autocompletion=complete_run)]
+RunsDir = Annotated[Path, typer.Option(help="Folder that holds the runs.", metavar="DIR")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the image sets, laid out as torchvision does.",
+        metavar="DIR",
+        envvar="VAE_TUI_DATA",
+        show_default="the user's cache folder",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Write a picture or a table instead of drawing.", metavar="FILE.png|.csv", show_default=False),
+]
+RUNS_DIR = Path("checkpoints")
