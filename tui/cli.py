@@ -237,7 +237,9 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    print(f"vae-tui: {text}", file=sys.stderr, flush=True)
+    from tui.wording import printable
+
+    print(f"vae-tui: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def print_json(content: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from core.choices import SAMPLERS, Order, PlaneChoice
 from core.run import Run, RunError
-from tui import export
+from tui import export, wording
 from tui.explorers import Explorers
 from tui.graphics import GAP
 from tui.screens.latent import plane_columns, save_plane, title
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 8
 PLOT_LINES = 30
+PIPE_WIDTH = 80
 
 
 def draw_reconstructions(
@@ -43,7 +44,9 @@ def draw_reconstructions(
     tiles = stacks(page)
     if out is None:
         which = "all classes" if label is None else f"class {label}"
-        print(f"{run.name}: validation images, {which}, {'worst first' if order == 'worst' else 'by index'}")
+        how = "worst first" if order == "worst" else "by index"
+        last = page.first + len(page.indices)
+        print_heading(run, f"validation images, {which}, {how}: {page.first + 1:,} to {last:,} of {page.total:,}")
         pairs = zip(page.labels.tolist(), page.errors.tolist(), strict=True)
         print_tiles(tiles, [f"{digit}  {error:.1f}" for digit, error in pairs])
     elif export.suffix_of(out) == ".png":
@@ -64,7 +67,7 @@ def draw_samples(
         name = sampler or explorer.default_sampler
         samples = explorer.samples(name, count, seed, temperature)
     if out is None:
-        print(f"{run.name}: samples from {SAMPLERS[name]}, temperature {temperature:g}, seed {seed}")
+        print_heading(run, f"samples from {SAMPLERS[name]}, temperature {temperature:g}, seed {seed}")
         print_tiles(samples.images[:, None])
     elif export.suffix_of(out) == ".png":
         export.save_picture(out, samples.images, min(COLUMNS, count), replace=True)
@@ -78,7 +81,7 @@ def draw_plane(run: Run, data_dir: Path, choice: PlaneChoice, out: Path | None) 
     with explored(run, data_dir) as explorer:
         plane = explorer.plane(choice)
     if out is None:
-        print(f"{run.name}: {', '.join(filter(None, title(plane)))}")
+        print_heading(run, ", ".join(filter(None, title(plane))))
         console, depth = terminal()
         x_label, y_label = plane.projection.axes
         lines = min(PLOT_LINES, console.height - 2) if console.is_terminal else PLOT_LINES
@@ -94,27 +97,43 @@ def draw_plane(run: Run, data_dir: Path, choice: PlaneChoice, out: Path | None) 
 
 @contextmanager
 def explored(run: Run, data_dir: Path) -> Iterator[Explorer]:
-    """The explorer of a run; what takes long is said on a terminal while it lasts."""
-    say = _say if sys.stderr.isatty() else _say_nothing
+    """The explorer of a run that has weights; on stderr what takes long while it lasts, then what to know of it."""
+    run.config()  # what is wrong with a run is said before PyTorch is loaded
+    if not run.weights_changed():
+        raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts")
+    with progress() as say:
+        explorer = Explorers(data_dir, say).of(run)
+        yield explorer
+    if explorer.note:
+        print(f"vae-tui: {explorer.note}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Shows words, each in place of those before, on a line of a terminal that is empty again at the end."""
+    console = Console(stderr=True)
+    length = 0
+
+    def say(words: str) -> None:
+        nonlocal length
+        if sys.stderr.isatty():
+            shown = words[: console.width - 1]
+            print(f"\r{shown.ljust(length)}", end="", file=sys.stderr, flush=True)
+            length = len(shown)
+
     try:
-        yield Explorers(data_dir, say).of(run)
-    except FileNotFoundError as error:
-        raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts") from error
+        yield say
     finally:
-        say("")
-
-
-def _say(words: str) -> None:
-    print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
-
-
-def _say_nothing(words: str) -> None:
-    pass
+        if length:
+            print(f"\r{' ' * length}\r", end="", file=sys.stderr, flush=True)
 
 
 def terminal() -> tuple[Console, ColorDepth]:
     """Standard output, and what it shows."""
     console = Console(highlight=False)
+    if not console.is_terminal:  # rich would take the width of a terminal that another stream has
+        columns = os.environ.get("COLUMNS", "")
+        console = Console(highlight=False, width=int(columns) if columns.isdecimal() else PIPE_WIDTH)
     if is_ascii(os.environ, sys.stdout.encoding or "utf-8"):
         return console, ColorDepth.ASCII
     if console.no_color or console.color_system is None:
@@ -122,6 +141,10 @@ def terminal() -> tuple[Console, ColorDepth]:
     return console, {"truecolor": ColorDepth.TRUECOLOR, "256": ColorDepth.EIGHT_BIT}.get(
         console.color_system, ColorDepth.SIXTEEN
     )
+
+
+def print_heading(run: Run, facts: str) -> None:
+    print(f"{wording.printable(run.name)}: {facts}", flush=True)
 
 
 def print_tiles(tiles: Pixels, names: Sequence[str] = ()) -> None:

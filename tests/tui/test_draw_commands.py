@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +22,8 @@ from core.config import make_config
 from core.run import Run
 from core.training import Trainer
 from tests.tui.terminal import Terminal
+from tui.cli import main
+from tui.drawing import progress
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 
@@ -27,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of each kind in it, trained for some steps, and one without weights."""
     folder = tmp_path_factory.mktemp("runs")
     for preset in ("ae", "vae"):
-        config = make_config(preset=preset, dataset="mnist-5k", epochs=1, batch_size=50, device="cpu")
+        config = make_config(preset=preset, dataset="mnist-5k", epochs=1, batch_size=100, device="cpu")
         run = Run.create(folder / "checkpoints", preset, config)
         with run.open_metrics() as metrics:
             Trainer(run, data.load("mnist-5k"), "cpu", metrics).fit()
@@ -36,14 +42,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def call(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs vae-tui in the folder of the runs with its output going to pipes."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "LC_ALL")}
-    environment |= {"VAE_TUI_DATA": str(folder / "data"), "COLUMNS": "80", "TERM": "xterm-256color"}
+def environment(folder: Path) -> dict[str, str]:
+    ours = ("NO_COLOR", "FORCE_COLOR", "LC_ALL", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return kept | {"VAE_TUI_DATA": str(folder / "data"), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [VAE_TUI, *arguments]
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
+
+@pytest.fixture
+def call(
+    folder: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs vae-tui in the folder of the runs with its output going to no terminal.
+
+    Within this process: a process of its own would load PyTorch each time.
+    """
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            for name in os.environ.keys() - environment.keys():
+                patch.delenv(name)
+            for name, value in (environment | changed).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", [VAE_TUI, *arguments])
+            with pytest.raises(SystemExit) as end:
+                main()
+        output = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(end.value.code or 0), output.out, output.err)
 
     return run
 
@@ -60,7 +85,7 @@ def test_reconstructions_are_drawn_worst_first(call: Call) -> None:
     done = call("reconstruct", "ae", "--count", "5", "--order", "worst", "--class", "3")
     assert (done.returncode, done.stderr) == (0, "")
     heading, *lines = done.stdout.splitlines()
-    assert heading == "ae: validation images, class 3, worst first"
+    assert heading == "ae: validation images, class 3, worst first: 1 to 5 of 100"
     assert "\x1b" not in done.stdout
     assert len(lines) == 3 * 7 + 1
     assert any("█" in line or "▓" in line for line in lines)
@@ -80,10 +105,12 @@ def test_a_table_of_reconstructions_has_every_image_and_its_error(call: Call, fo
     assert all(float(row["squared_error"]) > 0 for row in table)
 
 
-def test_the_same_seed_writes_the_same_bytes(call: Call, folder: Path) -> None:
-    for name, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+def test_the_same_seed_writes_the_same_bytes(call: Call, folder: Path, environment: dict[str, str]) -> None:
+    for name, seed in (("a", "3"), ("c", "4")):
         done = call("sample", "vae", "--seed", seed, "--out", f"{name}.png")
         assert (done.returncode, done.stdout) == (0, f"written: {name}.png\n")
+    again = [VAE_TUI, "sample", "vae", "--seed", "3", "--out", "b.png"]
+    assert subprocess.check_output(again, cwd=folder, env=environment, text=True) == "written: b.png\n"
     one, same, other = ((folder / f"{name}.png").read_bytes() for name in "abc")
     assert one == same != other
     with Image.open(folder / "a.png") as picture:
@@ -133,9 +160,54 @@ def test_a_picture_of_latents_replaces_an_old_file(call: Call, folder: Path) -> 
         assert np.asarray(picture.convert("L")).std() > 5
 
 
-def test_on_a_terminal_there_are_colours_and_no_word_of_progress_stays(folder: Path) -> None:
-    environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-    environment.pop("NO_COLOR", None)
+@pytest.mark.parametrize(
+    ("environment", "codes", "characters"),
+    [
+        ({"COLORTERM": "truecolor"}, {"38;2;", "48;2;"}, "▀"),
+        ({"TERM": "xterm-256color"}, {"38;5;", "48;5;"}, "▀"),
+        ({"TERM": "screen"}, set(), "░▒▓█"),
+        ({"COLORTERM": "truecolor", "NO_COLOR": "1"}, set(), "░▒▓█"),
+    ],
+)
+def test_digits_have_as_many_colours_as_the_terminal(
+    call: Call, environment: dict[str, str], codes: set[str], characters: str
+) -> None:
+    # What FORCE_COLOR is there for: output that goes to no terminal is drawn as if it did.
+    drawn = call("reconstruct", "vae", "--count", "2", **({"FORCE_COLOR": "1", "COLORTERM": ""} | environment)).stdout
+    assert {code for code in ("38;2;", "48;2;", "38;5;", "48;5;") if code in drawn} == codes
+    assert set(characters) <= set(drawn)
+
+
+def test_where_only_ascii_is_shown_all_is_drawn_in_it(call: Call) -> None:
+    for ascii_only in ({"TERM": "dumb"}, {"LC_ALL": "C"}):
+        for arguments in (["sample", "vae"], ["latent", "ae"], ["reconstruct", "ae"]):
+            drawn = call(*arguments, **ascii_only).stdout
+            assert drawn.isascii()
+            assert len(set("".join(drawn.splitlines()[1:]))) > 8
+
+
+def test_narrow_lines_hold_fewer_digits(call: Call) -> None:
+    def widest(**environment: str) -> int:
+        return max(map(len, call("sample", "vae", **environment).stdout.splitlines()[1:]))
+
+    assert widest(COLUMNS="60") == 4 * 15 - 1
+    assert widest() == widest(COLUMNS="80") == 5 * 15 - 1
+    assert widest(COLUMNS="120") == 8 * 15 - 1
+    refused = call("sample", "vae", COLUMNS="6")
+    assert (refused.returncode, refused.stderr) == (2, "vae-tui: the terminal has 6 columns, a digit takes 7\n")
+
+
+def test_what_stands_in_for_a_missing_image_set_is_said(call: Call, folder: Path) -> None:
+    moved = copy_of_run(folder, "moved", dataset="mnist")
+    done = call("reconstruct", moved.name, "--count", "1", "--runs-dir", "others")
+    assert done.returncode == 0
+    assert done.stderr == "vae-tui: mnist is not on disk here; these are mnist-5k\n"
+
+
+def test_on_a_terminal_there_are_colours_and_no_word_of_progress_stays(
+    folder: Path, environment: dict[str, str]
+) -> None:
+    environment |= {"COLORTERM": "truecolor"}
     with Terminal([VAE_TUI, "sample", "vae", "--count", "4"], folder, environment) as terminal:
         assert terminal.wait_for_end(60) == 0
         shown = terminal.read()
@@ -144,9 +216,47 @@ def test_on_a_terminal_there_are_colours_and_no_word_of_progress_stays(folder: P
     assert "loading PyTorch" not in shown
 
 
-def test_an_output_that_nobody_reads_to_the_end_is_no_error_to_show(folder: Path) -> None:
+def test_a_pipe_is_as_wide_from_any_terminal(folder: Path, environment: dict[str, str]) -> None:
+    command = ["sh", "-c", f"{VAE_TUI} latent ae | cat > piped"]
+    with Terminal(command, folder, environment, size=(200, 50)) as terminal:
+        assert terminal.wait_for_end(60) == 0
+        assert terminal.read().strip() == ""  # the words of progress are gone
+    lines = (folder / "piped").read_text().splitlines()
+    assert max(map(len, lines[1:])) == 80
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_words_of_progress_fit_the_line_and_need_no_escape_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("TERM", "xterm")
+    with progress() as say:
+        say("encoding training images: 1,000 of 10,000")
+        say("fitting")
+    wide, short, erased, end = screen.getvalue().split("\r")[1:]
+    assert (wide, short.rstrip()) == ("encoding training i", "fitting")
+    assert len(short) == 19  # covers all of the words before
+    assert (erased.strip(), end) == ("", "")
+
+
+def test_ctrl_c_ends_it_without_a_word(folder: Path, environment: dict[str, str]) -> None:
+    with Terminal([VAE_TUI, "latent", "ae"], folder, environment) as terminal:
+        terminal.wait_for("loading PyTorch")
+        time.sleep(0.3)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.wait_for_end() == 130
+        assert terminal.read().strip() == ""
+
+
+def test_an_output_that_nobody_reads_to_the_end_is_no_error_to_show(folder: Path, environment: dict[str, str]) -> None:
     command = f"{VAE_TUI} sample vae --count 64 | head -n 1"
-    done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.stdout.startswith("vae: samples from ")
     assert done.stderr == ""
 
 
@@ -160,6 +270,7 @@ def test_an_output_that_nobody_reads_to_the_end_is_no_error_to_show(folder: Path
         (["sample", "ae", "--temperature", "9"], "temperature must be from 0 to 3, not 9"),
         (["sample", "ae", "--sampler", "foo"], "sampler must be one of prior, gaussian, full, mixture, not 'foo'"),
         (["sample", "ae", "--count", "0"], "count must be a whole number from 1 to 10000, not '0'"),
+        (["reconstruct", "ae", "--count", "100000"], "count must be a whole number from 1 to 10000, not '100000'"),
         (["sample", "ae", "--out", "x.pdf"], "out must end in .png or .csv, not 'x.pdf'"),
         (["sample", "ae", "--out", "none/x.png"], "out cannot be none/x.png: there is no folder none"),
         (["latent", "ae", "--projection", "foo"], "projection must be one of lda, pca, dims, not 'foo'"),
@@ -180,10 +291,67 @@ def test_bad_input_gets_one_line_and_exit_status_2(call: Call, arguments: list[s
     assert message in refused.stderr
 
 
-def test_damaged_weights_are_named_with_their_run(call: Call, folder: Path) -> None:
-    run = Run.create(folder / "checkpoints", "broken", make_config(dataset="mnist-5k"))
-    run.write_weights(b"garbage")
-    refused = call("sample", "broken")
+def copy_of_run(folder: Path, name: str, **changes: str) -> Run:
+    """A run with the weights of the variational autoencoder and another configuration."""
+    run = Run.create(folder / "others", name, make_config(**({"dataset": "mnist-5k"} | changes)))
+    shutil.copy(folder / "checkpoints" / "vae" / "model.safetensors", run.path)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("model.safetensors", b"garbage", "model.safetensors: holds no vae model: "),
+        ("config.json", b"{", "config.json: is not a JSON object"),
+    ],
+)
+def test_a_damaged_file_is_named_with_its_run(
+    call: Call, folder: Path, file: str, content: bytes, message: str
+) -> None:
+    run = copy_of_run(folder, f"broken-{file}")
+    (run.path / file).write_bytes(content)
+    for command in ("reconstruct", "sample", "latent"):
+        refused = call(command, run.name, "--runs-dir", "others")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.startswith(f"vae-tui: {run.name}: {message}")
+        assert refused.stderr.count("\n") == 1
+
+
+def test_a_missing_configuration_is_not_taken_for_missing_weights(call: Call, folder: Path) -> None:
+    run = copy_of_run(folder, "bare")
+    (run.path / "config.json").unlink()
+    refused = call("sample", "bare", "--runs-dir", "others")
     assert refused.returncode == 2
-    assert refused.stderr.startswith("vae-tui: broken: model.safetensors: holds no vae model: ")
-    assert refused.stderr.count("\n") == 1
+    assert refused.stderr == f"vae-tui: {run.path / 'config.json'}: No such file or directory\n"
+
+
+def test_an_image_set_that_is_not_there_is_named_with_the_way_to_get_it(call: Call, folder: Path) -> None:
+    copy_of_run(folder, "japanese", dataset="kmnist")
+    for command in ("reconstruct", "latent"):
+        refused = call(command, "japanese", "--runs-dir", "others")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert f"kmnist is not in {folder / 'data' / 'KMNIST' / 'raw'}" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+    drawn = call("sample", "japanese", "--count", "1", "--runs-dir", "others")
+    assert drawn.returncode == 0  # the prior needs no images
+
+
+def test_a_name_cannot_make_the_terminal_obey(call: Call, folder: Path) -> None:
+    name = "\x1b[2Jrun"
+    shutil.copytree(folder / "checkpoints" / "vae", folder / "hostile" / name)
+    drawn = call("sample", name, "--count", "1", "--runs-dir", "hostile")
+    assert drawn.stdout.startswith("�[2Jrun: samples from ")
+    refused = call("sample", "nothing", "--runs-dir", "hostile")
+    assert refused.stderr.endswith("there is �[2Jrun\n")
+
+
+def test_every_command_explains_its_options(call: Call) -> None:
+    options = {
+        "reconstruct": ["--class", "--order", "--count"],
+        "sample": ["--sampler", "--seed", "--temperature", "--count"],
+        "latent": ["--projection", "--numbers", "--set", "--fit-on-shown"],
+    }
+    for command, names in options.items():
+        shown = call(command, "--help")
+        assert shown.returncode == 0
+        assert all(name in shown.stdout for name in [*names, "--out", "--runs-dir", "--data-dir"])

@@ -39,9 +39,13 @@ class CloseupScreen(PassingScreen):
     CloseupScreen.-short #pair { height: 8; }
     CloseupScreen.-short #latent { height: 5; }
     CloseupScreen.-short #samples { height: 7; }
-    CloseupScreen.-short .title { display: none; }
+    CloseupScreen.-short .title, CloseupScreen #small { display: none; }
+    CloseupScreen.-tiny #pair { height: 1fr; }
+    CloseupScreen.-tiny .title, CloseupScreen.-tiny #latent, CloseupScreen.-tiny #samples { display: none; }
+    CloseupScreen.-tiny #small { display: block; width: 100%; color: $text-muted; text-align: center; }
+    CloseupScreen.-nothing .title, CloseupScreen.-nothing #latent, CloseupScreen.-nothing #samples { display: none; }
     """
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (22, "-short"), (38, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "back", show=False),
         Binding(
@@ -82,6 +86,7 @@ class CloseupScreen(PassingScreen):
             yield HeatMaps(id="latent")
             yield Label("reconstructed from samples of the posterior", classes="title", markup=False)
             yield Gallery(at_least=5, captions="none", id="samples")
+            yield Label("22 lines show latent and samples", id="small", markup=False)
 
     def renew(self) -> None:
         place, label, order, seed = self.place, self._label, self._order, self.seed
@@ -94,17 +99,21 @@ class CloseupScreen(PassingScreen):
 
     def say(self, words: str) -> None:
         self.closeup = None
+        self.add_class("-nothing")
+        self.head()
         self.query_one("#pair", Gallery).say(words)
 
     def _show(self, closeup: Closeup) -> None:
         self.closeup = closeup
+        self.remove_class("-nothing")
         error = np.abs(closeup.original - closeup.reconstruction)
         names = ["original", "reconstructed", "difference"]
         tiles = np.stack([closeup.original, closeup.reconstruction, error])[:, None]
         self.query_one("#pair", Gallery).show(tiles, names)
         self.query_one("#samples", Gallery).show(closeup.samples[:, None])
         what, values = ("deviation", closeup.deviation) if self.deviation else ("mean", closeup.mean)
-        self.query_one("#latent", HeatMaps).show(values, [f"channel {channel}" for channel in range(len(values))])
+        titles = [f"channel {channel} {'spread' if self.deviation else 'mean'}" for channel in range(len(values))]
+        self.query_one("#latent", HeatMaps).show(values, titles)
         self.query_one("#latent-title", Label).update(f"{what} of the posterior over the latent, channel by channel")
         self.head(
             f"class {closeup.label}",

@@ -105,7 +105,8 @@ class CompareScreen(ExploreScreen):
     def _follow_both(self) -> None:
         self._close()
         self._feeds, self._snapshots = [], {}
-        if self.run_shown is None:
+        if self.run_shown is None or not self.in_sight:
+            self.say("waiting for the runs")
             return
         if self.other is None or self.other == self.run_shown:
             self.other = next(iter(self._other_runs(self.run_shown)), None)
@@ -119,6 +120,7 @@ class CompareScreen(ExploreScreen):
             feed.start()
         for view in self.query(CompareView):
             view.say("waiting for the runs")
+            view.heading = ""
             view.name_runs(wording.printable(self.run_shown.name), wording.printable(self.other.name))
         self._draw_heading()
 
@@ -130,10 +132,13 @@ class CompareScreen(ExploreScreen):
         self._close()
 
     def on_screen_suspend(self) -> None:
-        for feed in self._feeds:
-            feed.rest()
+        if not self.in_sight:
+            for feed in self._feeds:
+                feed.rest()
 
     def on_screen_resume(self) -> None:
+        if not self._feeds:
+            self._follow_both()
         for feed in self._feeds:
             feed.go_on()
 
@@ -151,9 +156,12 @@ class CompareScreen(ExploreScreen):
     # What is shown
 
     def say(self, words: str) -> None:
-        self.head("compare", words)
-        for view in self.query(CompareView):
+        # What a model lacks does not concern the views that need none.
+        concerned = [view for view in self.query(CompareView) if view.needs_models or self.other is None]
+        for view in concerned:
             view.say(words)
+        if self.view in concerned:
+            self.head("compare", words)
 
     def renew(self) -> None:
         view, other = self.view, self.other

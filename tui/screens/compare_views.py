@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # Original, left, right; where there is room, the errors of both below.
 STACK, TALL_STACK = (3, 28, 28), (5, 28, 28)
 TALL = 36
+ROOMY = 14  # cells for two errors with a decimal
 SAMPLE_COUNT, SAMPLE_COLUMNS = 20, 4
 WAITING = "waiting for the runs"
 
@@ -94,6 +96,11 @@ class CurvesView(CompareView):
                 x_label=curves.axis(snapshots[0]).label,
             )
 
+    def say(self, words: str) -> None:
+        self._snapshots = ()
+        for plot in self.query(Plot):
+            plot.show(())
+
     def _curves(self) -> dict[str, list[Curve]]:
         smoothing = curves.SMOOTHING[self.smoothing]
         return {part: overlaid(self._snapshots, part, smoothing) for part in curves.PARTS}
@@ -154,9 +161,11 @@ class DigitsView(CompareView):
         if self._stack == TALL_STACK:
             images += [np.abs(image - page.originals) for image in images[1:]]
             self.heading += ", their errors"
-        pairs = zip(page.errors.tolist(), answer.other_errors, strict=True)
-        captions = [f"{left:.1f}  {right:.1f}" for left, right in pairs]
-        self.query_one(Gallery).show(np.stack(images, axis=1), captions)
+        gallery = self.query_one(Gallery)
+        tiling = gallery.tiling(self._stack)
+        form = "{:.1f}  {:.1f}" if tiling and tiling.cells_wide >= ROOMY else "{:.0f} {:.0f}"
+        captions = [form.format(*pair) for pair in zip(page.errors.tolist(), answer.other_errors, strict=True)]
+        gallery.show(np.stack(images, axis=1), captions)
 
     def say(self, words: str) -> None:
         self._rebuilt = None
@@ -254,7 +263,10 @@ class LatentView(CompareView):
             x_label, y_label = plane.projection.axes
             scatter.show(plane.points, plane.labels, x_label=x_label, y_label=y_label, home=home)
         names, facts = zip(*map(title, answer), strict=True)
-        self.heading = ", ".join([names[0], " | ".join(fact.partition(", explains")[0] for fact in facts)])
+        left, right = (fact.partition(", ")[0] for fact in facts)
+        numbers = f"{left} | {right.lstrip(ascii_lowercase + '- ')}" if left else ""
+        both = " | ".join(dict.fromkeys(name.partition(" of ")[0] for name in names))
+        self.heading = ", ".join(filter(None, (both, numbers)))
 
     def say(self, words: str) -> None:
         self._planes = None
@@ -294,6 +306,10 @@ class SettingsView(CompareView):
             mark, style = ("≠", None) if row.differs else ("", "dim")
             table.add_row(mark, row.name, row.left, row.right, style=style)
         self.query_one("#table", Static).update(table)
+
+    def say(self, words: str) -> None:
+        self._snapshots = ()
+        self.query_one("#table", Static).update(words)
 
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
         if not self._snapshots:

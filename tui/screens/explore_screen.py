@@ -127,6 +127,8 @@ class ExploreScreen(ExportingScreen[int | None]):
     def on_screen_resume(self) -> None:
         if self._feed:
             self._feed.go_on()
+        else:
+            self._open_feed()
 
     def _follow(self, run: Run | None) -> None:
         self.set_class(run is None, "-norun")
@@ -138,8 +140,12 @@ class ExploreScreen(ExportingScreen[int | None]):
             self._studio.drop()
         self.run_shown, self._feed, self.sighting = run, None, None
         self.forget()
-        if run is not None:
-            reader = self._make_reader(run)
+        if self.in_sight:  # else when it is looked at: a run may take long to look into
+            self._open_feed()
+
+    def _open_feed(self) -> None:
+        if self.run_shown is not None:
+            reader = self._make_reader(self.run_shown)
             self._feed = Feed(reader, lambda news: self.post_message(self.Sighted(news)), self._show_trouble)
             self._feed.start()
 
@@ -191,7 +197,9 @@ class ExploreScreen(ExportingScreen[int | None]):
             show(answer)
 
     def on_explore_screen_working(self, message: Working) -> None:
-        self._note(message.words)
+        # What another screen asked for may go on after a user left it.
+        if self._studio is not None and self._studio.busy:
+            self._note(message.words)
 
     def head(self, bold: str = "", rest: str = "", hint: str = "") -> None:
         """Put this into the line below the bar on top."""
@@ -225,7 +233,11 @@ class PassingScreen(ExploreScreen):
 
     def on_screen_resume(self) -> None:
         if self.vae_tui.run_shown != self.run_shown:
-            self.call_later(self.action_back)
+            self.call_later(self._leave)
+
+    def _leave(self) -> None:
+        if self.is_active:  # dismissing takes away whichever screen is on top
+            self.dismiss(None)
 
     def action_back(self) -> None:
         self.dismiss(None)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.explorer import Explorer
 
 ZOOM = 1.5
+HINT = "g decodes the point itself"
 
 
 class LatentScreen(ExploreScreen):
@@ -42,17 +43,18 @@ class LatentScreen(ExploreScreen):
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1, 0)", show=False),
+        Binding("left", "move(-1, 0)", "cursor", key_display="←→↑↓", tooltip="move the cursor", show=False),
         Binding("right", "move(1, 0)", show=False),
         Binding("up", "move(0, -1)", show=False),
         Binding("down", "move(0, 1)", show=False),
-        Binding("shift+left,h", "pan(-8, 0)", "pan", tooltip="move the view left (also h)", show=False),
-        Binding("shift+right,l", "pan(8, 0)", "pan", tooltip="move the view right (also l)", show=False),
-        Binding("shift+up,k", "pan(0, -4)", "pan", tooltip="move the view up (also k)", show=False),
-        Binding("shift+down,j", "pan(0, 4)", "pan", tooltip="move the view down (also j)", show=False),
+        Binding("shift+left,h", "pan(-8, 0)", "pan", tooltip="move the view left", show=False),
+        Binding("shift+right,l", "pan(8, 0)", "pan", tooltip="move the view right", show=False),
+        Binding("shift+up,k", "pan(0, -4)", "pan", tooltip="move the view up", show=False),
+        Binding("shift+down,j", "pan(0, 4)", "pan", tooltip="move the view down", show=False),
         Binding("g", "decode", "decode", tooltip="decode the point under the cursor itself", id="latent.decode"),
         Binding("p", "projection", "project", tooltip="LDA, PCA, or two latent numbers", id="latent.projection"),
-        Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+", tooltip="zoom in", id="latent.in"),
+        Binding("plus", "zoom(1)", "zoom", key_display="+", tooltip="zoom in", id="latent.in"),
+        Binding("equals_sign", "zoom(1)", show=False),
         Binding("minus", "zoom(-1)", "zoom out", key_display="-", tooltip="zoom out", id="latent.out", show=False),
         Binding("v", "whole", "whole", tooltip="show all points again", id="latent.whole", show=False),
         Binding("c", "classes", "class", tooltip="switch a class on or off", id="latent.classes"),
@@ -105,7 +107,7 @@ class LatentScreen(ExploreScreen):
             yield Scatter(message="waiting for the run", id="scatter")
             with Vertical(id="beside"):
                 yield Gallery(columns=2, id="pair")
-                yield Gallery(columns=1, id="decoded", message="g decodes the point itself")
+                yield Gallery(columns=1, id="decoded", message=HINT)
 
     @property
     def _scatter(self) -> Scatter:
@@ -124,8 +126,9 @@ class LatentScreen(ExploreScreen):
     def say(self, words: str) -> None:
         self.plane, self._nearest = None, None
         self._scatter.show_message(words)
+        self.head()
         self.query_one("#pair", Gallery).say("")
-        self.query_one("#decoded", Gallery).say("")
+        self.query_one("#decoded", Gallery).say(HINT)
 
     def _show(self, plane: Plane) -> None:
         # Newer weights move the points, but it is the same place that is looked at.
@@ -150,7 +153,8 @@ class LatentScreen(ExploreScreen):
         nearest = self._scatter.nearest()
         if nearest is not None and nearest != self._nearest:
             self._nearest = nearest
-            self.ask("pair", lambda explorer: explorer.pair(plane.choice.part, nearest), self._show_pair)
+            show = partial(self._show_pair, plane.labels[nearest])
+            self.ask("pair", lambda explorer: explorer.pair(plane.choice.part, nearest), show)
         if self.decoding:
             point = np.array([self._scatter.cursor])
 
@@ -159,11 +163,9 @@ class LatentScreen(ExploreScreen):
 
             self.ask("decoded", question, self._show_decoded)
 
-    def _show_pair(self, pair: tuple[Images, Images]) -> None:
-        if self.plane is None or self._nearest is None:
-            return
-        names = [f"nearest: {self.plane.labels[self._nearest]}", "reconstructed"]
-        self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], names)
+    def _show_pair(self, label: int, pair: tuple[Images, Images]) -> None:
+        if self.plane is not None:
+            self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], [f"nearest: {label}", "reconstructed"])
 
     def _show_decoded(self, images: Images) -> None:
         if self.decoding:
@@ -192,7 +194,7 @@ class LatentScreen(ExploreScreen):
     def action_decode(self) -> None:
         self.decoding = not self.decoding
         if not self.decoding:
-            self.query_one("#decoded", Gallery).say("g decodes the point itself")
+            self.query_one("#decoded", Gallery).say(HINT)
         self._look()
 
     def action_classes(self) -> None:
@@ -244,7 +246,9 @@ class LatentScreen(ExploreScreen):
 def title(plane: Plane) -> tuple[str, str]:
     """What a plane is; how well it tells the classes apart, what it explains and how it was fitted."""
     projection, choice = plane.projection, plane.choice
-    name = "two latent numbers" if projection.name == "dims" else projection.name.upper()
+    name = projection.name.upper()
+    if projection.numbers is not None:
+        name = "latent numbers {} and {}".format(*projection.numbers)
     facts = []
     if plane.accuracy is not None:
         held_out = choice.part == "validation" and not choice.fit_on_shown

@@ -113,7 +113,7 @@ class ReconstructScreen(ExploreScreen):
         order = "worst first" if self.order == "worst" else "by index"
         last = page.first + len(page.indices)
         place = f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
-        self.head("validation images", place, "class and squared error below")
+        self.head("validation images", place, "class, error")
         names = ["original", "reconstruction", "error"]
         self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
         facts = Text.assemble(

@@ -107,6 +107,8 @@ class SampleScreen(ExploreScreen):
     def _draw(self) -> None:
         if self.samples is None:
             return
+        tiling = self._gallery.tiling(TILE)
+        self.chosen = min(self.chosen, max(0, tiling.capacity - 1 if tiling else 0))
         captions = ["" if place != self.marked else "marked" for place in range(COUNT)]
         self._gallery.show(self.samples.images[:, None], captions, self.chosen)
         self._draw_heading()
@@ -114,9 +116,10 @@ class SampleScreen(ExploreScreen):
     def _draw_heading(self) -> None:
         tiling = self._gallery.tiling(TILE)
         shown = min(COUNT, tiling.capacity) if tiling else 0
+        what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
         walk = "x walks from the marked digit to the chosen one" if self.marked is not None else ""
         how = f"from {SAMPLERS[self.shown_sampler]}, temperature {self.temperature:.1f}, seed {self.seed}"
-        self.head("samples", how, walk or ("" if shown == COUNT else f"{shown} of {COUNT} fit"))
+        self.head(what, how, walk)
 
     # What keys do
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -60,6 +61,7 @@ class WalkScreen(PassingScreen):
         self.line = 0  # the chosen path: the latent number that is varied, or 0 straight and 1 spherical
         self._first = 0  # the first path that is shown
         self._strips: Images | None = None  # (lines, steps, 28, 28)
+        self._playing = False
         self._player: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -77,6 +79,10 @@ class WalkScreen(PassingScreen):
             return self.end is None
         return super().check_action(action, parameters)
 
+    def on_screen_suspend(self) -> None:
+        if not self.in_sight:
+            self._stop()
+
     # What is shown
 
     def _shape(self) -> tuple[int, int]:
@@ -90,9 +96,14 @@ class WalkScreen(PassingScreen):
 
     def renew(self) -> None:
         steps, rows = self._shape()
-        first = self._first = self.line // rows * rows
+        first = self.line // rows * rows
         shown = range(first, min(first + rows, self.lines))
-        self.ask("strips", lambda explorer: np.stack([self._path(explorer, line, steps) for line in shown]), self._show)
+
+        def question(explorer: Explorer) -> Images:
+            return np.stack([self._path(explorer, line, steps) for line in shown])
+
+        self.ask("strips", question, partial(self._show, first))
+        self._play()
 
     def _path(self, explorer: Explorer, line: int, steps: int) -> Images:
         if self.end is None:
@@ -101,10 +112,12 @@ class WalkScreen(PassingScreen):
 
     def say(self, words: str) -> None:
         self._strips = None
+        self._stop()
+        self.head()
         self.query_one("#strips", Gallery).say(words)
 
-    def _show(self, strips: Images) -> None:
-        self._strips = strips
+    def _show(self, first: int, strips: Images) -> None:
+        self._first, self._strips = first, strips
         self._draw()
 
     def _draw(self) -> None:
@@ -114,7 +127,7 @@ class WalkScreen(PassingScreen):
         captions = [caption for line in range(lines) for caption in self._captions(self._first + line, steps)]
         tiles = self._strips.reshape(lines * steps, *TILE)
         self.query_one("#strips", Gallery).show(tiles, captions, (self.line - self._first) * steps)
-        what = "one latent number varied" if self.end is None else "from one digit to another"
+        what = "one number varied" if self.end is None else "from one digit to another"
         self.head(what, self._describe(self.line))
 
     def _describe(self, line: int) -> str:
@@ -122,7 +135,7 @@ class WalkScreen(PassingScreen):
             return "on an arc around the mean (spherical)" if line else "straight"
         from core.latent import number_name
 
-        return f"{number_name(line)}, from -3 to +3 standard deviations"
+        return f"{number_name(line)}, from -3 to +3 deviations"
 
     def _captions(self, line: int, steps: int) -> list[str]:
         if self.end is not None:
@@ -143,10 +156,9 @@ class WalkScreen(PassingScreen):
         self.line = min(max(line, 0), self.lines - 1)
         if self._strips is not None and self._first <= self.line < self._first + len(self._strips):
             self._draw()
+            self._play()
         else:
             self.renew()
-        if self._player is not None:
-            self._play()
 
     def action_ask_number(self) -> None:
         def answered(number: int | None) -> None:
@@ -157,23 +169,30 @@ class WalkScreen(PassingScreen):
         self.app.push_screen(AskNumber(f"Which latent number, 0 to {last}?", self.line, 0, last), answered)
 
     def action_animate(self) -> None:
-        if self._player is None:
-            self._play()
-        else:
+        if self._playing:
             self._stop()
+        else:
+            self._playing = True
+            self._play()
 
     def _play(self) -> None:
-        line = self.line
-        self.ask("film", lambda explorer: self._path(explorer, line, FRAMES), self._show_film)
+        """Ask for the chosen path as a film, if one is to be seen."""
+        if self._playing:
+            line = self.line
+            self.ask("film", lambda explorer: self._path(explorer, line, FRAMES), self._show_film)
 
     def _show_film(self, frames: Images) -> None:
-        self._stop()
+        if not self._playing:
+            return
+        if self._player is not None:
+            self._player.stop()
         self.add_class("-playing")
         order = cycle([*range(FRAMES), *range(FRAMES - 2, 0, -1)])
         film = self.query_one("#film", Gallery)
         self._player = self.set_interval(FRAME_SECONDS, lambda: film.show(frames[next(order)][None, None]))
 
     def _stop(self) -> None:
+        self._playing = False
         self.remove_class("-playing")
         if self._player is not None:
             self._player.stop()
