@@ -38,7 +38,7 @@ def find_images(config: RunConfig, data_dir: Path) -> Source:
     folders = [Path(config.data_dir), data_dir] if config.data_dir else [data_dir]
     if config.dataset in SUBSTITUTE and not any(data.is_on_disk(config.dataset, folder) for folder in folders):
         substitute = SUBSTITUTE[config.dataset]
-        return Source(data.load(substitute), f"{config.dataset} is not on disk here; these are {substitute}")
+        return Source(data.load(substitute), f"{config.dataset} is not here: {substitute}")
     return Source(training_images(config, data_dir))
 
 

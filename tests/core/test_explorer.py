@@ -191,7 +191,7 @@ def test_what_is_missing_or_damaged_is_said(make_run: MakeRun, tmp_path: Path) -
 def test_a_set_that_is_not_here_is_named_with_how_to_get_it(
     make_run: MakeRun, trained: dict[str, Run], tmp_path: Path
 ) -> None:
-    for dataset, note in (("mnist", "mnist is not on disk here; these are mnist-5k"), ("kmnist", None)):
+    for dataset, note in (("mnist", "mnist is not here: mnist-5k"), ("kmnist", None)):
         run = make_run(f"of-{dataset}", preset="vae", dataset=dataset, data_dir=str(tmp_path / "elsewhere"))
         run.write_weights(trained["vae"].read_weights())
         explorer = Explorer(run, tmp_path / "none")

@@ -60,7 +60,7 @@ def test_a_shipped_run_is_looked_at_without_mnist_on_disk(name: str, explorer: E
         pytest.skip("the folder that this run was trained from is here")
     page = explorer.page(0, 8)
     assert page.total == 1000
-    assert explorer.note == "mnist is not on disk here; these are mnist-5k"
+    assert explorer.note == "mnist is not here: mnist-5k"
 
 
 @each_run

@@ -160,22 +160,27 @@ def test_a_picture_of_latents_replaces_an_old_file(call: Call, folder: Path) -> 
         assert np.asarray(picture.convert("L")).std() > 5
 
 
+# What FORCE_COLOR is there for: output that goes to no terminal is drawn as if it did.
 @pytest.mark.parametrize(
-    ("environment", "codes", "characters"),
-    [
-        ({"COLORTERM": "truecolor"}, {"38;2;", "48;2;"}, "▀"),
-        ({"TERM": "xterm-256color"}, {"38;5;", "48;5;"}, "▀"),
-        ({"TERM": "screen"}, set(), "░▒▓█"),
-        ({"COLORTERM": "truecolor", "NO_COLOR": "1"}, set(), "░▒▓█"),
-    ],
+    ("changed", "codes"),
+    [({"COLORTERM": "truecolor"}, {"38;2;", "48;2;"}), ({"COLORTERM": ""}, {"38;5;", "48;5;"})],
 )
-def test_digits_have_as_many_colours_as_the_terminal(
-    call: Call, environment: dict[str, str], codes: set[str], characters: str
+def test_digits_have_as_many_greys_as_the_terminal(
+    folder: Path, environment: dict[str, str], changed: dict[str, str], codes: set[str]
 ) -> None:
-    # What FORCE_COLOR is there for: output that goes to no terminal is drawn as if it did.
-    drawn = call("reconstruct", "vae", "--count", "2", **({"FORCE_COLOR": "1", "COLORTERM": ""} | environment)).stdout
+    # In a process of its own: rich keeps the codes that it once gave a style.
+    command = [VAE_TUI, "reconstruct", "vae", "--count", "2"]
+    environment |= {"FORCE_COLOR": "1"} | changed
+    drawn = subprocess.check_output(command, cwd=folder, env=environment, text=True)
+    assert "▀" in drawn
     assert {code for code in ("38;2;", "48;2;", "38;5;", "48;5;") if code in drawn} == codes
-    assert set(characters) <= set(drawn)
+
+
+@pytest.mark.parametrize("changed", [{"TERM": "screen", "COLORTERM": ""}, {"NO_COLOR": "1"}])
+def test_digits_are_shades_where_there_are_few_colours_or_none_are_wanted(call: Call, changed: dict[str, str]) -> None:
+    drawn = call("reconstruct", "vae", "--count", "2", **({"FORCE_COLOR": "1"} | changed)).stdout
+    assert set("░▒▓█") <= set(drawn)
+    assert "8;5;" not in drawn
 
 
 def test_where_only_ascii_is_shown_all_is_drawn_in_it(call: Call) -> None:
@@ -183,7 +188,7 @@ def test_where_only_ascii_is_shown_all_is_drawn_in_it(call: Call) -> None:
         for arguments in (["sample", "vae"], ["latent", "ae"], ["reconstruct", "ae"]):
             drawn = call(*arguments, **ascii_only).stdout
             assert drawn.isascii()
-            assert len(set("".join(drawn.splitlines()[1:]))) > 8
+            assert len(set("".join(drawn.splitlines()[1:]))) > 4
 
 
 def test_narrow_lines_hold_fewer_digits(call: Call) -> None:
@@ -201,7 +206,7 @@ def test_what_stands_in_for_a_missing_image_set_is_said(call: Call, folder: Path
     moved = copy_of_run(folder, "moved", dataset="mnist")
     done = call("reconstruct", moved.name, "--count", "1", "--runs-dir", "others")
     assert done.returncode == 0
-    assert done.stderr == "vae-tui: mnist is not on disk here; these are mnist-5k\n"
+    assert done.stderr == "vae-tui: mnist is not here: mnist-5k\n"
 
 
 def test_on_a_terminal_there_are_colours_and_no_word_of_progress_stays(

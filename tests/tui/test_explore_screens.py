@@ -204,11 +204,11 @@ async def test_what_takes_long_is_said_until_it_is_there(open_app: MakeApp, expl
         app.screen.post_message(ExploreScreen.Working("encoding training images: 3,000 of 10,000"))
         await pilot.pause()
         assert "encoding training images: 3,000 of 10,000" in screen_text(app)
-        explorer.note = "mnist is not on disk here; these are mnist-5k"
+        explorer.note = "mnist is not here: mnist-5k"
         explorer.gate.set()
         await answered(pilot)
         assert "encoding" not in screen_text(app)
-        assert "these are mnist-5k" in screen_text(app)
+        assert "mnist is not here: mnist-5k" in screen_text(app)
 
 
 # Reconstruct
