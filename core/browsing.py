@@ -28,9 +28,9 @@ def training_images(config: RunConfig, data_dir: Path) -> ImageSet:
 
     Raises DataError, which says what to fetch and how.
     """
-    if config.data_dir and data.is_on_disk(config.dataset, Path(config.data_dir)):
-        return data.load(config.dataset, Path(config.data_dir))
-    return data.load(config.dataset, data_dir)
+    first = Path(config.data_dir) if config.data_dir else data_dir
+    elsewhere = not data.is_on_disk(config.dataset, first) and data.is_on_disk(config.dataset, data_dir)
+    return data.load(config.dataset, data_dir if elsewhere else first)
 
 
 def find_images(config: RunConfig, data_dir: Path) -> Source:

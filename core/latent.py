@@ -138,15 +138,20 @@ def fit_lda(latents: Latents) -> Projection:
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    classes, counts = np.unique(latents.labels, return_counts=True)
+    classes, places, counts = np.unique(latents.labels, return_inverse=True, return_counts=True)
     if len(classes) < 3:
         raise ProjectionError(f"LDA to two dimensions needs three classes or more, not {len(classes)}")
+    # In single precision the class means of a number that never varies differ by rounding, which LDA takes for what
+    # tells the classes apart.
+    z = latents.mean.astype(np.float64)
+    within = z - np.stack([z[places == place].mean(axis=0) for place in range(len(classes))])[places]
+    if not within.any():
+        raise ProjectionError("LDA needs latents that vary within their classes")
     with threadpool_limits(1):  # threads only wait for each other on matrices this small
-        lda = LinearDiscriminantAnalysis(n_components=2).fit(latents.mean, latents.labels)
+        lda = LinearDiscriminantAnalysis(n_components=2).fit(z, latents.labels)
     if lda.scalings_.shape[1] < 2:
         raise ProjectionError("LDA needs latents that vary in two directions or more")
     first, second = map(float, lda.explained_variance_ratio_[:2])
-    within = latents.mean - lda.means_[np.searchsorted(classes, latents.labels)]
     return Projection(
         name="lda",
         axes=("discriminant 1", "discriminant 2"),

@@ -84,7 +84,7 @@ def draw_plane(run: Run, data_dir: Path, choice: PlaneChoice, out: Path | None) 
         print_heading(run, ", ".join(filter(None, title(plane))))
         console, depth = terminal()
         x_label, y_label = plane.projection.axes
-        lines = min(PLOT_LINES, console.height - 2) if console.is_terminal else PLOT_LINES
+        lines = min(PLOT_LINES, console.height - 3) if console.is_terminal else PLOT_LINES
         print_strips(
             console,
             draw(plane.points, plane.labels, console.width, lines, x_label=x_label, y_label=y_label, depth=depth),

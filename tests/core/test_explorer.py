@@ -5,45 +5,69 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch.nn.functional import pad
 
-from core import checkpoint, data
+from core import browsing, checkpoint, data
 from core.choices import SAMPLERS, PlaneChoice
-from core.config import PRESETS, make_config
-from core.data import DataError, pixels
+from core.config import PRESETS, ConfigError, make_config
+from core.data import PADDING, DataError, ImageSet, pixels
 from core.explorer import Explorer
 from core.files import DamagedFile
+from core.latent import encode
 from core.models import Autoencoder, fuse
 from core.run import Run, RunError
 from core.training import Trainer
+from tests.core.test_data import put
 
 MakeRun = Callable[..., Run]
 
 
+def train(run: Run, images: ImageSet) -> Run:
+    with run.open_metrics() as metrics:
+        Trainer(run, images, "cpu", metrics).fit()
+    return run
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """A run of each preset, trained for one epoch on the digits that need no network."""
-    folder, runs = tmp_path_factory.mktemp("runs"), {}
+    """A run of each preset on the digits that need no network; only the autoencoder is trained until it knows them."""
+    folder, images, runs = tmp_path_factory.mktemp("runs"), data.load("mnist-5k"), {}
+    few = replace(images, train_images=images.train_images[:1000], train_labels=images.train_labels[:1000])
     for preset in PRESETS:
-        config = make_config(preset=preset, dataset="mnist-5k", epochs=1, batch_size=100, device="cpu")
-        runs[preset] = Run.create(folder, preset, config)
-        with runs[preset].open_metrics() as metrics:
-            Trainer(runs[preset], data.load("mnist-5k"), "cpu", metrics).fit()
+        length = {"epochs": 1, "batch_size": 10} if preset == "ae" else {"epochs": 1, "batch_size": 25}
+        config = make_config(preset=preset, dataset="mnist-5k", device="cpu", **length)
+        runs[preset] = train(Run.create(folder, preset, config), images if preset == "ae" else few)
     return runs
 
 
+@pytest.fixture(scope="module")
+def explorers(trained: dict[str, Run], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Explorer]:
+    return {preset: Explorer(run, tmp_path_factory.mktemp("data")) for preset, run in trained.items()}
+
+
 @pytest.fixture(params=PRESETS)
-def explorer(request: pytest.FixtureRequest, trained: dict[str, Run], tmp_path: Path) -> Explorer:
-    return Explorer(trained[request.param], tmp_path)
+def explorer(request: pytest.FixtureRequest, explorers: dict[str, Explorer]) -> Explorer:
+    return explorers[request.param]
 
 
 @pytest.fixture
-def vae(trained: dict[str, Run], tmp_path: Path) -> Explorer:
-    return Explorer(trained["vae"], tmp_path)
+def vae(explorers: dict[str, Explorer]) -> Explorer:
+    return explorers["vae"]
+
+
+@pytest.fixture
+def copy_of_vae(make_run: MakeRun, trained: dict[str, Run]) -> Run:
+    """A run whose weights a test may change."""
+    run = make_run("copy", preset="vae")
+    run.write_weights(trained["vae"].read_weights())
+    return run
 
 
 def test_the_model_for_looking_computes_what_the_trained_one_does(trained: dict[str, Run]) -> None:
@@ -78,6 +102,25 @@ def test_one_class_is_kept_and_a_class_without_images_is_said(vae: Explorer) -> 
     assert len(page.indices) == page.total == 100
     with pytest.raises(RunError, match="no validation image is of class 11"):
         vae.page(0, 8, label=11)
+
+
+def test_the_worst_of_one_class_come_first(vae: Explorer) -> None:
+    page = vae.page(0, 200, label=4, order="worst")
+    assert (page.labels == 4).all()
+    assert sorted(page.indices.tolist()) == vae.page(0, 200, label=4).indices.tolist()
+    assert (np.diff(page.errors) <= 1e-4).all()
+    assert vae.page(50, 1, label=4, order="worst").indices == page.indices[50]
+
+
+def test_images_are_shown_without_their_padding(explorer: Explorer) -> None:
+    page = explorer.page(40, 6)
+    x = pixels(data.load("mnist-5k").validation_images[40:46])
+    model = checkpoint.load_model(explorer.run)
+    with torch.no_grad():
+        output = model.decode(model.encode(x).mode())
+    for shown, whole in ((page.originals, x), (page.reconstructions, output)):
+        assert np.allclose(shown, whole[:, 0, 2:30, 2:30].clamp(0, 1), atol=1e-4)
+    assert page.reconstructions.min() == 0
 
 
 def test_the_worst_come_first_and_errors_are_those_of_the_loss(explorer: Explorer) -> None:
@@ -123,6 +166,21 @@ def test_every_sampler_gives_digits_for_every_preset(explorer: Explorer, sampler
     assert np.allclose(explorer.decode(samples.latents), samples.images, atol=1e-6)
 
 
+@pytest.mark.parametrize("sampler", ["prior", "gaussian", "full"])
+def test_digits_stray_further_at_a_higher_temperature(explorer: Explorer, sampler: str) -> None:
+    cold, cool, hot = (explorer.samples(sampler, 40, 0, temperature).images for temperature in (0.0, 0.3, 1.0))
+    assert np.allclose(cold, cold[0], atol=1e-6)
+    assert 0 < np.abs(cool - cold).mean() < np.abs(hot - cold).mean()
+
+
+def test_a_sampler_or_a_temperature_that_cannot_be_is_refused(vae: Explorer) -> None:
+    with pytest.raises(ConfigError, match="sampler must be one of prior, gaussian, full, mixture, not 'flow'"):
+        vae.samples("flow", 1, 0)
+    for temperature in (np.nan, -1, 4):
+        with pytest.raises(ConfigError, match="temperature must be from 0 to 3"):
+            vae.samples("prior", 1, 0, temperature)
+
+
 def test_paths_begin_and_end_where_they_should(vae: Explorer) -> None:
     z = vae.samples("prior", 2, seed=0).latents
     walk = vae.interpolation(z[0], z[1], 5, "spherical")
@@ -151,6 +209,73 @@ def test_a_plane_is_fitted_to_training_latents_unless_what_is_shown_is_asked_for
         vae.plane(PlaneChoice("dims", numbers=(3, 64)))
 
 
+def test_accuracy_is_that_of_the_classifier_on_what_is_shown(explorer: Explorer) -> None:
+    images, model = data.load("mnist-5k"), checkpoint.load_model(explorer.run)
+    training = encode(model, images.train_images, images.train_labels)
+    validation = encode(model, images.validation_images, images.validation_labels)
+    for fitted, shown, choice in (
+        (training, validation, PlaneChoice("lda")),
+        (training, training, PlaneChoice("lda", part="training")),
+        (validation, validation, PlaneChoice("lda", fit_on_shown=True)),
+    ):
+        lda = LinearDiscriminantAnalysis(n_components=2).fit(fitted.mean.astype(float), fitted.labels)
+        plane = explorer.plane(choice)
+        assert plane.accuracy == pytest.approx(lda.score(shown.mean, shown.labels), abs=0.005)
+        assert (plane.labels == shown.labels).all()
+        expected = lda.transform(shown.mean)
+        assert np.abs(np.abs(plane.points) - np.abs(expected)).max() < 0.05 * np.abs(expected).max()
+
+
+def class_means_that_come_back(run: Run, data_dir: Path) -> float:
+    """The share of class means that decode, from their place in the plane, to a digit that LDA takes for their class."""
+    explorer = Explorer(run, data_dir)
+    projection = explorer.plane(PlaneChoice("lda")).projection
+    digits = explorer.decode(projection.invert(projection.project(projection.means)))
+    images = pad(torch.from_numpy(digits * 255).round().to(torch.uint8), (PADDING,) * 4)
+    share = projection.accuracy(encode(checkpoint.load_model(run), images, torch.arange(10)))
+    assert share is not None
+    return share
+
+
+def test_a_class_mean_survives_the_way_to_the_plane_and_back(trained: dict[str, Run], tmp_path: Path) -> None:
+    assert class_means_that_come_back(trained["ae"], tmp_path) >= 0.9
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("preset", ["vae", "vae-post"])
+def test_a_class_mean_survives_it_in_variational_autoencoders_too(
+    preset: str, make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run(preset=preset, epochs=16, batch_size=20, learning_rate=2e-3)
+    train(run, data.load("mnist-5k"))
+    assert class_means_that_come_back(run, tmp_path) >= 0.9
+
+
+def test_classes_that_cannot_be_separated_are_said_with_the_name_of_the_run(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = data.load("mnist-5k")
+    two = images.train_labels < 2
+    few = replace(images, train_images=images.train_images[two], train_labels=images.train_labels[two])
+    monkeypatch.setattr(browsing, "find_images", lambda *_: browsing.Source(few))
+    with pytest.raises(RunError, match=r"^vae: LDA to two dimensions needs three classes or more, not 2$"):
+        Explorer(trained["vae"], tmp_path).plane(PlaneChoice("lda"))
+
+
+def test_of_a_large_set_evenly_chosen_images_are_shown(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.explorer.LATENTS_LIMIT", 500)
+    explorer = Explorer(trained["vae"], tmp_path)
+    images = data.load("mnist-5k")
+    plane = explorer.plane(PlaneChoice("pca", part="training"))
+    assert (plane.labels == images.train_labels[::8].numpy()).all()
+    original, _ = explorer.pair("training", 7)
+    assert np.allclose(original, images.train_images[56, 2:-2, 2:-2].numpy() / 255)
+    assert explorer.page(0, 8).total == 500
+
+
 def test_the_nearest_image_of_a_point_is_the_image_of_that_index(vae: Explorer) -> None:
     original, output = vae.pair("validation", 17)
     page = vae.page(17, 1)
@@ -161,21 +286,39 @@ def test_the_nearest_image_of_a_point_is_the_image_of_that_index(vae: Explorer) 
     assert originals.shape == outputs.shape == (10, 28, 28)
 
 
-def test_newer_weights_are_used_at_the_next_question(
-    make_run: MakeRun, trained: dict[str, Run], tmp_path: Path
-) -> None:
-    run = make_run(preset="vae")
-    run.write_weights(trained["vae"].read_weights())
-    explorer = Explorer(run, tmp_path)
-    before, plane = explorer.page(0, 4), explorer.plane(PlaneChoice("pca"))
-    assert explorer.plane(PlaneChoice("pca")).projection is plane.projection
+def change_weights(run: Run) -> None:
     model = checkpoint.load_model(run)
     with torch.no_grad():
-        for parameter in model.encoder.parameters():
-            parameter.mul_(1.3)
+        for parameter in model.parameters():
+            parameter.mul_(1.1)
     run.write_weights(checkpoint.weights_to_bytes(model, {"latent_scale": 1.0}))
-    assert not np.allclose(explorer.page(0, 4).reconstructions, before.reconstructions)
-    assert not np.allclose(explorer.plane(PlaneChoice("pca")).points, plane.points)
+
+
+def test_newer_weights_are_used_at_the_next_question(copy_of_vae: Run, tmp_path: Path) -> None:
+    explorer = Explorer(copy_of_vae, tmp_path)
+    questions = (
+        lambda: explorer.page(0, 4).reconstructions,
+        lambda: explorer.page(0, 4, order="worst").errors,
+        lambda: explorer.closeup(0, 2, 0).samples,
+        lambda: explorer.samples("gaussian", 4, 0).latents,
+        lambda: explorer.samples("full", 4, 0).latents,
+        lambda: explorer.plane(PlaneChoice("lda")).points,
+        lambda: explorer.plane(PlaneChoice("pca", part="training")).points,
+        lambda: explorer.traversal(np.zeros(64), 3, 5).latents,
+    )
+    before = [question() for question in questions]
+    change_weights(copy_of_vae)
+    after = [question() for question in questions]
+    for number, (old, new) in enumerate(zip(before, after, strict=True)):
+        assert not np.allclose(old, new, rtol=1e-3), number
+    fresh = Explorer(copy_of_vae, tmp_path)
+    assert np.allclose(fresh.samples("full", 4, 0).latents, explorer.samples("full", 4, 0).latents)
+    assert np.allclose(fresh.plane(PlaneChoice("lda")).points, explorer.plane(PlaneChoice("lda")).points)
+
+
+def test_what_was_computed_is_kept_while_the_weights_stay(vae: Explorer) -> None:
+    assert vae.plane(PlaneChoice("pca")).projection is vae.plane(PlaneChoice("pca")).projection
+    assert vae.plane(PlaneChoice("pca")).projection is not vae.plane(PlaneChoice("pca", fit_on_shown=True)).projection
 
 
 def test_what_is_missing_or_damaged_is_said(make_run: MakeRun, tmp_path: Path) -> None:
@@ -186,6 +329,20 @@ def test_what_is_missing_or_damaged_is_said(make_run: MakeRun, tmp_path: Path) -
     run.write_weights(b"garbage")
     with pytest.raises(DamagedFile, match=r"model\.safetensors: holds no vae model"):
         explorer.page(0, 4)
+
+
+def test_weights_that_vanish_or_break_are_said_and_whole_ones_are_taken_again(copy_of_vae: Run, tmp_path: Path) -> None:
+    explorer = Explorer(copy_of_vae, tmp_path)
+    weights, page = copy_of_vae.read_weights(), explorer.page(0, 4)
+    copy_of_vae.write_weights(weights[:1000])
+    for _ in range(2):
+        with pytest.raises(DamagedFile, match=r"model\.safetensors: holds no vae model"):
+            explorer.page(0, 4)
+    copy_of_vae.weights_path().unlink()
+    with pytest.raises(FileNotFoundError):
+        explorer.samples("prior", 4, 0)
+    copy_of_vae.write_weights(weights)
+    assert (explorer.page(0, 4).reconstructions == page.reconstructions).all()
 
 
 def test_a_set_that_is_not_here_is_named_with_how_to_get_it(
@@ -204,6 +361,19 @@ def test_a_set_that_is_not_here_is_named_with_how_to_get_it(
             assert explorer.note == note
 
 
+def test_a_run_on_mnist_is_looked_at_with_mnist_where_it_is_on_disk(
+    make_run: MakeRun, trained: dict[str, Run], tmp_path: Path
+) -> None:
+    put("mnist", tmp_path / "here")
+    for number, (trained_from, data_dir) in enumerate((("elsewhere", "here"), ("here", "elsewhere"), (None, "here"))):
+        known = trained_from and str(tmp_path / trained_from)
+        run = make_run(f"run-{number}", preset="vae", dataset="mnist", data_dir=known)
+        run.write_weights(trained["vae"].read_weights())
+        explorer = Explorer(run, tmp_path / data_dir)
+        assert explorer.page(0, 4).total == 10
+        assert explorer.note == ""
+
+
 def test_long_work_is_heard_of_and_done_once(trained: dict[str, Run], tmp_path: Path) -> None:
     said: list[str] = []
     explorer = Explorer(trained["ae"], tmp_path, said.append)
@@ -214,6 +384,9 @@ def test_long_work_is_heard_of_and_done_once(trained: dict[str, Run], tmp_path: 
     said.clear()
     explorer.samples("gaussian", 4, 1)
     assert said == []
+    explorer.page(0, 4, order="worst")
+    explorer.plane(PlaneChoice("pca"))
+    assert said == ["reconstructing validation images: 1,000 of 1,000", "encoding validation images: 1,000 of 1,000"]
 
 
 def test_two_who_ask_at_once_do_not_load_the_model_twice(

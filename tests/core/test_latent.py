@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from core.latent import (
     Latents,
+    Projection,
     ProjectionError,
+    encode,
     fit_lda,
     fit_pca,
     interpolate,
@@ -21,8 +26,14 @@ from core.latent import (
     pick_dims,
     traverse,
 )
+from core.models import MODELS
 
 SIZE = 64
+FITS: dict[str, Callable[[Latents], Projection]] = {
+    "lda": fit_lda,
+    "pca": fit_pca,
+    "dims": lambda latents: pick_dims(latents, (5, 9)),
+}
 
 
 @pytest.fixture
@@ -38,6 +49,14 @@ def latents() -> Latents:
     return Latents(mean.astype(np.float32), variance.astype(np.float32), labels)
 
 
+def test_the_covariance_is_that_of_the_means_plus_the_mean_variance() -> None:
+    mean = np.array([[1.0, 2.0], [3.0, 2.0], [1.0, 5.0], [3.0, 7.0]], dtype=np.float32)
+    variance = np.array([[0.1, 1.0], [0.3, 1.0], [0.1, 3.0], [0.3, 3.0]], dtype=np.float32)
+    latents = Latents(mean, variance, np.arange(4))
+    assert latents.center == pytest.approx([2, 4])
+    assert latents.covariance == pytest.approx(np.array([[1 + 0.2, 0.5], [0.5, 4.5 + 2]]))
+
+
 def test_the_covariance_is_that_of_samples_of_the_posteriors(latents: Latents) -> None:
     drawn = np.concatenate([latents.draw(seed) for seed in range(200)])
     assert np.allclose(latents.covariance, np.cov(drawn, rowvar=False), atol=0.02)
@@ -47,12 +66,29 @@ def test_the_covariance_is_that_of_samples_of_the_posteriors(latents: Latents) -
     assert (latents.draw(3) != latents.draw(4)).any()
 
 
+@pytest.mark.parametrize("preset", MODELS)
+def test_images_are_encoded_in_batches_and_in_order(preset: str) -> None:
+    model = MODELS[preset]().eval()
+    images = torch.randint(256, (520, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    heard: list[int] = []
+    latents = encode(model, images, torch.arange(520), heard.append)
+    with torch.no_grad():
+        posterior = model.encode(images[:, None] / 255)
+    assert len(latents) == 520
+    assert np.allclose(latents.mean, posterior.mean.flatten(1), atol=1e-5)
+    assert np.allclose(latents.variance, posterior.variance().flatten(1), atol=1e-5)
+    assert (latents.variance == 0).all() == (preset == "ae")
+    assert latents.labels.tolist() == list(range(520))
+    assert heard == [250, 500, 750]
+
+
 def test_discriminants_are_those_of_scikit_learn(latents: Latents) -> None:
-    lda = LinearDiscriminantAnalysis(n_components=2).fit(latents.mean, latents.labels)
+    mean = latents.mean.astype(np.float64)
+    lda = LinearDiscriminantAnalysis(n_components=2).fit(mean, latents.labels)
     projection = fit_lda(latents)
-    assert np.allclose(projection.project(latents.mean), lda.transform(latents.mean), atol=1e-4)
+    assert np.allclose(projection.project(latents.mean), lda.transform(mean))
     assert projection.explained == pytest.approx(tuple(lda.explained_variance_ratio_[:2]))
-    assert projection.accuracy(latents) == lda.score(latents.mean, latents.labels)
+    assert projection.accuracy(latents) == lda.score(mean, latents.labels)
 
 
 def test_components_are_those_of_scikit_learn_but_for_their_signs(latents: Latents) -> None:
@@ -69,8 +105,9 @@ def test_two_latent_numbers_are_shown_as_they_are(latents: Latents) -> None:
     assert np.allclose(projection.project(latents.mean), latents.mean[:, [17, 3]])
     assert projection.axes == ("z17 (channel 1, row 0, column 1)", "z3 (channel 0, row 0, column 3)")
     assert set(most_active(latents)) == set(np.argsort(latents.mean.var(axis=0))[-2:].tolist())
-    with pytest.raises(ProjectionError, match="latent numbers are from 0 to 63, not 3 and 64"):
-        pick_dims(latents, (3, 64))
+    for wrong in ((3, 64), (-1, 3)):
+        with pytest.raises(ProjectionError, match=f"latent numbers are from 0 to 63, not {wrong[0]} and {wrong[1]}"):
+            pick_dims(latents, wrong)
 
 
 def test_a_number_is_named_by_its_place() -> None:
@@ -79,10 +116,13 @@ def test_a_number_is_named_by_its_place() -> None:
     assert number_name(39) == "z39 (channel 2, row 1, column 3)"
 
 
-@pytest.mark.parametrize("fit", [fit_lda, fit_pca, lambda latents: pick_dims(latents, (5, 9))])
-def test_the_way_back_from_the_plane_ends_above_the_point_it_began_at(latents: Latents, fit: object) -> None:
-    projection = fit(latents)  # type: ignore[operator]
-    points = np.random.default_rng(1).uniform(-6, 6, (50, 2))
+@pytest.mark.parametrize("reach", [6, 1000])
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_the_way_back_from_the_plane_ends_above_the_point_it_began_at(
+    latents: Latents, fit: Callable[[Latents], Projection], reach: float
+) -> None:
+    projection = fit(latents)
+    points = np.random.default_rng(1).uniform(-reach, reach, (50, 2))
     back = projection.invert(points)
     assert back.shape == (50, SIZE)
     assert np.allclose(projection.project(back), points, atol=1e-6)
@@ -110,10 +150,47 @@ def test_a_walk_between_two_classes_has_no_jumps(latents: Latents) -> None:
     assert steps.max() < 0.2 * np.linalg.norm(projection.means[0] - projection.means[1])
 
 
-def test_two_classes_cannot_be_separated_in_two_directions(latents: Latents) -> None:
-    few = latents.labels < 2
-    with pytest.raises(ProjectionError, match="needs three classes or more, not 2"):
+@pytest.mark.parametrize("classes", [1, 2])
+def test_fewer_than_three_classes_cannot_be_separated_in_two_directions(latents: Latents, classes: int) -> None:
+    few = latents.labels < classes
+    with pytest.raises(ProjectionError, match=rf"^LDA to two dimensions needs three classes or more, not {classes}$"):
         fit_lda(Latents(latents.mean[few], latents.variance[few], latents.labels[few]))
+
+
+@pytest.mark.parametrize("separation", [2.0, 0.1])
+def test_a_number_that_never_varies_does_not_tell_classes_of_unequal_size_apart(separation: float) -> None:
+    random = np.random.default_rng(0)
+    labels = random.choice(10, 1000, p=np.arange(1, 11) / 55)
+    mean = random.normal(0, separation, (10, SIZE))[labels] + random.normal(0, 0.7, (1000, SIZE))
+    mean[:, -4:] = 0.1  # which single precision rounds
+    latents = Latents(mean.astype(np.float32), np.zeros((1000, SIZE), np.float32), labels)
+    alive = Latents(latents.mean[:, :-4], latents.variance[:, :-4], labels)
+    with_them, without = fit_lda(latents), fit_lda(alive)
+    assert with_them.explained == pytest.approx(without.explained)
+    assert with_them.accuracy(latents) == without.accuracy(alive)
+    assert np.allclose(np.abs(with_them.project(latents.mean)), np.abs(without.project(alive.mean)))
+
+
+def test_latents_that_hardly_vary_are_refused_in_one_line(latents: Latents) -> None:
+    still = np.full_like(latents.mean, 0.1)
+    with pytest.raises(ProjectionError, match=r"^LDA needs latents that vary within their classes$"):
+        fit_lda(Latents(still, latents.variance, latents.labels))
+    with pytest.raises(ProjectionError, match=r"^LDA needs latents that vary within their classes$"):
+        fit_lda(Latents(latents.mean[:10], latents.variance[:10], latents.labels[:10]))
+    still[:, 7] = latents.mean[:, 7]
+    with pytest.raises(ProjectionError, match=r"^LDA needs latents that vary in two directions or more$"):
+        fit_lda(Latents(still, latents.variance, latents.labels))
+
+
+@pytest.mark.parametrize("name", ["pca", "dims"])
+def test_latents_that_vary_in_one_direction_only_come_back_finite(latents: Latents, name: str) -> None:
+    still = np.full_like(latents.mean, 0.25)
+    still[:, 5] = latents.mean[:, 5]
+    projection = FITS[name](Latents(still, latents.variance, latents.labels))
+    assert np.isfinite(projection.project(still)).all()
+    back = projection.invert(np.array([[1.0, 1.0], [-2.0, 0.5]]))
+    assert np.allclose(np.delete(back, 5, axis=1), 0.25)
+    assert np.isfinite(back).all()
 
 
 def test_a_traversal_moves_one_number_from_minus_to_plus_three_deviations(latents: Latents) -> None:
@@ -139,6 +216,17 @@ def test_an_interpolation_begins_and_ends_at_its_latents(
     assert np.allclose(between[-1], end, atol=1e-6)
 
 
+@given(numbers, numbers, numbers, st.integers(3, 9))
+def test_an_arc_between_equals_stays_as_far_from_the_centre_as_they_are(
+    start: np.ndarray, end: np.ndarray, center: np.ndarray, steps: int
+) -> None:
+    assume(np.linalg.norm(start) > 0.1 and np.linalg.norm(end) > 0.1)
+    start, end = start / np.linalg.norm(start), end / np.linalg.norm(end)
+    assume(abs(start @ end) < 0.999)
+    arc = interpolate(center + 3 * start, center + 3 * end, steps, "spherical", center)
+    assert np.linalg.norm(arc - center, axis=1) == pytest.approx([3] * steps)
+
+
 def test_an_arc_keeps_its_distance_from_the_centre_and_a_line_does_not() -> None:
     center = np.array([1.0, 2.0, 3.0])
     start, end = center + np.array([2, 0, 0]), center + np.array([0, 2, 0])
@@ -150,6 +238,8 @@ def test_an_arc_keeps_its_distance_from_the_centre_and_a_line_does_not() -> None
 
 def test_there_is_no_arc_through_the_centre() -> None:
     center = np.zeros(3)
-    for end in (np.array([-1.0, 0, 0]), center):
-        straight = interpolate(np.array([1.0, 0, 0]), end, 5, "straight", center)
-        assert np.allclose(interpolate(np.array([1.0, 0, 0]), end, 5, "spherical", center), straight)
+    for start in (np.array([1.0, 0, 0]), center):
+        for end in (np.array([-1.0, 0, 0]), center, start):
+            straight = interpolate(start, end, 5, "straight", center)
+            assert np.allclose(interpolate(start, end, 5, "spherical", center), straight)
+            assert np.allclose(straight, start + np.linspace(0, 1, 5)[:, None] * (end - start))

@@ -13,6 +13,7 @@ from core.models import (
     DiagonalGaussian,
     PublishedVariationalAutoencoder,
     VariationalAutoencoder,
+    fuse,
     loss,
 )
 
@@ -102,3 +103,27 @@ def test_the_loss_is_the_squared_error_of_an_image_plus_its_kl() -> None:
     assert parts.reconstruction.tolist() == [256, 256]
     assert parts.kl.tolist() == [32, 32]
     assert parts.total().tolist() == [288, 288]
+
+
+@pytest.mark.parametrize("preset", MODELS)
+def test_a_fused_model_computes_the_same_without_normalising(preset: str) -> None:
+    torch.manual_seed(0)
+    model, x = MODELS[preset](), torch.rand(20, 1, 32, 32)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(layer.weight, 0.5, 2)
+            torch.nn.init.normal_(layer.bias)
+    model(x)  # which moves the running means and variances
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    fused = fuse(model)
+    assert model.training and not fused.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in fused.modules())
+    model.eval()
+    with torch.no_grad():
+        expected, posterior = model.encode(x), fused.encode(x)
+        torch.testing.assert_close(posterior.mean, expected.mean, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(posterior.variance(), expected.variance(), rtol=1e-3, atol=1e-4)
+        output = fused.decode(expected.mean)
+        torch.testing.assert_close(output, model.decode(expected.mean), rtol=1e-4, atol=1e-4)
+        assert torch.equal(fused.decode(expected.mean), output)  # nothing that is given is changed in place

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from core import data
 from core.choices import SAMPLERS, check_temperature, default_sampler
 from core.config import ConfigError
-from core.latent import Latents
-from core.sampling import Sampler, fit, prior
+from core.latent import Latents, encode
+from core.models import MODELS
+from core.sampling import GaussianMixture, Sampler, fit, prior
 
 SIZE = 6
 MANY = 20_000
@@ -39,6 +41,11 @@ def test_the_same_seed_draws_the_same_bytes(sampler: Sampler) -> None:
     assert one == same != other
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_that_is_fitted_again_draws_the_same(name: str, latents: Latents) -> None:
+    assert torch.equal(fit(name, latents).sample(8, 1), fit(name, latents).sample(8, 1))
+
+
 def test_samples_are_finite_numbers_of_the_right_shape(sampler: Sampler) -> None:
     for temperature in (0.0, 0.5, 1.0, 3.0):
         z = sampler.sample(17, 0, temperature)
@@ -51,6 +58,25 @@ def test_a_higher_temperature_strays_further(sampler: Sampler) -> None:
     cold, warm, hot = (sampler.sample(500, 1, temperature) for temperature in (0.0, 1.0, 2.0))
     assert torch.allclose(hot - cold, 2 * (warm - cold), atol=1e-5)
     assert (warm - cold).abs().mean() > 0.1
+
+
+def test_the_spread_grows_with_the_temperature(sampler: Sampler) -> None:
+    spreads = [float(sampler.sample(2000, 1, temperature).std(dim=0).norm()) for temperature in (0, 0.5, 1, 2, 3)]
+    assert spreads == sorted(set(spreads))
+
+
+@pytest.mark.parametrize("name", ["prior", "gaussian", "full"])
+def test_at_temperature_zero_every_sample_is_the_centre(name: str, latents: Latents) -> None:
+    center = np.zeros(SIZE) if name == "prior" else latents.center
+    assert np.allclose(fit(name, latents).sample(9, 4, temperature=0.0), center, atol=1e-5)
+
+
+def test_at_temperature_zero_a_mixture_draws_the_centres_of_its_gaussians(latents: Latents) -> None:
+    mixture = fit("mixture", latents)
+    assert isinstance(mixture, GaussianMixture)
+    is_center = (mixture.sample(50, 4, temperature=0.0)[:, None] == mixture.means).all(dim=2)
+    assert is_center.any(dim=1).all()
+    assert is_center.any(dim=0).sum() > 1
 
 
 def test_the_prior_is_a_standard_normal() -> None:
@@ -85,11 +111,34 @@ def test_the_mixture_draws_from_the_clouds_and_not_from_between_them(latents: La
     assert np.bincount(nearest, minlength=3).min() > 700
 
 
-@pytest.mark.parametrize("temperature", [-0.1, 3.1, math.nan, math.inf, "warm", "-1"])
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("preset", MODELS)
+def test_samples_are_finite_where_latent_numbers_never_vary(preset: str, name: str) -> None:
+    torch.manual_seed(0)
+    model = MODELS[preset]().eval()  # untrained: its latents hardly vary
+    last = model.head if preset == "vae" else model.encoder[-1][-1][1]
+    torch.nn.init.zeros_(last.weight[1])  # and the 16 numbers of channel 1 do not at all
+    torch.nn.init.constant_(last.bias[1], 0.1)
+    images = data.load("mnist-5k")
+    latents = encode(model, images.train_images[:100], images.train_labels[:100])
+    assert (latents.mean[:, 16:32] == latents.mean[0, 16]).all()
+    z = fit(name, latents).sample(50, 0)
+    assert z.isfinite().all()
+    assert model.decode(z.view(-1, 4, 4, 4)).isfinite().all()
+    if preset == "ae" and name in ("gaussian", "full"):
+        assert np.allclose(z[:, 16:32], latents.mean[0, 16], atol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0, 3, "0", "1.5", " 3 "])
+def test_a_temperature_within_bounds_is_taken_as_typed(temperature: float | str) -> None:
+    assert check_temperature(temperature) == float(temperature)
+
+
+@pytest.mark.parametrize("temperature", [-0.1, 3.1, -1, 4, math.nan, math.inf, "warm", "-1", "", "nan"])
 def test_a_temperature_out_of_bounds_is_refused(temperature: float | str) -> None:
     with pytest.raises(ConfigError, match="temperature must be from 0 to 3, not"):
         check_temperature(temperature)
-    if isinstance(temperature, float):
+    if not isinstance(temperature, str):
         with pytest.raises(ConfigError, match="temperature must be from 0 to 3"):
             prior(SIZE).sample(1, 0, temperature)
 

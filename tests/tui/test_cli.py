@@ -145,13 +145,14 @@ def test_a_device_that_is_not_there_is_refused_before_a_run_is_made(call: Call, 
     assert not runs_dir.exists()
 
 
-def test_a_truncated_data_file_is_named(call: Call, tmp_path: Path) -> None:
+def test_a_truncated_data_file_is_named_before_a_run_is_made(call: Call, tmp_path: Path, runs_dir: Path) -> None:
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (raw / f"{name}-ubyte").write_bytes(b"\x00\x00\x08\x03")
     failed = call("train", "--dataset", "mnist")
-    assert failed.returncode == 1
+    assert failed.returncode == 2
+    assert not runs_dir.exists()
     assert failed.stderr.count("\n") == 1
     assert f"{raw / 'train-images-idx3-ubyte'} is damaged" in failed.stderr
 

@@ -42,8 +42,10 @@ class CompareScreen(ExploreScreen):
     CompareScreen #table { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v,tab", "turn(1)", "view", key_display="v", tooltip="the next view", id="compare.view", priority=True),
-        Binding("V,shift+tab", "turn(-1)", "view before", show=False, id="compare.back", priority=True),
+        Binding("v", "turn(1)", "view", tooltip="the next view (also tab)", id="compare.view"),
+        Binding("V", "turn(-1)", "view before", tooltip="the view before", id="compare.back", show=False),
+        Binding("tab", "turn(1)", show=False, priority=True),
+        Binding("shift+tab", "turn(-1)", show=False, priority=True),
         Binding("o", "choose_other", "other run", tooltip="choose the run to compare with", id="compare.other"),
         Binding("x", "swap", "swap", tooltip="swap left and right", id="compare.swap"),
         Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="compare.log"),

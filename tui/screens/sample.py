@@ -44,13 +44,14 @@ class SampleScreen(ExploreScreen):
             "number_sign", "ask_seed", "seed", key_display="#", tooltip="type a seed", id="sample.seed", show=False
         ),
         Binding(
-            "plus,equals_sign",
+            "plus",
             "warm(1)",
             "heat",
             key_display="+ -",
             tooltip="raise or lower the temperature: bolder or safer digits",
             id="sample.hotter",
         ),
+        Binding("equals_sign", "warm(1)", show=False),
         Binding("minus", "warm(-1)", "cooler", show=False, id="sample.cooler"),
         Binding("v", "traverse", "vary", tooltip="vary one latent number of the chosen digit", id="sample.traverse"),
         Binding("x", "mark", "walk", tooltip="mark a digit, then walk from it to another", id="sample.walk"),
