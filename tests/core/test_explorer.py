@@ -227,7 +227,7 @@ def test_accuracy_is_that_of_the_classifier_on_what_is_shown(explorer: Explorer)
 
 
 def class_means_that_come_back(run: Run, data_dir: Path) -> float:
-    """The share of class means that decode, from their place in the plane, to a digit that LDA takes for their class."""
+    """The share of class means that decode, from their place in the plane, to a digit that LDA takes for theirs."""
     explorer = Explorer(run, data_dir)
     projection = explorer.plane(PlaneChoice("lda")).projection
     digits = explorer.decode(projection.invert(projection.project(projection.means)))
