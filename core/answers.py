@@ -57,7 +57,7 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """Points (N, 2) of the latents of a part of the image set, with labels (N,)."""
+    """Points (N, 2) of the latents of a part of the image set, with labels and places in that part, each (N,)."""
 
     choice: PlaneChoice
     projection: Projection
@@ -65,3 +65,4 @@ class Plane:
     labels: Labels
     fitted: int
     accuracy: float | None
+    indices: Labels

@@ -37,6 +37,8 @@ def load_model(run: Run, *, best: bool = False) -> Autoencoder:
         model.latent_scale = float(metadata_of(content)["latent_scale"])
     except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise DamagedFile(path, f"holds no {run.config().preset} model: {first_line(error)}") from error
+    if not all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values()):
+        raise DamagedFile(path, "holds numbers that are not finite")
     if not math.isfinite(model.latent_scale):
         raise DamagedFile(path, "has a latent scale that is not finite")
     return model.eval()

@@ -146,7 +146,8 @@ class Explorer:
             key = (choice.projection, choice.numbers, basis)
             projection = self._keep(("projection", *key), lambda: self._fit_projection(choice, fitted))
             accuracy = self._keep(("accuracy", *key, choice.part), lambda: projection.accuracy(seen))
-            return Plane(choice, projection, projection.project(seen.mean), seen.labels, len(fitted), accuracy)
+            points, indices = projection.project(seen.mean), np.arange(len(seen)) * self._stride(choice.part)
+            return Plane(choice, projection, points, seen.labels, len(fitted), accuracy, indices)
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
         """An image of a part and its reconstruction, each (28, 28)."""
@@ -184,10 +185,17 @@ class Explorer:
             self.say("reading the images")
             self._source = browsing.find_images(self.run.config(), self._data_dir)
         images = self._source.images
+        stride = self._stride(part)
         if part == "validation":
-            return images.validation_images[:LATENTS_LIMIT], images.validation_labels[:LATENTS_LIMIT]
-        stride = -(-len(images.train_images) // LATENTS_LIMIT)
+            return images.validation_images[::stride], images.validation_labels[::stride]
         return images.train_images[::stride], images.train_labels[::stride]
+
+    def _stride(self, part: Part) -> int:
+        """One in how many images of a part is looked at."""
+        assert self._source is not None
+        images = self._source.images
+        count = len(images.validation_images if part == "validation" else images.train_images)
+        return -(-count // LATENTS_LIMIT)
 
     def _latents(self, model: Autoencoder, part: Part) -> Latents:
         def compute() -> Latents:

@@ -35,7 +35,14 @@ def reconstruct(
     label: Annotated[
         str | None, typer.Option("--class", help="Only images of this class.", metavar="0..9", show_default="all")
     ] = None,
-    order: Annotated[str, typer.Option(help="By index, or worst first.", metavar="|".join(get_args(Order)))] = "index",
+    order: Annotated[
+        str,
+        typer.Option(
+            help="By index, or worst first.",
+            metavar="|".join(get_args(Order)),
+            autocompletion=lambda: list(get_args(Order)),
+        ),
+    ] = "index",
     count: Annotated[str, typer.Option(help="How many.", metavar="N")] = "16",
     out: Out = None,
     runs_dir: RunsDir = RUNS_DIR,
@@ -94,7 +101,15 @@ def latent(
         str | None,
         typer.Option(help="Which two latent numbers, for dims.", metavar="I,J", show_default="those that vary most"),
     ] = None,
-    part: Annotated[str, typer.Option("--set", help="Whose latents.", metavar="|".join(get_args(Part)))] = "validation",
+    part: Annotated[
+        str,
+        typer.Option(
+            "--set",
+            help="Whose latents.",
+            metavar="|".join(get_args(Part)),
+            autocompletion=lambda: list(get_args(Part)),
+        ),
+    ] = "validation",
     fit_on_shown: Annotated[
         bool, typer.Option("--fit-on-shown", help="Fit to what is shown, as the post does, not to training latents.")
     ] = False,

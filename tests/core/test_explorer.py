@@ -41,8 +41,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     folder, images, runs = tmp_path_factory.mktemp("runs"), data.load("mnist-5k"), {}
     few = replace(images, train_images=images.train_images[:1000], train_labels=images.train_labels[:1000])
     for preset in PRESETS:
-        length = {"epochs": 1, "batch_size": 10} if preset == "ae" else {"epochs": 1, "batch_size": 25}
-        config = make_config(preset=preset, dataset="mnist-5k", device="cpu", **length)
+        config = make_config(
+            preset=preset, dataset="mnist-5k", epochs=1, batch_size=10, learning_rate=2e-3, device="cpu"
+        )
         runs[preset] = train(Run.create(folder, preset, config), images if preset == "ae" else few)
     return runs
 
@@ -427,3 +428,25 @@ def test_questions_from_several_threads_are_all_answered_rightly(trained: dict[s
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_points_of_a_large_set_say_which_images_they_are_of(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.explorer.LATENTS_LIMIT", 1500)
+    plane = Explorer(trained["vae"], tmp_path).plane(PlaneChoice("pca", part="training"))
+    labels = data.load("mnist-5k").train_labels.numpy()
+    assert len(plane.points) == len(plane.indices) == 1334
+    assert (labels[plane.indices] == plane.labels).all()
+
+
+def test_weights_that_are_no_numbers_are_damaged(
+    make_run: Callable[..., Run], trained: dict[str, Run], tmp_path: Path
+) -> None:
+    run = make_run(preset="vae")
+    model = checkpoint.load_model(trained["vae"])
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan"))
+    run.write_weights(checkpoint.weights_to_bytes(model, {"latent_scale": 1.0}))
+    with pytest.raises(DamagedFile, match=r"model\.safetensors: holds numbers that are not finite"):
+        Explorer(run, tmp_path).page(0, 4)

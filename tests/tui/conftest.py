@@ -167,7 +167,7 @@ class FakeExplorer:
                 projection = Projection(name, axes, weights, np.zeros(64), means, np.ones(1), covariance, explained)
         accuracy = 0.875 if choice.projection == "lda" else None
         points = projection.project(self._latents.mean)
-        return Plane(choice, projection, points, self._labels, 3500, accuracy)
+        return Plane(choice, projection, points, self._labels, 3500, accuracy, np.arange(self.TOTAL))
 
     def pair(self, part: str, index: int) -> tuple[np.ndarray, np.ndarray]:
         self._hear("pair", part, index)

@@ -284,10 +284,10 @@ def save_plane(plane: Plane, path: Path, *, replace: bool = False) -> None:
 
 
 def plane_columns(plane: Plane) -> dict[str, Floats | Labels]:
-    """The points of a plane as columns of a table, by index."""
+    """The points of a plane as columns of a table, by their places in the image set."""
     x_label, y_label = plane.projection.axes
     return {
-        "index": np.arange(len(plane.points)),
+        "index": plane.indices,
         "class": plane.labels,
         x_label: plane.points[:, 0],
         y_label: plane.points[:, 1],
