@@ -121,7 +121,7 @@ def test_images_are_shown_without_their_padding(explorer: Explorer) -> None:
         output = model.decode(model.encode(x).mode())
     for shown, whole in ((page.originals, x), (page.reconstructions, output)):
         assert np.allclose(shown, whole[:, 0, 2:30, 2:30].clamp(0, 1), atol=1e-4)
-    assert page.reconstructions.min() == 0
+    assert 0 <= page.reconstructions.min() <= page.reconstructions.max() <= 1
 
 
 def test_the_worst_come_first_and_errors_are_those_of_the_loss(explorer: Explorer) -> None:
