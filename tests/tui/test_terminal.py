@@ -57,7 +57,7 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
     with open_app() as terminal:
         start_small_run(terminal, epochs=8)
         terminal.wait_for("2 training", "▶ running", "images/s", "1/8")
-        wait_until(lambda: terminal.read() and run.path.exists() and run.status().step > 4, what="the first steps")
+        wait_until(lambda: terminal.read() and run.path.exists() and run.status().step > 4, 120, what="the first steps")
 
         terminal.press(" ")
         terminal.wait_for("‖ paused")
