@@ -248,7 +248,7 @@ def test_a_class_mean_survives_the_way_to_the_plane_and_back(trained: dict[str, 
 def test_a_class_mean_survives_it_in_variational_autoencoders_too(
     preset: str, make_run: MakeRun, tmp_path: Path
 ) -> None:
-    run = make_run(preset=preset, epochs=16, batch_size=20, learning_rate=2e-3)
+    run = make_run(preset=preset, epochs=24, batch_size=20)
     train(run, data.load("mnist-5k"))
     assert class_means_that_come_back(run, tmp_path) >= 0.9
 
