@@ -32,6 +32,11 @@ class Page:
     first: int
     total: int
 
+    def stacks(self) -> Images:
+        """Each image with its reconstruction and its error below, shape (N, 3, 28, 28)."""
+        error = np.abs(self.originals - self.reconstructions)
+        return np.stack([self.originals, self.reconstructions, error], axis=1)
+
 
 @dataclass(frozen=True, eq=False)
 class Closeup:

@@ -15,6 +15,8 @@ from core.config import make_config
 from core.run import Run
 from core.status import Status, is_same_process
 
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
+
 # Small batches train no faster on more cores, and the tests share them.
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -33,6 +35,13 @@ def make_run(runs_dir: Path) -> Callable[..., Run]:
         return Run.create(runs_dir, name, make_config(**(defaults | values)))
 
     return make
+
+
+def make_trained_run(runs_dir: Path, preset: str) -> Run:
+    """A run of a preset on the digits that need no network, with the weights of the shipped run of that preset."""
+    run = Run.create(runs_dir, preset, make_config(preset=preset, dataset="mnist-5k", device="cpu"))
+    run.write_weights(Run(CHECKPOINTS / f"{preset}-mnist").read_weights())
+    return run
 
 
 @pytest.fixture(autouse=True)

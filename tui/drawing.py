@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,9 @@ from textual.strip import Strip
 
 from core.choices import SAMPLERS, Order, PlaneChoice
 from core.run import Run, RunError
-from tui import export, wording
+from tui import export, planes, wording
 from tui.explorers import Explorers
 from tui.graphics import GAP
-from tui.screens.latent import plane_columns, save_plane, title
-from tui.screens.reconstruct import stacks
 from tui.widgets.picture import Pixels, Scale
 from tui.widgets.raster import draw
 from tui.widgets.strips import ColorDepth, is_ascii
@@ -41,7 +40,7 @@ def draw_reconstructions(
     """Validation images with their reconstructions and errors. Raises RunError, DamagedFile, DataError or OSError."""
     with explored(run, data_dir) as explorer:
         page = explorer.page(0, count, label, order)
-    tiles = stacks(page)
+    tiles = page.stacks()
     if out is None:
         which = "all classes" if label is None else f"class {label}"
         how = "worst first" if order == "worst" else "by index"
@@ -81,7 +80,7 @@ def draw_plane(run: Run, data_dir: Path, choice: PlaneChoice, out: Path | None) 
     with explored(run, data_dir) as explorer:
         plane = explorer.plane(choice)
     if out is None:
-        print_heading(run, ", ".join(filter(None, title(plane))))
+        print_heading(run, ", ".join(filter(None, planes.title(plane))))
         console, depth = terminal()
         x_label, y_label = plane.projection.axes
         lines = min(PLOT_LINES, console.height - 3) if console.is_terminal else PLOT_LINES
@@ -90,9 +89,9 @@ def draw_plane(run: Run, data_dir: Path, choice: PlaneChoice, out: Path | None) 
             draw(plane.points, plane.labels, console.width, lines, x_label=x_label, y_label=y_label, depth=depth),
         )
     elif export.suffix_of(out) == ".png":
-        save_plane(plane, out, replace=True)
+        planes.save(plane, out, replace=True)
     else:
-        export.save_table(out, plane_columns(plane), replace=True)
+        export.save_table(out, planes.columns(plane), replace=True)
 
 
 @contextmanager
@@ -110,9 +109,18 @@ def explored(run: Run, data_dir: Path) -> Iterator[Explorer]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Shows words, each in place of those before, on a line of a terminal that is empty again at the end."""
+    """Shows words, each in place of those before, on a line of a terminal that is empty at the end, or on ctrl+c."""
     console = Console(stderr=True)
     length = 0
+
+    def erase() -> None:
+        if length:
+            print(f"\r{' ' * length}\r", end="", file=sys.stderr, flush=True)
+
+    def leave(number: int, frame: object) -> None:
+        # An exception would be swallowed by libraries that are being imported.
+        erase()
+        os._exit(128 + number)
 
     def say(words: str) -> None:
         nonlocal length
@@ -121,11 +129,12 @@ def progress() -> Iterator[Callable[[str], None]]:
             print(f"\r{shown.ljust(length)}", end="", file=sys.stderr, flush=True)
             length = len(shown)
 
+    before = signal.signal(signal.SIGINT, leave)
     try:
         yield say
     finally:
-        if length:
-            print(f"\r{' ' * length}\r", end="", file=sys.stderr, flush=True)
+        signal.signal(signal.SIGINT, before)
+        erase()
 
 
 def terminal() -> tuple[Console, ColorDepth]:

@@ -20,18 +20,25 @@ class Explorers:
     """Makes explorers where they are asked for, off the UI thread: PyTorch takes seconds to load."""
 
     def __init__(self, data_dir: Path, say: Callable[[str], object]) -> None:
-        self._data_dir, self._say = data_dir, say
+        self._data_dir, self._tell = data_dir, say
+        self._words = ""
         self._lock = threading.Lock()
         self._kept: dict[Run, Explorer] = {}
 
     def of(self, run: Run) -> Explorer:
         """The explorer of a run."""
+        if self._lock.locked():
+            self._tell(self._words)
         with self._lock:
             explorer = self._kept.pop(run, None) or self._make(run)
             self._kept[run] = explorer
             while len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]
             return explorer
+
+    def _say(self, words: str) -> None:
+        self._words = words
+        self._tell(words)
 
     def _make(self, run: Run) -> Explorer:
         self._say("loading PyTorch")

@@ -16,36 +16,24 @@ from torch.nn.functional import pad
 
 from core import browsing, checkpoint, data
 from core.choices import SAMPLERS, PlaneChoice
-from core.config import PRESETS, ConfigError, make_config
-from core.data import PADDING, DataError, ImageSet, pixels
+from core.config import PRESETS, ConfigError
+from core.data import PADDING, DataError, pixels
 from core.explorer import Explorer
 from core.files import DamagedFile
 from core.latent import encode
 from core.models import Autoencoder, fuse
 from core.run import Run, RunError
 from core.training import Trainer
+from tests.conftest import make_trained_run
 from tests.core.test_data import put
 
 MakeRun = Callable[..., Run]
 
 
-def train(run: Run, images: ImageSet) -> Run:
-    with run.open_metrics() as metrics:
-        Trainer(run, images, "cpu", metrics).fit()
-    return run
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """A run of each preset on the digits that need no network; only the autoencoder is trained until it knows them."""
-    folder, images, runs = tmp_path_factory.mktemp("runs"), data.load("mnist-5k"), {}
-    few = replace(images, train_images=images.train_images[:1000], train_labels=images.train_labels[:1000])
-    for preset in PRESETS:
-        config = make_config(
-            preset=preset, dataset="mnist-5k", epochs=1, batch_size=10, learning_rate=2e-3, device="cpu"
-        )
-        runs[preset] = train(Run.create(folder, preset, config), images if preset == "ae" else few)
-    return runs
+    folder = tmp_path_factory.mktemp("runs")
+    return {preset: make_trained_run(folder, preset) for preset in PRESETS}
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +237,8 @@ def test_a_class_mean_survives_it_in_variational_autoencoders_too(
     preset: str, make_run: MakeRun, tmp_path: Path
 ) -> None:
     run = make_run(preset=preset, epochs=24, batch_size=20)
-    train(run, data.load("mnist-5k"))
+    with run.open_metrics() as metrics:
+        Trainer(run, data.load("mnist-5k"), "cpu", metrics).fit()
     assert class_means_that_come_back(run, tmp_path) >= 0.9
 
 

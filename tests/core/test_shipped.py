@@ -17,8 +17,8 @@ from core.models import LATENT_SHAPE
 from core.run import Run
 from core.status import State
 from core.summary import summarise
+from tests.conftest import CHECKPOINTS
 
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 RUNS = {"ae-mnist": 8, "vae-post-mnist": 70, "vae-mnist": 33}  # and what the validation loss must be below
 
 each_run = pytest.mark.parametrize("name", RUNS)

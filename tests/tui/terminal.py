@@ -20,6 +20,13 @@ import pyte
 UNKNOWN = re.compile(rb"\x1b\[[<>=?][0-9;]*[\x20-\x2f]*[a-zA-Z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1bP[^\x1b]*\x1b\\")
 KNOWN = re.compile(rb"\x1b\[\?(?:25|7|1049)[hl]")
 
+# What a shell in a terminal of many colours has; the size is the terminal's own to tell.
+UNWANTED = ("NO_COLOR", "COLORTERM", "LC_ALL", "COLUMNS", "LINES")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in UNWANTED} | {
+    "TERM": "xterm-256color",
+    "LANG": "C.UTF-8",
+}
+
 
 class Terminal:
     """A program in a pseudo-terminal of its own session, as a shell over SSH would start it."""

@@ -17,10 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import data
 from core.config import make_config
 from core.run import Run
-from core.training import Trainer
+from tests.conftest import make_trained_run
 from tests.tui.terminal import Terminal
 from tui.cli import main
 from tui.drawing import progress
@@ -30,13 +29,10 @@ VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run of each kind in it, trained for some steps, and one without weights."""
+    """A folder with two trained runs in it, and one without weights."""
     folder = tmp_path_factory.mktemp("runs")
     for preset in ("ae", "vae"):
-        config = make_config(preset=preset, dataset="mnist-5k", epochs=1, batch_size=100, device="cpu")
-        run = Run.create(folder / "checkpoints", preset, config)
-        with run.open_metrics() as metrics:
-            Trainer(run, data.load("mnist-5k"), "cpu", metrics).fit()
+        make_trained_run(folder / "checkpoints", preset)
     Run.create(folder / "checkpoints", "new", make_config(dataset="mnist-5k"))
     return folder
 

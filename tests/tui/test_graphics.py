@@ -29,7 +29,7 @@ from textual.reactive import var
 
 from core.run import Run
 from tests.tui.conftest import FakeExplorers, answered, make_snapshot, make_summary, screen_text, until
-from tests.tui.terminal import KNOWN, UNKNOWN, Terminal
+from tests.tui.terminal import ENVIRONMENT, KNOWN, UNKNOWN, Terminal
 from tui.app import VaeTui
 from tui.graphics import GAP, Graphics, NoGraphics, Place, Sheet, ask_terminal, clean_up, enlarge
 from tui.widgets.gallery import Captions, Gallery
@@ -39,12 +39,6 @@ pytest.importorskip("textual_image", reason="the extra `graphics` is not install
 MakeApp = Callable[..., VaeTui]
 
 REPOSITORY = Path(__file__).parents[2]
-UNWANTED = ("NO_COLOR", "COLORTERM", "LC_ALL")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in UNWANTED} | {
-    "TERM": "xterm-256color",
-    "LANG": "C.UTF-8",
-    "PYTHONPATH": str(REPOSITORY),
-}
 
 SIXEL = re.compile(rb"\x1bP[^\x1b]*\x1b\\")
 KITTY = re.compile(rb"\x1b_G[^\x1b]*\x1b\\")
@@ -101,7 +95,12 @@ class DrawingTerminal(Terminal):
         self._answered = 0
         self._unshown = b""
         size = options.pop("size", (120, 40))
-        super().__init__([sys.executable, "-c", program, *arguments], folder, ENVIRONMENT | options, size)
+        super().__init__(
+            [sys.executable, "-c", program, *arguments],
+            folder,
+            ENVIRONMENT | {"PYTHONPATH": str(REPOSITORY)} | options,
+            size,
+        )
 
     def read(self, seconds: float = 0.05) -> str:
         deadline = time.monotonic() + seconds

@@ -18,10 +18,9 @@ from textual.widgets import Label, Static
 
 from core.choices import PROJECTIONS, SAMPLERS, PlaneChoice
 from core.run import Run
-from tui import curves, export, wording
+from tui import curves, export, planes, wording
 from tui.comparison import COLORS, common_range, overlaid, settings
 from tui.feed import Snapshot
-from tui.screens.latent import title, write_plane
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Curve, Plot
 from tui.widgets.scatter import Scatter
@@ -262,7 +261,7 @@ class LatentView(CompareView):
         for scatter, plane in zip(self.query(Scatter), answer, strict=True):
             x_label, y_label = plane.projection.axes
             scatter.show(plane.points, plane.labels, x_label=x_label, y_label=y_label, home=home)
-        names, facts = zip(*map(title, answer), strict=True)
+        names, facts = zip(*map(planes.title, answer), strict=True)
         left, right = (fact.partition(", ")[0] for fact in facts)
         numbers = f"{left} | {right.lstrip(ascii_lowercase + '- ')}" if left else ""
         both = " | ".join(dict.fromkeys(name.partition(" of ")[0] for name in names))
@@ -280,7 +279,7 @@ class LatentView(CompareView):
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
         files: list[Path] = []
         for run, plane in zip(runs, self._planes or (), strict=False):
-            files += write_plane(plane, partial(export.unused_path, folder, f"{run.name}-latent"))
+            files += planes.write(plane, partial(export.unused_path, folder, f"{run.name}-latent"))
         return files
 
 

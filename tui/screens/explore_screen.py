@@ -111,7 +111,15 @@ class ExploreScreen(ExportingScreen[int | None]):
         return self.TITLE_IN_BAR
 
     def on_mount(self) -> None:
-        self._studio = Studio(self._crash)
+        app = self.app  # a screen that was closed meanwhile has none
+
+        def crash(error: Exception) -> None:
+            def fail() -> None:
+                raise error
+
+            app.call_later(fail)
+
+        self._studio = Studio(crash)
         self.watch(self.vae_tui, "run_shown", self._follow)
 
     def on_unmount(self) -> None:
@@ -209,12 +217,6 @@ class ExploreScreen(ExportingScreen[int | None]):
 
     def _note(self, text: str) -> None:
         self.query_one("#status", Label).update(text and f" {text} ")
-
-    def _crash(self, error: Exception) -> None:
-        def fail() -> None:
-            raise error
-
-        self.app.call_later(fail)
 
     def _show_trouble(self, error: OSError) -> None:
         self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,15 +13,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from core.choices import LATENT_NUMBERS, PROJECTIONS, PlaneChoice
-from tui import export
+from tui import export, planes
 from tui.screens.dialogs import AskClass
 from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
 from tui.widgets.gallery import Gallery
-from tui.widgets.raster import CLASS_COLORS
 from tui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
-    from core.answers import Floats, Images, Labels, Plane
+    from core.answers import Images, Plane
     from core.explorer import Explorer
 
 ZOOM = 1.5
@@ -135,7 +133,7 @@ class LatentScreen(ExploreScreen):
         same_space = self.plane is not None and self.plane.choice == plane.choice
         self.plane, self._nearest = plane, None
         x_label, y_label = plane.projection.axes
-        name, facts = title(plane)
+        name, facts = planes.title(plane)
         self.head(name, facts)
         self._scatter.show(
             plane.points, plane.labels, title="classes", x_label=x_label, y_label=y_label, keep_view=same_space
@@ -240,55 +238,4 @@ class LatentScreen(ExploreScreen):
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.plane is None:
             return []
-        return write_plane(self.plane, partial(export.unused_path, folder, stem))
-
-
-def title(plane: Plane) -> tuple[str, str]:
-    """What a plane is; how well it tells the classes apart, what it explains and how it was fitted."""
-    projection, choice = plane.projection, plane.choice
-    name = projection.name.upper()
-    if projection.numbers is not None:
-        name = "latent numbers {} and {}".format(*projection.numbers)
-    facts = []
-    if plane.accuracy is not None:
-        held_out = choice.part == "validation" and not choice.fit_on_shown
-        facts.append(f"{'held-out ' if held_out else ''}accuracy {plane.accuracy:.1%}")
-    if projection.explained is not None:
-        first, second = projection.explained
-        facts.append(f"explains {first:.0%} + {second:.0%}")
-        facts.append(f"fitted to {'what is shown' if choice.fit_on_shown else f'{plane.fitted:,} of training'}")
-    return f"{name} of {choice.part}", ", ".join(facts)
-
-
-def write_plane(plane: Plane, path: Callable[[str], Path]) -> list[Path]:
-    """A plane as PNG and as CSV, which `path` names by their suffix; the files. Raises OSError."""
-    picture, table = path(".png"), path(".csv")
-    save_plane(plane, picture)
-    export.save_table(table, plane_columns(plane))
-    return [picture, table]
-
-
-def save_plane(plane: Plane, path: Path, *, replace: bool = False) -> None:
-    """A plane as PNG. Raises OSError."""
-    x_label, y_label = plane.projection.axes
-    export.save_scatter(
-        path,
-        plane.points,
-        plane.labels,
-        title=": ".join(filter(None, title(plane))),
-        x_label=x_label,
-        y_label=y_label,
-        colors=CLASS_COLORS,
-        replace=replace,
-    )
-
-
-def plane_columns(plane: Plane) -> dict[str, Floats | Labels]:
-    """The points of a plane as columns of a table, by their places in the image set."""
-    x_label, y_label = plane.projection.axes
-    return {
-        "index": plane.indices,
-        "class": plane.labels,
-        x_label: plane.points[:, 0],
-        y_label: plane.points[:, 1],
-    }
+        return planes.write(self.plane, partial(export.unused_path, folder, stem))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -104,7 +103,7 @@ class ReconstructScreen(ExploreScreen):
         if page is None:
             return
         selected = self.place - page.first
-        tiles = stacks(page)
+        tiles = page.stacks()
         captions = [
             f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)
         ]
@@ -190,12 +189,6 @@ class ReconstructScreen(ExploreScreen):
         if self.page is None:
             return []
         path = export.unused_path(folder, stem, ".png")
-        tiles = stacks(self.page)
+        tiles = self.page.stacks()
         export.save_picture(path, tiles.swapaxes(0, 1).reshape(-1, *tiles.shape[2:]), len(tiles))
         return [path]
-
-
-def stacks(page: Page) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """The images of a page as tiles (N, 3, 28, 28): original, reconstruction, error."""
-    error = np.abs(page.originals - page.reconstructions)
-    return np.stack([page.originals, page.reconstructions, error], axis=1)

@@ -24,6 +24,7 @@ class RunScreen(AppScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "pause", tooltip="pause training, or resume a paused one", id="run.pause"),
+        Binding("space", "unpause", "resume", tooltip="resume the paused training", id="run.unpause"),
         Binding("s", "stop", "stop", tooltip="save and stop training (asks)", id="run.stop"),
         Binding("w", "save", "save", tooltip="save the weights now", id="run.save"),
         Binding(
@@ -48,25 +49,32 @@ class RunScreen(AppScreen[None]):
         raise LookupError(f"{type(self).__name__} does not say which run is chosen")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("pause", "stop", "save", "go_on", "delete"):
+        if action not in ("pause", "unpause", "stop", "save", "go_on", "delete"):
             return True
         chosen = self.chosen()
+        paused = chosen is not None and chosen.state is State.PAUSED
+        if (action, paused) in (("pause", True), ("unpause", False)):
+            return False  # the same key, so one of them only
         if chosen is None:
             return None
         active = chosen.state is not None and chosen.state.active
         possible = {
             "pause": active,
+            "unpause": active,
             "stop": active,
             "save": active,
-            "go_on": chosen.state is State.PAUSED
-            or (not active and chosen.damage is None and chosen.state is not None),
+            "go_on": paused or (not active and chosen.damage is None and chosen.state is not None),
             "delete": True,
         }
         return possible[action] or None
 
     def action_pause(self) -> None:
         if chosen := self.chosen():
-            self._ask(chosen, "resume" if chosen.state is State.PAUSED else "pause")
+            self._ask(chosen, "pause")
+
+    def action_unpause(self) -> None:
+        if chosen := self.chosen():
+            self._ask(chosen, "resume")
 
     def action_save(self) -> None:
         if chosen := self.chosen():

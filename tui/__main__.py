@@ -1,0 +1,22 @@
+"""Where the command `vae-tui` begins: `python -m tui` is the same."""
+
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """Load the command line and hand over to it."""
+    # Until then there is nothing to tidy up: ctrl+c ends the program as it ends any other, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # a shell closed it
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115, PTH123
+    from tui.cli import main
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    main()
+
+
+if __name__ == "__main__":
+    main()
