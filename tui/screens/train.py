@@ -196,8 +196,9 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
 
     # What is shown
 
-    def watch_snapshot(self, snapshot: Snapshot | None) -> None:
-        self.refresh_bindings()
+    def watch_snapshot(self, before: Snapshot | None, snapshot: Snapshot | None) -> None:
+        if (before and before.summary.state) != (snapshot and snapshot.summary.state):
+            self.refresh_bindings()  # makes the footer anew, which costs more than the curves
         if snapshot is None:
             return
         summary = snapshot.summary
