@@ -1,16 +1,12 @@
-"""Models and training state to bytes and back; nothing that is read is ever executed."""
+"""Models to bytes and back; nothing that is read is ever executed."""
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import pickle
 from collections.abc import Mapping
-from typing import Any
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 
 from core.files import DamagedFile
@@ -49,29 +45,6 @@ def metadata_of(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:8], "little")
     metadata: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
     return metadata
-
-
-def state_to_bytes(state: Mapping[str, Any]) -> bytes:
-    """Tensors and plain values in the format that `bytes_to_state` reads."""
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    return buffer.getvalue()
-
-
-def load_state(run: Run) -> dict[str, Any] | None:
-    """What an exact resume needs, on the CPU; None before the first save. Raises DamagedFile or OSError."""
-    content = run.read_state()
-    if content is None:
-        return None
-    try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:  # PyTorch's own words advise to load it unsafely
-        raise DamagedFile(run.state_path, "is damaged, or holds more than tensors and plain values") from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise DamagedFile(run.state_path, f"cannot be loaded: {first_line(error)}") from error
-    if not isinstance(state, dict):
-        raise DamagedFile(run.state_path, "is not the state of a training")
-    return state
 
 
 def first_line(error: BaseException) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
+from uuid import uuid4
 
 TEMPORARY_MARK = ".tmp-"
+# Nobody needs that long to write a small file, and no clock of a shared disk is that wrong.
+ABANDONED_SECONDS = 3600.0
 
 
 class DamagedFile(Exception):
@@ -23,8 +27,9 @@ def replace(path: Path, content: bytes) -> None:
 
     The file is private to its owner. Raises OSError and then leaves no temporary file behind.
     """
-    temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    # Several threads and hosts may write the same file at once.
+    temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{uuid4().hex}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -45,10 +50,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files that killed processes left; call it only while the run is locked."""
+def sweep(folder: Path, shared: str) -> None:
+    """Remove the temporary files that killed processes left; call it only while nobody else writes in the folder.
+
+    Those of the file `shared`, which anybody may write, are left until they are old.
+    """
     for path in folder.glob(f".*{TEMPORARY_MARK}*"):
-        path.unlink(missing_ok=True)
+        try:
+            young = abs(time.time() - path.lstat().st_mtime) < ABANDONED_SECONDS
+        except FileNotFoundError:
+            continue  # it was renamed just now
+        if not (young and path.name.startswith(f".{shared}{TEMPORARY_MARK}")):
+            path.unlink(missing_ok=True)
 
 
 def open_regular(path: Path, flags: int) -> int:

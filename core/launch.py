@@ -42,11 +42,13 @@ class Worker:
             time.sleep(0.02)
 
 
-def start(run: Run, epochs: int | None = None) -> Worker:
+def start(run: Run, epochs: int | None = None, learning_rate: float | None = None) -> Worker:
     """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile."""
     command = [sys.executable, "-P", "-m", "core.worker", str(run.path)]
     if epochs is not None:
         command += ["--epochs", str(epochs)]
+    if learning_rate is not None:
+        command += ["--learning-rate", repr(learning_rate)]
     log = files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         process = subprocess.Popen(
@@ -63,8 +65,11 @@ def start(run: Run, epochs: int | None = None) -> Worker:
     return Worker(run, process)
 
 
-def resume(run: Run, epochs: int | None = None) -> Worker:
-    """Go on with a run that no trainer has. Raises RunError when there is nothing to go on with, DamagedFile."""
+def resume(run: Run, epochs: int | None = None, learning_rate: float | None = None) -> Worker:
+    """Go on with a run that no trainer has, from what was saved last.
+
+    Raises RunError when there is nothing to go on with, DamagedFile or OSError.
+    """
     run.config()  # a trainer could not go on with a damaged one
     status = run.status()
     if run.state().active:
@@ -74,7 +79,7 @@ def resume(run: Run, epochs: int | None = None) -> Worker:
         raise RunError(f"{run.name} has done {status.epoch} of {goal} epochs; ask for more with --epochs")
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.
     run.request("resume")
-    return start(run, epochs)
+    return start(run, epochs, learning_rate)
 
 
 def ask(run: Run, action: Action) -> Request:

@@ -45,6 +45,8 @@ EPOCH_COLUMNS = (
 COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
 
 READ_AT_ONCE = 4 << 20
+# Two lines a second for a year are 17 GB; a run that trains for a month stays far below this.
+SIZE_LIMIT = 2 << 30
 LONGEST_LINE = 1 << 16
 REMEMBERED = 256
 DAMAGED_LINES_LIMIT = 1000
@@ -58,6 +60,7 @@ class MetricsLog:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self._pending = b""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -73,13 +76,18 @@ class MetricsLog:
         self.close()
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Write one line. Raises ValueError on a number that is not finite."""
-        content = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-        while content:
-            content = content[os.write(self._descriptor, content) :]
+        """Write one line, later where the disk refuses it now. Raises ValueError on a number that is not finite."""
+        self._pending += json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        with suppress(OSError):  # nothing is lost: `sync` writes what is pending or raises
+            self._write()
+
+    def _write(self) -> None:
+        while self._pending:
+            self._pending = self._pending[os.write(self._descriptor, self._pending) :]
 
     def sync(self) -> int:
-        """Bring all lines to the disk; their length in bytes."""
+        """Bring all lines to the disk; their length in bytes. Raises OSError, after which it can be tried again."""
+        self._write()
         os.fsync(self._descriptor)
         return os.fstat(self._descriptor).st_size
 
@@ -152,6 +160,8 @@ class MetricsReader:
 
     def _follow(self, descriptor: int) -> bool:
         changed = False
+        if os.fstat(descriptor).st_size > SIZE_LIMIT:
+            raise DamagedFile(self._path, f"is larger than {SIZE_LIMIT:,} bytes")
         if os.pread(descriptor, len(self._last), self._read - len(self._last)) != self._last:
             # A resumed trainer cut the file back to the state it resumed from.
             self._start_over()

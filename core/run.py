@@ -28,7 +28,7 @@ STATE = "state.pt"
 LOG = "train.log"
 
 JSON_LIMIT = 1 << 20
-TENSORS_LIMIT = 1 << 30
+TENSORS_LIMIT = 1 << 28
 LOG_TAIL = 1 << 14
 
 
@@ -154,7 +154,7 @@ class Run:
 
     def sweep(self) -> None:
         """Remove what killed trainers left half written; only the holder of the lock may."""
-        files.sweep(self.path)
+        files.sweep(self.path, CONTROL)
 
     def last_words(self) -> str:
         """The last line that the trainer printed, or nothing."""

@@ -19,6 +19,9 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Clock = Annotated[float, Field(allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=10_000)]
 
+# Why a training failed, where something can be done about it.
+Cause = Literal["diverged", "memory"]
+
 Action = Literal["pause", "resume", "save", "stop"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
@@ -68,11 +71,13 @@ class Status(BaseModel):
     steps_per_epoch: Count = 0
     saved_step: Count | None = None
     images_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     device: Text = ""
     device_name: Text = ""
     device_load: DeviceLoad | None = None
     handled: Text | None = None
     error: Text | None = None
+    cause: Cause | None = None
 
 
 class Request(BaseModel):

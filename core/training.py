@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import checkpoint
+from core import checkpoint, resume
 from core.data import ImageSet, pixels
 from core.files import DamagedFile
 from core.metrics import MetricsLog
 from core.models import MODELS, Autoencoder, loss
+from core.resume import TrainingState
 from core.run import Run
 from core.status import State
 from core.sums import NOT_VALIDATED, Diverged, Sums, finite_sums
@@ -29,7 +30,8 @@ class Trainer:
     """Trains one run; `metrics` is the run's open log, which nobody else can hold at the same time.
 
     A run that was saved before goes on exactly where it was: weights, optimizer, the epoch's permutation, the
-    random generator and the running sums come from its state. `epochs` sets a new goal.
+    random generator and the running sums come from its state. `epochs` sets a new goal, `learning_rate` another
+    rate than the saved one.
     Raises DamagedFile when the state cannot be read.
     """
 
@@ -40,6 +42,7 @@ class Trainer:
         device: torch.device | str,
         metrics: MetricsLog,
         epochs: int | None = None,
+        learning_rate: float | None = None,
     ) -> None:
         self.run, self.metrics = run, metrics
         self.config = run.config()
@@ -66,18 +69,26 @@ class Trainer:
         self._carried = Sums()
         self._reported_at = 0.0
         self._epoch_began = 0.0
+        self._resting = False
 
-        state = checkpoint.load_state(run)
+        state = resume.load_state(run)
         if state is not None:
             self._restore(state)
-        self.metrics.cut(0 if state is None else state["metrics_length"])
+        self.metrics.cut(0 if state is None else state.metrics_length)
         self.epochs = epochs or self.epochs
+        if learning_rate is not None:
+            self.optimizer.param_groups[0]["lr"] = learning_rate
         self._clock = time.perf_counter()
 
     @property
     def step(self) -> int:
         """Finished steps since the start of the run."""
         return self.epoch * self.batches_per_epoch + self.batch
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size of the optimizer now."""
+        return float(self.optimizer.param_groups[0]["lr"])
 
     @property
     def validating(self) -> bool:
@@ -100,6 +111,7 @@ class Trainer:
             "step": self.step,
             "steps_per_epoch": self.batches_per_epoch,
             "images_per_second": self.images_per_second,
+            "learning_rate": self.learning_rate,
         }
 
     def steps(self) -> Iterator[None]:
@@ -122,8 +134,10 @@ class Trainer:
     def resting(self) -> Iterator[None]:
         """Time spent in here does not count as training."""
         self._tick()
+        before, self._resting = self._resting, True
         yield
-        self._clock = time.perf_counter()
+        self._tick()
+        self._resting = before
 
     def _step(self, permutation: Tensor) -> None:
         first = self.batch * self.config.batch_size
@@ -174,13 +188,14 @@ class Trainer:
         self._tick()
         self.images_per_second = round(news.images / (self.seconds - self._reported_at), 1)
         line = {"kind": "step", "epoch": self.epoch, "step": self.step, "time": round(self.seconds, 3)}
-        line |= news.means() | {"learning_rate": self.optimizer.param_groups[0]["lr"]}
+        line |= news.means() | {"learning_rate": self.learning_rate}
         self.metrics.append(line | {"images_per_second": self.images_per_second})
         self._carried, self._reported, self._reported_at = Sums(), sums, self.seconds
 
     def _tick(self) -> None:
         now = time.perf_counter()
-        self.seconds += now - self._clock
+        if not self._resting:
+            self.seconds += now - self._clock
         self._clock = now
 
     def _zero_sums(self) -> Tensor:
@@ -202,25 +217,25 @@ class Trainer:
         """
         sums = self._read_sums()
         self._save_weights()
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "permutation": self.permutation,
-            "epochs": self.epochs,
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "best": self.best,
-            "seconds": self.seconds,
-            "images_per_second": self.images_per_second,
-            "sums": (sums.images, sums.reconstruction, sums.kl),
-            "reported": (self._reported.images, self._reported.reconstruction, self._reported.kl),
-            "carried": (self._carried.images, self._carried.reconstruction, self._carried.kl),
-            "reported_at": self._reported_at,
-            "epoch_began": self._epoch_began,
-            "metrics_length": self.metrics.sync(),
-        }
-        self.run.write_state(checkpoint.state_to_bytes(state))
+        state = TrainingState(
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            generator=self.generator.get_state(),
+            permutation=self.permutation,
+            epochs=self.epochs,
+            epoch=self.epoch,
+            batch=self.batch,
+            best=self.best,
+            seconds=self.seconds,
+            images_per_second=self.images_per_second,
+            sums=(sums.images, sums.reconstruction, sums.kl),
+            reported=(self._reported.images, self._reported.reconstruction, self._reported.kl),
+            carried=(self._carried.images, self._carried.reconstruction, self._carried.kl),
+            reported_at=self._reported_at,
+            epoch_began=self._epoch_began,
+            metrics_length=self.metrics.sync(),
+        )
+        resume.save_state(self.run, state)
 
     def _save_weights(self, *, best: bool = False) -> None:
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
@@ -230,23 +245,24 @@ class Trainer:
         metadata |= {"latent_scale": self.model.latent_scale}
         self.run.write_weights(checkpoint.weights_to_bytes(self.model, metadata), best=best)
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _restore(self, state: TrainingState) -> None:
         try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.generator.set_state(state["generator"])
-            permutation = state["permutation"]
-            self.permutation = None if permutation is None else permutation.to(self.device)
-            self.epochs, self.epoch, self.batch = state["epochs"], state["epoch"], state["batch"]
-            self.best, self.seconds = state["best"], state["seconds"]
-            self.images_per_second = state["images_per_second"]
-            self._sums += torch.tensor(state["sums"][1:], dtype=self._sums.dtype, device=self.device)
-            self._reported, self._carried = Sums(*state["reported"]), Sums(*state["carried"])
-            self._reported_at, self._epoch_began = state["reported_at"], state["epoch_began"]
-            int(state["metrics_length"])
+            state.check(self.model, len(self.images.train_images), self.batches_per_epoch)
+            self.model.load_state_dict(state.model)
+            ours = self.optimizer.state_dict()["param_groups"]
+            ours[0]["lr"] = state.learning_rate
+            self.optimizer.load_state_dict({"state": state.optimizer["state"], "param_groups": ours})
+            self.generator.set_state(state.generator)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             reason = f"is not the state of this run: {checkpoint.first_line(error)}"
             raise DamagedFile(self.run.state_path, reason) from error
+        self.permutation = None if state.permutation is None else state.permutation.to(self.device)
+        self.epochs, self.epoch, self.batch = state.epochs, state.epoch, state.batch
+        self.best, self.seconds = state.best, state.seconds
+        self.images_per_second = state.images_per_second
+        self._sums += torch.tensor(state.sums[1:], dtype=self._sums.dtype, device=self.device)
+        self._reported, self._carried = Sums(*state.reported), Sums(*state.carried)
+        self._reported_at, self._epoch_began = state.reported_at, state.epoch_began
 
 
 def make_model(preset: str, seed: int, device: torch.device) -> tuple[Autoencoder, torch.Generator]:

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from core.files import DamagedFile
 from core.metrics import MetricsLog
 from core.run import Run, RunError
-from core.status import HEARTBEAT_SECONDS, State, process_started, uptime
+from core.status import HEARTBEAT_SECONDS, Cause, State, process_started, uptime
 
 if TYPE_CHECKING:
     from core.devices import LoadMeter
@@ -28,6 +29,8 @@ FIRST_SAVE_SECONDS = 2.0
 LAST_SAVE_SECONDS = 15.0
 # Saving may take at most one part in so many of the time.
 SAVE_SHARE = 50
+# How long after the disk refused it a save is tried again.
+RETRY_SECONDS = 1.0
 # A viewer on the same machine goes first.
 NICENESS = 5
 
@@ -42,11 +45,13 @@ class Leave(Exception):
 class Worker:
     """Trains one run to its goal, or until it is told to stop."""
 
-    def __init__(self, run: Run, metrics: MetricsLog, epochs: int | None) -> None:
+    def __init__(
+        self, run: Run, metrics: MetricsLog, epochs: int | None = None, learning_rate: float | None = None
+    ) -> None:
         self.run, self.metrics = run, metrics
+        self._goal, self._learning_rate = epochs, learning_rate
         before = run.status()
         pid = os.getpid()
-        self._goal = epochs
         self._status = before.model_copy(
             update={
                 "state": State.RUNNING,
@@ -57,6 +62,7 @@ class Worker:
                 "images_per_second": 0.0,
                 "device_load": None,
                 "error": None,
+                "cause": None,
             }
         )
         self._trainer: Trainer | None = None
@@ -67,6 +73,7 @@ class Worker:
         self._control_seen = 0
         self._looked = self._beat = self._saved = 0.0
         self._save_cost = 0.0
+        self._refused = False
 
     def work(self) -> int:
         """Train; the exit status."""
@@ -79,14 +86,14 @@ class Worker:
             self._train()
         except Leave as leave:
             say(f"stopped: {leave}")
-            self._tell(state=State.STOPPED, activity="")
+            self._end(state=State.STOPPED)
         except Exception as error:  # noqa: BLE001 - whatever ends a training must end up where its users look
-            traceback.print_exc()
-            self._tell(state=State.FAILED, activity="", error=describe(error))
+            say(traceback.format_exc())
+            self._end(state=State.FAILED, error=describe(error), cause=cause(error))
             return EXIT_FAILED
         else:
             say("finished")
-            self._tell(state=State.FINISHED, activity="")
+            self._end(state=State.FINISHED)
         return 0
 
     # Signals only leave a note; the next boundary acts on it
@@ -108,7 +115,7 @@ class Worker:
         device = devices.resolve(config.device)
         self._meter = devices.LoadMeter(device)
         self._tell(activity=f"moving {config.dataset} to {device}", device=str(device))
-        self._trainer = trainer = Trainer(self.run, images, device, self.metrics, self._goal)
+        self._trainer = trainer = Trainer(self.run, images, device, self.metrics, self._goal, self._learning_rate)
         say(f"training {config.preset} on {config.dataset} with {devices.describe(device)} from step {trainer.step}")
         self._status = self._status.model_copy(update={"device_name": devices.describe(device)})
         if trainer.epoch >= trainer.epochs:
@@ -178,16 +185,41 @@ class Worker:
         return max(interval, SAVE_SHARE * self._save_cost)
 
     def _save(self) -> None:
+        """Save. While the disk refuses, training waits; it fails when it is to stop meanwhile."""
         assert self._trainer is not None
         self._save_signal = False
-        start = time.monotonic()
-        self._trainer.save()
+        while True:
+            start = time.monotonic()
+            try:
+                self._trainer.save()
+            except OSError as error:
+                if self._stop_signal or not self.run.path.is_dir():
+                    raise
+                self._wait_for_disk(self._trainer, error)
+            else:
+                break
         self._saved = time.monotonic()
         self._save_cost = self._saved - start
         self._tell(saved_step=self._trainer.step)
+        if self._refused:
+            say("the disk takes it again")
+            self._refused = False
+            self._tell(state=State.PAUSED if self._paused else State.RUNNING, error=None)
 
-    def _tell(self, **news: object) -> None:
-        """Beat, with what changed."""
+    def _wait_for_disk(self, trainer: Trainer, error: OSError) -> None:
+        words = f"training waits until it can be saved: {error.strerror}"
+        if not self._refused:
+            say(words)
+        self._refused = True
+        self._tell(state=State.PAUSED, activity="", error=words)
+        with trainer.resting():
+            until = time.monotonic() + RETRY_SECONDS
+            while time.monotonic() < until and not self._stop_signal:
+                time.sleep(CONTROL_SECONDS)
+                self._look_at_requests()
+
+    def _tell(self, **news: object) -> bool:
+        """Beat, with what changed; whether it could be written. If not, it goes out with the next beat."""
         self._beat = time.monotonic()
         if self._trainer is not None:
             news |= self._trainer.progress()
@@ -196,22 +228,46 @@ class Worker:
         self._status = self._status.model_copy(
             update=news | {"heartbeat": time.time(), "uptime": uptime(), "pid": os.getpid()}
         )
-        self.run.write_status(self._status)
+        try:
+            self.run.write_status(self._status)
+        except OSError as error:
+            if not self.run.path.is_dir():
+                raise
+            say(f"cannot write the status: {error.strerror}")
+            return False
+        return True
+
+    def _end(self, **news: object) -> None:
+        """The last beat; worth waiting for a disk, as what it says would be lost."""
+        self._stop_signal = None
+        while not self._tell(activity="", **news) and not self._stop_signal:
+            time.sleep(RETRY_SECONDS)
 
 
 def describe(error: BaseException) -> str:
     """Why a training failed, in one line that tells its reader what to do where there is something to do."""
     text = (str(error).strip().splitlines() or [""])[0][:500]
-    if type(error).__name__ == "OutOfMemoryError":
+    if cause(error) == "memory":
         return f"the device is out of memory; a smaller batch size needs less ({text})"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot write the run: {error.strerror}"
     return text or type(error).__name__
 
 
+def cause(error: BaseException) -> Cause | None:
+    """The kind of failure, where something can be done about it."""
+    kind = type(error).__name__  # the classes come from modules that load PyTorch
+    if kind == "Diverged":
+        return "diverged"
+    if kind in ("OutOfMemoryError", "MemoryError") or "can't allocate memory" in str(error):
+        return "memory"
+    return None
+
+
 def say(text: str) -> None:
-    """A line for train.log."""
-    print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", flush=True)
+    """A line for train.log, where there is room for it."""
+    with suppress(OSError):  # the same disk may be full that the line is about
+        print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -219,12 +275,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -P -m core.worker", description=__doc__)
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--epochs", type=int, help="train to this epoch instead of the configured one")
+    parser.add_argument("--learning-rate", type=float, help="go on with this learning rate instead of the saved one")
     given = parser.parse_args(arguments)
     run = Run(given.run_dir.absolute())
     os.nice(NICENESS)
     try:
         with run.open_metrics() as metrics:
-            return Worker(run, metrics, given.epochs).work()
+            return Worker(run, metrics, given.epochs, given.learning_rate).work()
     except (RunError, DamagedFile, OSError) as error:
         say(f"refused: {error}")
         return EXIT_REFUSED

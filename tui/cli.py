@@ -129,12 +129,18 @@ def train(
 def resume(
     run: RunName,
     epochs: Annotated[str | None, typer.Option(help="New number of epochs in all.", metavar="N")] = None,
+    learning_rate: Annotated[
+        str | None,
+        typer.Option(help="New learning rate, such as a lower one for a run that diverged.", metavar="X"),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
     found = find_run(runs_dir, run)
-    goal = None if epochs is None else check_values(epochs=epochs).epochs
-    follow(found, launch.resume(found, goal), detach)
+    checked = check_values(epochs=epochs, learning_rate=learning_rate)
+    goal = None if epochs is None else checked.epochs
+    rate = None if learning_rate is None else checked.learning_rate
+    follow(found, launch.resume(found, goal, rate), detach)
 
 
 @cli.command(help=f"Ask the trainer of a run to {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}.")

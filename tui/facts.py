@@ -7,13 +7,19 @@ import textwrap
 import numpy as np
 from rich.text import Text
 
-from core.status import State
+from core.status import Cause, State
 from tui import wording
 from tui.feed import Snapshot
 
 LABEL_WIDTH = 7
 MUTED = "dim"
 SPEED_READINGS = 9
+# What can be done about a run that ended early, by the cause of its failure.
+HINTS: dict[Cause | None, str] = {
+    None: "r resumes from the last save",
+    "diverged": "r resumes from the last good state with a lower learning rate",
+    "memory": "r resumes once there is memory; n starts a run with a smaller batch",
+}
 
 
 def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
@@ -23,7 +29,8 @@ def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
         lines += [Text(line, "bold red") for line in textwrap.wrap(wording.printable(trouble), max(width, 1))]
     if summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
-        lines.append(Text("r resumes from the last save", MUTED))
+        hint = HINTS[summary.status.cause if summary.state is State.FAILED else None]
+        lines += [Text(line, MUTED) for line in textwrap.wrap(hint, max(width, 1))]
     lines += [
         *_progress(snapshot, width, ascii_only),
         *_losses(snapshot),
@@ -103,9 +110,15 @@ def _settings(snapshot: Snapshot) -> list[Text]:
     config, status = snapshot.summary.config, snapshot.summary.status
     if config is None:
         return []
+    rate = (status and status.learning_rate) or config.learning_rate
     lines = [
         _line("model", config.preset, (" on ", MUTED), config.dataset),
-        _line("rate", f"{config.learning_rate:g}", (", batch ", MUTED), str(config.batch_size)),
+        _line(
+            "rate",
+            f"{(status and status.learning_rate) or config.learning_rate:g}",
+            (", batch ", MUTED),
+            str(config.batch_size),
+        ),
         _line("seed", str(config.seed)),
     ]
     if status and status.host:

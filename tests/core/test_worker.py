@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core import checkpoint, launch
+from core import launch, resume
 from core.files import DamagedFile
 from core.run import Run, RunError
 from core.status import State, Status
@@ -53,9 +53,9 @@ def test_requests_of_viewers_are_obeyed_at_the_next_step(trained: Run, wait_unti
 
     launch.ask(trained, "stop")
     wait_until(lambda: trained.state() is State.STOPPED, what="the stop")
-    state = checkpoint.load_state(trained)
+    state = resume.load_state(trained)
     assert state is not None
-    assert trained.status().step == trained.status().saved_step == state["epoch"] * 8 + state["batch"]
+    assert trained.status().step == trained.status().saved_step == state.epoch * 8 + state.batch
 
 
 def test_signals_save_stop_and_change_nothing(trained: Run, wait_until: WaitUntil) -> None:

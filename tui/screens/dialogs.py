@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +15,8 @@ from textual.widgets import Input, Label, OptionList, Static
 
 from core.run import Run
 from tui import wording
+
+Value = TypeVar("Value")
 
 
 class Confirm(ModalScreen[bool]):
@@ -50,12 +53,12 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class AskNumber(ModalScreen[int | None]):
-    """A whole number within bounds."""
+class AskValue(ModalScreen[Value | None]):
+    """One value; `parse` makes it of the text, or raises ValueError with what would be right."""
 
     DEFAULT_CSS = """
-    AskNumber { align: center middle; }
-    AskNumber Vertical {
+    AskValue { align: center middle; }
+    AskValue Vertical {
         width: 56;
         max-width: 90%;
         height: auto;
@@ -63,27 +66,39 @@ class AskNumber(ModalScreen[int | None]):
         background: $panel;
         border: round $accent;
     }
-    AskNumber Label { width: 100%; }
-    AskNumber #problem { color: $text-error; }
+    AskValue Label { width: 100%; }
+    AskValue #problem { color: $text-error; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", id="number.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", id="value.cancel")]
 
-    def __init__(self, question: str, suggestion: int, low: int, high: int) -> None:
+    def __init__(self, question: str, suggestion: str, parse: Callable[[str], Value]) -> None:
         super().__init__()
-        self._question, self._suggestion, self._low, self._high = question, suggestion, low, high
+        self._question, self._suggestion, self._parse = question, suggestion, parse
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(self._question, markup=False)
-            yield Input(str(self._suggestion), compact=True, type="integer")
+            yield Input(self._suggestion, compact=True)
             yield Label(" ", id="problem", markup=False)
             yield Label("enter go on   esc leave it", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.value.isdecimal() and self._low <= int(event.value) <= self._high:
-            self.dismiss(int(event.value))
-        else:
-            self.query_one("#problem", Label).update(f"a whole number from {self._low} to {self._high}")
+        try:
+            self.dismiss(self._parse(event.value))
+        except ValueError as error:
+            self.query_one("#problem", Label).update(str(error))
+
+
+class AskNumber(AskValue[int]):
+    """A whole number within bounds."""
+
+    def __init__(self, question: str, suggestion: int, low: int, high: int) -> None:
+        def parse(text: str) -> int:
+            if text.isdecimal() and low <= int(text) <= high:
+                return int(text)
+            raise ValueError(f"a whole number from {low} to {high}")
+
+        super().__init__(question, str(suggestion), parse)
 
 
 class AskClass(ModalScreen[str | None]):

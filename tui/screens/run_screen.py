@@ -9,14 +9,14 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from core import launch
-from core.config import EPOCHS_LIMIT, ConfigError
+from core.config import EPOCHS_LIMIT, ConfigError, check_values
 from core.files import DamagedFile
 from core.run import RunError
 from core.status import Action, State
 from core.summary import RunSummary
 from tui import wording
 from tui.screens.app_screen import AppScreen
-from tui.screens.dialogs import AskNumber, Confirm
+from tui.screens.dialogs import AskNumber, AskValue, Confirm
 
 
 class RunScreen(AppScreen[None]):
@@ -100,14 +100,25 @@ class RunScreen(AppScreen[None]):
             self._ask(chosen, "resume")
             return
 
-        def answered(epochs: int | None) -> None:
+        def farther(epochs: int | None) -> None:
             if epochs is not None:
                 self._resume(chosen, epochs)
+
+        def slower(rate: float | None) -> None:
+            if rate is not None:
+                self._resume(chosen, None, rate)
 
         done = status.epoch
         if done >= status.epochs:
             question = f"{chosen.run.name} has done its {wording.count(done, 'epoch')}. Train to epoch:"
-            self.app.push_screen(AskNumber(question, 2 * done, done + 1, EPOCHS_LIMIT), answered)
+            self.app.push_screen(AskNumber(question, 2 * done, done + 1, EPOCHS_LIMIT), farther)
+        elif status.cause == "diverged" and status.learning_rate:
+            question = (
+                f"{chosen.run.name} diverged with learning rate {status.learning_rate:g}. "
+                f"Go on from its last good state, step {status.saved_step or 0:,}, with learning rate:"
+            )
+            lower = f"{status.learning_rate / 10:g}"
+            self.app.push_screen(AskValue(question, lower, parse_learning_rate), slower)
         else:
             self._resume(chosen, None)
 
@@ -132,8 +143,8 @@ class RunScreen(AppScreen[None]):
             self.notify(f"asked {chosen.run.name} to {action}", timeout=2, markup=False)
 
     @work(thread=True)
-    def _resume(self, chosen: RunSummary, epochs: int | None) -> None:
-        self._try(lambda: launch.resume(chosen.run, epochs).wait_until_started())
+    def _resume(self, chosen: RunSummary, epochs: int | None, learning_rate: float | None = None) -> None:
+        self._try(lambda: launch.resume(chosen.run, epochs, learning_rate).wait_until_started())
 
     @work(thread=True)
     def _delete(self, chosen: RunSummary) -> None:
@@ -151,3 +162,8 @@ class RunScreen(AppScreen[None]):
         else:
             return True
         return False
+
+
+def parse_learning_rate(text: str) -> float:
+    """The learning rate as typed. Raises ConfigError."""
+    return check_values(learning_rate=text).learning_rate
