@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from core.files import DamagedFile
 from core.metrics import MetricsLog
 from core.run import Run, RunError
-from core.status import HEARTBEAT_SECONDS, Cause, State, process_started, uptime
+from core.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS, Cause, State, process_started, uptime
 
 if TYPE_CHECKING:
     from core.devices import LoadMeter
@@ -27,8 +27,9 @@ CONTROL_SECONDS = 0.1
 # Early saves let a viewer see the first pictures; later ones bound what a kill can cost.
 FIRST_SAVE_SECONDS = 2.0
 LAST_SAVE_SECONDS = 15.0
-# Saving may take at most one part in so many of the time.
-SAVE_SHARE = 50
+# Saving may take at most one part in so many of the time, and so may beating, but a host elsewhere must hear it.
+SAVE_SHARE = BEAT_SHARE = 50
+LONGEST_BEAT_SECONDS = LOST_AFTER_SECONDS / 3
 # How long after the disk refused it a save is tried again.
 RETRY_SECONDS = 1.0
 # A viewer on the same machine goes first.
@@ -72,8 +73,8 @@ class Worker:
         self._paused = False
         self._control_seen = 0
         self._looked = self._beat = self._saved = 0.0
-        self._save_cost = 0.0
-        self._refused = False
+        self._save_cost = self._beat_cost = 0.0
+        self._refused = self._mute = False
 
     def work(self) -> int:
         """Train; the exit status."""
@@ -138,7 +139,7 @@ class Worker:
             raise Leave(self._stop_signal)
         if self._save_signal or now - self._saved >= self._save_interval(trainer):
             self._save()
-        elif now - self._beat >= HEARTBEAT_SECONDS:
+        elif now - self._beat >= self._beat_interval():
             self._tell(activity="validating" if trainer.validating else "training")
 
     def _rest(self, trainer: Trainer) -> None:
@@ -150,7 +151,7 @@ class Worker:
                 self._look_at_requests()
                 if self._save_signal:
                     self._save()
-                if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
+                if time.monotonic() - self._beat >= self._beat_interval():
                     self._tell()
         if not self._stop_signal:
             self._tell(state=State.RUNNING, activity="training")
@@ -183,6 +184,9 @@ class Worker:
     def _save_interval(self, trainer: Trainer) -> float:
         interval = min(max(trainer.seconds / 10, FIRST_SAVE_SECONDS), LAST_SAVE_SECONDS)
         return max(interval, SAVE_SHARE * self._save_cost)
+
+    def _beat_interval(self) -> float:
+        return min(max(HEARTBEAT_SECONDS, BEAT_SHARE * self._beat_cost), LONGEST_BEAT_SECONDS)
 
     def _save(self) -> None:
         """Save. While the disk refuses, training waits; it fails when it is to stop meanwhile."""
@@ -233,9 +237,13 @@ class Worker:
         except OSError as error:
             if not self.run.path.is_dir():
                 raise
-            say(f"cannot write the status: {error.strerror}")
-            return False
-        return True
+            if not self._mute:
+                say(f"cannot write the status: {error.strerror}")
+            self._mute = True
+        else:
+            self._mute = False
+            self._beat_cost = time.monotonic() - self._beat
+        return not self._mute
 
     def _end(self, **news: object) -> None:
         """The last beat; worth waiting for a disk, as what it says would be lost."""
