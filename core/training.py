@@ -240,7 +240,10 @@ class Trainer:
     def _save_weights(self, *, best: bool = False) -> None:
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
             raise Diverged(f"the weights are no longer finite numbers at step {self.step}")
-        self.model.latent_scale = latent_scale(self.model, self.images.train_images)
+        scale = latent_scale(self.model, self.images.train_images)
+        if not math.isfinite(scale):
+            raise Diverged(f"the latents are no longer finite numbers at step {self.step}")
+        self.model.latent_scale = scale
         metadata: dict[str, object] = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step}
         metadata |= {"latent_scale": self.model.latent_scale}
         self.run.write_weights(checkpoint.weights_to_bytes(self.model, metadata), best=best)

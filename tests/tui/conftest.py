@@ -204,7 +204,7 @@ def make_summary(name: str = "vae-mnist", state: State = State.RUNNING, **news: 
         device="cuda:0",
         device_name="NVIDIA H100",
         device_load=DeviceLoad(utilisation=93, memory_used=1_200_000_000, memory_total=85_000_000_000),
-        error=news.pop("error", None),
+        **{field: news.pop(field) for field in ("error", "cause", "learning_rate", "saved_step") if field in news},
     )
     values: dict[str, Any] = {
         "config": RunConfig(preset=news.pop("preset", "vae"), dataset="mnist", epochs=10, created="2026-01-02"),

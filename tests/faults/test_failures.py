@@ -1,0 +1,93 @@
+"""Trainings that diverge or run out of memory: the reason is said, and the last good weights stay."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import torch
+
+from core import checkpoint, data, launch, resume
+from core.metrics import MetricsReader
+from core.run import Run
+from core.status import State
+from core.training import Trainer
+from core.worker import cause, describe
+from tui.app import VaeTui
+
+MakeRun = Callable[..., Run]
+MakeApp = Callable[..., VaeTui]
+WaitUntil = Callable[..., None]
+
+SHORT = {"preset": "ae", "epochs": 1, "batch_size": 1000}
+
+
+def train_two_steps(run: Run) -> None:
+    with run.open_metrics() as metrics:
+        trainer = Trainer(run, data.load("mnist-5k"), "cpu", metrics)
+        for _, _ in zip(range(2), trainer.steps(), strict=False):
+            pass
+        trainer.save()
+
+
+def make_explosive(run: Run) -> None:
+    """Weights that are finite numbers still, whose loss is none."""
+    state = resume.load_state(run)
+    assert state is not None
+    model = {name: tensor * 1e30 if tensor.ndim == 4 else tensor for name, tensor in state.model.items()}
+    resume.save_state(run, state.model_copy(update={"model": model}))
+
+
+def test_a_training_that_diverges_fails_and_leaves_the_last_good_weights(
+    make_run: MakeRun, wait_until: WaitUntil
+) -> None:
+    run = make_run(**SHORT)
+    train_two_steps(run)
+    make_explosive(run)
+    weights, state = run.read_weights(), run.read_state()
+    launch.resume(run).wait_until_started()
+    wait_until(lambda: run.state() is State.FAILED, what="the failure")
+    status = run.status()
+    assert status.cause == "diverged"
+    assert status.error and "no longer" in status.error and "at step 2" in status.error
+    assert (run.read_weights(), run.read_state()) == (weights, state)
+    checkpoint.load_model(run)
+
+
+def test_a_run_goes_on_with_a_lower_learning_rate_and_keeps_it(make_run: MakeRun, wait_until: WaitUntil) -> None:
+    run = make_run(**SHORT)
+    train_two_steps(run)
+    run.write_status(run.status().model_copy(update={"state": State.FAILED, "cause": "diverged", "epochs": 1}))
+    launch.resume(run, learning_rate=2.5e-4).wait_until_started()
+    wait_until(lambda: run.state() is State.FINISHED, what="the end")
+    assert run.status().learning_rate == 2.5e-4
+    assert run.status().cause is None
+    reader = MetricsReader(run.metrics_path)
+    reader.poll()
+    assert set(reader.steps["learning_rate"]) <= {1e-3, 2.5e-4}
+    state = resume.load_state(run)
+    assert state is not None and state.learning_rate == 2.5e-4
+    assert run.config().learning_rate == 1e-3
+
+
+def test_a_training_that_runs_out_of_memory_says_what_needs_less(make_run: MakeRun, wait_until: WaitUntil) -> None:
+    run = make_run(preset="ae", batch_size=4000)
+    program = (
+        "import resource, sys; from pathlib import Path; from core import launch; from core.run import Run;"
+        "resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, 2 << 30));"
+        "launch.start(Run(Path(sys.argv[1]))).wait_until_started()"
+    )
+    subprocess.run([sys.executable, "-c", program, str(run.path)], check=True, timeout=100)
+    wait_until(lambda: not run.state().active, what="the failure")
+    status = run.status()
+    assert (status.state, status.cause) == (State.FAILED, "memory")
+    assert status.error and status.error.startswith("the device is out of memory; a smaller batch size needs less")
+    checkpoint.load_model(run)
+
+
+def test_a_gpu_without_memory_is_named_as_such() -> None:
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+    assert cause(error) == "memory"
+    assert "smaller batch size" in describe(error)
+    assert cause(ValueError("something else")) is None
