@@ -140,7 +140,8 @@ class CloseupScreen(PassingScreen):
     def action_traverse(self) -> None:
         if self.closeup is not None:
             latent = self.closeup.mean.reshape(-1)
-            self.app.push_screen(WalkScreen(self._make_reader, self._make_explorer, latent))
+            walk = WalkScreen(self._make_reader, self._make_explorer, latent, opened_from=self.title_in_bar)
+            self.app.push_screen(walk)
 
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         closeup = self.closeup

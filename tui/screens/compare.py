@@ -178,8 +178,10 @@ class CompareScreen(ExploreScreen):
             self._draw_heading()
 
     def _ask_both(self, view: CompareView, other: Run) -> None:
+        of_both = view.question()
+
         def question(left: Explorer) -> object:
-            return view.question(left, self._make_explorer(other))
+            return of_both(left, self._make_explorer(other))
 
         def show(answer: object) -> None:
             if other == self.other:

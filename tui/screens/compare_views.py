@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,9 @@ SAMPLE_COUNT, SAMPLE_COLUMNS = 20, 4
 WAITING = "waiting for the runs"
 
 
+Question = Callable[["Explorer", "Explorer"], object]
+
+
 class CompareView(Container):
     """One way to look at two runs. Those that look through the models answer `question` with an answer for `show`."""
 
@@ -50,8 +53,8 @@ class CompareView(Container):
         for label, name, color in zip(self.query(".run-name").results(Label), (left, right), COLORS, strict=False):
             label.update(Text(name, f"bold rgb({color[0]},{color[1]},{color[2]})"))
 
-    def question(self, left: Explorer, right: Explorer) -> object:
-        """What the view shows of both runs; in another thread."""
+    def question(self) -> Question:
+        """What to ask of both runs in another thread; all that it depends on is looked up here."""
         raise LookupError(f"{type(self).__name__} asks nothing")
 
     def show(self, answer: object) -> None:
@@ -147,10 +150,14 @@ class DigitsView(CompareView):
     def _stack(self) -> tuple[int, int, int]:
         return TALL_STACK if self.size.height >= TALL else STACK
 
-    def question(self, left: Explorer, right: Explorer) -> Rebuilt:
-        tiling = self.query_one(Gallery).tiling(self._stack)
-        page = left.page(self.first, tiling.capacity if tiling else 1)
-        return Rebuilt(page, right.reconstruct(page.originals))
+    def question(self) -> Question:
+        tiling, first = self.query_one(Gallery).tiling(self._stack), self.first
+
+        def ask(left: Explorer, right: Explorer) -> Rebuilt:
+            page = left.page(first, tiling.capacity if tiling else 1)
+            return Rebuilt(page, right.reconstruct(page.originals))
+
+        return ask
 
     def show(self, answer: object) -> None:
         assert isinstance(answer, Rebuilt)
@@ -194,7 +201,7 @@ class SamplesView(CompareView):
         super().__init__(id="samples")
         self.sampler: str | None = None
         self.seed = 0
-        self._samples: tuple[Samples, Samples] | None = None
+        self._samples: list[Samples] = []
 
     def compose(self) -> ComposeResult:
         for _ in range(2):
@@ -202,23 +209,25 @@ class SamplesView(CompareView):
                 yield Label("", classes="run-name", markup=False)
                 yield Gallery(at_least=16, columns=SAMPLE_COLUMNS, captions="none", message=WAITING)
 
-    def question(self, left: Explorer, right: Explorer) -> tuple[Samples, Samples]:
-        samplers = [self.sampler or explorer.default_sampler for explorer in (left, right)]
-        self.heading = f"{' and '.join(dict.fromkeys(SAMPLERS[name] for name in samplers))}, seed {self.seed}"
-        one, two = (
-            explorer.samples(name, SAMPLE_COUNT, self.seed)
-            for explorer, name in zip((left, right), samplers, strict=True)
-        )
-        return one, two
+    def question(self) -> Question:
+        sampler, seed = self.sampler, self.seed
+
+        def ask(*explorers: Explorer) -> tuple[str, list[Samples]]:
+            names = [sampler or explorer.default_sampler for explorer in explorers]
+            samplers = " and ".join(dict.fromkeys(SAMPLERS[name] for name in names))
+            pairs = zip(explorers, names, strict=True)
+            return f"{samplers}, seed {seed}", [explorer.samples(name, SAMPLE_COUNT, seed) for explorer, name in pairs]
+
+        return ask
 
     def show(self, answer: object) -> None:
         assert isinstance(answer, tuple)
-        self._samples = answer
-        for gallery, samples in zip(self.query(Gallery), answer, strict=True):
+        self.heading, self._samples = answer
+        for gallery, samples in zip(self.query(Gallery), self._samples, strict=True):
             gallery.show(samples.images[:, None])
 
     def say(self, words: str) -> None:
-        self._samples = None
+        self._samples = []
         for gallery in self.query(Gallery):
             gallery.say(words)
 
@@ -227,7 +236,7 @@ class SamplesView(CompareView):
         self.sampler = names[(names.index(self.sampler) + 1) % len(names)]
 
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
-        if self._samples is None:
+        if not self._samples:
             return []
         path = export.unused_path(folder, stem, ".png")
         rows = [samples.images.reshape(-1, SAMPLE_COLUMNS, 28, 28) for samples in self._samples]
@@ -251,8 +260,9 @@ class LatentView(CompareView):
                 yield Label("", classes="run-name", markup=False)
                 yield Scatter(message=WAITING)
 
-    def question(self, left: Explorer, right: Explorer) -> tuple[Plane, Plane]:
-        return left.plane(self.choice), right.plane(self.choice)
+    def question(self) -> Question:
+        choice = self.choice
+        return lambda left, right: (left.plane(choice), right.plane(choice))
 
     def show(self, answer: object) -> None:
         assert isinstance(answer, tuple)

@@ -79,7 +79,7 @@ class ExploreScreen(ExportingScreen[int | None]):
         self._size_renewed: Size | None = None
 
     def compose(self) -> ComposeResult:
-        yield TopBar(self.TITLE_IN_BAR)
+        yield TopBar(self.title_in_bar)
         with Horizontal(id="line"):
             yield Label("", id="heading", markup=False)
             yield Label("", id="status", markup=False)
@@ -105,6 +105,11 @@ class ExploreScreen(ExportingScreen[int | None]):
         raise LookupError(f"{type(self).__name__} cannot say {words}")
 
     # Following a run
+
+    @property
+    def title_in_bar(self) -> str:
+        """The screen of the app that this belongs to."""
+        return self.TITLE_IN_BAR
 
     @property
     def exported_name(self) -> str:

@@ -54,15 +54,25 @@ class WalkScreen(PassingScreen):
     ]
 
     def __init__(
-        self, make_reader: MakeReader, make_explorer: MakeExplorer, start: Floats, end: Floats | None = None
+        self,
+        make_reader: MakeReader,
+        make_explorer: MakeExplorer,
+        start: Floats,
+        end: Floats | None = None,
+        opened_from: str = "sample",
     ) -> None:
         super().__init__(make_reader, make_explorer)
         self.start, self.end = start, end
+        self._opened_from = opened_from
         self.line = 0  # the chosen path: the latent number that is varied, or 0 straight and 1 spherical
         self._first = 0  # the first path that is shown
         self._strips: Images | None = None  # (lines, steps, 28, 28)
         self._playing = False
         self._player: Timer | None = None
+
+    @property
+    def title_in_bar(self) -> str:
+        return self._opened_from
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):

@@ -39,14 +39,22 @@ def draw(maps: Floats, titles: list[str], width: int, depth: ColorDepth, base: S
 
 
 def _cell(value: float, largest: float, cell: int, base: Style, colored: bool) -> Segment:
-    digits = cell - 4 if abs(value) < 10 else cell - 5
-    text = f"{round(value, digits) + 0.0:{cell - 1}.{digits}f} "  # + 0.0 leaves no -0.00
+    text = f"{_rounded(value, cell - 1):>{cell - 1}} "
     if not colored:
         return Segment(text, base)
     end = POSITIVE if value > 0 else NEGATIVE
     red, green, blue = (ZERO + (end - ZERO) * abs(value) / largest).round().astype(int).tolist()
     style = Style.from_color(Color.parse("#ffffff"), Color.from_rgb(red, green, blue))
     return Segment(text, base + style)
+
+
+def _rounded(value: float, room: int) -> str:
+    """The number with as many digits as fit."""
+    for digits in range(room - 3, -1, -1):
+        text = f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 leaves no -0.00
+        if len(text) <= room:
+            return text
+    return f"{value:.0e}".replace("e+0", "e")[:room]
 
 
 def _join(parts: list[list[Segment]], between: int, base: Style) -> Strip:
