@@ -40,7 +40,10 @@ class Page:
 
 @dataclass(frozen=True, eq=False)
 class Closeup:
-    """One validation image: how its posterior looks, mean and deviation (C, h, w), and what its samples decode to."""
+    """One validation image: how its posterior looks, mean and deviation (C, h, w), and what its samples decode to.
+
+    The posterior of an autoencoder is a point: its deviation is zero everywhere.
+    """
 
     index: int
     label: int
@@ -50,6 +53,11 @@ class Closeup:
     mean: Images
     deviation: Images
     samples: Images
+
+    @property
+    def is_point(self) -> bool:
+        """Whether the posterior is a point."""
+        return not self.deviation.any()
 
 
 @dataclass(frozen=True, eq=False)

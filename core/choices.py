@@ -97,6 +97,8 @@ def check_numbers(text: str) -> tuple[int, int]:
     if len(parts) != 2:
         raise ConfigError({"numbers": f"numbers must be two latent numbers such as 3,17, not {text[:60]!r}"})
     first, second = (check_whole("each of the numbers", part, 0, LATENT_NUMBERS - 1) for part in parts)
+    if first == second:
+        raise ConfigError({"numbers": f"numbers must be two different latent numbers, not {first} twice"})
     return first, second
 
 

@@ -91,8 +91,8 @@ def stamp(config: RunConfig) -> RunConfig:
 def check_name(name: str) -> str:
     """The name itself when a run folder may have it. Raises ConfigError."""
     if not NAME_FORM.fullmatch(name):
-        allowed = "letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit"
-        raise ConfigError({"name": f"name must consist of {allowed}, not {name[:100]!r}"})
+        allowed = "letters, digits, '.', '_' and '-', 100 at most, a letter or digit first"
+        raise ConfigError({"name": f"name must consist of {allowed}, not {_quoted(name)}"})
     return name
 
 
@@ -127,7 +127,7 @@ def _message(found: Any) -> str:
         wanted = {
             "greater_than_equal": "at least {ge}",
             "greater_than": "greater than {gt:g}",
-            "less_than_equal": "at most {le:g}",
+            "less_than_equal": "at most {le}",
             "finite_number": "a finite number",
             "literal_error": "one of {expected}",
         }.get(kind, "valid: " + found["msg"]).format(**context)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core import browsing, checkpoint, latent, sampling
-from core.answers import Closeup, Floats, Images, Page, Plane, Samples
+from core.answers import Closeup, Floats, Images, Labels, Page, Plane, Samples
 from core.choices import SAMPLERS, Order, Part, PathKind, PlaneChoice, check_sampler, default_sampler
 from core.data import PADDING, pixels
 from core.latent import Latents, Projection, ProjectionError
@@ -70,7 +70,7 @@ class Explorer:
             if not len(places):
                 raise RunError(f"no validation image is of class {label}")
             if order == "worst":
-                places = places[np.argsort(-self._errors(model)[places], kind="stable")]
+                places = places[np.argsort(-self._errors(model, label, places), kind="stable")]
             first = max(0, min(first, len(places) - 1))
             chosen = torch.as_tensor(places[first : first + count])
             x = pixels(images[chosen])
@@ -204,9 +204,14 @@ class Explorer:
 
         return self._keep(("latents", part), compute)
 
-    def _errors(self, model: Autoencoder) -> Floats:
+    def _errors(self, model: Autoencoder, label: int | None, places: Labels) -> Floats:
+        """The errors of the images of a class, or of all, which are at these places."""
+        if (whole := self._kept.get(("errors", None))) is not None:
+            errors: Floats = whole[places]
+            return errors
+
         def compute() -> Floats:
-            images, _ = self._images("validation")
+            images = self._images("validation")[0][torch.as_tensor(places)]
             say = _counted(self.say, "reconstructing validation images", len(images))
             errors = []
             for batch in images.split(BATCH):
@@ -215,7 +220,7 @@ class Explorer:
                 say(len(errors) * BATCH)
             return np.concatenate(errors)
 
-        return self._keep("errors", compute)
+        return self._keep(("errors", label), compute)
 
     def _fit_projection(self, choice: PlaneChoice, latents: Latents) -> Projection:
         try:

@@ -76,7 +76,8 @@ def resume(run: Run, epochs: int | None = None, learning_rate: float | None = No
         raise RunError(f"{run.name} is {status.state} in process {status.pid} on {status.host}")
     goal = epochs or status.epochs
     if status.epoch >= goal > 0:
-        raise RunError(f"{run.name} has done {status.epoch} of {goal} epochs; ask for more with --epochs")
+        done = f"{status.epoch} epoch{'s' * (status.epoch != 1)}"
+        raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.
     run.request("resume")
     return start(run, epochs, learning_rate)

@@ -113,7 +113,7 @@ def train(
         validate_every=validate_every,
     )
     check_device(device)
-    name = name or unused_name(runs_dir, f"{preset}-{dataset_name}")
+    name = unused_name(runs_dir, f"{preset}-{dataset_name}") if name is None else name
     if not data.is_on_disk(dataset_name, folder):
         from tui.downloading import download_in_terminal
 

@@ -10,10 +10,11 @@ class Studio:
     """A thread that answers questions in the order in which their kinds were first asked, until it is closed.
 
     A question raises what its asker expects inside itself; whatever else it raises is a bug, which `crash` hears.
+    `rest` is called when nothing is left to answer.
     """
 
-    def __init__(self, crash: Callable[[Exception], object]) -> None:
-        self._crash = crash
+    def __init__(self, crash: Callable[[Exception], object], rest: Callable[[], object] = lambda: None) -> None:
+        self._crash, self._rest = crash, rest
         self._changed = threading.Condition()
         self._waiting: dict[str, Callable[[], object]] = {}
         self._answering = self._closed = False
@@ -58,3 +59,5 @@ class Studio:
                 return
             finally:
                 self._answering = False
+            if not self.busy:
+                self._rest()

@@ -101,6 +101,16 @@ def test_the_worst_of_one_class_come_first(vae: Explorer) -> None:
     assert vae.page(50, 1, label=4, order="worst").indices == page.indices[50]
 
 
+def test_only_what_is_sorted_is_reconstructed(trained: dict[str, Run], tmp_path: Path) -> None:
+    said: list[str] = []
+    explorer = Explorer(trained["vae"], tmp_path, said.append)
+    one = explorer.page(0, 8, label=4, order="worst")
+    assert not any("1,000 of 1,000" in words for words in said)
+    everything = explorer.page(0, 1000, order="worst")
+    assert everything.indices[everything.labels == 4][:8].tolist() == one.indices.tolist()
+    assert explorer.page(0, 8, label=4, order="worst").indices.tolist() == one.indices.tolist()
+
+
 def test_images_are_shown_without_their_padding(explorer: Explorer) -> None:
     page = explorer.page(40, 6)
     x = pixels(data.load("mnist-5k").validation_images[40:46])

@@ -226,7 +226,7 @@ def test_a_run_that_the_library_trained_is_finished(make_run: MakeRun, images: I
     steps = 2 * -(-len(images.train_images) // 100)
     assert (status.state, status.epoch, status.epochs) == (State.FINISHED, 2, 2)
     assert status.step == status.saved_step == steps
-    with pytest.raises(RunError, match=r"has done 2 of 2 epochs; ask for more with --epochs"):
+    with pytest.raises(RunError, match=r"has done 2 epochs; ask for more than that with --epochs"):
         launch.resume(run)
     assert run.state() is State.FINISHED
 

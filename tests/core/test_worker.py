@@ -175,5 +175,5 @@ def write_set(folder: Path) -> None:
 def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun) -> None:
     run = make_run(epochs=1)
     run.write_status(Status(state=State.FINISHED, epoch=1, epochs=1))
-    with pytest.raises(RunError, match="has done 1 of 1 epochs; ask for more with --epochs"):
+    with pytest.raises(RunError, match="has done 1 epoch; ask for more than that with --epochs"):
         launch.resume(run)

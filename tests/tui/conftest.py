@@ -75,6 +75,7 @@ class FakeExplorer:
 
     def __init__(self, run: Run, *, faintness: float = 0.5) -> None:
         self.run, self.faintness, self.note = run, faintness, ""
+        self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
         self.asked: list[tuple[Any, ...]] = []
         self.fail: Exception | None = None
         self.gate = threading.Event()
@@ -124,7 +125,14 @@ class FakeExplorer:
         mean = (np.arange(64.0).reshape(4, 4, 4) - 32 + index) / 10
         drawn = np.stack([original * (0.9 - number / 10) for number in range(samples)])
         return Closeup(
-            index, index % 10, 12.5, original, original / 2, mean, np.full((4, 4, 4), 0.25), np.roll(drawn, seed, 0)
+            index,
+            index % 10,
+            12.5,
+            original,
+            original / 2,
+            mean,
+            np.full((4, 4, 4), self.spread),
+            np.roll(drawn, seed, 0),
         )
 
     def one_of_each(self) -> tuple[np.ndarray, np.ndarray]:

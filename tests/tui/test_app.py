@@ -240,7 +240,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
         def wait_until_started(self) -> None:
             calls.append(("started", None))
 
-    def resume(run: Run, epochs: int | None) -> Started:
+    def resume(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
         calls.append((run.name, epochs))
         return Started()
 
@@ -260,7 +260,9 @@ async def test_keys_ask_the_trainer(make_app: MakeApp, asked: list[tuple[str, ob
         await pilot.press("n")
         await settle(pilot)
         assert len(asked) == 2
-        await pilot.press("s", "y")
+        await pilot.press("s", "enter")
+        assert isinstance(app.screen, Confirm)
+        await pilot.press("y")
         await settle(pilot)
         assert asked[2:] == [("vae-mnist", "stop")]
 
@@ -302,6 +304,28 @@ async def test_a_finished_run_is_asked_for_more_epochs(make_app: MakeApp, asked:
         await pilot.press("enter")
         await settle(pilot)
         assert asked == [("vae-mnist", 15), ("started", None)]
+
+
+async def test_a_question_about_a_long_name_is_shown_whole(make_app: MakeApp) -> None:
+    name = 90 * "a"
+    app = make_app(snapshot=make_snapshot(make_summary(name, state=State.STOPPED)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        assert "This cannot be undone." in " ".join(screen_text(app).replace("│", "").split())
+
+
+async def test_a_window_resized_behind_another_screen_is_filled_anew(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.FINISHED)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3")
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("2")
+        await settle(pilot)
+        shown = screen_text(app)
+        assert " 3/10" in shown
+        assert " 25%" in shown
 
 
 async def test_the_cursor_stays_in_its_row_when_the_run_there_is_deleted(make_app: MakeApp) -> None:

@@ -80,7 +80,7 @@ def test_a_run_trains_to_its_end_in_plain_lines(call: Call, runs_dir: Path) -> N
 
     refused = call("resume", "first")
     assert refused.returncode == 2
-    assert "ask for more with --epochs" in refused.stderr
+    assert "ask for more than that with --epochs" in refused.stderr
     longer = call("resume", "first", "--epochs", "2")
     assert longer.returncode == 0, longer.stderr
     assert "epoch 2/2" in longer.stdout

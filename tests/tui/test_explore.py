@@ -209,6 +209,29 @@ async def test_a_closer_look_names_what_its_numbers_are(app: VaeTui) -> None:
         assert "mean" not in screen_text(app)
 
 
+async def test_a_posterior_that_is_a_point_has_no_samples(app: VaeTui, explorer: FakeExplorer) -> None:
+    explorer.spread = 0.0
+    async with opened(app, "3", "enter") as pilot:
+        await press(pilot, "d")
+        shown = screen_text(app)
+        assert "channel 0" in shown
+        assert not any(word in shown for word in ("posterior", "spread", "resample"))
+
+
+async def test_what_was_said_of_work_goes_when_the_work_is_done(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "4") as pilot:
+        explorer.gate.clear()
+        await pilot.press("r")
+        app.screen.post_message(ExploreScreen.Working("encoding training images: 9,000 of 10,000"))
+        await until(pilot, lambda: "encoding" in screen_text(app), "the words")
+        screen = app.screen
+        assert isinstance(screen, ExploreScreen) and screen._studio
+        screen._studio.drop()
+        screen.run_shown = OTHER  # so that the answer is not for this run any more
+        explorer.gate.set()
+        await until(pilot, lambda: "encoding" not in screen_text(app), "silence")
+
+
 async def test_nothing_of_an_image_stays_when_its_weights_are_damaged(app: VaeTui, explorer: FakeExplorer) -> None:
     async with opened(app, "3", "enter") as pilot:
         explorer.fail = DamagedFile(Path("model.safetensors"), "holds no vae model")

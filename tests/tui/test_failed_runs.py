@@ -46,7 +46,7 @@ async def test_a_lower_learning_rate_is_asked_for_and_checked(
     class Started:
         def wait_until_started(self) -> None: ...
 
-    def resumed(run: Run, epochs: int | None = None, learning_rate: float | None = None) -> Started:
+    def resumed(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
         asked.append((epochs, learning_rate))
         return Started()
 

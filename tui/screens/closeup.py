@@ -43,6 +43,7 @@ class CloseupScreen(PassingScreen):
     CloseupScreen.-tiny #pair { height: 1fr; }
     CloseupScreen.-tiny .title, CloseupScreen.-tiny #latent, CloseupScreen.-tiny #samples { display: none; }
     CloseupScreen.-tiny #small { display: block; width: 100%; color: $text-muted; text-align: center; }
+    CloseupScreen.-point #samples, CloseupScreen.-point #samples-title { display: none; }
     CloseupScreen.-nothing .title, CloseupScreen.-nothing #latent, CloseupScreen.-nothing #samples { display: none; }
     """
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (22, "-short"), (38, "-tall")]
@@ -84,7 +85,9 @@ class CloseupScreen(PassingScreen):
             yield Gallery(columns=3, message="waiting for the run", id="pair")
             yield Label("", classes="title", id="latent-title", markup=False)
             yield HeatMaps(id="latent")
-            yield Label("reconstructed from samples of the posterior", classes="title", markup=False)
+            yield Label(
+                "reconstructed from samples of the posterior", classes="title", id="samples-title", markup=False
+            )
             yield Gallery(at_least=5, captions="none", id="samples")
             yield Label("22 lines show latent and samples", id="small", markup=False)
 
@@ -106,20 +109,29 @@ class CloseupScreen(PassingScreen):
     def _show(self, closeup: Closeup) -> None:
         self.closeup = closeup
         self.remove_class("-nothing")
+        self.set_class(closeup.is_point, "-point")
+        self.refresh_bindings()
         error = np.abs(closeup.original - closeup.reconstruction)
         names = ["original", "reconstructed", "difference"]
         tiles = np.stack([closeup.original, closeup.reconstruction, error])[:, None]
         self.query_one("#pair", Gallery).show(tiles, names)
         self.query_one("#samples", Gallery).show(closeup.samples[:, None])
-        what, values = ("deviation", closeup.deviation) if self.deviation else ("mean", closeup.mean)
-        titles = [f"channel {channel} {'spread' if self.deviation else 'mean'}" for channel in range(len(values))]
+        spread = self.deviation and not closeup.is_point
+        what, values = ("deviation", closeup.deviation) if spread else ("mean", closeup.mean)
+        kind = "" if closeup.is_point else " spread" if spread else " mean"
+        titles = [f"channel {channel}{kind}" for channel in range(len(values))]
         self.query_one("#latent", HeatMaps).show(values, titles)
-        self.query_one("#latent-title", Label).update(f"{what} of the posterior over the latent, channel by channel")
+        of_what = "the latent" if closeup.is_point else f"{what} of the posterior over the latent"
+        self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
         self.head(
             f"class {closeup.label}",
             f"image {closeup.index:,}, squared error {closeup.error:.2f}",
             f"{self.place + 1:,} of {self._total:,}",
         )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # The posterior of an autoencoder has no samples and no spread.
+        return not (action in ("reseed", "deviation") and self.closeup is not None and self.closeup.is_point)
 
     def action_back(self) -> None:
         self.dismiss(self.place)

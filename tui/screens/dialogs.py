@@ -25,18 +25,18 @@ class Confirm(ModalScreen[bool]):
     DEFAULT_CSS = """
     Confirm { align: center middle; }
     Confirm Vertical {
-        width: auto;
+        width: 64;
         max-width: 90%;
         height: auto;
         padding: 1 2;
         background: $panel;
         border: round $warning;
     }
-    Confirm Label { width: auto; }
+    Confirm Label { width: 100%; }
     Confirm #keys { margin-top: 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "answer(True)", "yes", id="confirm.yes"),
+        Binding("y", "answer(True)", "yes", id="confirm.yes"),
         Binding("n,escape,q", "answer(False)", "no", id="confirm.no"),
     ]
 
@@ -179,7 +179,9 @@ class Keys(ModalScreen[None]):
         self._keys = keys
 
     def compose(self) -> ComposeResult:
-        table = Table.grid(padding=(0, 2))
+        table = Table.grid(padding=(0, 2), expand=True)
+        table.add_column(no_wrap=True)
+        table.add_column(ratio=1)
         for key, meaning in self._keys:
             table.add_row(Text(key, style="bold"), Text(meaning))
         with VerticalScroll() as scroll:

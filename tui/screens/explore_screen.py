@@ -77,6 +77,7 @@ class ExploreScreen(ExportingScreen[int | None]):
         self._feed: Feed[Sighting] | None = None
         self._studio: Studio | None = None
         self._size_renewed: Size | None = None
+        self._lasting_note = ""
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.title_in_bar)
@@ -124,7 +125,7 @@ class ExploreScreen(ExportingScreen[int | None]):
 
             app.call_later(fail)
 
-        self._studio = Studio(crash)
+        self._studio = Studio(crash, lambda: self.post_message(self.Working("")))
         self.watch(self.vae_tui, "run_shown", self._follow)
 
     def on_unmount(self) -> None:
@@ -197,7 +198,10 @@ class ExploreScreen(ExportingScreen[int | None]):
             whose = wording.printable(Path(error.filename or "").parent.name or run.name)
             words = f"{whose} has no weights yet: the trainer saves them soon after it starts"
             self.call_later(self._deliver, run, self.say, words)
-        except (DamagedFile, DataError, RunError) as error:
+        except DamagedFile as error:
+            words = f"{error.path.parent.name}: {error}"  # whose it is, as several runs may be looked at
+            self.call_later(self._deliver, run, self.say, wording.printable(words))
+        except (DataError, RunError) as error:
             self.call_later(self._deliver, run, self.say, wording.printable(str(error)))
         except OSError as error:
             self.call_later(self._deliver, run, self.say, f"{error.filename}: {error.strerror}")
@@ -206,13 +210,14 @@ class ExploreScreen(ExportingScreen[int | None]):
 
     def _deliver(self, run: Run, show: Callable[[T], object], answer: T, note: str = "") -> None:
         if run == self.run_shown:
+            self._lasting_note = note
             self._note(note)
             show(answer)
 
     def on_explore_screen_working(self, message: Working) -> None:
         # What another screen asked for may go on after a user left it.
-        if self._studio is not None and self._studio.busy:
-            self._note(message.words)
+        busy = self._studio is not None and self._studio.busy
+        self._note(message.words if busy else self._lasting_note)
 
     def head(self, bold: str = "", rest: str = "", hint: str = "") -> None:
         """Put this into the line below the bar on top."""

@@ -185,12 +185,16 @@ class NewRun(ModalScreen[Run | None]):
                 found["name"] = f"{self._run_name()} exists already"
         except ConfigError as error:
             found |= error.problems
+        self._explain(found)
+        return None if found else config
+
+    def _explain(self, problems: dict[str, str]) -> None:
+        """What is wrong beside its field, what it means beside the others."""
         for field, hint in self._hints().items():
             message = self.query_one(f"#message-{field}", Label)
-            message.update(found.get(field, hint))
-            message.set_class(field in found, "problem")
-            self.query_one(f"#row-{field}").set_class(field in found, "wrong")
-        return None if found else config
+            message.update(problems.get(field, hint))
+            message.set_class(field in problems, "problem")
+            self.query_one(f"#row-{field}").set_class(field in problems, "wrong")
 
     def _hints(self) -> dict[str, str]:
         return HINTS | {
@@ -230,7 +234,9 @@ class NewRun(ModalScreen[Run | None]):
             run = self._make(config, name)
         except Cancelled:
             return
-        except (ConfigError, DataError, RunError, DamagedFile) as error:
+        except ConfigError as error:
+            self.app.call_from_thread(self._refuse, "", error.problems)
+        except (DataError, RunError, DamagedFile) as error:
             self.app.call_from_thread(self._refuse, str(error))
         except OSError as error:
             self.app.call_from_thread(self._refuse, f"{error.filename}: {error.strerror}")
@@ -263,6 +269,9 @@ class NewRun(ModalScreen[Run | None]):
     def _say(self, text: str) -> None:
         self.app.call_from_thread(self.query_one("#progress", Label).update, text)
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, reason: str, problems: dict[str, str] | None = None) -> None:
         self._starting = False
         self.query_one("#progress", Label).update(reason)
+        if problems:
+            self._explain(problems)
+            self.query_one(f"#{next(iter(problems))}").focus()

@@ -48,7 +48,14 @@ class ReconstructScreen(ExploreScreen):
         Binding("end", "last", "last", tooltip="the last image", id="reconstruct.last", show=False),
         Binding("f", "filter", "class", tooltip="keep one class, or all", id="reconstruct.filter"),
         Binding("o", "order", "order", tooltip="worst first, or by index", id="reconstruct.order"),
-        Binding("enter", "close_up", "zoom", tooltip="one image with its latent and samples", id="reconstruct.zoom"),
+        Binding(
+            "enter",
+            "close_up",
+            "zoom",
+            key_display="enter",
+            tooltip="one image with its latent and samples",
+            id="reconstruct.zoom",
+        ),
     ]
 
     def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
@@ -84,6 +91,7 @@ class ReconstructScreen(ExploreScreen):
 
     def forget(self) -> None:
         self.page, self.place = None, 0
+        self.order = "index"  # sorting takes seconds, which nobody asked of another run
         self.say("waiting for the run")
 
     def say(self, words: str) -> None:

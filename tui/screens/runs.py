@@ -32,7 +32,15 @@ class RunsScreen(RunScreen):
     RunsScreen #data { height: auto; width: 100%; padding: 0 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open_run", "open", tooltip="show how the run trains", id="runs.open", priority=True),
+        Binding(
+            "enter",
+            "open_run",
+            "open",
+            key_display="enter",
+            tooltip="show how the run trains",
+            id="runs.open",
+            priority=True,
+        ),
         Binding("home", "edge(0)", "first", tooltip="the newest run", id="runs.first", show=False, priority=True),
         Binding("end", "edge(-1)", "last", tooltip="the oldest run", id="runs.last", show=False, priority=True),
     ]

@@ -38,6 +38,22 @@ class PicturesReader(Protocol):
     def read(self) -> Preview: ...
 
 
+class FactsColumn(Static):
+    """The figures of a snapshot, as wide as there is room."""
+
+    _snapshot: Snapshot | None = None
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the figures of this one."""
+        self._snapshot = snapshot
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        if self._snapshot is not None:
+            ascii_only = color_depth(self.app) is ColorDepth.ASCII
+            self.update(facts(self._snapshot, self.content_size.width, ascii_only=ascii_only))
+
+
 class TrainScreen(RunScreen, ExportingScreen[None]):
     """How one run trains."""
 
@@ -138,7 +154,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
                 with Horizontal(id="parts"):
                     yield Plot(curves.PARTS["reconstruction"], id="reconstruction")
                     yield Plot(curves.PARTS["kl"], id="kl")
-            yield Static(id="facts")
+            yield FactsColumn(id="facts")
             with Vertical(id="pictures"):
                 yield Picture()
                 yield Label("", id="note", markup=False)
@@ -229,9 +245,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         for part, drawn in self._curves(snapshot).items():
             plot = self.query_one(f"#{part}", Plot)
             plot.show(drawn, x_range=shown, log_scale=self.log_scale, x_label=unit.label)
-        column = self.query_one("#facts", Static)
-        ascii_only = color_depth(self.app) is ColorDepth.ASCII
-        column.update(facts(snapshot, column.content_size.width, ascii_only=ascii_only))
+        self.query_one(FactsColumn).show(snapshot)
 
     def _draw_pictures(self) -> None:
         preview = self.preview
