@@ -10,7 +10,7 @@ import time
 
 from core import files
 from core.run import Run, RunError
-from core.status import Action, Request
+from core.status import Action, Request, State
 
 START_SECONDS = 30.0
 
@@ -75,7 +75,8 @@ def resume(run: Run, epochs: int | None = None, learning_rate: float | None = No
     if run.state().active:
         raise RunError(f"{run.name} is {status.state} in process {status.pid} on {status.host}")
     goal = epochs or status.epochs
-    if status.epoch >= goal > 0:
+    # One that was killed between its last save and its last word still has to say that it finished.
+    if status.epoch >= goal > 0 and (epochs or status.state is State.FINISHED):
         done = f"{status.epoch} epoch{'s' * (status.epoch != 1)}"
         raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.

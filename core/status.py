@@ -119,7 +119,7 @@ def apparent_state(status: Status) -> State:
         # A step may take minutes: a process that lives is not lost, however silent.
         alive = status.pid is not None and is_same_process(status.pid, status.process_started)
     else:
-        alive = time.time() - status.heartbeat <= LOST_AFTER_SECONDS
+        alive = abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
     return status.state if alive else State.LOST
 
 

@@ -119,8 +119,6 @@ class Worker:
         self._trainer = trainer = Trainer(self.run, images, device, self.metrics, self._goal, self._learning_rate)
         say(f"training {config.preset} on {config.dataset} with {devices.describe(device)} from step {trainer.step}")
         self._status = self._status.model_copy(update={"device_name": devices.describe(device)})
-        if trainer.epoch >= trainer.epochs:
-            raise RunError(f"all {trainer.epochs} epochs are done; ask for more with --epochs")
         self._save()
         for _ in trainer.steps():
             self._attend(trainer)

@@ -109,7 +109,7 @@ class RunScreen(AppScreen[None]):
                 self._resume(chosen, None, rate)
 
         done = status.epoch
-        if done >= status.epochs:
+        if chosen.state is State.FINISHED:
             question = f"{chosen.run.name} has done its {wording.count(done, 'epoch')}. Train to epoch:"
             self.app.push_screen(AskNumber(question, 2 * done, done + 1, EPOCHS_LIMIT), farther)
         elif status.cause == "diverged" and status.learning_rate:
