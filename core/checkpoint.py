@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from core.files import DamagedFile
 from core.models import MODELS, Autoencoder
 from core.run import Run
+from core.text import printable
 
 
 def weights_to_bytes(model: Autoencoder, metadata: Mapping[str, object]) -> bytes:
@@ -49,4 +50,4 @@ def metadata_of(content: bytes) -> dict[str, str]:
 
 def first_line(error: BaseException) -> str:
     """What an error says, short enough for one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return printable((str(error).strip().splitlines() or [type(error).__name__])[0][:200])

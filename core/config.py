@@ -109,11 +109,11 @@ def installed_versions() -> dict[str, str]:
 
 def problems(error: ValidationError) -> dict[str, str]:
     """One message for each field that failed, in the words of this project."""
-    return {str(found["loc"][0]): _message(found) for found in error.errors() if found["loc"]}
+    return {_quoted(str(found["loc"][0])): _message(found) for found in error.errors() if found["loc"]}
 
 
 def _message(found: Any) -> str:
-    field, kind, context = str(found["loc"][0]), found["type"], found.get("ctx", {})
+    field, kind, context = _quoted(str(found["loc"][0])), found["type"], found.get("ctx", {})
     name = field.replace("_", " ")
     if kind == "extra_forbidden":
         return f"{name} is not a setting of a run"
@@ -136,5 +136,10 @@ def _message(found: Any) -> str:
 
 
 def _quoted(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, bool | float | None) or (isinstance(value, int) and abs(value) < 10**40):
+        text = repr(value)
+    else:  # writing it out could take for ever
+        text = f"a huge {type(value).__name__}" if isinstance(value, int) else f"a {type(value).__name__}"
     return repr(text[:60]) if not text or not text.isprintable() or len(text) > 60 else text

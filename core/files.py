@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from core.text import printable
+
 TEMPORARY_MARK = ".tmp-"
+LONGEST_REASON = 300
 # Nobody needs that long to write a small file, and no clock of a shared disk is that wrong.
 ABANDONED_SECONDS = 3600.0
 
@@ -17,9 +21,9 @@ class DamagedFile(Exception):
     """A file that is there but cannot be what it should be; the text names it."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name}: {reason}")
         self.path = path
-        self.reason = reason
+        self.reason = printable(reason)[:LONGEST_REASON]
+        super().__init__(f"{printable(path.name)}: {self.reason}")
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -56,12 +60,12 @@ def sweep(folder: Path, shared: str) -> None:
     Those of the file `shared`, which anybody may write, are left until they are old.
     """
     for path in folder.glob(f".*{TEMPORARY_MARK}*"):
-        try:
-            young = abs(time.time() - path.lstat().st_mtime) < ABANDONED_SECONDS
-        except FileNotFoundError:
-            continue  # it was renamed just now
-        if not (young and path.name.startswith(f".{shared}{TEMPORARY_MARK}")):
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it was renamed just now
+            found = path.lstat()
+            young = abs(time.time() - found.st_mtime) < ABANDONED_SECONDS
+            on_its_way = young and path.name.startswith(f".{shared}{TEMPORARY_MARK}")
+            if stat.S_ISREG(found.st_mode) and not on_its_way:
+                path.unlink()
 
 
 def open_regular(path: Path, flags: int) -> int:
@@ -74,8 +78,9 @@ def open_regular(path: Path, flags: int) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:
-        if path.is_symlink() or path.is_dir():
-            raise DamagedFile(path, "is not a regular file") from error
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise DamagedFile(path, "is not a regular file") from error
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -89,7 +94,8 @@ def read(path: Path, limit: int) -> bytes:
     Raises FileNotFoundError, OSError, or DamagedFile when it is larger or no regular file.
     """
     with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        too_large = os.fstat(file.fileno()).st_size > limit
+        content = b"" if too_large else file.read(limit + 1)
+    if too_large or len(content) > limit:
         raise DamagedFile(path, f"is larger than {limit:,} bytes")
     return content

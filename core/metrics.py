@@ -48,6 +48,7 @@ READ_AT_ONCE = 4 << 20
 # Two lines a second for a year are 17 GB; a run that trains for a month stays far below this.
 SIZE_LIMIT = 2 << 30
 LONGEST_LINE = 1 << 16
+LARGEST_NUMBER = 1e15
 REMEMBERED = 256
 DAMAGED_LINES_LIMIT = 1000
 
@@ -186,9 +187,7 @@ class MetricsReader:
 
     def _add(self, lines: list[bytes]) -> None:
         try:
-            if any(len(line) > LONGEST_LINE for line in lines):
-                raise ValueError("a line is too long")
-            self._add_rows(from_json(b"[" + b",".join(lines) + b"]"))
+            self._add_rows(parse(lines))
         except (ValueError, TypeError, OverflowError, KeyError, AttributeError):
             if len(lines) == 1:
                 self.damaged_lines += 1
@@ -226,7 +225,7 @@ def last_lines(path: Path) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for line in reversed(lines):
         with suppress(ValueError, TypeError, KeyError, OverflowError, AttributeError):
-            row = from_json(line)
+            (row,) = parse([line])
             as_columns([row], COLUMNS[row["kind"]])
             found.setdefault(row["kind"], row)
         if len(found) == len(COLUMNS):
@@ -234,10 +233,29 @@ def last_lines(path: Path) -> dict[str, Mapping[str, Any]]:
     return found
 
 
+def parse(lines: list[bytes]) -> list[Mapping[str, Any]]:
+    """The flat JSON object of each line. Raises ValueError when one holds anything else."""
+    for line in lines:
+        # All are parsed at once, where the end of one could complete the beginning of another.
+        if len(line) > LONGEST_LINE or line[:1] != b"{" or line[-1:] != b"}" or line.count(b"{") > 1:
+            raise ValueError("a line is no flat object")
+    rows: list[Mapping[str, Any]] = from_json(b"[" + b",".join(lines) + b"]", allow_inf_nan=False)
+    return rows
+
+
 def as_columns(rows: list[Mapping[str, Any]], names: tuple[str, ...]) -> Column:
-    """The named values of the rows, (names, rows). Raises TypeError or OverflowError when one is no number."""
+    """The named values of the rows, (names, rows); NaN stands for one that is missing or null.
+
+    Raises TypeError, ValueError or OverflowError when one is no number that training could have written.
+    """
     values = [[row.get(name) for row in rows] for name in names]
     kinds = {type(value) for column in values for value in column}
     if not kinds <= {int, float, type(None)}:
         raise TypeError(f"metrics must be numbers, found {kinds}")
-    return np.array(values, dtype=np.float64)
+    columns = np.array(values, dtype=np.float64)
+    counts = columns[: names.index("time") + 1]
+    if np.isnan(counts).any() or (counts < 0).any():
+        raise ValueError("epoch, step and time must be there and not be negative")
+    if (np.abs(columns) > LARGEST_NUMBER).any():
+        raise ValueError("a number is out of all bounds")
+    return columns

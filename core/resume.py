@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -17,6 +19,12 @@ from core.config import problems
 from core.files import DamagedFile
 from core.models import Autoencoder
 from core.run import TENSORS_LIMIT, Run
+
+# What torch.save writes for tensors; anything else it would call, be it as harmless as a bytearray of gigabytes.
+KNOWN_GLOBALS = {"torch._utils _rebuild_tensor_v2", "collections OrderedDict"}
+STORAGE = re.compile(r"torch \w+Storage")
+UNKNOWN_CALLS = {"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"}
+PROGRAM_LIMIT = 1 << 20
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -60,6 +68,9 @@ class TrainingState(BaseModel):
             raise ValueError(f"its order is not one of {images:,} images")
         if not 0 < self.learning_rate <= 1:
             raise ValueError(f"its learning rate is {self.learning_rate:g}")
+        ours = model.state_dict()
+        if any(tensor.shape != ours[name].shape for name, tensor in self.model.items()):
+            raise ValueError("its weights have other shapes")
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.values()):
             raise ValueError("its weights are no finite numbers")
         moments = self.optimizer["state"]
@@ -89,9 +100,7 @@ def load_state(run: Run) -> TrainingState | None:
     if content is None:
         return None
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > TENSORS_LIMIT:
-                raise ValueError("it unfolds to too much")
+        _check_archive(content)
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         if any(tensor.nbytes > tensor.untyped_storage().nbytes() for tensor in _tensors(state)):
             raise ValueError("it claims more numbers than it holds")
@@ -105,12 +114,31 @@ def load_state(run: Run) -> TrainingState | None:
         raise DamagedFile(run.state_path, f"cannot be loaded: {first_line(error)}") from error
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def _check_archive(content: bytes) -> None:
+    """Raise ValueError unless it is a zip file of no more than tensors and plain values, before PyTorch takes it in."""
+    if not content.startswith(b"PK\x03\x04"):
+        raise ValueError("it is no archive")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > TENSORS_LIMIT:
+            raise ValueError("it unfolds to too much")
+        (program,) = (entry for entry in archive.infolist() if entry.filename.endswith("/data.pkl"))
+        if program.file_size > PROGRAM_LIMIT:
+            raise ValueError("it describes too much")
+        for opcode, argument, _ in pickletools.genops(archive.read(program)):
+            if opcode.name == "GLOBAL" and argument not in KNOWN_GLOBALS and not STORAGE.fullmatch(str(argument)):
+                raise pickle.UnpicklingError(f"it calls {argument}")
+            if opcode.name in UNKNOWN_CALLS:
+                raise pickle.UnpicklingError(f"it uses {opcode.name}")
+
+
+def _tensors(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
+    """Every tensor in there once; what holds itself does not lead astray."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _tensors(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _tensors(part)
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(part, seen)

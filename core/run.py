@@ -111,9 +111,14 @@ class Run:
         try:
             return MetricsLog(self.path / METRICS)
         except BlockingIOError:
-            holder = self.status()
-            who = f"process {holder.pid} on {holder.host}" if holder.pid else "another process"
-            raise RunError(f"{self.name} is being trained by {who}") from None
+            raise RunError(f"{self.name} is being trained by {self._holder()}") from None
+
+    def _holder(self) -> str:
+        with suppress(DamagedFile, OSError):
+            status = self.status()
+            if status.pid:
+                return f"process {status.pid} on {status.host}"
+        return "another process"
 
     @property
     def metrics_path(self) -> Path:

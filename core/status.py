@@ -16,7 +16,7 @@ HEARTBEAT_SECONDS = 1.0
 LOST_AFTER_SECONDS = 60.0
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
-Clock = Annotated[float, Field(allow_inf_nan=False)]
+Clock = Annotated[float, Field(ge=-1e12, le=1e12)]
 Text = Annotated[str, Field(max_length=10_000)]
 
 # Why a training failed, where something can be done about it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.config import RunConfig
@@ -63,7 +64,7 @@ def summarise(run: Run) -> RunSummary:
         found["changed"] = status.heartbeat or found["changed"]
         found["train_loss"], found["val_loss"] = losses(last_lines(run.metrics_path))
     except FileNotFoundError as error:
-        damage = f"{run.path.name}: {error.filename and str(error.filename).rpartition('/')[2]} is missing"
+        damage = f"{Path(error.filename or '').name} is missing"
     except (DamagedFile, OSError) as error:
         damage = str(error)
     return RunSummary(run, damage, **found)

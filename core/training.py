@@ -256,7 +256,7 @@ class Trainer:
             ours[0]["lr"] = state.learning_rate
             self.optimizer.load_state_dict({"state": state.optimizer["state"], "param_groups": ours})
             self.generator.set_state(state.generator)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
             reason = f"is not the state of this run: {checkpoint.first_line(error)}"
             raise DamagedFile(self.run.state_path, reason) from error
         self.permutation = None if state.permutation is None else state.permutation.to(self.device)

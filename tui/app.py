@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +21,7 @@ from textual.reactive import var
 from core import data
 from core.run import Run, RunError, find_runs
 from core.summary import RunSummary, newest_first, summarise
+from tui import wording
 from tui.explorers import Explorers
 from tui.feed import Reader, RunReader, RunsReader, Sighting, SightingReader, Snapshot
 from tui.graphics import Graphics, clean_up
@@ -33,6 +36,7 @@ from tui.screens.runs import RunsScreen
 from tui.screens.sample import SampleScreen
 from tui.screens.train import PicturesReader, TrainScreen
 from tui.widgets.ascii import AsciiOnly
+from tui.widgets.harmless import Harmless
 from tui.widgets.strips import ColorDepth, color_depth
 
 if TYPE_CHECKING:
@@ -134,7 +138,7 @@ class VaeTui(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
-        return [*filters, AsciiOnly()] if color_depth(self) is ColorDepth.ASCII else filters
+        return [*filters, Harmless(), *([AsciiOnly()] if color_depth(self) is ColorDepth.ASCII else [])]
 
     def on_mount(self) -> None:
         self.switch_mode("training" if self.run_shown else "runs")
@@ -186,6 +190,15 @@ def sorted_keys(app: VaeTui) -> list[tuple[str, str]]:
     return [(app.get_key_display(binding), binding.tooltip) for binding in found]
 
 
+def leave_with_the_terminal() -> None:
+    """Wait for the end of the terminal, and then for nothing: only the leader of a session is told by a signal."""
+    lost = select.poll()
+    lost.register(sys.stdin.fileno(), 0)
+    while not any(event & select.POLLHUP for _, event in lost.poll()):
+        pass
+    os._exit(128 + signal.SIGHUP)
+
+
 def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | None = None) -> None:
     """Run the app until its user leaves it, then say which trainings go on and end the process.
 
@@ -195,15 +208,16 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
         raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
     # Without its terminal the app has nobody to serve, even where the shell would keep it.
     signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
+    threading.Thread(target=leave_with_the_terminal, name="terminal", daemon=True).start()
     app = VaeTui(runs_dir, data_dir, run, graphics=graphics)
     signal.signal(signal.SIGTERM, lambda number, frame: app.call_later(app.exit))
     app.run()
     print(end=clean_up())
     for path in app.exported:
-        print(f"written: {path}")
+        print(f"written: {wording.printable(str(path))}")
     for summary in RunsReader(runs_dir).poll() or []:
         if summary.state is not None and summary.state.active and summary.status is not None:
-            name, status = summary.run.name, summary.status
+            name, status = wording.printable(summary.run.name), summary.status
             print(
                 f"{name} is {summary.state} in epoch {min(status.epoch + 1, status.epochs)} of {status.epochs} "
                 f"and goes on without the app; look again: vae-tui {name}; stop it: vae-tui control {name} stop"

@@ -239,7 +239,9 @@ def follow(run: Run, worker: launch.Worker, detach: bool) -> None:
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    from tui.wording import printable
+
+    print(printable(text), flush=True)
 
 
 def complain(text: str) -> None:

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from core.status import State
 from core.summary import RunSummary
+from core.text import printable as printable
 
 # A sign beside each state, so that colour is never needed to tell them apart.
 STATE_SIGNS = {
@@ -70,8 +71,3 @@ def state(summary: RunSummary) -> Text:
     if summary.damage or summary.state is None:
         return Text("! damaged", "bold red")
     return Text(f"{STATE_SIGNS[summary.state]} {summary.state}", STATE_COLORS[summary.state])
-
-
-def printable(text: str) -> str:
-    """Text from elsewhere without anything that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -27,7 +27,7 @@ def step(number: int, loss: float = 1.0) -> Line:
 
 
 def epoch(number: int, val_loss: float | None = None) -> Line:
-    return {"kind": "epoch", "epoch": number, "step": number * 10, "train_loss": 2.5, "val_loss": val_loss}
+    return {"kind": "epoch", "epoch": number, "step": number * 10, "time": 1.0, "train_loss": 2.5, "val_loss": val_loss}
 
 
 @pytest.fixture

@@ -187,11 +187,11 @@ def test_runs_are_found_by_name_and_names_are_proposed(make_run: MakeRun, runs_d
 def test_a_summary_tells_what_is_damaged_and_keeps_the_rest(make_run: MakeRun) -> None:
     run = make_run()
     with run.open_metrics() as log:
-        log.append({"kind": "epoch", "epoch": 1, "train_loss": 3.0, "val_loss": 4.0})
+        log.append({"kind": "epoch", "epoch": 1, "step": 8, "time": 1.0, "train_loss": 3.0, "val_loss": 4.0})
     assert (summarise(run).train_loss, summarise(run).val_loss, summarise(run).damage) == (3.0, 4.0, None)
     (run.path / "status.json").unlink()
     summary = summarise(run)
-    assert summary.damage == "a-run: status.json is missing"
+    assert summary.damage == "status.json is missing"
     assert summary.config == run.config()
     assert summary.as_json()["state"] == "damaged"
 

@@ -1,0 +1,355 @@
+"""Trainers die and are signalled at any moment; a run loses nothing but the time since its last save."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from core import files, launch, resume
+from core.run import Run, RunError
+from core.status import LOST_AFTER_SECONDS, State, Status, process_started, uptime
+from tests.faults import lives
+from tests.faults.lives import Process
+
+MakeRun = Callable[..., Run]
+WaitUntil = Callable[..., None]
+
+LONG = {"epochs": 100_000, "validate_every": 1000}
+# No process has that number.
+GONE = 2**22 - 1
+# Half of the time is spent saving.
+OFTEN = 1.0
+
+
+# SIGKILL
+
+
+def kill_at_a_random_moment(run: Run, process: Process, chance: random.Random) -> bool:
+    """Strike anywhere, or after a few saves within a file or between two; whether it was still alive."""
+
+    def saves(count: int) -> None:
+        for _ in range(count):
+            seen = run.weights_changed()
+            lives.wait_while_alive(process, lambda seen=seen: run.weights_changed() != seen)
+
+    match chance.choice(["anywhere", "while it starts", "within a file", "between two files"]):
+        case "anywhere":
+            time.sleep(chance.uniform(0, 1.5))
+        case "while it starts":
+            time.sleep(chance.uniform(0, 0.15))
+        case "within a file":
+            saves(chance.randrange(4))
+            file = chance.choice(["model.safetensors", "state.pt", "status.json"])
+            size = lives.size(run, file)
+            lives.wait_while_alive(process, lambda: file in lives.temporaries(run) or lives.size(run, file) != size)
+        case "between two files":
+            saves(chance.randrange(1, 5))
+            time.sleep(chance.uniform(0, 0.02))
+    return lives.kill(run, process)
+
+
+def soak(*values: object) -> object:
+    return pytest.param(*values, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("preset", "kills"), [("ae", 10), ("vae", 10), soak("ae", 100), soak("vae", 100)])
+def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_undisturbed_one(
+    preset: str, kills: int, make_small_run: MakeRun
+) -> None:
+    chance, seen = lives.chance(), Counter[str]()
+    undisturbed = make_small_run("undisturbed", preset=preset)
+    lives.finish(undisturbed)
+    expected = lives.lines(undisturbed)
+    assert len(expected) == 4 * (lives.STEPS_PER_EPOCH + 1)
+
+    while seen["kills"] < kills:
+        seen["runs"] += 1
+        run = make_small_run(f"killed-{seen['runs']}", preset=preset)
+        while not lives.is_trained(run) and seen["kills"] < kills:
+            if not kill_at_a_random_moment(run, lives.begin(run, save_share=OFTEN), chance):
+                break
+            seen["kills"] += 1
+            seen["kills while saving"] += lives.died_while_saving(run)
+            seen["kills that left a half written file"] += bool(lives.temporaries(run))
+            lives.assert_sound(run)
+            assert run.state() in (State.CREATED, State.LOST, State.FINISHED)
+            assert lives.lines(run) == expected[: len(lives.lines(run))]
+        if not lives.is_trained(run):
+            lives.finish(run)
+        lives.assert_same_training(run, undisturbed)
+        assert lives.lines(run) == expected
+        seen["runs to the end"] += run.state() is State.FINISHED
+
+    print(dict(seen))
+    if kills >= 100:
+        assert seen["kills while saving"] > 0
+        assert seen["kills that left a half written file"] > 0
+
+
+@pytest.mark.parametrize("told", [3, 4], ids=["before its status says so", "before it says that it finished"])
+def test_a_run_killed_just_after_its_last_save_is_finished_by_the_next_trainer(
+    make_small_run: MakeRun, wait_until: WaitUntil, told: int
+) -> None:
+    run = make_small_run()
+    lives.finish(run)
+    run.write_status(run.status().model_copy(update={"state": State.RUNNING, "epoch": told, "pid": GONE}))
+    assert run.state() is State.LOST
+    launch.resume(run).wait_until_started()
+    wait_until(lambda: not run.state().active, what="the end")
+    assert (run.state(), run.status().error) == (State.FINISHED, None)
+
+
+def test_a_genuine_trainer_whose_process_group_is_killed_goes_on_to_the_same_end(
+    make_small_run: MakeRun, wait_until: WaitUntil
+) -> None:
+    chance = lives.chance()
+    killed, undisturbed = (make_small_run(name, preset="vae", epochs=40) for name in ("killed", "undisturbed"))
+    reference = lives.begin(undisturbed)
+    for _ in range(2):
+        pid = lives.start_genuine(killed)
+        assert os.getpgid(pid) == pid
+        loaded = killed.weights_changed()
+        wait_until(lambda: killed.weights_changed() != loaded, what="the first save")  # noqa: B023
+        time.sleep(chance.uniform(0, 0.4))
+        os.kill(pid, signal.SIGUSR1)
+        time.sleep(chance.uniform(0, 0.4))
+        os.killpg(pid, signal.SIGKILL)
+        wait_until(lambda: process_started(pid) is None, what="death")  # noqa: B023
+        assert killed.state() is State.LOST
+        lives.assert_sound(killed)
+    lives.start_genuine(killed)
+    wait_until(lambda: not killed.state().active, what="the end")
+    reference.join(60)
+    assert killed.state() is undisturbed.state() is State.FINISHED
+    lives.assert_same_end(killed, undisturbed)
+
+
+def test_what_a_dead_trainer_left_half_written_is_swept_by_the_next_and_by_nobody_who_is_refused(
+    make_small_run: MakeRun,
+) -> None:
+    run = make_small_run(**LONG)
+    first = lives.begin(run)
+    lives.wait_until_at_work(run, first)
+    for file in ("model.safetensors", "state.pt", "status.json", "control.json"):
+        (run.path / f".{file}{files.TEMPORARY_MARK}{'0' * 32}").write_bytes(b"half")
+    refused = lives.begin(run)
+    refused.join(30)
+    assert {"model.safetensors", "state.pt", "status.json", "control.json"} <= set(lives.temporaries(run))
+    lives.kill(run, first)
+    lives.assert_sound(run)
+    following = lives.begin(run)
+    lives.wait_until_at_work(run, following)
+    lives.wait_while_alive(following, lambda: run.status().activity == "training")
+    # A viewer may be writing its request just now.
+    assert set(lives.temporaries(run)) - {"status.json"} == {"control.json"}
+
+
+# Signals that ask
+
+
+@pytest.fixture
+def training(make_small_run: MakeRun, wait_until: WaitUntil) -> Iterator[tuple[Run, Process]]:
+    """A run in training, past its first steps, and its trainer."""
+    run = make_small_run(**LONG)
+    process = lives.begin(run)
+    wait_until(lambda: run.status().step > 2, what="the first steps")
+    yield run, process
+    lives.kill(run, process)
+
+
+def pause(run: Run, wait_until: WaitUntil) -> None:
+    launch.ask(run, "pause")
+    wait_until(lambda: run.state() is State.PAUSED, what="the pause")
+
+
+def assert_stopped_with_everything_saved(run: Run, process: Process) -> None:
+    process.join(30)
+    assert (process.exitcode, run.state()) == (0, State.STOPPED)
+    state = resume.load_state(run)
+    assert state is not None
+    assert run.status().step == run.status().saved_step == state.epoch * lives.STEPS_PER_EPOCH + state.batch
+    lives.assert_sound(run)
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["training", "paused"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_end_it_saves_and_stops(
+    training: tuple[Run, Process], wait_until: WaitUntil, number: signal.Signals, paused: bool
+) -> None:
+    run, process = training
+    if paused:
+        pause(run, wait_until)
+    os.kill(process.pid, number)
+    assert_stopped_with_everything_saved(run, process)
+    assert f"stopped: {number.name}" in run.last_words()
+
+
+def test_asked_to_end_while_it_loads_it_stops_before_the_first_step(make_small_run: MakeRun) -> None:
+    run = make_small_run(**LONG)
+    process = lives.begin(run)
+    lives.wait_until_at_work(run, process)
+    os.kill(process.pid, signal.SIGTERM)
+    assert_stopped_with_everything_saved(run, process)
+    assert run.status().step <= 2
+
+
+def test_a_hang_up_changes_nothing_while_it_is_paused(training: tuple[Run, Process], wait_until: WaitUntil) -> None:
+    run, process = training
+    pause(run, wait_until)
+    step, weights, beat = run.status().step, run.weights_changed(), run.status().heartbeat
+    os.kill(process.pid, signal.SIGHUP)
+    wait_until(lambda: run.status().heartbeat > beat, what="the next heartbeat")
+    assert (run.state(), run.status().step, run.weights_changed()) == (State.PAUSED, step, weights)
+    launch.ask(run, "resume")
+    wait_until(lambda: run.status().step > step, what="going on")
+
+
+def test_asked_to_save_while_it_is_paused_it_saves_and_stays_paused(
+    training: tuple[Run, Process], wait_until: WaitUntil
+) -> None:
+    run, process = training
+    pause(run, wait_until)
+    step, weights = run.status().step, run.weights_changed()
+    os.kill(process.pid, signal.SIGUSR1)
+    wait_until(lambda: run.weights_changed() != weights, what="the save")
+    beat = run.status().heartbeat
+    wait_until(lambda: run.status().heartbeat > beat, what="the next heartbeat")
+    assert (run.state(), run.status().step) == (State.PAUSED, step)
+
+
+def test_a_run_signalled_and_stopped_at_random_moments_ends_like_an_undisturbed_one(make_small_run: MakeRun) -> None:
+    chance = lives.chance()
+    undisturbed, run = (make_small_run(name, preset="vae") for name in ("undisturbed", "signalled"))
+    lives.finish(undisturbed)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        process = lives.begin(run)
+        lives.wait_until_at_work(run, process)
+        for _ in range(5):
+            time.sleep(chance.uniform(0, 0.15))
+            os.kill(process.pid, chance.choice([signal.SIGHUP, signal.SIGUSR1]))
+        os.kill(process.pid, number)
+        process.join(30)
+        assert process.exitcode == 0
+        if run.state() is State.FINISHED:
+            break
+        assert_stopped_with_everything_saved(run, process)
+    if run.state() is not State.FINISHED:
+        lives.finish(run)
+    lives.assert_same_end(run, undisturbed)
+    assert lives.lines(run) == lives.lines(undisturbed)
+
+
+# Two trainers
+
+
+def test_a_second_trainer_is_refused_with_the_process_and_the_host_of_the_first(
+    training: tuple[Run, Process], wait_until: WaitUntil
+) -> None:
+    run, process = training
+    holder = f"a-run is being trained by process {process.pid} on {socket.gethostname()}"
+    second = lives.begin(run)
+    second.join(30)
+    assert second.exitcode == 3
+    assert run.last_words().endswith(f"refused: {holder}")
+    with pytest.raises(RunError, match=holder):
+        launch.start(run).wait_until_started()
+    step = run.status().step
+    wait_until(lambda: run.status().step > step, what="the first one going on")
+    assert (run.status().pid, run.state()) == (process.pid, State.RUNNING)
+
+
+def test_of_trainers_that_start_together_one_trains_and_the_others_change_nothing(make_small_run: MakeRun) -> None:
+    undisturbed, run = make_small_run("undisturbed"), make_small_run("wanted")
+    lives.finish(undisturbed)
+    together = [lives.begin(run) for _ in range(4)]
+    for process in together:
+        process.join(60)
+    assert sorted(process.exitcode for process in together) == [0, 3, 3, 3]
+    (winner,) = (process for process in together if process.exitcode == 0)
+    assert (run.status().pid, run.state()) == (winner.pid, State.FINISHED)
+    lives.assert_same_end(run, undisturbed)
+    assert lives.lines(run) == lives.lines(undisturbed)
+
+
+# What a dead trainer said last
+
+
+@pytest.fixture
+def bystander() -> Iterator[int]:
+    """A process that has nothing to do with any run."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process.pid
+        process.kill()
+
+
+def last_words_of(pid: int, **news: object) -> Status:
+    """What stays in status.json when this trainer of this host dies."""
+    own = {"pid": pid, "process_started": uptime() - 1000.0, "host": socket.gethostname(), "heartbeat": time.time()}
+    return Status(state=State.RUNNING, epochs=4, **(own | news))
+
+
+YEAR = 365 * 86400.0
+STALE = {
+    "its number was given to another process": lambda bystander: last_words_of(bystander),
+    "its clock was ahead": lambda _: last_words_of(GONE, heartbeat=time.time() + YEAR),
+    "its clock stood in 1970": lambda _: last_words_of(GONE, heartbeat=0.0),
+    "it was on another host, where its number lives here": lambda bystander: last_words_of(
+        bystander, host="elsewhere", heartbeat=time.time() - 2 * LOST_AFTER_SECONDS
+    ),
+    "it was on another host, whose clock stood in 1970": lambda _: last_words_of(GONE, host="elsewhere", heartbeat=0.0),
+    "it was on another host, whose clock was ahead": lambda _: last_words_of(
+        GONE, host="elsewhere", heartbeat=time.time() + YEAR
+    ),
+}
+
+
+@pytest.mark.parametrize("status", STALE.values(), ids=STALE)
+def test_what_a_dead_trainer_said_last_never_keeps_a_run_from_going_on(
+    make_small_run: MakeRun, bystander: int, status: Callable[[int], Status]
+) -> None:
+    run = make_small_run()
+    run.write_status(status(bystander))
+    assert run.state() is State.LOST
+    with pytest.raises(RunError, match="is lost, so there is no trainer to pause"):
+        launch.ask(run, "pause")
+    pid = lives.start_genuine(run)
+    assert (run.state(), run.status().pid, run.status().host) == (State.RUNNING, pid, socket.gethostname())
+
+
+def test_the_lock_of_a_dead_trainer_is_gone_with_it(training: tuple[Run, Process]) -> None:
+    run, process = training
+    with pytest.raises(RunError, match="is being trained"):
+        run.open_metrics()
+    lives.kill(run, process)
+    run.open_metrics().close()
+
+
+@pytest.mark.parametrize("heartbeat", [0.0, time.time() - YEAR, time.time() + YEAR], ids=["1970", "behind", "ahead"])
+def test_a_live_trainer_is_not_lost_however_silent_it_is_and_whatever_the_clocks_say(
+    training: tuple[Run, Process], wait_until: WaitUntil, heartbeat: float
+) -> None:
+    run, process = training
+    os.kill(process.pid, signal.SIGSTOP)
+    wait_until(lambda: process_state(process.pid) == "T", what="standing still")
+    run.write_status(run.status().model_copy(update={"heartbeat": heartbeat}))
+    assert run.state() is State.RUNNING
+    with pytest.raises(RunError, match=f"a-run is running in process {process.pid}"):
+        launch.resume(run)
+    step = run.status().step
+    os.kill(process.pid, signal.SIGCONT)
+    wait_until(lambda: run.status().step > step, what="going on")
+    assert abs(run.status().heartbeat - time.time()) < LOST_AFTER_SECONDS
+
+
+def process_state(pid: int) -> str:
+    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - a file of the kernel, read as a stream
+        return file.read().rpartition(") ")[2][0]
