@@ -88,7 +88,6 @@ def test_a_viewer_ends_at_once_with_its_terminal(
     assert terminal.wait_for_end(AT_ONCE) in (-signal.SIGHUP, 128 + signal.SIGHUP)
 
 
-@pytest.mark.xfail(strict=True, reason="the thread that reads the keys spins on the end of its input")
 def test_a_viewer_that_nobody_tells_of_its_lost_terminal_uses_no_processor_time(
     finished: Run, open_viewer: OpenViewer
 ) -> None:

@@ -44,7 +44,15 @@ STATUS = Status(
 REQUEST = Request(action="stop", id="0123456789abcdef", time=1.7e9)
 LINES = [
     {"kind": "step", "epoch": 2, "step": 100, "time": 3.1, "loss": 40.5, "reconstruction": 30.5, "kl": 10.0},
-    {"kind": "epoch", "epoch": 3, "step": 105, "time": 3.2, "train_loss": 39.5, "val_loss": 41.5, "images_per_second": 1234.5},
+    {
+        "kind": "epoch",
+        "epoch": 3,
+        "step": 105,
+        "time": 3.2,
+        "train_loss": 39.5,
+        "val_loss": 41.5,
+        "images_per_second": 1234.5,
+    },
 ]
 FILES = {
     "config.json": CONFIG.model_dump_json(indent=2).encode() + b"\n",
