@@ -85,7 +85,8 @@ def test_a_viewer_ends_at_once_with_its_terminal(
     terminal = open_viewer(finished)
     moment(terminal)
     terminal.hang_up()
-    assert terminal.wait_for_end(AT_ONCE) in (-signal.SIGHUP, 128 + signal.SIGHUP)
+    # While it loads it may come upon the missing terminal before it is told.
+    assert terminal.wait_for_end(AT_ONCE) in (-signal.SIGHUP, 128 + signal.SIGHUP, 1)
 
 
 def test_a_viewer_that_nobody_tells_of_its_lost_terminal_uses_no_processor_time(

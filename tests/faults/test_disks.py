@@ -25,6 +25,7 @@ from core.summary import summarise
 
 WaitUntil = Callable[..., None]
 
+LINE = {"kind": "step", "epoch": 0, "time": 1.0}
 LONG = {"preset": "ae", "dataset": "mnist-5k", "epochs": 100_000, "batch_size": 100, "device": "cpu"}
 
 
@@ -139,14 +140,14 @@ def test_a_run_cannot_begin_on_a_full_disk_and_says_so(disk: Path) -> None:
 def test_lines_that_the_disk_refused_are_written_later(disk: Path) -> None:
     path = disk / "metrics.jsonl"
     with MetricsLog(path) as log:
-        log.append({"kind": "step", "step": 1})
+        log.append(LINE | {"step": 1})
         filler = fill(disk)
         for step in range(2, 1000):
-            log.append({"kind": "step", "step": step})
+            log.append(LINE | {"step": step})
         with pytest.raises(OSError, match="No space left"):
             log.sync()
         filler.unlink()
-        log.append({"kind": "step", "step": 1000})
+        log.append(LINE | {"step": 1000})
         assert log.sync() == path.stat().st_size
     reader = MetricsReader(path)
     reader.poll()

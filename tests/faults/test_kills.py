@@ -128,7 +128,7 @@ def test_a_genuine_trainer_whose_process_group_is_killed_goes_on_to_the_same_end
         lives.assert_sound(killed)
     lives.start_genuine(killed)
     wait_until(lambda: not killed.state().active, what="the end")
-    reference.join(60)
+    reference.join(200)
     assert killed.state() is undisturbed.state() is State.FINISHED
     lives.assert_same_end(killed, undisturbed)
 

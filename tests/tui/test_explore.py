@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -243,6 +244,17 @@ async def test_nothing_of_an_image_stays_when_its_weights_are_damaged(app: VaeTu
         explorer.fail = None
         await press(pilot, "right")
         assert "channel 0 mean" in screen_text(app)
+
+
+async def test_closed_screens_are_given_back(app: VaeTui) -> None:
+    async with opened(app, "3") as pilot:
+        for _ in range(3):
+            await press(pilot, "enter", "v", "escape", "escape", "question_mark", "escape")
+        gc.collect()
+        kept = [
+            type(thing).__name__ for thing in gc.get_objects() if isinstance(thing, CloseupScreen | WalkScreen | Keys)
+        ]
+        assert kept == []
 
 
 async def test_the_image_before_the_first_and_after_the_last_are_the_same(app: VaeTui) -> None:

@@ -15,6 +15,12 @@ Result = TypeVar("Result")
 class AppScreen(Screen[Result]):
     """Knows its app by its own type."""
 
+    def on_unmount(self) -> None:
+        # Who watches the app is held by it, closed or not, until what is watched is set anew.
+        app = type(self.vae_tui)
+        self.vae_tui.mutate_reactive(app.run_shown)
+        self.vae_tui.mutate_reactive(app.graphics_shown)
+
     @property
     def in_sight(self) -> bool:
         """Whether a user sees the screen, be it behind a dialog."""

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.geometry import Size
 from textual.message import Message
-from textual.widgets import Footer, Label
+from textual.widgets import Label
 
 from core.data import DataError
 from core.files import DamagedFile
@@ -22,6 +22,7 @@ from tui import wording
 from tui.feed import Feed, Reader, Sighting
 from tui.screens.exporting import ExportingScreen
 from tui.studio import Studio
+from tui.widgets.key_line import KeyLine
 from tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class ExploreScreen(ExportingScreen[int | None]):
             yield Label("", id="status", markup=False)
         yield from self.compose_body()
         yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     # What a screen must say of itself
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, Select
+from textual.widgets import Input, Label, Select
 from textual.worker import get_current_worker
 
 from core import data, launch
@@ -29,6 +29,7 @@ from core.config import (
 from core.data import DataError
 from core.files import DamagedFile
 from core.run import Run, RunError, unused_name
+from tui.widgets.key_line import KeyLine
 
 DEFAULTS = {
     "epochs": str(EPOCHS),
@@ -125,7 +126,7 @@ class NewRun(ModalScreen[Run | None]):
             yield from self._row("name", Field(self._suggested_name(), compact=True, id="name"))
             yield Label("", id="detail", markup=False)
             yield Label("", id="progress", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def _row(self, field: str, widget: Input | Select[str]) -> ComposeResult:
         title = "data set" if field == "dataset" else field.replace("_", " ")

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
 from textual.message import Message
-from textual.widgets import DataTable, Footer, Label
+from textual.widgets import DataTable, Label
 
 from core.run import Run
 from core.summary import RunSummary
@@ -17,6 +17,7 @@ from tui import wording
 from tui.feed import Feed, Reader
 from tui.listing import run_cells
 from tui.screens.run_screen import RunScreen
+from tui.widgets.key_line import KeyLine
 from tui.widgets.top_bar import TopBar
 
 COLUMNS = ("run", "preset", "data set", "state", "epoch", "train", "val", "age")
@@ -70,7 +71,7 @@ class RunsScreen(RunScreen):
         yield Label("looking for runs", id="empty", markup=False)
         yield Label("", id="trouble", markup=False)
         yield Label(self._data_note, id="data", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._feed.start()

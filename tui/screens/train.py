@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.message import Message
 from textual.reactive import var
-from textual.widgets import Footer, Label, Static
+from textual.widgets import Label, Static
 
 from core.run import Run
 from core.summary import RunSummary
@@ -24,6 +24,7 @@ from tui.feed import Feed, Reader, Snapshot
 from tui.preview import Preview
 from tui.screens.exporting import ExportingScreen
 from tui.screens.run_screen import RunScreen
+from tui.widgets.key_line import KeyLine
 from tui.widgets.picture import Picture
 from tui.widgets.plot import Curve, Plot
 from tui.widgets.strips import ColorDepth, color_depth
@@ -159,7 +160,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
                 yield Picture()
                 yield Label("", id="note", markup=False)
         yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.watch(self.vae_tui, "run_shown", self._follow)

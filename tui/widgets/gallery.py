@@ -98,8 +98,9 @@ class Gallery(StripWidget):
     on_show = on_resize
 
     def _use(self, graphics: Graphics | None) -> None:
-        self._graphics = graphics
-        self.redraw()
+        if graphics != self._graphics:
+            self._graphics = graphics
+            self.redraw()
 
     def redraw(self) -> None:
         wanted = self._wanted()

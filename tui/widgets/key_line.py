@@ -1,0 +1,67 @@
+"""The line at the bottom: the keys of the screen and what they do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widgets import Static
+
+# Whoever knows these two finds the rest.
+ALWAYS = ("keys", "quit")
+
+
+class KeyLine(Static):
+    """The keys that can be pressed, as many as fit; a click presses one.
+
+    Textual's Footer makes a widget of each key, anew whenever one changes, and holds on to all it ever made.
+    """
+
+    DEFAULT_CSS = """
+    KeyLine {
+        dock: bottom;
+        height: 1;
+        color: $footer-description-foreground;
+        background: $footer-background;
+        text-wrap: nowrap;
+    }
+    KeyLine > .key-line--key { color: $footer-key-foreground; text-style: bold; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-line--key"}
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _changed(self, screen: Screen[object]) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        if not self.is_attached:
+            return
+        shown: dict[str, tuple[Binding, bool]] = {}
+        for _, binding, enabled, _ in self.screen.active_bindings.values():
+            if binding.show:
+                shown.setdefault(binding.action, (binding, enabled))
+        keys = [(binding, self._key(binding, enabled)) for binding, enabled in shown.values()]
+        room = self.size.width - sum(key.cell_len for binding, key in keys if binding.action in ALWAYS)
+        line = Text()
+        for binding, key in keys:
+            if binding.action in ALWAYS or key.cell_len <= room:
+                line.append_text(key)
+                room -= key.cell_len * (binding.action not in ALWAYS)
+        self.update(line)
+
+    def _key(self, binding: Binding, enabled: bool) -> Text:
+        style = self.get_component_rich_style("key-line--key", partial=True)
+        key = Text.assemble((f" {self.app.get_key_display(binding)} ", style), f"{binding.description} ")
+        if enabled:
+            key.stylize(Style(meta={"@click": f"app.simulate_key({binding.key!r})"}))
+        else:
+            key.stylize("dim")
+        return key
