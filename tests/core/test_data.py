@@ -595,7 +595,7 @@ def test_the_next_mirror_is_tried_after_any_fault(
         case "truncated":
             first.announced = lambda body: len(body) + 1
         case "silent":
-            monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.1)
+            monkeypatch.setattr(download, "TIMEOUT_SECONDS", 2.0)
             first.send = lambda out, body: ended.wait(10)
         case "no HTTP":
             first.instead = b"220 a mail server\r\n"
