@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
@@ -141,6 +142,8 @@ class VaeTui(App[None]):
         return [*filters, Harmless(), *([AsciiOnly()] if color_depth(self) is ColorDepth.ASCII else [])]
 
     def on_mount(self) -> None:
+        # A plain handler would not wake a loop that waits for a key.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.switch_mode("training" if self.run_shown else "runs")
 
     def show_run(self, run: Run) -> None:
@@ -210,7 +213,6 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
     signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
     threading.Thread(target=leave_with_the_terminal, name="terminal", daemon=True).start()
     app = VaeTui(runs_dir, data_dir, run, graphics=graphics)
-    signal.signal(signal.SIGTERM, lambda number, frame: app.call_later(app.exit))
     app.run()
     print(end=clean_up())
     for path in app.exported:
