@@ -109,6 +109,15 @@ def test_a_viewer_that_nobody_tells_of_its_lost_terminal_uses_no_processor_time(
             process.kill()
 
 
+def test_a_viewer_in_which_nothing_happens_ends_when_it_is_told_to(finished: Run, open_viewer: OpenViewer) -> None:
+    terminal = open_viewer(finished)
+    while_it_shows_the_training(terminal)
+    for _ in range(30):
+        terminal.read(0.1)
+    terminal.process.terminate()
+    assert terminal.wait_for_end(AT_ONCE + 3) == 0
+
+
 # What the training notices of it
 
 
