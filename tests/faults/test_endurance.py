@@ -88,7 +88,8 @@ def test_hours_of_use_leave_the_app_as_it_was(
         for name, column in (("memory", 1), ("open files", 2)):
             before, after = (max(reading[column] for reading in part) for part in (first, last))
             print(f"{name}: {before:,} at first, {after:,} after {minutes:g} minutes")
-            assert after <= 1.1 * before or minutes < SETTLED_MINUTES
+            assert name != "memory" or after <= 1.1 * before or minutes < SETTLED_MINUTES
+        # A feed may have a file open just then.
         assert max(reading[2] for reading in last) <= max(reading[2] for reading in first) + 4
         window.process.terminate()
         assert window.wait_for_end() == 0
