@@ -45,7 +45,7 @@ EPOCH_COLUMNS = (
 COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
 
 READ_AT_ONCE = 4 << 20
-# Two lines a second for a year are 17 GB; a run that trains for a month stays far below this.
+# Two lines a second for a month are about 1.3 GB.
 SIZE_LIMIT = 2 << 30
 LONGEST_LINE = 1 << 16
 LARGEST_NUMBER = 1e15

@@ -197,8 +197,7 @@ def leave_with_the_terminal() -> None:
     """Wait for the end of the terminal, and then for nothing: only the leader of a session is told by a signal."""
     lost = select.poll()
     lost.register(sys.stdin.fileno(), 0)
-    while not any(event & select.POLLHUP for _, event in lost.poll()):
-        pass
+    lost.poll()
     os._exit(128 + signal.SIGHUP)
 
 
