@@ -10,7 +10,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, Label, Select
+from textual.widgets import DataTable, Input, Label, OptionList, Select
 
 from core import data, launch
 from core.config import make_config
@@ -19,7 +19,7 @@ from core.status import State
 from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text
 from tui.app import VaeTui
 from tui.screens.compare import CompareScreen
-from tui.screens.dialogs import AskNumber, Confirm, Keys
+from tui.screens.dialogs import AskNumber, ChooseRun, Confirm, Keys
 from tui.screens.latent import LatentScreen
 from tui.screens.new_run import NewRun
 from tui.screens.reconstruct import ReconstructScreen
@@ -437,6 +437,36 @@ async def test_keys_that_arrive_at_once_keep_their_order_in_the_form(make_app: M
         await settle(pilot)
         assert app.screen.query_one("#epochs", Input).value == "8"
         assert app.screen.query_one("#batch_size", Input).value == "21"
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown"])
+async def test_page_keys_do_no_harm_in_a_list_that_has_no_room(make_app: MakeApp, key: str) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one("#preset SelectOverlay").styles.height = 0
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.focused, OptionList)
+        await pilot.press(key)
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown"])
+async def test_page_keys_do_no_harm_where_a_run_is_chosen_without_room(make_app: MakeApp, key: str) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(ChooseRun("which?", [Run(Path("a")), Run(Path("b"))]))
+        await pilot.pause()
+        choices = app.screen.query_one(OptionList)
+        choices.highlighted, choices.styles.height, choices.styles.border = 1, 0, None
+        await pilot.pause()
+        choices._clear_caches()
+        await pilot.press(key)
+        await pilot.press("up", "enter")
+        assert not isinstance(app.screen, ChooseRun)
 
 
 @pytest.mark.parametrize(

@@ -125,12 +125,26 @@ class AskClass(ModalScreen[str | None]):
             yield Label(f"0..9 a class   a {self._everything}   esc leave it", markup=False)
 
 
+class Options(OptionList):
+    """A list on which the page keys do nothing while a small window leaves it no room; Textual's fails then."""
+
+    def action_page_up(self) -> None:
+        """Move up a page."""
+        if self.scrollable_content_region:
+            super().action_page_up()
+
+    def action_page_down(self) -> None:
+        """Move down a page."""
+        if self.scrollable_content_region:
+            super().action_page_down()
+
+
 class ChooseRun(ModalScreen[Run | None]):
     """One of several runs."""
 
     DEFAULT_CSS = """
     ChooseRun { align: center middle; }
-    ChooseRun OptionList {
+    ChooseRun Options {
         width: 56;
         max-width: 90%;
         height: auto;
@@ -146,7 +160,7 @@ class ChooseRun(ModalScreen[Run | None]):
         self._question, self._runs = question, runs
 
     def compose(self) -> ComposeResult:
-        options = OptionList(*(Text(wording.printable(run.name)) for run in self._runs))
+        options = Options(*(Text(wording.printable(run.name)) for run in self._runs))
         options.border_title = self._question
         options.border_subtitle = "enter chooses   esc leaves it" if self._runs else "there is no other run   esc"
         yield options

@@ -97,6 +97,9 @@ class NewRun(ModalScreen[Run | None]):
         Binding("escape", "cancel", "cancel", id="new_run.cancel"),
         Binding("tab", "app.focus_next", priority=True, show=False, id="new_run.next"),
         Binding("shift+tab", "app.focus_previous", priority=True, show=False, id="new_run.previous"),
+        # Textual's own lists fail on these keys while a small window leaves them no room.
+        Binding("pageup", "page(-1)", priority=True, show=False, id="new_run.page_up"),
+        Binding("pagedown", "page(1)", priority=True, show=False, id="new_run.page_down"),
     ]
 
     def __init__(self, runs_dir: Path, data_dir: Path) -> None:
@@ -157,6 +160,11 @@ class NewRun(ModalScreen[Run | None]):
         if self.is_mounted:
             chosen = (str(self.query_one("#preset", Select).value), self._chosen_set())
         return unused_name(self._runs_dir, f"{chosen[0]}-{data.resolve(chosen[1], self._data_dir)}")
+
+    def action_page(self, direction: int) -> None:
+        """Scroll the form where the window does not show all of it."""
+        form = self.query_one(VerticalScroll)
+        form.scroll_relative(y=direction * form.size.height, animate=False)
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if not self._named_by_user:
