@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core import data
 
 Preset = Literal["vae", "vae-post", "ae"]
+Precision = Literal["auto", "float32", "bfloat16"]
 PRESETS: dict[str, str] = {
     "vae": "variational autoencoder with linear heads for mean and log-variance; the recommended one",
     "vae-post": "variational autoencoder exactly as the post publishes it",
@@ -23,6 +24,7 @@ assert tuple(PRESETS) == get_args(Preset)
 EPOCHS = 400
 EPOCHS_LIMIT = 1_000_000
 BATCH_SIZE = 128
+PROCESSES_LIMIT = 1024
 LEARNING_RATE = 1e-3
 VALIDATE_EVERY = 10
 DEVICE_FORMS = "auto, cpu, cuda, cuda:N or mps"
@@ -50,6 +52,8 @@ class RunConfig(BaseModel):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = LEARNING_RATE
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
+    precision: Precision = "auto"
+    processes: Annotated[int, Field(ge=1, le=PROCESSES_LIMIT)] = 1
     validate_every: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT)] = VALIDATE_EVERY
     created: Annotated[str, Field(max_length=64)] = ""
     versions: dict[str, Annotated[str, Field(max_length=200)]] = {}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import idx
+from core import files, idx
 from core.download import Archive, DownloadError, fetch
 from core.download import Progress as Progress
 from core.files import DamagedFile
@@ -107,13 +106,8 @@ def pixels(images: Tensor) -> Tensor:
 
 def default_data_dir() -> Path:
     """The folder of the image sets: VAE_TUI_DATA, or one in the user's cache folder."""
-    if chosen := os.environ.get("VAE_TUI_DATA"):
-        return Path(chosen).expanduser()
-    if sys.platform == "darwin":
-        cache = Path("~/Library/Caches")
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    return cache.expanduser() / "vae-tui" / "data"
+    chosen = os.environ.get("VAE_TUI_DATA")
+    return Path(chosen).expanduser() if chosen else files.cache_dir() / "data"
 
 
 def folder(name: str, data_dir: Path) -> Path | None:

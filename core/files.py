@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,15 @@ class DamagedFile(Exception):
         self.path = path
         self.reason = printable(reason)[:LONGEST_REASON]
         super().__init__(f"{printable(path.name)}: {self.reason}")
+
+
+def cache_dir() -> Path:
+    """The user's folder for what can be fetched or made again."""
+    if sys.platform == "darwin":
+        cache = Path("~/Library/Caches")
+    else:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    return cache.expanduser() / "vae-tui"
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -14,6 +14,18 @@ from core.status import Action, Request, State
 
 START_SECONDS = 30.0
 
+# What a training step frees the next one needs again: glibc would give it back to the system, and in small pages.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+
+
+def environment() -> dict[str, str]:
+    """The environment of a trainer; what its user has set stays as it is."""
+    return _KEEP_MEMORY | os.environ | {"PYTHONUNBUFFERED": "1"}
+
 
 class Worker:
     """A worker process that this process started."""
@@ -58,7 +70,7 @@ def start(run: Run, epochs: int | None = None, learning_rate: float | None = Non
             stderr=log,
             start_new_session=True,
             cwd="/",
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=environment(),
         )
     finally:
         os.close(log)

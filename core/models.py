@@ -32,10 +32,16 @@ class DiagonalGaussian:
         return self.mean
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """One latent per image, (B, C, H, W), reparametrised. Kingma & Welling 2014, section 2.4."""
+        """One latent per image, (B, C, H, W)."""
         if self.log_variance is None:
             return self.mean
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        return self.at(noise)
+
+    def at(self, noise: Tensor | None) -> Tensor:
+        """The latents so many standard deviations from the mean, (B, C, H, W). Kingma & Welling 2014, section 2.4."""
+        if self.log_variance is None or noise is None:
+            return self.mean
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
 
     def kl(self) -> Tensor:
@@ -111,20 +117,29 @@ class Autoencoder(nn.Module):
         images: Tensor = self.decoder(z)
         return images
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, DiagonalGaussian]:
-        """The reconstruction from one posterior sample, and the posterior."""
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, DiagonalGaussian]:
+        """The reconstruction from the posterior sample that the noise (B, 4, 4, 4) leads to, and the posterior."""
         posterior = self.encode(x)
-        return self.decode(posterior.sample(generator)), posterior
+        return self.decode(posterior.at(noise)), posterior
+
+    def noise(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """What posterior samples of so many images are drawn with, on the generator's device; None for a point."""
+        return None
 
 
-class PublishedVariationalAutoencoder(Autoencoder):
+class _Variational(Autoencoder):
+    encoder_channels_per_latent = 2
+
+    def noise(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.randn((count, *LATENT_SHAPE), generator=generator, device=generator.device)
+
+
+class PublishedVariationalAutoencoder(_Variational):
     """The post's VAE: half of the encoder's channels are mu, half sigma, both behind a leaky ReLU.
 
     52,965 parameters. Only sigma squared and the symmetric product sigma * noise are ever used, so the sign of
     sigma carries nothing and the posterior can be given by its log-variance.
     """
-
-    encoder_channels_per_latent = 2
 
     def encode(self, x: Tensor) -> DiagonalGaussian:
         """The posterior over the latent of images (B, 1, 32, 32) in [0, 1]."""
@@ -132,10 +147,8 @@ class PublishedVariationalAutoencoder(Autoencoder):
         return DiagonalGaussian(mean, sigma.square().clamp(min=SIGMA_SQUARED_FLOOR).log())
 
 
-class VariationalAutoencoder(Autoencoder):
+class VariationalAutoencoder(_Variational):
     """A VAE whose mean and log-variance leave the encoder through a 1x1 convolution without activation."""
-
-    encoder_channels_per_latent = 2
 
     def __init__(self, features: Sequence[int] = FEATURES, latent_channels: int = LATENT_CHANNELS) -> None:
         super().__init__(features, latent_channels)

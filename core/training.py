@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from core import checkpoint, resume
+from core import checkpoint, fused, graphs, resume, validation
 from core.data import ImageSet, pixels
 from core.files import DamagedFile
+from core.graphs import RecordedStep
 from core.metrics import MetricsLog
 from core.models import MODELS, Autoencoder, loss
+from core.ranks import ALONE, Ranks
 from core.resume import TrainingState
 from core.run import Run
 from core.status import State
 from core.sums import NOT_VALIDATED, Diverged, Sums, finite_sums
 
 REPORT_SECONDS = 0.5
-EVALUATION_BATCH = 500
-LATENT_SCALE_IMAGES = 2048
 
 
 class Trainer:
     """Trains one run; `metrics` is the run's open log, which nobody else can hold at the same time.
+
+    Where several processes train it together, the first one has the log and the others None.
 
     A run that was saved before goes on exactly where it was: weights, optimizer, the epoch's permutation, the
     random generator and the running sums come from its state. `epochs` sets a new goal, `learning_rate` another
@@ -40,11 +42,12 @@ class Trainer:
         run: Run,
         images: ImageSet,
         device: torch.device | str,
-        metrics: MetricsLog,
+        metrics: MetricsLog | None,
         epochs: int | None = None,
         learning_rate: float | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.run, self.metrics = run, metrics
+        self.run, self.metrics, self.ranks = run, metrics, ranks
         self.config = run.config()
         self.device = torch.device(device)
         self.images = images.to(self.device)
@@ -52,7 +55,13 @@ class Trainer:
 
         model, self.generator = make_model(self.config.preset, self.config.seed, self.device)
         self.model = model.to(self.device)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate)
+        forward, self.method = fused.accelerate(self.model, self.device, self.config.precision)
+        self._forward = ranks.join(forward)
+        # Only recorded steps need a count of steps that lies on the GPU.
+        recorded = self.device.type == "cuda" and ranks.count == 1
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), lr=self.config.learning_rate, fused=True, capturable=recorded
+        )
 
         self.epochs = self.config.epochs
         self.epoch = 0  # finished epochs
@@ -74,10 +83,14 @@ class Trainer:
         state = resume.load_state(run)
         if state is not None:
             self._restore(state)
-        self.metrics.cut(0 if state is None else state.metrics_length)
+        if self.metrics is not None:
+            self.metrics.cut(0 if state is None else state.metrics_length)
         self.epochs = epochs or self.epochs
         if learning_rate is not None:
             self.optimizer.param_groups[0]["lr"] = learning_rate
+        self._train_on: Callable[[Tensor], None] = self._step
+        if recorded:
+            self._record(graphs.CudaRecorder(self.device))
         self._clock = time.perf_counter()
 
     @property
@@ -121,12 +134,12 @@ class Trainer:
             if self.permutation is None:
                 count = len(self.images.train_images)
                 self.permutation = torch.randperm(count, generator=self.generator, device=self.device)
-            while self.batch < self.batches_per_epoch:
-                self._step(self.permutation)
+            for chosen in self.permutation.split(self.config.batch_size)[self.batch :]:
+                self._train_on(chosen)
                 self.batch += 1
                 self._tick()
-                if self.seconds - self._reported_at >= REPORT_SECONDS:
-                    self._report()
+                if self.metrics is not None and self.seconds - self._reported_at >= REPORT_SECONDS:
+                    self._report(self.metrics)
                 yield
             yield from self._end_epoch()
 
@@ -139,57 +152,74 @@ class Trainer:
         self._tick()
         self._resting = before
 
-    def _step(self, permutation: Tensor) -> None:
-        first = self.batch * self.config.batch_size
-        x = pixels(self.images.train_images[permutation[first : first + self.config.batch_size]])
-        reconstruction, posterior = self.model(x, self.generator)
-        parts = loss(x, reconstruction, posterior)
+    def _step(self, chosen: Tensor) -> None:
+        """One step of the optimizer, on the training images with these indices."""
+        share = self.ranks.share(len(chosen))
+        noise = self.model.noise(len(chosen), self.generator)
+        x = pixels(self.images.train_images[chosen[share.part]])
+        parts = loss(x, *self._forward(x, None if noise is None else noise[share.part]))
         self.optimizer.zero_grad()
-        parts.total().mean().backward()
+        # Gradients are averaged over the processes.
+        scale = self.ranks.count / (share.copies * len(chosen))
+        (parts.total().sum() * scale).backward()
         self.optimizer.step()
-        self._sums += torch.stack([parts.reconstruction.sum(), parts.kl.sum()]).detach()
+        sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()]).detach().to(self._sums.dtype)
+        self._sums += self.ranks.add_up(sums / share.copies)
+
+    def _record(self, recorder: graphs.Recorder) -> None:
+        graphs.fill(self.optimizer)
+        self._train_on = RecordedStep(self._step, self._changing, self.generator, recorder)
+
+    def _changing(self) -> Iterator[Tensor]:
+        """All that a step changes."""
+        yield from self.model.state_dict().values()
+        for state in self.optimizer.state.values():
+            yield from state.values()
+        yield self._sums
 
     def _end_epoch(self) -> Iterator[None]:
-        validation = None
+        measured = None
         if self.config.validates_after(self.epoch + 1, self.epochs):
-            validation = yield from self._validate()
-        trained = self._read_sums()
-        self._tick()
-        line = {"kind": "epoch", "epoch": self.epoch + 1, "step": self.step, "time": round(self.seconds, 3)}
-        line |= trained.means("train_")
-        line |= validation.means("val_") if validation else NOT_VALIDATED
-        rate = trained.images / (self.seconds - self._epoch_began)
-        self.metrics.append(line | {"images_per_second": round(rate, 1)})
-        if validation and validation.mean_loss < self.best:
-            self.best = validation.mean_loss
-            self._save_weights(best=True)
-        self._carried += trained - self._reported
-        self._reported = Sums()
-        self._sums = self._zero_sums()
-        self._epoch_began = self.seconds
+            measured = yield from self._validate()
+        if self.metrics is not None:
+            self._report_epoch(self.metrics, measured)
+        self._sums.zero_()
         self.epoch, self.batch, self.permutation = self.epoch + 1, 0, None
         yield
 
     def _validate(self) -> Generator[None, None, Sums]:
-        """Sums over the validation set, one posterior sample an image, with the same noise every time."""
+        """Sums over the validation set, with the same noise every time."""
+        images = self.images.validation_images
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
         sums = self._zero_sums()
-        for batch in self.images.validation_images.split(EVALUATION_BATCH):
-            with evaluating(self.model):
-                x = pixels(batch)
-                parts = loss(x, *self.model(x, generator))
-                sums += torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
+        for batch in validation.losses(self.model, images, generator):
+            sums += batch
             yield
-        return finite_sums(len(self.images.validation_images), sums, "validation loss", self.step)
+        return finite_sums(len(images), sums, "validation loss", self.step)
 
-    def _report(self) -> None:
+    def _report_epoch(self, metrics: MetricsLog, measured: Sums | None) -> None:
+        trained = self._read_sums()
+        self._tick()
+        line = {"kind": "epoch", "epoch": self.epoch + 1, "step": self.step, "time": round(self.seconds, 3)}
+        line |= trained.means("train_")
+        line |= measured.means("val_") if measured else NOT_VALIDATED
+        rate = trained.images / (self.seconds - self._epoch_began)
+        metrics.append(line | {"images_per_second": round(rate, 1)})
+        if measured and measured.mean_loss < self.best:
+            self.best = measured.mean_loss
+            self._save_weights(best=True)
+        self._carried += trained - self._reported
+        self._reported = Sums()
+        self._epoch_began = self.seconds
+
+    def _report(self, metrics: MetricsLog) -> None:
         sums = self._read_sums()
         news = self._carried + sums - self._reported
         self._tick()
         self.images_per_second = round(news.images / (self.seconds - self._reported_at), 1)
         line = {"kind": "step", "epoch": self.epoch, "step": self.step, "time": round(self.seconds, 3)}
         line |= news.means() | {"learning_rate": self.learning_rate}
-        self.metrics.append(line | {"images_per_second": self.images_per_second})
+        metrics.append(line | {"images_per_second": self.images_per_second})
         self._carried, self._reported, self._reported_at = Sums(), sums, self.seconds
 
     def _tick(self) -> None:
@@ -215,6 +245,7 @@ class Trainer:
 
         state.pt comes last and holds the weights too, so that being killed between two files does no harm.
         """
+        assert self.metrics is not None, "only the first process saves"
         sums = self._read_sums()
         self._save_weights()
         state = TrainingState(
@@ -240,7 +271,7 @@ class Trainer:
     def _save_weights(self, *, best: bool = False) -> None:
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
             raise Diverged(f"the weights are no longer finite numbers at step {self.step}")
-        scale = latent_scale(self.model, self.images.train_images)
+        scale = validation.latent_scale(self.model, self.images.train_images)
         if not math.isfinite(scale):
             raise Diverged(f"the latents are no longer finite numbers at step {self.step}")
         self.model.latent_scale = scale
@@ -279,26 +310,3 @@ def make_model(preset: str, seed: int, device: torch.device) -> tuple[Autoencode
         model = MODELS[preset]()
         following = int(torch.randint(2**62, ()))
     return model, torch.Generator(device).manual_seed(following)
-
-
-@contextmanager
-def evaluating(model: Autoencoder) -> Iterator[None]:
-    """Evaluation mode without gradients, and back to the mode before."""
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        yield
-    model.train(training)
-
-
-def latent_scale(model: Autoencoder, images: Tensor) -> float:
-    """1 / standard deviation of the latents of images (N, 32, 32), from an even selection of 2,048 of them.
-
-    Rombach et al. 2022, appendix G. The variance is that of posterior samples, computed without drawing any.
-    """
-    chosen = images[:: max(1, len(images) // LATENT_SCALE_IMAGES)][:LATENT_SCALE_IMAGES]
-    with evaluating(model):
-        posteriors = [model.encode(pixels(batch)) for batch in chosen.split(EVALUATION_BATCH)]
-        between = torch.cat([posterior.mean for posterior in posteriors]).var()
-        within = torch.cat([posterior.variance() for posterior in posteriors]).mean()
-        return float((between + within).rsqrt())

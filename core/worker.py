@@ -20,7 +20,10 @@ from core.run import Run, RunError
 from core.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS, Cause, State, process_started, uptime
 
 if TYPE_CHECKING:
+    import torch
+
     from core.devices import LoadMeter
+    from core.ranks import Ranks
     from core.training import Trainer
 
 CONTROL_SECONDS = 0.1
@@ -113,15 +116,23 @@ class Worker:
         config = self.run.config()
         self._tell(activity=f"loading {config.dataset}")
         images = browsing.training_images(config, data.default_data_dir())
-        device = devices.resolve(config.device)
+        device, ranks = meet(config.device)
         self._meter = devices.LoadMeter(device)
         self._tell(activity=f"moving {config.dataset} to {device}", device=str(device))
-        self._trainer = trainer = Trainer(self.run, images, device, self.metrics, self._goal, self._learning_rate)
-        say(f"training {config.preset} on {config.dataset} with {devices.describe(device)} from step {trainer.step}")
-        self._status = self._status.model_copy(update={"device_name": devices.describe(device)})
+        goal, rate = self._goal, self._learning_rate
+        self._trainer = trainer = Trainer(self.run, images, device, self.metrics, goal, rate, ranks)
+        name = f"{devices.describe(device)}, {trainer.method}"
+        name += f", {ranks.count} processes" if ranks.count > 1 else ""
+        say(f"training {config.preset} on {config.dataset} with {name} from step {trainer.step}")
+        self._status = self._status.model_copy(update={"device_name": name})
         self._save()
         for _ in trainer.steps():
-            self._attend(trainer)
+            try:
+                self._attend(trainer)
+            except Leave:
+                ranks.agree(True)
+                raise
+            ranks.agree(False)
         self._save()
 
     def _attend(self, trainer: Trainer) -> None:
@@ -250,6 +261,31 @@ class Worker:
             time.sleep(RETRY_SECONDS)
 
 
+def meet(device_name: str) -> tuple[torch.device, Ranks]:
+    """The device of this process, and the others that train the same run. Raises ConfigError."""
+    from core import devices, ranks
+
+    if not ranks.started_together():
+        return devices.resolve(device_name), ranks.ALONE
+    device = devices.resolve(ranks.own_device(device_name))
+    return device, ranks.Group(device)
+
+
+def train_along(run: Run, epochs: int | None, learning_rate: float | None) -> None:
+    """Compute this process's share of every step, until the first process says that training ends."""
+    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    from core import browsing, data
+    from core.training import Trainer
+
+    config = run.config()
+    images = browsing.training_images(config, data.default_data_dir())
+    device, ranks = meet(config.device)
+    for _ in Trainer(run, images, device, None, epochs, learning_rate, ranks).steps():
+        if ranks.agree(False):
+            return
+
+
 def describe(error: BaseException) -> str:
     """Why a training failed, in one line that tells its reader what to do where there is something to do."""
     text = (str(error).strip().splitlines() or [""])[0][:500]
@@ -285,6 +321,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     run = Run(given.run_dir.absolute())
     os.nice(NICENESS)
+    if int(os.environ.get("RANK", "0")) > 0:
+        train_along(run, given.epochs, given.learning_rate)
+        return 0
     try:
         with run.open_metrics() as metrics:
             return Worker(run, metrics, given.epochs, given.learning_rate).work()

@@ -19,7 +19,8 @@ from core.models import loss
 from core.run import Run, RunError
 from core.status import State
 from core.sums import Diverged
-from core.training import Trainer, evaluating, latent_scale
+from core.training import Trainer
+from core.validation import latent_scale
 
 MakeRun = Callable[..., Run]
 
@@ -253,7 +254,7 @@ def test_the_latent_scale_makes_latents_of_unit_spread(make_run: MakeRun, images
     trainer = train(run, images)
     model = checkpoint.load_model(run)
     assert model.latent_scale == pytest.approx(latent_scale(trainer.model, images.train_images))
-    with evaluating(model):
+    with torch.no_grad():
         z = model.encode(data.pixels(images.train_images)).sample() * model.latent_scale
     assert z.std() == pytest.approx(1.0, rel=0.02)
 

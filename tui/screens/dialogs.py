@@ -131,12 +131,12 @@ class Options(OptionList):
     def action_page_up(self) -> None:
         """Move up a page."""
         if self.scrollable_content_region:
-            super().action_page_up()
+            super().action_page_up()  # type: ignore[no-untyped-call]
 
     def action_page_down(self) -> None:
         """Move down a page."""
         if self.scrollable_content_region:
-            super().action_page_down()
+            super().action_page_down()  # type: ignore[no-untyped-call]
 
 
 class ChooseRun(ModalScreen[Run | None]):
