@@ -25,6 +25,7 @@ EPOCHS = 400
 EPOCHS_LIMIT = 1_000_000
 BATCH_SIZE = 128
 PROCESSES_LIMIT = 1024
+FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs more than one
 LEARNING_RATE = 1e-3
 VALIDATE_EVERY = 10
 DEVICE_FORMS = "auto, cpu, cuda, cuda:N or mps"
@@ -81,6 +82,9 @@ def check_values(**values: Any) -> RunConfig:
         config = RunConfig(**given)
     except ValidationError as error:
         raise ConfigError(problems(error)) from None
+    if config.batch_size < FEWEST_IMAGES * config.processes:
+        wanted = f"at most {config.batch_size // FEWEST_IMAGES} for batches of {config.batch_size}"
+        raise ConfigError({"processes": f"processes must be {wanted}, not {config.processes}"})
     if "validate_every" not in given and config.epochs < EPOCHS:
         return config.model_copy(update={"validate_every": 1})
     return config

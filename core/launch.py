@@ -8,7 +8,10 @@ import sys
 import threading
 import time
 
+import psutil
+
 from core import files
+from core.config import RunConfig
 from core.run import Run, RunError
 from core.status import Action, Request, State
 
@@ -20,11 +23,6 @@ _KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-
-
-def environment() -> dict[str, str]:
-    """The environment of a trainer; what its user has set stays as it is."""
-    return _KEEP_MEMORY | os.environ | {"PYTHONUNBUFFERED": "1"}
 
 
 class Worker:
@@ -47,16 +45,29 @@ class Worker:
     def wait_until_started(self, seconds: float = START_SECONDS) -> None:
         """Return once the worker has the run. Raises RunError with its last words when it ends before."""
         deadline = time.monotonic() + seconds
-        while self.run.status().pid != self.pid:
+        while not self._has_the_run():
             if self.ended or time.monotonic() > deadline:
-                said = self.run.last_words().partition("refused: ")
-                raise RunError(f"the trainer of {self.run.name} did not start: {said[2] or said[0] or 'no word'}")
+                said = self.run.last_words("refused: ").partition("refused: ")[2] or self.run.last_words()
+                raise RunError(f"the trainer of {self.run.name} did not start: {said or 'no word'}")
             time.sleep(0.02)
+
+    def _has_the_run(self) -> bool:
+        pid = self.run.status().pid
+        if pid is None or pid == self.pid:
+            return pid is not None
+        try:
+            return psutil.Process(pid).ppid() == self.pid
+        except psutil.NoSuchProcess:
+            return False
 
 
 def start(run: Run, epochs: int | None = None, learning_rate: float | None = None) -> Worker:
-    """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile."""
-    command = [sys.executable, "-P", "-m", "core.worker", str(run.path)]
+    """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile.
+
+    Several processes are started by torchrun, which ends when one of them does.
+    """
+    config = run.config()
+    command = [sys.executable, "-P", *_torchrun(config), "-m", "core.worker", str(run.path)]
     if epochs is not None:
         command += ["--epochs", str(epochs)]
     if learning_rate is not None:
@@ -70,11 +81,25 @@ def start(run: Run, epochs: int | None = None, learning_rate: float | None = Non
             stderr=log,
             start_new_session=True,
             cwd="/",
-            env=environment(),
+            env=environment(config),
         )
     finally:
         os.close(log)
     return Worker(run, process)
+
+
+def environment(config: RunConfig) -> dict[str, str]:
+    """The environment of a trainer; what its user has set stays as it is."""
+    chosen = _KEEP_MEMORY | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    if config.processes > 1:
+        chosen.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // config.processes)))
+    return chosen
+
+
+def _torchrun(config: RunConfig) -> list[str]:
+    if config.processes == 1:
+        return []
+    return ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
 
 
 def resume(run: Run, epochs: int | None = None, learning_rate: float | None = None) -> Worker:

@@ -7,6 +7,7 @@ to viewers and signals; the others go where it goes.
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,10 +16,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from core.config import FEWEST_IMAGES
+
 # A paused run keeps the others waiting.
 PATIENCE = timedelta(days=365)
-# Batch normalisation needs more than one image.
-FEWEST_IMAGES = 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Group(Ranks):
 
     def join(self, model: nn.Module) -> nn.Module:
         """The model whose gradients are the mean over the processes. Li et al. 2020, PyTorch Distributed."""
+        # A gradient that was computed channels last is copied, which at this size costs nothing.
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         return DistributedDataParallel(model)
 
     def add_up(self, sums: Tensor) -> Tensor:

@@ -161,8 +161,8 @@ class Run:
         """Remove what killed trainers left half written; only the holder of the lock may."""
         files.sweep(self.path, CONTROL)
 
-    def last_words(self) -> str:
-        """The last line that the trainer printed, or nothing."""
+    def last_words(self, about: str = "") -> str:
+        """The last line that the trainer printed, of those that contain something; or nothing."""
         try:
             descriptor = files.open_regular(self.log_path, os.O_RDONLY)
         except (OSError, DamagedFile):
@@ -170,7 +170,7 @@ class Run:
         with os.fdopen(descriptor, "rb") as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_TAIL))
             lines = log.read(LOG_TAIL).decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return next((line.strip() for line in reversed(lines) if about in line), "")
 
     def delete(self) -> None:
         """Remove the run's own files and its folder. Raises RunError while a trainer has it, or OSError."""

@@ -95,6 +95,18 @@ def train(
         str | None,
         typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="auto, float32 or bfloat16. auto: bfloat16 on processors that multiply it.", metavar="PRECISION"
+        ),
+    ] = "auto",
+    processes: Annotated[
+        str, typer.Option(help="Train with so many processes, one on each GPU, sharing every batch.", metavar="N")
+    ] = "1",
+    create_only: Annotated[
+        bool, typer.Option("--create-only", help="Write the run's folder for a trainer that is started otherwise.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
@@ -111,6 +123,8 @@ def train(
         seed=seed,
         device=device,
         validate_every=validate_every,
+        precision=precision,
+        processes=processes,
     )
     check_device(device)
     name = unused_name(runs_dir, f"{preset}-{dataset_name}") if name is None else name
@@ -122,6 +136,9 @@ def train(
     run = Run.create(runs_dir, name, config)
     if dataset == "auto":
         say(data.explain_auto(folder))
+    if create_only:
+        say(f"{run.name} is ready in {run.path}; train it with: python -P -m core.worker {run.path}")
+        return
     follow(run, launch.start(run), detach)
 
 

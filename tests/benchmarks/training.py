@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 
 from core import launch
+from core.config import RunConfig
 from tests.benchmarks.machine import machine
 
 CONTESTANTS = ("plain", "ours")
@@ -33,7 +34,7 @@ class Contestant:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=launch.environment() if name == "ours" else None,
+            env=launch.environment(RunConfig()) if name == "ours" else None,
         )
         self.method = self._line()
 
