@@ -61,10 +61,12 @@ class Worker:
             return False
 
 
-def start(run: Run, epochs: int | None = None, learning_rate: float | None = None) -> Worker:
+def start(
+    run: Run, epochs: int | None = None, learning_rate: float | None = None, threads: int | None = None
+) -> Worker:
     """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile.
 
-    Several processes are started by torchrun, which ends when one of them does.
+    Several processes are started by torchrun, which ends when one of them does. `threads` bounds those that compute.
     """
     config = run.config()
     command = [sys.executable, "-P", *_torchrun(config), "-m", "core.worker", str(run.path)]
@@ -81,18 +83,20 @@ def start(run: Run, epochs: int | None = None, learning_rate: float | None = Non
             stderr=log,
             start_new_session=True,
             cwd="/",
-            env=environment(config),
+            env=environment(config, threads),
         )
     finally:
         os.close(log)
     return Worker(run, process)
 
 
-def environment(config: RunConfig) -> dict[str, str]:
+def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:
     """The environment of a trainer; what its user has set stays as it is."""
     chosen = _KEEP_MEMORY | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
-    if config.processes > 1:
-        chosen.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // config.processes)))
+    if config.processes > 1 and threads is None:
+        threads = max(1, (os.cpu_count() or 1) // config.processes)
+    if threads is not None:
+        chosen.setdefault("OMP_NUM_THREADS", str(threads))
     return chosen
 
 
@@ -102,7 +106,9 @@ def _torchrun(config: RunConfig) -> list[str]:
     return ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
 
 
-def resume(run: Run, epochs: int | None = None, learning_rate: float | None = None) -> Worker:
+def resume(
+    run: Run, epochs: int | None = None, learning_rate: float | None = None, threads: int | None = None
+) -> Worker:
     """Go on with a run that no trainer has, from what was saved last.
 
     Raises RunError when there is nothing to go on with, DamagedFile or OSError.
@@ -118,7 +124,7 @@ def resume(run: Run, epochs: int | None = None, learning_rate: float | None = No
         raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.
     run.request("resume")
-    return start(run, epochs, learning_rate)
+    return start(run, epochs, learning_rate, threads)
 
 
 def ask(run: Run, action: Action) -> Request:

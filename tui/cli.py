@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core import data, launch
-from core.config import BATCH_SIZE, DEVICE_FORMS, EPOCHS, LEARNING_RATE, PRESETS, ConfigError, check_values, make_config
+from core.config import ConfigError
 from core.data import DataError
 from core.files import DamagedFile
-from core.run import Run, RunError, find_run, find_runs, unused_name
-from core.status import ACTIONS, State
+from core.run import RunError, find_run, find_runs
+from core.status import ACTIONS
 from core.summary import newest_first, summarise
-from tui import draw_commands
+from tui import draw_commands, training_commands
 from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
+from tui.output import EXIT_BAD_INPUT, EXIT_FAILED, complain, print_json, say
 
 if TYPE_CHECKING:
     from tui.graphics import Graphics
-
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
 
 # Numbers are taken as text: core.config knows every bound and explains what is wrong in one way everywhere.
 # Typer carries its own copy of click since 0.26; both give the errors of a user this base.
@@ -70,94 +67,11 @@ def open_app(
     open_in_terminal(runs_dir, data_dir or data.default_data_dir(), chosen, asked)
 
 
-@cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")
-def train(
-    preset: Annotated[
-        str,
-        typer.Option(help="; ".join(f"{name}: {text}" for name, text in PRESETS.items()), metavar="PRESET"),
-    ] = "vae",
-    dataset: Annotated[
-        str,
-        typer.Option(
-            help=f"One of {', '.join(data.CHOICES)}. auto: mnist if it is on disk, else mnist-5k.",
-            metavar="SET",
-        ),
-    ] = "auto",
-    epochs: Annotated[str, typer.Option(help="Passes over the training images.", metavar="N")] = str(EPOCHS),
-    batch_size: Annotated[str, typer.Option(help="Images per step.", metavar="N")] = str(BATCH_SIZE),
-    learning_rate: Annotated[str, typer.Option(help="Step size of Adam.", metavar="X")] = f"{LEARNING_RATE:g}",
-    seed: Annotated[str, typer.Option(help="Of everything random.", metavar="N")] = "0",
-    device: Annotated[str, typer.Option(help=f"{DEVICE_FORMS}.", metavar="DEVICE")] = "auto",
-    name: Annotated[
-        str | None, typer.Option(help="Name of the run.", metavar="NAME", show_default="PRESET-SET")
-    ] = None,
-    validate_every: Annotated[
-        str | None,
-        typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
-    ] = None,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="auto, float32 or bfloat16. auto: bfloat16 on processors that multiply it.", metavar="PRECISION"
-        ),
-    ] = "auto",
-    processes: Annotated[
-        str, typer.Option(help="Train with so many processes, one on each GPU, sharing every batch.", metavar="N")
-    ] = "1",
-    create_only: Annotated[
-        bool, typer.Option("--create-only", help="Write the run's folder for a trainer that is started otherwise.")
-    ] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
-    runs_dir: RunsDir = RUNS_DIR,
-    data_dir: DataDir = None,
-) -> None:
-    folder = (data_dir or data.default_data_dir()).absolute()
-    dataset_name = data.resolve(dataset, folder)
-    config = make_config(
-        preset=preset,
-        dataset=dataset_name,
-        data_dir=None if dataset_name == "mnist-5k" else str(folder),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-        device=device,
-        validate_every=validate_every,
-        precision=precision,
-        processes=processes,
-    )
-    check_device(device)
-    name = unused_name(runs_dir, f"{preset}-{dataset_name}") if name is None else name
-    if not data.is_on_disk(dataset_name, folder):
-        from tui.downloading import download_in_terminal
-
-        download_in_terminal(dataset_name, folder)
-    data.check(dataset_name, folder)
-    run = Run.create(runs_dir, name, config)
-    if dataset == "auto":
-        say(data.explain_auto(folder))
-    if create_only:
-        say(f"{run.name} is ready in {run.path}; train it with: python -P -m core.worker {run.path}")
-        return
-    follow(run, launch.start(run), detach)
-
-
-@cli.command(help="Go on with a run that was stopped, lost, or has finished.")
-def resume(
-    run: RunName,
-    epochs: Annotated[str | None, typer.Option(help="New number of epochs in all.", metavar="N")] = None,
-    learning_rate: Annotated[
-        str | None,
-        typer.Option(help="New learning rate, such as a lower one for a run that diverged.", metavar="X"),
-    ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
-    runs_dir: RunsDir = RUNS_DIR,
-) -> None:
-    found = find_run(runs_dir, run)
-    checked = check_values(epochs=epochs, learning_rate=learning_rate)
-    goal = None if epochs is None else checked.epochs
-    rate = None if learning_rate is None else checked.learning_rate
-    follow(found, launch.resume(found, goal, rate), detach)
+cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")(training_commands.train)
+cli.command(help="Go on with a run that was stopped, lost, or has finished.")(training_commands.resume)
+cli.command(help="Train several runs that differ in some settings, and compare them. Ctrl-C saves and stops.")(
+    training_commands.sweep
+)
 
 
 @cli.command(help=f"Ask the trainer of a run to {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}.")
@@ -210,15 +124,6 @@ def data_sets(
     print_sets(sets, folder)
 
 
-def check_device(device: str) -> None:
-    """Raises ConfigError early for a device that has to be there by name."""
-    if device in ("auto", "cpu"):
-        return
-    from core import devices
-
-    devices.resolve(device)
-
-
 def ask_for_graphics() -> Graphics:
     """What the terminal draws pictures with. Raises ConfigError saying why it does not."""
     from tui.graphics import NoGraphics, ask_terminal
@@ -227,48 +132,6 @@ def ask_for_graphics() -> Graphics:
         return ask_terminal()
     except NoGraphics as error:
         raise ConfigError({"graphics": str(error)}) from error
-
-
-def follow(run: Run, worker: launch.Worker, detach: bool) -> None:
-    """Stay with a worker until it ends, or only until it has begun."""
-    if detach:
-        worker.wait_until_started()
-        say(f"{run.name} trains in process {worker.pid}; look at it with: vae-tui {run.name}")
-        return
-    from rich.console import Console
-
-    from tui.headless import Follower
-
-    say(f"training {run.name} in {run.path}")
-    state = Follower(run, Console()).follow(worker)
-    status = run.status()
-    match state:
-        case State.FINISHED:
-            say(f"{run.name} finished after {status.epoch} epoch{'s' * (status.epoch != 1)}")
-        case State.STOPPED:
-            say(f"{run.name} stopped in epoch {status.epoch + 1} of {status.epochs}; go on: vae-tui resume {run.name}")
-        case State.LOST:
-            complain(f"the trainer of {run.name} is gone; go on from its last save: vae-tui resume {run.name}")
-            raise typer.Exit(EXIT_FAILED)
-        case _:
-            complain(f"{run.name} failed: {status.error}")
-            raise typer.Exit(EXIT_FAILED)
-
-
-def say(text: str) -> None:
-    from tui.wording import printable
-
-    print(printable(text), flush=True)
-
-
-def complain(text: str) -> None:
-    from tui.wording import printable
-
-    print(f"vae-tui: {printable(text)}", file=sys.stderr, flush=True)
-
-
-def print_json(content: Any) -> None:
-    print(json.dumps(content, indent=2))
 
 
 def with_command(arguments: list[str]) -> list[str]:

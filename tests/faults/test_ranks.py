@@ -101,6 +101,7 @@ def end(run: Run, how: str, wait_until: WaitUntil) -> None:
     assert not lives.is_trained(run)
 
 
+@pytest.mark.timeout(300)
 def test_a_run_of_two_processes_ends_as_if_nothing_had_happened(make_small_run: MakeRun, wait_until: WaitUntil) -> None:
     values = {"preset": "vae", "epochs": 100, "processes": 2}
     undisturbed, run = make_small_run("undisturbed", **values), make_small_run(**values)

@@ -117,6 +117,50 @@ def test_a_detached_run_goes_on_and_is_controlled(call: Call, runs_dir: Path, wa
     assert "is stopped, so there is no trainer to pause" in refused.stderr
 
 
+def test_a_run_can_be_made_for_a_trainer_that_is_started_otherwise(call: Call, runs_dir: Path) -> None:
+    made = call("train", "--preset", "ae", "--epochs", "1", "--batch-size", "2000", "--name", "ready", "--create-only")
+    assert made.returncode == 0, made.stderr
+    run = Run(runs_dir / "ready")
+    assert run.state() is State.CREATED
+    command = made.stdout.splitlines()[-1].partition("train it with: python ")[2]
+    subprocess.run([sys.executable, *command.split()], check=True, cwd="/", timeout=100)
+    assert run.state() is State.FINISHED
+
+
+def test_a_sweep_is_stopped_and_goes_on_with_the_same_command(
+    call: Call, runs_dir: Path, tmp_path: Path, environment: dict[str, str], wait_until: WaitUntil
+) -> None:
+    values = ["--preset", "ae", "--seed", "0-1", "--epochs", "3", "--batch-size", "200", "--device", "cpu"]
+    command = [*VAE_TUI, "sweep", *values]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    first = Run(runs_dir / "sweep-seed0")
+    wait_until(lambda: (first.path / "status.json").exists() and first.status().step > 0, what="training")
+    process.send_signal(signal.SIGINT)
+    output, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "\x1b" not in output + complaints
+    assert "sweep-seed0" in output
+    assert "waiting" in output
+    assert "the same command goes on where it was" in complaints
+    assert first.state() is State.STOPPED
+
+    done = call("sweep", *values, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "sweep-seed1 finished" in done.stderr
+    found = json.loads(done.stdout)
+    assert [(run["name"], run["state"], run["epoch"]) for run in found["runs"]] == [
+        ("sweep-seed0", "finished", 3),
+        ("sweep-seed1", "finished", 3),
+    ]
+    losses = [run["val_loss"] for run in found["runs"]]
+    (group,) = found["groups"]
+    assert group["val_loss"]["n"] == 2
+    assert group["val_loss"]["mean"] == pytest.approx(sum(losses) / 2)
+    assert found["best"] == f"sweep-seed{losses.index(min(losses))}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -127,6 +171,11 @@ def test_a_detached_run_goes_on_and_is_controlled(call: Call, runs_dir: Path, wa
         (["train", "--preset", "gan"], "preset must be one of vae, vae-post or ae, not gan"),
         (["train", "--device", "tpu"], "device must be auto, cpu, cuda, cuda:N or mps, not tpu"),
         (["train", "--name", "a/b"], "name must consist of letters"),
+        (["train", "--precision", "float16"], "precision must be one of auto, float32 or bfloat16, not float16"),
+        (["train", "--processes", "0"], "processes must be at least 1, not 0"),
+        (["train", "--processes", "65"], "processes must be at most 64 for batches of 128, not 65"),
+        (["sweep", "--seed", "0,x"], "seed must be a whole number, not x"),
+        (["sweep", "--device", "cuda:7"], "device must be one that this machine has: auto, cpu; not cuda:7"),
         (["train", "--dataset", "cifar"], "there is no image set named 'cifar'"),
         (["train", "--batch-size", "0"], "batch size must be at least 2, not 0"),
         (["train", "--validate-every", "0"], "validate every must be at least 1, not 0"),

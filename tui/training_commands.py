@@ -1,0 +1,197 @@
+"""The commands that train: one run, one again, or several that differ."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from core import data, launch
+from core import sweep as sweeps
+from core.config import BATCH_SIZE, DEVICE_FORMS, EPOCHS, LEARNING_RATE, PRESETS, check_values, make_config
+from core.run import Run, find_run, unused_name
+from core.status import State
+from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir
+from tui.output import EXIT_FAILED, complain, say
+
+
+def train(
+    preset: Annotated[
+        str,
+        typer.Option(help="; ".join(f"{name}: {text}" for name, text in PRESETS.items()), metavar="PRESET"),
+    ] = "vae",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help=f"One of {', '.join(data.CHOICES)}. auto: mnist if it is on disk, else mnist-5k.",
+            metavar="SET",
+        ),
+    ] = "auto",
+    epochs: Annotated[str, typer.Option(help="Passes over the training images.", metavar="N")] = str(EPOCHS),
+    batch_size: Annotated[str, typer.Option(help="Images per step.", metavar="N")] = str(BATCH_SIZE),
+    learning_rate: Annotated[str, typer.Option(help="Step size of Adam.", metavar="X")] = f"{LEARNING_RATE:g}",
+    seed: Annotated[str, typer.Option(help="Of everything random.", metavar="N")] = "0",
+    device: Annotated[str, typer.Option(help=f"{DEVICE_FORMS}.", metavar="DEVICE")] = "auto",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run.", metavar="NAME", show_default="PRESET-SET")
+    ] = None,
+    validate_every: Annotated[
+        str | None,
+        typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
+    ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="auto, float32 or bfloat16. auto: bfloat16 on processors that multiply it.", metavar="PRECISION"
+        ),
+    ] = "auto",
+    processes: Annotated[
+        str, typer.Option(help="Train with so many processes, one on each GPU, sharing every batch.", metavar="N")
+    ] = "1",
+    create_only: Annotated[
+        bool, typer.Option("--create-only", help="Write the run's folder for a trainer that is started otherwise.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    folder = (data_dir or data.default_data_dir()).absolute()
+    dataset_name = data.resolve(dataset, folder)
+    config = make_config(
+        preset=preset,
+        dataset=dataset_name,
+        data_dir=None if dataset_name == "mnist-5k" else str(folder),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        device=device,
+        validate_every=validate_every,
+        precision=precision,
+        processes=processes,
+    )
+    check_device(device)
+    name = unused_name(runs_dir, f"{preset}-{dataset_name}") if name is None else name
+    if not data.is_on_disk(dataset_name, folder):
+        from tui.downloading import download_in_terminal
+
+        download_in_terminal(dataset_name, folder)
+    data.check(dataset_name, folder)
+    run = Run.create(runs_dir, name, config)
+    if dataset == "auto":
+        say(data.explain_auto(folder))
+    if create_only:
+        say(f"{run.name} is ready in {run.path}; train it with: python -P -m core.worker {run.path}")
+        return
+    follow(run, launch.start(run), detach)
+
+
+def resume(
+    run: RunName,
+    epochs: Annotated[str | None, typer.Option(help="New number of epochs in all.", metavar="N")] = None,
+    learning_rate: Annotated[
+        str | None,
+        typer.Option(help="New learning rate, such as a lower one for a run that diverged.", metavar="X"),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once training has begun.")] = False,
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    found = find_run(runs_dir, run)
+    checked = check_values(epochs=epochs, learning_rate=learning_rate)
+    goal = None if epochs is None else checked.epochs
+    rate = None if learning_rate is None else checked.learning_rate
+    follow(found, launch.resume(found, goal, rate), detach)
+
+
+def sweep(
+    preset: Annotated[str, typer.Option(help="Presets, such as vae,ae.", metavar="LIST")] = "vae",
+    seed: Annotated[str, typer.Option(help="Seeds, such as 0-4 or 1,2,7.", metavar="LIST")] = "0-2",
+    learning_rate: Annotated[str, typer.Option(help="Such as 1e-3,3e-4.", metavar="LIST")] = f"{LEARNING_RATE:g}",
+    batch_size: Annotated[str, typer.Option(help="Such as 64,128.", metavar="LIST")] = str(BATCH_SIZE),
+    precision: Annotated[str, typer.Option(help="Such as float32,bfloat16.", metavar="LIST")] = "auto",
+    dataset: Annotated[str, typer.Option(help="As of train.", metavar="SET")] = "auto",
+    epochs: Annotated[str, typer.Option(help="Passes over the training images.", metavar="N")] = str(EPOCHS),
+    validate_every: Annotated[
+        str | None,
+        typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto: every GPU, else the CPU.", metavar="DEVICE")] = "auto",
+    jobs: Annotated[
+        int | None, typer.Option(help="Runs at a time.", min=1, show_default="one on each GPU, or one on the CPU")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What the names of the runs begin with.", metavar="NAME")] = "sweep",
+    as_json: Json = False,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    folder = (data_dir or data.default_data_dir()).absolute()
+    dataset_name = data.resolve(dataset, folder)
+    data.check(dataset_name, folder)
+    lists = {
+        "preset": preset,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "precision": precision,
+        "seed": seed,
+    }
+    fixed = {
+        "dataset": dataset_name,
+        "data_dir": None if dataset_name == "mnist-5k" else str(folder),
+        "epochs": epochs,
+        "validate_every": validate_every,
+        "device": device,
+    }
+    members = sweeps.plan(runs_dir, name, {key: sweeps.spread(text) for key, text in lists.items()}, fixed)
+    slots = _slots(device, jobs)
+    on_cpu = sum(slot == "cpu" for slot in slots)
+    threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None
+
+    from tui.sweeping import train_all
+
+    if not train_all(sweeps.Sweep(members, slots, threads), as_json):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _slots(device: str, jobs: int | None) -> list[str]:
+    """The device of each run that trains at the same time. Raises ConfigError."""
+    from core import devices
+
+    found = [each for each in devices.available() if each.startswith("cuda")] if device in ("auto", "cuda") else []
+    usable = found or [str(devices.resolve(device))]
+    return [usable[slot % len(usable)] for slot in range(jobs or len(usable))]
+
+
+def check_device(device: str) -> None:
+    """Raises ConfigError early for a device that has to be there by name."""
+    if device in ("auto", "cpu"):
+        return
+    from core import devices
+
+    devices.resolve(device)
+
+
+def follow(run: Run, worker: launch.Worker, detach: bool) -> None:
+    """Stay with a worker until it ends, or only until it has begun."""
+    if detach:
+        worker.wait_until_started()
+        say(f"{run.name} trains in process {worker.pid}; look at it with: vae-tui {run.name}")
+        return
+    from rich.console import Console
+
+    from tui.headless import Follower
+
+    say(f"training {run.name} in {run.path}")
+    state = Follower(run, Console()).follow(worker)
+    status = run.status()
+    match state:
+        case State.FINISHED:
+            say(f"{run.name} finished after {status.epoch} epoch{'s' * (status.epoch != 1)}")
+        case State.STOPPED:
+            say(f"{run.name} stopped in epoch {status.epoch + 1} of {status.epochs}; go on: vae-tui resume {run.name}")
+        case State.LOST:
+            complain(f"the trainer of {run.name} is gone; go on from its last save: vae-tui resume {run.name}")
+            raise typer.Exit(EXIT_FAILED)
+        case _:
+            complain(f"{run.name} failed: {status.error}")
+            raise typer.Exit(EXIT_FAILED)
