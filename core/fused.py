@@ -85,6 +85,8 @@ def _layers(modules: nn.Module, library: Kernels) -> Iterator[nn.Module]:
                 yield FusedPool(library)
             case nn.Upsample():
                 upsampled = True
+            case nn.Conv2d(in_channels=kernels.EIGHT, out_channels=1, kernel_size=(1, 1)):
+                yield FusedProjection(module, library)
             case nn.Conv2d():
                 yield _Convolution(module, library.dtype)
             case _:
@@ -131,17 +133,20 @@ class _Block(torch.autograd.Function):
             z = block.library.interleave(z)
         # The convolution's bias is left out: normalisation would take it away again.
         y, statistics = block.library.normalise(z, block.norm, bias, block.slope)
-        ctx.save_for_backward(x, low, z, scale, shift, statistics)
-        ctx.block = block
+        ctx.save_for_backward(x, low, scale, shift, statistics)
+        ctx.block, ctx.z = block, z
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, low, z, scale, shift, statistics = ctx.saved_tensors
+        x, low, scale, shift, statistics = ctx.saved_tensors
         block: FusedBlock = ctx.block
         library = block.library
+        of_z, ctx.z = ctx.z, None
+        if of_z is None:
+            raise RuntimeError("a fused block cannot be differentiated a second time: its gradient took its place")
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        of_z, of_scale, of_shift = library.normalise_backward(gradient, z, scale, shift, block.slope, statistics)
+        of_scale, of_shift = library.normalise_backward(gradient, of_z, scale, shift, block.slope, statistics)
         if block.upsampled:
             of_z = library.interleave_backward(of_z)
         of_bias = torch.zeros_like(shift)  # exactly
@@ -194,6 +199,34 @@ class _Pool(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return ctx.library.pool_backward(gradient.contiguous(memory_format=torch.channels_last), x), None
+
+
+class FusedProjection(nn.Module):
+    """A 1x1 convolution from eight channels to one, the last of a decoder."""
+
+    def __init__(self, convolution: nn.Conv2d, library: Kernels) -> None:
+        super().__init__()
+        self.convolution, self.library = convolution, library
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 8, S, S) to (B, 1, S, S), float32."""
+        bias = self.convolution.bias
+        assert bias is not None
+        result: Tensor = _Projection.apply(x, torch.cat([self.convolution.weight.flatten(), bias]), self.library)
+        return result
+
+
+class _Projection(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, library: Kernels) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.library = library
+        return library.project(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, weight = ctx.saved_tensors
+        return *ctx.library.project_backward(gradient.contiguous(), x, weight), None
 
 
 class _Convolution(nn.Module):

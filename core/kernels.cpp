@@ -26,6 +26,7 @@ constexpr int LANES = 16;            // numbers in a vector; the compiler splits
 constexpr int VECTORS = 4;           // vectors worked on at once
 constexpr int PACK = LANES * VECTORS;
 constexpr long CHUNK = 128;          // packs summed in single precision before they join a sum in double
+constexpr int TAPS = 9;               // of a 3x3 kernel
 constexpr int EIGHT = 8;             // the fewest channels of one pixel that are worked on at once
 
 template <class T, int N> struct Lanes { typedef T type __attribute__((vector_size(N * sizeof(T)))); };
@@ -103,6 +104,38 @@ template <class Term> void sum(long packs, int channels, double* first, double* 
         }
 }
 
+// What each thread summed, together.
+inline void add_up(const std::vector<double>& shares, int threads, int numbers, float* result) {
+    for (int i = 0; i < numbers; ++i) {
+        double total = 0;
+        for (int thread = 0; thread < threads; ++thread) total += shares[static_cast<size_t>(thread) * numbers + i];
+        result[i] = static_cast<float>(total);
+    }
+}
+
+// An image (size, size) with a margin, each pixel eight times: two neighbours fill a vector.
+class Spread {
+  public:
+    explicit Spread(int size)
+        : size_(size), pixels_(static_cast<size_t>(size + 2) * (size + 2) * EIGHT, 0.0f), row_(size + EIGHT) {}
+
+    void take(const Number* image) {
+        for (int i = 0; i < size_; ++i) {
+            std::memcpy(row_.data(), image + i * size_, size_ * sizeof(Number));
+            for (int j = 0; j < size_; ++j)
+                store<EIGHT>(&pixels_[((i + 1) * (size_ + 2) + j + 1) * EIGHT],
+                             Floats<EIGHT>{} + load<EIGHT>(row_.data() + j)[0]);
+        }
+    }
+
+    const float* at(int row, int column) const { return &pixels_[(row * (size_ + 2) + column) * EIGHT]; }
+
+  private:
+    int size_;
+    std::vector<float> pixels_;
+    std::vector<Number> row_;  // longer than a row, since eight numbers are read at once
+};
+
 #ifdef BFLOAT16
 // sum += a * b over pairs of bfloat16.
 inline Floats<LANES> dot(Floats<LANES> sum, Words<LANES> a, Words<LANES> b) {
@@ -164,8 +197,8 @@ void normalise(const Number* x, Number* y, long count, int channels, const float
     });
 }
 
-// The gradients of `normalise`: of x, of scale and of shift, from that of y.
-void normalise_backward(const Number* grad, const Number* x, Number* grad_x, long count, int channels, const float* scale,
+// The gradients of `normalise`, from that of y: of x, in its place, of scale and of shift.
+void normalise_backward(const Number* grad, Number* x, long count, int channels, const float* scale,
                         const float* shift, float slope, const float* mean, const float* inverse, float* grad_scale,
                         float* grad_shift) {
     const long packs = count / PACK;
@@ -195,7 +228,7 @@ void normalise_backward(const Number* grad, const Number* x, Number* grad_x, lon
     const Pack linears(linear, channels), constants(constant, channels);
     for_each_vector(packs, [=](long at, int i) {
         const Floats<LANES> v = load<LANES>(x + at), g = through_relu(at, i, v);
-        store<LANES>(grad_x + at, factors.at[i] * g + linears.at[i] * v + constants.at[i]);
+        store<LANES>(x + at, factors.at[i] * g + linears.at[i] * v + constants.at[i]);
     });
 }
 
@@ -256,48 +289,100 @@ void interleave_backward(const Number* fine, Number* coarse, long images, int si
     }
 }
 
-// The gradient, (9, 8), of a 3x3 kernel from one channel to eight: x is (B, size, size), grad (B, size, size, 8).
-void first_kernel_gradient(const Number* x, const Number* grad, float* result, long images, int size) {
-    constexpr int TAPS = 9, NUMBERS = TAPS * EIGHT;
-    const int threads = omp_get_max_threads(), wide = size + 2;
+// A 3x3 convolution that keeps the size, from one channel to eight: x is (B, size, size), the kernel (9, 8), y
+// (B, size, size, 8). Sizes are even: two neighbours in a vector.
+void convolve_first(const Number* x, const float* kernel, Number* y, long images, int size) {
+    Floats<LANES> weights[TAPS];
+    for (int tap = 0; tap < TAPS; ++tap)
+        for (int lane = 0; lane < LANES; ++lane) weights[tap][lane] = kernel[tap * EIGHT + lane % EIGHT];
+#pragma omp parallel
+    {
+        Spread spread(size);
+#pragma omp for schedule(static)
+        for (long image = 0; image < images; ++image) {
+            spread.take(x + image * size * size);
+            for (int i = 0; i < size; ++i)
+                for (int j = 0; j < size; j += LANES / EIGHT) {
+                    Floats<LANES> sum = {};
+                    for (int tap = 0; tap < TAPS; ++tap)
+                        sum += weights[tap] * load<LANES>(spread.at(i + tap / 3, j + tap % 3));
+                    store<LANES>(y + ((image * size + i) * size + j) * EIGHT, sum);
+                }
+        }
+    }
+}
+
+// The gradient of its kernel, from that of y.
+void convolve_first_backward(const Number* grad, const Number* x, float* grad_kernel, long images, int size) {
+    constexpr int NUMBERS = TAPS * EIGHT;
+    const int threads = omp_get_max_threads();
     std::vector<double> shares(static_cast<size_t>(threads) * NUMBERS, 0.0);
 #pragma omp parallel num_threads(threads)
     {
         double* share = shares.data() + static_cast<size_t>(omp_get_thread_num()) * NUMBERS;
-        // Each pixel eight times, with a margin: two neighbours in a vector meet the gradients of two pixels.
-        std::vector<float> spread(static_cast<size_t>(wide) * wide * EIGHT, 0.0f);
-        std::vector<Number> line(size + LANES, Number());
+        Spread spread(size);
 #pragma omp for schedule(static)
         for (long image = 0; image < images; ++image) {
-            for (int i = 0; i < size; ++i) {
-                std::memcpy(line.data(), x + (image * size + i) * size, size * sizeof(Number));
-                for (int j = 0; j < size; ++j)
-                    store<EIGHT>(&spread[((i + 1) * wide + j + 1) * EIGHT],
-                                 Floats<EIGHT>{} + load<EIGHT>(line.data() + j)[0]);
-            }
+            spread.take(x + image * size * size);
             Floats<LANES> sums[TAPS] = {};
             for (int i = 0; i < size; ++i)
                 for (int j = 0; j < size; j += LANES / EIGHT) {
                     const auto g = load<LANES>(grad + ((image * size + i) * size + j) * EIGHT);
                     for (int tap = 0; tap < TAPS; ++tap)
-                        sums[tap] += g * load<LANES>(&spread[((i + tap / 3) * wide + j + tap % 3) * EIGHT]);
+                        sums[tap] += g * load<LANES>(spread.at(i + tap / 3, j + tap % 3));
                 }
             for (int tap = 0; tap < TAPS; ++tap)
                 for (int lane = 0; lane < LANES; ++lane) share[tap * EIGHT + lane % EIGHT] += sums[tap][lane];
         }
     }
-    for (int i = 0; i < NUMBERS; ++i) {
-        double total = 0;
-        for (int thread = 0; thread < threads; ++thread) total += shares[thread * NUMBERS + i];
-        result[i] = static_cast<float>(total);
+    add_up(shares, threads, NUMBERS, grad_kernel);
+}
+
+// A 1x1 convolution from eight channels to one: x is (pixels, 8), y (pixels), always float. The last of `weight` is
+// the bias.
+void convolve_last(const Number* x, const float* weight, float* y, long pixels) {
+    const Floats<EIGHT> weights = load<EIGHT>(weight);
+#pragma omp parallel for schedule(static)
+    for (long pixel = 0; pixel < pixels; ++pixel) {
+        const Floats<EIGHT> parts = load<EIGHT>(x + pixel * EIGHT) * weights;
+        float sum = weight[EIGHT];
+        for (int c = 0; c < EIGHT; ++c) sum += parts[c];
+        y[pixel] = sum;
     }
+}
+
+// The gradients of x and of the weight with its bias.
+void convolve_last_backward(const float* grad, const Number* x, const float* weight, Number* grad_x,
+                            float* grad_weight, long pixels) {
+    constexpr int NUMBERS = EIGHT + 1;
+    const Floats<EIGHT> weights = load<EIGHT>(weight);
+    const int threads = omp_get_max_threads();
+    std::vector<double> shares(static_cast<size_t>(threads) * NUMBERS, 0.0);
+#pragma omp parallel num_threads(threads)
+    {
+        double* share = shares.data() + static_cast<size_t>(omp_get_thread_num()) * NUMBERS;
+#pragma omp for schedule(static)
+        for (long begin = 0; begin < pixels; begin += CHUNK) {
+            Floats<EIGHT> sums = {};
+            float bias = 0;
+            const long end = begin + CHUNK < pixels ? begin + CHUNK : pixels;
+            for (long pixel = begin; pixel < end; ++pixel) {
+                store<EIGHT>(grad_x + pixel * EIGHT, weights * grad[pixel]);
+                sums += load<EIGHT>(x + pixel * EIGHT) * grad[pixel];
+                bias += grad[pixel];
+            }
+            for (int c = 0; c < EIGHT; ++c) share[c] += sums[c];
+            share[EIGHT] += bias;
+        }
+    }
+    add_up(shares, threads, NUMBERS, grad_weight);
 }
 
 #ifdef BFLOAT16
 // A 3x3 convolution that keeps the size, from eight channels to eight: x and y are (B, size, size, 8), the kernel is
 // (8 out, 3, 3, 8 in). A vector holds the eight results of two neighbours; sizes are multiples of 16.
 void convolve_eight(const Number* x, const Number* kernel, Number* y, long images, int size) {
-    constexpr int TAPS = 9, PAIRS = EIGHT / 2, NEIGHBOURS = LANES / EIGHT, AT_ONCE = 8;
+    constexpr int PAIRS = EIGHT / 2, NEIGHBOURS = LANES / EIGHT, AT_ONCE = 8;
     const int wide = size + 2;
     Words<LANES> weights[TAPS][PAIRS], spread[PAIRS];
     for (int lane = 0; lane < LANES; ++lane)

@@ -36,12 +36,15 @@ GEOMETRY = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
 _SIGNATURES = {
     "normalise": [_POINTER] * 2 + [_LONG, _INT] + [_POINTER] * 3 + [_FLOAT] * 3 + [_POINTER] * 4,
-    "normalise_backward": [_POINTER] * 3 + [_LONG, _INT] + [_POINTER] * 2 + [_FLOAT] + [_POINTER] * 4,
+    "normalise_backward": [_POINTER] * 2 + [_LONG, _INT] + [_POINTER] * 2 + [_FLOAT] + [_POINTER] * 4,
     "pool": [_POINTER] * 2 + [_LONG, _INT, _INT],
     "pool_backward": [_POINTER] * 3 + [_LONG, _INT, _INT],
     "interleave": [_POINTER] * 2 + [_LONG, _INT, _INT],
     "interleave_backward": [_POINTER] * 2 + [_LONG, _INT, _INT],
-    "first_kernel_gradient": [_POINTER] * 3 + [_LONG, _INT],
+    "convolve_first": [_POINTER] * 3 + [_LONG, _INT],
+    "convolve_first_backward": [_POINTER] * 3 + [_LONG, _INT],
+    "convolve_last": [_POINTER] * 3 + [_LONG],
+    "convolve_last_backward": [_POINTER] * 5 + [_LONG],
 }
 _BFLOAT16_SIGNATURES = {"convolve_eight": [_POINTER] * 3 + [_LONG, _INT]}
 
@@ -94,13 +97,12 @@ class Kernels:
 
     def normalise_backward(
         self, gradient: Tensor, x: Tensor, scale: Tensor, shift: Tensor, slope: float, statistics: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The gradients of x, of scale and of shift."""
-        of_x, of_scale, of_shift = torch.empty_like(x), torch.empty_like(scale), torch.empty_like(shift)
+    ) -> tuple[Tensor, Tensor]:
+        """The gradients of scale and of shift; that of x is put in its place."""
+        of_scale, of_shift = torch.empty_like(scale), torch.empty_like(shift)
         self._library.normalise_backward(
             self._packs(gradient),
             self._packs(x),
-            self._packs(of_x),
             x.numel(),
             x.shape[1],
             _numbers(scale),
@@ -111,7 +113,7 @@ class Kernels:
             _numbers(of_scale),
             _numbers(of_shift),
         )
-        return of_x, of_scale, of_shift
+        return of_scale, of_shift
 
     def pool(self, x: Tensor) -> Tensor:
         """The largest of each 2x2 pixels."""
@@ -143,6 +145,11 @@ class Kernels:
 
     def convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
         """The convolution with a kernel (D, C, 3, 3), or one with a margin for 2x2, laid out channels last."""
+        if kernel.shape == (EIGHT, 1, 3, 3):
+            y = empty_images(len(x), EIGHT, x.shape[2], x.dtype)
+            taps = kernel.float().reshape(EIGHT, 9).T.contiguous()
+            self._library.convolve_first(self._images(x), _numbers(taps), self._images(y), len(x), x.shape[2])
+            return y
         if kernel.shape != (EIGHT, EIGHT, 3, 3) or x.shape[2] % AT_ONCE or self.dtype != torch.bfloat16:
             result: Tensor = torch.ops.aten.convolution(x, kernel, None, *GEOMETRY)
             return result
@@ -165,12 +172,36 @@ class Kernels:
         return (other if of_x is None else of_x), of_kernel.float()
 
     def _first_kernel_gradient(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """The gradient (8, 1, 3, 3) of a kernel that made eight channels of one."""
         result = torch.empty(9, EIGHT)
-        self._library.first_kernel_gradient(
-            self._images(x), self._images(gradient), _numbers(result), len(x), x.shape[2]
+        self._library.convolve_first_backward(
+            self._images(gradient), self._images(x), _numbers(result), len(x), x.shape[2]
         )
         return result.T.reshape(EIGHT, 1, 3, 3)
+
+    def project(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The 1x1 convolution of eight channels to one, in float32; weight (9,) ends with the bias."""
+        count, _, size, _ = x.shape
+        y = torch.empty(count, 1, size, size)
+        self._library.convolve_last(self._eight(x), _numbers(weight), _numbers(y), count * size * size)
+        return y
+
+    def project_backward(self, gradient: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients of x and of the weight (9,)."""
+        of_x, of_weight = torch.empty_like(x), torch.empty_like(weight)
+        self._library.convolve_last_backward(
+            _numbers(gradient),
+            self._eight(x),
+            _numbers(weight),
+            self._images(of_x),
+            _numbers(of_weight),
+            gradient.numel(),
+        )
+        return of_x, of_weight
+
+    def _eight(self, images: Tensor) -> int:
+        if images.shape[1] != EIGHT:
+            raise ValueError(f"images must have {EIGHT} channels, not {images.shape[1]}")
+        return self._images(images)
 
     def _images(self, images: Tensor) -> int:
         """The address, once it is sure that the kernels can work there."""

@@ -124,6 +124,34 @@ def test_the_first_block_gets_its_kernels_gradient_without_one_for_the_images() 
     assert distance(plain[0].weight.grad, fast[0].weight.grad) < 2e-5
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_last_convolution_and_its_gradients_are_those_of_the_module(dtype: torch.dtype) -> None:
+    plain = nn.Conv2d(8, 1, 1)
+    fast = copy.deepcopy(plain)
+    x = torch.randn(5, 8, 16, 16).bfloat16().float()
+    one, other = x.clone().requires_grad_(), fused._channels_last(x, dtype).requires_grad_()
+    pull = torch.randn(5, 1, 16, 16)
+    y, z = plain(one), fused.FusedProjection(fast, kernels.load(dtype))(other)
+    y.backward(pull)
+    z.backward(pull)
+    assert z.dtype == torch.float32
+    assert distance(y.detach(), z.detach()) < 1e-5
+    assert one.grad is not None
+    assert other.grad is not None
+    assert distance(one.grad, other.grad.float()) < (1e-5 if dtype == torch.float32 else 5e-3)
+    for name in ("weight", "bias"):
+        assert distance(getattr(plain, name).grad, getattr(fast, name).grad) < 1e-5
+
+
+def test_a_second_backward_pass_is_refused_since_the_first_used_up_what_it_needs() -> None:
+    y = fused.FusedBlock(block(8, 8), kernels.load(torch.float32), False)(
+        fused._channels_last(torch.randn(2, 8, 16, 16), torch.float32)
+    )
+    y.sum().backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="a second time"):
+        y.sum().backward()
+
+
 @pytest.mark.parametrize("channels", [8, 16])
 def test_pooling_passes_the_gradient_to_the_first_of_the_largest(channels: int) -> None:
     x = torch.randint(0, 3, (4, channels, 8, 8)).float()  # many ties
