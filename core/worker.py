@@ -20,10 +20,7 @@ from core.run import Run, RunError
 from core.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS, Cause, State, process_started, uptime
 
 if TYPE_CHECKING:
-    import torch
-
     from core.devices import LoadMeter
-    from core.ranks import Ranks
     from core.training import Trainer
 
 CONTROL_SECONDS = 0.1
@@ -111,6 +108,7 @@ class Worker:
     def _train(self) -> None:
         self._tell(activity="loading PyTorch")
         from core import browsing, data, devices
+        from core.together import meet
         from core.training import Trainer
 
         config = self.run.config()
@@ -261,31 +259,6 @@ class Worker:
             time.sleep(RETRY_SECONDS)
 
 
-def meet(device_name: str) -> tuple[torch.device, Ranks]:
-    """The device of this process, and the others that train the same run. Raises ConfigError."""
-    from core import devices, ranks
-
-    if not ranks.started_together():
-        return devices.resolve(device_name), ranks.ALONE
-    device = devices.resolve(ranks.own_device(device_name))
-    return device, ranks.Group(device)
-
-
-def train_along(run: Run, epochs: int | None, learning_rate: float | None) -> None:
-    """Compute this process's share of every step, until the first process says that training ends."""
-    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)
-    from core import browsing, data
-    from core.training import Trainer
-
-    config = run.config()
-    images = browsing.training_images(config, data.default_data_dir())
-    device, ranks = meet(config.device)
-    for _ in Trainer(run, images, device, None, epochs, learning_rate, ranks).steps():
-        if ranks.agree(False):
-            return
-
-
 def describe(error: BaseException) -> str:
     """Why a training failed, in one line that tells its reader what to do where there is something to do."""
     text = (str(error).strip().splitlines() or [""])[0][:500]
@@ -322,6 +295,8 @@ def main(arguments: list[str] | None = None) -> int:
     run = Run(given.run_dir.absolute())
     os.nice(NICENESS)
     if int(os.environ.get("RANK", "0")) > 0:
+        from core.together import train_along
+
         train_along(run, given.epochs, given.learning_rate)
         return 0
     try:
