@@ -69,15 +69,15 @@ def start(
     Several processes are started by torchrun, which ends when one of them does. `threads` bounds those that compute.
     """
     config = run.config()
-    command = [sys.executable, "-P", *_torchrun(config), "-m", "core.worker", str(run.path)]
+    words = command(run, config)
     if epochs is not None:
-        command += ["--epochs", str(epochs)]
+        words += ["--epochs", str(epochs)]
     if learning_rate is not None:
-        command += ["--learning-rate", repr(learning_rate)]
+        words += ["--learning-rate", repr(learning_rate)]
     log = files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         process = subprocess.Popen(
-            command,
+            words,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -100,10 +100,10 @@ def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]
     return chosen
 
 
-def _torchrun(config: RunConfig) -> list[str]:
-    if config.processes == 1:
-        return []
-    return ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
+def command(run: Run, config: RunConfig) -> list[str]:
+    """What starts the trainer of a run."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
+    return [sys.executable, "-P", *(torchrun if config.processes > 1 else []), "-m", "core.worker", str(run.path)]
 
 
 def resume(

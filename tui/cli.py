@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -122,6 +124,23 @@ def data_sets(
     from tui.listing import print_sets
 
     print_sets(sets, folder)
+
+
+@cli.command(help="Measure this machine against the budgets of docs/performance.md; it must be idle otherwise.")
+def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="training, viewer, curves or latents; may be given again.", metavar="PART"),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
+    as_json: Json = False,
+) -> None:
+    checkout = Path(__file__).parents[1]
+    if not (checkout / "tests" / "benchmarks").is_dir():
+        raise RunError("the benchmarks are part of the repository: install it with pip install -e '.[test]'")
+    options = [*(f"--only={part}" for part in only or ()), *["--quick"] * quick, *["--json"] * as_json]
+    done = subprocess.run([sys.executable, "-m", "tests.benchmarks", *options], cwd=checkout, check=False)
+    raise typer.Exit(done.returncode)
 
 
 def ask_for_graphics() -> Graphics:

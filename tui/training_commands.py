@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import Annotated
 
 import typer
@@ -82,7 +83,7 @@ def train(
     if dataset == "auto":
         say(data.explain_auto(folder))
     if create_only:
-        say(f"{run.name} is ready in {run.path}; train it with: python -P -m core.worker {run.path}")
+        say(f"{run.name} is ready in {run.path}; train it with: {shlex.join(launch.command(run, config))}")
         return
     follow(run, launch.start(run), detach)
 
