@@ -34,6 +34,13 @@ def available() -> tuple[str, ...]:
     return (*gpus, *metal, "cpu")
 
 
+def make_repeatable(device: torch.device) -> None:
+    """Have PyTorch choose algorithms that give the same bits every time, where it has them; on CPUs they do anyway."""
+    if device.type == "cuda":
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
 def describe(device: torch.device) -> str:
     """What the device is called by its maker."""
     if device.type == "cuda":

@@ -35,12 +35,12 @@ def accelerate(model: Autoencoder, device: torch.device, precision: str = "auto"
     low = precision == "bfloat16" or (precision == "auto" and device.type == "cpu" and has_bfloat16())
     dtype = torch.bfloat16 if low else torch.float32
     number = str(dtype).removeprefix("torch.")
-    plain = _with_sides(model, lambda layers: _Plain(layers, dtype, device.type))
     if device.type != "cpu":
-        return plain, number
+        return (_with_sides(model, lambda layers: _Plain(layers, dtype, device.type)) if low else model), number
     try:
         library = kernels.load(dtype)
     except Unavailable as reason:
+        plain = _with_sides(model, lambda layers: _Plain(layers, dtype, "cpu"))
         return plain, f"{number} without fused kernels: {reason}"
     fused = _with_sides(model, lambda layers: nn.Sequential(_Enter(dtype), *_layers(layers, library), _Leave()))
     return fused, f"fused {number}"
@@ -61,7 +61,7 @@ def _with_sides(model: Autoencoder, replaced: Callable[[nn.Module], nn.Module]) 
 
 
 class _Plain(nn.Module):
-    """PyTorch's own layers, channels last, under autocast for bfloat16."""
+    """PyTorch's own layers, under autocast for bfloat16; channels last on the CPU."""
 
     def __init__(self, layers: nn.Module, dtype: torch.dtype, device_type: str) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class _Plain(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # A recorded step must not keep weights that were cast before it.
         with torch.autocast(self.device_type, torch.bfloat16, enabled=self.low, cache_enabled=False):
-            y: Tensor = self.layers(_channels_last(x, torch.float32))
+            y: Tensor = self.layers(_channels_last(x, torch.float32) if self.device_type == "cpu" else x)
         return y.float()
 
 
@@ -172,7 +172,7 @@ def _phase_kernels_backward(gradient: Tensor, weight: Tensor) -> Tensor:
 def _channels_last(images: Tensor, dtype: torch.dtype) -> Tensor:
     """A copy (B, C, S, S) laid out so also where C is 1, which PyTorch otherwise takes for the other layout."""
     count, channels, size, _ = images.shape
-    return empty_images(count, channels, size, dtype, images.device).copy_(images)
+    return empty_images(count, channels, size, dtype).copy_(images)
 
 
 class FusedPool(nn.Module):

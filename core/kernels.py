@@ -53,11 +53,9 @@ class Unavailable(Exception):
     """Why the kernels cannot be had on this machine, in a few words."""
 
 
-def empty_images(
-    count: int, channels: int, size: int, dtype: torch.dtype, device: torch.device | str = "cpu"
-) -> Tensor:
+def empty_images(count: int, channels: int, size: int, dtype: torch.dtype) -> Tensor:
     """Images (count, channels, size, size) laid out channels last, not filled in."""
-    return torch.empty(count, size, size, channels, dtype=dtype, device=device).permute(0, 3, 1, 2)
+    return torch.empty(count, size, size, channels, dtype=dtype).permute(0, 3, 1, 2)
 
 
 class Kernels:

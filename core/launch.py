@@ -17,11 +17,12 @@ from core.status import Action, Request, State
 
 START_SECONDS = 30.0
 
-# What a training step frees the next one needs again: glibc would give it back to the system, and in small pages.
-_KEEP_MEMORY = {
+_FOR_TRAINING = {
+    # What a step frees the next one needs again: glibc would give it back to the system, and in small pages.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it matrix products on a GPU do not repeat bit for bit
 }
 
 
@@ -92,7 +93,7 @@ def start(
 
 def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:
     """The environment of a trainer; what its user has set stays as it is."""
-    chosen = _KEEP_MEMORY | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    chosen = _FOR_TRAINING | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     if config.processes > 1 and threads is None:
         threads = max(1, (os.cpu_count() or 1) // config.processes)
     if threads is not None:

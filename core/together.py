@@ -13,11 +13,11 @@ from core.training import Trainer
 
 
 def meet(device_name: str) -> tuple[torch.device, Ranks]:
-    """The device of this process, and the others that train the same run. Raises ConfigError."""
-    if not ranks.started_together():
-        return devices.resolve(device_name), ranks.ALONE
-    device = devices.resolve(ranks.own_device(device_name))
-    return device, Group(device)
+    """The device of this process, made ready, and the others that train the same run. Raises ConfigError."""
+    together = ranks.started_together()
+    device = devices.resolve(ranks.own_device(device_name) if together else device_name)
+    devices.make_repeatable(device)
+    return device, Group(device) if together else ranks.ALONE
 
 
 def train_along(run: Run, epochs: int | None, learning_rate: float | None) -> None:
