@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -131,19 +131,20 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
     return grid_sample(x, grid, align_corners=False)
 
 
-def train(images: ImageSet, epochs: int, seed: int) -> Iterator[tuple[DigitClassifier, float]]:
-    """The classifier and its mean training loss after each epoch over the training images; the last is trained.
+def train(
+    images: ImageSet, epochs: int, seed: int, on_epoch: Callable[[int, float], object] = lambda epoch, loss: None
+) -> DigitClassifier:
+    """A classifier in evaluation mode after so many epochs; `on_epoch` hears each one's number and mean loss.
 
     AdamW with one cycle of the learning rate (Smith & Topin 2018) on the cross-entropy of augmented images.
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    classifier = DigitClassifier()
+    classifier = DigitClassifier().train()
     optimizer = torch.optim.AdamW(classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = len(images.train_labels) // TRAINING_BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, epochs * steps)
-    for _ in range(epochs):
-        classifier.train()
+    for epoch in range(1, epochs + 1):
         total = torch.zeros(())
         order = torch.randperm(len(images.train_labels), generator=generator)
         for chosen in order[: steps * TRAINING_BATCH].split(TRAINING_BATCH):
@@ -154,7 +155,8 @@ def train(images: ImageSet, epochs: int, seed: int) -> Iterator[tuple[DigitClass
             optimizer.step()
             schedule.step()
             total += loss.detach()
-        yield classifier.eval(), float(total) / steps
+        on_epoch(epoch, float(total) / steps)
+    return classifier.eval()
 
 
 def save(path: Path, classifier: DigitClassifier, metadata: dict[str, str]) -> None:
@@ -176,8 +178,11 @@ def main() -> None:
         images = data.load(chosen.dataset, chosen.data_dir)
     except DataError as error:
         parser.error(str(error))
-    for epoch, (classifier, loss) in enumerate(train(images, chosen.epochs, chosen.seed), 1):
+
+    def say(epoch: int, loss: float) -> None:
         print(f"epoch {epoch} of {chosen.epochs}: training loss {loss:.4f}", flush=True)
+
+    classifier = train(images, chosen.epochs, chosen.seed, say)
     correct = accuracy(classifier, images.validation_images, images.validation_labels)
     options = ["--dataset", chosen.dataset, "--epochs", str(chosen.epochs), "--seed", str(chosen.seed)]
     command = shlex.join(["python", "-m", "core.classifier", *options])

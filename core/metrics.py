@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -235,11 +238,16 @@ def last_lines(path: Path) -> dict[str, Mapping[str, Any]]:
 
 def parse(lines: list[bytes]) -> list[Mapping[str, Any]]:
     """The flat JSON object of each line. Raises ValueError when one holds anything else."""
-    for line in lines:
-        # All are parsed at once, where the end of one could complete the beginning of another.
-        if len(line) > LONGEST_LINE or line[:1] != b"{" or line[-1:] != b"}" or line.count(b"{") > 1:
-            raise ValueError("a line is no flat object")
-    rows: list[Mapping[str, Any]] = from_json(b"[" + b",".join(lines) + b"]", allow_inf_nan=False)
+    if not lines:
+        return []
+    if not all(lines):
+        raise ValueError("a line is empty")
+    joined = b",".join(lines)
+    # All are parsed at once, where the end of one could complete the beginning of another.
+    ends = set(map(itemgetter(0), lines)), set(map(itemgetter(-1), lines))
+    if ends != ({ord("{")}, {ord("}")}) or joined.count(b"{") != len(lines) or max(map(len, lines)) > LONGEST_LINE:
+        raise ValueError("a line is no flat object")
+    rows: list[Mapping[str, Any]] = from_json(b"[" + joined + b"]", allow_inf_nan=False)
     return rows
 
 
@@ -248,11 +256,16 @@ def as_columns(rows: list[Mapping[str, Any]], names: tuple[str, ...]) -> Column:
 
     Raises TypeError, ValueError or OverflowError when one is no number that training could have written.
     """
-    values = [[row.get(name) for row in rows] for name in names]
-    kinds = {type(value) for column in values for value in column}
-    if not kinds <= {int, float, type(None)}:
+    try:
+        values = list(chain.from_iterable(map(itemgetter(*names), rows)))
+    except KeyError:  # seldom, and slower
+        values = [row.get(name) for row in rows for name in names]
+    if not set(map(type, values)) <= {int, float}:
+        values = [math.nan if value is None else value for value in values]
+    kinds = set(map(type, values))
+    if not kinds <= {int, float}:
         raise TypeError(f"metrics must be numbers, found {kinds}")
-    columns = np.array(values, dtype=np.float64)
+    columns = np.fromiter(values, np.float64, len(values)).reshape(-1, len(names)).T
     counts = columns[: names.index("time") + 1]
     if np.isnan(counts).any() or (counts < 0).any():
         raise ValueError("epoch, step and time must be there and not be negative")

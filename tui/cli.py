@@ -17,7 +17,7 @@ from core.files import DamagedFile
 from core.run import RunError, find_run, find_runs
 from core.status import ACTIONS
 from core.summary import newest_first, summarise
-from tui import draw_commands, training_commands
+from tui import draw_commands, evaluate_command, training_commands
 from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
 from tui.output import EXIT_BAD_INPUT, EXIT_FAILED, complain, print_json, say
 
@@ -91,6 +91,7 @@ def control(
 cli.command(help="Draw validation images and what the newest weights make of them.")(draw_commands.reconstruct)
 cli.command(help="Draw new digits, decoded from latents that a sampler draws.")(draw_commands.sample)
 cli.command(help="Draw the latents of images in the plane.")(draw_commands.latent)
+cli.command(help="Measure how good samples, reconstructions and likelihood are.")(evaluate_command.evaluate)
 
 
 @cli.command(help="List the runs, newest first.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,21 @@ if TYPE_CHECKING:
 
 # Two runs can be compared; what others hold in memory is given back.
 KEPT = 2
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Has what is imported here left out of garbage collections from now on, and none take place meanwhile.
+
+    PyTorch brings a quarter of a million objects that stay. Every full collection would look at all of them, for 0.3
+    seconds during which no key is answered.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Explorers:
@@ -42,9 +59,10 @@ class Explorers:
 
     def _make(self, run: Run) -> Explorer:
         self._say("loading PyTorch")
-        import torch
+        with loading():
+            import torch
 
-        from core.explorer import Explorer
+            from core.explorer import Explorer
 
         # Trainers may need every core.
         torch.set_num_threads(1)

@@ -1,10 +1,12 @@
 """A studio answers the newest question of each kind, one at a time, and nothing once it is closed."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tui.explorers import loading
 from tui.studio import Studio
 
 WaitUntil = Callable[..., None]
@@ -109,3 +111,16 @@ def test_a_bug_is_heard_once_and_ends_the_answers(
     wait_until(lambda: not studio._thread.is_alive())
     assert [type(crash) for crash in crashes] == [ZeroDivisionError]
     assert heard == []
+
+
+def test_what_a_large_import_brings_is_left_out_of_garbage_collections() -> None:
+    frozen = gc.get_freeze_count()
+    try:
+        with loading():
+            assert not gc.isenabled()
+            brought = [[number] for number in range(1000)]
+        assert gc.isenabled()
+        assert gc.get_freeze_count() >= frozen + 1000
+        assert not any(each is brought for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
