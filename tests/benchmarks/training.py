@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import statistics
 import subprocess
 import sys
@@ -15,11 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+import torch
+
 from core import launch
 from core.config import RunConfig
-from tests.benchmarks.machine import machine
+from tests.benchmarks.figures import Figure, run_alone
 
 CONTESTANTS = ("plain", "ours")
+BUDGETS = {"cpu": 3.0, "cuda": 10.0}
 BATCH_SIZE = 128
 WARM_UP_STEPS = 20
 
@@ -28,9 +29,8 @@ class Contestant:
     """A process that trains whenever it is told to, as its own loop, data and allocator would have it."""
 
     def __init__(self, name: str, preset: str, device: str) -> None:
-        command = [sys.executable, "-m", "tests.benchmarks.training", "--contestant", name]
         self._process = subprocess.Popen(
-            [*command, "--preset", preset, "--device", device],
+            [sys.executable, "-m", "tests.benchmarks.training", "--contestant", name, preset, device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,8 +57,8 @@ class Contestant:
         return line
 
 
-def measure(preset: str, device: str, seconds: float, rounds: int) -> dict[str, object]:
-    """Medians over the rounds, and the median of the rounds' ratios."""
+def measure(preset: str, device: str, seconds: float, rounds: int) -> list[Figure]:
+    """The median of the rounds' ratios."""
     contestants = {name: Contestant(name, preset, device) for name in CONTESTANTS}
     rates: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     for _ in range(rounds):
@@ -67,21 +67,15 @@ def measure(preset: str, device: str, seconds: float, rounds: int) -> dict[str, 
     for contestant in contestants.values():
         contestant.close()
     ratios = [ours / plain for plain, ours in zip(rates["plain"], rates["ours"], strict=True)]
-    return {
-        "preset": preset,
-        "device": device,
-        "method": contestants["ours"].method,
-        "plain_images_per_second": round(statistics.median(rates["plain"])),
-        "our_images_per_second": round(statistics.median(rates["ours"])),
-        "ratio": round(statistics.median(ratios), 2),
-        "ratios": [round(ratio, 2) for ratio in ratios],
-    }
+    plain, ours = (statistics.median(rates[name]) for name in CONTESTANTS)
+    detail = f"{contestants['ours'].method}: {ours:,.0f} images/s, the plain loop {plain:,.0f}"
+    detail += f"; ratios {min(ratios):.2f} to {max(ratios):.2f} in {rounds} rounds"
+    name = f"training {preset} on {device} against the post's plain loop"
+    return [Figure(name, statistics.median(ratios), "times", "at least", BUDGETS[device.partition(":")[0]], detail)]
 
 
 def compete(name: str, preset: str, device: str) -> None:
     """The contestant's side: a line when ready, then for each line with seconds one with images a second."""
-    import torch
-
     from core import data, devices
 
     images = data.load("mnist-5k")
@@ -105,39 +99,27 @@ def compete(name: str, preset: str, device: str) -> None:
             next(steps)
         print(method, flush=True)
         for line in sys.stdin:
-            _wait_for(where, torch)
+            _wait_for(where)
             start, count = time.perf_counter(), 0
             while (passed := time.perf_counter() - start) < float(line):
                 for _ in range(5):
                     next(steps)
                     count += 1
-                _wait_for(where, torch)
+                _wait_for(where)
             print(count * BATCH_SIZE / passed, flush=True)
 
 
-def _wait_for(device: object, torch: object) -> None:
-    if getattr(device, "type", "") == "cuda":
-        torch.cuda.synchronize()  # type: ignore[attr-defined]
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.training", description=__doc__)
-    parser.add_argument("--preset", default="ae")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.contestant:
-        compete(given.contestant, given.preset, given.device)
-        return
-    found = measure(given.preset, given.device, given.seconds, given.rounds) | {"machine": machine()}
-    if given.json:
-        print(json.dumps(found, indent=2))
-        return
-    for key, value in found.items():
-        print(f"{key:28} {value}")
+    """Be a contestant, or let two compete."""
+    if "--contestant" in sys.argv:
+        compete(*sys.argv[2:])
+    else:
+        run_alone(__doc__, measure, preset="ae", device="cpu", seconds=3.0, rounds=7)
 
 
 if __name__ == "__main__":

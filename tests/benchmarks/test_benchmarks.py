@@ -1,0 +1,79 @@
+"""The benchmarks run at a small size and measure what they say; no test here looks at a clock."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import data
+from tests.benchmarks import curves, latents, rival, training, viewer
+from tests.benchmarks.figures import Figure
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def assert_sound(figures: list[Figure]) -> None:
+    assert figures
+    assert len({figure.name for figure in figures}) == len(figures)
+    for figure in figures:
+        assert math.isfinite(figure.value), figure
+        assert figure.value >= 0, figure
+
+
+def test_the_rival_learns() -> None:
+    images = data.pixels(data.load("mnist-5k").train_images[:256])
+    steps = rival.train("vae", images, seed=0, batch_size=32)
+
+    def error(model: torch.nn.Module) -> float:
+        with torch.no_grad():
+            return float(torch.nn.functional.mse_loss(model(images)[0], images))
+
+    first = error(next(steps))
+    *_, last = itertools.islice(steps, 24)
+    assert error(last) < first / 2
+
+
+def test_training_is_measured_against_the_rival() -> None:
+    (figure,) = training.measure("ae", "cpu", seconds=0.2, rounds=1)
+    assert_sound([figure])
+    assert (figure.unit, figure.bound, figure.budget) == ("times", "at least", 3.0)
+    assert "images/s, the plain loop" in figure.detail
+
+
+def test_curves_and_latents_are_measured() -> None:
+    assert_sound(curves.measure(lines=2_000))
+    assert_sound(latents.measure(points=500))
+
+
+@pytest.mark.timeout(300)
+def test_the_viewer_is_measured() -> None:
+    figures = viewer.measure(seconds=1.0, rounds=1)
+    assert_sound(figures)
+    units = {figure.unit for figure in figures}
+    assert {"s", "MB", "bytes/s", "ms", "times"} <= units
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "kept"), [(2.9, "at least", False), (3.0, "at least", True), (3.1, "at most", False)]
+)
+def test_a_figure_knows_whether_its_budget_is_kept(value: float, bound: str, kept: bool) -> None:
+    figure = Figure("x", value, "times", bound, 3.0)  # type: ignore[arg-type]
+    assert figure.kept is kept
+    assert figure.as_json()["of_budget"] == round(value / 3, 3)
+
+
+def test_the_command_prints_figures_and_the_machine() -> None:
+    command = [Path(sys.executable).with_name("vae-tui"), "bench", "--quick", "--only", "latents", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True, cwd="/")
+    found = json.loads(done.stdout)
+    assert {"processor", "cores", "torch", "date"} <= found["machine"].keys()
+    assert len(found["figures"]) == 2
+    refused = subprocess.run([*command[:-3], "nonsense"], capture_output=True, text=True, timeout=100, check=False)
+    assert refused.returncode == 2
