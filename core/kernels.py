@@ -150,7 +150,7 @@ class Kernels:
             return y
         if kernel.shape != (EIGHT, EIGHT, 3, 3) or x.shape[2] % AT_ONCE or self.dtype != torch.bfloat16:
             result: Tensor = torch.ops.aten.convolution(x, kernel, None, *GEOMETRY)
-            return result
+            return result.contiguous(memory_format=torch.channels_last)  # a copy only where PyTorch chose otherwise
         y = torch.empty_like(x)
         self._library.convolve_eight(self._images(x), self._images(kernel), self._images(y), len(x), x.shape[2])
         return y
