@@ -167,12 +167,14 @@ template <class Visit> void weave(long image, int size, int channels, Visit visi
 extern "C" {
 
 // Batch normalisation (Ioffe & Szegedy 2015) and a leaky ReLU. `bias` is that of the convolution before, which
-// normalisation removes again: it only shifts the running mean.
+// normalisation removes again: it only shifts the running mean. `statistics` are the mean and 1 / standard deviation of
+// each channel in this batch.
 void normalise(const Number* x, Number* y, long count, int channels, const float* scale, const float* shift,
-               const float* bias, float slope, float epsilon, float momentum, float* mean, float* inverse, float* running_mean,
+               const float* bias, float slope, float epsilon, float momentum, float* statistics, float* running_mean,
                float* running_variance) {
     const long packs = count / PACK;
     const double pixels = static_cast<double>(count) / channels;
+    float *mean = statistics, *inverse = statistics + channels;
     double sums[PACK], squares[PACK];
     sum(packs, channels, sums, squares, [=](long at, int, Floats<LANES>& a, Floats<LANES>& b) {
         const Floats<LANES> v = load<LANES>(x + at);
@@ -199,10 +201,11 @@ void normalise(const Number* x, Number* y, long count, int channels, const float
 
 // The gradients of `normalise`, from that of y: of x, in its place, of scale and of shift.
 void normalise_backward(const Number* grad, Number* x, long count, int channels, const float* scale,
-                        const float* shift, float slope, const float* mean, const float* inverse, float* grad_scale,
+                        const float* shift, float slope, const float* statistics, float* grad_scale,
                         float* grad_shift) {
     const long packs = count / PACK;
     const float pixels = static_cast<float>(static_cast<double>(count) / channels);
+    const float *mean = statistics, *inverse = statistics + channels;
     float factor[PACK], offset[PACK], linear[PACK], constant[PACK];
     for (int c = 0; c < channels; ++c) {
         factor[c] = scale[c] * inverse[c];

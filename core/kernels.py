@@ -35,8 +35,8 @@ GEOMETRY = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
 
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
 _SIGNATURES = {
-    "normalise": [_POINTER] * 2 + [_LONG, _INT] + [_POINTER] * 3 + [_FLOAT] * 3 + [_POINTER] * 4,
-    "normalise_backward": [_POINTER] * 2 + [_LONG, _INT] + [_POINTER] * 2 + [_FLOAT] + [_POINTER] * 4,
+    "normalise": [_POINTER] * 2 + [_LONG, _INT] + [_POINTER] * 3 + [_FLOAT] * 3 + [_POINTER] * 3,
+    "normalise_backward": [_POINTER] * 2 + [_LONG, _INT] + [_POINTER] * 2 + [_FLOAT] + [_POINTER] * 3,
     "pool": [_POINTER] * 2 + [_LONG, _INT, _INT],
     "pool_backward": [_POINTER] * 3 + [_LONG, _INT, _INT],
     "interleave": [_POINTER] * 2 + [_LONG, _INT, _INT],
@@ -86,8 +86,7 @@ class Kernels:
             slope,
             norm.eps,
             norm.momentum,
-            _numbers(statistics[0]),
-            _numbers(statistics[1]),
+            _numbers(statistics),
             _numbers(norm.running_mean),
             _numbers(norm.running_var),
         )
@@ -106,8 +105,7 @@ class Kernels:
             _numbers(scale),
             _numbers(shift),
             slope,
-            _numbers(statistics[0]),
-            _numbers(statistics[1]),
+            _numbers(statistics),
             _numbers(of_scale),
             _numbers(of_shift),
         )
