@@ -103,17 +103,16 @@ def evaluate(
     check_sampler(sampler)
     if images.name not in DIGITS:
         raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {images.name} has none")
-    model, judge_of_digits = fuse(checkpoint.load_model(run)), classifier.shipped()
-    reference = Reference.of(judge_of_digits, images.train_images, images.train_labels, say)
-    test = judge(judge_of_digits, _pixels(images.validation_images, "looking at test images", say))
-    reconstructed, squared_error = _reconstruct(model, judge_of_digits, images.validation_images, say)
-    draw = _sampler(model, images, sampler, say)
-    drawn = []
+    model, digits = fuse(checkpoint.load_model(run)), classifier.shipped()
+    reference = Reference.of(digits, images.train_images, images.train_labels, say)
+    test = judge(digits, _pixels(images.validation_images, "looking at test images", say))
+    reconstructed, squared_error = _reconstruct(model, digits, images.validation_images, say)
+    _check_numbers(run, reconstructed)
+    draw, drawn = _sampler(model, images, sampler, say), []
     for seed in range(seeds):
         z = draw.sample(samples, seed)
-        judged = judge(judge_of_digits, _decoded(model, z, f"seed {seed}: looking at samples", say))
-        if not judged.features.isfinite().all():
-            raise RunError(f"{run.name} decodes samples to numbers that are not finite")
+        judged = judge(digits, _decoded(model, z, f"seed {seed}: looking at samples", say))
+        _check_numbers(run, judged)
         say(f"seed {seed}: comparing samples with training images")
         drawn.append(compare(judged, reference))
     bounds = [_bounds(model, images.validation_images, seed, say) for seed in range(seeds)]
@@ -188,6 +187,11 @@ def _reconstruct(model: Autoencoder, classifier: DigitClassifier, images: Tensor
         outputs.append(model.decode(posterior.mode()))
         errors.append(loss(x, outputs[-1], posterior).reconstruction)
     return judge(classifier, outputs), float(torch.cat(errors).double().mean())
+
+
+def _check_numbers(run: Run, judged: Judged) -> None:
+    if not judged.features.isfinite().all():
+        raise RunError(f"{run.name}: what the model decodes is not finite; its training diverged")
 
 
 def _sampler(model: Autoencoder, images: ImageSet, name: str, say: Say) -> sampling.Sampler:
