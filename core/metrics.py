@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, compress
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -47,7 +47,7 @@ EPOCH_COLUMNS = (
 )
 COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
 
-READ_AT_ONCE = 4 << 20
+READ_AT_ONCE = 1 << 20
 # Two lines a second for a month are about 1.3 GB.
 SIZE_LIMIT = 2 << 30
 LONGEST_LINE = 1 << 16
@@ -203,10 +203,11 @@ class MetricsReader:
             self._add(lines[middle:])
 
     def _add_rows(self, rows: list[Mapping[str, Any]]) -> None:
-        if unknown := {row["kind"] for row in rows} - COLUMNS.keys():
+        kinds = [row["kind"] for row in rows]
+        if unknown := set(kinds) - COLUMNS.keys():
             raise ValueError(f"lines of kind {unknown}")
-        steps = as_columns([row for row in rows if row["kind"] == "step"], STEP_COLUMNS)
-        epochs = as_columns([row for row in rows if row["kind"] == "epoch"], EPOCH_COLUMNS)
+        steps = as_columns(list(compress(rows, map("step".__eq__, kinds))), STEP_COLUMNS)
+        epochs = as_columns(list(compress(rows, map("epoch".__eq__, kinds))), EPOCH_COLUMNS)
         self.steps.extend(steps)
         self.epochs.extend(epochs)
 
@@ -260,11 +261,11 @@ def as_columns(rows: list[Mapping[str, Any]], names: tuple[str, ...]) -> Column:
         values = list(chain.from_iterable(map(itemgetter(*names), rows)))
     except KeyError:  # seldom, and slower
         values = [row.get(name) for row in rows for name in names]
-    if not set(map(type, values)) <= {int, float}:
-        values = [math.nan if value is None else value for value in values]
     kinds = set(map(type, values))
-    if not kinds <= {int, float}:
+    if not kinds <= {int, float, type(None)}:
         raise TypeError(f"metrics must be numbers, found {kinds}")
+    if type(None) in kinds:
+        values = [math.nan if value is None else value for value in values]
     columns = np.fromiter(values, np.float64, len(values)).reshape(-1, len(names)).T
     counts = columns[: names.index("time") + 1]
     if np.isnan(counts).any() or (counts < 0).any():
