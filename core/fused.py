@@ -111,7 +111,7 @@ class FusedBlock(nn.Module):
         assert isinstance(norm, nn.BatchNorm2d)
         assert isinstance(relu, nn.LeakyReLU)
         self.convolution, self.norm, self.slope = convolution, norm, relu.negative_slope
-        self.library, self.upsampled = library, upsampled
+        self.kernels, self.upsampled = library, upsampled
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, S, S) to (B, D, S, S), or (B, D, 2S, 2S) upsampled."""
@@ -128,11 +128,11 @@ class _Block(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, scale: Tensor, shift: Tensor, block: FusedBlock
     ) -> Tensor:
         low = _channels_last(_phase_kernels(weight) if block.upsampled else weight, x.dtype)
-        z = block.library.convolve(x, low)
+        z = block.kernels.convolve(x, low)
         if block.upsampled:
-            z = block.library.interleave(z)
+            z = block.kernels.interleave(z)
         # The convolution's bias is left out: normalisation would take it away again.
-        y, statistics = block.library.normalise(z, block.norm, bias, block.slope)
+        y, statistics = block.kernels.normalise(z, block.norm, bias, block.slope)
         ctx.save_for_backward(x, low, scale, shift, statistics)
         ctx.block, ctx.z = block, z
         return y
@@ -141,7 +141,7 @@ class _Block(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, low, scale, shift, statistics = ctx.saved_tensors
         block: FusedBlock = ctx.block
-        library = block.library
+        library = block.kernels
         of_z, ctx.z = ctx.z, None
         if of_z is None:
             raise RuntimeError("a fused block cannot be differentiated a second time: its gradient took its place")
@@ -180,11 +180,11 @@ class FusedPool(nn.Module):
 
     def __init__(self, library: Kernels) -> None:
         super().__init__()
-        self.library = library
+        self.kernels = library
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, S, S) to (B, C, S / 2, S / 2)."""
-        result: Tensor = _Pool.apply(x, self.library)
+        result: Tensor = _Pool.apply(x, self.kernels)
         return result
 
 
@@ -192,13 +192,13 @@ class _Pool(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, library: Kernels) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.library = library
+        ctx.kernels = library
         return library.pool(x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
-        return ctx.library.pool_backward(gradient.contiguous(memory_format=torch.channels_last), x), None
+        return ctx.kernels.pool_backward(gradient.contiguous(memory_format=torch.channels_last), x), None
 
 
 class FusedProjection(nn.Module):
@@ -206,13 +206,13 @@ class FusedProjection(nn.Module):
 
     def __init__(self, convolution: nn.Conv2d, library: Kernels) -> None:
         super().__init__()
-        self.convolution, self.library = convolution, library
+        self.convolution, self.kernels = convolution, library
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 8, S, S) to (B, 1, S, S), float32."""
         bias = self.convolution.bias
         assert bias is not None
-        result: Tensor = _Projection.apply(x, torch.cat([self.convolution.weight.flatten(), bias]), self.library)
+        result: Tensor = _Projection.apply(x, torch.cat([self.convolution.weight.flatten(), bias]), self.kernels)
         return result
 
 
@@ -220,13 +220,13 @@ class _Projection(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, library: Kernels) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.library = library
+        ctx.kernels = library
         return library.project(x, weight)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         x, weight = ctx.saved_tensors
-        return *ctx.library.project_backward(gradient.contiguous(), x, weight), None
+        return *ctx.kernels.project_backward(gradient.contiguous(), x, weight), None
 
 
 class _Convolution(nn.Module):
