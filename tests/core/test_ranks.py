@@ -16,9 +16,12 @@ from core.ranks import ALONE, Ranks
 from core.run import Run, RunError
 from core.status import State
 from tests.faults import lives
+from tests.faults.conftest import few_digits, make_small_run
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
+
+__all__ = ["few_digits", "make_small_run"]  # fixtures
 
 # Each process normalises by the statistics of its own half of a batch.
 TOLERANCE = 0.05
