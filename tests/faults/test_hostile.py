@@ -631,6 +631,8 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
         exp_avg=torch.empty_like(first_moments(s)["exp_avg"], device="meta")
     ),
     "moments in a list": lambda s: s["optimizer"].update(state=list(s["optimizer"]["state"].values())[:2]),
+    "a count of steps that is 10**12 numbers": lambda s: first_moments(s).update(step=claiming(10**12)),
+    "a generator of 10**12 numbers": lambda s: s.update(generator=torch.zeros(1, dtype=torch.uint8).expand(10**12)),
     "a moment missing": lambda s: first_moments(s).pop("exp_avg"),
     "a parameter's moments missing": lambda s: s["optimizer"]["state"].pop(0),
     "an optimizer of nothing": lambda s: s.update(optimizer={}),
