@@ -30,7 +30,8 @@ def training_images(config: RunConfig, data_dir: Path) -> ImageSet:
     """
     first = Path(config.data_dir) if config.data_dir else data_dir
     elsewhere = not data.is_on_disk(config.dataset, first) and data.is_on_disk(config.dataset, data_dir)
-    return data.load(config.dataset, data_dir if elsewhere else first)
+    whole = data.load(config.dataset, data_dir if elsewhere else first)
+    return whole.held_out(config.holdout) if config.holdout else whole
 
 
 def find_images(config: RunConfig, data_dir: Path) -> Source:

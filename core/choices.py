@@ -21,6 +21,7 @@ SAMPLERS = {
     "gaussian": "a Gaussian for each latent number",
     "full": "a Gaussian with full covariance",
     "mixture": "a mixture of 10 Gaussians",
+    "learned": "the learned prior",
 }
 PROJECTIONS: dict[Projections, str] = {
     "lda": "linear discriminants",
@@ -31,7 +32,31 @@ assert tuple(PROJECTIONS) == get_args(Projections)
 
 LATENT_NUMBERS = 64
 TEMPERATURES = (0.0, 3.0)
+GUIDANCES = (0.0, 10.0)
 SEEDS = (0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a learned prior is asked for: a class or any, how much it matters (1: no guidance), in how many steps."""
+
+    digit: int | None = None
+    guidance: float = 1.0
+    steps: int = 10
+
+
+ANYTHING = Wish()
+# What a user steps through, by the dynamics; the second is where they begin.
+STEPS = {"flow": (4, 10, 20, 40, 100), "ddpm": (20, 50, 200, 1000)}
+
+
+def make_wish(dynamics: str, digit: str | None, guidance: str | None, steps: str | None) -> Wish:
+    """What a user typed, or the usual for the dynamics where it is None. Raises ConfigError."""
+    return Wish(
+        None if digit is None else check_whole("digit", digit, 0, 9),
+        1.0 if guidance is None else _check_real("guidance", guidance, *GUIDANCES),
+        STEPS[dynamics][1] if steps is None else check_whole("steps", steps, 1, STEPS[dynamics][-1]),
+    )
 
 
 @dataclass(frozen=True)
@@ -44,14 +69,19 @@ class PlaneChoice:
     numbers: tuple[int, int] | None = None
 
 
+def samplers(preset: str) -> tuple[str, ...]:
+    """The samplers that a run of the preset has, in the order in which a user steps through them."""
+    return tuple(name for name in SAMPLERS if name != "learned" or preset == "prior")
+
+
 def default_sampler(preset: str) -> str:
     """The sampler to begin with: the prior where training pulled the latents to it."""
-    return "gaussian" if preset == "ae" else "prior"
+    return {"ae": "gaussian", "prior": "learned"}.get(preset, "prior")
 
 
-def check_sampler(name: str) -> str:
-    """The name itself when it is one of SAMPLERS. Raises ConfigError."""
-    return _check_name("sampler", name, SAMPLERS)
+def check_sampler(name: str, preset: str = "prior") -> str:
+    """The name itself when a run of the preset has such a sampler. Raises ConfigError."""
+    return _check_name("sampler", name, samplers(preset))
 
 
 def check_projection(name: str) -> Projections:
@@ -62,13 +92,16 @@ def check_projection(name: str) -> Projections:
 
 def check_temperature(temperature: float | str) -> float:
     """The temperature, which may be text as typed by a user. Raises ConfigError."""
-    low, high = TEMPERATURES
+    return _check_real("temperature", temperature, *TEMPERATURES)
+
+
+def _check_real(what: str, value: float | str, low: float, high: float) -> float:
     try:
-        number = float(temperature)
+        number = float(value)
     except ValueError:
         number = math.nan
     if not low <= number <= high:
-        raise ConfigError({"temperature": f"temperature must be from {low:g} to {high:g}, not {temperature}"})
+        raise ConfigError({what: f"{what} must be from {low:g} to {high:g}, not {str(value)[:60]}"})
     return number
 
 

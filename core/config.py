@@ -12,14 +12,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core import data
 
-Preset = Literal["vae", "vae-post", "ae"]
+Preset = Literal["vae", "vae-post", "ae", "prior"]
+FirstStage = Literal["vae", "vae-post", "ae"]
 Precision = Literal["auto", "float32", "bfloat16"]
+DecoderVariance = Literal["fixed", "optimal"]
+Schedule = Literal["constant", "cosine"]
+Dynamics = Literal["flow", "ddpm"]
 PRESETS: dict[str, str] = {
     "vae": "variational autoencoder with linear heads for mean and log-variance; the recommended one",
     "vae-post": "variational autoencoder exactly as the post publishes it",
     "ae": "plain autoencoder of the post, without a distribution over the latent",
+    "prior": "learned prior over the latents of another run, the first stage: latent diffusion",
 }
 assert tuple(PRESETS) == get_args(Preset)
+
+# Where a preset does not begin from the post's values.
+PRESET_VALUES: dict[str, dict[str, Any]] = {
+    "prior": {"epochs": 100, "schedule": "cosine"},
+}
 
 EPOCHS = 400
 EPOCHS_LIMIT = 1_000_000
@@ -51,11 +61,18 @@ class RunConfig(BaseModel):
     epochs: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT)] = EPOCHS
     batch_size: Annotated[int, Field(ge=2, le=10_000)] = BATCH_SIZE
     learning_rate: Annotated[float, Field(gt=0, le=1)] = LEARNING_RATE
+    schedule: Schedule = "constant"
+    beta: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    decoder_variance: DecoderVariance = "fixed"
+    first_stage: Annotated[str, Field(max_length=100)] | None = None
+    first_stage_preset: FirstStage | None = None
+    dynamics: Dynamics = "flow"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
     precision: Precision = "auto"
     processes: Annotated[int, Field(ge=1, le=PROCESSES_LIMIT)] = 1
     validate_every: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT)] = VALIDATE_EVERY
+    holdout: Annotated[int, Field(ge=0)] = 0
     created: Annotated[str, Field(max_length=64)] = ""
     versions: dict[str, Annotated[str, Field(max_length=200)]] = {}
 
@@ -73,11 +90,12 @@ def make_config(**values: Any) -> RunConfig:
 
 
 def check_values(**values: Any) -> RunConfig:
-    """A configuration; values may be text as typed by a user, and None means the default. Raises ConfigError.
+    """A configuration; values may be text as typed by a user, and None means the preset's. Raises ConfigError.
 
     Without `validate_every`, runs shorter than the post's 400 epochs validate every epoch.
     """
     given = {field: value for field, value in values.items() if value is not None}
+    given = PRESET_VALUES.get(str(given.get("preset", "vae")), {}) | given
     try:
         config = RunConfig(**given)
     except ValidationError as error:
@@ -85,9 +103,27 @@ def check_values(**values: Any) -> RunConfig:
     if config.batch_size < FEWEST_IMAGES * config.processes:
         wanted = f"at most {config.batch_size // FEWEST_IMAGES} for batches of {config.batch_size}"
         raise ConfigError({"processes": f"processes must be {wanted}, not {config.processes}"})
+    most = data.most_held_out(config.dataset)
+    if config.holdout > most:
+        raise ConfigError({"holdout": f"holdout must be at most {most} for {config.dataset}, not {config.holdout}"})
+    if (config.preset == "prior") != (config.first_stage_preset is not None):
+        wanted = "the name of a run" if config.preset == "prior" else f"left out for preset {config.preset}"
+        raise ConfigError({"first_stage": f"first stage must be {wanted}, not {config.first_stage or 'nothing'}"})
     if "validate_every" not in given and config.epochs < EPOCHS:
         return config.model_copy(update={"validate_every": 1})
     return config
+
+
+def default_of(preset: str, field: str) -> Any:
+    """What a setting is for a preset where nobody chooses it."""
+    return PRESET_VALUES.get(preset, {}).get(field, RunConfig.model_fields[field].default)
+
+
+def of_preset(field: str) -> str:
+    """What a setting is where nobody chooses it, in words: `1; vae: 0.5`."""
+    usual = RunConfig.model_fields[field].default
+    others = [f"{preset}: {values[field]}" for preset, values in PRESET_VALUES.items() if field in values]
+    return "; ".join([f"{usual:g}" if isinstance(usual, float) else str(usual), *others])
 
 
 def stamp(config: RunConfig) -> RunConfig:
@@ -133,9 +169,9 @@ def _message(found: Any) -> str:
         wanted = "a number"
     else:
         wanted = {
-            "greater_than_equal": "at least {ge}",
+            "greater_than_equal": "at least {ge:.10g}",
             "greater_than": "greater than {gt:g}",
-            "less_than_equal": "at most {le}",
+            "less_than_equal": "at most {le:.10g}",
             "finite_number": "a finite number",
             "literal_error": "one of {expected}",
         }.get(kind, "valid: " + found["msg"]).format(**context)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EMBEDDED = "mnist-5k"
 PADDING = 2
 IMAGES_LIMIT = 60_000
+EMBEDDED_TRAIN = 4_000
 # QMNIST's test set is larger; its first 10,000 images are those of MNIST's, torchvision's test10k.
 VALIDATION_LIMIT = 10_000
 EMBEDDED_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
@@ -98,6 +99,21 @@ class ImageSet:
             self.validation_labels.to(device),
         )
 
+    def held_out(self, count: int) -> ImageSet:
+        """The set that validates on so many of the training images, which it does not train on.
+
+        They are the same ones every time. Raises DataError where the set has no more than that.
+        """
+        import torch
+
+        total = len(self.train_images)
+        if count >= total:
+            raise DataError(f"{count:,} of the {total:,} training images of {self.name} cannot be held out")
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
+        out, rest = order[:count].sort().values, order[count:].sort().values
+        images, labels = self.train_images, self.train_labels
+        return ImageSet(self.name, images[rest], labels[rest], images[out], labels[out])
+
 
 def pixels(images: Tensor) -> Tensor:
     """Images uint8 (B, 32, 32) as a network takes them: float32 (B, 1, 32, 32) in [0, 1]."""
@@ -114,6 +130,11 @@ def folder(name: str, data_dir: Path) -> Path | None:
     """Where torchvision keeps the files of a set, None for the embedded one. Raises DataError."""
     _check_name(name)
     return None if name == EMBEDDED else data_dir / _SOURCES[name].torchvision_name / "raw"
+
+
+def most_held_out(name: str) -> int:
+    """How many training images of a set may be kept for validation: nine in ten."""
+    return (EMBEDDED_TRAIN if name == EMBEDDED else IMAGES_LIMIT) * 9 // 10
 
 
 def is_on_disk(name: str, data_dir: Path) -> bool:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from core import checkpoint, classifier, latent, sampling
-from core.choices import SAMPLERS, check_sampler
+from core.choices import ANYTHING, SAMPLERS, Wish, check_sampler
 from core.classifier import CLASSES, DigitClassifier, Judged, judge
 from core.data import ImageSet, pixels
-from core.explorer import LATENT_SIZE, LATENTS_LIMIT
+from core.explorer import LATENTS_LIMIT
 from core.fidelity import (
     Gaussian,
     Manifold,
@@ -26,6 +26,7 @@ from core.fidelity import (
     precision,
     recall,
 )
+from core.latent import Latents
 from core.likelihood import active_units, elbo, importance_bounds
 from core.models import LATENT_SHAPE, Autoencoder, fuse, loss
 from core.run import Run, RunError
@@ -92,7 +93,13 @@ class Evaluation:
 
 
 def evaluate(
-    run: Run, images: ImageSet, sampler: str, samples: int, seeds: int, say: Say = lambda words: None
+    run: Run,
+    images: ImageSet,
+    sampler: str,
+    samples: int,
+    seeds: int,
+    say: Say = lambda words: None,
+    wish: Wish = ANYTHING,
 ) -> Evaluation:
     """Everything about the newest weights of a run, from its image set; `samples` are drawn for each seed from 0 on.
 
@@ -100,7 +107,7 @@ def evaluate(
     RunError for images that are no digits or a model that decodes to no numbers, FileNotFoundError before there are
     weights, DamagedFile or OSError.
     """
-    check_sampler(sampler)
+    check_sampler(sampler, run.config().preset)
     if images.name not in DIGITS:
         raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {images.name} has none")
     model, digits = fuse(checkpoint.load_model(run)), classifier.shipped()
@@ -108,7 +115,7 @@ def evaluate(
     test = judge(digits, _pixels(images.validation_images, "looking at test images", say))
     reconstructed, squared_error = _reconstruct(model, digits, images.validation_images, say)
     _check_numbers(run, reconstructed)
-    draw, drawn = _sampler(model, images, sampler, say), []
+    draw, drawn = _sampler(run, model, images, sampler, wish, say), []
     for seed in range(seeds):
         z = draw.sample(samples, seed)
         judged = judge(digits, _decoded(model, z, f"seed {seed}: looking at samples", say))
@@ -194,13 +201,15 @@ def _check_numbers(run: Run, judged: Judged) -> None:
         raise RunError(f"{run.name}: what the model decodes is not finite; its training diverged")
 
 
-def _sampler(model: Autoencoder, images: ImageSet, name: str, say: Say) -> sampling.Sampler:
+def _sampler(run: Run, model: Autoencoder, images: ImageSet, name: str, wish: Wish, say: Say) -> sampling.Sampler:
     """The sampler of that name as the screens fit it: to the latents of 10,000 training images or fewer."""
-    if name == "prior":
-        return sampling.prior(LATENT_SIZE)
-    stride = -(-len(images.train_images) // LATENTS_LIMIT)
-    say(f"fitting {SAMPLERS[name]}")
-    return sampling.fit(name, latent.encode(model, images.train_images[::stride], images.train_labels[::stride]))
+
+    def latents() -> Latents:
+        stride = -(-len(images.train_images) // LATENTS_LIMIT)
+        say(f"fitting {SAMPLERS[name]}")
+        return latent.encode(model, images.train_images[::stride], images.train_labels[::stride])
+
+    return sampling.of_run(run, name, latents, wish)
 
 
 def _bounds(model: Autoencoder, images: Tensor, seed: int, say: Say) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,15 +17,15 @@ from torch.nn.functional import pad
 
 from core import browsing, checkpoint, latent, sampling
 from core.answers import Closeup, Floats, Images, Labels, Page, Plane, Samples
-from core.choices import SAMPLERS, Order, Part, PathKind, PlaneChoice, check_sampler, default_sampler
+from core.choices import ANYTHING, SAMPLERS, Order, Part, PathKind, PlaneChoice, Wish, default_sampler
 from core.data import PADDING, pixels
 from core.latent import Latents, Projection, ProjectionError
 from core.models import LATENT_SHAPE, Autoencoder, fuse
+from core.prior import LearnedPrior
 from core.run import Run, RunError
 
 LATENTS_LIMIT = 10_000
 BATCH = 250
-LATENT_SIZE = int(np.prod(LATENT_SHAPE))
 
 Say = Callable[[str], object]
 
@@ -113,12 +114,28 @@ class Explorer:
 
     # Samples and paths
 
-    def samples(self, sampler: str, count: int, seed: int, temperature: float = 1.0) -> Samples:
+    def samples(self, sampler: str, count: int, seed: int, temperature: float = 1.0, wish: Wish = ANYTHING) -> Samples:
         """Decoded draws of a sampler; the same seed gives the same digits. Raises ConfigError."""
         with self._newest() as model:
-            fitted = self._keep(("sampler", sampler), lambda: self._fit_sampler(model, sampler))
+            fitted = self._keep(("sampler", sampler, wish), lambda: self._fit_sampler(model, sampler, wish))
             z = fitted.sample(count, seed, temperature).numpy()
             return Samples(decoded(model, z), z)
+
+    def denoising(self, frames: int, count: int, seed: int, temperature: float, wish: Wish) -> list[Samples]:
+        """How draws of the learned prior come out of noise, in so many moments or fewer; the last are the draws.
+
+        Raises ConfigError for a run that learns none.
+        """
+        with self._newest() as model:
+            learned = self._keep(("sampler", "learned", wish), lambda: self._fit_sampler(model, "learned", wish))
+            assert isinstance(learned, LearnedPrior)
+            shown = {math.ceil(wish.steps * (frame + 1) / frames) for frame in range(frames)}
+            moments = []
+            for step, z in enumerate(learned.walk(count, seed, temperature), start=1):
+                self.say(f"denoising: {step:,} of {wish.steps:,} steps")
+                if step in shown:
+                    moments.append(Samples(decoded(model, z.numpy()), z.numpy()))
+            return moments
 
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:
         """The images along a path that moves one latent number of z (D,) from -3 to +3 deviations."""
@@ -234,12 +251,13 @@ class Explorer:
         except ProjectionError as error:
             raise RunError(f"{self.run.name}: {error}") from error
 
-    def _fit_sampler(self, model: Autoencoder, name: str) -> sampling.Sampler:
-        if name == "prior":
-            return sampling.prior(LATENT_SIZE)
-        latents = self._latents(model, "training")
-        self.say(f"fitting {SAMPLERS[check_sampler(name)]}")
-        return sampling.fit(name, latents)
+    def _fit_sampler(self, model: Autoencoder, name: str, wish: Wish = ANYTHING) -> sampling.Sampler:
+        def latents() -> Latents:
+            found = self._latents(model, "training")
+            self.say(f"fitting {SAMPLERS[name]}")
+            return found
+
+        return sampling.of_run(self.run, name, latents, wish)
 
 
 def squared_error(x: Tensor, output: Tensor) -> Floats:

@@ -6,15 +6,19 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 FEATURES = (1, 8, 16, 32)
+PIXELS = 32 * 32
 LATENT_CHANNELS = 4
 LATENT_SHAPE = (LATENT_CHANNELS, 4, 4)  # 64 numbers
 LOG_VARIANCE_BOUNDS = (-30.0, 20.0)
+
+Number = TypeVar("Number", float, Tensor)
 
 # As published, sigma can reach 0 and the KL divergence infinity; below this the KL stops pulling.
 SIGMA_SQUARED_FLOOR = 1e-6
@@ -192,9 +196,30 @@ class Loss:
     reconstruction: Tensor
     kl: Tensor
 
-    def total(self) -> Tensor:
+    def total(self, kl_weight: Tensor | float = 1.0) -> Tensor:
         """What training minimises, (B,)."""
-        return self.reconstruction + self.kl
+        return self.reconstruction + kl_weight * self.kl
+
+
+@dataclass(frozen=True)
+class KlWeight:
+    """What a nat of KL divergence counts beside the squared error summed over an image's pixels.
+
+    `beta` itself where the decoder's variance is fixed at 1/2, which makes the sum minus the ELBO (beta 1; Higgins et
+    al. 2017 for others). `optimal` takes the variance that suits the error best, the mean squared error of a pixel:
+    Rybkin et al. 2021, section 4, times twice the variance, which leaves the minimum where it was.
+    """
+
+    beta: float = 1.0
+    optimal: bool = False
+
+    def given(self, squared_error: Number) -> Number | float:
+        """The weight where the mean squared error of an image is this; it is held fixed in a step."""
+        return self.beta * 2 * squared_error / PIXELS if self.optimal else self.beta
+
+    def total(self, squared_error: float, kl: float) -> float:
+        """What training minimises, from the means over images."""
+        return squared_error + self.given(squared_error) * kl
 
 
 def loss(x: Tensor, reconstruction: Tensor, posterior: DiagonalGaussian) -> Loss:

@@ -12,12 +12,11 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.checkpoint import first_line
 from core.config import problems
 from core.files import DamagedFile
-from core.models import Autoencoder
 from core.run import TENSORS_LIMIT, Run
 
 # What torch.save writes for tensors; anything else it would call, be it as harmless as a bytearray of gigabytes.
@@ -55,10 +54,11 @@ class TrainingState(BaseModel):
 
     @property
     def learning_rate(self) -> float:
-        """The step size that the optimizer had."""
-        return float(self.optimizer["param_groups"][0]["lr"])
+        """The learning rate that was asked for, before any schedule."""
+        group = self.optimizer["param_groups"][0]
+        return float(group.get("initial_lr", group["lr"]))
 
-    def check(self, model: Autoencoder, images: int, batches_per_epoch: int) -> None:
+    def check(self, model: nn.Module, images: int, batches_per_epoch: int) -> None:
         """Raise ValueError or KeyError unless this can be a state of training that model on so many images."""
         if self.batch > batches_per_epoch:
             raise ValueError(f"it is at batch {self.batch} of {batches_per_epoch}")

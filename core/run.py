@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,6 +24,7 @@ STATUS = "status.json"
 CONTROL = "control.json"
 WEIGHTS = "model.safetensors"
 BEST_WEIGHTS = "best.safetensors"
+FIRST_STAGE = "first-stage.safetensors"
 STATE = "state.pt"
 LOG = "train.log"
 
@@ -46,8 +47,11 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, runs_dir: Path | str, name: str, config: RunConfig) -> Run:
-        """A new run directory with its configuration. Raises ConfigError or RunError."""
+    def create(cls, runs_dir: Path | str, name: str, config: RunConfig, first_stage: bytes | None = None) -> Run:
+        """A new run directory with its configuration, and the weights of its first stage where it has one.
+
+        Raises ConfigError or RunError.
+        """
         run = cls(Path(runs_dir).absolute() / check_name(name))
         try:
             run.path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +62,8 @@ class Run:
             raise ConfigError({"name": f"name {name} is taken: {run.path} exists"}) from None
         except OSError as error:
             raise RunError(f"cannot create {run.path}: {error.strerror}") from error
+        if first_stage is not None:
+            files.replace(run.path / FIRST_STAGE, first_stage)
         run.write_status(Status(state=State.CREATED, epochs=config.epochs, activity="waiting for a trainer"))
         run._write_json(CONFIG, config)
         return run
@@ -143,6 +149,14 @@ class Run:
     def write_weights(self, content: bytes, *, best: bool = False) -> None:
         files.replace(self.weights_path(best=best), content)
 
+    @property
+    def first_stage_path(self) -> Path:
+        return self.path / FIRST_STAGE
+
+    def read_first_stage(self) -> bytes:
+        """The weights of the first stage of a learned prior. Raises FileNotFoundError, DamagedFile or OSError."""
+        return files.read(self.first_stage_path, TENSORS_LIMIT)
+
     def weights_changed(self) -> int:
         """A number that changes whenever the newest weights do, 0 while there are none."""
         return self._changed(WEIGHTS)
@@ -179,7 +193,7 @@ class Run:
             with suppress(DamagedFile):
                 stack.enter_context(self.open_metrics())
             self.sweep()
-            for file in (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, LOG, STATUS, METRICS, CONFIG):
+            for file in (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG):
                 (self.path / file).unlink(missing_ok=True)
         try:
             self.path.rmdir()
@@ -219,6 +233,23 @@ def find_runs(runs_dir: Path | str) -> list[Run]:
         return [Run(path.absolute()) for path in sorted(Path(runs_dir).iterdir()) if is_run(path)]
     except FileNotFoundError:
         return []
+
+
+def first_stage_settings(run: Run) -> dict[str, Any]:
+    """What the configuration of a learned prior takes over from the run whose latents it learns.
+
+    Raises DamagedFile or OSError.
+    """
+    config = run.config()
+    return {"first_stage": run.name, "first_stage_preset": config.preset, "holdout": config.holdout}
+
+
+def first_stage_weights(run: Run) -> bytes:
+    """The weights that a learned prior keeps of that run, as they are now. Raises RunError, DamagedFile or OSError."""
+    try:
+        return run.read_weights()
+    except FileNotFoundError:
+        raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts") from None
 
 
 def find_run(runs_dir: Path | str, name: str) -> Run:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,8 +13,10 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from core.choices import check_sampler, check_temperature
+from core import checkpoint
+from core.choices import ANYTHING, LATENT_NUMBERS, Wish, check_sampler, check_temperature
 from core.latent import Latents
+from core.run import Run
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -51,17 +54,31 @@ def prior(size: int) -> Sampler:
     return GaussianMixture(torch.ones(1), torch.zeros(1, size), torch.eye(size)[None])
 
 
-def fit(name: str, latents: Latents) -> Sampler:
-    """A sampler by its name, all but the prior fitted to the aggregate posterior. Raises ConfigError."""
-    match check_sampler(name):
+def of_run(run: Run, name: str, latents: Callable[[], Latents], wish: Wish = ANYTHING) -> Sampler:
+    """A sampler of a run by its name; `latents` gives what it is fitted to, where it is.
+
+    Raises ConfigError, FileNotFoundError, DamagedFile or OSError.
+    """
+    match check_sampler(name, run.config().preset):
         case "prior":
-            return prior(latents.mean.shape[1])
+            return prior(LATENT_NUMBERS)
+        case "learned":
+            return replace(checkpoint.load_prior(run), wish=wish)
+        case _:
+            return fit(name, latents())
+
+
+def fit(name: str, latents: Latents) -> Sampler:
+    """One or more Gaussians fitted to the aggregate posterior."""
+    match name:
         case "gaussian":
             return _mixture([1.0], latents.center[None], np.diag(latents.deviation)[None])
         case "full":
             return _mixture([1.0], latents.center[None], _factors(latents.covariance[None]))
-        case _:
+        case "mixture":
             return _fit_mixture(latents)
+        case _:
+            raise ValueError(f"{name} is not fitted to latents")
 
 
 def _fit_mixture(latents: Latents) -> GaussianMixture:

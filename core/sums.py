@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from core.models import KlWeight
+
 NOT_VALIDATED = dict.fromkeys(("val_loss", "val_reconstruction", "val_kl"))
 
 
@@ -28,16 +30,13 @@ class Sums:
     def __sub__(self, other: Sums) -> Sums:
         return self + Sums(-other.images, -other.reconstruction, -other.kl)
 
-    @property
-    def mean_loss(self) -> float:
-        return (self.reconstruction + self.kl) / self.images
-
-    def means(self, prefix: str = "") -> dict[str, float]:
-        """The means over images under the names of metrics.jsonl."""
+    def means(self, kl_weight: KlWeight, prefix: str = "") -> dict[str, float]:
+        """The means over images, and the loss that they make, under the names of metrics.jsonl."""
+        reconstruction, kl = self.reconstruction / self.images, self.kl / self.images
         return {
-            f"{prefix}loss": self.mean_loss,
-            f"{prefix}reconstruction": self.reconstruction / self.images,
-            f"{prefix}kl": self.kl / self.images,
+            f"{prefix}loss": kl_weight.total(reconstruction, kl),
+            f"{prefix}reconstruction": reconstruction,
+            f"{prefix}kl": kl,
         }
 
 

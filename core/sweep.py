@@ -16,7 +16,16 @@ from core.status import State
 from core.summary import RunSummary, summarise
 
 # How a setting that varies is named in the names of runs.
-SHORT = {"learning_rate": "lr", "batch_size": "batch", "seed": "seed", "preset": "", "precision": ""}
+SHORT = {
+    "learning_rate": "lr",
+    "batch_size": "batch",
+    "seed": "seed",
+    "preset": "",
+    "precision": "",
+    "schedule": "",
+    "beta": "beta",
+    "decoder_variance": "",
+}
 # What may differ between a run on disk and the member of a sweep that it is.
 INCIDENTAL = {"created", "versions", "device", "data_dir"}
 MEMBERS_LIMIT = 1000

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import checkpoint, fused, graphs, resume, validation
-from core.data import ImageSet, pixels
+from core import checkpoint, graphs, resume
+from core.config import Schedule
+from core.data import ImageSet
 from core.files import DamagedFile
 from core.graphs import RecordedStep
 from core.metrics import MetricsLog
-from core.models import MODELS, Autoencoder, loss
+from core.objectives import make_objective
 from core.ranks import ALONE, Ranks
 from core.resume import TrainingState
 from core.run import Run
@@ -50,18 +51,18 @@ class Trainer:
         self.run, self.metrics, self.ranks = run, metrics, ranks
         self.config = run.config()
         self.device = torch.device(device)
-        self.images = images.to(self.device)
-        self.batches_per_epoch = math.ceil(len(images.train_images) / self.config.batch_size)
-
-        model, self.generator = make_model(self.config.preset, self.config.seed, self.device)
-        self.model = model.to(self.device)
-        forward, self.method = fused.accelerate(self.model, self.device, self.config.precision)
+        self.objective, self.generator = make_objective(run, images, self.device)
+        self.model = self.objective.model
+        self.batches_per_epoch = math.ceil(self.objective.examples / self.config.batch_size)
+        forward, self.method = self.objective.accelerate(self.config.precision)
         self._forward = ranks.join(forward)
-        # Only recorded steps need a count of steps that lies on the GPU.
+        # Only recorded steps need a count of steps, and a rate, that lie on the GPU.
         recorded = self.device.type == "cuda" and ranks.count == 1
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(), lr=self.config.learning_rate, fused=True, capturable=recorded
-        )
+        rate: float | Tensor = self.config.learning_rate
+        if recorded:
+            rate = torch.tensor(rate, device=self.device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=rate, fused=True, capturable=recorded)
+        self._base_rate = self.config.learning_rate
 
         self.epochs = self.config.epochs
         self.epoch = 0  # finished epochs
@@ -86,8 +87,7 @@ class Trainer:
         if self.metrics is not None:
             self.metrics.cut(0 if state is None else state.metrics_length)
         self.epochs = epochs or self.epochs
-        if learning_rate is not None:
-            self.optimizer.param_groups[0]["lr"] = learning_rate
+        self._base_rate = learning_rate or self._base_rate
         self._train_on: Callable[[Tensor], None] = self._step
         if recorded:
             self._record(graphs.CudaRecorder(self.device))
@@ -100,8 +100,9 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """The step size of the optimizer now."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """The step size of the next step; after the last one that of the last."""
+        steps = self.epochs * self.batches_per_epoch
+        return scheduled(self.config.schedule, self._base_rate, min(self.step, steps - 1) / steps)
 
     @property
     def validating(self) -> bool:
@@ -132,9 +133,10 @@ class Trainer:
         self.model.train()
         while self.epoch < self.epochs:
             if self.permutation is None:
-                count = len(self.images.train_images)
+                count = self.objective.examples
                 self.permutation = torch.randperm(count, generator=self.generator, device=self.device)
             for chosen in self.permutation.split(self.config.batch_size)[self.batch :]:
+                self._set_rate()
                 self._train_on(chosen)
                 self.batch += 1
                 self._tick()
@@ -153,18 +155,35 @@ class Trainer:
         self._resting = before
 
     def _step(self, chosen: Tensor) -> None:
-        """One step of the optimizer, on the training images with these indices."""
+        """One step of the optimizer, on the training examples with these indices."""
         share = self.ranks.share(len(chosen))
-        noise = self.model.noise(len(chosen), self.generator)
-        x = pixels(self.images.train_images[chosen[share.part]])
-        parts = loss(x, *self._forward(x, None if noise is None else noise[share.part]))
+        drawn = self.objective.draw(len(chosen), self.generator)
+        parts = self.objective.parts(self._forward, chosen[share.part], None if drawn is None else drawn[share.part])
+        sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()]).detach().to(self._sums.dtype)
+        sums = self.ranks.add_up(sums / share.copies)
+        self._sums += sums
         self.optimizer.zero_grad()
         # Gradients are averaged over the processes.
         scale = self.ranks.count / (share.copies * len(chosen))
-        (parts.total().sum() * scale).backward()
+        weight = self.objective.kl_weight.given(sums[0] / len(chosen))
+        (parts.total(weight).sum() * scale).backward()
         self.optimizer.step()
-        sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()]).detach().to(self._sums.dtype)
-        self._sums += self.ranks.add_up(sums / share.copies)
+
+    @property
+    def _base_rate(self) -> float:
+        """The rate that was asked for, which the schedule scales; it is saved with the optimizer."""
+        return float(self.optimizer.param_groups[0]["initial_lr"])
+
+    @_base_rate.setter
+    def _base_rate(self, rate: float) -> None:
+        self.optimizer.param_groups[0]["initial_lr"] = rate
+
+    def _set_rate(self) -> None:
+        (group,) = self.optimizer.param_groups
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(self.learning_rate)
+        else:
+            group["lr"] = self.learning_rate
 
     def _record(self, recorder: graphs.Recorder) -> None:
         graphs.fill(self.optimizer)
@@ -188,25 +207,24 @@ class Trainer:
         yield
 
     def _validate(self) -> Generator[None, None, Sums]:
-        """Sums over the validation set, with the same noise every time."""
-        images = self.images.validation_images
+        """Sums over the held-out examples, with the same noise every time."""
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
         sums = self._zero_sums()
-        for batch in validation.losses(self.model, images, generator):
+        for batch in self.objective.validate(generator):
             sums += batch
             yield
-        return finite_sums(len(images), sums, "validation loss", self.step)
+        return finite_sums(self.objective.held_out, sums, "validation loss", self.step)
 
     def _report_epoch(self, metrics: MetricsLog, measured: Sums | None) -> None:
         trained = self._read_sums()
         self._tick()
         line = {"kind": "epoch", "epoch": self.epoch + 1, "step": self.step, "time": round(self.seconds, 3)}
-        line |= trained.means("train_")
-        line |= measured.means("val_") if measured else NOT_VALIDATED
+        line |= trained.means(self.objective.kl_weight, "train_")
+        validated = measured.means(self.objective.kl_weight, "val_") if measured else NOT_VALIDATED
         rate = trained.images / (self.seconds - self._epoch_began)
-        metrics.append(line | {"images_per_second": round(rate, 1)})
-        if measured and measured.mean_loss < self.best:
-            self.best = measured.mean_loss
+        metrics.append(line | validated | {"images_per_second": round(rate, 1)})
+        if (found := validated["val_loss"]) is not None and found < self.best:
+            self.best = found
             self._save_weights(best=True)
         self._carried += trained - self._reported
         self._reported = Sums()
@@ -218,7 +236,7 @@ class Trainer:
         self._tick()
         self.images_per_second = round(news.images / (self.seconds - self._reported_at), 1)
         line = {"kind": "step", "epoch": self.epoch, "step": self.step, "time": round(self.seconds, 3)}
-        line |= news.means() | {"learning_rate": self.learning_rate}
+        line |= news.means(self.objective.kl_weight) | {"learning_rate": self.learning_rate}
         metrics.append(line | {"images_per_second": self.images_per_second})
         self._carried, self._reported, self._reported_at = Sums(), sums, self.seconds
 
@@ -235,7 +253,7 @@ class Trainer:
 
     def _read_sums(self) -> Sums:
         """What the device summed up in this epoch; waits for the device."""
-        images = min(self.batch * self.config.batch_size, len(self.images.train_images))
+        images = min(self.batch * self.config.batch_size, self.objective.examples)
         return finite_sums(images, self._sums, "loss", self.step)
 
     # Saving and going on
@@ -271,26 +289,24 @@ class Trainer:
     def _save_weights(self, *, best: bool = False) -> None:
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
             raise Diverged(f"the weights are no longer finite numbers at step {self.step}")
-        scale = validation.latent_scale(self.model, self.images.train_images)
-        if not math.isfinite(scale):
+        measured = self.objective.metadata()
+        if not all(math.isfinite(number) for number in measured.values()):
             raise Diverged(f"the latents are no longer finite numbers at step {self.step}")
-        self.model.latent_scale = scale
-        metadata: dict[str, object] = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step}
-        metadata |= {"latent_scale": self.model.latent_scale}
+        metadata = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step} | measured
         self.run.write_weights(checkpoint.weights_to_bytes(self.model, metadata), best=best)
 
     def _restore(self, state: TrainingState) -> None:
         try:
-            state.check(self.model, len(self.images.train_images), self.batches_per_epoch)
+            state.check(self.model, self.objective.examples, self.batches_per_epoch)
             self.model.load_state_dict(state.model)
             ours = self.optimizer.state_dict()["param_groups"]
-            ours[0]["lr"] = state.learning_rate
             self.optimizer.load_state_dict({"state": state.optimizer["state"], "param_groups": ours})
             self.generator.set_state(state.generator)
         except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
             reason = f"is not the state of this run: {checkpoint.first_line(error)}"
             raise DamagedFile(self.run.state_path, reason) from error
         self.permutation = None if state.permutation is None else state.permutation.to(self.device)
+        self._base_rate = state.learning_rate
         self.epochs, self.epoch, self.batch = state.epochs, state.epoch, state.batch
         self.best, self.seconds = state.best, state.seconds
         self.images_per_second = state.images_per_second
@@ -299,14 +315,6 @@ class Trainer:
         self._reported_at, self._epoch_began = state.reported_at, state.epoch_began
 
 
-def make_model(preset: str, seed: int, device: torch.device) -> tuple[Autoencoder, torch.Generator]:
-    """A model with the initial weights of a seed, on the CPU, and the generator of all that is random afterwards.
-
-    The generator's own seed is drawn after the weights, so that it does not repeat the numbers they came from.
-    PyTorch's random state stays as it is.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = MODELS[preset]()
-        following = int(torch.randint(2**62, ()))
-    return model, torch.Generator(device).manual_seed(following)
+def scheduled(schedule: Schedule, rate: float, done: float) -> float:
+    """The learning rate after a share of the training. Cosine: Loshchilov & Hutter 2017, equation 5, one period."""
+    return rate if schedule == "constant" else rate * (1 + math.cos(math.pi * done)) / 2

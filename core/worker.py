@@ -204,7 +204,7 @@ class Worker:
             try:
                 self._trainer.save()
             except OSError as error:
-                if self._stop_signal or not self.run.path.is_dir():
+                if self._stop_signal:
                     raise
                 self._wait_for_disk(self._trainer, error)
             else:

@@ -13,7 +13,7 @@ import pytest
 
 from core.config import make_config
 from core.files import DamagedFile
-from core.run import Run
+from core.run import Run, first_stage_settings, first_stage_weights
 from core.status import is_same_process
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
@@ -32,8 +32,13 @@ def make_run(runs_dir: Path) -> Callable[..., Run]:
     """Makes a small run on the digits that need no network."""
 
     def make(name: str = "a-run", **values: object) -> Run:
-        defaults = {"dataset": "mnist-5k", "epochs": 2, "batch_size": 500, "device": "cpu"}
-        return Run.create(runs_dir, name, make_config(**(defaults | values)))
+        defaults: dict[str, object] = {"dataset": "mnist-5k", "epochs": 2, "batch_size": 500, "device": "cpu"}
+        weights = None
+        if values.get("preset") == "prior":
+            first = Run(CHECKPOINTS / "ae-mnist")
+            defaults |= first_stage_settings(first)
+            weights = first_stage_weights(first)
+        return Run.create(runs_dir, name, make_config(**(defaults | values)), weights)
 
     return make
 

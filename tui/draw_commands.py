@@ -22,10 +22,12 @@ from core.choices import (
     check_sampler,
     check_temperature,
     check_whole,
+    default_sampler,
+    make_wish,
 )
 from core.config import ConfigError
 from core.run import find_run
-from tui.options import RUNS_DIR, DataDir, Out, RunName, RunsDir
+from tui.options import RUNS_DIR, DataDir, Digit, Guidance, Out, RunName, RunsDir, Steps
 
 COUNT_LIMIT = 10_000
 
@@ -65,10 +67,13 @@ def sample(
         typer.Option(
             help="; ".join(f"{name}: {text}" for name, text in SAMPLERS.items()),
             metavar="SAMPLER",
-            show_default="gaussian for ae, prior for the others",
+            show_default="gaussian for ae, learned for a learned prior, prior for the others",
             autocompletion=lambda: list(SAMPLERS),
         ),
     ] = None,
+    digit: Digit = None,
+    guidance: Guidance = None,
+    steps: Steps = None,
     seed: Annotated[str, typer.Option(help="The same seed draws the same digits.", metavar="N")] = "0",
     temperature: Annotated[str, typer.Option(help="How far samples stray; 0 is the centre.", metavar="X")] = "1",
     count: Annotated[str, typer.Option(help="How many.", metavar="N")] = "32",
@@ -76,14 +81,16 @@ def sample(
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
-    name = None if sampler is None else check_sampler(sampler)
     number, heat = check_whole("seed", seed, *SEEDS), check_temperature(temperature)
     many = check_whole("count", count, 1, COUNT_LIMIT)
     check_out(out)
     found = find_run(runs_dir, run)
+    config = found.config()
+    name = default_sampler(config.preset) if sampler is None else check_sampler(sampler, config.preset)
+    wish = make_wish(config.dynamics, digit, guidance, steps)
     from tui.drawing import draw_samples
 
-    draw_samples(found, data_dir or data.default_data_dir(), many, name, number, heat, out)
+    draw_samples(found, data_dir or data.default_data_dir(), many, name, number, heat, wish, out)
     say_written(out)
 
 

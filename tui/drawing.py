@@ -16,7 +16,7 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from textual.strip import Strip
 
-from core.choices import SAMPLERS, Order, PlaneChoice
+from core.choices import SAMPLERS, Order, PlaneChoice, Wish
 from core.run import Run, RunError
 from tui import export, planes, wording
 from tui.explorers import Explorers
@@ -59,14 +59,21 @@ def draw_reconstructions(
 
 
 def draw_samples(
-    run: Run, data_dir: Path, count: int, sampler: str | None, seed: int, temperature: float, out: Path | None
+    run: Run,
+    data_dir: Path,
+    count: int,
+    sampler: str,
+    seed: int,
+    temperature: float,
+    wish: Wish,
+    out: Path | None,
 ) -> None:
     """New digits. Raises RunError, DamagedFile, DataError or OSError."""
     with explored(run, data_dir) as explorer:
-        name = sampler or explorer.default_sampler
-        samples = explorer.samples(name, count, seed, temperature)
+        samples = explorer.samples(sampler, count, seed, temperature, wish)
     if out is None:
-        print_heading(run, f"samples from {SAMPLERS[name]}, temperature {temperature:g}, seed {seed}")
+        source = SAMPLERS[sampler] + (f": {wording.wish(wish)}" if sampler == "learned" else "")
+        print_heading(run, f"samples from {source}, temperature {temperature:g}, seed {seed}")
         print_tiles(samples.images[:, None])
     elif export.suffix_of(out) == ".png":
         export.save_picture(out, samples.images, min(COLUMNS, count), replace=True)

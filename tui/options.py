@@ -32,4 +32,13 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Write a picture or a table instead of drawing.", metavar="FILE.png|.csv", show_default=False),
 ]
+Digit = Annotated[str | None, typer.Option(help="The digit, of a learned prior.", metavar="N", show_default="any")]
+Guidance = Annotated[
+    str | None,
+    typer.Option(help="How much the digit matters to a learned prior.", metavar="X", show_default="1: no guidance"),
+]
+Steps = Annotated[
+    str | None,
+    typer.Option(help="In how many a learned prior denoises.", metavar="N", show_default="10; 50 for ddpm"),
+]
 RUNS_DIR = Path("checkpoints")

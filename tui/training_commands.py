@@ -10,11 +10,16 @@ import typer
 
 from core import data, launch
 from core import sweep as sweeps
-from core.config import BATCH_SIZE, DEVICE_FORMS, EPOCHS, LEARNING_RATE, PRESETS, check_values, make_config
-from core.run import Run, find_run, unused_name
+from core.config import DEVICE_FORMS, EPOCHS, PRESETS, check_values, make_config, of_preset
+from core.run import Run, find_run, first_stage_settings, first_stage_weights, unused_name
 from core.status import State
-from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir
+from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
 from tui.output import EXIT_FAILED, complain, say
+
+Epochs = Annotated[
+    str | None,
+    typer.Option(help="Passes over the training images.", metavar="N", show_default=of_preset("epochs")),
+]
 
 
 def train(
@@ -29,9 +34,45 @@ def train(
             metavar="SET",
         ),
     ] = "auto",
-    epochs: Annotated[str, typer.Option(help="Passes over the training images.", metavar="N")] = str(EPOCHS),
-    batch_size: Annotated[str, typer.Option(help="Images per step.", metavar="N")] = str(BATCH_SIZE),
-    learning_rate: Annotated[str, typer.Option(help="Step size of Adam.", metavar="X")] = f"{LEARNING_RATE:g}",
+    epochs: Epochs = None,
+    batch_size: Annotated[
+        str | None, typer.Option(help="Images per step.", metavar="N", show_default=of_preset("batch_size"))
+    ] = None,
+    learning_rate: Annotated[
+        str | None, typer.Option(help="Step size of Adam.", metavar="X", show_default=of_preset("learning_rate"))
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="constant, or cosine: the learning rate falls to 0.",
+            metavar="SCHEDULE",
+            show_default=of_preset("schedule"),
+        ),
+    ] = None,
+    beta: Annotated[
+        str | None,
+        typer.Option(help="Weight of the KL divergence.", metavar="X", show_default=of_preset("beta")),
+    ] = None,
+    decoder_variance: Annotated[
+        str | None,
+        typer.Option(
+            help="fixed: 1/2, as squared error plus KL assumes; optimal: what the error is.",
+            metavar="VARIANCE",
+            show_default=of_preset("decoder_variance"),
+        ),
+    ] = None,
+    first_stage: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a prior: the run whose latents it learns.",
+            metavar="RUN",
+            show_default=False,
+            autocompletion=complete_run,
+        ),
+    ] = None,
+    dynamics: Annotated[
+        str, typer.Option(help="Of a prior: flow (straight lines) or ddpm (1,000 noisy steps).", metavar="DYNAMICS")
+    ] = "flow",
     seed: Annotated[str, typer.Option(help="Of everything random.", metavar="N")] = "0",
     device: Annotated[str, typer.Option(help=f"{DEVICE_FORMS}.", metavar="DEVICE")] = "auto",
     name: Annotated[
@@ -40,6 +81,14 @@ def train(
     validate_every: Annotated[
         str | None,
         typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
+    ] = None,
+    holdout: Annotated[
+        str | None,
+        typer.Option(
+            help="Validate on so many training images, not trained on, instead of test images.",
+            metavar="N",
+            show_default="0; that of the first stage",
+        ),
     ] = None,
     precision: Annotated[
         str,
@@ -58,7 +107,11 @@ def train(
     data_dir: DataDir = None,
 ) -> None:
     folder = (data_dir or data.default_data_dir()).absolute()
-    dataset_name = data.resolve(dataset, folder)
+    stage, settings = None, {}
+    if first_stage is not None:
+        stage = find_run(runs_dir, first_stage)
+        settings = first_stage_settings(stage)
+    dataset_name = stage.config().dataset if stage and dataset == "auto" else data.resolve(dataset, folder)
     config = make_config(
         preset=preset,
         dataset=dataset_name,
@@ -66,12 +119,18 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        schedule=schedule,
+        beta=beta,
+        decoder_variance=decoder_variance,
         seed=seed,
         device=device,
         validate_every=validate_every,
+        dynamics=dynamics,
         precision=precision,
         processes=processes,
+        **settings | ({} if holdout is None else {"holdout": holdout}),
     )
+    weights = first_stage_weights(stage) if stage else None
     check_device(device)
     name = unused_name(runs_dir, f"{preset}-{dataset_name}") if name is None else name
     if not data.is_on_disk(dataset_name, folder):
@@ -79,8 +138,8 @@ def train(
 
         download_in_terminal(dataset_name, folder)
     data.check(dataset_name, folder)
-    run = Run.create(runs_dir, name, config)
-    if dataset == "auto":
+    run = Run.create(runs_dir, name, config, weights)
+    if dataset == "auto" and stage is None:
         say(data.explain_auto(folder))
     if create_only:
         say(f"{run.name} is ready in {run.path}; train it with: {shlex.join(launch.command(run, config))}")
@@ -108,15 +167,32 @@ def resume(
 def sweep(
     preset: Annotated[str, typer.Option(help="Presets, such as vae,ae.", metavar="LIST")] = "vae",
     seed: Annotated[str, typer.Option(help="Seeds, such as 0-4 or 1,2,7.", metavar="LIST")] = "0-2",
-    learning_rate: Annotated[str, typer.Option(help="Such as 1e-3,3e-4.", metavar="LIST")] = f"{LEARNING_RATE:g}",
-    batch_size: Annotated[str, typer.Option(help="Such as 64,128.", metavar="LIST")] = str(BATCH_SIZE),
+    learning_rate: Annotated[
+        str | None,
+        typer.Option(help="Such as 1e-3,3e-4.", metavar="LIST", show_default=of_preset("learning_rate")),
+    ] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(help="Such as 64,128.", metavar="LIST", show_default=of_preset("batch_size"))
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="Such as constant,cosine.", metavar="LIST", show_default=of_preset("schedule")),
+    ] = None,
+    beta: Annotated[
+        str | None, typer.Option(help="Such as 0.3,1.", metavar="LIST", show_default=of_preset("beta"))
+    ] = None,
+    decoder_variance: Annotated[
+        str | None,
+        typer.Option(help="Such as fixed,optimal.", metavar="LIST", show_default=of_preset("decoder_variance")),
+    ] = None,
     precision: Annotated[str, typer.Option(help="Such as float32,bfloat16.", metavar="LIST")] = "auto",
     dataset: Annotated[str, typer.Option(help="As of train.", metavar="SET")] = "auto",
-    epochs: Annotated[str, typer.Option(help="Passes over the training images.", metavar="N")] = str(EPOCHS),
+    epochs: Epochs = None,
     validate_every: Annotated[
         str | None,
         typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
     ] = None,
+    holdout: Annotated[str, typer.Option(help="As of train.", metavar="N")] = "0",
     device: Annotated[str, typer.Option(help="auto: every GPU, else the CPU.", metavar="DEVICE")] = "auto",
     jobs: Annotated[
         int | None, typer.Option(help="Runs at a time.", min=1, show_default="one on each GPU, or one on the CPU")
@@ -133,6 +209,9 @@ def sweep(
         "preset": preset,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
+        "schedule": schedule,
+        "beta": beta,
+        "decoder_variance": decoder_variance,
         "precision": precision,
         "seed": seed,
     }
@@ -141,9 +220,11 @@ def sweep(
         "data_dir": None if dataset_name == "mnist-5k" else str(folder),
         "epochs": epochs,
         "validate_every": validate_every,
+        "holdout": holdout,
         "device": device,
     }
-    members = sweeps.plan(runs_dir, name, {key: sweeps.spread(text) for key, text in lists.items()}, fixed)
+    choices = {key: sweeps.spread(text) for key, text in lists.items() if text is not None}
+    members = sweeps.plan(runs_dir, name, choices, fixed)
     slots = _slots(device, jobs)
     on_cpu = sum(slot == "cpu" for slot in slots)
     threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None

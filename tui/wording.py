@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from core.choices import Wish
 from core.status import State
 from core.summary import RunSummary
 from core.text import printable as printable
@@ -71,3 +72,10 @@ def state(summary: RunSummary) -> Text:
     if summary.damage or summary.state is None:
         return Text("! damaged", "bold red")
     return Text(f"{STATE_SIGNS[summary.state]} {summary.state}", STATE_COLORS[summary.state])
+
+
+def wish(wish: Wish) -> str:
+    """What a learned prior is asked for."""
+    digit = "any digit" if wish.digit is None else f"digit {wish.digit}"
+    guidance = f", guidance {wish.guidance:g}" if wish.guidance != 1 else ""
+    return f"{digit}{guidance}, {count(wish.steps, 'step')}"

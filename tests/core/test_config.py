@@ -34,7 +34,7 @@ def test_text_as_typed_is_understood() -> None:
         ({"learning_rate": -1}, "learning rate must be greater than 0, not -1"),
         ({"learning_rate": "nan"}, "learning rate must be a finite number, not nan"),
         ({"learning_rate": "fast"}, "learning rate must be a number, not fast"),
-        ({"preset": "gan"}, "preset must be one of vae, vae-post or ae, not gan"),
+        ({"preset": "gan"}, "preset must be one of vae, vae-post, ae or prior, not gan"),
         ({"device": "tpu"}, "device must be auto, cpu, cuda, cuda:N or mps, not tpu"),
         ({"seed": -1}, "seed must be at least 0, not -1"),
         (

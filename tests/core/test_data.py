@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gzip
 import hashlib
 import json
@@ -311,6 +312,24 @@ def test_pixels_are_floats_from_zero_to_one_with_a_channel() -> None:
     assert found.shape == (2, 1, 32, 32) and found.dtype == torch.float32
     assert found.min() == 0 and found.max() == 1
     assert torch.equal((found * 255).round().to(torch.uint8).squeeze(1), images)
+
+
+def test_held_out_images_come_from_the_training_set_and_are_no_longer_in_it() -> None:
+    whole = data.load("mnist-5k")
+    split = whole.held_out(1000)
+    assert (len(split.train_images), len(split.validation_images)) == (3000, 1000)
+    counted = [
+        collections.Counter(bytes(image.numpy()) for image in images)
+        for images in (split.train_images, split.validation_images, whole.train_images)
+    ]
+    assert counted[0] + counted[1] == counted[2]
+    assert split.validation_labels.bincount(minlength=10).min() > 60
+    assert torch.equal(whole.held_out(1000).validation_images, split.validation_images)
+
+
+def test_not_all_training_images_can_be_held_out() -> None:
+    with pytest.raises(DataError, match="4,000 of the 4,000 training images of mnist-5k cannot be held out"):
+        data.load("mnist-5k").held_out(4000)
 
 
 def test_a_set_moves_to_a_device_as_a_whole() -> None:

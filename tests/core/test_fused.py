@@ -12,21 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from core import fused, kernels
-from core.config import PRESETS
 from core.kernels import Unavailable
 from core.models import MODELS, Autoencoder, ConvBlock, loss
 
 CPU = torch.device("cpu")
 # What rounding to 8 bits of mantissa in each of some twenty layers adds up to.
 TOLERANCES = {"float32": 2e-2, "bfloat16": 0.3}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def gradients(model: Autoencoder, called: nn.Module, x: Tensor, noise: Tensor | None) -> tuple[float, list[Tensor]]:
@@ -43,7 +34,7 @@ def distance(one: Tensor, other: Tensor) -> float:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", MODELS)
 def test_the_fused_pass_gives_the_loss_gradients_and_statistics_of_the_model(preset: str, precision: str) -> None:
     torch.manual_seed(0)
     plain = MODELS[preset]()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 
 import pytest
+import safetensors.torch
 import torch
 
-from core import checkpoint, data, graphs
+from core import data, graphs
 from core.config import PRESETS
 from core.data import ImageSet
 from core.graphs import Work
@@ -58,14 +59,6 @@ def images() -> ImageSet:
     )
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def train(run: Run, images: ImageSet, *, recorded: bool, boundaries: int | None = None) -> Tape:
     """Train so many boundaries further, or to the end, and save."""
     with run.open_metrics() as metrics:
@@ -80,7 +73,7 @@ def train(run: Run, images: ImageSet, *, recorded: bool, boundaries: int | None 
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
-    return checkpoint.load_model(run).state_dict()
+    return safetensors.torch.load(run.read_weights())
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -11,6 +11,7 @@ from core.models import (
     SIGMA_SQUARED_FLOOR,
     Autoencoder,
     DiagonalGaussian,
+    KlWeight,
     PublishedVariationalAutoencoder,
     VariationalAutoencoder,
     fuse,
@@ -103,6 +104,18 @@ def test_the_loss_is_the_squared_error_of_an_image_plus_its_kl() -> None:
     assert parts.reconstruction.tolist() == [256, 256]
     assert parts.kl.tolist() == [32, 32]
     assert parts.total().tolist() == [288, 288]
+
+
+def test_the_optimal_variance_minimises_the_negative_elbo_of_a_gaussian_decoder() -> None:
+    """In D/2 log(error / D) + KL the error has the gradient that makes the KL divergence count as much as weighted."""
+    error = torch.tensor(40.0, requires_grad=True)
+    (1024 / 2 * (error / 1024).log()).backward()
+    assert error.grad is not None
+    weight = KlWeight(optimal=True).given(error.detach())
+    assert 1 / error.grad.item() == pytest.approx(weight.item())
+    assert KlWeight(3.0, optimal=True).given(40.0) == pytest.approx(3 * weight.item())
+    assert KlWeight(3.0).given(40.0) == 3
+    assert KlWeight(0.5).total(40.0, 10.0) == 45
 
 
 @pytest.mark.parametrize("preset", MODELS)

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from core import data
-from core.choices import SAMPLERS, check_temperature, default_sampler
-from core.config import ConfigError
+from core.choices import check_sampler, check_temperature, default_sampler, samplers
+from core.config import PRESETS, ConfigError
 from core.latent import Latents, encode
 from core.models import MODELS
 from core.sampling import GaussianMixture, Sampler, fit, prior
 
 SIZE = 6
+FITTED = ("gaussian", "full", "mixture")
 MANY = 20_000
 
 
@@ -31,9 +32,9 @@ def latents() -> Latents:
     return Latents(mean, variance, labels)
 
 
-@pytest.fixture(params=SAMPLERS, scope="module")
+@pytest.fixture(params=samplers("vae"), scope="module")
 def sampler(request: pytest.FixtureRequest, latents: Latents) -> Sampler:
-    return fit(request.param, latents)
+    return prior(SIZE) if request.param == "prior" else fit(request.param, latents)
 
 
 def test_the_same_seed_draws_the_same_bytes(sampler: Sampler) -> None:
@@ -41,7 +42,7 @@ def test_the_same_seed_draws_the_same_bytes(sampler: Sampler) -> None:
     assert one == same != other
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", FITTED)
 def test_a_sampler_that_is_fitted_again_draws_the_same(name: str, latents: Latents) -> None:
     assert torch.equal(fit(name, latents).sample(8, 1), fit(name, latents).sample(8, 1))
 
@@ -67,8 +68,8 @@ def test_the_spread_grows_with_the_temperature(sampler: Sampler) -> None:
 
 @pytest.mark.parametrize("name", ["prior", "gaussian", "full"])
 def test_at_temperature_zero_every_sample_is_the_centre(name: str, latents: Latents) -> None:
-    center = np.zeros(SIZE) if name == "prior" else latents.center
-    assert np.allclose(fit(name, latents).sample(9, 4, temperature=0.0), center, atol=1e-5)
+    fitted, center = (prior(SIZE), np.zeros(SIZE)) if name == "prior" else (fit(name, latents), latents.center)
+    assert np.allclose(fitted.sample(9, 4, temperature=0.0), center, atol=1e-5)
 
 
 def test_at_temperature_zero_a_mixture_draws_the_centres_of_its_gaussians(latents: Latents) -> None:
@@ -111,7 +112,7 @@ def test_the_mixture_draws_from_the_clouds_and_not_from_between_them(latents: La
     assert np.bincount(nearest, minlength=3).min() > 700
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", FITTED)
 @pytest.mark.parametrize("preset", MODELS)
 def test_samples_are_finite_where_latent_numbers_never_vary(preset: str, name: str) -> None:
     torch.manual_seed(0)
@@ -143,10 +144,14 @@ def test_a_temperature_out_of_bounds_is_refused(temperature: float | str) -> Non
             prior(SIZE).sample(1, 0, temperature)
 
 
-def test_an_unknown_sampler_is_refused_with_those_there_are(latents: Latents) -> None:
+def test_an_unknown_sampler_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="sampler must be one of prior, gaussian, full, mixture, not 'flow'"):
-        fit("flow", latents)
+        check_sampler("flow", "vae")
+    with pytest.raises(ConfigError, match="sampler must be one of prior, gaussian, full, mixture, not 'learned'"):
+        check_sampler("learned", "ae")
+    assert check_sampler("learned", "prior") == "learned"
 
 
-def test_an_autoencoder_begins_with_the_fitted_gaussian_and_others_with_the_prior() -> None:
-    assert [default_sampler(preset) for preset in ("ae", "vae", "vae-post")] == ["gaussian", "prior", "prior"]
+def test_every_preset_begins_with_the_sampler_that_suits_it() -> None:
+    begun = {preset: default_sampler(preset) for preset in PRESETS}
+    assert begun == {"ae": "gaussian", "vae": "prior", "vae-post": "prior", "prior": "learned"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from core import checkpoint, data, launch
@@ -38,15 +40,6 @@ def images() -> ImageSet:
     )
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small batches are faster so, and other tests keep their share of the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def train(run: Run, images: ImageSet, steps: int | None = None, epochs: int | None = None) -> Trainer:
     """Train so many boundaries further, or to the end, and save."""
     with run.open_metrics() as metrics:
@@ -66,7 +59,7 @@ def lines(run: Run, kind: str = "epoch") -> list[dict[str, float]]:
 def assert_same_end(run: Run, other: Run) -> None:
     """Every weight bit for bit, best ones included, and what was measured."""
     for best in (False, True):
-        weights, others = (checkpoint.load_model(each, best=best).state_dict() for each in (run, other))
+        weights, others = (safetensors.torch.load(each.read_weights(best=best)) for each in (run, other))
         assert weights.keys() == others.keys()
         for name, tensor in weights.items():
             assert torch.equal(tensor, others[name]), name
@@ -86,6 +79,63 @@ def test_a_run_interrupted_within_an_epoch_ends_bit_for_bit_like_an_uninterrupte
     train(broken, images, steps=9)
     train(broken, images)
     assert_same_end(straight, broken)
+
+
+def test_schedule_and_kl_weight_are_where_they_were_after_an_interruption(make_run: MakeRun, images: ImageSet) -> None:
+    settings = {"epochs": 3, "batch_size": 32, "schedule": "cosine", "decoder_variance": "optimal", "beta": 2.0}
+    straight, broken = make_run("straight", **settings), make_run("broken", **settings)
+    train(straight, images)
+    train(broken, images, steps=14)
+    train(broken, images)
+    assert_same_end(straight, broken)
+
+
+def test_the_cosine_takes_the_learning_rate_from_what_was_asked_for_to_nothing(
+    make_run: MakeRun, images: ImageSet
+) -> None:
+    run = make_run(epochs=2, batch_size=30, schedule="cosine", learning_rate=0.01)
+    rates = []
+    with run.open_metrics() as metrics:
+        trainer = Trainer(run, images, "cpu", metrics)
+        for _ in trainer.steps():
+            rates.append(float(trainer.optimizer.param_groups[0]["lr"]))
+    assert rates[0] == 0.01
+    assert rates[len(rates) // 2] == pytest.approx(0.005)
+    assert 0 < rates[-1] < 1e-4
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_a_scheduled_run_that_goes_on_follows_the_schedule_of_its_new_length(
+    make_run: MakeRun, images: ImageSet
+) -> None:
+    run = make_run(epochs=1, batch_size=30, schedule="cosine", learning_rate=0.01)
+    with run.open_metrics() as metrics:
+        ended = Trainer(run, images, "cpu", metrics)
+        ended.fit()
+    assert run.status().learning_rate == ended.learning_rate
+    assert 0 < ended.learning_rate < 3e-4
+    longer = train(run, images, steps=1, epochs=2)
+    assert longer.learning_rate == pytest.approx(0.01 * (1 + math.cos(math.pi * 11 / 20)) / 2)
+
+
+def test_beta_weighs_the_kl_divergence(make_run: MakeRun, images: ImageSet) -> None:
+    found = {}
+    for beta in (0.1, 10.0):
+        run = make_run(f"beta-{beta}", epochs=4, batch_size=32, beta=beta)
+        train(run, images)
+        last = found[beta] = lines(run)[-1]
+        for part in ("train", "val"):
+            total = last[f"{part}_reconstruction"] + beta * last[f"{part}_kl"]
+            assert last[f"{part}_loss"] == pytest.approx(total)
+    assert found[0.1]["val_kl"] > 1.5 * found[10.0]["val_kl"]
+
+
+def test_an_optimal_decoder_variance_weighs_the_kl_divergence_by_the_error(make_run: MakeRun, images: ImageSet) -> None:
+    run = make_run(epochs=2, batch_size=32, decoder_variance="optimal")
+    train(run, images)
+    last = lines(run)[-1]
+    variance = last["val_reconstruction"] / 1024
+    assert last["val_loss"] == pytest.approx(last["val_reconstruction"] + 2 * variance * last["val_kl"])
 
 
 def test_a_run_interrupted_during_validation_ends_like_an_uninterrupted_one(

@@ -131,6 +131,19 @@ def test_a_training_that_is_stopped_on_a_full_disk_fails_and_keeps_its_last_save
     wait_until(lambda: training.status().step > (saved or 0) + 2, what="going on from the last save")
 
 
+def test_how_a_training_ended_on_a_full_disk_is_told_once_there_is_space(
+    training: Run, disk: Path, wait_until: WaitUntil
+) -> None:
+    filler = fill(disk)
+    os.kill(training.status().pid or 0, signal.SIGTERM)
+    time.sleep(2)
+    assert training.state() is not State.LOST
+    filler.unlink()
+    wait_until(lambda: not training.state().active)
+    assert training.state() is State.FAILED
+    assert training.status().error == "cannot write the run: No space left on device"
+
+
 def test_a_run_cannot_begin_on_a_full_disk_and_says_so(disk: Path) -> None:
     fill(disk)
     with pytest.raises((RunError, OSError), match="No space left on device"):

@@ -564,6 +564,9 @@ PAYLOADS: dict[str, Callable[[], bytes]] = {
     "a whole state in the old format before an archive": lambda: (
         saved({"model": torch.zeros(3)}, zipped=False) + archived(pickle.dumps({}, 2))
     ),
+    "a bomb of bytes in the old format before an archive": lambda: (
+        saved({"model": Call(bytearray, 900_000_000)}, zipped=False) + archived(pickle.dumps({}, 2))
+    ),
     "a zip bomb": bomb,
     "a zip bomb that is called small": lying_bomb,
     "a bomb of bytes": lambda: archived(called("builtins", "bytearray", 500_000_000)),

@@ -16,7 +16,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Label, Static
 
-from core.choices import PROJECTIONS, SAMPLERS, PlaneChoice
+from core.choices import PROJECTIONS, SAMPLERS, PlaneChoice, samplers
 from core.run import Run
 from tui import curves, export, planes, wording
 from tui.comparison import COLORS, common_range, overlaid, settings
@@ -232,7 +232,7 @@ class SamplesView(CompareView):
             gallery.say(words)
 
     def next_sampler(self) -> None:
-        names = [None, *SAMPLERS]
+        names = [None, *samplers("vae")]  # None: to each its own
         self.sampler = names[(names.index(self.sampler) + 1) % len(names)]
 
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:

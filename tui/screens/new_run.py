@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,30 +17,23 @@ from textual.worker import get_current_worker
 
 from core import data, launch
 from core.config import (
-    BATCH_SIZE,
     DEVICE_FORMS,
-    EPOCHS,
-    LEARNING_RATE,
     PRESETS,
     ConfigError,
     RunConfig,
     check_name,
     check_values,
+    default_of,
     stamp,
 )
 from core.data import DataError
 from core.files import DamagedFile
-from core.run import Run, RunError, unused_name
+from core.run import Run, RunError, find_runs, first_stage_settings, first_stage_weights, unused_name
 from tui.widgets.key_line import KeyLine
 
-DEFAULTS = {
-    "epochs": str(EPOCHS),
-    "batch_size": str(BATCH_SIZE),
-    "learning_rate": f"{LEARNING_RATE:g}",
-    "seed": "0",
-    "device": "auto",
-}
+TYPED = ("epochs", "batch_size", "learning_rate", "seed", "device")
 HINTS = {
+    "first_stage": "the run whose latents the prior learns",
     "epochs": "passes over the training images; the post trains for 400",
     "batch_size": "images per step",
     "learning_rate": "step size of Adam",
@@ -107,6 +102,8 @@ class NewRun(ModalScreen[Run | None]):
         self._runs_dir, self._data_dir = runs_dir, data_dir.absolute()
         self._named_by_user = False
         self._starting = False
+        self._preset = "vae"
+        self._first_stages = dict(_first_stages(runs_dir))
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as form:
@@ -124,8 +121,16 @@ class NewRun(ModalScreen[Run | None]):
                 id="dataset",
             )
             yield from self._row("dataset", sets)
-            for field, default in DEFAULTS.items():
-                yield from self._row(field, Field(default, compact=True, id=field))
+            stages = Select(
+                [(name, name) for name in self._first_stages],
+                allow_blank=not self._first_stages,
+                prompt="no run has weights",
+                compact=True,
+                id="first_stage",
+            )
+            yield from self._row("first_stage", stages)
+            for field in TYPED:
+                yield from self._row(field, Field(_default(self._preset, field), compact=True, id=field))
             yield from self._row("name", Field(self._suggested_name(), compact=True, id="name"))
             yield Label("", id="detail", markup=False)
             yield Label("", id="progress", markup=False)
@@ -139,27 +144,38 @@ class NewRun(ModalScreen[Run | None]):
             yield Label("", classes="message", id=f"message-{field}", markup=False)
 
     def on_mount(self) -> None:
+        self._turn_to(self._preset)
         self._check()
 
     # What was typed
 
     def _values(self) -> dict[str, Any]:
-        return {field: self.query_one(f"#{field}", Input).value.strip() for field in DEFAULTS} | {
-            "preset": self.query_one("#preset", Select).value,
-            "dataset": data.resolve(self._chosen_set(), self._data_dir),
-        }
+        typed = {field: self.query_one(f"#{field}", Input).value.strip() for field in TYPED}
+        stage = self._first_stage()
+        settings = self._first_stages[stage.name] if stage else {}
+        return typed | settings | {"preset": self._preset, "dataset": self._dataset()}
 
     def _chosen_set(self) -> str:
         return str(self.query_one("#dataset", Select).value)
+
+    def _dataset(self) -> str:
+        """The set that the run will have: that of its first stage where it was not chosen."""
+        stage = self._first_stage()
+        if stage is not None and self._chosen_set() == "auto":
+            return stage.config().dataset
+        return data.resolve(self._chosen_set(), self._data_dir)
+
+    def _first_stage(self) -> Run | None:
+        """The run whose latents are learned, for a prior."""
+        chosen = self.query_one("#first_stage", Select).value
+        return Run(self._runs_dir / str(chosen)) if self._preset == "prior" and chosen in self._first_stages else None
 
     def _run_name(self) -> str:
         return self.query_one("#name", Input).value.strip()
 
     def _suggested_name(self) -> str:
-        chosen = ("vae", "auto")
-        if self.is_mounted:
-            chosen = (str(self.query_one("#preset", Select).value), self._chosen_set())
-        return unused_name(self._runs_dir, f"{chosen[0]}-{data.resolve(chosen[1], self._data_dir)}")
+        dataset = self._dataset() if self.is_mounted else data.resolve("auto", self._data_dir)
+        return unused_name(self._runs_dir, f"{self._preset}-{dataset}")
 
     def action_page(self, direction: int) -> None:
         """Scroll the form where the window does not show all of it."""
@@ -167,11 +183,23 @@ class NewRun(ModalScreen[Run | None]):
         form.scroll_relative(y=direction * form.size.height, animate=False)
 
     def on_select_changed(self, event: Select.Changed) -> None:
+        if event.select.id == "preset":
+            self._turn_to(str(event.value))
         if not self._named_by_user:
             with self.prevent(Input.Changed):
                 self.query_one("#name", Input).value = self._suggested_name()
         self._check()
         self.on_descendant_focus()
+
+    def _turn_to(self, preset: str) -> None:
+        """Put the preset's own values where nobody typed others."""
+        before, self._preset = self._preset, preset
+        self.query_one("#row-first_stage").display = preset == "prior"
+        with self.prevent(Input.Changed):
+            for field in TYPED:
+                typed = self.query_one(f"#{field}", Input)
+                if typed.value == _default(before, field):
+                    typed.value = _default(preset, field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "name":
@@ -207,7 +235,7 @@ class NewRun(ModalScreen[Run | None]):
 
     def _hints(self) -> dict[str, str]:
         return HINTS | {
-            "preset": PRESETS[str(self.query_one("#preset", Select).value)],
+            "preset": PRESETS[self._preset],
             "dataset": self._set_hint(),
         }
 
@@ -217,6 +245,8 @@ class NewRun(ModalScreen[Run | None]):
 
     def _set_hint(self) -> str:
         chosen = self._chosen_set()
+        if chosen == "auto" and self._first_stage():
+            return f"{self._dataset()}, as the first stage"
         if chosen == "auto":
             return data.explain_auto(self._data_dir)
         if data.is_on_disk(chosen, self._data_dir):
@@ -264,7 +294,8 @@ class NewRun(ModalScreen[Run | None]):
         if config.dataset != "mnist-5k":
             config = config.model_copy(update={"data_dir": str(self._data_dir)})
         self._say("starting the trainer")
-        run = Run.create(self._runs_dir, name, stamp(config))
+        weights = first_stage_weights(Run(self._runs_dir / config.first_stage)) if config.first_stage else None
+        run = Run.create(self._runs_dir, name, stamp(config), weights)
         launch.start(run).wait_until_started()
         return run
 
@@ -284,3 +315,18 @@ class NewRun(ModalScreen[Run | None]):
         if problems:
             self._explain(problems)
             self.query_one(f"#{next(iter(problems))}").focus()
+
+
+def _default(preset: str, field: str) -> str:
+    """The value of a field as a user would type it."""
+    value = default_of(preset, field)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _first_stages(runs_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The runs whose latents a prior can learn, with what it takes over from them."""
+    for run in find_runs(runs_dir):
+        with suppress(DamagedFile, OSError):  # the list of runs tells what is wrong with it
+            settings = first_stage_settings(run)
+            if settings["first_stage_preset"] != "prior" and run.weights_changed():
+                yield run.name, settings

@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from core.choices import SAMPLERS, SEEDS, TEMPERATURES, default_sampler
+from core.choices import SAMPLERS, SEEDS, TEMPERATURES, default_sampler, samplers
 from tui import export
+from tui.screens.denoising import Denoising
 from tui.screens.dialogs import AskNumber
-from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
+from tui.screens.explore_screen import MakeExplorer, MakeReader
 from tui.screens.walk import WalkScreen
 from tui.widgets.gallery import Gallery
 
@@ -24,7 +25,7 @@ COUNT = ROWS * COLUMNS
 TILE = (1, 28, 28)
 
 
-class SampleScreen(ExploreScreen):
+class SampleScreen(Denoising):
     """A grid of samples. One is chosen, to vary it or to walk from it to another."""
 
     TITLE_IN_BAR = "sample"
@@ -83,25 +84,33 @@ class SampleScreen(ExploreScreen):
     @property
     def shown_sampler(self) -> str:
         """The sampler that was chosen, else the one that suits the run."""
-        config = self.sighting.summary.config if self.sighting else None
-        return self.sampler or default_sampler(config.preset if config else "vae")
+        return self.sampler or default_sampler(self.preset)
 
     # What is shown
 
     def renew(self) -> None:
         sampler, seed, temperature = self.shown_sampler, self.seed, self.temperature
-        self.ask("samples", lambda explorer: explorer.samples(sampler, COUNT, seed, temperature), self._show)
+        if sampler == "learned":
+            self.denoise(COUNT, seed, temperature)
+        else:
+            self.ask("samples", lambda explorer: explorer.samples(sampler, COUNT, seed, temperature), self.show_samples)
 
     def forget(self) -> None:
         self.sampler, self.marked, self.chosen = None, None, 0
+        self.forget_wish()
         self.say("waiting for the run")
 
     def say(self, words: str) -> None:
         self.samples = None
+        self.stop_film()
         self._gallery.say(words)
         self.head()
 
-    def _show(self, samples: Samples) -> None:
+    def show_samples(self, samples: Samples) -> None:
+        self.stop_film()
+        self.show_moment(samples)
+
+    def show_moment(self, samples: Samples) -> None:
         self.samples = samples
         self._draw()
 
@@ -119,25 +128,27 @@ class SampleScreen(ExploreScreen):
         shown = min(COUNT, tiling.capacity) if tiling else 0
         what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
         walk = "x walks from the marked digit to the chosen one" if self.marked is not None else ""
-        how = f"from {SAMPLERS[self.shown_sampler]}, temperature {self.temperature:.1f}, seed {self.seed}"
+        source = f"{SAMPLERS[self.shown_sampler]}{self.wished if self.shown_sampler == 'learned' else ''}"
+        how = f"from {source}, temperature {self.temperature:.1f}, seed {self.seed}"
         self.head(what, how, walk)
 
     # What keys do
 
     def action_sampler(self) -> None:
-        names = list(SAMPLERS)
+        names = samplers(self.preset)
         self.sampler = names[(names.index(self.shown_sampler) + 1) % len(names)]
-        self._change()
+        self.refresh_bindings()
+        self.change()
 
     def action_reseed(self, by: int) -> None:
         self.seed = min(max(self.seed + by, SEEDS[0]), SEEDS[1])
-        self._change()
+        self.change()
 
     def action_ask_seed(self) -> None:
         def answered(seed: int | None) -> None:
             if seed is not None:
                 self.seed = seed
-                self._change()
+                self.change()
 
         self.app.push_screen(AskNumber("The seed of the samples:", self.seed, *SEEDS), answered)
 
@@ -146,7 +157,7 @@ class SampleScreen(ExploreScreen):
         self.tenths = min(max(self.tenths + by, round(10 * low)), round(10 * high))
         self.renew()
 
-    def _change(self) -> None:
+    def change(self) -> None:
         """Other digits take the places of those that were marked."""
         self.marked = None
         self.renew()
