@@ -129,8 +129,14 @@ def resume(
 
 
 def ask(run: Run, action: Action) -> Request:
-    """Ask the trainer of a run. Raises RunError when there is none."""
+    """Ask the trainer of a run. Raises RunError when there is none.
+
+    The last request wins, but one to save leaves one to stop that waits as it is: the trainer saves then.
+    """
     state = run.state()
     if not state.active:
         raise RunError(f"{run.name} is {state}, so there is no trainer to {action}")
+    last = run.requested() if action == "save" else None
+    if last is not None and last.action == "stop" and last.id != run.status().handled:
+        return last
     return run.request(action)

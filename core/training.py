@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -69,6 +69,7 @@ class Trainer:
         self.batch = 0  # finished steps of this epoch
         self.permutation: Tensor | None = None
         self.best = math.inf
+        self._unwritten_best: bytes | None = None
         self.seconds = 0.0  # spent training, over all resumes
         self.images_per_second = 0.0
 
@@ -225,7 +226,9 @@ class Trainer:
         metrics.append(line | validated | {"images_per_second": round(rate, 1)})
         if (found := validated["val_loss"]) is not None and found < self.best:
             self.best = found
-            self._save_weights(best=True)
+            self._unwritten_best = self._weights()
+            with suppress(OSError):  # nothing is lost: `save` writes it or raises
+                self._write_best()
         self._carried += trained - self._reported
         self._reported = Sums()
         self._epoch_began = self.seconds
@@ -265,7 +268,8 @@ class Trainer:
         """
         assert self.metrics is not None, "only the first process saves"
         sums = self._read_sums()
-        self._save_weights()
+        self._write_best()
+        self.run.write_weights(self._weights())
         state = TrainingState(
             model=self.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
@@ -286,14 +290,20 @@ class Trainer:
         )
         resume.save_state(self.run, state)
 
-    def _save_weights(self, *, best: bool = False) -> None:
+    def _write_best(self) -> None:
+        if self._unwritten_best is not None:
+            self.run.write_weights(self._unwritten_best, best=True)
+            self._unwritten_best = None
+
+    def _weights(self) -> bytes:
+        """The weights as a file holds them. Raises Diverged."""
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
             raise Diverged(f"the weights are no longer finite numbers at step {self.step}")
         measured = self.objective.metadata()
         if not all(math.isfinite(number) for number in measured.values()):
             raise Diverged(f"the latents are no longer finite numbers at step {self.step}")
         metadata = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step} | measured
-        self.run.write_weights(checkpoint.weights_to_bytes(self.model, metadata), best=best)
+        return checkpoint.weights_to_bytes(self.model, metadata)
 
     def _restore(self, state: TrainingState) -> None:
         try:

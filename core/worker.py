@@ -266,6 +266,8 @@ def describe(error: BaseException) -> str:
         return f"the device is out of memory; a smaller batch size needs less ({text})"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot write the run: {error.strerror}"
+    if type(error).__name__ == "DistBackendError" or ("gloo" in text and "peer" in text):
+        return "another of the processes that trained the run together has ended"
     return text or type(error).__name__
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +71,7 @@ def open_app(
 
 
 cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")(training_commands.train)
-cli.command(help="Go on with a run that was stopped, lost, or has finished.")(training_commands.resume)
+cli.command(help="Go on with a run that was stopped, lost, has failed or has finished.")(training_commands.resume)
 cli.command(help="Train several runs that differ in some settings, and compare them. Ctrl-C saves and stops.")(
     training_commands.sweep
 )
@@ -139,6 +140,8 @@ def bench(
     checkout = Path(__file__).parents[1]
     if not (checkout / "tests" / "benchmarks").is_dir():
         raise RunError("the benchmarks are part of the repository: install it with pip install -e '.[test]'")
+    if find_spec("pyte") is None:
+        raise RunError("the benchmarks need what the tests need: pip install -e '.[test]'")
     options = [*(f"--only={part}" for part in only or ()), *["--quick"] * quick, *["--json"] * as_json]
     done = subprocess.run([sys.executable, "-m", "tests.benchmarks", *options], cwd=checkout, check=False)
     raise typer.Exit(done.returncode)

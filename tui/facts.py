@@ -98,7 +98,11 @@ def _device(snapshot: Snapshot) -> list[Text]:
     status = snapshot.summary.status
     if status is None or not status.device:
         return []
-    lines = [_line("device", wording.printable(f"{status.device}, {status.device_name}"))]
+    # What it is called, the threads, and how it trains, such as `AMD EPYC, 2 threads, fused bfloat16`.
+    name, *details = wording.printable(status.device_name).split(", ")
+    lines = [_line("device", status.device, f", {name}" if name else "")]
+    if details:
+        lines.append(_line("", ", ".join(details)))
     if status.device_load and snapshot.summary.state in (State.RUNNING, State.PAUSED):
         load = status.device_load
         memory = f"{wording.memory(load.memory_used)} of {wording.memory(load.memory_total)}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.run import find_runs
+from core.run import Run, find_runs
+from core.text import printable
 
 
 def complete_run(context: typer.Context, incomplete: str) -> list[str]:
@@ -42,3 +44,11 @@ Steps = Annotated[
     typer.Option(help="In how many a learned prior denoises.", metavar="N", show_default="10; 50 for ddpm"),
 ]
 RUNS_DIR = Path("checkpoints")
+
+
+def again(run: Run, command: str = "", *arguments: str) -> str:
+    """What to type to look at a run, or to do something with it."""
+    words = ["vae-tui", *filter(None, [command]), run.name, *arguments]
+    if run.path.parent != RUNS_DIR.absolute():
+        words += ["--runs-dir", str(run.path.parent)]
+    return printable(shlex.join(words))

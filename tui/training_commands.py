@@ -13,7 +13,7 @@ from core import sweep as sweeps
 from core.config import DEVICE_FORMS, EPOCHS, PRESETS, check_values, make_config, of_preset
 from core.run import Run, find_run, first_stage_settings, first_stage_weights, unused_name
 from core.status import State
-from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
+from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, again, complete_run
 from tui.output import EXIT_FAILED, complain, say
 
 Epochs = Annotated[
@@ -257,7 +257,7 @@ def follow(run: Run, worker: launch.Worker, detach: bool) -> None:
     """Stay with a worker until it ends, or only until it has begun."""
     if detach:
         worker.wait_until_started()
-        say(f"{run.name} trains in process {worker.pid}; look at it with: vae-tui {run.name}")
+        say(f"{run.name} trains in process {worker.pid}; look at it with: {again(run)}")
         return
     from rich.console import Console
 
@@ -270,10 +270,13 @@ def follow(run: Run, worker: launch.Worker, detach: bool) -> None:
         case State.FINISHED:
             say(f"{run.name} finished after {status.epoch} epoch{'s' * (status.epoch != 1)}")
         case State.STOPPED:
-            say(f"{run.name} stopped in epoch {status.epoch + 1} of {status.epochs}; go on: vae-tui resume {run.name}")
+            say(f"{run.name} stopped in epoch {status.epoch + 1} of {status.epochs}; go on: {again(run, 'resume')}")
         case State.LOST:
-            complain(f"the trainer of {run.name} is gone; go on from its last save: vae-tui resume {run.name}")
+            complain(f"the trainer of {run.name} is gone; go on from its last save: {again(run, 'resume')}")
             raise typer.Exit(EXIT_FAILED)
         case _:
             complain(f"{run.name} failed: {status.error}")
+            if status.cause == "diverged" and status.learning_rate:
+                slower = f"{again(run, 'resume')} --learning-rate {status.learning_rate / 10:g}"
+                complain(f"go on from its last save more slowly: {slower}")
             raise typer.Exit(EXIT_FAILED)

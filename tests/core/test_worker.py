@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core import launch, resume
+from core import launch, resume, worker
 from core.files import DamagedFile
 from core.run import Run, RunError
 from core.status import State, Status
@@ -56,6 +56,16 @@ def test_requests_of_viewers_are_obeyed_at_the_next_step(trained: Run, wait_unti
     state = resume.load_state(trained)
     assert state is not None
     assert trained.status().step == trained.status().saved_step == state.epoch * 8 + state.batch
+
+
+def test_a_request_to_save_does_not_undo_one_to_stop_that_waits(trained: Run, wait_until: WaitUntil) -> None:
+    pid = trained.status().pid or 0
+    os.kill(pid, signal.SIGSTOP)
+    stop = launch.ask(trained, "stop")
+    assert launch.ask(trained, "save") == stop
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: trained.state() is State.STOPPED, what="the stop")
+    assert trained.status().saved_step == trained.status().step
 
 
 def test_signals_save_stop_and_change_nothing(trained: Run, wait_until: WaitUntil) -> None:
@@ -102,6 +112,11 @@ def test_a_second_trainer_is_refused_and_named_the_first(trained: Run, wait_unti
         second.wait_until_started()
     assert trained.status().pid == pid
     assert trained.state() is State.RUNNING
+
+
+def test_the_end_of_another_process_is_told_without_the_words_of_libraries() -> None:
+    gloo = RuntimeError("[/src/third_party/gloo/gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]")
+    assert worker.describe(gloo) == "another of the processes that trained the run together has ended"
 
 
 def test_a_trainer_that_fails_says_why(

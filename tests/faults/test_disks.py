@@ -14,19 +14,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load
 
-from core import checkpoint, files, launch, resume
+from core import checkpoint, data, files, launch, resume
 from core.config import make_config
+from core.data import ImageSet
 from core.files import DamagedFile
 from core.metrics import MetricsLog, MetricsReader
 from core.run import Run, RunError
 from core.status import State
 from core.summary import summarise
+from core.training import Trainer
 
 WaitUntil = Callable[..., None]
 
 LINE = {"kind": "step", "epoch": 0, "time": 1.0}
-LONG = {"preset": "ae", "dataset": "mnist-5k", "epochs": 100_000, "batch_size": 100, "device": "cpu"}
+LONG = {
+    "preset": "ae",
+    "dataset": "mnist-5k",
+    "epochs": 100_000,
+    "batch_size": 100,
+    "device": "cpu",
+    "validate_every": 1,
+}
 
 
 @contextmanager
@@ -148,6 +159,30 @@ def test_a_run_cannot_begin_on_a_full_disk_and_says_so(disk: Path) -> None:
     fill(disk)
     with pytest.raises((RunError, OSError), match="No space left on device"):
         Run.create(disk, "a-run", make_config(**LONG))
+
+
+def test_best_weights_that_the_disk_refused_are_written_later(disk: Path) -> None:
+    config = make_config(preset="ae", dataset="mnist-5k", epochs=3, batch_size=200, device="cpu")
+    run = Run.create(disk, "a-run", config)
+    whole = data.load("mnist-5k")
+    few = ImageSet(whole.name, *(tensor[:400] for tensor in vars(whole).values() if not isinstance(tensor, str)))
+    with run.open_metrics() as metrics:
+        trainer = Trainer(run, few, "cpu", metrics)
+        trainer.save()
+        filler = fill(disk)
+        steps = trainer.steps()
+        while trainer.epoch < 1:
+            next(steps)
+        best = checkpoint.weights_to_bytes(trainer.model, {})
+        next(steps)  # training goes on
+        with pytest.raises(OSError, match="No space left"):
+            trainer.save()
+        assert not run.weights_path(best=True).exists()
+        filler.unlink()
+        trainer.save()
+    found = load(run.read_weights(best=True))
+    assert all(torch.equal(tensor, found[name]) for name, tensor in load(best).items())
+    assert is_whole(run)
 
 
 def test_lines_that_the_disk_refused_are_written_later(disk: Path) -> None:
