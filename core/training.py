@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from core import checkpoint, graphs, resume
-from core.config import Schedule
 from core.data import ImageSet
 from core.files import DamagedFile
 from core.graphs import RecordedStep
 from core.metrics import MetricsLog
 from core.objectives import make_objective
 from core.ranks import ALONE, Ranks
+from core.rates import LearningRate
 from core.resume import TrainingState
 from core.run import Run
 from core.status import State
+from core.stopwatch import Stopwatch
 from core.sums import NOT_VALIDATED, Diverged, Sums, finite_sums
 
 REPORT_SECONDS = 0.5
@@ -62,7 +63,7 @@ class Trainer:
         if recorded:
             rate = torch.tensor(rate, device=self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=rate, fused=True, capturable=recorded)
-        self._base_rate = self.config.learning_rate
+        self._rate = LearningRate(self.optimizer, self.config.schedule, self.config.learning_rate)
 
         self.epochs = self.config.epochs
         self.epoch = 0  # finished epochs
@@ -70,7 +71,7 @@ class Trainer:
         self.permutation: Tensor | None = None
         self.best = math.inf
         self._unwritten_best: bytes | None = None
-        self.seconds = 0.0  # spent training, over all resumes
+        self._watch = Stopwatch()  # over all resumes
         self.images_per_second = 0.0
 
         # The device sums up an epoch; the host reads seldom. A step line covers what came after `_reported`,
@@ -80,7 +81,6 @@ class Trainer:
         self._carried = Sums()
         self._reported_at = 0.0
         self._epoch_began = 0.0
-        self._resting = False
 
         state = resume.load_state(run)
         if state is not None:
@@ -88,11 +88,16 @@ class Trainer:
         if self.metrics is not None:
             self.metrics.cut(0 if state is None else state.metrics_length)
         self.epochs = epochs or self.epochs
-        self._base_rate = learning_rate or self._base_rate
+        self._rate.base = learning_rate or self._rate.base
         self._train_on: Callable[[Tensor], None] = self._step
         if recorded:
             self._record(graphs.CudaRecorder(self.device))
-        self._clock = time.perf_counter()
+        self._watch.start()
+
+    @property
+    def seconds(self) -> float:
+        """Spent training, as of the last look at the clock."""
+        return self._watch.seconds
 
     @property
     def step(self) -> int:
@@ -102,8 +107,12 @@ class Trainer:
     @property
     def learning_rate(self) -> float:
         """The step size of the next step; after the last one that of the last."""
+        return self._rate.after(self._share_done)
+
+    @property
+    def _share_done(self) -> float:
         steps = self.epochs * self.batches_per_epoch
-        return scheduled(self.config.schedule, self._base_rate, min(self.step, steps - 1) / steps)
+        return min(self.step, steps - 1) / steps
 
     @property
     def validating(self) -> bool:
@@ -137,23 +146,18 @@ class Trainer:
                 count = self.objective.examples
                 self.permutation = torch.randperm(count, generator=self.generator, device=self.device)
             for chosen in self.permutation.split(self.config.batch_size)[self.batch :]:
-                self._set_rate()
+                self._rate.set(self._share_done)
                 self._train_on(chosen)
                 self.batch += 1
-                self._tick()
+                self._watch.read()
                 if self.metrics is not None and self.seconds - self._reported_at >= REPORT_SECONDS:
                     self._report(self.metrics)
                 yield
             yield from self._end_epoch()
 
-    @contextmanager
-    def resting(self) -> Iterator[None]:
-        """Time spent in here does not count as training."""
-        self._tick()
-        before, self._resting = self._resting, True
-        yield
-        self._tick()
-        self._resting = before
+    def resting(self) -> AbstractContextManager[None]:
+        """Time spent in there does not count as training."""
+        return self._watch.resting()
 
     def _step(self, chosen: Tensor) -> None:
         """One step of the optimizer, on the training examples with these indices."""
@@ -169,22 +173,6 @@ class Trainer:
         weight = self.objective.kl_weight.given(sums[0] / len(chosen))
         (parts.total(weight).sum() * scale).backward()
         self.optimizer.step()
-
-    @property
-    def _base_rate(self) -> float:
-        """The rate that was asked for, which the schedule scales; it is saved with the optimizer."""
-        return float(self.optimizer.param_groups[0]["initial_lr"])
-
-    @_base_rate.setter
-    def _base_rate(self, rate: float) -> None:
-        self.optimizer.param_groups[0]["initial_lr"] = rate
-
-    def _set_rate(self) -> None:
-        (group,) = self.optimizer.param_groups
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(self.learning_rate)
-        else:
-            group["lr"] = self.learning_rate
 
     def _record(self, recorder: graphs.Recorder) -> None:
         graphs.fill(self.optimizer)
@@ -218,7 +206,7 @@ class Trainer:
 
     def _report_epoch(self, metrics: MetricsLog, measured: Sums | None) -> None:
         trained = self._read_sums()
-        self._tick()
+        self._watch.read()
         line = {"kind": "epoch", "epoch": self.epoch + 1, "step": self.step, "time": round(self.seconds, 3)}
         line |= trained.means(self.objective.kl_weight, "train_")
         validated = measured.means(self.objective.kl_weight, "val_") if measured else NOT_VALIDATED
@@ -236,18 +224,12 @@ class Trainer:
     def _report(self, metrics: MetricsLog) -> None:
         sums = self._read_sums()
         news = self._carried + sums - self._reported
-        self._tick()
+        self._watch.read()
         self.images_per_second = round(news.images / (self.seconds - self._reported_at), 1)
         line = {"kind": "step", "epoch": self.epoch, "step": self.step, "time": round(self.seconds, 3)}
         line |= news.means(self.objective.kl_weight) | {"learning_rate": self.learning_rate}
         metrics.append(line | {"images_per_second": self.images_per_second})
         self._carried, self._reported, self._reported_at = Sums(), sums, self.seconds
-
-    def _tick(self) -> None:
-        now = time.perf_counter()
-        if not self._resting:
-            self.seconds += now - self._clock
-        self._clock = now
 
     def _zero_sums(self) -> Tensor:
         # Metal knows no float64.
@@ -316,15 +298,10 @@ class Trainer:
             reason = f"is not the state of this run: {checkpoint.first_line(error)}"
             raise DamagedFile(self.run.state_path, reason) from error
         self.permutation = None if state.permutation is None else state.permutation.to(self.device)
-        self._base_rate = state.learning_rate
+        self._rate.base = state.learning_rate
         self.epochs, self.epoch, self.batch = state.epochs, state.epoch, state.batch
-        self.best, self.seconds = state.best, state.seconds
+        self.best, self._watch.seconds = state.best, state.seconds
         self.images_per_second = state.images_per_second
         self._sums += torch.tensor(state.sums[1:], dtype=self._sums.dtype, device=self.device)
         self._reported, self._carried = Sums(*state.reported), Sums(*state.carried)
         self._reported_at, self._epoch_began = state.reported_at, state.epoch_began
-
-
-def scheduled(schedule: Schedule, rate: float, done: float) -> float:
-    """The learning rate after a share of the training. Cosine: Loshchilov & Hutter 2017, equation 5, one period."""
-    return rate if schedule == "constant" else rate * (1 + math.cos(math.pi * done)) / 2
