@@ -50,12 +50,17 @@ ANYTHING = Wish()
 STEPS = {"flow": (4, 10, 20, 40, 100), "ddpm": (20, 50, 200, 1000)}
 
 
+def usual_wish(dynamics: str) -> Wish:
+    """Any class, unguided, in as many steps as show what the dynamics can do."""
+    return Wish(steps=STEPS[dynamics][1])
+
+
 def make_wish(dynamics: str, digit: str | None, guidance: str | None, steps: str | None) -> Wish:
     """What a user typed, or the usual for the dynamics where it is None. Raises ConfigError."""
     return Wish(
         None if digit is None else check_whole("digit", digit, 0, 9),
         1.0 if guidance is None else _check_real("guidance", guidance, *GUIDANCES),
-        STEPS[dynamics][1] if steps is None else check_whole("steps", steps, 1, STEPS[dynamics][-1]),
+        usual_wish(dynamics).steps if steps is None else check_whole("steps", steps, 1, STEPS[dynamics][-1]),
     )
 
 

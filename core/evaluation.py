@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core import checkpoint, classifier, latent, sampling
-from core.choices import ANYTHING, SAMPLERS, Wish, check_sampler
+from core.choices import SAMPLERS, Wish, check_sampler
 from core.classifier import CLASSES, DigitClassifier, Judged, judge
 from core.data import ImageSet, pixels
 from core.explorer import LATENTS_LIMIT
@@ -99,7 +99,7 @@ def evaluate(
     samples: int,
     seeds: int,
     say: Say = lambda words: None,
-    wish: Wish = ANYTHING,
+    wish: Wish | None = None,
 ) -> Evaluation:
     """Everything about the newest weights of a run, from its image set; `samples` are drawn for each seed from 0 on.
 
@@ -201,7 +201,9 @@ def _check_numbers(run: Run, judged: Judged) -> None:
         raise RunError(f"{run.name}: what the model decodes is not finite; its training diverged")
 
 
-def _sampler(run: Run, model: Autoencoder, images: ImageSet, name: str, wish: Wish, say: Say) -> sampling.Sampler:
+def _sampler(
+    run: Run, model: Autoencoder, images: ImageSet, name: str, wish: Wish | None, say: Say
+) -> sampling.Sampler:
     """The sampler of that name as the screens fit it: to the latents of 10,000 training images or fewer."""
 
     def latents() -> Latents:

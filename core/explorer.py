@@ -17,7 +17,7 @@ from torch.nn.functional import pad
 
 from core import browsing, checkpoint, latent, sampling
 from core.answers import Closeup, Floats, Images, Labels, Page, Plane, Samples
-from core.choices import ANYTHING, SAMPLERS, Order, Part, PathKind, PlaneChoice, Wish, default_sampler
+from core.choices import SAMPLERS, Order, Part, PathKind, PlaneChoice, Wish, default_sampler
 from core.data import PADDING, pixels
 from core.latent import Latents, Projection, ProjectionError
 from core.models import LATENT_SHAPE, Autoencoder, fuse
@@ -100,8 +100,15 @@ class Explorer:
             )
 
     def one_of_each(self) -> tuple[Images, Images]:
-        """The first validation image of each class and its reconstruction, each (classes, 28, 28)."""
+        """The first validation image of each class and its reconstruction, each (classes, 28, 28).
+
+        Of a run that learns a prior it is two samples of each class.
+        """
         with self._newest() as model:
+            if self.run.config().preset == "prior":
+                learned = self._keep("learned", lambda: checkpoint.load_prior(self.run))
+                one, other = (decoded(model, learned.of_each_class(seed).numpy()) for seed in (0, 1))
+                return one, other
             images, labels = self._images("validation")
             x = pixels(images[browsing.one_of_each(labels)])
             return shown(x), shown(model.decode(model.encode(x).mode()))
@@ -114,7 +121,9 @@ class Explorer:
 
     # Samples and paths
 
-    def samples(self, sampler: str, count: int, seed: int, temperature: float = 1.0, wish: Wish = ANYTHING) -> Samples:
+    def samples(
+        self, sampler: str, count: int, seed: int, temperature: float = 1.0, wish: Wish | None = None
+    ) -> Samples:
         """Decoded draws of a sampler; the same seed gives the same digits. Raises ConfigError."""
         with self._newest() as model:
             fitted = self._keep(("sampler", sampler, wish), lambda: self._fit_sampler(model, sampler, wish))
@@ -251,7 +260,7 @@ class Explorer:
         except ProjectionError as error:
             raise RunError(f"{self.run.name}: {error}") from error
 
-    def _fit_sampler(self, model: Autoencoder, name: str, wish: Wish = ANYTHING) -> sampling.Sampler:
+    def _fit_sampler(self, model: Autoencoder, name: str, wish: Wish | None = None) -> sampling.Sampler:
         def latents() -> Latents:
             found = self._latents(model, "training")
             self.say(f"fitting {SAMPLERS[name]}")

@@ -134,13 +134,20 @@ class LearnedPrior:
         *_, last = self.walk(count, seed, temperature)
         return last
 
-    @torch.inference_mode()
     def walk(self, count: int, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
         """Where latents (count, 64) are after each step on their way from noise, which temperature scales."""
         check_temperature(temperature)
+        return self._walk(self._labels(count, torch.Generator().manual_seed(seed)), seed, temperature)
+
+    def of_each_class(self, seed: int) -> Tensor:
+        """A sample of each class, (10, 64)."""
+        *_, last = self._walk(torch.arange(CLASSES), seed)
+        return last
+
+    @torch.inference_mode()
+    def _walk(self, labels: Tensor, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(seed)
-        noise = temperature * torch.randn((count, *LATENT_SHAPE), generator=generator)
-        labels = self._labels(count, torch.Generator().manual_seed(seed))
+        noise = temperature * torch.randn((len(labels), *LATENT_SHAPE), generator=generator)
         batches = zip(noise.split(SAMPLING_BATCH), labels.split(SAMPLING_BATCH), strict=True)
         walks = [
             self.dynamics.walk(self._predictor(label), start, self.wish.steps, generator) for start, label in batches

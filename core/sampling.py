@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from core import checkpoint
-from core.choices import ANYTHING, LATENT_NUMBERS, Wish, check_sampler, check_temperature
+from core.choices import LATENT_NUMBERS, Wish, check_sampler, check_temperature, usual_wish
 from core.latent import Latents
 from core.run import Run
 
@@ -54,16 +54,17 @@ def prior(size: int) -> Sampler:
     return GaussianMixture(torch.ones(1), torch.zeros(1, size), torch.eye(size)[None])
 
 
-def of_run(run: Run, name: str, latents: Callable[[], Latents], wish: Wish = ANYTHING) -> Sampler:
+def of_run(run: Run, name: str, latents: Callable[[], Latents], wish: Wish | None = None) -> Sampler:
     """A sampler of a run by its name; `latents` gives what it is fitted to, where it is.
 
     Raises ConfigError, FileNotFoundError, DamagedFile or OSError.
     """
-    match check_sampler(name, run.config().preset):
+    config = run.config()
+    match check_sampler(name, config.preset):
         case "prior":
             return prior(LATENT_NUMBERS)
         case "learned":
-            return replace(checkpoint.load_prior(run), wish=wish)
+            return replace(checkpoint.load_prior(run), wish=wish or usual_wish(config.dynamics))
         case _:
             return fit(name, latents())
 

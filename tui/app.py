@@ -23,12 +23,15 @@ from core import data
 from core.run import Run, RunError, find_runs
 from core.summary import RunSummary, newest_first, summarise
 from tui import wording
+from tui.evaluator import Evaluator, RunEvaluator
 from tui.explorers import Explorers
 from tui.feed import Reader, RunReader, RunsReader, Sighting, SightingReader, Snapshot
 from tui.graphics import Graphics, clean_up
+from tui.options import again
 from tui.preview import PreviewReader
 from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import Keys
+from tui.screens.evaluate import EvaluateScreen
 from tui.screens.explore_screen import ExploreScreen
 from tui.screens.latent import LatentScreen
 from tui.screens.new_run import NewRun
@@ -53,6 +56,7 @@ class Sources:
     pictures: Callable[[Run], PicturesReader]
     sightings: Callable[[Run], Reader[Sighting]]
     explorer: Callable[[Run], Explorer]
+    evaluator: Evaluator
 
 
 class VaeTui(App[None]):
@@ -81,6 +85,9 @@ class VaeTui(App[None]):
         Binding("5", "show('latent')", "latent", tooltip="screen 5: the latent space", id="app.latent", show=False),
         Binding(
             "6", "show('compare')", "compare", tooltip="screen 6: two runs side by side", id="app.compare", show=False
+        ),
+        Binding(
+            "7", "show('evaluate')", "evaluate", tooltip="screen 7: how good a model is", id="app.evaluate", show=False
         ),
         Binding(
             "i",
@@ -122,6 +129,11 @@ class VaeTui(App[None]):
             lambda: CompareScreen(self._sources.sightings, self._sources.explorer, self._sources.run, self._others),
         )
 
+        self.add_mode(
+            "evaluate",
+            lambda: EvaluateScreen(self._sources.sightings, self._sources.explorer, self._sources.evaluator),
+        )
+
     def _others(self, run: Run) -> list[Run]:
         """The runs that another can be compared with, newest first."""
         summaries = newest_first(summarise(found) for found in find_runs(self.runs_dir) if found != run)
@@ -135,6 +147,7 @@ class VaeTui(App[None]):
             pictures=lambda run: PreviewReader(run, explorers.of),
             sightings=SightingReader,
             explorer=explorers.of,
+            evaluator=RunEvaluator(self.data_dir),
         )
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -219,9 +232,10 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
     for summary in RunsReader(runs_dir).poll() or []:
         if summary.state is not None and summary.state.active and summary.status is not None:
             name, status = wording.printable(summary.run.name), summary.status
+            look, stop = again(summary.run), again(summary.run, "control", "stop")
             print(
                 f"{name} is {summary.state} in epoch {min(status.epoch + 1, status.epochs)} of {status.epochs} "
-                f"and goes on without the app; look again: vae-tui {name}; stop it: vae-tui control {name} stop"
+                f"and goes on without the app; look again: {look}; stop it: {stop}"
             )
     # A thread may be deep in PyTorch, which aborts when the interpreter is taken down under it.
     sys.stdout.flush()

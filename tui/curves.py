@@ -88,6 +88,6 @@ def columns(drawn: Mapping[str, Sequence[Curve]], unit: str) -> dict[str, list[s
 
 
 def has_kl(snapshot: Snapshot) -> bool:
-    """Whether the run's model has a posterior with a spread; an autoencoder's KL divergence is 0 throughout."""
+    """Whether the run's loss has a KL divergence that is not 0 throughout."""
     config = snapshot.summary.config
-    return config is None or config.preset != "ae"
+    return config is None or config.preset not in ("ae", "prior")

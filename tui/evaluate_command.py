@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core import data
 from core.choices import SAMPLERS, check_sampler, check_whole, default_sampler
 from core.run import Run, RunError, find_run
+from tui import figures
+from tui.evaluator import RunEvaluator
 from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir
 from tui.output import complain, print_json
+from tui.wording import printable
 
 if TYPE_CHECKING:
     from core.evaluation import Evaluation
 
 SAMPLES = (100, 100_000)
 SEEDS = (1, 100)
-SHARES = ("precision", "recall", "classifier_confidence", "class_balance")
 
 
 def evaluate(
@@ -29,7 +31,7 @@ def evaluate(
         typer.Option(
             help="; ".join(f"{name}: {text}" for name, text in SAMPLERS.items()),
             metavar="SAMPLER",
-            show_default="gaussian for ae, prior for the others",
+            show_default="gaussian for ae, learned for a learned prior, prior for the others",
             autocompletion=lambda: list(SAMPLERS),
         ),
     ] = None,
@@ -38,9 +40,9 @@ def evaluate(
     data_dir: DataDir = None,
 ) -> None:
     many, times = check_whole("samples", samples, *SAMPLES), check_whole("seeds", seeds, *SEEDS)
-    chosen = None if sampler is None else check_sampler(sampler)
     found = find_run(runs_dir, run)
     config = found.config()  # what is wrong with a run is said before PyTorch is loaded
+    name = default_sampler(config.preset) if sampler is None else check_sampler(sampler, config.preset)
     if not found.weights_changed():
         raise RunError(f"{found.name} has no weights yet: the trainer saves them soon after it starts")
 
@@ -48,18 +50,14 @@ def evaluate(
 
     with progress() as say:
         say("loading PyTorch")
-        from core.browsing import find_images
-        from core.evaluation import evaluate as evaluate_run
-
-        source = find_images(config, data_dir or data.default_data_dir())
-        name = chosen or default_sampler(config.preset)
-        evaluation = evaluate_run(found, source.images, name, many, times, say)
-    if source.note:
-        complain(source.note)
+        evaluator = RunEvaluator(data_dir or data.default_data_dir())
+        measured = evaluator.measure(found, name, many, times, say)
+    if measured.note:
+        complain(measured.note)
     if as_json:
-        print_json(evaluation.as_json())
+        print_json(measured.evaluation.as_json())
     else:
-        print_evaluation(found, evaluation)
+        print_evaluation(found, measured.evaluation)
 
 
 def print_evaluation(run: Run, evaluation: Evaluation) -> None:
@@ -69,27 +67,14 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
 
     from core.evaluation import MEANINGS
     from tui.listing import print_table
-    from tui.wording import count, printable
 
-    seeds = count(evaluation.frechet_samples.n, "seed")
-    where = f"{SAMPLERS[evaluation.sampler]}, {seeds}, {evaluation.dataset}"
-    print(f"{printable(run.name)}: {evaluation.samples:,} samples from {where}")
+    seeds = evaluation.frechet_samples.n
+    measured = figures.conditions(evaluation.sampler, evaluation.samples, seeds, evaluation.dataset)
+    print(f"{printable(run.name)}: {measured}")
     table = Table("figure", "value", "±", "meaning", box=None, pad_edge=False)
-    for name, meaning in MEANINGS.items():
-        value, spread = _cells(name, getattr(evaluation, name))
-        table.add_row(
-            name.replace("_", " "), Text(value, justify="right"), Text(spread, justify="right"), Text(meaning)
-        )
+    for figure, meaning in MEANINGS.items():
+        value, spread = figures.cells(evaluation, figure)
+        numbers = Text(value, justify="right"), Text(spread, justify="right")
+        table.add_row(figures.name_shown(figure), *numbers, Text(meaning))
     print_table(table)
-    accuracy = evaluation.classifier["test_accuracy"]
-    print(f"classifier: {float(accuracy):.2%} of MNIST's test images; {evaluation.classifier['command']}")
-
-
-def _cells(name: str, figure: Any) -> tuple[str, str]:
-    """A figure and its spread as they are shown; a dash where there is none."""
-    if figure is None or isinstance(figure, int):
-        return ("–" if figure is None else str(figure)), "–"
-    form = ".3f" if name in SHARES else ".2f"
-    if isinstance(figure, float):
-        return format(figure, form), "–"
-    return format(figure.mean, form), "–" if figure.std is None else format(figure.std, form)
+    print(f"{figures.classifier(evaluation)}; {evaluation.classifier['command']}")

@@ -1,9 +1,10 @@
-"""Writes what a screen or a command shows to files: pictures, curves and scatters as PNG, tables as CSV."""
+"""Writes what a screen or a command shows to files: pictures and curves as PNG, tables as CSV, values as JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -186,6 +187,11 @@ def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], 
     cells = [["" if value != value else value for value in column] for column in columns.values()]
     writer.writerows(zip(*cells, strict=True))
     write(path, content.getvalue().encode(), replace=replace)
+
+
+def save_json(path: Path, content: Any, *, replace: bool = False) -> None:
+    """Plain values as JSON. Raises OSError."""
+    write(path, f"{json.dumps(content, indent=2)}\n".encode(), replace=replace)
 
 
 def _figure(inches: tuple[float, float]) -> Figure:

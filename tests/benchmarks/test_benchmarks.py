@@ -53,8 +53,10 @@ def test_curves_and_latents_are_measured() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_viewer_is_measured() -> None:
-    figures = viewer.measure(seconds=1.0, rounds=1)
+def test_the_viewer_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewer, "SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(viewer, "PAUSE_SECONDS", (0.01, 0.02))
+    figures = viewer.measure(seconds=0.2, rounds=1)
     assert_sound(figures)
     units = {figure.unit for figure in figures}
     assert {"s", "MB", "bytes/s", "ms", "times"} <= units

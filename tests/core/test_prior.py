@@ -16,6 +16,7 @@ from core.config import ConfigError, check_values
 from core.data import ImageSet
 from core.denoiser import ANY_CLASS, Denoiser, waves
 from core.dynamics import DYNAMICS, Diffusion, Dynamics, Flow, Predict
+from core.explorer import Explorer
 from core.files import DamagedFile
 from core.prior import LearnedPrior, ScaledLatents
 from core.run import Run, RunError, first_stage_settings, first_stage_weights
@@ -166,6 +167,26 @@ def test_it_draws_the_digit_that_it_is_asked_for(prior: LearnedPrior, learned: R
     zeros, ones = (ink(replace(prior, wish=replace(prior.wish, digit=digit)), learned) for digit in (0, 1))
     assert zeros.mean() < 0.25
     assert ones.mean() > 0.5
+
+
+def test_a_training_is_followed_by_samples_of_each_class(learned: Run) -> None:
+    explorer = Explorer(learned, learned.path)
+    rows = explorer.one_of_each()
+    assert [row.shape for row in rows] == [(10, 28, 28)] * 2
+    for row in rows:
+        assert row[1, 12:16, 12:16].mean() > row[0, 12:16, 12:16].mean() + 0.3
+    assert abs(rows[0] - rows[1]).max() > 0.1
+
+
+def test_a_way_out_of_noise_has_as_many_moments_as_were_asked_for(learned: Run) -> None:
+    explorer, wish = Explorer(learned, learned.path), make_wish(learned.config().dynamics, "1", None, None)
+    film = explorer.denoising(5, 4, 0, 1.0, wish)
+    assert [moment.images.shape for moment in film] == [(4, 28, 28)] * 5
+    assert (film[-1].latents == explorer.samples("learned", 4, 0, 1.0, wish).latents).all()
+    distances = [abs(moment.latents - film[-1].latents).mean() for moment in film]
+    assert distances == sorted(distances, reverse=True)
+    (only,) = explorer.denoising(1, 4, 0, 1.0, wish)
+    assert (only.latents == film[-1].latents).all()
 
 
 def test_asked_for_any_it_draws_classes_as_often_as_training_had_them(prior: LearnedPrior) -> None:

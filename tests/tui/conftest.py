@@ -17,8 +17,9 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from core.answers import Closeup, Page, Plane, Samples
-from core.choices import PlaneChoice
+from core.choices import PlaneChoice, Wish
 from core.config import RunConfig
+from core.evaluation import MEANINGS, Evaluation, Spread
 from core.explorer import Explorer
 from core.latent import Latents, Projection, interpolate, pick_dims
 from core.metrics import EPOCH_COLUMNS, STEP_COLUMNS
@@ -26,6 +27,7 @@ from core.run import Run, RunError
 from core.status import DeviceLoad, State, Status
 from core.summary import RunSummary
 from tui.app import Sources, VaeTui
+from tui.evaluator import Evaluator, Measured
 from tui.feed import Sighting, Snapshot
 from tui.preview import Preview
 from tui.screens.explore_screen import ExploreScreen
@@ -149,6 +151,12 @@ class FakeExplorer:
         z = np.random.default_rng(seed).standard_normal((count, 64)) * temperature
         return Samples(self._decoded(z), z)
 
+    def denoising(self, frames: int, count: int, seed: int, temperature: float, wish: Wish) -> list[Samples]:
+        self._hear("denoising", frames, count, seed, temperature, wish)
+        noise = np.random.default_rng(seed).standard_normal((count, 64))
+        paths = [noise * (frames - frame) / frames for frame in range(frames)]
+        return [Samples(self._decoded(z), z) for z in paths]
+
     def traversal(self, z: np.ndarray, number: int, steps: int) -> Samples:
         self._hear("traversal", number, steps)
         path = np.repeat(z[None], steps, axis=0)
@@ -190,6 +198,62 @@ class FakeExplorer:
         return rings(0.5 + np.clip(z[:, 0], -3, 3) / 10)
 
 
+class FakeEvaluator:
+    """Measures without a model: each sampler has a Fréchet distance of its own, and newer weights a smaller one.
+
+    `asked` has what was to be measured. What `fail` is set to is raised in place of figures; while `gate` is clear a
+    measurement goes on, saying so over and over.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, int, int]] = []
+        self.ended = 0
+        self.weights, self.epoch, self.note = 1, 12, ""
+        self.fail: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.words = "seed 0: looking at samples: 3,000 of 10,000"
+
+    def figures(self, run: Run) -> dict[str, str]:
+        if self.fail is not None:
+            raise self.fail
+        return MEANINGS
+
+    def measure(self, run: Run, sampler: str, samples: int, seeds: int, say: Callable[[str], object]) -> Measured:
+        self.asked.append((run.name, sampler, samples, seeds))
+        weights = self.weights
+        try:
+            say("reading the images")
+            while not self.gate.wait(0.01):
+                say(self.words)
+            if self.fail is not None:
+                raise self.fail
+        finally:
+            self.ended += 1
+        return Measured(make_evaluation(sampler, samples, seeds, 10.5 / weights), weights, self.epoch, self.note)
+
+
+def make_evaluation(sampler: str = "prior", samples: int = 10_000, seeds: int = 3, frechet: float = 10.5) -> Evaluation:
+    """What an evaluation of a variational autoencoder looks like."""
+    return Evaluation(
+        frechet_samples=Spread(frechet + len(sampler), 0.125, seeds),
+        frechet_reconstructions=3.39,
+        frechet_floor=0.06,
+        precision=Spread(0.658, 0.009, seeds),
+        recall=Spread(0.278, 0.002, seeds),
+        classifier_confidence=Spread(0.923, 0.001, seeds),
+        class_balance=Spread(0.826, 0.005, seeds),
+        test_squared_error=14.02,
+        elbo=Spread(-614.68, 0.01, seeds),
+        iwae=Spread(-612.01, 0.07, seeds),
+        active_units=8,
+        sampler=sampler,
+        samples=samples,
+        dataset="mnist",
+        classifier={"sha256": "0" * 64, "test_accuracy": "0.9959", "command": "python -m core.classifier"},
+    )
+
+
 class FakeExplorers(dict[Run, FakeExplorer]):
     """One for each run, made when it is asked for."""
 
@@ -215,7 +279,13 @@ def make_summary(name: str = "vae-mnist", state: State = State.RUNNING, **news: 
         **{field: news.pop(field) for field in ("error", "cause", "learning_rate", "saved_step") if field in news},
     )
     values: dict[str, Any] = {
-        "config": RunConfig(preset=news.pop("preset", "vae"), dataset="mnist", epochs=10, created="2026-01-02"),
+        "config": RunConfig(
+            preset=news.pop("preset", "vae"),
+            dataset="mnist",
+            dynamics=news.pop("dynamics", "flow"),
+            epochs=10,
+            created="2026-01-02",
+        ),
         "status": status,
         "state": state,
         "train_loss": 42.125,
@@ -269,6 +339,7 @@ def make_app(tmp_path: Path) -> Callable[..., VaeTui]:
         sightings: Callable[[Run], HandFed[Sighting]] | None = None,
         explorer: Callable[[Run], Explorer] | None = None,
         snapshots: Callable[[Run], HandFed[Snapshot]] | None = None,
+        evaluator: Evaluator | None = None,
     ) -> VaeTui:
         def summary_of(run: Run) -> RunSummary:
             shown = snapshot.summary if snapshot else make_summary()
@@ -280,6 +351,7 @@ def make_app(tmp_path: Path) -> Callable[..., VaeTui]:
             pictures=pictures,
             sightings=sightings or (lambda run: HandFed(make_sighting(summary_of(run)))),
             explorer=explorer or FakeExplorers().of,
+            evaluator=evaluator or FakeEvaluator(),
         )
         chosen = snapshot.run if snapshot else None
         return VaeTui(tmp_path / "checkpoints", Path("/data"), chosen, sources)
@@ -287,12 +359,12 @@ def make_app(tmp_path: Path) -> Callable[..., VaeTui]:
     return make
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object], what: str = "it") -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], object], what: str = "it", seconds: float = 10) -> None:
     """Wait for something to become true, and fail when it does not."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not happen within 10 s; shown is\n{screen_text(pilot.app)}")
+            pytest.fail(f"{what} did not happen within {seconds:g} s; shown is\n{screen_text(pilot.app)}")
         await pilot.pause(0.01)
 
 

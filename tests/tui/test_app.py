@@ -20,6 +20,7 @@ from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, s
 from tui.app import VaeTui
 from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import AskNumber, ChooseRun, Confirm, Keys
+from tui.screens.evaluate import EvaluateScreen
 from tui.screens.latent import LatentScreen
 from tui.screens.new_run import NewRun
 from tui.screens.reconstruct import ReconstructScreen
@@ -141,14 +142,20 @@ async def test_digits_switch_between_the_screens_that_work(make_app: MakeApp) ->
         await pilot.press("down", "2")
         assert isinstance(app.screen, TrainScreen)
         assert app.run_shown == RUNS[1].run
-        screens = {"3": ReconstructScreen, "4": SampleScreen, "5": LatentScreen, "6": CompareScreen}
+        screens = {
+            "3": ReconstructScreen,
+            "4": SampleScreen,
+            "5": LatentScreen,
+            "6": CompareScreen,
+            "7": EvaluateScreen,
+        }
         for key, screen in screens.items():
             await pilot.press(key)
             await pilot.pause()
             assert isinstance(app.screen, screen)
             assert app.run_shown == RUNS[1].run
-        await pilot.press("7")
-        assert isinstance(app.screen, CompareScreen)
+        await pilot.press("8")
+        assert isinstance(app.screen, EvaluateScreen)
         await pilot.press("1")
         assert isinstance(app.screen, RunsScreen)
 
@@ -404,7 +411,7 @@ async def test_a_terminal_that_knows_ascii_only_is_shown_nothing_else(
     app = make_app(runs=RUNS, snapshot=make_snapshot())
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
-        for key in ("1", "n", "escape", "2", "question_mark", "escape", "3", "4", "5", "6"):
+        for key in ("1", "n", "escape", "2", "question_mark", "escape", *"34567"):
             await pilot.press(key)
             await settle(pilot)
             shown = screen_text(app)

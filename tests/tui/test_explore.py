@@ -102,7 +102,7 @@ async def test_a_screen_that_nobody_looks_at_asks_nothing_about_another_run(
     app: VaeTui, explorers: FakeExplorers
 ) -> None:
     async with app.run_test() as pilot:
-        for key in "34562":
+        for key in "345672":
             await press(pilot, key)
         app.run_shown = OTHER
         await pilot.pause(0.1)
@@ -462,7 +462,7 @@ async def test_newer_weights_keep_the_view_and_the_hidden_classes(app: VaeTui) -
         assert (scatter.view, scatter.cursor, scatter.hidden) == (view, cursor, {4})
 
 
-@pytest.mark.parametrize("opened", [("3",), ("3", "enter"), ("4",), ("4", "v"), ("5",), ("6",)])
+@pytest.mark.parametrize("opened", [("3",), ("3", "enter"), ("4",), ("4", "v"), ("5",), ("6",), ("7",)])
 async def test_a_key_is_listed_once(app: VaeTui, opened: tuple[str, ...]) -> None:
     async with app.run_test(size=(80, 60)) as pilot:
         for key in opened:

@@ -58,6 +58,7 @@ VIEWS = {
     "compare-samples": ["6", "v", "v"],
     "compare-latent": ["6", "v", "v", "v"],
     "compare-settings": ["6", "V"],
+    "evaluate": ["7", "enter"],
 }
 
 
@@ -176,7 +177,7 @@ async def test_what_cannot_be_shown_is_explained(
 async def test_without_a_run_the_screens_say_what_to_do(make_app: MakeApp) -> None:
     app = make_app(runs=[])
     async with app.run_test() as pilot:
-        for key in "3456":
+        for key in "34567":
             await pilot.press(key)
             await pilot.pause(0.1)
             assert "no run is chosen" in screen_text(app)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
-from core.choices import ANYTHING, STEPS
+from core.choices import ANYTHING, STEPS, usual_wish
 from tui import wording
 from tui.screens.dialogs import AskClass
 from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
@@ -57,15 +57,9 @@ class Denoising(ExploreScreen):
         raise LookupError(f"{type(self).__name__} has no samples")
 
     @property
-    def preset(self) -> str:
-        """That of the run, once it is known."""
+    def _dynamics(self) -> str:
         config = self.sighting.summary.config if self.sighting else None
-        return config.preset if config else "vae"
-
-    @property
-    def _step_choices(self) -> tuple[int, ...]:
-        config = self.sighting.summary.config if self.sighting else None
-        return STEPS[config.dynamics if config else "flow"]
+        return config.dynamics if config else "flow"
 
     @property
     def wished(self) -> str:
@@ -85,8 +79,8 @@ class Denoising(ExploreScreen):
 
     def denoise(self, count: int, seed: int, temperature: float) -> None:
         """Ask for samples of the learned prior and show how they come about."""
-        if self.wish.steps not in self._step_choices:
-            self.wish = replace(self.wish, steps=self._step_choices[1])
+        if self.wish.steps not in STEPS[self._dynamics]:
+            self.wish = replace(self.wish, steps=usual_wish(self._dynamics).steps)
         moments, wish = MOMENTS if self.animated else 1, self.wish
         self.refresh_bindings()
         self.ask("samples", lambda explorer: explorer.denoising(moments, count, seed, temperature, wish), self._play)
@@ -130,7 +124,7 @@ class Denoising(ExploreScreen):
         self.change()
 
     def action_steps(self) -> None:
-        self.wish = replace(self.wish, steps=_following(self.wish.steps, self._step_choices))
+        self.wish = replace(self.wish, steps=_following(self.wish.steps, STEPS[self._dynamics]))
         self.change()
 
     def action_animate(self) -> None:

@@ -117,6 +117,12 @@ class ExploreScreen(ExportingScreen[int | None]):
     def exported_name(self) -> str:
         return self.TITLE_IN_BAR
 
+    @property
+    def preset(self) -> str:
+        """That of the run, once it is known."""
+        config = self.sighting.summary.config if self.sighting else None
+        return config.preset if config else "vae"
+
     def on_mount(self) -> None:
         app = self.app  # a screen that was closed meanwhile has none
 

@@ -14,7 +14,7 @@ SIGNS = str.maketrans(
         **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝╋┏┓┗┛┣┫", "+"),
         **dict.fromkeys("█▓", "#"),
         **dict.fromkeys("▒░", ":"),
-        **dict(zip("▶▸►◀◂▲△▼▽●◆■‖✓✗≠–—…·•←→↑↓⏎↵σ⬆⬇", ">>><<^^vvo*#=vx!--~..<>^v<<s^v", strict=True)),
+        **dict(zip("▶▸►◀◂▲△▼▽●◆■‖✓✗≠–—…·•←→↑↓⏎↵σ⬆⬇±é", ">>><<^^vvo*#=vx!--~..<>^v<<s^v~e", strict=True)),
     }
 )
 

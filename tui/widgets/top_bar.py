@@ -12,6 +12,7 @@ SCREENS = (
     ("4", "sample"),
     ("5", "latent"),
     ("6", "compare"),
+    ("7", "evaluate"),
 )
 
 

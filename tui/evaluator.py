@@ -1,0 +1,101 @@
+"""Measures how good a run's newest model is; loads PyTorch where it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from core.run import Run, RunError
+
+if TYPE_CHECKING:
+    from core.evaluation import Evaluation
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An evaluation, and of which weights: a number as of Run.weights_changed and, where they say it, their epoch."""
+
+    evaluation: Evaluation
+    weights: int
+    epoch: int | None
+    note: str = ""  # about the images, when they are not those that the run was trained on
+
+
+class Cancelled(Exception):
+    """The user does not want the figures any more."""
+
+
+class Measurement:
+    """One that was asked for: with what, and what it is at."""
+
+    def __init__(self, sampler: str, samples: int) -> None:
+        self.sampler, self.samples = sampler, samples
+        self.words = "about to begin"
+        self.cancelled = False
+
+    def say(self, words: str) -> None:
+        """Called by the thread that measures. Raises Cancelled."""
+        if self.cancelled:
+            raise Cancelled
+        self.words = words
+
+
+class Evaluator(Protocol):
+    """What the screen asks off the UI thread; tests put their own in its place."""
+
+    def figures(self, run: Run) -> Mapping[str, str]:
+        """What can be measured of a run, each with its meaning.
+
+        Raises RunError, FileNotFoundError before there are weights, DamagedFile or OSError.
+        """
+
+    def measure(self, run: Run, sampler: str, samples: int, seeds: int, say: Say) -> Measured:
+        """All figures of the newest weights. What `say` raises ends it; raises DataError and what `figures` does."""
+
+
+class RunEvaluator:
+    """Measures with the images of a run, else with those that stand in for them."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+
+    def figures(self, run: Run) -> Mapping[str, str]:
+        from core import checkpoint
+        from core.evaluation import DIGITS, MEANINGS
+
+        config = run.config()
+        if config.dataset not in DIGITS:
+            raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {config.dataset} has none")
+        checkpoint.load_model(run)
+        if config.preset == "prior":
+            checkpoint.load_prior(run)
+        return MEANINGS
+
+    def measure(self, run: Run, sampler: str, samples: int, seeds: int, say: Say) -> Measured:
+        from core.browsing import find_images
+        from core.evaluation import evaluate
+
+        say("reading the images")
+        source = find_images(run.config(), self._data_dir)
+        # Before the model is read: what a trainer saves meanwhile must not pass for what was measured.
+        weights, epoch = run.weights_changed(), _epoch(run.read_weights())
+        evaluation = evaluate(run, source.images, sampler, samples, seeds, say)
+        return Measured(evaluation, weights, epoch, source.note or "")
+
+
+def _epoch(weights: bytes) -> int | None:
+    """After how many epochs weights were saved, None when they do not say it or are damaged."""
+    import safetensors.torch
+    from safetensors import SafetensorError
+
+    from core.checkpoint import metadata_of
+
+    try:
+        safetensors.torch.load(weights)
+        return int(metadata_of(weights)["epoch"][:9])
+    except (SafetensorError, KeyError, ValueError):
+        return None

@@ -1,0 +1,79 @@
+"""The figures of an evaluation as they read, in the table of the command, on the screen and in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.choices import SAMPLERS
+from tui.wording import count
+
+if TYPE_CHECKING:
+    from core.evaluation import Evaluation
+    from tui.evaluator import Measured
+
+SHARES = ("precision", "recall", "classifier_confidence", "class_balance")
+NONE = "–"
+
+
+def conditions(sampler: str, samples: int, seeds: int, dataset: str) -> str:
+    """What is measured, such as 10,000 samples from the prior N(0, I), 3 seeds, mnist."""
+    return f"{samples:,} samples from {SAMPLERS[sampler]}, {count(seeds, 'seed')}, {dataset}"
+
+
+def name_shown(figure: str) -> str:
+    """A figure as people read it."""
+    return figure.replace("_", " ")
+
+
+def cells(evaluation: Evaluation, figure: str) -> tuple[str, str]:
+    """A figure and its spread over the seeds; a dash where there is none."""
+    measured: Any = getattr(evaluation, figure)
+    if measured is None or isinstance(measured, int):
+        return (NONE if measured is None else str(measured)), NONE
+    form = ".3f" if figure in SHARES else ".2f"
+    if isinstance(measured, float):
+        return format(measured, form), NONE
+    return format(measured.mean, form), NONE if measured.std is None else format(measured.std, form)
+
+
+def classifier(evaluation: Evaluation) -> str:
+    """How well the classifier knows digits in whose features samples were compared."""
+    return f"classifier: {float(evaluation.classifier['test_accuracy']):.2%} of MNIST's test images"
+
+
+def epoch(measured: Measured) -> str:
+    """After which epoch the weights were saved."""
+    return "epoch unknown" if measured.epoch is None else f"epoch {measured.epoch}"
+
+
+def write(
+    run: str, measured: Sequence[Measured], meanings: Mapping[str, str], make_path: Callable[[str], Path]
+) -> list[Path]:
+    """All that was measured of a run, as JSON with what it was measured with and as CSV; the two files. Raises OSError.
+
+    `make_path` gives the name of a file with a suffix.
+    """
+    from tui import export  # which loads Textual: the command does without
+
+    content = [{"run": run, "epoch": each.epoch, **each.evaluation.as_json()} for each in measured]
+    files = [make_path(".json"), make_path(".csv")]
+    export.save_json(files[0], content)
+    lines = [_line(each, figure) | {"meaning": meaning} for each in measured for figure, meaning in meanings.items()]
+    export.save_table(files[1], {name: [line[name] for line in lines] for name in lines[0]})
+    return files
+
+
+def _line(measured: Measured, figure: str) -> dict[str, Any]:
+    evaluation = measured.evaluation
+    value: Any = getattr(evaluation, figure)
+    mean, std = (value, None) if value is None or isinstance(value, int | float) else (value.mean, value.std)
+    return {
+        "sampler": evaluation.sampler,
+        "samples": evaluation.samples,
+        "epoch": measured.epoch,
+        "figure": figure,
+        "value": mean,
+        "std": std,
+    }
