@@ -135,7 +135,8 @@ def ask(run: Run, action: Action) -> Request:
     """
     state = run.state()
     if not state.active:
-        raise RunError(f"{run.name} is {state}, so there is no trainer to {action}")
+        hint = "; vae-tui resume starts one" if action == "resume" else ""
+        raise RunError(f"{run.name} is {state}, so there is no trainer to {action}{hint}")
     last = run.requested() if action == "save" else None
     if last is not None and last.action == "stop" and last.id != run.status().handled:
         return last

@@ -215,7 +215,8 @@ class Worker:
         if self._refused:
             say("the disk takes it again")
             self._refused = False
-            self._tell(state=State.PAUSED if self._paused else State.RUNNING, error=None)
+            state, activity = (State.PAUSED, "") if self._paused else (State.RUNNING, "training")
+            self._tell(state=state, activity=activity, error=None)
 
     def _wait_for_disk(self, trainer: Trainer, error: OSError) -> None:
         words = f"training waits until it can be saved: {error.strerror}"

@@ -92,7 +92,9 @@ def control(
 cli.command(help="Draw validation images and what the newest weights make of them.")(draw_commands.reconstruct)
 cli.command(help="Draw new digits, decoded from latents that a sampler draws.")(draw_commands.sample)
 cli.command(help="Draw the latents of images in the plane.")(draw_commands.latent)
-cli.command(help="Measure how good samples, reconstructions and likelihood are.")(evaluate_command.evaluate)
+cli.command(help="Measure how good samples, reconstructions and likelihood are, in a minute or two.")(
+    evaluate_command.evaluate
+)
 
 
 @cli.command(help="List the runs, newest first.")
@@ -128,7 +130,10 @@ def data_sets(
     print_sets(sets, folder)
 
 
-@cli.command(help="Measure this machine against the budgets of docs/performance.md; it must be idle otherwise.")
+@cli.command(
+    help="Measure this machine against the budgets of docs/performance.md. It takes ten minutes and more, on a machine "
+    "that is idle otherwise."
+)
 def bench(
     only: Annotated[
         list[str] | None,

@@ -87,10 +87,10 @@ def _losses(snapshot: Snapshot) -> list[Text]:
     summary = snapshot.summary
     validations = snapshot.epochs["val_loss"]
     validations = validations[validations == validations]
-    best = wording.loss(float(validations.min())) if len(validations) else "–"
+    last, best = (validations[-1], validations.min()) if len(validations) else (None, None)
     return [
         _line("train", wording.loss(summary.train_loss)),
-        _line("val", wording.loss(summary.val_loss), ("   best ", MUTED), best),
+        _line("val", wording.loss(last), ("   best ", MUTED), wording.loss(best)),
     ]
 
 

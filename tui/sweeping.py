@@ -24,6 +24,8 @@ from tui.listing import print_table
 from tui.output import complain, print_json, say
 
 POLL_SECONDS = 0.5
+# Settings on which the loss that is minimised depends.
+OF_THE_LOSS = ("preset", "beta", "decoder_variance")
 
 
 def train_all(runs: Sweep, as_json: bool) -> bool:
@@ -121,7 +123,9 @@ def cells(member: Member, summary: RunSummary | None, best: bool) -> list[Text]:
 
 
 def best_of(runs: Sweep) -> str | None:
-    """The name of the finished run of the lowest validation loss."""
+    """The name of the finished run of the lowest validation loss, where all minimise the same one."""
+    if len({tuple(getattr(member.config, setting) for setting in OF_THE_LOSS) for member in runs.members}) > 1:
+        return None
     losses = {
         summary.run.name: summary.val_loss
         for _, summary in runs.summaries()

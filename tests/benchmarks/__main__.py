@@ -6,6 +6,7 @@ Figures mean something on an otherwise idle machine only.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 
 import torch
@@ -40,7 +41,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    show([figure for part in given.only or PARTS for figure in measure(part, given.quick)], given.json)
+    figures = []
+    for part in given.only or PARTS:
+        print(f"measuring: {part}", file=sys.stderr, flush=True)
+        figures += measure(part, given.quick)
+    show(figures, given.json)
 
 
 if __name__ == "__main__":

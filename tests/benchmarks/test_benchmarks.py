@@ -40,6 +40,7 @@ def test_the_rival_learns() -> None:
     assert error(last) < first / 2
 
 
+@pytest.mark.slow
 def test_training_is_measured_against_the_rival() -> None:
     (figure,) = training.measure("ae", "cpu", seconds=0.2, rounds=1)
     assert_sound([figure])
@@ -52,6 +53,7 @@ def test_curves_and_latents_are_measured() -> None:
     assert_sound(latents.measure(points=500))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_viewer_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(viewer, "SETTLE_SECONDS", 0.1)

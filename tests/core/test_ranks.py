@@ -71,6 +71,7 @@ def finish(run: Run, wait_until: WaitUntil) -> None:
     assert run.state() is State.FINISHED, run.log_path.read_text()
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns(make_run: MakeRun, wait_until: WaitUntil) -> None:
     values = {"preset": "vae", "batch_size": 128, "epochs": 2}
     one, two = make_run("one", **values), make_run("two", processes=2, **values)
@@ -104,6 +105,7 @@ def end(run: Run, how: str, wait_until: WaitUntil) -> None:
     assert not lives.is_trained(run)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_run_of_two_processes_ends_as_if_nothing_had_happened(make_small_run: MakeRun, wait_until: WaitUntil) -> None:
     values = {"preset": "vae", "epochs": 100, "processes": 2}

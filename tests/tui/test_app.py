@@ -18,6 +18,7 @@ from core.run import Run
 from core.status import State
 from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text
 from tui.app import VaeTui
+from tui.screens import train
 from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import AskNumber, ChooseRun, Confirm, Keys
 from tui.screens.evaluate import EvaluateScreen
@@ -221,7 +222,8 @@ async def test_pictures_are_read_again_only_when_the_weights_changed(make_app: M
             assert readers[0].reads == reads
 
 
-async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp) -> None:
+async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "DRAW_SECONDS", 0.0)
     summary = make_summary()
     app = make_app(snapshot=make_snapshot(summary))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -235,6 +237,27 @@ async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp) ->
         app.screen.post_message(TrainScreen.Changed(make_snapshot(summary, steps=30)))
         await settle(pilot)
         assert refreshed != []
+
+
+async def test_news_in_quick_succession_are_drawn_together(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "DRAW_SECONDS", 0.5)
+    summary = make_summary()
+    app = make_app(snapshot=make_snapshot(summary))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        drawn: list[object] = []
+        plot = app.screen.query_one("#loss", Plot)
+        monkeypatch.setattr(plot, "show", lambda curves, **options: drawn.append(len(curves[0].x)))
+        for steps in range(20, 30):
+            app.screen.post_message(TrainScreen.Changed(make_snapshot(summary, steps=steps)))
+            await pilot.pause()
+        assert len(drawn) <= 1
+        await pilot.pause(0.6)
+        assert len(drawn) <= 2
+        assert drawn[-1] == 29
+        app.screen.post_message(TrainScreen.Changed(make_snapshot(make_summary(state=State.PAUSED), steps=30)))
+        await pilot.pause(0.1)
+        assert drawn[-1] == 30
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ class NewRun(ModalScreen[Run | None]):
     NewRun { align: center middle; }
     NewRun VerticalScroll {
         width: 100%;
-        max-width: 100;
+        max-width: 120;
         height: auto;
         max-height: 100%;
         padding: 0 1;

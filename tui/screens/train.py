@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.message import Message
 from textual.reactive import var
+from textual.timer import Timer
 from textual.widgets import Label, Static
 
 from core.run import Run
@@ -30,6 +32,7 @@ from tui.widgets.plot import Curve, Plot
 from tui.widgets.strips import ColorDepth, color_depth
 from tui.widgets.top_bar import TopBar
 
+DRAW_SECONDS = 1.0
 DIGIT_CELLS = 15  # a digit of 28 pixels at half size, and the gap to the next
 
 
@@ -145,6 +148,8 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         self._feed: Feed[Snapshot] | None = None
         self._pictures: PicturesReader | None = None
         self._pictured = 0
+        self._drawn = 0.0
+        self._drawing: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield TopBar("training")
@@ -214,13 +219,17 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
     # What is shown
 
     def watch_snapshot(self, before: Snapshot | None, snapshot: Snapshot | None) -> None:
-        if (before and before.summary.state) != (snapshot and snapshot.summary.state):
+        changed = (before and before.summary.state) != (snapshot and snapshot.summary.state)
+        if changed:
             self.refresh_bindings()  # makes the footer anew, which costs more than the curves
         if snapshot is None:
             return
         summary = snapshot.summary
         self.query_one(TopBar).show_run(wording.printable(summary.run.name), wording.state(summary))
-        self._draw()
+        if changed:
+            self._draw()
+        else:
+            self._draw_in_time()
         if snapshot.weights_changed != self._pictured and self._pictures:
             self._pictured = snapshot.weights_changed
             if not self.preview:
@@ -236,7 +245,19 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         self.call_after_refresh(self._draw)
         self.call_after_refresh(self._draw_pictures)
 
+    def _draw_in_time(self) -> None:
+        """Draw now, or when the last drawing is long enough ago: each keeps a trainer beside it from its work."""
+        wait = self._drawn + DRAW_SECONDS - time.monotonic()
+        if wait <= 0:
+            self._draw()
+        elif self._drawing is None:
+            self._drawing = self.set_timer(wait, self._draw)
+
     def _draw(self) -> None:
+        if self._drawing is not None:
+            self._drawing.stop()
+            self._drawing = None
+        self._drawn = time.monotonic()
         snapshot = self.snapshot
         if snapshot is None:
             return
