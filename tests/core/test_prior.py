@@ -164,12 +164,14 @@ def ink(prior: LearnedPrior, run: Run, seed: int = 0) -> Tensor:
     return middle
 
 
+@pytest.mark.slow
 def test_it_draws_the_digit_that_it_is_asked_for(prior: LearnedPrior, learned: Run) -> None:
     zeros, ones = (ink(replace(prior, wish=replace(prior.wish, digit=digit)), learned) for digit in (0, 1))
     assert zeros.mean() < 0.25
     assert ones.mean() > 0.5
 
 
+@pytest.mark.slow
 def test_a_training_is_followed_by_samples_of_each_class(learned: Run) -> None:
     explorer = Explorer(learned, learned.path)
     rows = explorer.one_of_each()
@@ -179,6 +181,7 @@ def test_a_training_is_followed_by_samples_of_each_class(learned: Run) -> None:
     assert abs(rows[0] - rows[1]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_a_way_out_of_noise_has_as_many_moments_as_were_asked_for(learned: Run) -> None:
     explorer, wish = Explorer(learned, learned.path), make_wish(learned.config().dynamics, "1", None, None)
     film = explorer.denoising(5, 4, 0, 1.0, wish)
@@ -190,6 +193,7 @@ def test_a_way_out_of_noise_has_as_many_moments_as_were_asked_for(learned: Run) 
     assert (only.latents == film[-1].latents).all()
 
 
+@pytest.mark.slow
 def test_asked_for_any_it_draws_classes_as_often_as_training_had_them(prior: LearnedPrior) -> None:
     shares = prior.network.class_shares
     assert shares.sum().item() == pytest.approx(1)
@@ -199,6 +203,7 @@ def test_asked_for_any_it_draws_classes_as_often_as_training_had_them(prior: Lea
     assert labels.max() == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_and_more_of_them_begin_alike(prior: LearnedPrior) -> None:
     one, same, other = (prior.sample(8, seed) for seed in (5, 5, 6))
     assert torch.equal(one, same)
@@ -206,6 +211,7 @@ def test_the_same_seed_draws_the_same_and_more_of_them_begin_alike(prior: Learne
     assert torch.allclose(prior.sample(4, 5), one[:4], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_no_noise_makes_all_samples_of_a_class_alike(prior: LearnedPrior) -> None:
     cold = replace(prior, wish=replace(prior.wish, digit=1)).sample(3, 0, temperature=0.0)
     assert torch.allclose(cold[0], cold[1], atol=1e-5)
@@ -213,6 +219,7 @@ def test_no_noise_makes_all_samples_of_a_class_alike(prior: LearnedPrior) -> Non
         prior.sample(1, 0, -1.0)
 
 
+@pytest.mark.slow
 def test_guidance_of_one_is_the_class_and_of_zero_any(prior: LearnedPrior) -> None:
     asked = []
 

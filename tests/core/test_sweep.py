@@ -79,6 +79,7 @@ def test_a_run_with_other_settings_is_not_taken_for_a_member(runs_dir: Path, mak
         sweep.plan(runs_dir, "try", {"seed": ["0", "1"]}, FIXED)
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_what_is_not_finished_and_no_more_at_a_time_than_there_are_slots(
     runs_dir: Path, wait_until: WaitUntil
 ) -> None:

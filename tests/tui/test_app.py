@@ -620,6 +620,7 @@ async def test_every_screen_draws_on_every_terminal(
             assert any(name in screen_text(app) for name in ("1 runs", "2 training"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (300, 100)])
 async def test_every_screen_survives_any_size(make_app: MakeApp, size: tuple[int, int]) -> None:
     app = make_app(runs=RUNS, snapshot=make_snapshot())

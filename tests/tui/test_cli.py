@@ -128,6 +128,7 @@ def test_a_run_can_be_made_for_a_trainer_that_is_started_otherwise(call: Call, r
     assert run.state() is State.FINISHED
 
 
+@pytest.mark.slow
 def test_a_sweep_is_stopped_and_goes_on_with_the_same_command(
     call: Call, runs_dir: Path, tmp_path: Path, environment: dict[str, str], wait_until: WaitUntil
 ) -> None:

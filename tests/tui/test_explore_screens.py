@@ -112,6 +112,7 @@ async def test_every_view_at_two_sizes(
         assert shown == snapshot
 
 
+@pytest.mark.slow
 async def test_every_view_survives_any_size(open_app: MakeApp) -> None:
     app = open_app()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -229,6 +229,7 @@ def test_without_being_asked_for_the_library_is_not_imported() -> None:
 # The program in a terminal
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_sixels_are_sent_when_they_are_asked_for_and_pictures_change(open_terminal: OpenTerminal) -> None:
     terminal = open_terminal(APP, "--graphics", answers=XTERM, COLORTERM="truecolor")
@@ -260,6 +261,7 @@ def test_sixels_are_sent_when_they_are_asked_for_and_pictures_change(open_termin
     assert not KITTY.search(terminal.sent)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_kitty_gets_pictures_and_placeholders_and_is_left_without_them(open_terminal: OpenTerminal) -> None:
     # What else is drawn has no colour; the number of a picture, which is one, arrives all the same.
@@ -300,6 +302,7 @@ def test_without_the_option_nothing_is_asked_and_the_key_says_how_to_get_it(open
     assert b"\x1b[c" not in terminal.sent
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_resized_terminal_and_one_too_small_are_drawn_again(open_terminal: OpenTerminal) -> None:
     terminal = open_terminal(APP, "--graphics", answers=XTERM)
@@ -323,6 +326,7 @@ def test_a_resized_terminal_and_one_too_small_are_drawn_again(open_terminal: Ope
     assert all(int(width) % 8 == int(height) % 15 == 0 for width, height in sides[-2:])  # of the page, of the detail
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_what_a_message_covered_is_drawn_again(open_terminal: OpenTerminal) -> None:
     terminal = open_terminal(APP, "--graphics", answers=XTERM, size=(80, 24))
