@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core import data
-from core.choices import SAMPLERS, check_sampler, check_whole, default_sampler
+from core.choices import SAMPLERS, check_sampler, check_whole, default_sampler, make_wish
 from core.run import Run, RunError, find_run
 from tui import figures
 from tui.evaluator import RunEvaluator
-from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir
+from tui.options import RUNS_DIR, DataDir, Guidance, Json, RunName, RunsDir, Steps
 from tui.output import complain, print_json
 from tui.wording import printable
 
@@ -35,6 +35,8 @@ def evaluate(
             autocompletion=lambda: list(SAMPLERS),
         ),
     ] = None,
+    guidance: Guidance = None,
+    steps: Steps = None,
     as_json: Json = False,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
@@ -43,6 +45,7 @@ def evaluate(
     found = find_run(runs_dir, run)
     config = found.config()  # what is wrong with a run is said before PyTorch is loaded
     name = default_sampler(config.preset) if sampler is None else check_sampler(sampler, config.preset)
+    wish = make_wish(config.dynamics, None, guidance, steps)
     if not found.weights_changed():
         raise RunError(f"{found.name} has no weights yet: the trainer saves them soon after it starts")
 
@@ -51,7 +54,7 @@ def evaluate(
     with progress() as say:
         say("loading PyTorch")
         evaluator = RunEvaluator(data_dir or data.default_data_dir())
-        measured = evaluator.measure(found, name, many, times, say)
+        measured = evaluator.measure(found, name, many, times, say, wish)
     if measured.note:
         complain(measured.note)
     if as_json:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from core.choices import Wish
 from core.run import Run, RunError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class RunEvaluator:
             checkpoint.load_prior(run)
         return MEANINGS
 
-    def measure(self, run: Run, sampler: str, samples: int, seeds: int, say: Say) -> Measured:
+    def measure(self, run: Run, sampler: str, samples: int, seeds: int, say: Say, wish: Wish | None = None) -> Measured:
         from core.browsing import find_images
         from core.evaluation import evaluate
 
@@ -83,7 +84,7 @@ class RunEvaluator:
         source = find_images(run.config(), self._data_dir)
         # Before the model is read: what a trainer saves meanwhile must not pass for what was measured.
         weights, epoch = run.weights_changed(), _epoch(run.read_weights())
-        evaluation = evaluate(run, source.images, sampler, samples, seeds, say)
+        evaluation = evaluate(run, source.images, sampler, samples, seeds, say, wish)
         return Measured(evaluation, weights, epoch, source.note or "")
 
 
