@@ -18,6 +18,9 @@ from core.training import Trainer
 
 MakeRun = Callable[..., Run]
 
+# What these tell beyond the others is little.
+SLOW = {"vae-post": pytest.mark.slow, "ae": pytest.mark.slow}
+
 
 class Tape:
     """Records by keeping the work, as a graph does: nothing runs until it is replayed, and only where it was."""
@@ -76,7 +79,7 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
     return safetensors.torch.load(run.read_weights())
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [pytest.param(name, marks=SLOW.get(name, ())) for name in PRESETS])
 def test_recorded_steps_end_bit_for_bit_where_done_ones_end(preset: str, make_run: MakeRun, images: ImageSet) -> None:
     settings = {"preset": preset, "epochs": 2, "batch_size": 32}
     done, replayed, resumed = (make_run(name, **settings) for name in ("done", "replayed", "resumed"))

@@ -118,6 +118,7 @@ def test_a_detached_run_goes_on_and_is_controlled(call: Call, runs_dir: Path, wa
     assert "is stopped, so there is no trainer to pause" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_run_can_be_made_for_a_trainer_that_is_started_otherwise(call: Call, runs_dir: Path) -> None:
     made = call("train", "--preset", "ae", "--epochs", "1", "--batch-size", "2000", "--name", "ready", "--create-only")
     assert made.returncode == 0, made.stderr

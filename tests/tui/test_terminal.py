@@ -84,6 +84,7 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
     assert (run.status().epoch, run.state()) == (2, State.FINISHED)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_lost_terminal_and_a_killed_viewer_change_nothing_for_the_run(
     open_app: OpenApp, runs_dir: Path, wait_until: WaitUntil
