@@ -12,6 +12,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import nn
 
+from core.choices import usual_wish
 from core.denoiser import Denoiser
 from core.dynamics import DYNAMICS
 from core.files import DamagedFile
@@ -51,14 +52,17 @@ def load_first_stage(run: Run) -> Autoencoder:
 
 
 def load_prior(run: Run) -> LearnedPrior:
-    """The newest prior of a run that learns one. Raises FileNotFoundError, DamagedFile or OSError."""
+    """The newest prior of a run that learns one, with the usual wish.
+
+    Raises FileNotFoundError, DamagedFile or OSError.
+    """
     config = run.config()
     content, path = run.read_weights(), run.weights_path()
     network = _load(Denoiser(), config.preset, content, path)
     shares = network.class_shares
     if not (shares >= 0).all() or not shares.any():
         raise DamagedFile(path, "has shares of classes that are none")
-    return LearnedPrior(network, DYNAMICS[config.dynamics]())
+    return LearnedPrior(network, DYNAMICS[config.dynamics](), usual_wish(config.dynamics))
 
 
 def _load(model: M, preset: str, content: bytes, path: Path) -> M:

@@ -45,7 +45,6 @@ class Wish:
     steps: int = 10
 
 
-ANYTHING = Wish()
 # What a user steps through, by the dynamics; the second is where they begin.
 STEPS = {"flow": (4, 10, 20, 40, 100), "ddpm": (20, 50, 200, 1000)}
 

@@ -108,8 +108,7 @@ def evaluate(
     weights, DamagedFile or OSError.
     """
     check_sampler(sampler, run.config().preset)
-    if images.name not in DIGITS:
-        raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {images.name} has none")
+    check_digits(run, images.name)
     model, digits = fuse(checkpoint.load_model(run)), classifier.shipped()
     reference = Reference.of(digits, images.train_images, images.train_labels, say)
     test = judge(digits, _pixels(images.validation_images, "looking at test images", say))
@@ -141,6 +140,12 @@ def evaluate(
         dataset=images.name,
         classifier=_describe_classifier(),
     )
+
+
+def check_digits(run: Run, dataset: str) -> None:
+    """Raise RunError unless the classifier knows what such images show."""
+    if dataset not in DIGITS:
+        raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {dataset} has none")
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,7 +107,7 @@ class Explorer:
         """
         with self._newest() as model:
             if self.run.config().preset == "prior":
-                learned = self._keep("learned", lambda: checkpoint.load_prior(self.run))
+                learned = self._learned(model)
                 one, other = (decoded(model, learned.of_each_class(seed).numpy()) for seed in (0, 1))
                 return one, other
             images, labels = self._images("validation")
@@ -136,8 +137,7 @@ class Explorer:
         Raises ConfigError for a run that learns none.
         """
         with self._newest() as model:
-            learned = self._keep(("sampler", "learned", wish), lambda: self._fit_sampler(model, "learned", wish))
-            assert isinstance(learned, LearnedPrior)
+            learned = replace(self._learned(model), wish=wish)
             shown = {math.ceil(wish.steps * (frame + 1) / frames) for frame in range(frames)}
             moments = []
             for step, z in enumerate(learned.walk(count, seed, temperature), start=1):
@@ -259,6 +259,11 @@ class Explorer:
                     return latent.pick_dims(latents, choice.numbers or latent.most_active(latents))
         except ProjectionError as error:
             raise RunError(f"{self.run.name}: {error}") from error
+
+    def _learned(self, model: Autoencoder) -> LearnedPrior:
+        learned = self._keep(("sampler", "learned", None), lambda: self._fit_sampler(model, "learned"))
+        assert isinstance(learned, LearnedPrior)
+        return learned
 
     def _fit_sampler(self, model: Autoencoder, name: str, wish: Wish | None = None) -> sampling.Sampler:
         def latents() -> Latents:

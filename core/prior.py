@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core import latent
-from core.choices import ANYTHING, Wish, check_temperature
+from core.choices import Wish, check_temperature
 from core.config import RunConfig
 from core.data import ImageSet
 from core.denoiser import ANY_CLASS, CLASSES, Denoiser
@@ -93,13 +93,11 @@ class LatentObjective:
 
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
         """For each batch of validation images the sums of the error, of the class told, and of nothing, (2,)."""
-        self.model.eval()
         for chosen in torch.arange(self.held_out, device=self.device).split(VALIDATION_BATCH):
             with torch.no_grad():
                 drawn = self.draw(len(chosen), generator)
                 parts = self._error(self.model, self._validation, chosen, self._validation.labels[chosen], drawn)
             yield torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
-        self.model.train()
 
     def metadata(self) -> dict[str, float]:
         """The scale of the latents that the denoiser knows."""
@@ -127,7 +125,7 @@ class LearnedPrior:
 
     network: Denoiser
     dynamics: Dynamics
-    wish: Wish = ANYTHING
+    wish: Wish
 
     def sample(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
         """Latents (count, 64); the same for the same seed. Raises ConfigError for a temperature out of bounds."""

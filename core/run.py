@@ -241,7 +241,8 @@ def first_stage_settings(run: Run) -> dict[str, Any]:
     Raises DamagedFile or OSError.
     """
     config = run.config()
-    return {"first_stage": run.name, "first_stage_preset": config.preset, "holdout": config.holdout}
+    taken = {"first_stage": run.name, "first_stage_preset": config.preset}
+    return taken | {"dataset": config.dataset, "holdout": config.holdout}
 
 
 def first_stage_weights(run: Run) -> bytes:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from core import checkpoint
-from core.choices import LATENT_NUMBERS, Wish, check_sampler, check_temperature, usual_wish
+from core.choices import LATENT_NUMBERS, Wish, check_sampler, check_temperature
 from core.latent import Latents
 from core.run import Run
 
@@ -59,12 +59,12 @@ def of_run(run: Run, name: str, latents: Callable[[], Latents], wish: Wish | Non
 
     Raises ConfigError, FileNotFoundError, DamagedFile or OSError.
     """
-    config = run.config()
-    match check_sampler(name, config.preset):
+    match check_sampler(name, run.config().preset):
         case "prior":
             return prior(LATENT_NUMBERS)
         case "learned":
-            return replace(checkpoint.load_prior(run), wish=wish or usual_wish(config.dynamics))
+            learned = checkpoint.load_prior(run)
+            return replace(learned, wish=wish or learned.wish)
         case _:
             return fit(name, latents())
 

@@ -36,7 +36,7 @@ def make_run(runs_dir: Path) -> Callable[..., Run]:
         weights = None
         if values.get("preset") == "prior":
             first = Run(CHECKPOINTS / "ae-mnist")
-            defaults |= first_stage_settings(first)
+            defaults = first_stage_settings(first) | defaults
             weights = first_stage_weights(first)
         return Run.create(runs_dir, name, make_config(**(defaults | values)), weights)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from core.choices import Wish
-from core.run import Run, RunError
+from core.run import Run
 
 if TYPE_CHECKING:
     from core.evaluation import Evaluation
@@ -66,11 +66,10 @@ class RunEvaluator:
 
     def figures(self, run: Run) -> Mapping[str, str]:
         from core import checkpoint
-        from core.evaluation import DIGITS, MEANINGS
+        from core.evaluation import MEANINGS, check_digits
 
         config = run.config()
-        if config.dataset not in DIGITS:
-            raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {config.dataset} has none")
+        check_digits(run, config.dataset)
         checkpoint.load_model(run)
         if config.preset == "prior":
             checkpoint.load_prior(run)

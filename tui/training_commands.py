@@ -111,10 +111,9 @@ def train(
     if first_stage is not None:
         stage = find_run(runs_dir, first_stage)
         settings = first_stage_settings(stage)
-    dataset_name = stage.config().dataset if stage and dataset == "auto" else data.resolve(dataset, folder)
+    dataset_name = settings["dataset"] if stage and dataset == "auto" else data.resolve(dataset, folder)
     config = make_config(
         preset=preset,
-        dataset=dataset_name,
         data_dir=None if dataset_name == "mnist-5k" else str(folder),
         epochs=epochs,
         batch_size=batch_size,
@@ -128,7 +127,7 @@ def train(
         dynamics=dynamics,
         precision=precision,
         processes=processes,
-        **settings | ({} if holdout is None else {"holdout": holdout}),
+        **settings | {"dataset": dataset_name} | ({} if holdout is None else {"holdout": holdout}),
     )
     weights = first_stage_weights(stage) if stage else None
     check_device(device)

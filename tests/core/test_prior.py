@@ -142,7 +142,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory, images: ImageSet) -> Run:
     """A prior over the latents of the shipped autoencoder's zeros and ones."""
     first = Run(CHECKPOINTS / "ae-mnist")
     settings = {"epochs": 15, "batch_size": 50, "learning_rate": 3e-3, "dataset": "mnist-5k"}
-    config = check_values(preset="prior", **settings, **first_stage_settings(first))
+    config = check_values(**first_stage_settings(first) | settings | {"preset": "prior"})
     run = Run.create(tmp_path_factory.mktemp("runs"), "prior", config, first_stage_weights(first))
     with run.open_metrics() as metrics:
         Trainer(run, images, "cpu", metrics).fit()

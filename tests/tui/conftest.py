@@ -383,6 +383,13 @@ async def answered(pilot: Pilot[None]) -> None:
             quiet += 1
 
 
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys, each after what the one before asked for is shown."""
+    for key in keys:
+        await pilot.press(key)
+        await answered(pilot)
+
+
 def screen_text(app: App[Any]) -> str:
     """What the terminal shows, without colours."""
     width, height = app.size

@@ -16,7 +16,8 @@ from core import data, launch
 from core.config import make_config
 from core.run import Run
 from core.status import State
-from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text
+from tests.conftest import make_trained_run
+from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text, until
 from tui.app import VaeTui
 from tui.screens import train
 from tui.screens.compare import CompareScreen
@@ -525,6 +526,53 @@ async def test_a_bad_value_is_explained_beside_its_field_and_starts_nothing(
         await settle(pilot)
         assert isinstance(app.screen, NewRun)
         assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["taken"]
+
+
+async def test_a_prior_is_started_over_the_latents_of_a_run_that_has_weights(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Started:
+        def wait_until_started(self) -> None:
+            """At once."""
+
+    monkeypatch.setattr(launch, "start", lambda run: Started())
+    runs_dir = tmp_path / "checkpoints"
+    first = make_trained_run(runs_dir, "ae")
+    Run.create(runs_dir, "without-weights", make_config(preset="vae"))
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        assert not app.screen.query_one("#row-first_stage").display
+        app.screen.query_one("#epochs", Input).value = "7"
+        app.screen.query_one("#preset", Select).value = "prior"
+        await settle(pilot)
+        assert app.screen.query_one("#row-first_stage").display
+        assert app.screen.query_one("#first_stage", Select).value == "ae"
+        assert app.screen.query_one("#epochs", Input).value == "7"
+        assert "mnist-5k, as the first stage" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: (runs_dir / "prior-mnist-5k" / "config.json").exists(), "the run")
+    run = Run(runs_dir / "prior-mnist-5k")
+    config = run.config()
+    assert (config.first_stage, config.first_stage_preset, config.epochs) == ("ae", "ae", 7)
+    assert config.schedule == "cosine"
+    assert run.read_first_stage() == first.read_weights()
+
+
+async def test_a_prior_without_a_run_to_learn_from_is_not_started(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one("#preset", Select).value = "prior"
+        await settle(pilot)
+        assert app.screen.query_one("#epochs", Input).value == "100"
+        assert "no run has weights" in screen_text(app)
+        assert "first stage must be the name of a run" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
 
 
 async def choose_a_set_to_download(app: VaeTui, pilot: Pilot[None]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from textual.pilot import Pilot
 
 from core.choices import Wish
 from core.run import Run
@@ -14,10 +13,10 @@ from tests.tui.conftest import (
     FakeExplorer,
     FakeExplorers,
     HandFed,
-    answered,
     make_sighting,
     make_snapshot,
     make_summary,
+    press,
     screen_text,
     until,
 )
@@ -45,12 +44,6 @@ def open_app(make_app: MakeApp, explorers: FakeExplorers) -> MakeApp:
         return make_app(snapshot=make_snapshot(), sightings=sighting_of, explorer=explorers.of)
 
     return open_it
-
-
-async def press(pilot: Pilot[None], *keys: str) -> None:
-    for key in keys:
-        await pilot.press(key)
-        await answered(pilot)
 
 
 def only(explorers: FakeExplorers) -> FakeExplorer:

@@ -23,7 +23,7 @@ from core.evaluation import MEANINGS
 from core.files import DamagedFile
 from core.run import Run, RunError
 from tests.conftest import make_trained_run
-from tests.tui.conftest import FakeEvaluator, HandFed, answered, make_sighting, make_summary, screen_text, until
+from tests.tui.conftest import FakeEvaluator, HandFed, answered, make_sighting, make_summary, press, screen_text, until
 from tui.app import VaeTui
 from tui.evaluator import RunEvaluator
 from tui.feed import Sighting, SightingReader
@@ -62,12 +62,6 @@ async def opened(app: VaeTui, *keys: str, size: tuple[int, int] = (120, 40)) -> 
         app.run_shown = RUN
         await press(pilot, "7", *keys)
         yield pilot
-
-
-async def press(pilot: Pilot[None], *keys: str) -> None:
-    for key in keys:
-        await pilot.press(key)
-        await answered(pilot)
 
 
 async def see_weights(pilot: Pilot[None], weights: int) -> None:

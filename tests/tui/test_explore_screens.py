@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from syrupy.assertion import SnapshotAssertion
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.data import DataError
@@ -25,6 +24,7 @@ from tests.tui.conftest import (
     make_sighting,
     make_snapshot,
     make_summary,
+    press,
     screen_text,
     until,
 )
@@ -85,12 +85,6 @@ RUN = make_summary().run
 def snapshot_of(run: Run) -> HandFed[object]:
     summary = make_summary(run.name, preset="ae" if run == OTHER else "vae")
     return HandFed(make_snapshot(summary))
-
-
-async def press(pilot: Pilot[None], *keys: str) -> None:
-    for key in keys:
-        await pilot.press(key)
-        await answered(pilot)
 
 
 def explorer_of(explorers: FakeExplorers, run: Run = RUN) -> FakeExplorer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
-from core.choices import ANYTHING, STEPS, usual_wish
+from core.choices import STEPS, Wish, usual_wish
 from tui import wording
 from tui.screens.dialogs import AskClass
 from tui.screens.explore_screen import ExploreScreen, MakeExplorer, MakeReader
@@ -38,7 +38,7 @@ class Denoising(ExploreScreen):
 
     def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
         super().__init__(make_reader, make_explorer)
-        self.wish = ANYTHING
+        self.wish = Wish()
         self.animated = True
         self._film: list[Samples] = []
         self._player: Timer | None = None
@@ -73,7 +73,7 @@ class Denoising(ExploreScreen):
 
     def forget_wish(self) -> None:
         """Another run is asked for anything, until something is wished for."""
-        self.wish = ANYTHING
+        self.wish = Wish()
 
     # The film
 

@@ -103,7 +103,7 @@ class NewRun(ModalScreen[Run | None]):
         self._named_by_user = False
         self._starting = False
         self._preset = "vae"
-        self._first_stages = dict(_first_stages(runs_dir))
+        self._first_stages: dict[str, dict[str, Any]] = {}
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as form:
@@ -121,13 +121,7 @@ class NewRun(ModalScreen[Run | None]):
                 id="dataset",
             )
             yield from self._row("dataset", sets)
-            stages = Select(
-                [(name, name) for name in self._first_stages],
-                allow_blank=not self._first_stages,
-                prompt="no run has weights",
-                compact=True,
-                id="first_stage",
-            )
+            stages = Select[str]([], prompt="no run has weights", compact=True, id="first_stage")
             yield from self._row("first_stage", stages)
             for field in TYPED:
                 yield from self._row(field, Field(_default(self._preset, field), compact=True, id=field))
@@ -151,9 +145,7 @@ class NewRun(ModalScreen[Run | None]):
 
     def _values(self) -> dict[str, Any]:
         typed = {field: self.query_one(f"#{field}", Input).value.strip() for field in TYPED}
-        stage = self._first_stage()
-        settings = self._first_stages[stage.name] if stage else {}
-        return typed | settings | {"preset": self._preset, "dataset": self._dataset()}
+        return typed | self._first_stage() | {"preset": self._preset, "dataset": self._dataset()}
 
     def _chosen_set(self) -> str:
         return str(self.query_one("#dataset", Select).value)
@@ -161,14 +153,14 @@ class NewRun(ModalScreen[Run | None]):
     def _dataset(self) -> str:
         """The set that the run will have: that of its first stage where it was not chosen."""
         stage = self._first_stage()
-        if stage is not None and self._chosen_set() == "auto":
-            return stage.config().dataset
+        if stage and self._chosen_set() == "auto":
+            return str(stage["dataset"])
         return data.resolve(self._chosen_set(), self._data_dir)
 
-    def _first_stage(self) -> Run | None:
-        """The run whose latents are learned, for a prior."""
-        chosen = self.query_one("#first_stage", Select).value
-        return Run(self._runs_dir / str(chosen)) if self._preset == "prior" and chosen in self._first_stages else None
+    def _first_stage(self) -> dict[str, Any]:
+        """What a prior takes over from the run whose latents it learns; nothing for other presets."""
+        chosen = str(self.query_one("#first_stage", Select).value)
+        return self._first_stages.get(chosen, {}) if self._preset == "prior" else {}
 
     def _run_name(self) -> str:
         return self.query_one("#name", Input).value.strip()
@@ -195,6 +187,12 @@ class NewRun(ModalScreen[Run | None]):
         """Put the preset's own values where nobody typed others."""
         before, self._preset = self._preset, preset
         self.query_one("#row-first_stage").display = preset == "prior"
+        if preset == "prior" and not self._first_stages:
+            self._first_stages = dict(_first_stages(self._runs_dir))
+            stages = self.query_one("#first_stage", Select)
+            stages.set_options([(name, name) for name in self._first_stages])
+            if self._first_stages:
+                stages.value = next(iter(self._first_stages))
         with self.prevent(Input.Changed):
             for field in TYPED:
                 typed = self.query_one(f"#{field}", Input)
