@@ -73,12 +73,17 @@ class RunConfig(BaseModel):
     processes: Annotated[int, Field(ge=1, le=PROCESSES_LIMIT)] = 1
     validate_every: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT)] = VALIDATE_EVERY
     holdout: Annotated[int, Field(ge=0)] = 0
+    measure_every: Annotated[int, Field(ge=0, le=EPOCHS_LIMIT)] = 0
     created: Annotated[str, Field(max_length=64)] = ""
     versions: dict[str, Annotated[str, Field(max_length=200)]] = {}
 
     def validates_after(self, epoch: int, epochs: int) -> bool:
         """Whether the epoch that ends as number `epoch` (from 1) of `epochs` is followed by a validation."""
         return epoch % self.validate_every == 0 or epoch == epochs
+
+    def measures_after(self, epoch: int, epochs: int) -> bool:
+        """Whether it is followed by a look at how good samples are."""
+        return self.measure_every > 0 and (epoch % self.measure_every == 0 or epoch == epochs)
 
 
 assert get_args(RunConfig.model_fields["dataset"].annotation) == data.NAMES
@@ -106,6 +111,9 @@ def check_values(**values: Any) -> RunConfig:
     most = data.most_held_out(config.dataset)
     if config.holdout > most:
         raise ConfigError({"holdout": f"holdout must be at most {most} for {config.dataset}, not {config.holdout}"})
+    if config.measure_every and config.dataset not in data.DIGITS:
+        wanted = f"0 for {config.dataset}: a classifier of digits measures"
+        raise ConfigError({"measure_every": f"measure every must be {wanted}, not {config.measure_every}"})
     if (config.preset == "prior") != (config.first_stage_preset is not None):
         wanted = "the name of a run" if config.preset == "prior" else f"left out for preset {config.preset}"
         raise ConfigError({"first_stage": f"first stage must be {wanted}, not {config.first_stage or 'nothing'}"})

@@ -63,6 +63,7 @@ _EMBEDDED_TITLE = "MNIST-5k: 4,000 / 1,000 of the MNIST digits"
 
 NAMES: tuple[str, ...] = (*_SOURCES, EMBEDDED)
 CHOICES: tuple[str, ...] = ("auto", *NAMES)
+DIGITS = ("mnist", "qmnist", EMBEDDED)  # what the classifier that tells how good images are knows
 
 
 @dataclass(frozen=True)

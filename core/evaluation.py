@@ -14,7 +14,7 @@ from torch import Tensor
 from core import checkpoint, classifier, latent, sampling
 from core.choices import SAMPLERS, Wish, check_sampler
 from core.classifier import CLASSES, DigitClassifier, Judged, judge
-from core.data import ImageSet, pixels
+from core.data import DIGITS, ImageSet, pixels
 from core.explorer import LATENTS_LIMIT
 from core.fidelity import (
     Gaussian,
@@ -31,7 +31,6 @@ from core.likelihood import active_units, elbo, importance_bounds
 from core.models import LATENT_SHAPE, Autoencoder, fuse, loss
 from core.run import Run, RunError
 
-DIGITS = ("mnist", "qmnist", "mnist-5k")
 BATCH = 250
 MANIFOLD_LIMIT = 10_000
 IMPORTANCE_SAMPLES = 1000

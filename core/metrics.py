@@ -43,6 +43,7 @@ EPOCH_COLUMNS = (
     "val_loss",
     "val_reconstruction",
     "val_kl",
+    "frechet",
     "images_per_second",
 )
 COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}

@@ -8,13 +8,17 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from core import checkpoint, fused, validation
+from core import checkpoint, fused, latent, sampling, validation
+from core.choices import LATENT_NUMBERS, default_sampler
 from core.config import RunConfig
 from core.data import ImageSet, pixels
 from core.denoiser import Denoiser
-from core.models import MODELS, Autoencoder, KlWeight, Loss, loss
+from core.models import LATENT_SHAPE, MODELS, Autoencoder, KlWeight, Loss, fuse, loss
 from core.prior import LatentObjective
 from core.run import Run
+
+FITTED_IMAGES = 10_000
+SAMPLED_TOGETHER = 250
 
 
 class Objective(Protocol):
@@ -40,6 +44,9 @@ class Objective(Protocol):
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
         """For each batch of held-out examples the sums of the parts of the loss, (2,)."""
 
+    def samples(self, count: int, seed: int) -> Iterator[Tensor]:
+        """So many images from new latents, in batches (B, 1, 32, 32) on the CPU; the same for the same seed."""
+
     def metadata(self) -> dict[str, float]:
         """What is stored beside the weights; a number that is not finite means that training diverged."""
 
@@ -48,6 +55,7 @@ class ImageObjective:
     """An autoencoder on images: squared error, and the weighted KL divergence of the posterior."""
 
     def __init__(self, config: RunConfig, images: ImageSet, model: Autoencoder, device: torch.device) -> None:
+        self._preset = config.preset
         self.images, self.device = images.to(device), device
         self.model = model.to(device)
         self.kl_weight = KlWeight(config.beta, optimal=config.decoder_variance == "optimal")
@@ -69,6 +77,17 @@ class ImageObjective:
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
         """For each batch of validation images the sums of squared error and KL divergence, (2,)."""
         return validation.losses(self.model, self.images.validation_images, generator)
+
+    def samples(self, count: int, seed: int) -> Iterator[Tensor]:
+        """So many images of the sampler that a user meets first."""
+        model = fuse(self.model).cpu().requires_grad_(False)
+        sampler = sampling.prior(LATENT_NUMBERS)
+        if (name := default_sampler(self._preset)) != "prior":
+            every = slice(None, None, -(-self.examples // FITTED_IMAGES))
+            images, labels = self.images.train_images[every].cpu(), self.images.train_labels[every].cpu()
+            sampler = sampling.fit(name, latent.encode(model, images, labels))
+        for z in sampler.sample(count, seed).split(SAMPLED_TOGETHER):
+            yield model.decode(z.view(-1, *LATENT_SHAPE))
 
     def metadata(self) -> dict[str, float]:
         """The latent scale, which the model keeps as well."""

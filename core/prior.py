@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core import latent
-from core.choices import Wish, check_temperature
+from core.choices import Wish, check_temperature, usual_wish
 from core.config import RunConfig
 from core.data import ImageSet
 from core.denoiser import ANY_CLASS, CLASSES, Denoiser
@@ -20,6 +21,7 @@ from core.models import LATENT_SHAPE, Autoencoder, KlWeight, Loss, fuse
 UNTOLD = 0.1
 SAMPLING_BATCH = 1000
 VALIDATION_BATCH = 500
+DRAWN_TOGETHER = 250
 NUMBERS = 64
 
 
@@ -56,10 +58,11 @@ class LatentObjective:
         self.model, self.device = model.to(device), device
         self.dynamics = DYNAMICS[config.dynamics](device)
         self.kl_weight = KlWeight()
-        encoder = fuse(first_stage)
+        self._first_stage = first = fuse(first_stage)
+        self._dynamics = config.dynamics
         self.model.latent_scale = first_stage.latent_scale
-        self._train = ScaledLatents.of(encoder, images.train_images, images.train_labels, device)
-        self._validation = ScaledLatents.of(encoder, images.validation_images, images.validation_labels, device)
+        self._train = ScaledLatents.of(first, images.train_images, images.train_labels, device)
+        self._validation = ScaledLatents.of(first, images.validation_images, images.validation_labels, device)
         self.examples, self.held_out = len(images.train_images), len(images.validation_images)
         shares = images.train_labels.bincount(minlength=CLASSES) / self.examples
         self.model.class_shares.copy_(shares)
@@ -98,6 +101,14 @@ class LatentObjective:
                 drawn = self.draw(len(chosen), generator)
                 parts = self._error(self.model, self._validation, chosen, self._validation.labels[chosen], drawn)
             yield torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
+
+    def samples(self, count: int, seed: int) -> Iterator[Tensor]:
+        """So many images in the usual number of steps, classes as often as training images have them."""
+        network = copy.deepcopy(self.model).cpu().eval()
+        learned = LearnedPrior(network, DYNAMICS[self._dynamics](), usual_wish(self._dynamics))
+        for first in range(0, count, DRAWN_TOGETHER):
+            z = learned.sample(min(DRAWN_TOGETHER, count - first), seed + first)
+            yield self._first_stage.decode(z.view(-1, *LATENT_SHAPE))
 
     def metadata(self) -> dict[str, float]:
         """The scale of the latents that the denoiser knows."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from core import checkpoint, graphs, resume
 from core.data import ImageSet
 from core.files import DamagedFile
+from core.gauge import SAMPLES, Gauge
 from core.graphs import RecordedStep
 from core.metrics import MetricsLog
 from core.objectives import make_objective
@@ -71,6 +72,7 @@ class Trainer:
         self.permutation: Tensor | None = None
         self.best = math.inf
         self._unwritten_best: bytes | None = None
+        self._gauge = Gauge(images.train_images) if self.config.measure_every else None
         self._watch = Stopwatch()  # over all resumes
         self.images_per_second = 0.0
 
@@ -186,11 +188,13 @@ class Trainer:
         yield self._sums
 
     def _end_epoch(self) -> Iterator[None]:
-        measured = None
+        validated = distance = None
         if self.config.validates_after(self.epoch + 1, self.epochs):
-            measured = yield from self._validate()
+            validated = yield from self._validate()
+        if self._gauge is not None and self.config.measures_after(self.epoch + 1, self.epochs):
+            distance = yield from self._gauge.measure(self.objective.samples(SAMPLES, self.config.seed))
         if self.metrics is not None:
-            self._report_epoch(self.metrics, measured)
+            self._report_epoch(self.metrics, validated, distance)
         self._sums.zero_()
         self.epoch, self.batch, self.permutation = self.epoch + 1, 0, None
         yield
@@ -204,15 +208,15 @@ class Trainer:
             yield
         return finite_sums(self.objective.held_out, sums, "validation loss", self.step)
 
-    def _report_epoch(self, metrics: MetricsLog, measured: Sums | None) -> None:
+    def _report_epoch(self, metrics: MetricsLog, validated: Sums | None, distance: float | None) -> None:
         trained = self._read_sums()
         self._watch.read()
         line = {"kind": "epoch", "epoch": self.epoch + 1, "step": self.step, "time": round(self.seconds, 3)}
         line |= trained.means(self.objective.kl_weight, "train_")
-        validated = measured.means(self.objective.kl_weight, "val_") if measured else NOT_VALIDATED
+        means = validated.means(self.objective.kl_weight, "val_") if validated else NOT_VALIDATED
         rate = trained.images / (self.seconds - self._epoch_began)
-        metrics.append(line | validated | {"images_per_second": round(rate, 1)})
-        if (found := validated["val_loss"]) is not None and found < self.best:
+        metrics.append(line | means | {"frechet": distance, "images_per_second": round(rate, 1)})
+        if (found := means["val_loss"]) is not None and found < self.best:
             self.best = found
             self._unwritten_best = self._weights()
             with suppress(OSError):  # nothing is lost: `save` writes it or raises

@@ -17,6 +17,7 @@ from tui.widgets.plot import Curve, moving_average
 TRAIN = (86, 180, 233)
 VALIDATION = (230, 159, 0)
 PARTS = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
+TITLES = PARTS | {"frechet": "distance of samples"}
 
 SMOOTHING = (1, 10, 100)
 SHARES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)
@@ -67,17 +68,24 @@ def curves_of(snapshot: Snapshot, part: str, smoothing: int) -> list[Curve]:
     return curves
 
 
+def distances(snapshot: Snapshot) -> Curve:
+    """The Fréchet distance of samples in the epochs in which it was measured, as points."""
+    measured = np.isfinite(snapshot.epochs["frechet"])
+    epochs = axis(snapshot).positions(snapshot.epochs["step"][measured])
+    return Curve("measured", epochs, snapshot.epochs["frechet"][measured], VALIDATION, "points")
+
+
 def write(folder: Path, stem: str, drawn: Mapping[str, Sequence[Curve]], unit: str, log_scale: bool) -> list[Path]:
-    """The curves of some parts of the loss as PNG and as CSV; the files. Raises OSError."""
+    """The curves of some of TITLES as PNG and as CSV; the files. Raises OSError."""
     picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
-    panels = [export.Panel(PARTS[part], curves) for part, curves in drawn.items()]
+    panels = [export.Panel(TITLES[part], curves) for part, curves in drawn.items()]
     export.save_panels(picture, panels, x_label=unit, log_scale=log_scale)
     export.save_table(table, columns(drawn, unit))
     return [picture, table]
 
 
 def columns(drawn: Mapping[str, Sequence[Curve]], unit: str) -> dict[str, list[str] | Column]:
-    """The curves of some parts of the loss as columns of a table, a line for each point."""
+    """The curves of some of TITLES as columns of a table, a line for each point."""
     pairs = [(part, curve) for part, curves in drawn.items() for curve in curves]
     return {
         "part": [part for part, curve in pairs for _ in curve.x],

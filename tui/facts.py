@@ -88,10 +88,15 @@ def _losses(snapshot: Snapshot) -> list[Text]:
     validations = snapshot.epochs["val_loss"]
     validations = validations[validations == validations]
     last, best = (validations[-1], validations.min()) if len(validations) else (None, None)
-    return [
+    lines = [
         _line("train", wording.loss(summary.train_loss)),
         _line("val", wording.loss(last), ("   best ", MUTED), wording.loss(best)),
     ]
+    distances = snapshot.epochs["frechet"][np.isfinite(snapshot.epochs["frechet"])]
+    if len(distances):
+        last, best = float(distances[-1]), float(distances.min())
+        lines.append(_line("samples", wording.loss(last), ("   best ", MUTED), wording.loss(best)))
+    return lines
 
 
 def _device(snapshot: Snapshot) -> list[Text]:

@@ -90,6 +90,10 @@ def train(
             show_default="0; that of the first stage",
         ),
     ] = None,
+    measure_every: Annotated[
+        str,
+        typer.Option(help="Epochs between looks at how good samples are: a curve of its own. 0: none.", metavar="N"),
+    ] = "0",
     precision: Annotated[
         str,
         typer.Option(
@@ -124,6 +128,7 @@ def train(
         seed=seed,
         device=device,
         validate_every=validate_every,
+        measure_every=measure_every,
         dynamics=dynamics,
         precision=precision,
         processes=processes,
@@ -192,6 +197,7 @@ def sweep(
         typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
     ] = None,
     holdout: Annotated[str, typer.Option(help="As of train.", metavar="N")] = "0",
+    measure_every: Annotated[str, typer.Option(help="As of train.", metavar="N")] = "0",
     device: Annotated[str, typer.Option(help="auto: every GPU, else the CPU.", metavar="DEVICE")] = "auto",
     jobs: Annotated[
         int | None, typer.Option(help="Runs at a time.", min=1, show_default="one on each GPU, or one on the CPU")
@@ -220,6 +226,7 @@ def sweep(
         "epochs": epochs,
         "validate_every": validate_every,
         "holdout": holdout,
+        "measure_every": measure_every,
         "device": device,
     }
     choices = {key: sweeps.spread(text) for key, text in lists.items() if text is not None}

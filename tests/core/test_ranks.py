@@ -73,7 +73,7 @@ def finish(run: Run, wait_until: WaitUntil) -> None:
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns(make_run: MakeRun, wait_until: WaitUntil) -> None:
-    values = {"preset": "vae", "batch_size": 128, "epochs": 2}
+    values = {"preset": "vae", "batch_size": 128, "epochs": 2, "measure_every": 1}
     one, two = make_run("one", **values), make_run("two", processes=2, **values)
     for run in (one, two):
         launch.start(run).wait_until_started()
@@ -81,7 +81,7 @@ def test_two_processes_learn_what_one_learns(make_run: MakeRun, wait_until: Wait
     assert "2 processes" in two.status().device_name
     for alone, together in zip(lives.epoch_lines(one), lives.epoch_lines(two), strict=True):
         assert together["step"] == alone["step"]
-        for part in ("train_loss", "train_reconstruction", "val_loss", "val_reconstruction"):
+        for part in ("train_loss", "train_reconstruction", "val_loss", "val_reconstruction", "frechet"):
             assert together[part] == pytest.approx(alone[part], rel=TOLERANCE), part
 
 

@@ -295,13 +295,19 @@ def make_summary(name: str = "vae-mnist", state: State = State.RUNNING, **news: 
     return RunSummary(Run(Path("checkpoints") / name), **(values | news))
 
 
-def make_snapshot(summary: RunSummary | None = None, *, steps: int = 60, weights: int = 1) -> Snapshot:
-    """Curves that fall, with two validations."""
+def make_snapshot(
+    summary: RunSummary | None = None,
+    *,
+    steps: int = 60,
+    weights: int = 1,
+    distances: tuple[float, float] | None = None,
+) -> Snapshot:
+    """Curves that fall, with two validations, and two measurements of samples where they are given."""
     step = np.linspace(1172 / max(steps, 1), 1172, steps)
     parts = {"reconstruction": 30 + 300 * np.exp(-step / 200), "kl": 12 - 6 * np.exp(-step / 300)}
     values = parts | {"step": step, "loss": parts["reconstruction"] + parts["kl"], "time": step / 18.75}
     values["images_per_second"] = np.full(steps, 2400.0)
-    epochs = {"step": np.array([469.0, 938.0])}
+    epochs = {"step": np.array([469.0, 938.0]), "frechet": np.array(distances or (np.nan, np.nan))}
     for part, ends in (("loss", (60, 40.5)), ("reconstruction", (50, 29.5)), ("kl", (10, 11))):
         epochs[f"val_{part}"] = np.array(ends, dtype=np.float64)
     return Snapshot(

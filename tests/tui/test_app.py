@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,29 @@ async def test_curves_follow_scale_smoothing_and_range(make_app: MakeApp) -> Non
         assert plot._x_range[0] > whole[0] == 0
         await pilot.press("l", "m", "m", "right_square_bracket", "right_square_bracket")
         assert (plot._log_scale, len(plot._curves), plot._x_range) == (False, 2, whole)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_distance_of_samples_has_a_curve_where_it_was_measured(
+    size: tuple[int, int], make_app: MakeApp
+) -> None:
+    app = make_app(snapshot=make_snapshot(distances=(41.5, 17.25)))
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        parts = [app.screen.query_one(f"#{part}", Plot) for part in ("reconstruction", "kl", "frechet")]
+        assert all(part.region.width >= 24 and part.region.height >= 4 for part in parts)
+        (curve,) = parts[-1]._curves
+        assert curve.y.tolist() == [41.5, 17.25]
+        assert [part.region.overlaps(other.region) for part, other in combinations(parts, 2)] == [False] * 3
+        assert "samples 17.25   best 17.25" in screen_text(app)
+
+
+async def test_an_autoencoder_that_is_measured_shows_the_distance_alone_below_the_loss(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(preset="ae"), distances=(9.0, 8.0)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        shown = [plot.id for plot in app.screen.query(Plot) if plot.region]
+        assert shown == ["loss", "frechet"]
 
 
 async def test_pictures_are_read_again_only_when_the_weights_changed(make_app: MakeApp) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.reactive import var
 from textual.timer import Timer
@@ -67,8 +67,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
     TrainScreen #pictures { column-span: 2; }
     TrainScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
     TrainScreen #small { display: none; width: 100%; color: $text-muted; }
-    TrainScreen #parts { height: 1fr; }
-    TrainScreen #reconstruction { padding: 0 1 0 0; }
+    TrainScreen #parts { height: 1fr; layout: grid; grid-size: 3; grid-gutter: 0 1; }
     TrainScreen #none { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
     TrainScreen.-norun #body { display: none; }
     TrainScreen.-norun #none { display: block; }
@@ -157,9 +156,9 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
             with Vertical(id="curves"):
                 yield Label("a larger window shows more: 64 columns by 22 lines", id="small")
                 yield Plot(curves.PARTS["loss"], id="loss")
-                with Horizontal(id="parts"):
-                    yield Plot(curves.PARTS["reconstruction"], id="reconstruction")
-                    yield Plot(curves.PARTS["kl"], id="kl")
+                with Container(id="parts"):
+                    for part in list(curves.TITLES)[1:]:
+                        yield Plot(curves.TITLES[part], id=part)
             yield FactsColumn(id="facts")
             with Vertical(id="pictures"):
                 yield Picture()
@@ -263,11 +262,23 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
             return
         unit = curves.axis(snapshot)
         shown = unit.last(curves.SHARES[self.narrowing])
-        self.query_one("#parts").display = curves.has_kl(snapshot) and not self.has_class("-tiny")
-        for part, drawn in self._curves(snapshot).items():
+        drawn = self._curves(snapshot)
+        self._lay_out(list(drawn)[1:])
+        for part, lines in drawn.items():
             plot = self.query_one(f"#{part}", Plot)
-            plot.show(drawn, x_range=shown, log_scale=self.log_scale, x_label=unit.label)
+            plot.show(lines, x_range=shown, log_scale=self.log_scale, x_label=unit.label)
         self.query_one(FactsColumn).show(snapshot)
+
+    def _lay_out(self, parts: list[str]) -> None:
+        """Make room below the loss for so many parts; the third goes below the others where it is narrow."""
+        below = self.query_one("#parts")
+        below.display = bool(parts) and not self.has_class("-tiny")
+        columns = min(len(parts), 2) if self.has_class("-short") else len(parts)
+        below.styles.grid_size_columns = max(columns, 1)
+        for plot in below.query(Plot):
+            plot.display = plot.id in parts
+        last = self.query_one("#frechet")
+        last.styles.column_span = 2 if len(parts) > columns else 1
 
     def _draw_pictures(self) -> None:
         preview = self.preview
@@ -285,7 +296,9 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
 
     def _curves(self, snapshot: Snapshot) -> dict[str, list[Curve]]:
         parts = list(curves.PARTS) if curves.has_kl(snapshot) else ["loss"]
-        return {part: curves.curves_of(snapshot, part, curves.SMOOTHING[self.smoothing]) for part in parts}
+        drawn = {part: curves.curves_of(snapshot, part, curves.SMOOTHING[self.smoothing]) for part in parts}
+        distances = curves.distances(snapshot)
+        return drawn | {"frechet": [distances]} if len(distances.x) else drawn
 
     # What keys do
 
