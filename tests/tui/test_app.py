@@ -265,7 +265,7 @@ async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp, mo
 
 
 async def test_news_in_quick_succession_are_drawn_together(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "DRAW_SECONDS", 0.5)
+    monkeypatch.setattr(train, "DRAW_SECONDS", 2)
     summary = make_summary()
     app = make_app(snapshot=make_snapshot(summary))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -276,13 +276,11 @@ async def test_news_in_quick_succession_are_drawn_together(make_app: MakeApp, mo
         for steps in range(20, 30):
             app.screen.post_message(TrainScreen.Changed(make_snapshot(summary, steps=steps)))
             await pilot.pause()
-        assert len(drawn) <= 1
-        await pilot.pause(0.6)
-        assert len(drawn) <= 2
-        assert drawn[-1] == 29
+        await until(pilot, lambda: drawn and drawn[-1] == 29, "the newest")
+        assert len(drawn) <= 4  # one, or some more where the machine is slow
+        monkeypatch.setattr(train, "DRAW_SECONDS", 3600)
         app.screen.post_message(TrainScreen.Changed(make_snapshot(make_summary(state=State.PAUSED), steps=30)))
-        await pilot.pause(0.1)
-        assert drawn[-1] == 30
+        await until(pilot, lambda: drawn[-1] == 30, "another state, at once")
 
 
 @pytest.fixture
