@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from core.explorer import Explorer
 
 
+MODE_CHANGE_SECONDS = 0.005
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where screens read from; tests put their own readers in."""
@@ -153,6 +156,10 @@ class VaeTui(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
         return [*filters, Harmless(), *([AsciiOnly()] if color_depth(self) is ColorDepth.ASCII else [])]
+
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Hold the screen back while modes change, for a tenth of what Textual does: a key is to be seen at once."""
+        super().delay_update(min(delay, MODE_CHANGE_SECONDS))
 
     def on_mount(self) -> None:
         # A plain handler would not wake a loop that waits for a key.

@@ -230,6 +230,23 @@ async def test_an_autoencoder_that_is_measured_shows_the_distance_alone_below_th
         assert shown == ["loss", "frechet"]
 
 
+async def test_a_change_of_screens_does_not_hold_back_what_is_shown(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        delays: list[float] = []
+        set_timer = app.set_timer
+        monkeypatch.setattr(
+            app, "set_timer", lambda delay, *rest, **names: delays.append(delay) or set_timer(delay, *rest, **names)
+        )
+        await pilot.press("1")
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert max(delays) < 0.01
+
+
 async def test_pictures_are_read_again_only_when_the_weights_changed(make_app: MakeApp) -> None:
     readers: list[Pictures] = []
 

@@ -55,7 +55,8 @@ class FactsColumn(Static):
     def on_resize(self) -> None:
         if self._snapshot is not None:
             ascii_only = color_depth(self.app) is ColorDepth.ASCII
-            self.update(facts(self._snapshot, self.content_size.width, ascii_only=ascii_only))
+            # They stand where they stood: a new layout of the screen would cost more than the figures.
+            self.update(facts(self._snapshot, self.content_size.width, ascii_only=ascii_only), layout=False)
 
 
 class TrainScreen(RunScreen, ExportingScreen[None]):
@@ -149,6 +150,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         self._pictured = 0
         self._drawn = 0.0
         self._drawing: Timer | None = None
+        self._laid_out: tuple[list[str], int, bool] | None = None
 
     def compose(self) -> ComposeResult:
         yield TopBar("training")
@@ -271,14 +273,17 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
 
     def _lay_out(self, parts: list[str]) -> None:
         """Make room below the loss for so many parts; the third goes below the others where it is narrow."""
+        columns = min(len(parts), 2) if self.has_class("-short") else len(parts)
+        wanted = (parts, columns, self.has_class("-tiny"))
+        if wanted == self._laid_out:
+            return
+        self._laid_out = wanted
         below = self.query_one("#parts")
         below.display = bool(parts) and not self.has_class("-tiny")
-        columns = min(len(parts), 2) if self.has_class("-short") else len(parts)
         below.styles.grid_size_columns = max(columns, 1)
         for plot in below.query(Plot):
             plot.display = plot.id in parts
-        last = self.query_one("#frechet")
-        last.styles.column_span = 2 if len(parts) > columns else 1
+        self.query_one("#frechet").styles.column_span = 2 if len(parts) > columns else 1
 
     def _draw_pictures(self) -> None:
         preview = self.preview
