@@ -26,8 +26,9 @@ PRESETS: dict[str, str] = {
 }
 assert tuple(PRESETS) == get_args(Preset)
 
-# Where a preset does not begin from the post's values.
+# Where a preset does not begin from the post's values; docs/quality.md has what they were chosen by.
 PRESET_VALUES: dict[str, dict[str, Any]] = {
+    "vae": {"learning_rate": 3e-3, "schedule": "cosine", "beta": 0.4},
     "prior": {"epochs": 100, "schedule": "cosine"},
 }
 
@@ -100,7 +101,10 @@ def check_values(**values: Any) -> RunConfig:
     Without `validate_every`, runs shorter than the post's 400 epochs validate every epoch.
     """
     given = {field: value for field, value in values.items() if value is not None}
-    given = PRESET_VALUES.get(str(given.get("preset", "vae")), {}) | given
+    usual = PRESET_VALUES.get(str(given.get("preset", "vae")), {})
+    if given.get("decoder_variance") == "optimal":  # it weighs the KL divergence itself
+        usual = {field: value for field, value in usual.items() if field != "beta"}
+    given = usual | given
     try:
         config = RunConfig(**given)
     except ValidationError as error:

@@ -7,15 +7,24 @@ import pytest
 from core.config import ConfigError, RunConfig, check_name, make_config
 
 
-def test_the_defaults_are_those_of_the_post() -> None:
+@pytest.mark.parametrize("preset", ["ae", "vae-post"])
+def test_the_models_of_the_post_have_its_values(preset: str) -> None:
+    config = make_config(preset=preset)
+    assert (config.epochs, config.batch_size, config.learning_rate, config.validate_every) == (400, 128, 1e-3, 10)
+    assert (config.schedule, config.beta, config.decoder_variance) == ("constant", 1.0, "fixed")
+
+
+def test_the_recommended_model_has_its_own_values_where_none_are_given() -> None:
     config = make_config()
-    assert (config.epochs, config.batch_size, config.learning_rate, config.validate_every) == (
-        400,
-        128,
-        1e-3,
-        10,
-    )
-    assert config.preset == "vae"
+    assert (config.preset, config.epochs, config.batch_size) == ("vae", 400, 128)
+    assert (config.learning_rate, config.schedule, config.beta) == (3e-3, "cosine", 0.4)
+    as_published = make_config(learning_rate="1e-3", schedule="constant", beta="1")
+    assert (as_published.learning_rate, as_published.schedule, as_published.beta) == (1e-3, "constant", 1.0)
+
+
+def test_a_variance_that_weighs_the_kl_divergence_is_not_weighed_again() -> None:
+    assert make_config(decoder_variance="optimal").beta == 1.0
+    assert make_config(decoder_variance="optimal", beta="0.7").beta == 0.7
 
 
 def test_text_as_typed_is_understood() -> None:

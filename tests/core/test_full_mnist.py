@@ -26,7 +26,8 @@ pytestmark = [
 def test_validation_losses_after_two_and_four_epochs(
     make_run: Callable[..., Run], preset: str, bounds: tuple[float, float]
 ) -> None:
-    run = make_run(preset=preset, dataset="mnist", data_dir=str(FOLDER), epochs=4, batch_size=128)
+    of_the_post = {"batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "beta": 1.0}
+    run = make_run(preset=preset, dataset="mnist", data_dir=str(FOLDER), epochs=4, **of_the_post)
     with run.open_metrics() as metrics:
         Trainer(run, data.load("mnist", FOLDER), "cpu", metrics).fit()
     from core.metrics import MetricsReader

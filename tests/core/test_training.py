@@ -260,8 +260,8 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(make_run: Make
 
 def test_a_finished_run_can_be_given_more_epochs(make_run: MakeRun, images: ImageSet) -> None:
     longer, extended = (
-        make_run("longer", epochs=3, batch_size=100),
-        make_run("extended", epochs=2, batch_size=100),
+        make_run("longer", epochs=3, batch_size=100, schedule="constant"),
+        make_run("extended", epochs=2, batch_size=100, schedule="constant"),
     )
     train(longer, images)
     train(extended, images)
