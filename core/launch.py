@@ -115,6 +115,7 @@ def resume(
     Raises RunError when there is nothing to go on with, DamagedFile or OSError.
     """
     run.config()  # a trainer could not go on with a damaged one
+    run.check_state()
     status = run.status()
     if run.state().active:
         raise RunError(f"{run.name} is {status.state} in process {status.pid} on {status.host}")

@@ -163,10 +163,17 @@ class Run:
 
     def read_state(self) -> bytes | None:
         """What an exact resume needs, None before the first save. Raises DamagedFile or OSError."""
+        self.check_state()
         try:
             return files.read(self.state_path, TENSORS_LIMIT)
         except FileNotFoundError:
             return None
+
+    def check_state(self) -> None:
+        """Raise DamagedFile where the state was saved and is gone: to begin again would overwrite what was trained."""
+        step = self.status().saved_step
+        if step and not self.state_path.exists():
+            raise DamagedFile(self.state_path, f"is missing: training cannot go on from step {step:,}")
 
     def write_state(self, content: bytes) -> None:
         files.replace(self.state_path, content)

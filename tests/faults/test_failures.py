@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
 import torch
 
 from core import checkpoint, data, launch, resume
+from core.files import DamagedFile
 from core.metrics import MetricsReader
 from core.run import Run
 from core.status import State
@@ -69,6 +71,21 @@ def test_a_run_goes_on_with_a_lower_learning_rate_and_keeps_it(make_run: MakeRun
     state = resume.load_state(run)
     assert state is not None and state.learning_rate == 2.5e-4
     assert run.config().learning_rate == 1e-3
+
+
+def test_a_run_whose_state_is_gone_is_not_begun_again(make_run: MakeRun, wait_until: WaitUntil) -> None:
+    run = make_run(**SHORT)
+    launch.start(run).wait_until_started()
+    wait_until(lambda: run.state() is State.FINISHED, what="the end")
+    weights, lines = run.read_weights(), run.metrics_path.read_bytes()
+    run.state_path.unlink()
+    missing = "state.pt: is missing: training cannot go on from step 4"
+    with pytest.raises(DamagedFile, match=missing):
+        launch.resume(run, epochs=3)
+    worker = launch.start(run, epochs=3)  # as whoever does not ask first
+    wait_until(lambda: worker.ended, what="the refusal")
+    assert run.status().error == missing
+    assert (run.read_weights(), run.metrics_path.read_bytes()) == (weights, lines)
 
 
 def test_a_training_that_runs_out_of_memory_says_what_needs_less(make_run: MakeRun, wait_until: WaitUntil) -> None:
