@@ -7,13 +7,15 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from core import data
-from tests.benchmarks import curves, latents, rival, training, viewer
+from core.evaluation import Evaluation, Spread
+from tests.benchmarks import curves, latents, quality, rival, training, viewer
 from tests.benchmarks.figures import Figure
 
 CHECKOUT = Path(__file__).parents[2]
@@ -62,6 +64,36 @@ def test_the_viewer_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_sound(figures)
     units = {figure.unit for figure in figures}
     assert {"s", "MB", "bytes/s", "ms", "times"} <= units
+
+
+def test_evaluations_become_tables_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = Evaluation(
+        frechet_samples=Spread(31.256, 0.4, 3),
+        frechet_reconstructions=3.9,
+        frechet_floor=0.3,
+        precision=Spread(0.9, 0.01, 3),
+        recall=Spread(0.8, 0.01, 3),
+        classifier_confidence=Spread(0.95, 0.01, 3),
+        class_balance=Spread(0.97, 0.01, 3),
+        test_squared_error=7.5,
+        elbo=None,
+        iwae=None,
+        active_units=64,
+        sampler="gaussian",
+        samples=10_000,
+        dataset="mnist",
+        classifier={},
+    )
+    better = replace(plain, frechet_samples=Spread(9.5, None, 1), elbo=Spread(-617.0, 0.1, 3), active_units=12)
+    (tmp_path / "beta").mkdir()
+    for name, evaluation in {"a.gaussian": plain, "b.prior": better, "beta/0.4": better, "beta/1": plain}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(evaluation.as_json()))
+    quality.main(tmp_path, tmp_path / "quality.png")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("| a | gaussian | 31.26 ± 0.40 | 0.900 ± 0.010 |")
+    assert lines[3].startswith("| b | prior | 9.50 | ")
+    assert lines[-1] == "| b | 3.90 | 7.50 | -617.0 ± 0.1 |  | 12 |"
+    assert (tmp_path / "quality.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
