@@ -25,6 +25,7 @@ SHORT = {
     "schedule": "",
     "beta": "beta",
     "decoder_variance": "",
+    "dynamics": "",
 }
 # What may differ between a run on disk and the member of a sweep that it is.
 INCIDENTAL = {"created", "versions", "device", "data_dir"}
@@ -100,12 +101,15 @@ def spread(text: str) -> list[str]:
 class Sweep:
     """Trains the members, one in each slot at a time; a slot is the name of a device.
 
-    Finished members are left as they are, and those that were stopped or lost go on.
+    Finished members are left as they are, and those that were stopped or lost go on. `first_stage` are the weights
+    whose latents they learn, where they learn a prior.
     """
 
-    def __init__(self, members: Sequence[Member], slots: Sequence[str], threads: int | None) -> None:
+    def __init__(
+        self, members: Sequence[Member], slots: Sequence[str], threads: int | None, first_stage: bytes | None = None
+    ) -> None:
         self.members = members
-        self._threads = threads
+        self._threads, self._first_stage = threads, first_stage
         self._waiting = [member for member in members if not _is_done(member)]
         self._free = list(slots)
         self._busy: dict[str, tuple[str, launch.Worker]] = {}
@@ -143,7 +147,8 @@ class Sweep:
         run = member.run
         if run.path.exists():
             return launch.resume(run, threads=self._threads)
-        run = Run.create(run.path.parent, run.name, stamp(member.config.model_copy(update={"device": slot})))
+        config = stamp(member.config.model_copy(update={"device": slot}))
+        run = Run.create(run.path.parent, run.name, config, self._first_stage)
         return launch.start(run, threads=self._threads)
 
     def summaries(self) -> Iterator[tuple[Member, RunSummary | None]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +17,15 @@ from core.status import State
 from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, again, complete_run
 from tui.output import EXIT_FAILED, complain, say
 
+FirstStage = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a prior: the run whose latents it learns.",
+        metavar="RUN",
+        show_default=False,
+        autocompletion=complete_run,
+    ),
+]
 Epochs = Annotated[
     str | None,
     typer.Option(help="Passes over the training images.", metavar="N", show_default=of_preset("epochs")),
@@ -61,15 +71,7 @@ def train(
             show_default=of_preset("decoder_variance"),
         ),
     ] = None,
-    first_stage: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a prior: the run whose latents it learns.",
-            metavar="RUN",
-            show_default=False,
-            autocompletion=complete_run,
-        ),
-    ] = None,
+    first_stage: FirstStage = None,
     dynamics: Annotated[
         str, typer.Option(help="Of a prior: flow (straight lines) or ddpm (1,000 noisy steps).", metavar="DYNAMICS")
     ] = "flow",
@@ -111,11 +113,8 @@ def train(
     data_dir: DataDir = None,
 ) -> None:
     folder = (data_dir or data.default_data_dir()).absolute()
-    stage, settings = None, {}
-    if first_stage is not None:
-        stage = find_run(runs_dir, first_stage)
-        settings = first_stage_settings(stage)
-    dataset_name = settings["dataset"] if stage and dataset == "auto" else data.resolve(dataset, folder)
+    settings, weights = _taken_over(runs_dir, first_stage)
+    dataset_name = settings["dataset"] if settings and dataset == "auto" else data.resolve(dataset, folder)
     config = make_config(
         preset=preset,
         data_dir=None if dataset_name == "mnist-5k" else str(folder),
@@ -134,7 +133,6 @@ def train(
         processes=processes,
         **settings | {"dataset": dataset_name} | ({} if holdout is None else {"holdout": holdout}),
     )
-    weights = first_stage_weights(stage) if stage else None
     check_device(device)
     name = unused_name(runs_dir, f"{preset}-{dataset_name}") if name is None else name
     if not data.is_on_disk(dataset_name, folder):
@@ -143,7 +141,7 @@ def train(
         download_in_terminal(dataset_name, folder)
     data.check(dataset_name, folder)
     run = Run.create(runs_dir, name, config, weights)
-    if dataset == "auto" and stage is None:
+    if dataset == "auto" and not settings:
         say(data.explain_auto(folder))
     if create_only:
         say(f"{run.name} is ready in {run.path}; train it with: {shlex.join(launch.command(run, config))}")
@@ -189,6 +187,8 @@ def sweep(
         str | None,
         typer.Option(help="Such as fixed,optimal.", metavar="LIST", show_default=of_preset("decoder_variance")),
     ] = None,
+    first_stage: FirstStage = None,
+    dynamics: Annotated[str, typer.Option(help="Of priors, such as flow,ddpm.", metavar="LIST")] = "flow",
     precision: Annotated[str, typer.Option(help="Such as float32,bfloat16.", metavar="LIST")] = "auto",
     dataset: Annotated[str, typer.Option(help="As of train.", metavar="SET")] = "auto",
     epochs: Epochs = None,
@@ -196,7 +196,7 @@ def sweep(
         str | None,
         typer.Option(help="Epochs between validations.", metavar="N", show_default=f"10; 1 below {EPOCHS} epochs"),
     ] = None,
-    holdout: Annotated[str, typer.Option(help="As of train.", metavar="N")] = "0",
+    holdout: Annotated[str | None, typer.Option(help="As of train.", metavar="N", show_default="0")] = None,
     measure_every: Annotated[str, typer.Option(help="As of train.", metavar="N")] = "0",
     device: Annotated[str, typer.Option(help="auto: every GPU, else the CPU.", metavar="DEVICE")] = "auto",
     jobs: Annotated[
@@ -208,7 +208,8 @@ def sweep(
     data_dir: DataDir = None,
 ) -> None:
     folder = (data_dir or data.default_data_dir()).absolute()
-    dataset_name = data.resolve(dataset, folder)
+    settings, weights = _taken_over(runs_dir, first_stage)
+    dataset_name = settings["dataset"] if settings and dataset == "auto" else data.resolve(dataset, folder)
     data.check(dataset_name, folder)
     lists = {
         "preset": preset,
@@ -217,18 +218,20 @@ def sweep(
         "schedule": schedule,
         "beta": beta,
         "decoder_variance": decoder_variance,
+        "dynamics": dynamics,
         "precision": precision,
         "seed": seed,
     }
-    fixed = {
+    fixed = settings | {
         "dataset": dataset_name,
         "data_dir": None if dataset_name == "mnist-5k" else str(folder),
         "epochs": epochs,
         "validate_every": validate_every,
-        "holdout": holdout,
         "measure_every": measure_every,
         "device": device,
     }
+    if holdout is not None:
+        fixed["holdout"] = holdout
     choices = {key: sweeps.spread(text) for key, text in lists.items() if text is not None}
     members = sweeps.plan(runs_dir, name, choices, fixed)
     slots = _slots(device, jobs)
@@ -237,8 +240,16 @@ def sweep(
 
     from tui.sweeping import train_all
 
-    if not train_all(sweeps.Sweep(members, slots, threads), as_json):
+    if not train_all(sweeps.Sweep(members, slots, threads, weights), as_json):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _taken_over(runs_dir: Path, first_stage: str | None) -> tuple[dict[str, Any], bytes | None]:
+    """What priors take over from the run whose latents they learn, and its weights; nothing where none is named."""
+    if first_stage is None:
+        return {}, None
+    run = find_run(runs_dir, first_stage)
+    return first_stage_settings(run), first_stage_weights(run)
 
 
 def _slots(device: str, jobs: int | None) -> list[str]:

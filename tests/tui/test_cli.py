@@ -15,6 +15,7 @@ import pytest
 
 from core.run import Run
 from core.status import State
+from tests.conftest import make_trained_run
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
@@ -164,9 +165,23 @@ def test_a_sweep_is_stopped_and_goes_on_with_the_same_command(
     assert found["best"] == f"sweep-seed{losses.index(min(losses))}"
 
 
+@pytest.mark.slow
+def test_a_sweep_of_priors_has_one_first_stage(call: Call, runs_dir: Path) -> None:
+    first = make_trained_run(runs_dir, "ae")
+    values = ["--seed", "3", "--epochs", "1", "--batch-size", "2000", "--device", "cpu"]
+    done = call("sweep", "--preset", "prior", "--first-stage", "ae", "--dynamics", "flow,ddpm", *values)
+    assert done.returncode == 0, done.stderr
+    for dynamics in ("flow", "ddpm"):
+        run = Run(runs_dir / f"sweep-{dynamics}")
+        assert (run.config().dataset, run.config().first_stage, run.config().dynamics) == ("mnist-5k", "ae", dynamics)
+        assert run.read_first_stage() == first.read_weights()
+        assert run.state() is State.FINISHED
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["sweep", "--preset", "prior"], "first stage must be the name of a run, not nothing"),
         (["train", "--epochs", "0"], "epochs must be at least 1, not 0"),
         (["train", "--epochs", "many"], "epochs must be a whole number, not many"),
         (["train", "--learning-rate", "-1"], "learning rate must be greater than 0, not -1"),
