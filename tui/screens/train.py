@@ -20,15 +20,15 @@ from textual.widgets import Label, Static
 
 from core.run import Run
 from core.summary import RunSummary
-from tui import curves, wording
+from tui import wording
 from tui.facts import facts
 from tui.feed import Feed, Reader, Snapshot
 from tui.preview import Preview
+from tui.screens.curve_column import CurveColumn
 from tui.screens.exporting import ExportingScreen
 from tui.screens.run_screen import RunScreen
 from tui.widgets.key_line import KeyLine
 from tui.widgets.picture import Picture
-from tui.widgets.plot import Curve, Plot
 from tui.widgets.strips import ColorDepth, color_depth
 from tui.widgets.top_bar import TopBar
 
@@ -67,8 +67,6 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
     TrainScreen #facts { padding: 0 1; width: 100%; height: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
     TrainScreen #pictures { column-span: 2; }
     TrainScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
-    TrainScreen #small { display: none; width: 100%; color: $text-muted; }
-    TrainScreen #parts { height: 1fr; layout: grid; grid-size: 3; grid-gutter: 0 1; }
     TrainScreen #none { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
     TrainScreen.-norun #body { display: none; }
     TrainScreen.-norun #none { display: block; }
@@ -80,7 +78,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
 
     TrainScreen.-tiny #body { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr 4; }
     TrainScreen.-tiny #curves { row-span: 1; }
-    TrainScreen.-tiny #pictures, TrainScreen.-tiny #parts { display: none; }
+    TrainScreen.-tiny #pictures { display: none; }
     TrainScreen.-tiny #small { display: block; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (64, "-wide")]
@@ -95,7 +93,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         Binding("m", "smoothing", "smooth", tooltip="smooth the curves over 10 or 100 points", id="train.smooth"),
         Binding(
             "left_square_bracket",
-            "narrow",
+            "narrow(1)",
             "narrow",
             key_display="[",
             tooltip="show less of the run",
@@ -104,7 +102,7 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         ),
         Binding(
             "right_square_bracket",
-            "widen",
+            "narrow(-1)",
             "widen",
             key_display="]",
             tooltip="show more of the run",
@@ -115,9 +113,6 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
 
     snapshot: var[Snapshot | None] = var(None, init=False)
     preview: var[Preview | None] = var(None, init=False)
-    log_scale: var[bool] = var(False, init=False)
-    smoothing: var[int] = var(0, init=False)
-    narrowing: var[int] = var(0, init=False)
 
     @dataclass
     class Changed(Message):
@@ -150,17 +145,11 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         self._pictured = 0
         self._drawn = 0.0
         self._drawing: Timer | None = None
-        self._laid_out: tuple[list[str], int, bool] | None = None
 
     def compose(self) -> ComposeResult:
         yield TopBar("training")
         with Container(id="body"):
-            with Vertical(id="curves"):
-                yield Label("a larger window shows more: 64 columns by 22 lines", id="small")
-                yield Plot(curves.PARTS["loss"], id="loss")
-                with Container(id="parts"):
-                    for part in list(curves.TITLES)[1:]:
-                        yield Plot(curves.TITLES[part], id=part)
+            yield CurveColumn(id="curves")
             yield FactsColumn(id="facts")
             with Vertical(id="pictures"):
                 yield Picture()
@@ -262,28 +251,8 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         snapshot = self.snapshot
         if snapshot is None:
             return
-        unit = curves.axis(snapshot)
-        shown = unit.last(curves.SHARES[self.narrowing])
-        drawn = self._curves(snapshot)
-        self._lay_out(list(drawn)[1:])
-        for part, lines in drawn.items():
-            plot = self.query_one(f"#{part}", Plot)
-            plot.show(lines, x_range=shown, log_scale=self.log_scale, x_label=unit.label)
+        self.query_one(CurveColumn).show(snapshot)
         self.query_one(FactsColumn).show(snapshot)
-
-    def _lay_out(self, parts: list[str]) -> None:
-        """Make room below the loss for so many parts; the third goes below the others where it is narrow."""
-        columns = min(len(parts), 2) if self.has_class("-short") else len(parts)
-        wanted = (parts, columns, self.has_class("-tiny"))
-        if wanted == self._laid_out:
-            return
-        self._laid_out = wanted
-        below = self.query_one("#parts")
-        below.display = bool(parts) and not self.has_class("-tiny")
-        below.styles.grid_size_columns = max(columns, 1)
-        for plot in below.query(Plot):
-            plot.display = plot.id in parts
-        self.query_one("#frechet").styles.column_span = 2 if len(parts) > columns else 1
 
     def _draw_pictures(self) -> None:
         preview = self.preview
@@ -299,12 +268,6 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         count = max(1, min(len(preview.originals), (picture.size.width + 1) // DIGIT_CELLS))
         picture.show(np.concatenate([preview.originals[:count], preview.reconstructions[:count]]), count)
 
-    def _curves(self, snapshot: Snapshot) -> dict[str, list[Curve]]:
-        parts = list(curves.PARTS) if curves.has_kl(snapshot) else ["loss"]
-        drawn = {part: curves.curves_of(snapshot, part, curves.SMOOTHING[self.smoothing]) for part in parts}
-        distances = curves.distances(snapshot)
-        return drawn | {"frechet": [distances]} if len(distances.x) else drawn
-
     # What keys do
 
     @property
@@ -312,23 +275,15 @@ class TrainScreen(RunScreen, ExportingScreen[None]):
         return "training"
 
     def write_files(self, folder: Path, stem: str) -> list[Path]:
-        snapshot = self.snapshot
-        if snapshot is None or not len(snapshot.steps["step"]):
+        if self.snapshot is None:  # what is drawn is another run's
             return []
-        return curves.write(folder, stem, self._curves(snapshot), curves.axis(snapshot).label, self.log_scale)
+        return self.query_one(CurveColumn).write(folder, stem)
 
     def action_log_scale(self) -> None:
-        self.log_scale = not self.log_scale
-        self._draw()
+        self.query_one(CurveColumn).switch_log_scale()
 
     def action_smoothing(self) -> None:
-        self.smoothing = (self.smoothing + 1) % len(curves.SMOOTHING)
-        self._draw()
+        self.query_one(CurveColumn).next_smoothing()
 
-    def action_narrow(self) -> None:
-        self.narrowing = min(self.narrowing + 1, len(curves.SHARES) - 1)
-        self._draw()
-
-    def action_widen(self) -> None:
-        self.narrowing = max(self.narrowing - 1, 0)
-        self._draw()
+    def action_narrow(self, by: int) -> None:
+        self.query_one(CurveColumn).narrow(by)

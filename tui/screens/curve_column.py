@@ -1,0 +1,98 @@
+"""The curves of one run: the loss, and below it its parts and the distance of samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import Label
+
+from tui import curves
+from tui.feed import Snapshot
+from tui.widgets.plot import Curve, Plot
+
+
+class CurveColumn(Vertical):
+    """Draws the newest snapshot it was shown, as much of it and as smooth as it is asked to."""
+
+    DEFAULT_CSS = """
+    CurveColumn #small { display: none; width: 100%; color: $text-muted; }
+    CurveColumn #parts { height: 1fr; layout: grid; grid-gutter: 0 1; }
+    """
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._snapshot: Snapshot | None = None
+        self._log_scale = False
+        self._smoothing = 0
+        self._narrowing = 0
+        self._laid_out: tuple[list[str], int, bool] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Label("a larger window shows more: 64 columns by 22 lines", id="small")
+        yield Plot(curves.TITLES["loss"], id="loss")
+        with Container(id="parts"):
+            for part in list(curves.TITLES)[1:]:
+                yield Plot(curves.TITLES[part], id=part)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw the curves of this one."""
+        self._snapshot = snapshot
+        self._draw()
+
+    def _draw(self) -> None:
+        snapshot = self._snapshot
+        if snapshot is None:
+            return
+        unit = curves.axis(snapshot)
+        shown = unit.last(curves.SHARES[self._narrowing])
+        drawn = self._curves(snapshot)
+        self._lay_out(list(drawn)[1:])
+        for part, lines in drawn.items():
+            plot = self.query_one(f"#{part}", Plot)
+            plot.show(lines, x_range=shown, log_scale=self._log_scale, x_label=unit.label)
+
+    def _curves(self, snapshot: Snapshot) -> dict[str, list[Curve]]:
+        parts = list(curves.PARTS) if curves.has_kl(snapshot) else ["loss"]
+        drawn = {part: curves.curves_of(snapshot, part, curves.SMOOTHING[self._smoothing]) for part in parts}
+        distances = curves.distances(snapshot)
+        return drawn | {"frechet": [distances]} if len(distances.x) else drawn
+
+    def _lay_out(self, parts: list[str]) -> None:
+        """Make room below the loss for so many parts; the third goes below the others where it is narrow."""
+        columns = min(len(parts), 2) if self.screen.has_class("-short") else len(parts)
+        wanted = (parts, columns, self.screen.has_class("-tiny"))
+        if wanted == self._laid_out:
+            return
+        self._laid_out = wanted
+        below = self.query_one("#parts")
+        below.display = bool(parts) and not self.screen.has_class("-tiny")
+        below.styles.grid_size_columns = max(columns, 1)
+        for plot in below.query(Plot):
+            plot.display = plot.id in parts
+        self.query_one("#frechet").styles.column_span = 2 if len(parts) > columns else 1
+
+    def write(self, folder: Path, stem: str) -> list[Path]:
+        """Write what is drawn; the files. Raises OSError."""
+        snapshot = self._snapshot
+        if snapshot is None or not len(snapshot.steps["step"]):
+            return []
+        return curves.write(folder, stem, self._curves(snapshot), curves.axis(snapshot).label, self._log_scale)
+
+    # What keys ask for
+
+    def switch_log_scale(self) -> None:
+        """A logarithmic scale, or not."""
+        self._log_scale = not self._log_scale
+        self._draw()
+
+    def next_smoothing(self) -> None:
+        """Over more points, or none again."""
+        self._smoothing = (self._smoothing + 1) % len(curves.SMOOTHING)
+        self._draw()
+
+    def narrow(self, by: int) -> None:
+        """Show less of the run, or more where `by` is negative."""
+        self._narrowing = min(max(self._narrowing + by, 0), len(curves.SHARES) - 1)
+        self._draw()
