@@ -54,8 +54,14 @@ def usual_wish(dynamics: str) -> Wish:
     return Wish(steps=STEPS[dynamics][1])
 
 
-def make_wish(dynamics: str, digit: str | None, guidance: str | None, steps: str | None) -> Wish:
-    """What a user typed, or the usual for the dynamics where it is None. Raises ConfigError."""
+def make_wish(sampler: str, dynamics: str, digit: str | None, guidance: str | None, steps: str | None) -> Wish:
+    """What a user typed, or the usual for the dynamics where it is None.
+
+    Raises ConfigError, also where something is wished of a sampler that grants nothing.
+    """
+    given = {"digit": digit, "guidance": guidance, "steps": steps}
+    if sampler != "learned" and (name := next((name for name in given if given[name] is not None), None)):
+        raise ConfigError({name: f"{name} goes with the sampler learned, not {sampler}"})
     return Wish(
         None if digit is None else check_whole("digit", digit, 0, 9),
         1.0 if guidance is None else _check_real("guidance", guidance, *GUIDANCES),

@@ -32,6 +32,14 @@ PRESET_VALUES: dict[str, dict[str, Any]] = {
     "prior": {"epochs": 100, "schedule": "cosine"},
 }
 
+# What a preset has no use for.
+UNUSED: dict[str, tuple[str, ...]] = {
+    "vae": ("dynamics",),
+    "vae-post": ("dynamics",),
+    "ae": ("beta", "decoder_variance", "dynamics"),
+    "prior": ("beta", "decoder_variance"),
+}
+
 EPOCHS = 400
 EPOCHS_LIMIT = 1_000_000
 BATCH_SIZE = 128
@@ -118,6 +126,10 @@ def check_values(**values: Any) -> RunConfig:
     if config.measure_every and config.dataset not in data.DIGITS:
         wanted = f"0 for {config.dataset}: a classifier of digits measures"
         raise ConfigError({"measure_every": f"measure every must be {wanted}, not {config.measure_every}"})
+    for field in UNUSED[config.preset]:
+        if (value := getattr(config, field)) != RunConfig.model_fields[field].default:
+            wanted = f"left out for preset {config.preset}"
+            raise ConfigError({field: f"{field.replace('_', ' ')} must be {wanted}, not {value}"})
     if (config.preset == "prior") != (config.first_stage_preset is not None):
         wanted = "the name of a run" if config.preset == "prior" else f"left out for preset {config.preset}"
         raise ConfigError({"first_stage": f"first stage must be {wanted}, not {config.first_stage or 'nothing'}"})

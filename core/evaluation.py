@@ -14,7 +14,7 @@ from torch import Tensor
 from core import checkpoint, classifier, latent, sampling
 from core.choices import SAMPLERS, Wish, check_sampler
 from core.classifier import CLASSES, DigitClassifier, Judged, judge
-from core.data import DIGITS, ImageSet, pixels
+from core.data import ImageSet, pixels
 from core.explorer import LATENTS_LIMIT
 from core.fidelity import (
     Gaussian,
@@ -29,7 +29,8 @@ from core.fidelity import (
 from core.latent import Latents
 from core.likelihood import active_units, elbo, importance_bounds
 from core.models import LATENT_SHAPE, Autoencoder, fuse, loss
-from core.run import Run, RunError
+from core.prior import LearnedPrior
+from core.run import Run, RunError, check_digits
 
 BATCH = 250
 MANIFOLD_LIMIT = 10_000
@@ -41,14 +42,14 @@ Say = Callable[[str], object]
 MEANINGS = {
     "frechet_samples": "squared Fréchet distance of samples to the training images in the classifier's features",
     "frechet_reconstructions": "the same of reconstructed test images: what samples can reach with this decoder",
-    "frechet_floor": "the same of the test images themselves: what real digits have",
-    "precision": "share of samples that lie among training images: do they look real",
-    "recall": "share of training images that lie among samples: is everything there",
+    "frechet_floor": "the same of all test images themselves: what real digits have",
+    "precision": "share of samples that lie among as many training images: do they look real",
+    "recall": "share of as many training images that lie among samples: is everything there",
     "classifier_confidence": "mean probability of the likeliest class of a sample",
     "class_balance": "overlap of the classes of samples with those of training images; 1 is the same shares",
     "test_squared_error": "of a reconstructed test image, summed over its pixels",
-    "elbo": "lower bound on the log-likelihood of a test image, in nats; decoder variance 1/2",
-    "iwae": "a tighter one from 1,000 samples of its posterior (Burda et al. 2016), in nats",
+    "elbo": "lower bound on the log-likelihood of a test image, in nats; decoder variance 1/2; an autoencoder has none",
+    "iwae": "a tighter one from 1,000 samples of its posterior (Burda et al. 2016), by way of 100 test images",
     "active_units": "latent numbers of 64 whose posterior mean varies over the test images",
 }
 
@@ -82,6 +83,7 @@ class Evaluation:
     iwae: Spread | None
     active_units: int
     sampler: str
+    wish: dict[str, float] | None  # guidance and steps, of a learned prior
     samples: int
     dataset: str
     classifier: dict[str, str]
@@ -135,16 +137,11 @@ def evaluate(
         iwae=Spread.of([tighter for _, tighter in likelihoods]) if likelihoods else None,
         active_units=active_units(latent.encode(model, images.validation_images, images.validation_labels)),
         sampler=sampler,
+        wish=_granted(draw),
         samples=samples,
         dataset=images.name,
         classifier=_describe_classifier(),
     )
-
-
-def check_digits(run: Run, dataset: str) -> None:
-    """Raise RunError unless the classifier knows what such images show."""
-    if dataset not in DIGITS:
-        raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {dataset} has none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +213,12 @@ def _sampler(
         return latent.encode(model, images.train_images[::stride], images.train_labels[::stride])
 
     return sampling.of_run(run, name, latents, wish)
+
+
+def _granted(sampler: sampling.Sampler) -> dict[str, float] | None:
+    if not isinstance(sampler, LearnedPrior):
+        return None
+    return {"guidance": sampler.wish.guidance, "steps": sampler.wish.steps}
 
 
 def _bounds(model: Autoencoder, images: Tensor, seed: int, say: Say) -> tuple[float, float] | None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from core import files
 from core.config import ConfigError, RunConfig, check_name, problems
+from core.data import DIGITS
 from core.files import DamagedFile
 from core.metrics import MetricsLog
 from core.status import Action, Request, State, Status, apparent_state, make_request
@@ -245,11 +246,19 @@ def find_runs(runs_dir: Path | str) -> list[Run]:
 def first_stage_settings(run: Run) -> dict[str, Any]:
     """What the configuration of a learned prior takes over from the run whose latents it learns.
 
-    Raises DamagedFile or OSError.
+    Raises RunError for one that is a prior itself, DamagedFile or OSError.
     """
     config = run.config()
+    if config.preset == "prior":
+        raise RunError(f"{run.name} learns a prior itself; a first stage is a run of vae, vae-post or ae")
     taken = {"first_stage": run.name, "first_stage_preset": config.preset}
     return taken | {"dataset": config.dataset, "holdout": config.holdout}
+
+
+def check_digits(run: Run, dataset: str) -> None:
+    """Raise RunError unless the classifier knows what such images show."""
+    if dataset not in DIGITS:
+        raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {dataset} has none")
 
 
 def first_stage_weights(run: Run) -> bytes:

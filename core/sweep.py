@@ -90,6 +90,8 @@ def spread(text: str) -> list[str]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if dash and first.isdecimal() and last.isdecimal() and len(first + last) < 20:
+            if int(last) < int(first):
+                raise ConfigError({"sweep": f"a range must begin with the smaller number, not {part.strip()}"})
             if int(last) - int(first) >= MEMBERS_LIMIT:
                 raise ConfigError({"sweep": f"a sweep must have at most {MEMBERS_LIMIT:,} runs, not {part}"})
             values += map(str, range(int(first), int(last) + 1))

@@ -73,6 +73,7 @@ class Trainer:
         self.best = math.inf
         self._unwritten_best: bytes | None = None
         self._gauge = Gauge(images.train_images) if self.config.measure_every else None
+        self._measuring = False
         self._watch = Stopwatch()  # over all resumes
         self.images_per_second = 0.0
 
@@ -117,9 +118,11 @@ class Trainer:
         return min(self.step, steps - 1) / steps
 
     @property
-    def validating(self) -> bool:
-        """Whether the steps of the epoch are done but the epoch is not."""
-        return self.batch == self.batches_per_epoch
+    def activity(self) -> str:
+        """What is being done, in a word or two."""
+        if self.batch < self.batches_per_epoch:
+            return "training"
+        return "measuring samples" if self._measuring else "validating"
 
     def fit(self) -> None:
         """Train to the goal, save, and call the run finished. Raises Diverged, or OSError when it cannot be written."""
@@ -192,7 +195,9 @@ class Trainer:
         if self.config.validates_after(self.epoch + 1, self.epochs):
             validated = yield from self._validate()
         if self._gauge is not None and self.config.measures_after(self.epoch + 1, self.epochs):
+            self._measuring = True
             distance = yield from self._gauge.measure(self.objective.samples(SAMPLES, self.config.seed))
+            self._measuring = False
         if self.metrics is not None:
             self._report_epoch(self.metrics, validated, distance)
         self._sums.zero_()

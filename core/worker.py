@@ -147,7 +147,7 @@ class Worker:
         if self._save_signal or now - self._saved >= self._save_interval(trainer):
             self._save()
         elif now - self._beat >= self._beat_interval():
-            self._tell(activity="validating" if trainer.validating else "training")
+            self._tell(activity=trainer.activity)
 
     def _rest(self, trainer: Trainer) -> None:
         self._save()

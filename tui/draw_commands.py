@@ -67,7 +67,7 @@ def sample(
         typer.Option(
             help="; ".join(f"{name}: {text}" for name, text in SAMPLERS.items()),
             metavar="SAMPLER",
-            show_default="gaussian for ae, learned for a learned prior, prior for the others",
+            show_default="gaussian for ae, learned for prior, prior for the others",
             autocompletion=lambda: list(SAMPLERS),
         ),
     ] = None,
@@ -87,7 +87,7 @@ def sample(
     found = find_run(runs_dir, run)
     config = found.config()
     name = default_sampler(config.preset) if sampler is None else check_sampler(sampler, config.preset)
-    wish = make_wish(config.dynamics, digit, guidance, steps)
+    wish = make_wish(name, config.dynamics, digit, guidance, steps)
     from tui.drawing import draw_samples
 
     draw_samples(found, data_dir or data.default_data_dir(), many, name, number, heat, wish, out)

@@ -31,7 +31,7 @@ def evaluate(
         typer.Option(
             help="; ".join(f"{name}: {text}" for name, text in SAMPLERS.items()),
             metavar="SAMPLER",
-            show_default="gaussian for ae, learned for a learned prior, prior for the others",
+            show_default="gaussian for ae, learned for prior, prior for the others",
             autocompletion=lambda: list(SAMPLERS),
         ),
     ] = None,
@@ -45,7 +45,7 @@ def evaluate(
     found = find_run(runs_dir, run)
     config = found.config()  # what is wrong with a run is said before PyTorch is loaded
     name = default_sampler(config.preset) if sampler is None else check_sampler(sampler, config.preset)
-    wish = make_wish(config.dynamics, None, guidance, steps)
+    wish = make_wish(name, config.dynamics, None, guidance, steps)
     if not found.weights_changed():
         raise RunError(f"{found.name} has no weights yet: the trainer saves them soon after it starts")
 
@@ -58,7 +58,7 @@ def evaluate(
     if measured.note:
         complain(measured.note)
     if as_json:
-        print_json(measured.evaluation.as_json())
+        print_json(figures.as_json(found.name, measured))
     else:
         print_evaluation(found, measured.evaluation)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from core.choices import Wish
-from core.run import Run
+from core.run import Run, check_digits
 
 if TYPE_CHECKING:
     from core.evaluation import Evaluation
@@ -23,7 +23,7 @@ class Measured:
     evaluation: Evaluation
     weights: int
     epoch: int | None
-    note: str = ""  # about the images, when they are not those that the run was trained on
+    note: str = ""  # about the images, when they are not what they are said to be
 
 
 class Cancelled(Exception):
@@ -66,7 +66,7 @@ class RunEvaluator:
 
     def figures(self, run: Run) -> Mapping[str, str]:
         from core import checkpoint
-        from core.evaluation import MEANINGS, check_digits
+        from core.evaluation import MEANINGS
 
         config = run.config()
         check_digits(run, config.dataset)
@@ -76,15 +76,20 @@ class RunEvaluator:
         return MEANINGS
 
     def measure(self, run: Run, sampler: str, samples: int, seeds: int, say: Say, wish: Wish | None = None) -> Measured:
+        config = run.config()
+        check_digits(run, config.dataset)
         from core.browsing import find_images
         from core.evaluation import evaluate
 
         say("reading the images")
-        source = find_images(run.config(), self._data_dir)
+        source = find_images(config, self._data_dir)
+        note = source.note
+        if config.holdout and note is None:
+            note = f"in place of test images: {config.holdout:,} that were held out of the training images"
         # Before the model is read: what a trainer saves meanwhile must not pass for what was measured.
         weights, epoch = run.weights_changed(), _epoch(run.read_weights())
         evaluation = evaluate(run, source.images, sampler, samples, seeds, say, wish)
-        return Measured(evaluation, weights, epoch, source.note or "")
+        return Measured(evaluation, weights, epoch, note or "")
 
 
 def _epoch(weights: bytes) -> int | None:

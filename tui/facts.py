@@ -95,7 +95,7 @@ def _losses(snapshot: Snapshot) -> list[Text]:
     distances = snapshot.epochs["frechet"][np.isfinite(snapshot.epochs["frechet"])]
     if len(distances):
         last, best = float(distances[-1]), float(distances.min())
-        lines.append(_line("samples", wording.loss(last), ("   best ", MUTED), wording.loss(best)))
+        lines.append(_line("Fréchet", wording.loss(last), ("   best ", MUTED), wording.loss(best)))
     return lines
 
 

@@ -48,6 +48,11 @@ def epoch(measured: Measured) -> str:
     return "epoch unknown" if measured.epoch is None else f"epoch {measured.epoch}"
 
 
+def as_json(run: str, measured: Measured) -> dict[str, Any]:
+    """An evaluation, of which run and after which epoch."""
+    return {"run": run, "epoch": measured.epoch, **measured.evaluation.as_json()}
+
+
 def write(
     run: str, measured: Sequence[Measured], meanings: Mapping[str, str], make_path: Callable[[str], Path]
 ) -> list[Path]:
@@ -57,9 +62,8 @@ def write(
     """
     from tui import export  # which loads Textual: the command does without
 
-    content = [{"run": run, "epoch": each.epoch, **each.evaluation.as_json()} for each in measured]
     files = [make_path(".json"), make_path(".csv")]
-    export.save_json(files[0], content)
+    export.save_json(files[0], [as_json(run, each) for each in measured])
     lines = [_line(each, figure) | {"meaning": meaning} for each in measured for figure, meaning in meanings.items()]
     export.save_table(files[1], {name: [line[name] for line in lines] for name in lines[0]})
     return files
@@ -72,6 +76,7 @@ def _line(measured: Measured, figure: str) -> dict[str, Any]:
     return {
         "sampler": evaluation.sampler,
         "samples": evaluation.samples,
+        "draws": evaluation.frechet_samples.n,
         "epoch": measured.epoch,
         "figure": figure,
         "value": mean,

@@ -25,7 +25,7 @@ from tui.output import complain, print_json, say
 
 POLL_SECONDS = 0.5
 # Settings on which the loss that is minimised depends.
-OF_THE_LOSS = ("preset", "beta", "decoder_variance")
+OF_THE_LOSS = ("preset", "beta", "decoder_variance", "dynamics")
 
 
 def train_all(runs: Sweep, as_json: bool) -> bool:
@@ -57,6 +57,8 @@ def train_all(runs: Sweep, as_json: bool) -> bool:
         print_table(table(runs))
         for line in group_lines(runs):
             say(line)
+        if differing := differing_losses(runs):
+            say(f"losses of another {differing} are other sums: vae-tui evaluate compares what comes out")
     for name, reason in runs.failures.items():
         complain(f"{name} did not start: {reason}")
     for _, summary in found:
@@ -124,7 +126,7 @@ def cells(member: Member, summary: RunSummary | None, best: bool) -> list[Text]:
 
 def best_of(runs: Sweep) -> str | None:
     """The name of the finished run of the lowest validation loss, where all minimise the same one."""
-    if len({tuple(getattr(member.config, setting) for setting in OF_THE_LOSS) for member in runs.members}) > 1:
+    if differing_losses(runs):
         return None
     losses = {
         summary.run.name: summary.val_loss
@@ -132,6 +134,12 @@ def best_of(runs: Sweep) -> str | None:
         if summary is not None and summary.state is State.FINISHED and summary.val_loss is not None
     }
     return min(losses, key=lambda name: losses[name]) if len(losses) > 1 else None
+
+
+def differing_losses(runs: Sweep) -> str:
+    """The settings in which members differ that make their losses other sums, in words; nothing where none does."""
+    settings = {setting for member in runs.members for setting in member.varied} & set(OF_THE_LOSS)
+    return " or ".join(setting.replace("_", " ") for setting in OF_THE_LOSS if setting in settings)
 
 
 def group_lines(runs: Sweep) -> Iterator[str]:

@@ -80,6 +80,7 @@ def test_evaluations_become_tables_and_a_picture(tmp_path: Path, capsys: pytest.
         iwae=None,
         active_units=64,
         sampler="gaussian",
+        wish=None,
         samples=10_000,
         dataset="mnist",
         classifier={},

@@ -22,6 +22,23 @@ def test_the_recommended_model_has_its_own_values_where_none_are_given() -> None
     assert (as_published.learning_rate, as_published.schedule, as_published.beta) == (1e-3, "constant", 1.0)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"preset": "ae", "beta": "2"}, "beta must be left out for preset ae, not 2.0"),
+        (
+            {"preset": "ae", "decoder_variance": "optimal"},
+            "decoder variance must be left out for preset ae",
+        ),
+        ({"preset": "vae", "dynamics": "ddpm"}, "dynamics must be left out for preset vae, not ddpm"),
+        ({"preset": "prior", "beta": "0.5"}, "beta must be left out for preset prior, not 0.5"),
+    ],
+)
+def test_what_a_preset_has_no_use_for_is_refused(values: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_config(**values)
+
+
 def test_a_variance_that_weighs_the_kl_divergence_is_not_weighed_again() -> None:
     assert make_config(decoder_variance="optimal").beta == 1.0
     assert make_config(decoder_variance="optimal", beta="0.7").beta == 0.7

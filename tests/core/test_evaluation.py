@@ -33,6 +33,7 @@ KEYS = [
     "iwae",
     "active_units",
     "sampler",
+    "wish",
     "samples",
     "dataset",
     "classifier",

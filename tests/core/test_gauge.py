@@ -125,7 +125,7 @@ def test_a_run_left_in_the_middle_of_a_measurement_measures_the_same_again(make_
     straight, broken = make_run("straight", **settings), make_run("broken", **settings)
     train(straight, images)
     left = train(broken, images, boundaries=6)  # three steps, one of validation, one of two with training images
-    assert left.validating
+    assert left.activity == "measuring samples"
     assert distances(broken) == []
     train(broken, images)
     assert distances(broken) == distances(straight)

@@ -152,7 +152,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory, images: ImageSet) -> Run:
 @pytest.fixture
 def prior(learned: Run) -> LearnedPrior:
     found = checkpoint.load_prior(learned)
-    return replace(found, wish=make_wish(learned.config().dynamics, None, None, None))
+    return replace(found, wish=make_wish("learned", learned.config().dynamics, None, None, None))
 
 
 def ink(prior: LearnedPrior, run: Run, seed: int = 0) -> Tensor:
@@ -183,7 +183,7 @@ def test_a_training_is_followed_by_samples_of_each_class(learned: Run) -> None:
 
 @pytest.mark.slow
 def test_a_way_out_of_noise_has_as_many_moments_as_were_asked_for(learned: Run) -> None:
-    explorer, wish = Explorer(learned, learned.path), make_wish(learned.config().dynamics, "1", None, None)
+    explorer, wish = Explorer(learned, learned.path), make_wish("learned", learned.config().dynamics, "1", None, None)
     film = explorer.denoising(5, 4, 0, 1.0, wish)
     assert [moment.images.shape for moment in film] == [(4, 28, 28)] * 5
     assert (film[-1].latents == explorer.samples("learned", 4, 0, 1.0, wish).latents).all()
@@ -275,6 +275,17 @@ def test_a_prior_needs_a_first_stage_and_nothing_else_has_one() -> None:
         check_values(preset="prior", first_stage="a-run", first_stage_preset="prior")
 
 
+def test_a_prior_is_no_first_stage(make_run: MakeRun) -> None:
+    with pytest.raises(RunError, match="p learns a prior itself; a first stage is a run of vae, vae-post or ae"):
+        first_stage_settings(make_run("p", preset="prior"))
+
+
+def test_only_a_learned_prior_grants_wishes() -> None:
+    with pytest.raises(ConfigError, match="guidance goes with the sampler learned, not mixture"):
+        make_wish("mixture", "flow", None, "2", None)
+    assert make_wish("mixture", "flow", None, None, None) == Wish()
+
+
 def test_a_run_without_weights_is_no_first_stage(make_run: MakeRun) -> None:
     with pytest.raises(RunError, match="a-run has no weights yet"):
         first_stage_weights(make_run(preset="ae"))
@@ -291,12 +302,12 @@ def test_a_first_stage_that_is_damaged_is_named(content: bytes | None, make_run:
 
 
 def test_a_wish_is_what_was_typed_or_the_usual() -> None:
-    assert make_wish("flow", None, None, None) == Wish(None, 1.0, STEPS["flow"][1])
-    assert make_wish("ddpm", "7", "2.5", "1000") == Wish(7, 2.5, 1000)
+    assert make_wish("learned", "flow", None, None, None) == Wish(None, 1.0, STEPS["flow"][1])
+    assert make_wish("learned", "ddpm", "7", "2.5", "1000") == Wish(7, 2.5, 1000)
     for typed, message in (
         (("10", None, None), "digit must be a whole number from 0 to 9"),
         ((None, "-1", None), "guidance must be from 0 to 10, not -1"),
         ((None, None, "0"), "steps must be a whole number from 1 to 100"),
     ):
         with pytest.raises(ConfigError, match=message):
-            make_wish("flow", *typed)
+            make_wish("learned", "flow", *typed)

@@ -26,12 +26,17 @@ FIXED = {"dataset": "mnist-5k", "device": "cpu", "epochs": 1, "batch_size": 1000
         ("1, 4-5,9", ["1", "4", "5", "9"]),
         ("1e-3,3e-4", ["1e-3", "3e-4"]),
         ("ae,vae-post", ["ae", "vae-post"]),
-        ("5-3", []),
+        ("3-3", ["3"]),
         ("", [""]),
     ],
 )
 def test_lists_of_values(text: str, values: list[str]) -> None:
     assert sweep.spread(text) == values
+
+
+def test_a_range_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(ConfigError, match="must begin with the smaller number, not 5-3"):
+        sweep.spread("1,5-3")
 
 
 @pytest.mark.parametrize("text", ["0-1000", "0-999999999999"])

@@ -144,7 +144,7 @@ def test_a_run_interrupted_during_validation_ends_like_an_uninterrupted_one(
     straight, broken = make_run("straight", batch_size=100), make_run("broken", batch_size=100)
     train(straight, images)
     interrupted = train(broken, images, steps=4)
-    assert interrupted.validating
+    assert interrupted.activity == "validating"
     assert lines(broken) == []
     train(broken, images)
     assert_same_end(straight, broken)

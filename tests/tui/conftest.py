@@ -248,6 +248,7 @@ def make_evaluation(sampler: str = "prior", samples: int = 10_000, seeds: int = 
         iwae=Spread(-612.01, 0.07, seeds),
         active_units=8,
         sampler=sampler,
+        wish=None,
         samples=samples,
         dataset="mnist",
         classifier={"sha256": "0" * 64, "test_accuracy": "0.9959", "command": "python -m core.classifier"},

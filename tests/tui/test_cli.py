@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from core import sweep
 from core.run import Run
 from core.status import State
 from tests.conftest import make_trained_run
+from tui.sweeping import differing_losses
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
@@ -163,6 +165,18 @@ def test_a_sweep_is_stopped_and_goes_on_with_the_same_command(
     assert group["val_loss"]["n"] == 2
     assert group["val_loss"]["mean"] == pytest.approx(sum(losses) / 2)
     assert found["best"] == f"sweep-seed{losses.index(min(losses))}"
+
+
+def test_losses_that_are_other_sums_have_no_best(runs_dir: Path) -> None:
+    fixed = {"dataset": "mnist-5k", "device": "cpu"}
+    for setting, values, differing in (
+        ("beta", ["0.2", "0.4"], "beta"),
+        ("decoder_variance", ["fixed", "optimal"], "decoder variance"),
+        ("learning_rate", ["1e-3", "3e-3"], ""),
+        ("beta", ["0.4"], ""),
+    ):
+        members = sweep.plan(runs_dir, "s", {setting: values, "seed": ["0", "1"]}, fixed)
+        assert differing_losses(sweep.Sweep(members, [], None)) == differing
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: MakeApp
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         assert only(explorers).asked[-1] == ("denoising", denoising.MOMENTS, 32, 0, 1.0, Wish(steps=10))
-        assert "from the learned prior: any digit, 10 steps, temperature 1.0, seed 0" in screen_text(app)
+        assert "from the learned prior: any digit, 10 steps, seed 0, temperature 1.0" in screen_text(app)
 
 
 async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: MakeApp, explorers: FakeExplorers) -> None:

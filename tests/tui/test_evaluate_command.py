@@ -76,7 +76,8 @@ def test_json_has_the_same_for_programs(call: Call) -> None:
     status, output, errors = call("vae", "--samples", "150", "--seeds", "2", "--sampler", "full", "--json")
     assert (status, errors) == (0, "")
     content = json.loads(output)
-    assert set(content) == set(MEANINGS) | {"sampler", "samples", "dataset", "classifier"}
+    assert set(content) == set(MEANINGS) | {"run", "epoch", "sampler", "wish", "samples", "dataset", "classifier"}
+    assert content["run"] == "vae"
     assert (content["sampler"], content["samples"], content["dataset"]) == ("full", 150, "mnist-5k")
     assert content["iwae"]["mean"] > content["elbo"]["mean"]
     assert content["frechet_samples"]["n"] == 2
@@ -109,10 +110,18 @@ def test_what_is_wrong_is_said_in_one_line(call: Call, arguments: list[str], sai
     assert said in errors
 
 
-def test_a_run_on_clothes_is_refused(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    digits = data.load("mnist-5k")
-    clothes = ImageSet("fashion-mnist", *list(vars(digits).values())[1:])
-    monkeypatch.setattr(data, "load", lambda name, place=None: clothes)
+def test_images_that_were_held_out_are_not_passed_off_as_test_images(call: Call, folder: Path) -> None:
+    run = Run.create(folder / "checkpoints", "held", make_config(preset="ae", dataset="mnist-5k", holdout=100))
+    run.write_weights(Run(folder / "checkpoints" / "ae").read_weights())
+    status, _, errors = call("held", "--samples", "100", "--seeds", "1")
+    assert status == 0
+    assert errors == "vae-tui: in place of test images: 100 that were held out of the training images\n"
+
+
+def test_a_run_on_clothes_is_refused_before_anything_is_fetched(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "load", lambda name, place=None: pytest.fail("the images were asked for"))
     run = Run.create(folder / "checkpoints", "clothes", make_config(preset="ae", dataset="fashion-mnist"))
     run.write_weights(Run(folder / "checkpoints" / "ae").read_weights())
     status, _, errors = call("clothes")

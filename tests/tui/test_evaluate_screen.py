@@ -389,13 +389,15 @@ async def test_what_is_shown_is_written_as_json_and_csv(
         ("vae-mnist", 12, "prior"),
         ("vae-mnist", 12, "gaussian"),
     ]
-    assert set(content[0]) == {"run", "epoch", "sampler", "samples", "dataset", "classifier"} | set(MEANINGS)
+    around = {"run", "epoch", "sampler", "wish", "samples", "dataset", "classifier"}
+    assert set(content[0]) == around | set(MEANINGS)
     with app.exported[1].open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * len(MEANINGS)
-    assert [(line["sampler"], line["value"], line["std"]) for line in rows if line["figure"] == "frechet_samples"] == [
-        ("prior", "15.5", "0.125"),
-        ("gaussian", "18.5", "0.125"),
+    told = ("sampler", "value", "std", "draws")
+    assert [tuple(line[name] for name in told) for line in rows if line["figure"] == "frechet_samples"] == [
+        ("prior", "15.5", "0.125", "3"),
+        ("gaussian", "18.5", "0.125", "3"),
     ]
     floor = next(line for line in rows if line["figure"] == "frechet_floor")
     assert (floor["value"], floor["std"], floor["meaning"]) == ("0.06", "", MEANINGS["frechet_floor"])

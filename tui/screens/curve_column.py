@@ -27,7 +27,7 @@ class CurveColumn(Vertical):
         self._log_scale = False
         self._smoothing = 0
         self._narrowing = 0
-        self._laid_out: tuple[list[str], int, bool] | None = None
+        self._laid_out: list[str] | None = None
 
     def compose(self) -> ComposeResult:
         yield Label("a larger window shows more: 64 columns by 22 lines", id="small")
@@ -60,18 +60,18 @@ class CurveColumn(Vertical):
         return drawn | {"frechet": [distances]} if len(distances.x) else drawn
 
     def _lay_out(self, parts: list[str]) -> None:
-        """Make room below the loss for so many parts; the third goes below the others where it is narrow."""
-        columns = min(len(parts), 2) if self.screen.has_class("-short") else len(parts)
-        wanted = (parts, columns, self.screen.has_class("-tiny"))
-        if wanted == self._laid_out:
+        """Make room below the loss for its parts; where it is narrow, the error gives way to the distance."""
+        shown = [] if self.screen.has_class("-tiny") else parts
+        if self.screen.has_class("-short") and len(shown) > 2:
+            shown = [part for part in shown if part != "reconstruction"]
+        if shown == self._laid_out:
             return
-        self._laid_out = wanted
+        self._laid_out = shown
         below = self.query_one("#parts")
-        below.display = bool(parts) and not self.screen.has_class("-tiny")
-        below.styles.grid_size_columns = max(columns, 1)
+        below.display = bool(shown)
+        below.styles.grid_size_columns = max(len(shown), 1)
         for plot in below.query(Plot):
-            plot.display = plot.id in parts
-        self.query_one("#frechet").styles.column_span = 2 if len(parts) > columns else 1
+            plot.display = plot.id in shown
 
     def write(self, folder: Path, stem: str) -> list[Path]:
         """Write what is drawn; the files. Raises OSError."""

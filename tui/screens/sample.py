@@ -129,7 +129,7 @@ class SampleScreen(Denoising):
         what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
         walk = "x walks from the marked digit to the chosen one" if self.marked is not None else ""
         source = f"{SAMPLERS[self.shown_sampler]}{self.wished if self.shown_sampler == 'learned' else ''}"
-        how = f"from {source}, temperature {self.temperature:.1f}, seed {self.seed}"
+        how = f"from {source}, seed {self.seed}, temperature {self.temperature:.1f}"
         self.head(what, how, walk)
 
     # What keys do
