@@ -72,7 +72,8 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     from tui.listing import print_table
 
     seeds = evaluation.frechet_samples.n
-    measured = figures.conditions(evaluation.sampler, evaluation.samples, seeds, evaluation.dataset)
+    how = evaluation.sampler, evaluation.samples, seeds, evaluation.dataset
+    measured = figures.conditions(*how, evaluation.wish)
     print(f"{printable(run.name)}: {measured}")
     table = Table("figure", "value", "±", "meaning", box=None, pad_edge=False)
     for figure, meaning in MEANINGS.items():

@@ -17,9 +17,11 @@ SHARES = ("precision", "recall", "classifier_confidence", "class_balance")
 NONE = "–"
 
 
-def conditions(sampler: str, samples: int, seeds: int, dataset: str) -> str:
+def conditions(sampler: str, samples: int, seeds: int, dataset: str, wish: Mapping[str, float] | None = None) -> str:
     """What is measured, such as 10,000 samples from the prior N(0, I), 3 seeds, mnist."""
-    return f"{samples:,} samples from {SAMPLERS[sampler]}, {count(seeds, 'seed')}, {dataset}"
+    granted = ", ".join(f"{name} {value:g}" for name, value in (wish or {}).items())
+    source = f"{SAMPLERS[sampler]} ({granted})" if granted else SAMPLERS[sampler]
+    return f"{samples:,} samples from {source}, {count(seeds, 'seed')}, {dataset}"
 
 
 def name_shown(figure: str) -> str:

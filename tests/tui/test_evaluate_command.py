@@ -15,6 +15,7 @@ from core.data import ImageSet
 from core.evaluation import MEANINGS
 from core.run import Run
 from tests.conftest import make_trained_run
+from tui import figures
 from tui.cli import main
 
 Call = Callable[..., tuple[int, str, str]]
@@ -127,3 +128,9 @@ def test_a_run_on_clothes_is_refused_before_anything_is_fetched(
     status, _, errors = call("clothes")
     assert status == 2
     assert errors == "vae-tui: clothes: what is measured is told by a classifier of digits, fashion-mnist has none\n"
+
+
+def test_what_was_wished_of_a_learned_prior_stands_among_the_conditions() -> None:
+    wish = {"guidance": 2.0, "steps": 10}
+    shown = figures.conditions("learned", 10_000, 3, "mnist", wish)
+    assert shown == "10,000 samples from the learned prior (guidance 2, steps 10), 3 seeds, mnist"

@@ -115,7 +115,8 @@ class EvaluateScreen(ExploreScreen):
             return
         config, measured = self.sighting.summary.config, self.shown.get(self.shown_sampler)
         dataset = measured.evaluation.dataset if measured else config.dataset if config else ""
-        self.head(figures.conditions(self.shown_sampler, self.samples, SEEDS, dataset))
+        wish = measured.evaluation.wish if measured else None
+        self.head(figures.conditions(self.shown_sampler, self.samples, SEEDS, dataset, wish))
         columns = [self._column(name) for name in SAMPLERS]
         self._panel.show(self._meanings, [each for each in columns if each.measured or each.chosen or each.measuring])
         self._tell()
