@@ -7,11 +7,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.config import make_config
+from core.data import ImageSet
 from core.files import DamagedFile
 from core.run import Run, first_stage_settings, first_stage_weights
 from core.status import is_same_process
@@ -41,6 +43,19 @@ def make_run(runs_dir: Path) -> Callable[..., Run]:
         return Run.create(runs_dir, name, make_config(**(defaults | values)), weights)
 
     return make
+
+
+def cut_digits(training: int, validation: int) -> ImageSet:
+    """So many of the digits that need no network."""
+    from core import data
+
+    whole = data.load("mnist-5k")
+    parts = {
+        part: images[: validation if part.startswith("validation") else training]
+        for part, images in vars(whole).items()
+        if part != "name"
+    }
+    return replace(whole, **parts)
 
 
 def make_trained_run(runs_dir: Path, preset: str) -> Run:

@@ -13,6 +13,7 @@ from core import classifier, data
 from core.classifier import CLASSES, FEATURES, WEIGHTS, DigitClassifier, accuracy, augment, judge, shipped
 from core.data import ImageSet, pixels
 from core.files import DamagedFile
+from tests.conftest import cut_digits
 from tests.core.test_full_mnist import FOLDER
 
 NEEDED = 0.993
@@ -29,15 +30,9 @@ def x(images: ImageSet) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def few(images: ImageSet) -> ImageSet:
+def few() -> ImageSet:
     """As few digits as train in seconds."""
-    return ImageSet(
-        images.name,
-        images.train_images[:768],
-        images.train_labels[:768],
-        images.validation_images[:300],
-        images.validation_labels[:300],
-    )
+    return cut_digits(768, 300)
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import data, evaluation
+from core import evaluation
 from core.checkpoint import load_model, weights_to_bytes
 from core.classifier import Judged, judge, shipped
 from core.config import ConfigError
 from core.data import ImageSet, pixels
 from core.evaluation import MEANINGS, Evaluation, Reference, Spread, compare, evaluate
 from core.run import Run, RunError
-from tests.conftest import make_trained_run
+from tests.conftest import cut_digits, make_trained_run
 
 KEYS = [
     "frechet_samples",
@@ -44,14 +44,7 @@ WITH_SPREAD = ["frechet_samples", "precision", "recall", "classifier_confidence"
 @pytest.fixture(scope="module")
 def images() -> ImageSet:
     """Few digits: 1,000 and 500."""
-    whole = data.load("mnist-5k")
-    return ImageSet(
-        whole.name,
-        whole.train_images[:1000],
-        whole.train_labels[:1000],
-        whole.validation_images[:500],
-        whole.validation_labels[:500],
-    )
+    return cut_digits(1000, 500)
 
 
 @pytest.fixture(scope="module")

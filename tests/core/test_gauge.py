@@ -19,6 +19,7 @@ from core.metrics import MetricsReader
 from core.run import Run
 from core.sums import Diverged
 from core.training import Trainer
+from tests.conftest import cut_digits
 
 MakeRun = Callable[..., Run]
 
@@ -26,14 +27,7 @@ MakeRun = Callable[..., Run]
 @pytest.fixture(scope="module")
 def images() -> ImageSet:
     """300 training and 50 validation digits."""
-    whole = data.load("mnist-5k")
-    return ImageSet(
-        whole.name,
-        whole.train_images[:300],
-        whole.train_labels[:300],
-        whole.validation_images[:50],
-        whole.validation_labels[:50],
-    )
+    return cut_digits(300, 50)
 
 
 @pytest.fixture

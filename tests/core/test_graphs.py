@@ -9,12 +9,13 @@ import pytest
 import safetensors.torch
 import torch
 
-from core import data, graphs
+from core import graphs
 from core.config import PRESETS
 from core.data import ImageSet
 from core.graphs import Work
 from core.run import Run
 from core.training import Trainer
+from tests.conftest import cut_digits
 
 MakeRun = Callable[..., Run]
 
@@ -52,14 +53,7 @@ class Tape:
 @pytest.fixture(scope="module")
 def images() -> ImageSet:
     """Ten batches of 32 and one of 10."""
-    whole = data.load("mnist-5k")
-    return ImageSet(
-        whole.name,
-        whole.train_images[:330],
-        whole.train_labels[:330],
-        whole.validation_images[:50],
-        whole.validation_labels[:50],
-    )
+    return cut_digits(330, 50)
 
 
 def train(run: Run, images: ImageSet, *, recorded: bool, boundaries: int | None = None) -> Tape:

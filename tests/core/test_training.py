@@ -23,6 +23,7 @@ from core.status import State
 from core.sums import Diverged
 from core.training import Trainer
 from core.validation import latent_scale
+from tests.conftest import cut_digits
 
 MakeRun = Callable[..., Run]
 
@@ -30,14 +31,7 @@ MakeRun = Callable[..., Run]
 @pytest.fixture(scope="session")
 def images() -> ImageSet:
     """300 training and 50 validation digits: an epoch takes a fraction of a second."""
-    whole = data.load("mnist-5k")
-    return ImageSet(
-        whole.name,
-        whole.train_images[:300],
-        whole.train_labels[:300],
-        whole.validation_images[:50],
-        whole.validation_labels[:50],
-    )
+    return cut_digits(300, 50)
 
 
 def train(run: Run, images: ImageSet, steps: int | None = None, epochs: int | None = None) -> Trainer:

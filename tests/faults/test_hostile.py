@@ -29,7 +29,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from core import checkpoint, data, resume
+from core import checkpoint, resume
 from core.config import make_config
 from core.data import ImageSet
 from core.files import DamagedFile
@@ -38,7 +38,7 @@ from core.run import Run, RunError, find_run, find_runs
 from core.status import State, Status
 from core.summary import summarise
 from core.training import Trainer
-from tests.conftest import make_trained_run
+from tests.conftest import cut_digits, make_trained_run
 from tests.tui.terminal import ENVIRONMENT, UNKNOWN, Terminal
 from tui.curves import SHARES, axis, curves_of
 from tui.facts import facts
@@ -606,9 +606,7 @@ def test_a_state_from_a_stranger_is_refused_unexecuted(
 
 @pytest.fixture(scope="session")
 def images() -> ImageSet:
-    whole = data.load("mnist-5k")
-    parts = whole.train_images[:60], whole.train_labels[:60], whole.validation_images[:20], whole.validation_labels[:20]
-    return ImageSet(whole.name, *parts)
+    return cut_digits(60, 20)
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import pytest
 
 from core import data, evaluation
 from core.config import make_config
-from core.data import ImageSet
 from core.evaluation import MEANINGS
 from core.run import Run
-from tests.conftest import make_trained_run
+from tests.conftest import cut_digits, make_trained_run
 from tui import figures
 from tui.cli import main
 
@@ -35,14 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def call(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Runs vae-tui evaluate in the folder of the runs with few images and few samples of the posterior."""
-    whole = data.load("mnist-5k")
-    few = ImageSet(
-        whole.name,
-        whole.train_images[:500],
-        whole.train_labels[:500],
-        whole.validation_images[:200],
-        whole.validation_labels[:200],
-    )
+    few = cut_digits(500, 200)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("VAE_TUI_DATA", str(folder / "data"))
     monkeypatch.setattr(data, "load", lambda name, place=None: few)

@@ -18,11 +18,11 @@ from textual.pilot import Pilot
 from core import data, evaluation
 from core.choices import samplers
 from core.config import make_config
-from core.data import DataError, ImageSet
+from core.data import DataError
 from core.evaluation import MEANINGS
 from core.files import DamagedFile
 from core.run import Run, RunError
-from tests.conftest import make_trained_run
+from tests.conftest import cut_digits, make_trained_run
 from tests.tui.conftest import FakeEvaluator, HandFed, answered, make_sighting, make_summary, press, screen_text, until
 from tui.app import VaeTui
 from tui.evaluator import RunEvaluator
@@ -409,9 +409,7 @@ async def test_what_is_shown_is_written_as_json_and_csv(
 @pytest.fixture
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has little to look at, so that measuring takes a second or two."""
-    whole = data.load("mnist-5k")
-    cut = (whole.train_images[:500], whole.train_labels[:500], whole.validation_images[:200])
-    few = ImageSet(whole.name, *cut, whole.validation_labels[:200])
+    few = cut_digits(500, 200)
     monkeypatch.setattr(data, "load", lambda name, place=None: few)
     monkeypatch.setattr(evaluation, "IMPORTANCE_SAMPLES", 20)
     monkeypatch.setattr(evaluation, "IMPORTANCE_IMAGES", 3)
