@@ -102,10 +102,13 @@ def _shown(runs: Sweep, console: Console) -> Iterator[Callable[[], None]]:
 
 def table(runs: Sweep) -> Table:
     """One row a run, in the order in which they train; the best validation loss is marked."""
-    shown = Table("run", "state", "epoch", "train", "validation", "", "speed", box=None, pad_edge=False)
+    shown = Table("run", "state", "epoch", "train", "validation", "", box=None, pad_edge=False)
+    if runs.active:
+        shown.add_column("speed")
     best = best_of(runs)
     for member, summary in runs.summaries():
-        shown.add_row(*cells(member, summary, best is not None and member.run.name == best))
+        row = cells(member, summary, best is not None and member.run.name == best)
+        shown.add_row(*row[: len(shown.columns)])
     return shown
 
 
