@@ -27,6 +27,11 @@ class RunSummary:
     val_loss: float | None = None
     changed: float = 0.0
 
+    @property
+    def learns_prior(self) -> bool:
+        """Whether its loss is one of latents, not of images."""
+        return self.config is not None and self.config.preset == "prior"
+
     def as_json(self) -> dict[str, Any]:
         """Plain values under stable names, for programs."""
         config, status = self.config, self.status

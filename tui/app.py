@@ -138,9 +138,11 @@ class VaeTui(App[None]):
         )
 
     def _others(self, run: Run) -> list[Run]:
-        """The runs that another can be compared with, newest first."""
+        """The runs that another can be compared with: those with a loss of the same kind first, of these the newest."""
         summaries = newest_first(summarise(found) for found in find_runs(self.runs_dir) if found != run)
-        return [summary.run for summary in summaries if summary.damage is None]
+        whole = [summary for summary in summaries if summary.damage is None]
+        alike = summarise(run).learns_prior
+        return [summary.run for summary in sorted(whole, key=lambda summary: summary.learns_prior != alike)]
 
     def _real_sources(self) -> Sources:
         explorers = Explorers(self.data_dir, lambda words: self.screen.post_message(ExploreScreen.Working(words)))

@@ -122,7 +122,7 @@ def _settings(snapshot: Snapshot) -> list[Text]:
     rate = (status and status.learning_rate) or config.learning_rate
     lines = [
         _line("model", config.preset, (" on ", MUTED), config.dataset),
-        _line("rate", f"{rate:g}", (", batch ", MUTED), str(config.batch_size)),
+        _line("rate", f"{rate:.3g}", (", batch ", MUTED), str(config.batch_size)),
         _line("seed", str(config.seed)),
     ]
     if status and status.host:

@@ -381,3 +381,11 @@ async def test_settings_are_written_as_a_table_under_the_names_of_the_runs(
         rows = {row["setting"]: (row["vae-mnist"], row["ae-mnist"]) for row in csv.DictReader(file)}
     assert rows["preset"] == ("vae", "ae")
     assert rows["validation loss"] == ("40.50", "40.50")
+
+
+def test_what_can_be_compared_best_comes_first(runs_dir: Path, make_run: Callable[..., Run]) -> None:
+    names = {"one": "vae", "a-prior": "prior", "another": "ae", "newest-prior": "prior"}
+    made = {name: make_run(name, preset=preset) for name, preset in names.items()}
+    app = VaeTui(runs_dir, runs_dir)
+    assert [run.name for run in app._others(made["one"])] == ["another", "newest-prior", "a-prior"]
+    assert [run.name for run in app._others(made["a-prior"])] == ["newest-prior", "another", "one"]
