@@ -29,15 +29,9 @@ from tui.feed import Reader, RunReader, RunsReader, Sighting, SightingReader, Sn
 from tui.graphics import Graphics, clean_up
 from tui.options import again
 from tui.preview import PreviewReader
-from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import Keys
-from tui.screens.evaluate import EvaluateScreen
-from tui.screens.explore_screen import ExploreScreen
-from tui.screens.latent import LatentScreen
 from tui.screens.new_run import NewRun
-from tui.screens.reconstruct import ReconstructScreen
 from tui.screens.runs import RunsScreen
-from tui.screens.sample import SampleScreen
 from tui.screens.train import PicturesReader, TrainScreen
 from tui.widgets.ascii import AsciiOnly
 from tui.widgets.harmless import Harmless
@@ -45,6 +39,7 @@ from tui.widgets.strips import ColorDepth, color_depth
 
 if TYPE_CHECKING:
     from core.explorer import Explorer
+    from tui.screens.explore_screen import ExploreScreen
 
 
 MODE_CHANGE_SECONDS = 0.005
@@ -124,18 +119,33 @@ class VaeTui(App[None]):
         self.add_mode("runs", lambda: RunsScreen(self._sources.runs(), data.explain_auto(data_dir)))
         self.add_mode("training", lambda: TrainScreen(self._sources.run, self._sources.pictures))
 
-        for name, screen in (("reconstruct", ReconstructScreen), ("sample", SampleScreen), ("latent", LatentScreen)):
-            self.add_mode(name, partial(screen, self._sources.sightings, self._sources.explorer))
+        for name in ("reconstruct", "sample", "latent", "compare", "evaluate"):
+            self.add_mode(name, partial(self._explore_screen, name))
 
-        self.add_mode(
-            "compare",
-            lambda: CompareScreen(self._sources.sightings, self._sources.explorer, self._sources.run, self._others),
-        )
+    def _explore_screen(self, name: str) -> ExploreScreen:
+        """A screen that looks into a run. Its code is loaded when it is first shown: the runs are listed sooner so."""
+        sightings, explorer = self._sources.sightings, self._sources.explorer
+        match name:
+            case "reconstruct":
+                from tui.screens.reconstruct import ReconstructScreen
 
-        self.add_mode(
-            "evaluate",
-            lambda: EvaluateScreen(self._sources.sightings, self._sources.explorer, self._sources.evaluator),
-        )
+                return ReconstructScreen(sightings, explorer)
+            case "sample":
+                from tui.screens.sample import SampleScreen
+
+                return SampleScreen(sightings, explorer)
+            case "latent":
+                from tui.screens.latent import LatentScreen
+
+                return LatentScreen(sightings, explorer)
+            case "compare":
+                from tui.screens.compare import CompareScreen
+
+                return CompareScreen(sightings, explorer, self._sources.run, self._others)
+            case _:
+                from tui.screens.evaluate import EvaluateScreen
+
+                return EvaluateScreen(sightings, explorer, self._sources.evaluator)
 
     def _others(self, run: Run) -> list[Run]:
         """The runs that another can be compared with: those with a loss of the same kind first, of these the newest."""
@@ -145,7 +155,7 @@ class VaeTui(App[None]):
         return [summary.run for summary in sorted(whole, key=lambda summary: summary.learns_prior != alike)]
 
     def _real_sources(self) -> Sources:
-        explorers = Explorers(self.data_dir, lambda words: self.screen.post_message(ExploreScreen.Working(words)))
+        explorers = Explorers(self.data_dir, self._tell_work)
         return Sources(
             runs=lambda: RunsReader(self.runs_dir),
             run=RunReader,
@@ -154,6 +164,12 @@ class VaeTui(App[None]):
             explorer=explorers.of,
             evaluator=RunEvaluator(self.data_dir),
         )
+
+    def _tell_work(self, words: str) -> None:
+        """Have the screen say what takes long; called by other threads."""
+        from tui.screens.explore_screen import ExploreScreen
+
+        self.screen.post_message(ExploreScreen.Working(words))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()

@@ -75,7 +75,7 @@ def draw_samplers(axes: Axes, found: dict[str, Evaluation]) -> None:
     axes.set_yticks(range(len(found)), [name.replace(".", "  ", 1) for name in found])
     axes.set_xscale("log")
     axes.set_xlabel("Fréchet distance to the training images")
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper left")
 
 
 def draw_weights(axes: Axes, found: dict[str, Evaluation]) -> None:
@@ -96,7 +96,7 @@ def draw_weights(axes: Axes, found: dict[str, Evaluation]) -> None:
         axes.annotate(name, (error, distance), xytext=(0, 7), textcoords="offset points", ha="center")
     axes.set_xlabel("squared error of held-out images, by KL weight")
     axes.set_ylabel("Fréchet distance")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * max(samples))
     axes.legend()
 
 

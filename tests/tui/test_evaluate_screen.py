@@ -424,7 +424,7 @@ async def test_a_real_run_is_measured(make_app: MakeApp, tmp_path: Path, few_ima
         await pilot.press("enter")
         await until(pilot, lambda: "classifier: 99." in screen_text(app), "the figures", 60)
         assert "1,000 samples from the prior N(0, I), 3 seeds, mnist-5k" in screen_text(app)
-        assert "epoch 30" in screen_text(app)
+        assert "epoch 60" in screen_text(app)
         (measured,) = app.screen.shown.values() if isinstance(app.screen, EvaluateScreen) else ()
         assert row(app, "frechet samples")[0] == f"{measured.evaluation.frechet_samples.mean:.2f}"
         assert row(app, "frechet floor")[:2] == [f"{measured.evaluation.frechet_floor:.2f}", "–"]
