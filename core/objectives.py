@@ -14,11 +14,10 @@ from core.config import RunConfig
 from core.data import ImageSet, pixels
 from core.denoiser import Denoiser
 from core.models import LATENT_SHAPE, MODELS, Autoencoder, KlWeight, Loss, fuse, loss
-from core.prior import LatentObjective
+from core.prior import DRAWN_TOGETHER, LatentObjective
 from core.run import Run
 
 FITTED_IMAGES = 10_000
-SAMPLED_TOGETHER = 250
 
 
 class Objective(Protocol):
@@ -86,7 +85,7 @@ class ImageObjective:
             every = slice(None, None, -(-self.examples // FITTED_IMAGES))
             images, labels = self.images.train_images[every].cpu(), self.images.train_labels[every].cpu()
             sampler = sampling.fit(name, latent.encode(model, images, labels))
-        for z in sampler.sample(count, seed).split(SAMPLED_TOGETHER):
+        for z in sampler.sample(count, seed).split(DRAWN_TOGETHER):
             yield model.decode(z.view(-1, *LATENT_SHAPE))
 
     def metadata(self) -> dict[str, float]:
