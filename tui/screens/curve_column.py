@@ -45,10 +45,17 @@ class CurveColumn(Vertical):
         snapshot = self._snapshot
         if snapshot is None:
             return
-        unit = curves.axis(snapshot)
-        shown = unit.last(curves.SHARES[self._narrowing])
         drawn = self._curves(snapshot)
         self._lay_out(list(drawn)[1:])
+        self._show(snapshot, {"loss": drawn.pop("loss")})
+        # The loss is seen before the others are drawn, and a key that comes meanwhile waits for less.
+        self.call_after_refresh(self._show, snapshot, drawn)
+
+    def _show(self, snapshot: Snapshot, drawn: dict[str, list[Curve]]) -> None:
+        if snapshot is not self._snapshot:
+            return
+        unit = curves.axis(snapshot)
+        shown = unit.last(curves.SHARES[self._narrowing])
         for part, lines in drawn.items():
             plot = self.query_one(f"#{part}", Plot)
             plot.show(lines, x_range=shown, log_scale=self._log_scale, x_label=unit.label)
