@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Input, Label, OptionList, Select
 
 from core import data, launch
 from core.config import make_config
-from core.run import Run
+from core.run import Run, first_stage_settings
 from core.status import State
 from tests.conftest import make_trained_run
 from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text, until
@@ -577,6 +577,8 @@ async def test_a_prior_is_started_over_the_latents_of_a_run_that_has_weights(
     runs_dir = tmp_path / "checkpoints"
     first = make_trained_run(runs_dir, "ae")
     Run.create(runs_dir, "without-weights", make_config(preset="vae"))
+    a_prior = make_config(preset="prior", **first_stage_settings(first))
+    Run.create(runs_dir, "a-prior", a_prior, first.read_weights()).write_weights(first.read_weights())
     app = make_app(runs=[])
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("n")

@@ -324,7 +324,8 @@ def _default(preset: str, field: str) -> str:
 def _first_stages(runs_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The runs whose latents a prior can learn, with what it takes over from them."""
     for run in find_runs(runs_dir):
-        with suppress(DamagedFile, OSError):  # the list of runs tells what is wrong with it
+        # The list of runs tells what is damaged; a run that learns a prior itself is no first stage.
+        with suppress(RunError, DamagedFile, OSError):
             settings = first_stage_settings(run)
-            if settings["first_stage_preset"] != "prior" and run.weights_changed():
+            if run.weights_changed():
                 yield run.name, settings
