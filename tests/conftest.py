@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from core.config import make_config
-from core.data import ImageSet
+from core.data.images import ImageSet
 from core.files import DamagedFile
-from core.run import Run, first_stage_settings, first_stage_weights
-from core.status import is_same_process
+from core.runs.config import make_config
+from core.runs.first_stage import first_stage_settings, first_stage_weights
+from core.runs.run import Run
+from core.runs.status import is_same_process
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 
@@ -47,9 +48,9 @@ def make_run(runs_dir: Path) -> Callable[..., Run]:
 
 def cut_digits(training: int, validation: int) -> ImageSet:
     """So many of the digits that need no network."""
-    from core import data
+    from core.data.images import load_image_set
 
-    whole = data.load("mnist-5k")
+    whole = load_image_set("mnist-5k")
     parts = {
         part: images[: validation if part.startswith("validation") else training]
         for part, images in vars(whole).items()

@@ -19,27 +19,27 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.reactive import var
 
-from core import data
-from core.run import Run, RunError, find_runs
-from core.summary import RunSummary, newest_first, summarise
-from tui import wording
-from tui.evaluator import Evaluator, RunEvaluator
-from tui.explorers import Explorers
-from tui.feed import Reader, RunReader, RunsReader, Sighting, SightingReader, Snapshot
-from tui.graphics import Graphics, clean_up
-from tui.options import again
-from tui.preview import PreviewReader
+from core.data import registry
+from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
+from core.runs.run import Run, RunError
+from tui import formatting
+from tui.background.evaluation import Evaluator, RunEvaluator
+from tui.background.explorers import ExplorerCache
+from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReader
+from tui.background.preview import PreviewReader
+from tui.commands.options import command_hint
+from tui.messages import RunUpdate, Snapshot
 from tui.screens.dialogs import Keys
-from tui.screens.new_run import NewRun
-from tui.screens.runs import RunsScreen
-from tui.screens.train import PicturesReader, TrainScreen
-from tui.widgets.ascii import AsciiOnly
-from tui.widgets.harmless import Harmless
-from tui.widgets.strips import ColorDepth, color_depth
+from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.new_run import NewRun
+from tui.screens.runs.training import PicturesReader, TrainingScreen
+from tui.terminal.capabilities import ColorDepth, color_depth
+from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
+from tui.terminal.graphics import Graphics, clean_up
 
 if TYPE_CHECKING:
-    from core.explorer import Explorer
-    from tui.screens.explore_screen import ExploreScreen
+    from core.explorer.session import Explorer
+    from tui.screens.base import ExploreScreen
 
 
 MODE_CHANGE_SECONDS = 0.005
@@ -52,7 +52,7 @@ class Sources:
     runs: Callable[[], Reader[list[RunSummary]]]
     run: Callable[[Run], Reader[Snapshot]]
     pictures: Callable[[Run], PicturesReader]
-    sightings: Callable[[Run], Reader[Sighting]]
+    sightings: Callable[[Run], Reader[RunUpdate]]
     explorer: Callable[[Run], Explorer]
     evaluator: Evaluator
 
@@ -100,7 +100,7 @@ class VaeTui(App[None]):
         Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
     ]
 
-    run_shown: var[Run | None] = var(None)
+    selected_run: var[Run | None] = var(None)
     graphics_shown: var[Graphics | None] = var(None)
 
     def __init__(
@@ -114,10 +114,10 @@ class VaeTui(App[None]):
         super().__init__()
         self.runs_dir, self.data_dir, self.graphics = runs_dir, data_dir, graphics
         self._sources = sources or self._real_sources()
-        self.run_shown = run
+        self.selected_run = run
         self.exported: list[Path] = []
-        self.add_mode("runs", lambda: RunsScreen(self._sources.runs(), data.explain_auto(data_dir)))
-        self.add_mode("training", lambda: TrainScreen(self._sources.run, self._sources.pictures))
+        self.add_mode("runs", lambda: RunsScreen(self._sources.runs(), registry.explain_auto(data_dir)))
+        self.add_mode("training", lambda: TrainingScreen(self._sources.run, self._sources.pictures))
 
         for name in ("reconstruct", "sample", "latent", "compare", "evaluate"):
             self.add_mode(name, partial(self._explore_screen, name))
@@ -127,23 +127,23 @@ class VaeTui(App[None]):
         sightings, explorer = self._sources.sightings, self._sources.explorer
         match name:
             case "reconstruct":
-                from tui.screens.reconstruct import ReconstructScreen
+                from tui.screens.inspect.reconstruct import ReconstructScreen
 
                 return ReconstructScreen(sightings, explorer)
             case "sample":
-                from tui.screens.sample import SampleScreen
+                from tui.screens.inspect.sample import SampleScreen
 
                 return SampleScreen(sightings, explorer)
             case "latent":
-                from tui.screens.latent import LatentScreen
+                from tui.screens.inspect.latent import LatentScreen
 
                 return LatentScreen(sightings, explorer)
             case "compare":
-                from tui.screens.compare import CompareScreen
+                from tui.screens.compare.screen import CompareScreen
 
                 return CompareScreen(sightings, explorer, self._sources.run, self._others)
             case _:
-                from tui.screens.evaluate import EvaluateScreen
+                from tui.screens.inspect.evaluate import EvaluateScreen
 
                 return EvaluateScreen(sightings, explorer, self._sources.evaluator)
 
@@ -155,25 +155,25 @@ class VaeTui(App[None]):
         return [summary.run for summary in sorted(whole, key=lambda summary: summary.learns_prior != alike)]
 
     def _real_sources(self) -> Sources:
-        explorers = Explorers(self.data_dir, self._tell_work)
+        explorers = ExplorerCache(self.data_dir, self._tell_work)
         return Sources(
             runs=lambda: RunsReader(self.runs_dir),
             run=RunReader,
             pictures=lambda run: PreviewReader(run, explorers.of),
-            sightings=SightingReader,
+            sightings=RunUpdateReader,
             explorer=explorers.of,
             evaluator=RunEvaluator(self.data_dir),
         )
 
     def _tell_work(self, words: str) -> None:
         """Have the screen say what takes long; called by other threads."""
-        from tui.screens.explore_screen import ExploreScreen
+        from tui.screens.base import ExploreScreen
 
-        self.screen.post_message(ExploreScreen.Working(words))
+        self.screen.post_message(ExploreScreen.TaskProgress(words))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
-        return [*filters, Harmless(), *([AsciiOnly()] if color_depth(self) is ColorDepth.ASCII else [])]
+        return [*filters, ControlCharacterFilter(), *([AsciiFilter()] if color_depth(self) is ColorDepth.ASCII else [])]
 
     def delay_update(self, delay: float = 0.05) -> None:
         """Hold the screen back while modes change, for a tenth of what Textual does: a key is to be seen at once."""
@@ -182,24 +182,24 @@ class VaeTui(App[None]):
     def on_mount(self) -> None:
         # A plain handler would not wake a loop that waits for a key.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
-        self.switch_mode("training" if self.run_shown else "runs")
+        self.switch_mode("training" if self.selected_run else "runs")
 
     def show_run(self, run: Run) -> None:
         """Show how a run trains."""
-        self.run_shown = run
+        self.selected_run = run
         self.switch_mode("training")
 
     def forget(self, run: Run) -> None:
         """Leave a run that was deleted."""
-        if self.run_shown == run:
-            self.run_shown = None
+        if self.selected_run == run:
+            self.selected_run = None
         self.switch_mode("runs")
         if isinstance(self.screen, RunsScreen):
             self.screen.nudge()
 
     def action_show(self, mode: str) -> None:
         if mode != "runs" and isinstance(self.screen, RunsScreen) and (chosen := self.screen.chosen()):
-            self.run_shown = chosen.run
+            self.selected_run = chosen.run
         self.switch_mode(mode)
 
     def action_graphics(self) -> None:
@@ -253,11 +253,11 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
     app.run()
     print(end=clean_up())
     for path in app.exported:
-        print(f"written: {wording.printable(str(path))}")
+        print(f"written: {formatting.printable(str(path))}")
     for summary in RunsReader(runs_dir).poll() or []:
         if summary.state is not None and summary.state.active and summary.status is not None:
-            name, status = wording.printable(summary.run.name), summary.status
-            look, stop = again(summary.run), again(summary.run, "control", "stop")
+            name, status = formatting.printable(summary.run.name), summary.status
+            look, stop = command_hint(summary.run), command_hint(summary.run, "control", "stop")
             print(
                 f"{name} is {summary.state} in epoch {min(status.epoch + 1, status.epochs)} of {status.epochs} "
                 f"and goes on without the app; look again: {look}; stop it: {stop}"

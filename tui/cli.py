@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core import data, launch
-from core.config import ConfigError
-from core.data import DataError
+from core.data import registry
+from core.data.registry import DataError
 from core.files import DamagedFile
-from core.run import RunError, find_run, find_runs
-from core.status import ACTIONS
-from core.summary import newest_first, summarise
-from tui import draw_commands, evaluate_command, training_commands
-from tui.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
-from tui.output import EXIT_BAD_INPUT, EXIT_FAILED, complain, print_json, say
+from core.jobs import launch
+from core.runs.catalog import find_run, find_runs, newest_first, summarise
+from core.runs.config import ConfigError
+from core.runs.run import RunError
+from core.runs.status import ACTIONS
+from tui.commands import draw, evaluate, train
+from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
+from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, echo, print_error, print_json
 
 if TYPE_CHECKING:
-    from tui.graphics import Graphics
+    from tui.terminal.graphics import Graphics
 
 # Numbers are taken as text: core.config knows every bound and explains what is wrong in one way everywhere.
 # Typer carries its own copy of click since 0.26; both give the errors of a user this base.
@@ -67,13 +68,13 @@ def open_app(
 
     chosen = find_run(runs_dir, run) if run else None
     asked = ask_for_graphics() if graphics else None
-    open_in_terminal(runs_dir, data_dir or data.default_data_dir(), chosen, asked)
+    open_in_terminal(runs_dir, data_dir or registry.default_data_dir(), chosen, asked)
 
 
-cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")(training_commands.train)
-cli.command(help="Go on with a run that was stopped, lost, has failed or has finished.")(training_commands.resume)
+cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")(train.train)
+cli.command(help="Go on with a run that was stopped, lost, has failed or has finished.")(train.resume)
 cli.command(help="Train several runs that differ in some settings, and compare them. Ctrl-C saves and stops.")(
-    training_commands.sweep
+    train.sweep
 )
 
 
@@ -85,16 +86,14 @@ def control(
 ) -> None:
     if action not in ACTIONS:
         raise ConfigError({"action": f"action must be one of {', '.join(ACTIONS)}, not {action[:60]!r}"})
-    launch.ask(find_run(runs_dir, run), action)
-    say(f"asked {run} to {action}")
+    launch.send_request(find_run(runs_dir, run), action)
+    echo(f"asked {run} to {action}")
 
 
-cli.command(help="Draw validation images and what the newest weights make of them.")(draw_commands.reconstruct)
-cli.command(help="Draw new digits, decoded from latents that a sampler draws.")(draw_commands.sample)
-cli.command(help="Draw the latents of images in the plane.")(draw_commands.latent)
-cli.command(help="Measure how good samples, reconstructions and likelihood are, in a minute or two.")(
-    evaluate_command.evaluate
-)
+cli.command(help="Draw validation images and what the newest weights make of them.")(draw.reconstruct)
+cli.command(help="Draw new digits, decoded from latents that a sampler draws.")(draw.sample)
+cli.command(help="Draw the latents of images in the plane.")(draw.latent)
+cli.command(help="Measure how good samples, reconstructions and likelihood are, in a minute or two.")(evaluate.evaluate)
 
 
 @cli.command(help="List the runs, newest first.")
@@ -103,7 +102,7 @@ def runs(runs_dir: RunsDir = RUNS_DIR, as_json: Json = False) -> None:
     if as_json:
         print_json([summary.as_json() for summary in summaries])
         return
-    from tui.listing import print_runs
+    from tui.commands.tables import print_runs
 
     print_runs(summaries, runs_dir)
 
@@ -116,16 +115,16 @@ def data_sets(
         str | None, typer.Option(help="Fetch this set first.", metavar="SET", show_default=False)
     ] = None,
 ) -> None:
-    folder = (data_dir or data.default_data_dir()).absolute()
+    folder = (data_dir or registry.default_data_dir()).absolute()
     if download is not None:
-        from tui.downloading import download_in_terminal
+        from tui.commands.download import download_in_terminal
 
-        download_in_terminal(data.resolve(download, folder), folder)
-    sets = data.describe_sets(folder)
+        download_in_terminal(registry.resolve(download, folder), folder)
+    sets = registry.describe_sets(folder)
     if as_json:
         print_json([found.as_json() for found in sets])
         return
-    from tui.listing import print_sets
+    from tui.commands.tables import print_sets
 
     print_sets(sets, folder)
 
@@ -154,7 +153,7 @@ def bench(
 
 def ask_for_graphics() -> Graphics:
     """What the terminal draws pictures with. Raises ConfigError saying why it does not."""
-    from tui.graphics import NoGraphics, ask_terminal
+    from tui.terminal.graphics import NoGraphics, ask_terminal
 
     try:
         return ask_terminal()
@@ -174,18 +173,18 @@ def main() -> None:
     try:
         sys.exit(cli(with_command(sys.argv[1:]), standalone_mode=False, prog_name="vae-tui"))
     except UsageProblem as error:
-        complain(error.format_message())  # type: ignore[attr-defined]
+        print_error(error.format_message())  # type: ignore[attr-defined]
     except DamagedFile as error:
-        complain(f"{error.path.parent.name}: {error}")
+        print_error(f"{error.path.parent.name}: {error}")
     except (ConfigError, DataError, RunError) as error:
-        complain(str(error))
+        print_error(str(error))
     except BrokenPipeError:
         # Whoever read the output has seen enough; nothing may be written to it when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except OSError as error:
-        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
-        complain("interrupted")
+        print_error("interrupted")
         sys.exit(130)
     sys.exit(EXIT_BAD_INPUT)

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.color import Color
 
-from core.run import next_name
-from tui.widgets.picture import Images, mosaic
-from tui.widgets.plot import Curve, Floats, decimate
+from core.arrays import Floats, Images
+from core.runs.catalog import next_name
+from tui.drawing.curves import Curve, decimate
+from tui.drawing.images import mosaic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,14 +16,15 @@ import numpy as np
 import psutil
 from textual.strip import Strip
 
-from core.config import make_config
-from core.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader
-from core.run import Run
-from core.summary import summarise
+from core.runs.catalog import summarise
+from core.runs.config import make_config
+from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader
+from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
-from tui import curves
-from tui.feed import Snapshot, columns
-from tui.widgets import plot
+from tui import series
+from tui.background.polling import columns
+from tui.drawing import curves
+from tui.messages import Snapshot
 
 # The plots of the training screen in a terminal of 120x40; the first shows the loss.
 SIZES = {"loss": (86, 11), "reconstruction": (42, 11), "kl": (43, 11)}
@@ -85,9 +86,9 @@ def drawing(snapshot: Snapshot, lines: int) -> Figure:
 
 def draw(snapshot: Snapshot, part: str, smoothing: int = 1) -> list[Strip]:
     """A plot as the training screen asks for it."""
-    unit = curves.axis(snapshot)
-    drawn = curves.curves_of(snapshot, part, smoothing)
-    return plot.draw(drawn, *SIZES[part], title=curves.PARTS[part], x_label=unit.label, x_range=unit.last(1.0))
+    unit = series.axis(snapshot)
+    drawn = series.curves_of(snapshot, part, smoothing)
+    return curves.draw(drawn, *SIZES[part], title=series.PARTS[part], x_label=unit.label, x_range=unit.last(1.0))
 
 
 def milliseconds(do: Callable[[], object]) -> float:

@@ -21,7 +21,7 @@ from typing import Any
 
 from textual import events
 
-from core.run import Run
+from core.runs.run import Run
 from tui.app import VaeTui
 
 PRESSES, WARM = 20, 3
@@ -61,7 +61,7 @@ async def measure(screen_name: str, run: Run, data_dir: Path) -> dict[str, Any]:
     app = VaeTui(run.path.parent, data_dir)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(1)
-        app.run_shown = run
+        app.selected_run = run
         key, look = SCREENS[screen_name]
         start = time.perf_counter()
         await pilot.press(key)

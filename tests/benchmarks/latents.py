@@ -11,12 +11,12 @@ from importlib import import_module
 
 import numpy as np
 
-from core import latent
-from core.choices import LATENT_NUMBERS
-from core.latent import Latents
+from core.latents.encoding import Latents
+from core.latents.options import LATENT_NUMBERS
+from core.latents.projection import Projection, fit_lda
 from tests.benchmarks.figures import Figure, run_alone
-from tui.widgets import raster
-from tui.widgets.strips import ColorDepth
+from tui.drawing.points import draw
+from tui.terminal.capabilities import ColorDepth
 
 CLASSES, WIDTH, HEIGHT, ROUNDS = 10, 80, 32, 5
 
@@ -33,7 +33,7 @@ def measure(points: int) -> list[Figure]:
     latents = Latents(means, np.zeros_like(means), labels)
 
     start = time.perf_counter()
-    projection = latent.fit_lda(latents)
+    projection = fit_lda(latents)
     _draw(projection, latents)
     first = time.perf_counter() - start
 
@@ -50,8 +50,8 @@ def measure(points: int) -> list[Figure]:
     ]
 
 
-def _draw(projection: latent.Projection, latents: Latents) -> None:
-    raster.draw(projection.project(latents.mean), latents.labels, WIDTH, HEIGHT, depth=ColorDepth.TRUECOLOR)
+def _draw(projection: Projection, latents: Latents) -> None:
+    draw(projection.project(latents.mean), latents.labels, WIDTH, HEIGHT, depth=ColorDepth.TRUECOLOR)
 
 
 if __name__ == "__main__":

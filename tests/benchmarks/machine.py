@@ -6,14 +6,14 @@ import os
 import platform
 from datetime import UTC, datetime
 
-from core.config import installed_versions
+from core.runs.config import installed_versions
 
 
 def machine() -> dict[str, object]:
     """Processor, cores, GPU, versions, and the date."""
     import torch
 
-    from core.devices import processor_name
+    from core.training.devices import processor_name
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from core.models import MODELS
+from core.models.autoencoder import MODELS
 
 
 def train(preset: str, images: Tensor, seed: int, batch_size: int = 128) -> Iterator[torch.nn.Module]:

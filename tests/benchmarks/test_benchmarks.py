@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from core import data
-from core.evaluation import Evaluation, Spread
+from core.data.images import load_image_set, pixels
+from core.evaluation.evaluate import Evaluation, MeanStd
 from tests.benchmarks import curves, latents, quality, rival, training, viewer
 from tests.benchmarks.figures import Figure
 
@@ -30,7 +30,7 @@ def assert_sound(figures: list[Figure]) -> None:
 
 
 def test_the_rival_learns() -> None:
-    images = data.pixels(data.load("mnist-5k").train_images[:256])
+    images = pixels(load_image_set("mnist-5k").train_images[:256])
     steps = rival.train("vae", images, seed=0, batch_size=32)
 
     def error(model: torch.nn.Module) -> float:
@@ -68,13 +68,13 @@ def test_the_viewer_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_evaluations_become_tables_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = Evaluation(
-        frechet_samples=Spread(31.256, 0.4, 3),
+        frechet_samples=MeanStd(31.256, 0.4, 3),
         frechet_reconstructions=3.9,
         frechet_floor=0.3,
-        precision=Spread(0.9, 0.01, 3),
-        recall=Spread(0.8, 0.01, 3),
-        classifier_confidence=Spread(0.95, 0.01, 3),
-        class_balance=Spread(0.97, 0.01, 3),
+        precision=MeanStd(0.9, 0.01, 3),
+        recall=MeanStd(0.8, 0.01, 3),
+        classifier_confidence=MeanStd(0.95, 0.01, 3),
+        class_balance=MeanStd(0.97, 0.01, 3),
         test_squared_error=7.5,
         elbo=None,
         iwae=None,
@@ -85,7 +85,7 @@ def test_evaluations_become_tables_and_a_picture(tmp_path: Path, capsys: pytest.
         dataset="mnist",
         classifier={},
     )
-    better = replace(plain, frechet_samples=Spread(9.5, None, 1), elbo=Spread(-617.0, 0.1, 3), active_units=12)
+    better = replace(plain, frechet_samples=MeanStd(9.5, None, 1), elbo=MeanStd(-617.0, 0.1, 3), active_units=12)
     (tmp_path / "beta").mkdir()
     for name, evaluation in {"a.gaussian": plain, "b.prior": better, "beta/0.4": better, "beta/1": plain}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(evaluation.as_json()))

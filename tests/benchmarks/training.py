@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import torch
 
-from core import launch
-from core.config import RunConfig
+from core.jobs import launch
+from core.runs.config import RunConfig
 from tests.benchmarks.figures import Figure, run_alone
 
 CONTESTANTS = ("plain", "ours")
@@ -76,20 +76,21 @@ def measure(preset: str, device: str, seconds: float, rounds: int) -> list[Figur
 
 def compete(name: str, preset: str, device: str) -> None:
     """The contestant's side: a line when ready, then for each line with seconds one with images a second."""
-    from core import data, devices
+    from core.data.images import load_image_set, pixels
+    from core.training import devices
 
-    images = data.load("mnist-5k")
+    images = load_image_set("mnist-5k")
     where = devices.resolve(device)
     with contextlib.ExitStack() as stack:
         if name == "plain":
             from tests.benchmarks import rival
 
-            steps: Iterator[object] = rival.train(preset, data.pixels(images.train_images.to(where)), seed=0)
+            steps: Iterator[object] = rival.train(preset, pixels(images.train_images.to(where)), seed=0)
             method = "the post's loop"
         else:
-            from core.config import make_config
-            from core.run import Run
-            from core.training import Trainer
+            from core.runs.config import make_config
+            from core.runs.run import Run
+            from core.training.trainer import Trainer
 
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             run = Run.create(folder, "run", make_config(preset=preset, epochs=100_000, validate_every=100_000))

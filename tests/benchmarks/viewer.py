@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from core import launch
-from core.config import make_config
-from core.run import Run
+from core.jobs import launch
+from core.runs.config import make_config
+from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
-from tests.tui.terminal import ENVIRONMENT, KNOWN, UNKNOWN, Terminal
+from tests.support.terminal import ENVIRONMENT, KNOWN, UNKNOWN, Terminal
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
@@ -248,7 +248,7 @@ def training() -> Iterator[Run]:
         try:
             worker.wait_until_started()
             while not run.status().saved_step:
-                assert not worker.ended, run.last_words()
+                assert not worker.ended, run.last_log_line()
                 time.sleep(0.1)
             yield run
         finally:

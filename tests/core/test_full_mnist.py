@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from core import data
-from core.run import Run
-from core.training import Trainer
+from core.data import images, registry
+from core.runs.run import Run
+from core.training.trainer import Trainer
 
 FOLDER = Path(os.environ.get("VAE_TUI_DATA", "/nonexistent"))
 
 pytestmark = [
     pytest.mark.full_mnist,
-    pytest.mark.skipif(not data.is_on_disk("mnist", FOLDER), reason="VAE_TUI_DATA names no folder with MNIST"),
+    pytest.mark.skipif(not registry.is_on_disk("mnist", FOLDER), reason="VAE_TUI_DATA names no folder with MNIST"),
 ]
 
 
@@ -29,8 +29,8 @@ def test_validation_losses_after_two_and_four_epochs(
     of_the_post = {"batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "beta": 1.0}
     run = make_run(preset=preset, dataset="mnist", data_dir=str(FOLDER), epochs=4, **of_the_post)
     with run.open_metrics() as metrics:
-        Trainer(run, data.load("mnist", FOLDER), "cpu", metrics).fit()
-    from core.metrics import MetricsReader
+        Trainer(run, images.load_image_set("mnist", FOLDER), "cpu", metrics).fit()
+    from core.runs.metrics import MetricsReader
 
     reader = MetricsReader(run.metrics_path)
     reader.poll()

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import torch
 
-from core import data, launch
-from core.evaluation import evaluate
-from core.explorer import Explorer
-from core.metrics import MetricsReader
-from core.run import Run, find_runs
-from core.status import State
-from core.summary import summarise
+from core.data import images
+from core.evaluation.evaluate import evaluate
+from core.explorer.session import Explorer
+from core.jobs import launch
+from core.runs.catalog import find_runs, summarise
+from core.runs.metrics import MetricsReader
+from core.runs.run import Run
+from core.runs.status import State
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 EXPECTED: dict[str, Any] = json.loads((FIXTURES / "expected.json").read_text())
@@ -45,7 +46,7 @@ def test_an_old_run_is_browsed(old_run: Run, tmp_path: Path) -> None:
 
 
 def test_an_old_run_is_evaluated_to_the_same_figures(old_run: Run) -> None:
-    found = evaluate(old_run, data.load("mnist-5k"), SAMPLERS[old_run.name], samples=500, seeds=1)
+    found = evaluate(old_run, images.load_image_set("mnist-5k"), SAMPLERS[old_run.name], samples=500, seeds=1)
     figures = {
         "frechet_samples": found.frechet_samples.mean,
         "frechet_reconstructions": found.frechet_reconstructions,

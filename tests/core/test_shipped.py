@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from core.choices import PlaneChoice, Wish, default_sampler
-from core.classifier import judge, shipped
-from core.config import default_of
-from core.data import PADDING
-from core.explorer import Explorer
-from core.latent import encode
-from core.metrics import MetricsReader
-from core.models import LATENT_SHAPE
-from core.run import Run
-from core.status import State
-from core.summary import summarise
+from core.data.images import PADDING
+from core.evaluation.classifier import classify, shipped
+from core.explorer.session import Explorer
+from core.latents.encoding import encode
+from core.latents.options import ProjectionOptions, SamplingOptions, default_sampler
+from core.models.autoencoder import LATENT_SHAPE
+from core.runs.catalog import summarise
+from core.runs.config import default_of
+from core.runs.metrics import MetricsReader
+from core.runs.run import Run
+from core.runs.status import State
 from tests.conftest import CHECKPOINTS
 
 # And what the validation loss must be below.
@@ -82,7 +82,7 @@ def test_samples_of_a_shipped_run_are_digits_and_not_grey(name: str, explorer: E
 
 @each_run
 def test_a_class_mean_survives_the_way_to_the_plane_and_back(name: str, explorer: Explorer) -> None:
-    projection = explorer.plane(PlaneChoice("lda")).projection
+    projection = explorer.plane(ProjectionOptions("lda")).projection
     classifier = projection.classifier
     assert classifier is not None
     back = projection.invert(projection.project(projection.means))
@@ -95,6 +95,6 @@ def test_a_class_mean_survives_the_way_to_the_plane_and_back(name: str, explorer
 def test_the_shipped_prior_draws_the_digit_that_is_asked_for(tmp_path: Path) -> None:
     explorer = Explorer(Run(CHECKPOINTS / "prior-mnist"), tmp_path)
     for digit in (2, 5, 8):
-        images = explorer.samples("learned", 50, 0, wish=Wish(digit, guidance=2.0)).images
-        seen = judge(shipped(), [pad(torch.from_numpy(images)[:, None], (PADDING,) * 4)]).probabilities.argmax(dim=1)
+        images = explorer.samples("learned", 50, 0, wish=SamplingOptions(digit, guidance=2.0)).images
+        seen = classify(shipped(), [pad(torch.from_numpy(images)[:, None], (PADDING,) * 4)]).probabilities.argmax(dim=1)
         assert (seen == digit).double().mean() > 0.9

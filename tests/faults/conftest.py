@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.run import Run
+from core.runs.run import Run
 from tests.faults import lives
 
 

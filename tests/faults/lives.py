@@ -23,10 +23,14 @@ import safetensors.torch
 import torch
 from torch.nn.functional import pad
 
-from core import checkpoint, data, files, launch, resume, training, worker
-from core.run import Run
-from core.status import State
-from core.summary import summarise
+from core import files
+from core.data.images import PADDING, load_image_set
+from core.jobs import launch, worker
+from core.models.weights import load_model, metadata_of
+from core.runs.catalog import summarise
+from core.runs.run import Run
+from core.runs.status import State
+from core.training import checkpoint, trainer
 
 Process = multiprocessing.context.ForkServerProcess
 
@@ -50,7 +54,15 @@ TEMPORARY_NAME = re.compile(r"\.(?P<file>.+)" + re.escape(files.TEMPORARY_MARK) 
 
 _nursery = multiprocessing.get_context("forkserver")
 _nursery.set_forkserver_preload(
-    ["pytest", "torch._dynamo", "core.worker", "core.training", "core.browsing", "core.devices", __name__]
+    [
+        "pytest",
+        "torch._dynamo",
+        "core.worker",
+        "core.training.trainer",
+        "core.data.images",
+        "core.training.devices",
+        __name__,
+    ]
 )
 
 
@@ -58,12 +70,12 @@ def write_few_digits(folder: Path) -> Path:
     """The folder, holding a few digits of MNIST in torchvision's layout of kmnist."""
     raw = folder / "KMNIST" / "raw"
     raw.mkdir(parents=True)
-    digits = data.load("mnist-5k")
+    digits = load_image_set("mnist-5k")
     for part, count, images, labels in (
         ("train", TRAINING, digits.train_images, digits.train_labels),
         ("t10k", VALIDATION, digits.validation_images, digits.validation_labels),
     ):
-        content = pad(images[:count], (-data.PADDING,) * 4).contiguous().numpy().tobytes()
+        content = pad(images[:count], (-PADDING,) * 4).contiguous().numpy().tobytes()
         (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, count, 28, 28) + content)
         content = labels[:count].to(torch.uint8).numpy().tobytes()
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, count) + content)
@@ -87,7 +99,7 @@ def _live(path: Path, save_share: float | None) -> None:
     log = os.open(Run(path).log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    training.REPORT_SECONDS = 0.0  # every step has its line, so that all of them can be compared
+    trainer.REPORT_SECONDS = 0.0  # every step has its line, so that all of them can be compared
     if save_share is not None:
         worker.FIRST_SAVE_SECONDS = worker.LAST_SAVE_SECONDS = 0.0
         worker.SAVE_SHARE = save_share
@@ -143,10 +155,10 @@ def died_while_saving(run: Run) -> bool:
     """Whether the files show it: one of tensors is half written, or the weights are ahead of the state."""
     if any(file.endswith((".safetensors", ".pt")) for file in temporaries(run)):
         return True
-    if not run.weights_changed():
+    if not run.weights_version():
         return False
-    state = resume.load_state(run)
-    weights = checkpoint.metadata_of(run.read_weights())
+    state = checkpoint.load_state(run)
+    weights = metadata_of(run.read_weights())
     return state is None or int(weights["step"]) != state.epoch * STEPS_PER_EPOCH + state.batch
 
 
@@ -172,13 +184,13 @@ def assert_sound(run: Run) -> None:
     assert summarise(run).damage is None
     names = {path.name for path in run.path.iterdir()}
     assert {name for name in names if not TEMPORARY_NAME.fullmatch(name)} <= FINAL_NAMES
-    state = resume.load_state(run)
+    state = checkpoint.load_state(run)
     if state is not None:
         assert state.metrics_length <= run.metrics_path.stat().st_size
-        assert run.weights_changed()
+        assert run.weights_version()
     for best in (False, True):
         if run.weights_path(best=best).exists():
-            checkpoint.load_model(run, best=best)
+            load_model(run, best=best)
     assert_steps_increase(run)
 
 
@@ -191,7 +203,7 @@ def assert_steps_increase(run: Run) -> None:
 
 def is_trained(run: Run) -> bool:
     """Whether all epochs are done and saved, be it said in the status or not."""
-    state = resume.load_state(run)
+    state = checkpoint.load_state(run)
     return state is not None and state.epoch == run.config().epochs
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import launch
-from core.config import make_config
-from core.run import Run
-from core.status import State
+from core.jobs import launch
+from core.runs.config import make_config
+from core.runs.run import Run
+from core.runs.status import State
 from tests.faults import lives
-from tests.tui.terminal import ENVIRONMENT, Terminal
+from tests.support.terminal import ENVIRONMENT, Terminal
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
@@ -260,7 +260,7 @@ def test_every_request_of_a_crowd_is_followed_by_an_answer_to_the_last(
     askers = [lives.fork(ask_from_many_threads, run) for _ in range(2)]
     for asker in askers:
         asker.join(60)
-    last = launch.ask(run, "pause")
+    last = launch.send_request(run, "pause")
     wait_until(lambda: run.status().handled == last.id and run.state() is State.PAUSED, what="the pause")
     os.kill(process.pid, signal.SIGTERM)
     process.join(30)

@@ -17,15 +17,20 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from core import checkpoint, data, files, launch, resume
-from core.config import make_config
-from core.data import ImageSet
+from core import files
+from core.data import images
+from core.data.images import ImageSet
 from core.files import DamagedFile
-from core.metrics import MetricsLog, MetricsReader
-from core.run import Run, RunError
-from core.status import State
-from core.summary import summarise
-from core.training import Trainer
+from core.jobs import launch
+from core.models.weights import load_model, weights_to_bytes
+from core.runs.catalog import summarise
+from core.runs.config import make_config
+from core.runs.metrics import MetricsReader
+from core.runs.metrics_log import MetricsLog
+from core.runs.run import Run, RunError
+from core.runs.status import State
+from core.training import checkpoint
+from core.training.trainer import Trainer
 
 WaitUntil = Callable[..., None]
 
@@ -89,8 +94,8 @@ def save_now(run: Run) -> None:
 
 
 def is_whole(run: Run) -> bool:
-    checkpoint.load_model(run)
-    assert resume.load_state(run) is not None
+    load_model(run)
+    assert checkpoint.load_state(run) is not None
     assert summarise(run).damage is None
     return not list(run.path.glob(".*tmp*"))
 
@@ -112,7 +117,7 @@ def test_training_waits_for_space_and_goes_on_once_there_is(
     filler.unlink()
     wait_until(lambda: training.status().step > step + 2, what="going on")
     assert (training.state(), training.status().error) == (State.RUNNING, None)
-    launch.ask(training, "stop")
+    launch.send_request(training, "stop")
     wait_until(lambda: training.state() is State.STOPPED)
     assert training.status().saved_step == training.status().step
     assert is_whole(training)
@@ -164,7 +169,7 @@ def test_a_run_cannot_begin_on_a_full_disk_and_says_so(disk: Path) -> None:
 def test_best_weights_that_the_disk_refused_are_written_later(disk: Path) -> None:
     config = make_config(preset="ae", dataset="mnist-5k", epochs=3, batch_size=200, device="cpu")
     run = Run.create(disk, "a-run", config)
-    whole = data.load("mnist-5k")
+    whole = images.load_image_set("mnist-5k")
     few = ImageSet(whole.name, *(tensor[:400] for tensor in vars(whole).values() if not isinstance(tensor, str)))
     with run.open_metrics() as metrics:
         trainer = Trainer(run, few, "cpu", metrics)
@@ -173,7 +178,7 @@ def test_best_weights_that_the_disk_refused_are_written_later(disk: Path) -> Non
         steps = trainer.steps()
         while trainer.epoch < 1:
             next(steps)
-        best = checkpoint.weights_to_bytes(trainer.model, {})
+        best = weights_to_bytes(trainer.model, {})
         next(steps)  # training goes on
         with pytest.raises(OSError, match="No space left"):
             trainer.save()
@@ -215,7 +220,7 @@ def test_training_goes_on_when_a_read_only_disk_can_be_written_again(
         assert training.state().active
         assert is_whole(training)
         with pytest.raises(OSError, match="Read-only file system"):
-            launch.ask(training, "stop")
+            launch.send_request(training, "stop")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
     wait_until(lambda: training.status().step > step + 2, what="going on")
@@ -241,7 +246,7 @@ def test_a_slow_disk_takes_a_small_part_of_the_time(tmp_path: Path, wait_until: 
         "import os, time\nsync = os.fsync\nos.fsync = lambda descriptor: (time.sleep(0.3), sync(descriptor))\n"
     )
     run = Run.create(tmp_path / "checkpoints", "a-run", make_config(**LONG))
-    program = "import sys; from pathlib import Path; from core import launch; from core.run import Run;" + (
+    program = "import sys; from pathlib import Path; from core.jobs import launch; from core.runs.run import Run;" + (
         "launch.start(Run(Path(sys.argv[1]))).wait_until_started()"
     )
     slow = os.environ | {"PYTHONPATH": str(tmp_path)}
@@ -253,7 +258,7 @@ def test_a_slow_disk_takes_a_small_part_of_the_time(tmp_path: Path, wait_until: 
         time.sleep(0.1)
     assert len(beats) <= 3  # ten where a beat costs nothing
     assert run.state() is State.RUNNING
-    launch.ask(run, "stop")
+    launch.send_request(run, "stop")
     wait_until(lambda: run.state() is State.STOPPED)
     assert is_whole(run)
 
@@ -280,7 +285,7 @@ def test_abandoned_files_are_swept_but_not_a_request_on_its_way(make_run: Callab
 
 
 def test_files_of_a_run_are_private(training: Run, wait_until: WaitUntil) -> None:
-    launch.ask(training, "pause")
+    launch.send_request(training, "pause")
     wait_until(lambda: training.state() is State.PAUSED)
     assert training.path.stat().st_mode & 0o777 == 0o700
     modes = {path.name: path.stat().st_mode & 0o777 for path in training.path.iterdir()}

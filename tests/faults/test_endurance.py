@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import launch
-from core.metrics import MetricsReader
-from core.run import Run
-from tests.tui.terminal import ENVIRONMENT, Terminal
+from core.jobs import launch
+from core.runs.metrics import MetricsReader
+from core.runs.run import Run
+from tests.support.terminal import ENVIRONMENT, Terminal
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]

@@ -9,13 +9,16 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from core import checkpoint, data, launch, resume
+from core.data import images
 from core.files import DamagedFile
-from core.metrics import MetricsReader
-from core.run import Run
-from core.status import State
-from core.training import Trainer
-from core.worker import cause, describe
+from core.jobs import launch
+from core.jobs.worker import cause, describe
+from core.models.weights import load_model
+from core.runs.metrics import MetricsReader
+from core.runs.run import Run
+from core.runs.status import State
+from core.training import checkpoint
+from core.training.trainer import Trainer
 from tui.app import VaeTui
 
 MakeRun = Callable[..., Run]
@@ -27,7 +30,7 @@ SHORT = {"preset": "ae", "epochs": 1, "batch_size": 1000}
 
 def train_two_steps(run: Run) -> None:
     with run.open_metrics() as metrics:
-        trainer = Trainer(run, data.load("mnist-5k"), "cpu", metrics)
+        trainer = Trainer(run, images.load_image_set("mnist-5k"), "cpu", metrics)
         for _, _ in zip(range(2), trainer.steps(), strict=False):
             pass
         trainer.save()
@@ -35,10 +38,10 @@ def train_two_steps(run: Run) -> None:
 
 def make_explosive(run: Run) -> None:
     """Weights that are finite numbers still, whose loss is none."""
-    state = resume.load_state(run)
+    state = checkpoint.load_state(run)
     assert state is not None
     model = {name: tensor * 1e30 if tensor.ndim == 4 else tensor for name, tensor in state.model.items()}
-    resume.save_state(run, state.model_copy(update={"model": model}))
+    checkpoint.save_state(run, state.model_copy(update={"model": model}))
 
 
 def test_a_training_that_diverges_fails_and_leaves_the_last_good_weights(
@@ -54,7 +57,7 @@ def test_a_training_that_diverges_fails_and_leaves_the_last_good_weights(
     assert status.cause == "diverged"
     assert status.error and "no longer" in status.error and "at step 2" in status.error
     assert (run.read_weights(), run.read_state()) == (weights, state)
-    checkpoint.load_model(run)
+    load_model(run)
 
 
 def test_a_run_goes_on_with_a_lower_learning_rate_and_keeps_it(make_run: MakeRun, wait_until: WaitUntil) -> None:
@@ -68,7 +71,7 @@ def test_a_run_goes_on_with_a_lower_learning_rate_and_keeps_it(make_run: MakeRun
     reader = MetricsReader(run.metrics_path)
     reader.poll()
     assert set(reader.steps["learning_rate"]) <= {1e-3, 2.5e-4}
-    state = resume.load_state(run)
+    state = checkpoint.load_state(run)
     assert state is not None and state.learning_rate == 2.5e-4
     assert run.config().learning_rate == 1e-3
 
@@ -91,7 +94,7 @@ def test_a_run_whose_state_is_gone_is_not_begun_again(make_run: MakeRun, wait_un
 def test_a_training_that_runs_out_of_memory_says_what_needs_less(make_run: MakeRun, wait_until: WaitUntil) -> None:
     run = make_run(preset="ae", batch_size=4000)
     program = (
-        "import resource, sys; from pathlib import Path; from core import launch; from core.run import Run;"
+        "import resource, sys; from pathlib import Path; from core.jobs import launch; from core.runs.run import Run;"
         "resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, 2 << 30));"
         "launch.start(Run(Path(sys.argv[1]))).wait_until_started()"
     )
@@ -100,7 +103,7 @@ def test_a_training_that_runs_out_of_memory_says_what_needs_less(make_run: MakeR
     status = run.status()
     assert (status.state, status.cause) == (State.FAILED, "memory")
     assert status.error and status.error.startswith("the device is out of memory; a smaller batch size needs less")
-    checkpoint.load_model(run)
+    load_model(run)
 
 
 def test_a_gpu_without_memory_is_named_as_such() -> None:

@@ -14,8 +14,8 @@ from random import Random
 
 import pytest
 
-from core.config import RunConfig
-from core.status import Request, State, Status
+from core.runs.config import RunConfig
+from core.runs.status import Request, State, Status
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 CONTROL_RUN = "untouched"

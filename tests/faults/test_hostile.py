@@ -29,20 +29,21 @@ import pytest
 import safetensors.torch
 import torch
 
-from core import checkpoint, resume
-from core.config import make_config
-from core.data import ImageSet
+from core.data.images import ImageSet
 from core.files import DamagedFile
-from core.metrics import MetricsReader, last_lines
-from core.run import Run, RunError, find_run, find_runs
-from core.status import State, Status
-from core.summary import summarise
-from core.training import Trainer
+from core.models.weights import load_model
+from core.runs.catalog import find_run, find_runs, summarise
+from core.runs.config import make_config
+from core.runs.metrics import MetricsReader, last_lines
+from core.runs.run import Run, RunError
+from core.runs.status import State, Status
+from core.training import checkpoint
+from core.training.trainer import Trainer
 from tests.conftest import cut_digits, make_trained_run
-from tests.tui.terminal import ENVIRONMENT, UNKNOWN, Terminal
-from tui.curves import SHARES, axis, curves_of
-from tui.facts import facts
-from tui.feed import RunReader
+from tests.support.terminal import ENVIRONMENT, UNKNOWN, Terminal
+from tui.background.polling import RunReader
+from tui.series import SHARES, axis, curves_of
+from tui.widgets.facts import facts
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 SECONDS = 30
@@ -92,10 +93,10 @@ READERS: dict[str, Callable[[Run], object]] = {
     "status.json": Run.status,
     "control.json": Run.requested,
     "metrics.jsonl": poll,
-    "model.safetensors": checkpoint.load_model,
-    "best.safetensors": lambda run: checkpoint.load_model(run, best=True),
-    "state.pt": resume.load_state,
-    "train.log": Run.last_words,
+    "model.safetensors": load_model,
+    "best.safetensors": lambda run: load_model(run, best=True),
+    "state.pt": checkpoint.load_state,
+    "train.log": Run.last_log_line,
 }
 
 
@@ -188,7 +189,7 @@ def test_what_is_no_regular_file_is_neither_followed_nor_waited_for(
     whole = (run.path.parent / "aside").read_bytes()
     THINGS[thing](path)
     if file == "train.log":
-        assert read_apart(run.last_words) == Outcome(None, "", pytest.approx(0, abs=20))
+        assert read_apart(run.last_log_line) == Outcome(None, "", pytest.approx(0, abs=20))
     else:
         assert refused(lambda: READERS[file](run)) == f"{file}: is not a regular file"
     assert_listed(run, neighbour, damaged=file in LISTED_FROM)
@@ -248,7 +249,7 @@ def test_content_of_another_kind_is_damage(run: Run, neighbour: Run, file: str, 
     if file == "metrics.jsonl":
         assert read_apart(lambda: READERS[file](run)).said == "(0, 0)"
     elif file == "train.log":
-        said = read_apart(run.last_words)
+        said = read_apart(run.last_log_line)
         assert (said.raised, "\n" in said.said) == (None, False)
     else:
         refused(lambda: READERS[file](run), megabytes=150)
@@ -456,7 +457,7 @@ def test_weights_that_are_no_model_are_refused(run: Run, neighbour: Run, file: s
 @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.int8, torch.bool, torch.float8_e4m3fn])
 def test_weights_of_another_type_are_a_model_of_floats_or_refused(run: Run, kind: torch.dtype) -> None:
     run.write_weights(retyped(run.read_weights(), kind))
-    outcome = read_apart(lambda: {tensor.dtype for tensor in checkpoint.load_model(run).parameters()})
+    outcome = read_apart(lambda: {tensor.dtype for tensor in load_model(run).parameters()})
     assert outcome.said == "{torch.float32}" or outcome.raised == "DamagedFile", outcome
 
 
@@ -596,7 +597,7 @@ def test_a_state_from_a_stranger_is_refused_unexecuted(
     content = PAYLOADS[payload]()
     monkeypatch.chdir(place)
     run.write_state(content)
-    refused(lambda: resume.load_state(run), megabytes=400)
+    refused(lambda: checkpoint.load_state(run), megabytes=400)
     assert not (place / "executed").exists()
     assert_listed(run, neighbour, damaged=False)
 
@@ -702,7 +703,7 @@ def test_a_state_cut_off_anywhere_is_damaged(state: tuple[Run, dict[str, Any]]) 
     for length in [*range(200), *range(0, len(whole), len(whole) // 150), *range(len(whole) - 200, len(whole))]:
         run.state_path.write_bytes(whole[:length])
         with pytest.raises(DamagedFile) as caught:
-            resume.load_state(run)
+            checkpoint.load_state(run)
         assert is_one_line(str(caught.value)), length
 
 

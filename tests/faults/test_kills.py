@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from core import files, launch, resume
-from core.run import Run, RunError
-from core.status import LOST_AFTER_SECONDS, State, Status, process_started, uptime
+from core import files
+from core.jobs import launch
+from core.runs.run import Run, RunError
+from core.runs.status import LOST_AFTER_SECONDS, State, Status, process_started, uptime
+from core.training import checkpoint
 from tests.faults import lives
 from tests.faults.lives import Process
 
@@ -37,8 +39,8 @@ def kill_at_a_random_moment(run: Run, process: Process, chance: random.Random) -
 
     def saves(count: int) -> None:
         for _ in range(count):
-            seen = run.weights_changed()
-            lives.wait_while_alive(process, lambda seen=seen: run.weights_changed() != seen)
+            seen = run.weights_version()
+            lives.wait_while_alive(process, lambda seen=seen: run.weights_version() != seen)
 
     match chance.choice(["anywhere", "while it starts", "within a file", "between two files"]):
         case "anywhere":
@@ -117,8 +119,8 @@ def test_a_genuine_trainer_whose_process_group_is_killed_goes_on_to_the_same_end
     for _ in range(2):
         pid = lives.start_genuine(killed)
         assert os.getpgid(pid) == pid
-        loaded = killed.weights_changed()
-        wait_until(lambda: killed.weights_changed() != loaded, what="the first save")  # noqa: B023
+        loaded = killed.weights_version()
+        wait_until(lambda: killed.weights_version() != loaded, what="the first save")  # noqa: B023
         time.sleep(chance.uniform(0, 0.4))
         os.kill(pid, signal.SIGUSR1)
         time.sleep(chance.uniform(0, 0.4))
@@ -167,14 +169,14 @@ def training(make_small_run: MakeRun, wait_until: WaitUntil) -> Iterator[tuple[R
 
 
 def pause(run: Run, wait_until: WaitUntil) -> None:
-    launch.ask(run, "pause")
+    launch.send_request(run, "pause")
     wait_until(lambda: run.state() is State.PAUSED, what="the pause")
 
 
 def assert_stopped_with_everything_saved(run: Run, process: Process) -> None:
     process.join(30)
     assert (process.exitcode, run.state()) == (0, State.STOPPED)
-    state = resume.load_state(run)
+    state = checkpoint.load_state(run)
     assert state is not None
     assert run.status().step == run.status().saved_step == state.epoch * lives.STEPS_PER_EPOCH + state.batch
     lives.assert_sound(run)
@@ -190,7 +192,7 @@ def test_asked_to_end_it_saves_and_stops(
         pause(run, wait_until)
     os.kill(process.pid, number)
     assert_stopped_with_everything_saved(run, process)
-    assert f"stopped: {number.name}" in run.last_words()
+    assert f"stopped: {number.name}" in run.last_log_line()
 
 
 def test_asked_to_end_while_it_loads_it_stops_before_the_first_step(make_small_run: MakeRun) -> None:
@@ -205,11 +207,11 @@ def test_asked_to_end_while_it_loads_it_stops_before_the_first_step(make_small_r
 def test_a_hang_up_changes_nothing_while_it_is_paused(training: tuple[Run, Process], wait_until: WaitUntil) -> None:
     run, process = training
     pause(run, wait_until)
-    step, weights, beat = run.status().step, run.weights_changed(), run.status().heartbeat
+    step, weights, beat = run.status().step, run.weights_version(), run.status().heartbeat
     os.kill(process.pid, signal.SIGHUP)
     wait_until(lambda: run.status().heartbeat > beat, what="the next heartbeat")
-    assert (run.state(), run.status().step, run.weights_changed()) == (State.PAUSED, step, weights)
-    launch.ask(run, "resume")
+    assert (run.state(), run.status().step, run.weights_version()) == (State.PAUSED, step, weights)
+    launch.send_request(run, "resume")
     wait_until(lambda: run.status().step > step, what="going on")
 
 
@@ -218,9 +220,9 @@ def test_asked_to_save_while_it_is_paused_it_saves_and_stays_paused(
 ) -> None:
     run, process = training
     pause(run, wait_until)
-    step, weights = run.status().step, run.weights_changed()
+    step, weights = run.status().step, run.weights_version()
     os.kill(process.pid, signal.SIGUSR1)
-    wait_until(lambda: run.weights_changed() != weights, what="the save")
+    wait_until(lambda: run.weights_version() != weights, what="the save")
     beat = run.status().heartbeat
     wait_until(lambda: run.status().heartbeat > beat, what="the next heartbeat")
     assert (run.state(), run.status().step) == (State.PAUSED, step)
@@ -259,7 +261,7 @@ def test_a_second_trainer_is_refused_with_the_process_and_the_host_of_the_first(
     second = lives.begin(run)
     second.join(30)
     assert second.exitcode == 3
-    assert run.last_words().endswith(f"refused: {holder}")
+    assert run.last_log_line().endswith(f"refused: {holder}")
     with pytest.raises(RunError, match=holder):
         launch.start(run).wait_until_started()
     step = run.status().step
@@ -320,7 +322,7 @@ def test_what_a_dead_trainer_said_last_never_keeps_a_run_from_going_on(
     run.write_status(status(bystander))
     assert run.state() is State.LOST
     with pytest.raises(RunError, match="is lost, so there is no trainer to pause"):
-        launch.ask(run, "pause")
+        launch.send_request(run, "pause")
     pid = lives.start_genuine(run)
     assert (run.state(), run.status().pid, run.status().host) == (State.RUNNING, pid, socket.gethostname())
 

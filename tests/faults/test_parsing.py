@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from core.config import PRESETS, RunConfig
-from core.data import NAMES
+from core.data.registry import NAMES
 from core.files import DamagedFile
-from core.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, last_lines
-from core.run import Run
-from core.status import ACTIONS, DeviceLoad, Request, State, Status
+from core.runs.config import PRESETS, RunConfig
+from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, last_lines
+from core.runs.run import Run
+from core.runs.status import ACTIONS, DeviceLoad, Request, State, Status
 
 LONGEST_COMPLAINT = 500
 

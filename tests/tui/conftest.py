@@ -16,21 +16,22 @@ from rich.console import Console
 from textual.app import App
 from textual.pilot import Pilot
 
-from core.answers import Closeup, Page, Plane, Samples
-from core.choices import PlaneChoice, Wish
-from core.config import RunConfig
-from core.evaluation import MEANINGS, Evaluation, Spread
-from core.explorer import Explorer
-from core.latent import Latents, Projection, interpolate, pick_dims
-from core.metrics import EPOCH_COLUMNS, STEP_COLUMNS
-from core.run import Run, RunError
-from core.status import DeviceLoad, State, Status
-from core.summary import RunSummary
+from core.evaluation.evaluate import METRIC_DESCRIPTIONS, Evaluation, MeanStd
+from core.explorer.results import ImageDetail, LatentProjection, ReconstructionPage, Samples
+from core.explorer.session import Explorer
+from core.latents.encoding import Latents
+from core.latents.options import ProjectionOptions, SamplingOptions
+from core.latents.paths import interpolate
+from core.latents.projection import Projection, pick_dims
+from core.runs.catalog import RunSummary
+from core.runs.config import RunConfig
+from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS
+from core.runs.run import Run, RunError
+from core.runs.status import DeviceLoad, State, Status
 from tui.app import Sources, VaeTui
-from tui.evaluator import Evaluator, Measured
-from tui.feed import Sighting, Snapshot
-from tui.preview import Preview
-from tui.screens.explore_screen import ExploreScreen
+from tui.background.evaluation import Evaluator
+from tui.messages import EvaluationResult, Preview, RunUpdate, Snapshot
+from tui.screens.base import ExploreScreen
 
 News = TypeVar("News")
 
@@ -107,7 +108,7 @@ class FakeExplorer:
     def _originals(self, indices: np.ndarray) -> np.ndarray:
         return rings(0.3 + (np.asarray(indices) % 10) / 20)
 
-    def page(self, first: int, count: int, label: int | None = None, order: str = "index") -> Page:
+    def page(self, first: int, count: int, label: int | None = None, order: str = "index") -> ReconstructionPage:
         self._hear("page", first, count, label, order)
         places = np.arange(self.TOTAL) if label is None else np.flatnonzero(self._labels == label)
         if label == 3:
@@ -119,14 +120,14 @@ class FakeExplorer:
         originals = self._originals(indices)
         rebuilt = originals * self.faintness
         errors = ((originals - rebuilt) ** 2).sum(axis=(1, 2)) + indices / 100
-        return Page(indices, self._labels[indices], errors, originals, rebuilt, first, len(places))
+        return ReconstructionPage(indices, self._labels[indices], errors, originals, rebuilt, first, len(places))
 
-    def closeup(self, index: int, samples: int, seed: int) -> Closeup:
+    def closeup(self, index: int, samples: int, seed: int) -> ImageDetail:
         self._hear("closeup", index, samples, seed)
         (original,) = self._originals(np.array([index]))
         mean = (np.arange(64.0).reshape(4, 4, 4) - 32 + index) / 10
         drawn = np.stack([original * (0.9 - number / 10) for number in range(samples)])
-        return Closeup(
+        return ImageDetail(
             index,
             index % 10,
             12.5,
@@ -151,7 +152,7 @@ class FakeExplorer:
         z = np.random.default_rng(seed).standard_normal((count, 64)) * temperature
         return Samples(self._decoded(z), z)
 
-    def denoising(self, frames: int, count: int, seed: int, temperature: float, wish: Wish) -> list[Samples]:
+    def denoising(self, frames: int, count: int, seed: int, temperature: float, wish: SamplingOptions) -> list[Samples]:
         self._hear("denoising", frames, count, seed, temperature, wish)
         noise = np.random.default_rng(seed).standard_normal((count, 64))
         paths = [noise * (frames - frame) / frames for frame in range(frames)]
@@ -168,7 +169,7 @@ class FakeExplorer:
         between = interpolate(start, end, steps, path, np.zeros(64))  # type: ignore[arg-type]
         return Samples(self._decoded(between), between)
 
-    def plane(self, choice: PlaneChoice) -> Plane:
+    def plane(self, choice: ProjectionOptions) -> LatentProjection:
         self._hear("plane", choice)
         explained = None
         match choice.projection:
@@ -183,7 +184,7 @@ class FakeExplorer:
                 projection = Projection(name, axes, weights, np.zeros(64), means, np.ones(1), covariance, explained)
         accuracy = 0.875 if choice.projection == "lda" else None
         points = projection.project(self._latents.mean)
-        return Plane(choice, projection, points, self._labels, 3500, accuracy, np.arange(self.TOTAL))
+        return LatentProjection(choice, projection, points, self._labels, 3500, accuracy, np.arange(self.TOTAL))
 
     def pair(self, part: str, index: int) -> tuple[np.ndarray, np.ndarray]:
         self._hear("pair", part, index)
@@ -217,9 +218,11 @@ class FakeEvaluator:
     def figures(self, run: Run) -> dict[str, str]:
         if self.fail is not None:
             raise self.fail
-        return MEANINGS
+        return METRIC_DESCRIPTIONS
 
-    def measure(self, run: Run, sampler: str, samples: int, seeds: int, say: Callable[[str], object]) -> Measured:
+    def measure(
+        self, run: Run, sampler: str, samples: int, seeds: int, say: Callable[[str], object]
+    ) -> EvaluationResult:
         self.asked.append((run.name, sampler, samples, seeds))
         weights = self.weights
         try:
@@ -230,22 +233,24 @@ class FakeEvaluator:
                 raise self.fail
         finally:
             self.ended += 1
-        return Measured(make_evaluation(sampler, samples, seeds, 10.5 / weights), weights, self.epoch, self.note)
+        return EvaluationResult(
+            make_evaluation(sampler, samples, seeds, 10.5 / weights), weights, self.epoch, self.note
+        )
 
 
 def make_evaluation(sampler: str = "prior", samples: int = 10_000, seeds: int = 3, frechet: float = 10.5) -> Evaluation:
     """What an evaluation of a variational autoencoder looks like."""
     return Evaluation(
-        frechet_samples=Spread(frechet + len(sampler), 0.125, seeds),
+        frechet_samples=MeanStd(frechet + len(sampler), 0.125, seeds),
         frechet_reconstructions=3.39,
         frechet_floor=0.06,
-        precision=Spread(0.658, 0.009, seeds),
-        recall=Spread(0.278, 0.002, seeds),
-        classifier_confidence=Spread(0.923, 0.001, seeds),
-        class_balance=Spread(0.826, 0.005, seeds),
+        precision=MeanStd(0.658, 0.009, seeds),
+        recall=MeanStd(0.278, 0.002, seeds),
+        classifier_confidence=MeanStd(0.923, 0.001, seeds),
+        class_balance=MeanStd(0.826, 0.005, seeds),
         test_squared_error=14.02,
-        elbo=Spread(-614.68, 0.01, seeds),
-        iwae=Spread(-612.01, 0.07, seeds),
+        elbo=MeanStd(-614.68, 0.01, seeds),
+        iwae=MeanStd(-612.01, 0.07, seeds),
         active_units=8,
         sampler=sampler,
         wish=None,
@@ -321,9 +326,9 @@ def make_snapshot(
     )
 
 
-def make_sighting(summary: RunSummary | None = None, weights: int = 1) -> Sighting:
+def make_sighting(summary: RunSummary | None = None, weights: int = 1) -> RunUpdate:
     """A run whose newest weights are number `weights`."""
-    return Sighting(summary or make_summary(), weights)
+    return RunUpdate(summary or make_summary(), weights)
 
 
 @pytest.fixture(autouse=True)
@@ -343,7 +348,7 @@ def make_app(tmp_path: Path) -> Callable[..., VaeTui]:
         runs: list[RunSummary] | None = None,
         snapshot: Snapshot | None = None,
         pictures: Callable[[Run], Pictures] = Pictures,
-        sightings: Callable[[Run], HandFed[Sighting]] | None = None,
+        sightings: Callable[[Run], HandFed[RunUpdate]] | None = None,
         explorer: Callable[[Run], Explorer] | None = None,
         snapshots: Callable[[Run], HandFed[Snapshot]] | None = None,
         evaluator: Evaluator | None = None,
@@ -381,8 +386,8 @@ async def answered(pilot: Pilot[None]) -> None:
     while quiet < 2:  # an answer may lead to a question, and a refresh too
         screen = pilot.app.screen
         await pilot.pause()
-        if isinstance(screen, ExploreScreen) and screen.run_shown is not None:
-            await until(pilot, lambda screen=screen: screen.sighting, "a sighting")
+        if isinstance(screen, ExploreScreen) and screen.selected_run is not None:
+            await until(pilot, lambda screen=screen: screen.run_update, "an update")
             studio = screen._studio
             assert studio is not None
             quiet = 0 if studio.busy else quiet + 1

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tui.drawing.curves import Curve
 from tui.export import (
     ExportError,
     Panel,
@@ -27,7 +28,6 @@ from tui.export import (
     unused_path,
     write,
 )
-from tui.widgets.plot import Curve
 
 BLUE, ORANGE = (86, 180, 233), (230, 159, 0)
 NOTHING = np.zeros(0)

@@ -9,6 +9,7 @@ from textual.screen import ModalScreen, Screen
 if TYPE_CHECKING:
     from tui.app import VaeTui
 
+
 Result = TypeVar("Result")
 
 
@@ -18,7 +19,7 @@ class AppScreen(Screen[Result]):
     def on_unmount(self) -> None:
         # Who watches the app is held by it, closed or not, until what is watched is set anew.
         app = type(self.vae_tui)
-        self.vae_tui.mutate_reactive(app.run_shown)
+        self.vae_tui.mutate_reactive(app.selected_run)
         self.vae_tui.mutate_reactive(app.graphics_shown)
 
     @property

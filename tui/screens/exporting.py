@@ -32,7 +32,7 @@ class ExportingScreen(AppScreen[Result]):
     # matplotlib makes no promise for two threads.
     @work(thread=True, exclusive=True, group="export")
     def action_export(self) -> None:
-        run = self.vae_tui.run_shown
+        run = self.vae_tui.selected_run
         if run is None:
             return
         try:

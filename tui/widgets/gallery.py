@@ -9,11 +9,13 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.graphics import GAP, Graphics, Place, Sheet
-from tui.studio import Studio
-from tui.widgets.picture import Pixels
-from tui.widgets.strips import ColorDepth, StripWidget, message_strips
-from tui.widgets.tiles import Captions, Tiling, tile, tile_strips
+from core.arrays import Images
+from tui.background.tasks import LatestTaskQueue
+from tui.drawing.strips import message_strips
+from tui.drawing.tiles import Captions, Tiling, tile, tile_strips
+from tui.terminal.capabilities import ColorDepth
+from tui.terminal.graphics import GAP, Graphics, Place, Sheet
+from tui.widgets.strip_widget import StripWidget
 
 # Rich leaves alone what is marked as a control code; this one does nothing.
 CONTROL = [(ControlType.CURSOR_FORWARD, 0)]
@@ -46,7 +48,7 @@ class Gallery(StripWidget):
         self.at_least, self.columns = at_least, columns
         self._captions_stand = captions
         self.message = message
-        self._tiles: Pixels | None = None
+        self._tiles: Images | None = None
         self._captions: Sequence[str] = ()
         self._selected: int | None = None
         self._graphics: Graphics | None = None
@@ -54,7 +56,7 @@ class Gallery(StripWidget):
         self._sheets_asked: list[Sheet] = []
         self._sheets_fit = False
         self._covering: set[Region] = set()
-        self._studio: Studio | None = None
+        self._studio: LatestTaskQueue | None = None
 
     def tiling(self, shape: tuple[int, int, int]) -> Tiling | None:
         """How tiles of K images (K, H, W) are laid out now."""
@@ -67,7 +69,7 @@ class Gallery(StripWidget):
             captions=self._captions_stand,
         )
 
-    def show(self, tiles: Pixels, captions: Sequence[str] = (), selected: int | None = None) -> None:
+    def show(self, tiles: Images, captions: Sequence[str] = (), selected: int | None = None) -> None:
         """Show tiles (N, K, H, W) in [0, 1]; those for which there is no room are left out. Raises ValueError."""
         if tiles.ndim != 4:
             raise ValueError(f"tiles are {tiles.shape}, must be (N, K, H, W)")
@@ -113,7 +115,7 @@ class Gallery(StripWidget):
         elif not same(wanted, self._sheets_asked):
             # Captions wait for their pictures.
             self._sheets_asked = wanted
-            self._studio = self._studio or Studio(self._crash)
+            self._studio = self._studio or LatestTaskQueue(self._crash)
             self._studio.ask("sheets", lambda: self._encode(wanted))
 
     def _encode(self, sheets: list[Sheet]) -> None:

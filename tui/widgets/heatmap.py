@@ -1,67 +1,13 @@
-"""Small maps of signed numbers, such as the channels of a latent: each cell says its number and shows it in colour."""
+"""Heat maps side by side."""
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from rich.color import Color
-from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.widgets.strips import ColorDepth, StripWidget, message_strips
-
-Floats = NDArray[np.floating[Any]]
-
-WIDE, NARROW = (6, 2), (5, 0)  # cells of a number, "-1.23" or "-1.2" and a space; cells between two maps
-# Blue and orange at the ends differ for every kind of colour vision; nothing in the middle.
-NEGATIVE, ZERO, POSITIVE = np.array((0, 114, 178)), np.array((40, 40, 40)), np.array((213, 94, 0))
-
-
-def draw(maps: Floats, titles: list[str], width: int, depth: ColorDepth, base: Style) -> list[Strip]:
-    """Maps (C, h, w) beside each other, as many in a line as fit, each under its title."""
-    count, high, wide = maps.shape
-    cell, between = WIDE if count * (wide * WIDE[0] + WIDE[1]) - WIDE[1] <= width else NARROW
-    cells = wide * cell
-    across = max(1, (width + between) // (cells + between))
-    colored = depth in (ColorDepth.TRUECOLOR, ColorDepth.EIGHT_BIT)
-    largest = max(float(np.abs(maps).max()), 1e-9)
-    strips = []
-    for first in range(0, count, across):
-        group = range(first, min(first + across, count))
-        strips.append(_join([[Segment(titles[index][:cells].ljust(cells), base)] for index in group], between, base))
-        for row in range(high):
-            numbers = [
-                [_cell(float(value), largest, cell, base, colored) for value in maps[index, row]] for index in group
-            ]
-            strips.append(_join(numbers, between, base))
-    return strips
-
-
-def _cell(value: float, largest: float, cell: int, base: Style, colored: bool) -> Segment:
-    text = f"{_rounded(value, cell - 1):>{cell - 1}} "
-    if not colored:
-        return Segment(text, base)
-    end = POSITIVE if value > 0 else NEGATIVE
-    red, green, blue = (ZERO + (end - ZERO) * abs(value) / largest).round().astype(int).tolist()
-    style = Style.from_color(Color.parse("#ffffff"), Color.from_rgb(red, green, blue))
-    return Segment(text, base + style)
-
-
-def _rounded(value: float, room: int) -> str:
-    """The number with as many digits as fit."""
-    for digits in range(room - 3, -1, -1):
-        text = f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 leaves no -0.00
-        if len(text) <= room:
-            return text
-    return f"{value:.0e}".replace("e+0", "e")[:room]
-
-
-def _join(parts: list[list[Segment]], between: int, base: Style) -> Strip:
-    segments: list[Segment] = []
-    for part in parts:
-        segments += [Segment(" " * between, base), *part] if segments else part
-    return Strip(segments)
+from core.arrays import Floats
+from tui.drawing.heatmap import draw
+from tui.drawing.strips import message_strips
+from tui.terminal.capabilities import ColorDepth
+from tui.widgets.strip_widget import StripWidget
 
 
 class HeatMaps(StripWidget):

@@ -8,9 +8,12 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.widgets.raster import CLASSES, Integers, Markers, draw, legend_place, markers_for, with_cursor
-from tui.widgets.strips import ColorDepth, StripWidget, color_depth, message_strips
-from tui.widgets.view import Canvas, Floats, View, finite, home_view, lay_out, nearest
+from core.arrays import Floats, Integers
+from tui.drawing.points import CLASSES, Markers, draw, legend_place, markers_for, with_cursor
+from tui.drawing.strips import message_strips
+from tui.drawing.view import Canvas, View, finite, home_view, lay_out, nearest
+from tui.terminal.capabilities import ColorDepth, color_depth
+from tui.widgets.strip_widget import StripWidget
 
 DEEPEST, WIDEST = 1000.0, 0.1  # zoom: beyond, tick labels have too few digits and the points are one blot
 

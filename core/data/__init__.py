@@ -1,0 +1,1 @@
+"""Image sets: names and folders, downloads, images as tensors."""

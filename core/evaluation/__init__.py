@@ -1,0 +1,1 @@
+"""How good samples, reconstructions and likelihood are."""

@@ -1,0 +1,46 @@
+"""How good samples are, told again and again while a model trains: the distance of evaluation, at a smaller size."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+import torch
+from torch import Tensor
+
+from core.data.images import pixels
+from core.evaluation import classifier
+from core.evaluation.classifier import classify
+from core.evaluation.fidelity import Gaussian, fit_gaussian, frechet_distance
+from core.training.totals import Diverged
+
+SAMPLES = 2000
+TRAINING_IMAGES = 10_000
+BATCH = 250
+
+
+class PeriodicFrechet:
+    """The Fréchet distance of samples to training images uint8 (N, 32, 32), an even selection of at most 10,000.
+
+    2,000 samples stand farther from anything than 10,000 of the same kind: compare these figures with each other only.
+    """
+
+    def __init__(self, images: Tensor) -> None:
+        self._classifier = classifier.shipped()
+        self._images = images[:: -(-len(images) // TRAINING_IMAGES)].cpu()
+        self._reference: Gaussian | None = None
+
+    def measure(self, batches: Iterable[Tensor]) -> Generator[None, None, float]:
+        """The distance of batches of images (B, 1, 32, 32); yields after each that was looked at. Raises Diverged."""
+        if self._reference is None:
+            self._reference = yield from self._look(map(pixels, self._images.split(BATCH)))
+        samples = yield from self._look(batches)
+        return frechet_distance(samples, self._reference)
+
+    def _look(self, batches: Iterable[Tensor]) -> Generator[None, None, Gaussian]:
+        features = []
+        for batch in batches:
+            features.append(classify(self._classifier, [batch]).features)
+            if not features[-1].isfinite().all():
+                raise Diverged("samples are no longer finite numbers")
+            yield
+        return fit_gaussian(torch.cat(features))

@@ -1,0 +1,1 @@
+"""One run opened for looking at."""

@@ -1,0 +1,1 @@
+"""Trainer processes: starting them, what runs in them, sweeps."""

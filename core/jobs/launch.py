@@ -1,0 +1,143 @@
+"""Starts, resumes and asks the worker processes that train runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+
+from core import files
+from core.runs.config import RunConfig
+from core.runs.run import Run, RunError
+from core.runs.status import Action, Request, State
+
+START_SECONDS = 30.0
+_FOR_TRAINING = {
+    # What a step frees the next one needs again: glibc would give it back to the system, and in small pages.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it matrix products on a GPU do not repeat bit for bit
+}
+
+
+class TrainerProcess:
+    """A worker process that this process started."""
+
+    def __init__(self, run: Run, process: subprocess.Popen[bytes]) -> None:
+        self.run = run
+        self._process = process
+        # Whoever starts a process must wait for it, or its remains stay until this process ends.
+        threading.Thread(target=process.wait, name=f"wait for {run.name}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
+
+    def wait_until_started(self, seconds: float = START_SECONDS) -> None:
+        """Return once the worker has the run. Raises RunError with its last words when it ends before."""
+        deadline = time.monotonic() + seconds
+        while not self._has_the_run():
+            if self.ended or time.monotonic() > deadline:
+                said = self.run.last_log_line("refused: ").partition("refused: ")[2] or self.run.last_log_line()
+                raise RunError(f"the trainer of {self.run.name} did not start: {said or 'no word'}")
+            time.sleep(0.02)
+
+    def _has_the_run(self) -> bool:
+        pid = self.run.status().pid
+        if pid is None or pid == self.pid:
+            return pid is not None
+        try:
+            return psutil.Process(pid).ppid() == self.pid
+        except psutil.NoSuchProcess:
+            return False
+
+
+def start(
+    run: Run, epochs: int | None = None, learning_rate: float | None = None, threads: int | None = None
+) -> TrainerProcess:
+    """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile.
+
+    Several processes are started by torchrun, which ends when one of them does. `threads` bounds those that compute.
+    """
+    config = run.config()
+    words = command(run, config)
+    if epochs is not None:
+        words += ["--epochs", str(epochs)]
+    if learning_rate is not None:
+        words += ["--learning-rate", repr(learning_rate)]
+    log = files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env=environment(config, threads),
+        )
+    finally:
+        os.close(log)
+    return TrainerProcess(run, process)
+
+
+def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:
+    """The environment of a trainer; what its user has set stays as it is."""
+    chosen = _FOR_TRAINING | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    if config.processes > 1 and threads is None:
+        threads = max(1, (os.cpu_count() or 1) // config.processes)
+    if threads is not None:
+        chosen.setdefault("OMP_NUM_THREADS", str(threads))
+    return chosen
+
+
+def command(run: Run, config: RunConfig) -> list[str]:
+    """What starts the trainer of a run."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
+    return [sys.executable, "-P", *(torchrun if config.processes > 1 else []), "-m", "core.worker", str(run.path)]
+
+
+def resume(
+    run: Run, epochs: int | None = None, learning_rate: float | None = None, threads: int | None = None
+) -> TrainerProcess:
+    """Go on with a run that no trainer has, from what was saved last.
+
+    Raises RunError when there is nothing to go on with, DamagedFile or OSError.
+    """
+    run.config()  # a trainer could not go on with a damaged one
+    run.check_state()
+    status = run.status()
+    if run.state().active:
+        raise RunError(f"{run.name} is {status.state} in process {status.pid} on {status.host}")
+    goal = epochs or status.epochs
+    # One that was killed between its last save and its last word still has to say that it finished.
+    if status.epoch >= goal > 0 and (epochs or status.state is State.FINISHED):
+        done = f"{status.epoch} epoch{'s' * (status.epoch != 1)}"
+        raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
+    # An old request must not stop the new trainer, and one that comes while it starts must reach it.
+    run.request("resume")
+    return start(run, epochs, learning_rate, threads)
+
+
+def send_request(run: Run, action: Action) -> Request:
+    """Ask the trainer of a run. Raises RunError when there is none.
+
+    The last request wins, but one to save leaves one to stop that waits as it is: the trainer saves then.
+    """
+    state = run.state()
+    if not state.active:
+        hint = "; vae-tui resume starts one" if action == "resume" else ""
+        raise RunError(f"{run.name} is {state}, so there is no trainer to {action}{hint}")
+    last = run.requested() if action == "save" else None
+    if last is not None and last.action == "stop" and last.id != run.status().handled:
+        return last
+    return run.request(action)

@@ -1,0 +1,1 @@
+"""The fast training step: fused layers over compiled kernels."""

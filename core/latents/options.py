@@ -1,0 +1,153 @@
+"""What can be chosen when a run is looked at: names, bounds and messages, without PyTorch."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from core.runs.config import ConfigError
+
+Order = Literal["index", "worst"]
+Part = Literal["validation", "training"]
+Projections = Literal["lda", "pca", "dims"]
+PathKind = Literal["straight", "spherical"]
+# In the order in which a user steps through them.
+SAMPLERS = {
+    "prior": "the prior N(0, I)",
+    "gaussian": "a Gaussian for each latent number",
+    "full": "a Gaussian with full covariance",
+    "mixture": "a mixture of 10 Gaussians",
+    "learned": "the learned prior",
+}
+PROJECTIONS: dict[Projections, str] = {
+    "lda": "linear discriminants",
+    "pca": "principal components",
+    "dims": "two latent numbers",
+}
+assert tuple(PROJECTIONS) == get_args(Projections)
+LATENT_NUMBERS = 64
+TEMPERATURES = (0.0, 3.0)
+GUIDANCES = (0.0, 10.0)
+SEEDS = (0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """What a learned prior is asked for: a class or any, how much it matters (1: no guidance), in how many steps."""
+
+    digit: int | None = None
+    guidance: float = 1.0
+    steps: int = 10
+
+
+# What a user steps through, by the dynamics; the second is where they begin.
+STEPS = {"flow": (4, 10, 20, 40, 100), "ddpm": (20, 50, 200, 1000)}
+
+
+def default_sampling_options(dynamics: str) -> SamplingOptions:
+    """Any class, unguided, in as many steps as show what the dynamics can do."""
+    return SamplingOptions(steps=STEPS[dynamics][1])
+
+
+def parse_sampling_options(
+    sampler: str, dynamics: str, digit: str | None, guidance: str | None, steps: str | None
+) -> SamplingOptions:
+    """What a user typed, or the usual for the dynamics where it is None.
+
+    Raises ConfigError, also where something is wished of a sampler that grants nothing.
+    """
+    given = {"digit": digit, "guidance": guidance, "steps": steps}
+    if sampler != "learned" and (name := next((name for name in given if given[name] is not None), None)):
+        raise ConfigError({name: f"{name} goes with the sampler learned, not {sampler}"})
+    return SamplingOptions(
+        None if digit is None else check_whole("digit", digit, 0, 9),
+        1.0 if guidance is None else _check_real("guidance", guidance, *GUIDANCES),
+        default_sampling_options(dynamics).steps
+        if steps is None
+        else check_whole("steps", steps, 1, STEPS[dynamics][-1]),
+    )
+
+
+@dataclass(frozen=True)
+class ProjectionOptions:
+    """How latents are brought to the plane; `numbers` None takes the two latent numbers that vary most."""
+
+    projection: Projections = "lda"
+    part: Part = "validation"
+    fit_on_shown: bool = False
+    numbers: tuple[int, int] | None = None
+
+
+def samplers(preset: str) -> tuple[str, ...]:
+    """The samplers that a run of the preset has, in the order in which a user steps through them."""
+    return tuple(name for name in SAMPLERS if name != "learned" or preset == "prior")
+
+
+def default_sampler(preset: str) -> str:
+    """The sampler to begin with: the prior where training pulled the latents to it."""
+    return {"ae": "gaussian", "prior": "learned"}.get(preset, "prior")
+
+
+def check_sampler(name: str, preset: str = "prior") -> str:
+    """The name itself when a run of the preset has such a sampler. Raises ConfigError."""
+    return _check_name("sampler", name, samplers(preset))
+
+
+def check_projection(name: str) -> Projections:
+    """The name itself when it is one of PROJECTIONS. Raises ConfigError."""
+    checked: Projections = _check_name("projection", name, PROJECTIONS)  # type: ignore[assignment]
+    return checked
+
+
+def check_temperature(temperature: float | str) -> float:
+    """The temperature, which may be text as typed by a user. Raises ConfigError."""
+    return _check_real("temperature", temperature, *TEMPERATURES)
+
+
+def _check_real(what: str, value: float | str, low: float, high: float) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise ConfigError({what: f"{what} must be from {low:g} to {high:g}, not {str(value)[:60]}"})
+    return number
+
+
+def check_whole(what: str, text: str, low: int, high: int) -> int:
+    """The whole number that a user typed. Raises ConfigError."""
+    if not re.fullmatch(r"-?\d{1,12}", text.strip()) or not low <= int(text) <= high:
+        raise ConfigError({what: f"{what} must be a whole number from {low} to {high}, not {text[:60]!r}"})
+    return int(text)
+
+
+def check_order(name: str) -> Order:
+    """The name itself when it is an order of images. Raises ConfigError."""
+    checked: Order = _check_name("order", name, get_args(Order))  # type: ignore[assignment]
+    return checked
+
+
+def check_part(name: str) -> Part:
+    """The name itself when it is a part of an image set. Raises ConfigError."""
+    checked: Part = _check_name("set", name, get_args(Part))  # type: ignore[assignment]
+    return checked
+
+
+def check_numbers(text: str) -> tuple[int, int]:
+    """Two latent numbers typed as `3,17`. Raises ConfigError."""
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise ConfigError({"numbers": f"numbers must be two latent numbers such as 3,17, not {text[:60]!r}"})
+    first, second = (check_whole("each of the numbers", part, 0, LATENT_NUMBERS - 1) for part in parts)
+    if first == second:
+        raise ConfigError({"numbers": f"numbers must be two different latent numbers, not {first} twice"})
+    return first, second
+
+
+def _check_name(what: str, name: str, known: Collection[str]) -> str:
+    if name not in known:
+        raise ConfigError({what: f"{what} must be one of {', '.join(known)}, not {name[:60]!r}"})
+    return name

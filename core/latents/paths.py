@@ -1,0 +1,45 @@
+"""Paths through the latent space: one latent number varied, or the way between two latents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.arrays import Floats
+from core.latents.encoding import Latents
+from core.latents.options import PathKind
+
+if TYPE_CHECKING:
+    pass
+
+
+REACH = 3.0  # standard deviations that a traversal goes to either side
+
+
+def traverse(z: Floats, number: int, latents: Latents, steps: int) -> Floats:
+    """The latent z (D,) with one number moved from -3 to +3 standard deviations of its values, (steps, D)."""
+    path = np.repeat(z[None], steps, axis=0)
+    path[:, number] = latents.center[number] + offsets(steps) * latents.deviation[number]
+    return path
+
+
+def offsets(steps: int) -> Floats:
+    """How many standard deviations each step of a traversal is off the mean, (steps,)."""
+    return np.linspace(-REACH, REACH, steps)
+
+
+def interpolate(start: Floats, end: Floats, steps: int, path: PathKind, center: Floats) -> Floats:
+    """Latents (steps, D) from one (D,) to the other, straight or on an arc around `center` (D,).
+
+    The arc keeps the distance from the centre that samples of a Gaussian have. Shoemake 1985.
+    """
+    share = np.linspace(0.0, 1.0, steps)[:, None]
+    a, b = start - center, end - center
+    lengths = np.linalg.norm(a) * np.linalg.norm(b)
+    angle = np.arccos(np.clip(a @ b / lengths, -1, 1)) if lengths > 0 else 0.0
+    # Where both lie on one line through the centre there is no arc between them, or more than one.
+    if path == "straight" or np.sin(angle) < 1e-6:
+        return start + share * (end - start)
+    arc: Floats = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+    return center + arc

@@ -1,0 +1,151 @@
+"""Projections of latents to the plane and back: linear discriminants, principal components, two latent numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from core.arrays import Floats
+from core.latents.encoding import Latents
+from core.models.autoencoder import LATENT_SHAPE
+
+if TYPE_CHECKING:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+
+# How strongly the likeliest Gaussian owns a point on the way back from the plane; 1 would mix all digits that
+# could lie there into one that is none of them.
+SHARPNESS = 8.0
+
+
+class ProjectionError(ValueError):
+    """Latents that cannot be projected so; one line that says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """A linear map of latents to the plane, y = (z - origin) W, and the way back.
+
+    The way back takes z as drawn from K Gaussians with a common covariance: K is 1, or the number of classes for LDA,
+    whose model this is.
+    """
+
+    name: str
+    axes: tuple[str, str]
+    weights: Floats  # (D, 2)
+    origin: Floats  # (D,)
+    means: Floats  # (K, D)
+    shares: Floats  # (K,)
+    covariance: Floats  # (D, D)
+    explained: tuple[float, float] | None = None
+    classifier: LinearDiscriminantAnalysis | None = None
+    numbers: tuple[int, int] | None = None  # of the latent that are the axes, where two are
+
+    def project(self, z: Floats) -> Floats:
+        """Points (N, 2) of latents (N, D)."""
+        points: Floats = (z.astype(np.float64) - self.origin) @ self.weights
+        return points
+
+    def invert(self, points: Floats) -> Floats:
+        """Latents (N, D) that lie above points (N, 2): the likeliest in the Gaussian that owns the point.
+
+        Bishop 2006, equation 2.81. Near the border of two Gaussians the latents of both are mixed, so that a walk
+        through the plane has no jumps.
+        """
+        centers = self.project(self.means)
+        offsets = points[:, None] - centers  # (N, K, 2)
+        spread = self.covariance @ self.weights
+        # Numbers that never vary make this singular; the pseudo-inverse leaves them at their mean.
+        precision = np.linalg.pinv(self.weights.T @ spread)
+        distances = np.einsum("nki,ij,nkj->nk", offsets, precision, offsets)
+        likelihoods = SHARPNESS * (np.log(self.shares) - distances / 2)
+        owners = np.exp(likelihoods - likelihoods.max(axis=1, keepdims=True))
+        owners /= owners.sum(axis=1, keepdims=True)
+        latents: Floats = owners @ self.means + np.einsum("nk,nki->ni", owners, offsets) @ (spread @ precision).T
+        return latents
+
+    def accuracy(self, latents: Latents) -> float | None:
+        """The share of latents whose class the projection's classifier tells; None without one."""
+        return None if self.classifier is None else float(self.classifier.score(latents.mean, latents.labels))
+
+
+def fit_lda(latents: Latents) -> Projection:
+    """The two directions that separate the classes best. Raises ProjectionError below three classes.
+
+    Fisher 1936, by scikit-learn, on the posterior means as in the post.
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    classes, places, counts = np.unique(latents.labels, return_inverse=True, return_counts=True)
+    if len(classes) < 3:
+        raise ProjectionError(f"LDA to two dimensions needs three classes or more, not {len(classes)}")
+    # In single precision the class means of a number that never varies differ by rounding, which LDA takes for what
+    # tells the classes apart.
+    z = latents.mean.astype(np.float64)
+    within = z - np.stack([z[places == place].mean(axis=0) for place in range(len(classes))])[places]
+    if not within.any():
+        raise ProjectionError("LDA needs latents that vary within their classes")
+    with threadpool_limits(1):  # threads only wait for each other on matrices this small
+        lda = LinearDiscriminantAnalysis(n_components=2).fit(z, latents.labels)
+    if lda.scalings_.shape[1] < 2:
+        raise ProjectionError("LDA needs latents that vary in two directions or more")
+    first, second = map(float, lda.explained_variance_ratio_[:2])
+    return Projection(
+        name="lda",
+        axes=("discriminant 1", "discriminant 2"),
+        weights=lda.scalings_[:, :2],
+        origin=lda.xbar_,
+        means=lda.means_,
+        shares=counts / len(latents),
+        covariance=within.T @ within / len(latents),
+        explained=(first, second),
+        classifier=lda,
+    )
+
+
+def fit_pca(latents: Latents) -> Projection:
+    """The two directions in which the posterior means vary most. Pearson 1901, by scikit-learn."""
+    from sklearn.decomposition import PCA
+
+    with threadpool_limits(1):
+        pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(latents.mean)
+    first, second = map(float, pca.explained_variance_ratio_)
+    return _one_gaussian("pca", ("component 1", "component 2"), pca.components_.T, latents, (first, second))
+
+
+def pick_dims(latents: Latents, numbers: tuple[int, int]) -> Projection:
+    """Two latent numbers as they are, as in the post's first scatter. Raises ProjectionError."""
+    size = latents.mean.shape[1]
+    if not all(0 <= number < size for number in numbers):
+        raise ProjectionError(f"latent numbers are from 0 to {size - 1}, not {numbers[0]} and {numbers[1]}")
+    weights = np.zeros((size, 2))
+    weights[numbers, (0, 1)] = 1.0
+    axes = (number_name(numbers[0]), number_name(numbers[1]))
+    return replace(_one_gaussian("dims", axes, weights, latents), numbers=numbers)
+
+
+def _one_gaussian(
+    name: str,
+    axes: tuple[str, str],
+    weights: Floats,
+    latents: Latents,
+    explained: tuple[float, float] | None = None,
+) -> Projection:
+    origin = np.zeros(len(weights)) if explained is None else latents.center
+    covariance = np.cov(latents.mean, rowvar=False, bias=True)
+    return Projection(name, axes, weights, origin, latents.center[None], np.ones(1), covariance, explained)
+
+
+def most_active(latents: Latents) -> tuple[int, int]:
+    """The two latent numbers whose posterior means vary most."""
+    second, first = np.argsort(latents.mean.var(axis=0))[-2:].tolist()
+    return first, second
+
+
+def number_name(number: int) -> str:
+    """A latent number with its place: channel, row, column."""
+    channel, row, column = np.unravel_index(number, LATENT_SHAPE)
+    return f"z{number} (channel {channel}, row {row}, column {column})"

@@ -1,0 +1,106 @@
+"""Where new latents come from: samplers behind one interface."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from core.arrays import Floats
+from core.latents.encoding import Latents
+from core.latents.options import LATENT_NUMBERS, SamplingOptions, check_sampler, check_temperature
+from core.models.weights import load_prior
+from core.runs.run import Run
+
+COMPONENTS = 10
+ITERATIONS = 30
+
+
+class Sampler(Protocol):
+    """Draws latents."""
+
+    def sample(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        """Latents (count, D), the same for the same seed; temperature scales how far they stray."""
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianMixture:
+    """K Gaussians: weights (K,), means (K, D) and factors (K, D, D) whose F F^T are the covariances."""
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def sample(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        """Latents (count, D). Raises ConfigError for a temperature out of bounds."""
+        check_temperature(temperature)
+        generator = torch.Generator().manual_seed(seed)
+        size = self.means.shape[1]
+        noise = torch.randn(count, size, generator=generator)
+        chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        return self.means[chosen] + temperature * (self.factors[chosen] @ noise[:, :, None])[:, :, 0]
+
+
+def prior(size: int) -> Sampler:
+    """N(0, I) over D = `size` numbers."""
+    return GaussianMixture(torch.ones(1), torch.zeros(1, size), torch.eye(size)[None])
+
+
+def of_run(run: Run, name: str, latents: Callable[[], Latents], wish: SamplingOptions | None = None) -> Sampler:
+    """A sampler of a run by its name; `latents` gives what it is fitted to, where it is.
+
+    Raises ConfigError, FileNotFoundError, DamagedFile or OSError.
+    """
+    match check_sampler(name, run.config().preset):
+        case "prior":
+            return prior(LATENT_NUMBERS)
+        case "learned":
+            learned = load_prior(run)
+            return replace(learned, wish=wish or learned.wish)
+        case _:
+            return fit(name, latents())
+
+
+def fit(name: str, latents: Latents) -> Sampler:
+    """One or more Gaussians fitted to the aggregate posterior."""
+    match name:
+        case "gaussian":
+            return _mixture([1.0], latents.center[None], np.diag(latents.deviation)[None])
+        case "full":
+            return _mixture([1.0], latents.center[None], _factors(latents.covariance[None]))
+        case "mixture":
+            return _fit_mixture(latents)
+        case _:
+            raise ValueError(f"{name} is not fitted to latents")
+
+
+def _fit_mixture(latents: Latents) -> GaussianMixture:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import BayesianGaussianMixture
+
+    mixture = BayesianGaussianMixture(n_components=COMPONENTS, max_iter=ITERATIONS, tol=1e-2, random_state=0)
+    with warnings.catch_warnings(), threadpool_limits(1):
+        # Further iterations move the Gaussians by less than samples show. Threads only wait for each other on
+        # matrices this small: with a trainer beside them the fit takes forty times as long.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(latents.draw())
+    return _mixture(mixture.weights_, mixture.means_, _factors(mixture.covariances_))
+
+
+def _factors(covariances: Floats) -> Floats:
+    """Square roots of covariances (K, D, D), which may be singular: some latent numbers never vary."""
+    values, vectors = np.linalg.eigh(covariances)
+    factors: Floats = vectors * np.sqrt(values.clip(min=0))[:, None, :]
+    return factors
+
+
+def _mixture(weights: Any, means: Floats, factors: Floats) -> GaussianMixture:
+    return GaussianMixture(
+        *(torch.as_tensor(np.asarray(part), dtype=torch.float32) for part in (weights, means, factors))
+    )

@@ -1,0 +1,130 @@
+"""The runs of a folder: finding and naming them, and each in short."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.files import DamagedFile
+from core.runs.config import RunConfig
+from core.runs.metrics import last_lines
+from core.runs.run import CONFIG, STATUS, Run, RunError
+from core.runs.status import State, Status, apparent_state
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder looks like a run, be it a damaged one."""
+    return not path.is_symlink() and path.is_dir() and any((path / file).exists() for file in (CONFIG, STATUS))
+
+
+def find_runs(runs_dir: Path | str) -> list[Run]:
+    """The runs in a folder by name; none when there is no such folder. Raises OSError."""
+    try:
+        return [Run(path.absolute()) for path in sorted(Path(runs_dir).iterdir()) if is_run(path)]
+    except FileNotFoundError:
+        return []
+
+
+def find_run(runs_dir: Path | str, name: str) -> Run:
+    """The run of that name. Raises RunError naming the runs there are."""
+    runs = find_runs(runs_dir)
+    for run in runs:
+        if run.name == name:
+            return run
+    known = ", ".join(run.name for run in runs[:8]) + (", ..." if len(runs) > 8 else "")
+    raise RunError(f"no run named {name[:100]!r} in {runs_dir}; there is {known or 'none yet'}")
+
+
+def unused_name(runs_dir: Path | str, stem: str) -> str:
+    """The stem itself, or with the next number that follows those in use. Raises OSError."""
+    try:
+        return next_name(stem, (path.name for path in Path(runs_dir).iterdir()))
+    except FileNotFoundError:
+        return stem
+
+
+def next_name(stem: str, taken: Iterable[str]) -> str:
+    """The stem, or the stem with a number above all numbers taken."""
+    used = [re.fullmatch(rf"{re.escape(stem)}(?:-(\d+))?", name) for name in taken]
+    numbers = [int(match[1] or 1) for match in used if match]
+    return f"{stem}-{max(numbers) + 1}" if numbers else stem
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in short. A damaged one has `damage`, one line, and whatever could still be read."""
+
+    run: Run
+    damage: str | None = None
+    state: State | None = None
+    config: RunConfig | None = None
+    status: Status | None = None
+    train_loss: float | None = None
+    val_loss: float | None = None
+    changed: float = 0.0
+
+    @property
+    def learns_prior(self) -> bool:
+        """Whether its loss is one of latents, not of images."""
+        return self.config is not None and self.config.preset == "prior"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values under stable names, for programs."""
+        config, status = self.config, self.status
+        return {
+            "name": self.run.name,
+            "path": str(self.run.path),
+            "state": "damaged" if self.damage else self.state,
+            "damage": self.damage,
+            "preset": config and config.preset,
+            "dataset": config and config.dataset,
+            "created": config and config.created,
+            "epoch": status and status.epoch,
+            "epochs": status and status.epochs,
+            "step": status and status.step,
+            "train_loss": self.train_loss,
+            "val_loss": self.val_loss,
+            "images_per_second": status and status.images_per_second,
+            "device": status and status.device,
+            "pid": status and status.pid,
+            "host": status and status.host,
+            "error": status and status.error,
+            "changed": self.changed,
+        }
+
+
+def summarise(run: Run) -> RunSummary:
+    """The run in short; damage is reported, never raised."""
+    damage: str | None = None
+    found: dict[str, Any] = {}
+    try:
+        found["changed"] = run.path.stat().st_mtime
+        found["config"] = run.config()
+        status = found["status"] = run.status()
+        found["state"] = apparent_state(status)
+        found["changed"] = status.heartbeat or found["changed"]
+        found["train_loss"], found["val_loss"] = losses(last_lines(run.metrics_path))
+    except FileNotFoundError as error:
+        damage = f"{Path(error.filename or '').name} is missing"
+    except (DamagedFile, OSError) as error:
+        damage = str(error)
+    return RunSummary(run, damage, **found)
+
+
+def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float | None]:
+    """Training and validation loss of the last epoch; before there is one, the loss of the last steps."""
+    epoch, step = last.get("epoch", {}), last.get("step", {})
+    train = epoch.get("train_loss")
+    return (train if train is not None else step.get("loss")), epoch.get("val_loss")
+
+
+def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:
+    """The order in which runs are listed everywhere; damaged ones whose age is unknown come last."""
+    return sorted(summaries, key=_creation, reverse=True)
+
+
+def _creation(summary: RunSummary) -> tuple[str, str]:
+    return summary.config.created if summary.config else "", summary.run.name

@@ -1,0 +1,219 @@
+"""metrics.jsonl: the trainer's end appends and holds the lock, the reader's end follows what is new."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import chain, compress
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic_core import from_json
+
+from core import files
+from core.arrays import Column
+from core.files import DamagedFile
+
+STEP_COLUMNS = (
+    "epoch",
+    "step",
+    "time",
+    "loss",
+    "reconstruction",
+    "kl",
+    "learning_rate",
+    "images_per_second",
+)
+EPOCH_COLUMNS = (
+    "epoch",
+    "step",
+    "time",
+    "train_loss",
+    "train_reconstruction",
+    "train_kl",
+    "val_loss",
+    "val_reconstruction",
+    "val_kl",
+    "frechet",
+    "images_per_second",
+)
+COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
+READ_AT_ONCE = 1 << 20
+# Two lines a second for a month are about 1.3 GB.
+SIZE_LIMIT = 2 << 30
+LONGEST_LINE = 1 << 16
+LARGEST_NUMBER = 1e15
+REMEMBERED = 256
+DAMAGED_LINES_LIMIT = 1000
+
+
+class Table:
+    """Rows of numbers that only grow, kept as columns of float64; a missing value is NaN."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._values = np.empty((len(names), 256))
+        self._rows = 0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, name: str) -> Column:
+        """A column, (rows,). Later rows do not change it."""
+        column = self._values[self._names.index(name), : self._rows]
+        column.flags.writeable = False
+        return column
+
+    def extend(self, rows: Column) -> None:
+        """Add rows, (columns, rows)."""
+        end = self._rows + rows.shape[1]
+        while end > self._values.shape[1]:
+            self._values = np.concatenate([self._values, np.empty_like(self._values)], axis=1)
+        self._values[:, self._rows : end] = rows
+        self._rows = end
+
+
+class MetricsReader:
+    """Follows a metrics file: every `poll` reads only what was added since the last one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.steps = Table(STEP_COLUMNS)
+        self.epochs = Table(EPOCH_COLUMNS)
+        self.damaged_lines = 0
+        self._read = 0
+        self._last = b""
+        self._part = b""
+        self._skipping = False
+
+    def poll(self) -> bool:
+        """Take in new lines; whether anything changed. Raises DamagedFile or OSError."""
+        try:
+            descriptor = files.open_regular(self._path, os.O_RDONLY)
+        except FileNotFoundError:
+            changed = self._read > 0
+            self._start_over()
+            return changed
+        try:
+            return self._follow(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _follow(self, descriptor: int) -> bool:
+        changed = False
+        if os.fstat(descriptor).st_size > SIZE_LIMIT:
+            raise DamagedFile(self._path, f"is larger than {SIZE_LIMIT:,} bytes")
+        if os.pread(descriptor, len(self._last), self._read - len(self._last)) != self._last:
+            # A resumed trainer cut the file back to the state it resumed from.
+            self._start_over()
+            changed = True
+        while chunk := os.pread(descriptor, READ_AT_ONCE, self._read):
+            changed = True
+            self._read += len(chunk)
+            self._last = (self._last + chunk[-REMEMBERED:])[-REMEMBERED:]
+            self._take(chunk)
+        return changed
+
+    def _take(self, chunk: bytes) -> None:
+        lines = (self._part + chunk).split(b"\n")
+        self._part = lines.pop()
+        if self._skipping and lines:
+            lines[0] = b"the end of a line that was too long"
+            self._skipping = False
+        if len(self._part) > LONGEST_LINE:
+            self._part = b""
+            self._skipping = True
+        self._add([line for line in lines if line])
+
+    def _add(self, lines: list[bytes]) -> None:
+        try:
+            self._add_rows(parse(lines))
+        except (ValueError, TypeError, OverflowError, KeyError, AttributeError):
+            if len(lines) == 1:
+                self.damaged_lines += 1
+                if self.damaged_lines > DAMAGED_LINES_LIMIT:
+                    raise DamagedFile(self._path, "holds something else than metrics") from None
+                return
+            # Somewhere in here is a damaged line: halve until it stands alone.
+            middle = len(lines) // 2
+            self._add(lines[:middle])
+            self._add(lines[middle:])
+
+    def _add_rows(self, rows: list[Mapping[str, Any]]) -> None:
+        kinds = [row["kind"] for row in rows]
+        if unknown := set(kinds) - COLUMNS.keys():
+            raise ValueError(f"lines of kind {unknown}")
+        steps = as_columns(list(compress(rows, map("step".__eq__, kinds))), STEP_COLUMNS)
+        epochs = as_columns(list(compress(rows, map("epoch".__eq__, kinds))), EPOCH_COLUMNS)
+        self.steps.extend(steps)
+        self.epochs.extend(epochs)
+
+
+def last_lines(path: Path) -> dict[str, Mapping[str, Any]]:
+    """The last whole line of each kind that stands near the end of a metrics file, without reading all of it.
+
+    Empty when there is none. Raises DamagedFile or OSError.
+    """
+    try:
+        descriptor = files.open_regular(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return {}
+    try:
+        start = max(0, os.fstat(descriptor).st_size - LONGEST_LINE)
+        lines = os.pread(descriptor, LONGEST_LINE, start).split(b"\n")[:-1]
+    finally:
+        os.close(descriptor)
+    found: dict[str, Mapping[str, Any]] = {}
+    for line in reversed(lines):
+        with suppress(ValueError, TypeError, KeyError, OverflowError, AttributeError):
+            (row,) = parse([line])
+            as_columns([row], COLUMNS[row["kind"]])
+            found.setdefault(row["kind"], row)
+        if len(found) == len(COLUMNS):
+            break
+    return found
+
+
+def parse(lines: list[bytes]) -> list[Mapping[str, Any]]:
+    """The flat JSON object of each line. Raises ValueError when one holds anything else."""
+    if not lines:
+        return []
+    if not all(lines):
+        raise ValueError("a line is empty")
+    joined = b",".join(lines)
+    # All are parsed at once, where the end of one could complete the beginning of another.
+    ends = set(map(itemgetter(0), lines)), set(map(itemgetter(-1), lines))
+    if ends != ({ord("{")}, {ord("}")}) or joined.count(b"{") != len(lines) or max(map(len, lines)) > LONGEST_LINE:
+        raise ValueError("a line is no flat object")
+    rows: list[Mapping[str, Any]] = from_json(b"[" + joined + b"]", allow_inf_nan=False)
+    return rows
+
+
+def as_columns(rows: list[Mapping[str, Any]], names: tuple[str, ...]) -> Column:
+    """The named values of the rows, (names, rows); NaN stands for one that is missing or null.
+
+    Raises TypeError, ValueError or OverflowError when one is no number that training could have written.
+    """
+    try:
+        values = list(chain.from_iterable(map(itemgetter(*names), rows)))
+    except KeyError:  # seldom, and slower
+        values = [row.get(name) for row in rows for name in names]
+    kinds = set(map(type, values))
+    if not kinds <= {int, float, type(None)}:
+        raise TypeError(f"metrics must be numbers, found {kinds}")
+    if type(None) in kinds:
+        values = [math.nan if value is None else value for value in values]
+    columns = np.fromiter(values, np.float64, len(values)).reshape(-1, len(names)).T
+    counts = columns[: names.index("time") + 1]
+    if np.isnan(counts).any() or (counts < 0).any():
+        raise ValueError("epoch, step and time must be there and not be negative")
+    if (np.abs(columns) > LARGEST_NUMBER).any():
+        raise ValueError("a number is out of all bounds")
+    return columns

@@ -1,0 +1,66 @@
+"""The trainer's end of metrics.jsonl: whole lines are appended, and it is the lock of the run."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from core import files
+from core.runs.metrics import LONGEST_LINE
+
+
+class MetricsLog:
+    """The trainer's end: whole lines are appended, and while it is open nobody else trains the run.
+
+    Raises BlockingIOError when another process has it, DamagedFile or OSError when it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self._pending = b""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Write one line, later where the disk refuses it now. Raises ValueError on a number that is not finite."""
+        self._pending += json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        with suppress(OSError):  # nothing is lost: `sync` writes what is pending or raises
+            self._write()
+
+    def _write(self) -> None:
+        while self._pending:
+            self._pending = self._pending[os.write(self._descriptor, self._pending) :]
+
+    def sync(self) -> int:
+        """Bring all lines to the disk; their length in bytes. Raises OSError, after which it can be tried again."""
+        self._write()
+        os.fsync(self._descriptor)
+        return os.fstat(self._descriptor).st_size
+
+    def cut(self, length: int) -> None:
+        """Drop what was written after the first `length` bytes, and a line that was never ended."""
+        length = min(length, os.fstat(self._descriptor).st_size)
+        start = max(0, length - LONGEST_LINE)
+        kept = os.pread(self._descriptor, length - start, start)
+        os.ftruncate(self._descriptor, start + kept.rfind(b"\n") + 1)
+
+    def close(self) -> None:
+        """Give up the lock."""
+        os.close(self._descriptor)

@@ -1,0 +1,231 @@
+"""Run: a folder that a trainer writes and everything else reads. Nothing else knows its file names."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from core import files
+from core.data.registry import DIGITS
+from core.files import DamagedFile
+from core.runs.config import ConfigError, RunConfig, check_name, problems
+from core.runs.metrics_log import MetricsLog
+from core.runs.status import Action, Request, State, Status, apparent_state, make_request
+
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+STATUS = "status.json"
+CONTROL = "control.json"
+WEIGHTS = "model.safetensors"
+BEST_WEIGHTS = "best.safetensors"
+FIRST_STAGE = "first-stage.safetensors"
+STATE = "state.pt"
+LOG = "train.log"
+JSON_LIMIT = 1 << 20
+TENSORS_LIMIT = 1 << 28
+LOG_TAIL = 1 << 14
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class RunError(Exception):
+    """Something that cannot be done with a run; one line that says what and why."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. The constructor touches nothing; every reader checks what it reads."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs_dir: Path | str, name: str, config: RunConfig, first_stage: bytes | None = None) -> Run:
+        """A new run directory with its configuration, and the weights of its first stage where it has one.
+
+        Raises ConfigError or RunError.
+        """
+        run = cls(Path(runs_dir).absolute() / check_name(name))
+        try:
+            run.path.parent.mkdir(parents=True, exist_ok=True)
+            run.path.mkdir(mode=0o700)
+        except FileExistsError:
+            if not run.path.parent.is_dir():
+                raise RunError(f"{run.path.parent} is not a directory, so no run can be kept there") from None
+            raise ConfigError({"name": f"name {name} is taken: {run.path} exists"}) from None
+        except OSError as error:
+            raise RunError(f"cannot create {run.path}: {error.strerror}") from error
+        if first_stage is not None:
+            files.replace(run.path / FIRST_STAGE, first_stage)
+        run.write_status(Status(state=State.CREATED, epochs=config.epochs, activity="waiting for a trainer"))
+        run._write_json(CONFIG, config)
+        return run
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    # What was asked for
+
+    def config(self) -> RunConfig:
+        """The hyper-parameters. Raises DamagedFile or OSError."""
+        return self._read_json(CONFIG, RunConfig)
+
+    # What the trainer says
+
+    def status(self) -> Status:
+        """What the trainer wrote last. Raises DamagedFile or OSError."""
+        return self._read_json(STATUS, Status)
+
+    def write_status(self, status: Status) -> None:
+        self._write_json(STATUS, status)
+
+    def state(self) -> State:
+        """Where the run stands as seen from here, LOST included. Raises DamagedFile or OSError."""
+        return apparent_state(self.status())
+
+    # What a viewer asks
+
+    def request(self, action: Action) -> Request:
+        """Ask the trainer; the last request wins. Raises OSError."""
+        request = make_request(action)
+        self._write_json(CONTROL, request)
+        return request
+
+    def requested(self) -> Request | None:
+        """The last request, None when nobody asked yet. Raises DamagedFile or OSError."""
+        try:
+            return self._read_json(CONTROL, Request)
+        except FileNotFoundError:
+            return None
+
+    def request_version(self) -> int:
+        """A number that changes whenever a request is written, 0 without one."""
+        return self._changed(CONTROL)
+
+    # What training leaves behind
+
+    def open_metrics(self) -> MetricsLog:
+        """The trainer's end of metrics.jsonl, which is also the lock of the run. Raises RunError."""
+        try:
+            return MetricsLog(self.path / METRICS)
+        except BlockingIOError:
+            raise RunError(f"{self.name} is being trained by {self._holder()}") from None
+
+    def _holder(self) -> str:
+        with suppress(DamagedFile, OSError):
+            status = self.status()
+            if status.pid:
+                return f"process {status.pid} on {status.host}"
+        return "another process"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / METRICS
+
+    @property
+    def state_path(self) -> Path:
+        return self.path / STATE
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / LOG
+
+    def weights_path(self, *, best: bool = False) -> Path:
+        """The file of the newest weights, or of the best validated ones."""
+        return self.path / (BEST_WEIGHTS if best else WEIGHTS)
+
+    def read_weights(self, *, best: bool = False) -> bytes:
+        """The newest weights, or the best validated ones. Raises FileNotFoundError, DamagedFile or OSError."""
+        return files.read(self.weights_path(best=best), TENSORS_LIMIT)
+
+    def write_weights(self, content: bytes, *, best: bool = False) -> None:
+        files.replace(self.weights_path(best=best), content)
+
+    @property
+    def first_stage_path(self) -> Path:
+        return self.path / FIRST_STAGE
+
+    def read_first_stage(self) -> bytes:
+        """The weights of the first stage of a learned prior. Raises FileNotFoundError, DamagedFile or OSError."""
+        return files.read(self.first_stage_path, TENSORS_LIMIT)
+
+    def weights_version(self) -> int:
+        """A number that changes whenever the newest weights do, 0 while there are none."""
+        return self._changed(WEIGHTS)
+
+    def read_state(self) -> bytes | None:
+        """What an exact resume needs, None before the first save. Raises DamagedFile or OSError."""
+        self.check_state()
+        try:
+            return files.read(self.state_path, TENSORS_LIMIT)
+        except FileNotFoundError:
+            return None
+
+    def check_state(self) -> None:
+        """Raise DamagedFile where the state was saved and is gone: to begin again would overwrite what was trained."""
+        step = self.status().saved_step
+        if step and not self.state_path.exists():
+            raise DamagedFile(self.state_path, f"is missing: training cannot go on from step {step:,}")
+
+    def write_state(self, content: bytes) -> None:
+        files.replace(self.state_path, content)
+
+    def sweep(self) -> None:
+        """Remove what killed trainers left half written; only the holder of the lock may."""
+        files.sweep(self.path, CONTROL)
+
+    def last_log_line(self, about: str = "") -> str:
+        """The last line that the trainer printed, of those that contain something; or nothing."""
+        try:
+            descriptor = files.open_regular(self.log_path, os.O_RDONLY)
+        except (OSError, DamagedFile):
+            return ""
+        with os.fdopen(descriptor, "rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_TAIL))
+            lines = log.read(LOG_TAIL).decode("utf-8", "replace").strip().splitlines()
+        return next((line.strip() for line in reversed(lines) if about in line), "")
+
+    def delete(self) -> None:
+        """Remove the run's own files and its folder. Raises RunError while a trainer has it, or OSError."""
+        with ExitStack() as stack:
+            # What stands in the place of metrics.jsonl and is no file cannot be locked, and no trainer can use it.
+            with suppress(DamagedFile):
+                stack.enter_context(self.open_metrics())
+            self.sweep()
+            for file in (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG):
+                (self.path / file).unlink(missing_ok=True)
+        try:
+            self.path.rmdir()
+        except OSError as error:
+            raise RunError(f"{self.path} keeps files that are not the run's own: {error.strerror}") from error
+
+    # How the files are read and written
+
+    def _changed(self, file: str) -> int:
+        try:
+            found = (self.path / file).lstat()
+        except OSError:
+            return 0
+        return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1
+
+    def _write_json(self, file: str, content: BaseModel) -> None:
+        files.replace(self.path / file, content.model_dump_json(indent=2).encode() + b"\n")
+
+    def _read_json(self, file: str, model: type[Model]) -> Model:
+        path = self.path / file
+        content = files.read(path, JSON_LIMIT)
+        try:
+            return model.model_validate_json(content)
+        except ValidationError as error:
+            found = next(iter(problems(error).values()), "is not a JSON object")
+            raise DamagedFile(path, found) from None
+
+
+def check_digits(run: Run, dataset: str) -> None:
+    """Raise RunError unless the classifier knows what such images show."""
+    if dataset not in DIGITS:
+        raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {dataset} has none")

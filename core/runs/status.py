@@ -1,0 +1,129 @@
+"""What a trainer says of itself and what a viewer asks of it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from enum import StrEnum
+from typing import Annotated, Literal, get_args
+from uuid import uuid4
+
+import psutil
+from pydantic import BaseModel, ConfigDict, Field
+
+# A trainer beats once a second; imports and a slow disk may hold it up for much longer.
+HEARTBEAT_SECONDS = 1.0
+LOST_AFTER_SECONDS = 60.0
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Clock = Annotated[float, Field(ge=-1e12, le=1e12)]
+Text = Annotated[str, Field(max_length=10_000)]
+# Why a training failed, where something can be done about it.
+Cause = Literal["diverged", "memory"]
+Action = Literal["pause", "resume", "save", "stop"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+
+class State(StrEnum):
+    """Where a run stands. LOST is never on disk: a reader concludes it."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    FAILED = "failed"
+    LOST = "lost"
+
+    @property
+    def active(self) -> bool:
+        """Whether a trainer process has the run."""
+        return self in (State.RUNNING, State.PAUSED)
+
+
+class DeviceLoad(BaseModel):
+    """How busy the training device is: utilisation in percent, memory in bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    utilisation: Annotated[float, Field(ge=0, le=100_000)]
+    memory_used: Count
+    memory_total: Count
+
+
+class Status(BaseModel):
+    """status.json. Clocks are seconds: `heartbeat` since 1970, `uptime` since the host started."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State
+    pid: Annotated[int, Field(ge=1, le=2**31)] | None = None
+    process_started: Clock | None = None
+    host: Text = ""
+    heartbeat: Clock = 0.0
+    uptime: Clock = 0.0
+    activity: Text = ""
+    epoch: Count = 0
+    epochs: Count = 0
+    step: Count = 0
+    steps_per_epoch: Count = 0
+    saved_step: Count | None = None
+    images_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    device: Text = ""
+    device_name: Text = ""
+    device_load: DeviceLoad | None = None
+    handled: Text | None = None
+    error: Text | None = None
+    cause: Cause | None = None
+
+
+class Request(BaseModel):
+    """control.json: the last thing a viewer asked for. The trainer answers with the id in `Status.handled`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    action: Action
+    id: Annotated[str, Field(max_length=100)]
+    time: Clock
+
+
+def make_request(action: Action) -> Request:
+    """A request that no other request is equal to."""
+    return Request(action=action, id=uuid4().hex, time=time.time())
+
+
+def uptime() -> float:
+    """Seconds since this host started; unlike the time of day nobody can set it."""
+    return time.monotonic()
+
+
+def process_started(pid: int) -> float | None:
+    """When the process with this number started, seconds since the host did; None when there is no live one."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.create_time() - psutil.boot_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def apparent_state(status: Status) -> State:
+    """The state a reader should show: LOST when the trainer is gone, or silent on a host that cannot be asked."""
+    if not status.state.active:
+        return status.state
+    if status.host == socket.gethostname():
+        # A step may take minutes: a process that lives is not lost, however silent.
+        alive = status.pid is not None and is_same_process(status.pid, status.process_started)
+    else:
+        alive = abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
+    return status.state if alive else State.LOST
+
+
+def is_same_process(pid: int, started: float | None) -> bool:
+    """Whether that very process lives, rather than a later one that was given its number."""
+    found = process_started(pid)
+    if found is None:
+        return False
+    # The boot time is known to a second only.
+    return started is None or abs(found - started) < 2.0

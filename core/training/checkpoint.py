@@ -1,0 +1,143 @@
+"""state.pt: what an exact resume needs besides the configuration, and what such a file must be to be trusted."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor, nn
+
+from core.files import DamagedFile
+from core.models.weights import first_line
+from core.runs.config import problems
+from core.runs.run import TENSORS_LIMIT, Run
+
+# What torch.save writes for tensors; anything else it would call, be it as harmless as a bytearray of gigabytes.
+KNOWN_GLOBALS = {"torch._utils _rebuild_tensor_v2", "collections OrderedDict"}
+STORAGE = re.compile(r"torch \w+Storage")
+UNKNOWN_CALLS = {"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"}
+PROGRAM_LIMIT = 1 << 20
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Amounts = tuple[int, Finite, Finite]
+
+
+class TrainingState(BaseModel):
+    """The training as it was at a step boundary; tensors on the CPU. Sums are (images, reconstruction, KL)."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid", protected_namespaces=())
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    generator: Tensor
+    permutation: Tensor | None
+    epochs: Count
+    epoch: Count
+    batch: Count
+    best: float
+    seconds: Finite
+    images_per_second: Finite
+    sums: Amounts
+    reported: Amounts
+    carried: Amounts
+    reported_at: Finite
+    epoch_began: Finite
+    metrics_length: Count
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate that was asked for, before any schedule."""
+        group = self.optimizer["param_groups"][0]
+        return float(group.get("initial_lr", group["lr"]))
+
+    def check(self, model: nn.Module, images: int, batches_per_epoch: int) -> None:
+        """Raise ValueError or KeyError unless this can be a state of training that model on so many images."""
+        if self.batch > batches_per_epoch:
+            raise ValueError(f"it is at batch {self.batch} of {batches_per_epoch}")
+        if self.batch and self.permutation is None:
+            raise ValueError("it is within an epoch that has no order")
+        if self.permutation is not None and not _is_permutation(self.permutation, images):
+            raise ValueError(f"its order is not one of {images:,} images")
+        if not 0 < self.learning_rate <= 1:
+            raise ValueError(f"its learning rate is {self.learning_rate:g}")
+        ours = model.state_dict()
+        if any(tensor.shape != ours[name].shape for name, tensor in self.model.items()):
+            raise ValueError("its weights have other shapes")
+        if not all(bool(tensor.isfinite().all()) for tensor in self.model.values()):
+            raise ValueError("its weights are no finite numbers")
+        moments = self.optimizer["state"]
+        for index, parameter in enumerate(model.parameters() if moments else ()):
+            for name in ("exp_avg", "exp_avg_sq"):
+                if moments[index][name].shape != parameter.shape:
+                    raise ValueError(f"its {name} {index} has shape {tuple(moments[index][name].shape)}")
+
+
+def _is_permutation(order: Tensor, count: int) -> bool:
+    return order.shape == (count,) and order.dtype == torch.int64 and torch.equal(order.sort()[0], torch.arange(count))
+
+
+def save_state(run: Run, state: TrainingState) -> None:
+    """Write the state. Raises OSError."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    run.write_state(buffer.getvalue())
+
+
+def load_state(run: Run) -> TrainingState | None:
+    """The state that was saved last; None before the first save. Raises DamagedFile or OSError.
+
+    PyTorch loads tensors and plain values only. What would unfold in memory to more than the file holds is refused.
+    """
+    content = run.read_state()
+    if content is None:
+        return None
+    try:
+        _check_archive(content)
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if any(tensor.nbytes > tensor.untyped_storage().nbytes() for tensor in _tensors(state)):
+            raise ValueError("it claims more numbers than it holds")
+        return TrainingState.model_validate(state)
+    except pickle.UnpicklingError as error:  # PyTorch's own words advise to load it unsafely
+        raise DamagedFile(run.state_path, "is damaged, or holds more than tensors and plain values") from error
+    except ValidationError as error:
+        reason = next(iter(problems(error).values()), "is not the state of a training")
+        raise DamagedFile(run.state_path, reason) from error
+    except Exception as error:
+        raise DamagedFile(run.state_path, f"cannot be loaded: {first_line(error)}") from error
+
+
+def _check_archive(content: bytes) -> None:
+    """Raise ValueError unless it is a zip file of no more than tensors and plain values, before PyTorch takes it in."""
+    if not content.startswith(b"PK\x03\x04"):
+        raise ValueError("it is no archive")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > TENSORS_LIMIT:
+            raise ValueError("it unfolds to too much")
+        (program,) = (entry for entry in archive.infolist() if entry.filename.endswith("/data.pkl"))
+        if program.file_size > PROGRAM_LIMIT:
+            raise ValueError("it describes too much")
+        for opcode, argument, _ in pickletools.genops(archive.read(program)):
+            if opcode.name == "GLOBAL" and argument not in KNOWN_GLOBALS and not STORAGE.fullmatch(str(argument)):
+                raise pickle.UnpicklingError(f"it calls {argument}")
+            if opcode.name in UNKNOWN_CALLS:
+                raise pickle.UnpicklingError(f"it uses {opcode.name}")
+
+
+def _tensors(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
+    """Every tensor in there once; what holds itself does not lead astray."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(part, seen)

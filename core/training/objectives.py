@@ -1,0 +1,116 @@
+"""What a run trains and what it minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from core.data.images import ImageSet, pixels
+from core.kernels import fused
+from core.latents import encoding, samplers
+from core.latents.options import LATENT_NUMBERS, default_sampler
+from core.models import weights
+from core.models.autoencoder import LATENT_SHAPE, MODELS, Autoencoder, KlWeight, Loss, fold_batch_norm, loss
+from core.models.denoiser import Denoiser
+from core.runs.config import RunConfig
+from core.runs.run import Run
+from core.training import validation
+from core.training.latent_objective import DRAWN_TOGETHER, LatentObjective
+
+FITTED_IMAGES = 10_000
+
+
+class Objective(Protocol):
+    """A model on its device, and the loss of its examples; examples go by their index."""
+
+    kl_weight: KlWeight
+    examples: int
+    held_out: int
+
+    @property
+    def model(self) -> nn.Module:
+        """All whose weights are trained and saved."""
+
+    def accelerate(self, precision: str) -> tuple[nn.Module, str]:
+        """What to call instead of the model in training mode, and what it is, in a few words."""
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """What is random in a step on so many examples, (count, ...)."""
+
+    def parts(self, called: nn.Module, chosen: Tensor, drawn: Tensor | None) -> Loss:
+        """The loss of the examples with indices (B,), by way of what stands for the model."""
+
+    def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
+        """For each batch of held-out examples the sums of the parts of the loss, (2,)."""
+
+    def samples(self, count: int, seed: int) -> Iterator[Tensor]:
+        """So many images from new latents, in batches (B, 1, 32, 32) on the CPU; the same for the same seed."""
+
+    def metadata(self) -> dict[str, float]:
+        """What is stored beside the weights; a number that is not finite means that training diverged."""
+
+
+class ImageObjective:
+    """An autoencoder on images: squared error, and the weighted KL divergence of the posterior."""
+
+    def __init__(self, config: RunConfig, images: ImageSet, model: Autoencoder, device: torch.device) -> None:
+        self._preset = config.preset
+        self.images, self.device = images.to(device), device
+        self.model = model.to(device)
+        self.kl_weight = KlWeight(config.beta, optimal=config.decoder_variance == "optimal")
+        self.examples, self.held_out = len(images.train_images), len(images.validation_images)
+
+    def accelerate(self, precision: str) -> tuple[nn.Module, str]:
+        """What to call instead of the model in training mode, and what it is, in a few words."""
+        return fused.accelerate(self.model, self.device, precision)
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """The noise of posterior samples of so many images, (count, 4, 4, 4); None for a point."""
+        return self.model.noise(count, generator)
+
+    def parts(self, called: nn.Module, chosen: Tensor, drawn: Tensor | None) -> Loss:
+        """The loss of the images with indices (B,)."""
+        x = pixels(self.images.train_images[chosen])
+        return loss(x, *called(x, drawn))
+
+    def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
+        """For each batch of validation images the sums of squared error and KL divergence, (2,)."""
+        return validation.losses(self.model, self.images.validation_images, generator)
+
+    def samples(self, count: int, seed: int) -> Iterator[Tensor]:
+        """So many images of the sampler that a user meets first."""
+        model = fold_batch_norm(self.model).cpu().requires_grad_(False)
+        sampler = samplers.prior(LATENT_NUMBERS)
+        if (name := default_sampler(self._preset)) != "prior":
+            every = slice(None, None, -(-self.examples // FITTED_IMAGES))
+            images, labels = self.images.train_images[every].cpu(), self.images.train_labels[every].cpu()
+            sampler = samplers.fit(name, encoding.encode(model, images, labels))
+        for z in sampler.sample(count, seed).split(DRAWN_TOGETHER):
+            yield model.decode(z.view(-1, *LATENT_SHAPE))
+
+    def metadata(self) -> dict[str, float]:
+        """The latent scale, which the model keeps as well."""
+        self.model.latent_scale = validation.latent_scale(self.model, self.images.train_images)
+        return {"latent_scale": self.model.latent_scale}
+
+
+def make_objective(run: Run, images: ImageSet, device: torch.device) -> tuple[Objective, torch.Generator]:
+    """A model with the initial weights of the run's seed, and the generator of all that is random afterwards.
+
+    Weights are drawn on the CPU, whatever the device. The generator's own seed is drawn after them, so that it does
+    not repeat the numbers they came from. PyTorch's random state stays as it is. Raises FileNotFoundError, DamagedFile
+    or OSError.
+    """
+    config = run.config()
+    objective: Objective
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if config.preset == "prior":
+            objective = LatentObjective(config, images, weights.load_first_stage(run), Denoiser(), device)
+        else:
+            objective = ImageObjective(config, images, MODELS[config.preset](), device)
+        following = int(torch.randint(2**62, ()))
+    return objective, torch.Generator(device).manual_seed(following)

@@ -1,0 +1,174 @@
+"""An evaluation tells good digits from bad ones, keeps its bounds in order and says what it was measured with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.data.images import ImageSet, pixels
+from core.evaluation.classifier import ClassifierOutput, classify, shipped
+from core.evaluation.evaluate import METRIC_DESCRIPTIONS, Evaluation, MeanStd, Reference, compare, evaluate
+from core.models.weights import load_model, weights_to_bytes
+from core.runs.config import ConfigError
+from core.runs.run import Run, RunError
+from tests.conftest import cut_digits, make_trained_run
+
+KEYS = [
+    "frechet_samples",
+    "frechet_reconstructions",
+    "frechet_floor",
+    "precision",
+    "recall",
+    "classifier_confidence",
+    "class_balance",
+    "test_squared_error",
+    "elbo",
+    "iwae",
+    "active_units",
+    "sampler",
+    "wish",
+    "samples",
+    "dataset",
+    "classifier",
+]
+WITH_SPREAD = ["frechet_samples", "precision", "recall", "classifier_confidence", "class_balance", "elbo", "iwae"]
+
+
+@pytest.fixture(scope="module")
+def images() -> ImageSet:
+    """Few digits: 1,000 and 500."""
+    return cut_digits(1000, 500)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    folder = tmp_path_factory.mktemp("runs")
+    return {preset: make_trained_run(folder, preset) for preset in ("ae", "vae")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_bounds() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.evaluation.evaluate.IMPORTANCE_SAMPLES", 50)
+        patch.setattr("core.evaluation.evaluate.IMPORTANCE_IMAGES", 5)
+        yield
+
+
+@pytest.fixture(scope="module")
+def of_vae(runs: dict[str, Run], images: ImageSet, short_bounds: None) -> Evaluation:
+    return evaluate(runs["vae"], images, "prior", samples=500, seeds=2)
+
+
+@pytest.fixture(scope="module")
+def of_ae(runs: dict[str, Run], images: ImageSet) -> Evaluation:
+    return evaluate(runs["ae"], images, "gaussian", samples=500, seeds=2)
+
+
+@pytest.fixture(scope="module")
+def reference(images: ImageSet) -> Reference:
+    return Reference.of(shipped(), images.train_images, images.train_labels)
+
+
+def judged(images: Tensor) -> ClassifierOutput:
+    return classify(shipped(), [pixels(images)])
+
+
+def test_it_has_every_figure_and_the_likelihood_only_with_a_distribution(of_vae: Evaluation, of_ae: Evaluation) -> None:
+    for measured, nulls in ((of_vae, {"wish"}), (of_ae, {"elbo", "iwae", "wish"})):
+        content = json.loads(json.dumps(measured.as_json()))
+        assert list(content) == KEYS
+        assert {key for key, value in content.items() if value is None} == nulls
+        for key in WITH_SPREAD:
+            assert content[key] is None or list(content[key]) == ["mean", "std", "n"]
+            assert content[key] is None or content[key]["n"] == 2
+        assert (content["samples"], content["dataset"]) == (500, "mnist-5k")
+        assert len(content["classifier"]["sha256"]) == 64
+    assert (of_vae.sampler, of_ae.sampler) == ("prior", "gaussian")
+    assert list(METRIC_DESCRIPTIONS) == [field.name for field in fields(Evaluation)][: len(METRIC_DESCRIPTIONS)]
+    assert 0 < of_ae.active_units <= 64
+    assert of_ae.test_squared_error < of_vae.test_squared_error
+
+
+def test_what_was_measured_is_in_the_order_it_must_be(of_vae: Evaluation) -> None:
+    assert 0 < of_vae.frechet_floor < of_vae.frechet_reconstructions < of_vae.frechet_samples.mean
+    assert of_vae.elbo is not None
+    assert of_vae.iwae is not None
+    assert of_vae.elbo.mean < of_vae.iwae.mean
+    assert of_vae.elbo.mean < -586  # what a decoder of variance 1/2 has for an image without any error
+    for share in (of_vae.precision, of_vae.recall, of_vae.classifier_confidence, of_vae.class_balance):
+        assert 0 < share.mean < 1
+    assert 5 < of_vae.test_squared_error < 60
+
+
+def test_measuring_again_gives_the_same(runs: dict[str, Run], images: ImageSet, of_vae: Evaluation) -> None:
+    assert evaluate(runs["vae"], images, "prior", samples=500, seeds=2) == of_vae
+
+
+def test_digits_are_perfect_beside_themselves(images: ImageSet, reference: Reference) -> None:
+    same = compare(judged(images.train_images), reference)
+    assert same.frechet == pytest.approx(0, abs=1e-4)
+    assert (same.precision, same.recall) == (1, 1)
+    assert same.balance > 0.99
+    assert same.confidence > 0.98
+
+
+def test_other_digits_are_near_and_noise_is_far(images: ImageSet, reference: Reference) -> None:
+    digits = compare(judged(images.validation_images), reference)
+    noise = torch.randint(0, 256, (500, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    far = compare(judged(noise), reference)
+    assert 10 * digits.frechet < far.frechet
+    assert far.precision == 0 < 0.5 < digits.precision
+    assert far.recall < 0.1 < 0.5 < digits.recall
+    assert far.balance < digits.balance
+
+
+def test_samples_of_one_class_only_look_real_but_cover_little(images: ImageSet, reference: Reference) -> None:
+    ones = compare(judged(images.train_images[images.train_labels == 1]), reference)
+    share = float(reference.class_shares[1])
+    assert ones.balance == pytest.approx(share, abs=0.01)
+    assert ones.recall < 0.5 < ones.precision
+
+
+def test_samples_from_where_no_latents_are_score_worse(
+    runs: dict[str, Run], images: ImageSet, of_ae: Evaluation
+) -> None:
+    astray = evaluate(runs["ae"], images, "prior", samples=500, seeds=1)
+    assert astray.frechet_samples.mean > of_ae.frechet_samples.mean
+    assert astray.frechet_samples.std is None
+    assert astray.test_squared_error == of_ae.test_squared_error
+
+
+def test_a_spread_is_a_mean_and_the_deviation_of_a_sample() -> None:
+    assert MeanStd.of([1.0, 2.0, 3.0]) == MeanStd(2.0, 1.0, 3)
+    assert MeanStd.of([4.0]) == MeanStd(4.0, None, 1)
+
+
+def test_it_says_what_it_is_doing(runs: dict[str, Run], images: ImageSet) -> None:
+    said: list[str] = []
+    evaluate(runs["vae"], images, "gaussian", samples=100, seeds=1, say=said.append)
+    assert "looking at training images: 750 of 1,000" in said
+    assert "fitting a Gaussian for each latent number" in said
+    assert "seed 0: importance-weighted bound: 4 of 5 images" in said
+
+
+def test_what_cannot_be_measured_is_refused(runs: dict[str, Run], images: ImageSet, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="sampler must be one of"):
+        evaluate(runs["vae"], images, "flow", samples=100, seeds=1)
+    with pytest.raises(RunError, match="vae: what is measured is told by a classifier of digits, kmnist has none"):
+        evaluate(runs["vae"], replace(images, name="kmnist"), "prior", samples=100, seeds=1)
+
+
+def test_a_model_that_diverged_is_refused(images: ImageSet, tmp_path: Path) -> None:
+    run = make_trained_run(tmp_path, "ae")
+    model = load_model(run)
+    for tensor in model.decoder.parameters():
+        tensor.data *= 1e30
+    run.write_weights(weights_to_bytes(model, {"latent_scale": 1.0}))
+    with pytest.raises(RunError, match="ae: what the model decodes is not finite; its training diverged"):
+        evaluate(run, images, "gaussian", samples=100, seeds=1)

@@ -1,0 +1,137 @@
+"""A sweep trains every combination once, goes on where it was, and compares what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.jobs import launch, sweep
+from core.jobs.sweep import Member, Sweep
+from core.runs.config import ConfigError
+from core.runs.run import Run
+from core.runs.status import State
+
+WaitUntil = Callable[..., None]
+
+FIXED = {"dataset": "mnist-5k", "device": "cpu", "epochs": 1, "batch_size": 1000}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("0", ["0"]),
+        ("0-3", ["0", "1", "2", "3"]),
+        ("1, 4-5,9", ["1", "4", "5", "9"]),
+        ("1e-3,3e-4", ["1e-3", "3e-4"]),
+        ("ae,vae-post", ["ae", "vae-post"]),
+        ("3-3", ["3"]),
+        ("", [""]),
+    ],
+)
+def test_lists_of_values(text: str, values: list[str]) -> None:
+    assert sweep.spread(text) == values
+
+
+def test_a_range_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(ConfigError, match="must begin with the smaller number, not 5-3"):
+        sweep.spread("1,5-3")
+
+
+@pytest.mark.parametrize("text", ["0-1000", "0-999999999999"])
+def test_a_range_that_is_too_long_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="at most 1,000 runs"):
+        sweep.spread(text)
+
+
+def test_every_combination_is_a_member_named_after_what_varies(runs_dir: Path) -> None:
+    choices = {"preset": ["ae", "vae"], "learning_rate": ["1e-3"], "seed": ["0", "7"]}
+    members = sweep.plan(runs_dir, "try", choices, FIXED)
+    assert [member.run.name for member in members] == [
+        "try-ae-seed0",
+        "try-ae-seed7",
+        "try-vae-seed0",
+        "try-vae-seed7",
+    ]
+    assert [member.config.seed for member in members] == [0, 7, 0, 7]
+    assert members[2].varied == {"preset": "vae", "seed": 0}
+    assert not runs_dir.exists(), "planning writes nothing"
+    rates = sweep.plan(runs_dir, "try", {"learning_rate": ["1e-3", "3e-4"]}, FIXED)
+    assert [member.run.name for member in rates] == ["try-lr0.001", "try-lr0.0003"]
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"seed": ["0", "x"]}, "seed must be a whole number, not x"),
+        ({"preset": ["ae", "gan"]}, "preset must be one of"),
+        ({"seed": ["1", "01"]}, "must not train try-seed1 twice"),
+        ({"seed": [str(n) for n in range(501)], "preset": ["ae", "vae"]}, "at most 1,000 runs"),
+    ],
+)
+def test_a_bad_value_is_explained_before_anything_is_trained(
+    runs_dir: Path, choices: dict[str, list[str]], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        sweep.plan(runs_dir, "try", choices, FIXED)
+    assert not runs_dir.exists()
+
+
+def test_a_run_with_other_settings_is_not_taken_for_a_member(runs_dir: Path, make_run: Callable[..., Run]) -> None:
+    make_run("try-seed0", **FIXED | {"seed": 0, "epochs": 2})
+    with pytest.raises(ConfigError, match="taken by a run with other settings"):
+        sweep.plan(runs_dir, "try", {"seed": ["0", "1"]}, FIXED)
+
+
+@pytest.mark.slow
+def test_a_sweep_trains_what_is_not_finished_and_no_more_at_a_time_than_there_are_slots(
+    runs_dir: Path, wait_until: WaitUntil
+) -> None:
+    members = sweep.plan(runs_dir, "try", {"preset": ["ae"], "seed": ["0", "1", "2"]}, FIXED)
+    first = Run.create(runs_dir, members[0].run.name, members[0].config)
+    launch.start(first, threads=1)
+    wait_until(lambda: first.state() is State.FINISHED, what="the first")
+    weights = first.weights_version()
+
+    runs = Sweep(members, ["cpu"], threads=1)
+    at_once: list[int] = []
+
+    def done() -> bool:
+        runs.advance()
+        at_once.append(sum(member.run.path.exists() and member.run.state().active for member in members))
+        return not runs.active
+
+    wait_until(done, what="the sweep")
+    assert max(at_once) == 1
+    assert [member.run.state() for member in members] == [State.FINISHED] * 3
+    assert first.weights_version() == weights, "what is finished is left alone"
+    assert members[2].run.config().device == "cpu"
+
+
+def test_a_run_that_cannot_be_started_is_named_and_the_others_train(runs_dir: Path, wait_until: WaitUntil) -> None:
+    members = sweep.plan(runs_dir, "try", {"seed": ["0", "1"]}, FIXED | {"preset": "ae"})
+    runs_dir.mkdir()
+    members[0].run.path.write_text("in the way")
+    runs = Sweep(members[1:], ["cpu"], threads=1)
+    runs._waiting.insert(0, members[0])
+
+    def done() -> bool:
+        runs.advance()
+        return not runs.active
+
+    wait_until(done, what="the sweep")
+    assert list(runs.failures) == ["try-seed0"]
+    assert members[1].run.state() is State.FINISHED
+
+
+def test_members_that_differ_in_the_seed_only_are_one_group(runs_dir: Path) -> None:
+    members = sweep.plan(runs_dir, "try", {"preset": ["ae", "vae"], "seed": ["0", "1", "2"]}, FIXED)
+    losses = dict(zip((member.run.name for member in members), [1.0, 2.0, 3.0, 5.0, None, None], strict=True))
+
+    def loss(member: Member) -> float | None:
+        return losses[member.run.name]
+
+    ae, vae = sweep.groups(members, loss)
+    assert (ae.varied, ae.mean, ae.deviation) == ({"preset": "ae"}, 2.0, 1.0)
+    assert (vae.varied, vae.mean, vae.deviation) == ({"preset": "vae"}, 5.0, None)

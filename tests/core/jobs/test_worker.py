@@ -1,0 +1,196 @@
+"""A trainer process obeys signals and requests, outlives whoever started it, and says why it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.files import DamagedFile
+from core.jobs import launch
+from core.jobs.worker import describe
+from core.runs.run import Run, RunError
+from core.runs.status import State, Status
+from core.training import checkpoint
+
+MakeRun = Callable[..., Run]
+WaitUntil = Callable[..., None]
+
+LONG = {"preset": "ae", "epochs": 100_000, "validate_every": 50}
+
+
+@pytest.fixture
+def trained(make_run: MakeRun, wait_until: WaitUntil, request: pytest.FixtureRequest) -> Iterator[Run]:
+    """A run that a worker trains, past its first steps."""
+    run = make_run(**LONG)
+    launch.start(run).wait_until_started()
+    wait_until(lambda: run.status().step > 2 or run.state() is State.FAILED, what="the first steps")
+    assert run.state() is State.RUNNING, run.status().error
+    yield run
+    if run.state().active:
+        os.kill(run.status().pid or 0, signal.SIGKILL)
+
+
+def test_requests_of_viewers_are_obeyed_at_the_next_step(trained: Run, wait_until: WaitUntil) -> None:
+    paused = launch.send_request(trained, "pause")
+    wait_until(lambda: trained.state() is State.PAUSED, what="the pause")
+    assert trained.status().handled == paused.id
+    step = trained.status().step
+    time.sleep(1.0)
+    assert trained.status().step == step
+    launch.send_request(trained, "resume")
+    wait_until(lambda: trained.status().step > step, what="going on")
+
+    before = trained.weights_version()
+    saved = launch.send_request(trained, "save")
+    wait_until(lambda: trained.weights_version() != before, what="the save")
+    assert trained.status().handled == saved.id
+
+    launch.send_request(trained, "stop")
+    wait_until(lambda: trained.state() is State.STOPPED, what="the stop")
+    state = checkpoint.load_state(trained)
+    assert state is not None
+    assert trained.status().step == trained.status().saved_step == state.epoch * 8 + state.batch
+
+
+def test_a_request_to_save_does_not_undo_one_to_stop_that_waits(trained: Run, wait_until: WaitUntil) -> None:
+    pid = trained.status().pid or 0
+    os.kill(pid, signal.SIGSTOP)
+    stop = launch.send_request(trained, "stop")
+    assert launch.send_request(trained, "save") == stop
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: trained.state() is State.STOPPED, what="the stop")
+    assert trained.status().saved_step == trained.status().step
+
+
+def test_signals_save_stop_and_change_nothing(trained: Run, wait_until: WaitUntil) -> None:
+    pid = trained.status().pid or 0
+    os.kill(pid, signal.SIGHUP)
+    before = trained.weights_version()
+    os.kill(pid, signal.SIGUSR1)
+    wait_until(lambda: trained.weights_version() != before, what="the save")
+    step = trained.status().step
+    wait_until(lambda: trained.status().step > step, what="going on after a save")
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: trained.state() is State.STOPPED, what="the stop")
+    assert trained.status().saved_step == trained.status().step
+
+
+def test_a_paused_run_can_be_stopped_and_resumed(trained: Run, wait_until: WaitUntil) -> None:
+    launch.send_request(trained, "pause")
+    wait_until(lambda: trained.state() is State.PAUSED)
+    os.kill(trained.status().pid or 0, signal.SIGINT)
+    wait_until(lambda: trained.state() is State.STOPPED)
+    stopped_at = trained.status().step
+    with pytest.raises(RunError, match="is stopped, so there is no trainer to pause"):
+        launch.send_request(trained, "pause")
+    launch.resume(trained).wait_until_started()
+    wait_until(lambda: trained.status().step > stopped_at, what="going on")
+
+
+def test_a_killed_trainer_is_lost_and_its_run_goes_on_from_the_last_save(trained: Run, wait_until: WaitUntil) -> None:
+    launch.send_request(trained, "stop")  # a request that the dead trainer never saw must not stop the next one
+    os.kill(trained.status().pid or 0, signal.SIGKILL)
+    wait_until(lambda: trained.state() is State.LOST, what="being seen as lost")
+    saved = trained.status().saved_step or 0
+    launch.resume(trained).wait_until_started()
+    wait_until(lambda: trained.status().step > saved, what="going on")
+    assert trained.state() is State.RUNNING
+
+
+def test_a_second_trainer_is_refused_and_named_the_first(trained: Run, wait_until: WaitUntil) -> None:
+    pid = trained.status().pid
+    with pytest.raises(RunError, match=f"is running in process {pid}"):
+        launch.resume(trained)
+    second = launch.start(trained)
+    with pytest.raises(RunError, match=f"did not start: a-run is being trained by process {pid}"):
+        second.wait_until_started()
+    assert trained.status().pid == pid
+    assert trained.state() is State.RUNNING
+
+
+def test_the_end_of_another_process_is_told_without_the_words_of_libraries() -> None:
+    gloo = RuntimeError("[/src/third_party/gloo/gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]")
+    assert describe(gloo) == "another of the processes that trained the run together has ended"
+
+
+def test_a_trainer_that_fails_says_why(
+    make_run: MakeRun, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAE_TUI_DATA", str(tmp_path / "elsewhere"))
+    run = make_run(dataset="mnist", data_dir=str(tmp_path / "nowhere"))
+    launch.start(run).wait_until_started()
+    wait_until(lambda: not run.state().active)
+    assert run.state() is State.FAILED
+    assert str(tmp_path / "nowhere") in (run.status().error or "")
+    assert "\n" not in (run.status().error or "")
+
+
+def test_a_folder_named_core_where_the_user_stands_is_never_imported(
+    make_run: MakeRun, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").write_text("raise SystemExit('the wrong core')")
+    monkeypatch.chdir(tmp_path)
+    run = make_run(**LONG)
+    launch.start(run).wait_until_started()
+    wait_until(lambda: run.status().step > 0, what="training")
+
+
+def test_a_run_outlives_the_process_that_started_it(make_run: MakeRun, wait_until: WaitUntil) -> None:
+    run = make_run(**LONG)
+    program = (
+        "import sys; from core.runs.run import Run; from core.jobs import launch; from pathlib import Path;"
+        "launch.start(Run(Path(sys.argv[1]))).wait_until_started()"
+    )
+    subprocess.run([sys.executable, "-c", program, str(run.path)], check=True, timeout=60)
+    wait_until(lambda: run.status().step > 0, what="training")
+    launch.send_request(run, "stop")
+    wait_until(lambda: run.state() is State.STOPPED)
+
+
+@pytest.mark.parametrize("file", ["config.json", "status.json"])
+def test_a_damaged_run_is_not_resumed(make_run: MakeRun, file: str) -> None:
+    run = make_run()
+    (run.path / file).write_text("{")
+    with pytest.raises(DamagedFile, match=file):
+        launch.resume(run)
+    assert not run.log_path.exists()
+
+
+def test_a_run_goes_on_where_its_image_set_lies_elsewhere(
+    make_run: MakeRun, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    write_set(here)
+    monkeypatch.setenv("VAE_TUI_DATA", str(here))
+    run = make_run(preset="ae", dataset="kmnist", data_dir=str(tmp_path / "where-it-was-trained"), epochs=1)
+    worker = launch.start(run)
+    worker.wait_until_started()
+    wait_until(lambda: run.state() is not State.RUNNING, what="the end")
+    assert (run.state(), run.status().error) == (State.FINISHED, None)
+
+
+def write_set(folder: Path) -> None:
+    """A small set in torchvision's layout of kmnist."""
+    raw = folder / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 40), ("t10k", 20)):
+        images = struct.pack(">4I", 0x803, count, 28, 28) + bytes(784 * count)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(images)
+        labels = struct.pack(">2I", 0x801, count) + bytes(number % 10 for number in range(count))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+
+
+def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun) -> None:
+    run = make_run(epochs=1)
+    run.write_status(Status(state=State.FINISHED, epoch=1, epochs=1))
+    with pytest.raises(RunError, match="has done 1 epoch; ask for more than that with --epochs"):
+        launch.resume(run)

@@ -1,0 +1,204 @@
+"""A run directory is the interface: written whole, read with suspicion."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import files
+from core.files import DamagedFile
+from core.runs.catalog import find_run, find_runs, newest_first, summarise, unused_name
+from core.runs.config import ConfigError, make_config
+from core.runs.run import Run, RunError
+from core.runs.status import LOST_AFTER_SECONDS, State, Status, apparent_state, process_started, uptime
+
+MakeRun = Callable[..., Run]
+
+
+def test_a_new_run_holds_its_configuration_and_waits(make_run: MakeRun) -> None:
+    run = make_run(epochs=7)
+    assert run.config().epochs == 7
+    assert run.state() is State.CREATED
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "status.json"]
+
+
+def test_only_the_owner_can_read_a_run(make_run: MakeRun) -> None:
+    run = make_run()
+    run.open_metrics().close()
+    assert stat.S_IMODE(run.path.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in run.path.iterdir()} == {0o600}
+
+
+def test_a_taken_name_is_refused(make_run: MakeRun) -> None:
+    make_run("twice")
+    with pytest.raises(ConfigError, match="name twice is taken"):
+        make_run("twice")
+
+
+def test_a_runs_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"cannot create|is not a directory"):
+        Run.create(tmp_path / "file", "run", make_config())
+
+
+def test_the_last_request_wins_and_each_is_told_apart(make_run: MakeRun) -> None:
+    run = make_run()
+    assert run.requested() is None
+    assert run.request_version() == 0
+    first, changed = run.request("pause"), run.request_version()
+    second = run.request("pause")
+    assert run.requested() == second != first
+    assert run.request_version() != changed != 0
+
+
+def test_a_replaced_file_is_the_old_one_when_writing_fails(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run()
+    before = run.status()
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        run.write_status(Status(state=State.RUNNING))
+    assert run.status() == before
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "status.json"]
+
+
+def test_leftovers_of_a_killed_trainer_are_swept(make_run: MakeRun) -> None:
+    run = make_run()
+    leftover = run.path / f".model.safetensors{files.TEMPORARY_MARK}123"
+    leftover.write_bytes(b"half")
+    run.sweep()
+    assert not leftover.exists()
+    assert run.config()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"preset": 1}', b"\xff" * 100, 5000 * b"[", b'{"epochs": 1e999}']
+)
+def test_a_damaged_config_is_named_in_one_line(make_run: MakeRun, content: bytes) -> None:
+    run = make_run()
+    (run.path / "config.json").write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"^config\.json: [^\n]+$"):
+        run.config()
+
+
+@pytest.mark.parametrize(
+    "value", ['"state": "flying"', '"pid": -1', '"epoch": "x"', '"heartbeat": 1e999', '"epoch": 9e99']
+)
+def test_a_damaged_status_is_named_in_one_line(make_run: MakeRun, value: str) -> None:
+    run = make_run()
+    (run.path / "status.json").write_text('{"state": "running", ' + value + "}")
+    with pytest.raises(DamagedFile, match=r"^status\.json: [^\n]+$"):
+        run.status()
+
+
+def test_a_huge_file_a_link_and_a_pipe_are_not_read(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    config = run.path / "config.json"
+    content = config.read_bytes()
+    with config.open("r+b") as file:
+        file.truncate(10 << 30)
+    with pytest.raises(DamagedFile, match="is larger than"):
+        run.config()
+    config.unlink()
+    (tmp_path / "elsewhere").write_bytes(content)
+    config.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DamagedFile, match="is not a regular file"):
+        run.config()
+    config.unlink()
+    os.mkfifo(config)
+    with pytest.raises(DamagedFile, match="is not a regular file"):
+        run.config()
+
+
+def test_a_second_trainer_is_told_who_has_the_run(make_run: MakeRun) -> None:
+    run = make_run()
+    run.write_status(Status(state=State.RUNNING, pid=os.getpid(), host="there"))
+    with run.open_metrics(), pytest.raises(RunError, match=f"trained by process {os.getpid()} on there"):
+        run.open_metrics()
+
+
+def test_a_run_can_be_deleted_but_not_under_its_trainer(make_run: MakeRun) -> None:
+    run = make_run()
+    with run.open_metrics(), pytest.raises(RunError, match="is being trained"):
+        run.delete()
+    assert run.config()
+    run.delete()
+    assert not run.path.exists()
+
+
+def test_deleting_keeps_what_is_not_the_runs_own(make_run: MakeRun) -> None:
+    run = make_run()
+    (run.path / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="keeps files that are not the run's own"):
+        run.delete()
+    assert (run.path / "notes.txt").read_text() == "mine"
+
+
+def running(**news: object) -> Status:
+    mine = {"pid": os.getpid(), "process_started": process_started(os.getpid()), "host": socket.gethostname()}
+    return Status(state=State.RUNNING, **(mine | {"heartbeat": time.time(), "uptime": uptime()} | news))
+
+
+def test_a_live_trainer_that_beats_is_running() -> None:
+    assert apparent_state(running()) is State.RUNNING
+
+
+def test_a_trainer_is_lost_when_its_process_is_gone_or_another_has_its_number() -> None:
+    assert apparent_state(running(pid=2**22 - 1)) is State.LOST
+    assert apparent_state(running(process_started=1.0)) is State.LOST
+
+
+def test_a_trainer_that_lives_is_not_lost_however_long_its_steps_take() -> None:
+    assert apparent_state(running(uptime=uptime() - 10 * LOST_AFTER_SECONDS)) is State.RUNNING
+
+
+def test_a_trainer_on_another_host_is_lost_when_it_is_silent_for_long() -> None:
+    elsewhere = {"host": "another-host", "pid": 2**22 - 1}
+    assert apparent_state(running(**elsewhere)) is State.RUNNING
+    assert apparent_state(running(**elsewhere, heartbeat=time.time() - LOST_AFTER_SECONDS - 1)) is State.LOST
+
+
+def test_setting_the_clock_does_not_lose_a_trainer_on_this_host() -> None:
+    assert apparent_state(running(heartbeat=time.time() - 86400)) is State.RUNNING
+
+
+def test_runs_are_found_by_name_and_names_are_proposed(make_run: MakeRun, runs_dir: Path) -> None:
+    assert find_runs(runs_dir) == []
+    assert unused_name(runs_dir, "vae") == "vae"
+    for name in ("vae", "vae-3", "other"):
+        make_run(name)
+    (runs_dir / "no-run").mkdir()
+    assert [run.name for run in find_runs(runs_dir)] == ["other", "vae", "vae-3"]
+    assert unused_name(runs_dir, "vae") == "vae-4"
+    assert find_run(runs_dir, "other").name == "other"
+    with pytest.raises(RunError, match=r"no run named 'missing' in .*; there is other, vae, vae-3"):
+        find_run(runs_dir, "missing")
+
+
+def test_a_summary_tells_what_is_damaged_and_keeps_the_rest(make_run: MakeRun) -> None:
+    run = make_run()
+    with run.open_metrics() as log:
+        log.append({"kind": "epoch", "epoch": 1, "step": 8, "time": 1.0, "train_loss": 3.0, "val_loss": 4.0})
+    assert (summarise(run).train_loss, summarise(run).val_loss, summarise(run).damage) == (3.0, 4.0, None)
+    (run.path / "status.json").unlink()
+    summary = summarise(run)
+    assert summary.damage == "status.json is missing"
+    assert summary.config == run.config()
+    assert summary.as_json()["state"] == "damaged"
+
+
+def test_runs_are_listed_newest_first(make_run: MakeRun) -> None:
+    runs = []
+    for name in ("b", "c", "a"):
+        runs.append(make_run(name))
+        time.sleep(0.002)
+    assert [summary.run.name for summary in newest_first(map(summarise, runs))] == ["a", "c", "b"]

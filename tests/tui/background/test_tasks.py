@@ -1,0 +1,132 @@
+"""A studio answers the newest question of each kind, one at a time, and nothing once it is closed."""
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tui.background.explorers import loading
+from tui.background.tasks import LatestTaskQueue
+
+WaitUntil = Callable[..., None]
+
+
+class Gate:
+    """A question that waits until it is let through."""
+
+    def __init__(self) -> None:
+        self.reached, self.open = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        assert self.open.wait(10)
+
+
+@pytest.fixture
+def crashes() -> list[Exception]:
+    return []
+
+
+@pytest.fixture
+def studio(crashes: list[Exception]) -> Iterator[LatestTaskQueue]:
+    studio = LatestTaskQueue(crashes.append)
+    yield studio
+    studio.close()
+
+
+@pytest.fixture
+def gate(studio: LatestTaskQueue) -> Iterator[Gate]:
+    """What the studio is at."""
+    gate = Gate()
+    studio.ask("gate", gate)
+    assert gate.reached.wait(10)
+    yield gate
+    gate.open.set()
+
+
+def test_a_newer_question_takes_the_turn_of_the_older_one(
+    studio: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
+) -> None:
+    heard: list[str] = []
+    for question in ("page 1", "pair 1", "page 2", "film 1", "page 3"):
+        studio.ask(question[:4], lambda question=question: heard.append(question))
+    gate.open.set()
+    wait_until(lambda: len(heard) == 3)
+    assert heard == ["page 3", "pair 1", "film 1"]
+
+
+def test_a_question_that_is_being_answered_is_not_replaced(
+    studio: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
+) -> None:
+    heard: list[str] = []
+    studio.ask("gate", lambda: heard.append("the next of that kind"))
+    assert heard == []
+    gate.open.set()
+    wait_until(lambda: heard)
+
+
+def test_questions_are_answered_one_at_a_time_off_the_callers_thread(
+    studio: LatestTaskQueue, wait_until: WaitUntil
+) -> None:
+    threads: set[int] = set()
+    for kind in "abc":
+        studio.ask(kind, lambda: threads.add(threading.get_ident()))
+    wait_until(lambda: not studio.busy)
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_what_waits_can_be_dropped_but_not_what_is_being_answered(
+    studio: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
+) -> None:
+    heard: list[str] = []
+    studio.ask("page", lambda: heard.append("dropped"))
+    studio.drop()
+    assert studio.busy
+    gate.open.set()
+    wait_until(lambda: not studio.busy)
+    studio.ask("page", lambda: heard.append("asked later"))
+    wait_until(lambda: heard)
+    assert heard == ["asked later"]
+
+
+def test_closed_it_answers_nothing_that_waits_and_its_thread_ends(
+    studio: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
+) -> None:
+    heard: list[str] = []
+    studio.ask("page", lambda: heard.append("too late"))
+    studio.close()
+    gate.open.set()
+    wait_until(lambda: not studio._thread.is_alive())
+    studio.ask("page", lambda: heard.append("far too late"))
+    assert heard == []
+
+
+def test_a_bug_is_heard_once_and_ends_the_answers(
+    studio: LatestTaskQueue, gate: Gate, crashes: list[Exception], wait_until: WaitUntil
+) -> None:
+    heard: list[str] = []
+
+    def bug() -> None:
+        raise ZeroDivisionError("a bug")
+
+    studio.ask("page", bug)
+    studio.ask("pair", lambda: heard.append("after the bug"))
+    gate.open.set()
+    wait_until(lambda: not studio._thread.is_alive())
+    assert [type(crash) for crash in crashes] == [ZeroDivisionError]
+    assert heard == []
+
+
+def test_what_a_large_import_brings_is_left_out_of_garbage_collections() -> None:
+    frozen = gc.get_freeze_count()
+    try:
+        with loading():
+            assert not gc.isenabled()
+            brought = [[number] for number in range(1000)]
+        assert gc.isenabled()
+        assert gc.get_freeze_count() >= frozen + 1000
+        assert not any(each is brought for each in gc.get_objects())
+    finally:
+        gc.unfreeze()

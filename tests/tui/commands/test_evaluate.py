@@ -1,0 +1,137 @@
+"""vae-tui evaluate: a table for people, JSON for programs, one line for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.evaluation.evaluate import METRIC_DESCRIPTIONS
+from core.runs.config import make_config
+from core.runs.run import Run
+from tests.conftest import cut_digits, make_trained_run
+from tui import evaluation_table
+from tui.cli import main
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two trained runs in it, one without weights, and one of clothes."""
+    folder = tmp_path_factory.mktemp("runs")
+    for preset in ("ae", "vae"):
+        make_trained_run(folder / "checkpoints", preset)
+    Run.create(folder / "checkpoints", "new", make_config(dataset="mnist-5k"))
+    Run.create(folder / "checkpoints", "broken", make_config(dataset="mnist-5k")).write_weights(b"no weights")
+    return folder
+
+
+@pytest.fixture
+def call(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs vae-tui evaluate in the folder of the runs with few images and few samples of the posterior."""
+    few = cut_digits(500, 200)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("VAE_TUI_DATA", str(folder / "data"))
+    monkeypatch.setattr("core.data.images.load_image_set", lambda name, place=None: few)
+    monkeypatch.setattr("core.evaluation.evaluate.IMPORTANCE_SAMPLES", 20)
+    monkeypatch.setattr("core.evaluation.evaluate.IMPORTANCE_IMAGES", 3)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["vae-tui", "evaluate", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        output = capsys.readouterr()
+        return int(end.value.code or 0), output.out, output.err
+
+    return run
+
+
+def test_a_table_has_each_figure_its_spread_and_its_meaning(call: Call) -> None:
+    status, output, errors = call("vae", "--samples", "200", "--seeds", "2")
+    assert (status, errors) == (0, "")
+    heading, columns, *rows, last = output.splitlines()
+    assert heading == "vae: 200 samples from the prior N(0, I), 2 seeds, mnist-5k"
+    assert columns.split() == ["figure", "value", "±", "meaning"]
+    assert len(rows) == len(METRIC_DESCRIPTIONS)
+    for row, (name, meaning) in zip(rows, METRIC_DESCRIPTIONS.items(), strict=True):
+        assert row.startswith(name.replace("_", " "))
+        assert row.rstrip().endswith(meaning)
+    assert last.startswith("classifier: 99.")
+    assert "\x1b" not in output
+
+
+def test_json_has_the_same_for_programs(call: Call) -> None:
+    status, output, errors = call("vae", "--samples", "150", "--seeds", "2", "--sampler", "full", "--json")
+    assert (status, errors) == (0, "")
+    content = json.loads(output)
+    assert set(content) == set(METRIC_DESCRIPTIONS) | {
+        "run",
+        "epoch",
+        "sampler",
+        "wish",
+        "samples",
+        "dataset",
+        "classifier",
+    }
+    assert content["run"] == "vae"
+    assert (content["sampler"], content["samples"], content["dataset"]) == ("full", 150, "mnist-5k")
+    assert content["iwae"]["mean"] > content["elbo"]["mean"]
+    assert content["frechet_samples"]["n"] == 2
+
+
+def test_an_autoencoder_is_sampled_from_a_fitted_gaussian_and_has_no_likelihood(call: Call) -> None:
+    status, output, _ = call("ae", "--samples", "100", "--seeds", "1")
+    assert status == 0
+    assert output.startswith("ae: 100 samples from a Gaussian for each latent number, 1 seed, mnist-5k\n")
+    row = next(line for line in output.splitlines() if line.startswith("elbo"))
+    assert row.split()[1:3] == ["–", "–"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["vae", "--sampler", "flow"], "sampler must be one of prior, gaussian, full, mixture, not 'flow'"),
+        (["vae", "--samples", "99"], "samples must be a whole number from 100 to 100000, not '99'"),
+        (["vae", "--samples", "many"], "samples must be a whole number from 100 to 100000, not 'many'"),
+        (["vae", "--seeds", "0"], "seeds must be a whole number from 1 to 100, not '0'"),
+        (["nothing"], "no run named 'nothing'"),
+        (["new"], "new has no weights yet: the trainer saves them soon after it starts"),
+        (["broken"], "broken: model.safetensors: holds no vae model"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(call: Call, arguments: list[str], said: str) -> None:
+    status, output, errors = call(*arguments)
+    assert (status, output) == (2, "")
+    assert errors.count("\n") == 1
+    assert said in errors
+
+
+def test_images_that_were_held_out_are_not_passed_off_as_test_images(call: Call, folder: Path) -> None:
+    run = Run.create(folder / "checkpoints", "held", make_config(preset="ae", dataset="mnist-5k", holdout=100))
+    run.write_weights(Run(folder / "checkpoints" / "ae").read_weights())
+    status, _, errors = call("held", "--samples", "100", "--seeds", "1")
+    assert status == 0
+    assert errors == "vae-tui: in place of test images: 100 that were held out of the training images\n"
+
+
+def test_a_run_on_clothes_is_refused_before_anything_is_fetched(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "core.data.images.load_image_set", lambda name, place=None: pytest.fail("the images were asked for")
+    )
+    run = Run.create(folder / "checkpoints", "clothes", make_config(preset="ae", dataset="fashion-mnist"))
+    run.write_weights(Run(folder / "checkpoints" / "ae").read_weights())
+    status, _, errors = call("clothes")
+    assert status == 2
+    assert errors == "vae-tui: clothes: what is measured is told by a classifier of digits, fashion-mnist has none\n"
+
+
+def test_what_was_wished_of_a_learned_prior_stands_among_the_conditions() -> None:
+    wish = {"guidance": 2.0, "steps": 10}
+    shown = evaluation_table.conditions("learned", 10_000, 3, "mnist", wish)
+    assert shown == "10,000 samples from the learned prior (guidance 2, steps 10), 3 seeds, mnist"

@@ -1,0 +1,724 @@
+"""The screens as a user meets them, fed by hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, Label, OptionList, Select
+
+from core.data import registry
+from core.jobs import launch
+from core.runs.config import make_config
+from core.runs.first_stage import first_stage_settings
+from core.runs.run import Run
+from core.runs.status import State
+from tests.conftest import make_trained_run
+from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text, until
+from tui.app import VaeTui
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialogs import AskNumber, ChooseRun, Confirm, Keys
+from tui.screens.inspect.evaluate import EvaluateScreen
+from tui.screens.inspect.latent import LatentScreen
+from tui.screens.inspect.reconstruct import ReconstructScreen
+from tui.screens.inspect.sample import SampleScreen
+from tui.screens.runs import training
+from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.new_run import NewRun
+from tui.screens.runs.training import TrainingScreen
+from tui.widgets.plot import Plot
+
+MakeApp = Callable[..., VaeTui]
+SIZES = [(80, 24), (120, 40)]
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Let the feed thread, its messages and the drawing come through."""
+    for _ in range(4):
+        await pilot.pause(0.05)
+
+
+RUNS = [
+    make_summary("vae-mnist"),
+    make_summary("ae-mnist", State.PAUSED, preset="ae"),
+    make_summary("vae-post-mnist", State.FINISHED, preset="vae-post"),
+    make_summary("vae-2", State.FAILED, error="the loss is no longer a finite number at step 7"),
+    make_summary("vae-3", State.LOST),
+    make_summary("broken", damage="config.json: is not a JSON object", config=None, status=None),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_runs_screen(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down", "down")
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_runs_screen_without_runs(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+@pytest.mark.parametrize("size", [*SIZES, (40, 12), (200, 60)])
+async def test_training_screen(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_training_screen_of_a_failed_run(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
+    failed = make_summary(state=State.FAILED, error="the loss is no longer a finite number at step 7")
+    app = make_app(snapshot=make_snapshot(failed))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_training_screen_of_an_autoencoder_has_one_curve(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(preset="ae")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_training_screen_before_the_first_step(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
+    app = make_app(snapshot=make_snapshot(steps=0, weights=0))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_training_screen_without_a_run_says_what_to_do(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("2")
+        await settle(pilot)
+        assert "no run is chosen" in screen_text(app)
+
+
+async def test_why_there_are_no_pictures_is_said(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot(), pictures=lambda run: Pictures(run, "model.safetensors: is damaged"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "model.safetensors: is damaged" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_new_run_form(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+async def test_every_key_is_listed(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, Keys)
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+        await pilot.press("escape")
+        assert isinstance(app.screen, TrainingScreen)
+
+
+async def test_digits_switch_between_the_screens_that_work(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        await pilot.press("down", "2")
+        assert isinstance(app.screen, TrainingScreen)
+        assert app.selected_run == RUNS[1].run
+        screens = {
+            "3": ReconstructScreen,
+            "4": SampleScreen,
+            "5": LatentScreen,
+            "6": CompareScreen,
+            "7": EvaluateScreen,
+        }
+        for key, screen in screens.items():
+            await pilot.press(key)
+            await pilot.pause()
+            assert isinstance(app.screen, screen)
+            assert app.selected_run == RUNS[1].run
+        await pilot.press("8")
+        assert isinstance(app.screen, EvaluateScreen)
+        await pilot.press("1")
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_enter_opens_the_run_under_the_cursor(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down", "enter")
+        assert isinstance(app.screen, TrainingScreen)
+        assert app.selected_run == RUNS[2].run
+
+
+async def test_the_cursor_stays_on_its_run_when_the_list_changes(make_app: MakeApp) -> None:
+    reader = HandFed(RUNS)
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = RunsScreen(reader, "")
+        await app.push_screen(screen)
+        await settle(pilot)
+        await pilot.press("down", "down")
+        reader.waiting.append([make_summary("newest"), *RUNS])
+        screen.nudge()
+        await settle(pilot)
+        chosen = screen.chosen()
+        assert chosen is not None
+        assert chosen.run == RUNS[2].run
+        assert screen.query_one(DataTable).row_count == len(RUNS) + 1
+
+
+async def test_curves_follow_scale_smoothing_and_range(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        plot = app.screen.query_one("#loss", Plot)
+        assert [curve.label for curve in plot._curves] == ["train", "validation"]
+        whole = plot._x_range
+        await pilot.press("l", "m", "left_square_bracket")
+        assert plot._log_scale
+        assert [curve.label for curve in plot._curves] == ["train", "mean of 10", "validation"]
+        assert [curve.dim for curve in plot._curves] == [True, False, False]
+        assert plot._x_range is not None
+        assert whole is not None
+        assert plot._x_range[0] > whole[0] == 0
+        await pilot.press("l", "m", "m", "right_square_bracket", "right_square_bracket")
+        assert (plot._log_scale, len(plot._curves), plot._x_range) == (False, 2, whole)
+
+
+@pytest.mark.parametrize(("size", "places"), [((120, 40), 3), ((80, 24), 2)])
+async def test_the_distance_of_samples_has_a_curve_where_it_was_measured(
+    size: tuple[int, int], places: int, make_app: MakeApp
+) -> None:
+    app = make_app(snapshot=make_snapshot(distances=(41.5, 17.25)))
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        parts = [plot for plot in app.screen.query(Plot) if plot.region and plot.id != "loss"]
+        assert [part.id for part in parts] == ["reconstruction", "kl", "frechet"][-places:]
+        assert all(part.region.width >= 24 and part.region.height >= 6 for part in parts)
+        (curve,) = parts[-1]._curves
+        assert curve.y.tolist() == [41.5, 17.25]
+        assert "Fréchet 17.25   best 17.25" in screen_text(app)
+
+
+async def test_an_autoencoder_that_is_measured_shows_the_distance_alone_below_the_loss(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(preset="ae"), distances=(9.0, 8.0)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        shown = [plot.id for plot in app.screen.query(Plot) if plot.region]
+        assert shown == ["loss", "frechet"]
+
+
+async def test_a_change_of_screens_does_not_hold_back_what_is_shown(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        delays: list[float] = []
+        set_timer = app.set_timer
+        monkeypatch.setattr(
+            app, "set_timer", lambda delay, *rest, **names: delays.append(delay) or set_timer(delay, *rest, **names)
+        )
+        await pilot.press("1")
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert max(delays) < 0.01
+
+
+async def test_pictures_are_read_again_only_when_the_weights_changed(make_app: MakeApp) -> None:
+    readers: list[Pictures] = []
+
+    def pictures(run: Run) -> Pictures:
+        readers.append(Pictures(run))
+        return readers[-1]
+
+    summary = make_summary()
+    app = make_app(snapshot=make_snapshot(summary, weights=1), pictures=pictures)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for weights, reads in ((1, 1), (2, 2), (2, 2)):
+            app.screen.post_message(TrainingScreen.Changed(make_snapshot(summary, weights=weights)))
+            await settle(pilot)
+            assert readers[0].reads == reads
+
+
+async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "DRAW_SECONDS", 0.0)
+    summary = make_summary()
+    app = make_app(snapshot=make_snapshot(summary))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        plot = app.screen.query_one("#loss", Plot)
+        refreshed: list[object] = []
+        plot.refresh = lambda *regions, **options: refreshed.append(regions)  # type: ignore[method-assign, assignment]
+        app.screen.post_message(TrainingScreen.Changed(make_snapshot(summary)))
+        await settle(pilot)
+        assert refreshed == []
+        app.screen.post_message(TrainingScreen.Changed(make_snapshot(summary, steps=30)))
+        await settle(pilot)
+        assert refreshed != []
+
+
+async def test_news_in_quick_succession_are_drawn_together(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "DRAW_SECONDS", 2)
+    summary = make_summary()
+    app = make_app(snapshot=make_snapshot(summary))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        drawn: list[object] = []
+        plot = app.screen.query_one("#loss", Plot)
+        monkeypatch.setattr(plot, "show", lambda curves, **options: drawn.append(len(curves[0].x)))
+        for steps in range(20, 30):
+            app.screen.post_message(TrainingScreen.Changed(make_snapshot(summary, steps=steps)))
+            await pilot.pause()
+        await until(pilot, lambda: drawn and drawn[-1] == 29, "the newest")
+        assert len(drawn) <= 4  # one, or some more where the machine is slow
+        monkeypatch.setattr(training, "DRAW_SECONDS", 3600)
+        app.screen.post_message(TrainingScreen.Changed(make_snapshot(make_summary(state=State.PAUSED), steps=30)))
+        await until(pilot, lambda: drawn[-1] == 30, "another state, at once")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """What the app asks of trainers, in place of asking them."""
+    calls: list[tuple[str, object]] = []
+    monkeypatch.setattr(launch, "send_request", lambda run, action: calls.append((run.name, action)))
+
+    class Started:
+        def wait_until_started(self) -> None:
+            calls.append(("started", None))
+
+    def resume(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
+        calls.append((run.name, epochs))
+        return Started()
+
+    monkeypatch.setattr(launch, "resume", resume)
+    return calls
+
+
+async def test_keys_ask_the_trainer(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space", "w", "r")
+        await settle(pilot)
+        assert asked == [("vae-mnist", "pause"), ("vae-mnist", "save")]
+        await pilot.press("s")
+        assert isinstance(app.screen, Confirm)
+        await pilot.press("n")
+        await settle(pilot)
+        assert len(asked) == 2
+        await pilot.press("s", "enter")
+        assert isinstance(app.screen, Confirm)
+        await pilot.press("y")
+        await settle(pilot)
+        assert asked[2:] == [("vae-mnist", "stop")]
+
+
+async def test_space_resumes_a_paused_run(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.PAUSED)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space")
+        await settle(pilot)
+        assert asked == [("vae-mnist", "resume")]
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.LOST, State.FAILED, State.CREATED])
+async def test_r_goes_on_with_a_run_that_no_trainer_has(
+    make_app: MakeApp, asked: list[tuple[str, object]], state: State
+) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=state)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space", "w", "r")
+        await settle(pilot)
+        assert asked == [("vae-mnist", None), ("started", None)]
+
+
+async def test_a_finished_run_is_asked_for_more_epochs(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    summary = make_summary(state=State.FINISHED)
+    assert summary.status
+    done = summary.status.model_copy(update={"epoch": 10})
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.FINISHED, status=done)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        assert isinstance(app.screen, AskNumber)
+        app.screen.query_one(Input).value = "10"
+        await pilot.press("enter")
+        assert "a whole number from 11 to 1000000" in screen_text(app)
+        app.screen.query_one(Input).value = "15"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert asked == [("vae-mnist", 15), ("started", None)]
+
+
+async def test_a_question_about_a_long_name_is_shown_whole(make_app: MakeApp) -> None:
+    name = 90 * "a"
+    app = make_app(snapshot=make_snapshot(make_summary(name, state=State.STOPPED)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        assert "This cannot be undone." in " ".join(screen_text(app).replace("│", "").split())
+
+
+async def test_a_window_resized_behind_another_screen_is_filled_anew(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.FINISHED)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3")
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("2")
+        await settle(pilot)
+        shown = screen_text(app)
+        assert " 3/10" in shown
+        assert " 25%" in shown
+
+
+async def test_the_cursor_stays_in_its_row_when_the_run_there_is_deleted(make_app: MakeApp) -> None:
+    reader = HandFed(RUNS)
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = RunsScreen(reader, "")
+        await app.push_screen(screen)
+        await settle(pilot)
+        await pilot.press("down", "down")
+        reader.waiting.append([summary for summary in RUNS if summary is not RUNS[2]])
+        screen.nudge()
+        await settle(pilot)
+        assert screen.chosen() is RUNS[3]
+
+
+async def test_the_run_that_was_looked_at_is_the_one_under_the_cursor(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS, snapshot=make_snapshot(RUNS[3]))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert app.selected_run == RUNS[3].run
+        await pilot.press("1")
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert app.screen.chosen() is RUNS[3]
+        await pilot.press("home")
+        assert app.screen.chosen() is RUNS[0]
+        await pilot.press("end")
+        assert app.screen.chosen() is RUNS[-1]
+
+
+async def test_the_screen_behind_a_question_goes_on(make_app: MakeApp) -> None:
+    summary = make_summary()
+    reader = HandFed(make_snapshot(summary))
+    app = make_app(snapshot=make_snapshot(summary), snapshots=lambda run: reader)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        assert isinstance(app.screen, Confirm)
+        assert summary.status
+        later = summary.status.model_copy(update={"epoch": 8, "step": 8 * 469})
+        reader.waiting.append(make_snapshot(make_summary(status=later)))
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if "9/10" in screen_text(app):
+                break
+        assert "9/10" in screen_text(app)
+        assert "Save and stop vae-mnist?" in screen_text(app)
+
+
+async def test_a_run_that_trains_is_not_deleted_and_that_is_said(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert [note.message for note in app._notifications] == ["vae-mnist is running: stop it first"]
+
+
+async def test_an_epoch_that_is_validated_is_still_that_epoch(make_app: MakeApp) -> None:
+    summary = make_summary()
+    assert summary.status
+    validating = summary.status.model_copy(update={"epoch": 2, "step": 3 * 469, "activity": "validating"})
+    app = make_app(snapshot=make_snapshot(make_summary(status=validating)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert "━ 3/10" in screen_text(app)
+        assert "now     validating" in screen_text(app)
+
+
+async def test_a_terminal_that_knows_ascii_only_is_shown_nothing_else(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    app = make_app(runs=RUNS, snapshot=make_snapshot())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        for key in ("1", "n", "escape", "2", "question_mark", "escape", *"34567"):
+            await pilot.press(key)
+            await settle(pilot)
+            shown = screen_text(app)
+            assert shown.isascii(), [letter for letter in shown if not letter.isascii()]
+
+
+async def test_d_deletes_after_asking(make_app: MakeApp, tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "checkpoints", "old", make_config(dataset="mnist-5k"))
+    summary = make_summary("old", State.STOPPED)
+    chosen = type(summary)(run, None, State.STOPPED, summary.config, summary.status)
+    app = make_app(runs=[chosen])
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("d", "n")
+        await settle(pilot)
+        assert run.path.exists()
+        await pilot.press("d", "y")
+        await settle(pilot)
+        assert not run.path.exists()
+
+
+async def test_keys_that_arrive_at_once_keep_their_order_in_the_form(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        for key in ("tab", "tab", "backspace", "8", "tab", "backspace", "2", "0", "backspace", "1"):
+            character = key if len(key) == 1 else None
+            app.post_message(events.Key(key, character))
+        await settle(pilot)
+        assert app.screen.query_one("#epochs", Input).value == "8"
+        assert app.screen.query_one("#batch_size", Input).value == "21"
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown"])
+async def test_page_keys_do_no_harm_in_a_list_that_has_no_room(make_app: MakeApp, key: str) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one("#preset SelectOverlay").styles.height = 0
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.focused, OptionList)
+        await pilot.press(key)
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown"])
+async def test_page_keys_do_no_harm_where_a_run_is_chosen_without_room(make_app: MakeApp, key: str) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(ChooseRun("which?", [Run(Path("a")), Run(Path("b"))]))
+        await pilot.pause()
+        choices = app.screen.query_one(OptionList)
+        choices.highlighted, choices.styles.height, choices.styles.border = 1, 0, None
+        await pilot.pause()
+        choices._clear_caches()
+        await pilot.press(key)
+        await pilot.press("up", "enter")
+        assert not isinstance(app.screen, ChooseRun)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("epochs", "0", "epochs must be at least 1, not 0"),
+        ("epochs", "", "epochs must be a whole number, not ''"),
+        ("learning_rate", "nan", "learning rate must be a finite number, not nan"),
+        ("device", "tpu", "device must be auto, cpu, cuda, cuda:N or mps, not tpu"),
+        ("name", "a/b", "name must consist of letters"),
+        ("name", "taken", "taken exists already"),
+    ],
+)
+async def test_a_bad_value_is_explained_beside_its_field_and_starts_nothing(
+    make_app: MakeApp, tmp_path: Path, field: str, value: str, message: str
+) -> None:
+    (tmp_path / "checkpoints" / "taken").mkdir(parents=True)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one(f"#{field}", Input).value = value
+        await settle(pilot)
+        assert message in str(app.screen.query_one(f"#message-{field}", Label).render())
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+        assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["taken"]
+
+
+async def test_a_prior_is_started_over_the_latents_of_a_run_that_has_weights(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Started:
+        def wait_until_started(self) -> None:
+            """At once."""
+
+    monkeypatch.setattr(launch, "start", lambda run: Started())
+    runs_dir = tmp_path / "checkpoints"
+    first = make_trained_run(runs_dir, "ae")
+    Run.create(runs_dir, "without-weights", make_config(preset="vae"))
+    a_prior = make_config(preset="prior", **first_stage_settings(first))
+    Run.create(runs_dir, "a-prior", a_prior, first.read_weights()).write_weights(first.read_weights())
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        assert not app.screen.query_one("#row-first_stage").display
+        app.screen.query_one("#epochs", Input).value = "7"
+        app.screen.query_one("#preset", Select).value = "prior"
+        await settle(pilot)
+        assert app.screen.query_one("#row-first_stage").display
+        assert app.screen.query_one("#first_stage", Select).value == "ae"
+        assert app.screen.query_one("#epochs", Input).value == "7"
+        assert "mnist-5k, as the first stage" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: (runs_dir / "prior-mnist-5k" / "config.json").exists(), "the run")
+    run = Run(runs_dir / "prior-mnist-5k")
+    config = run.config()
+    assert (config.first_stage, config.first_stage_preset, config.epochs) == ("ae", "ae", 7)
+    assert config.schedule == "cosine"
+    assert run.read_first_stage() == first.read_weights()
+
+
+async def test_a_prior_without_a_run_to_learn_from_is_not_started(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one("#preset", Select).value = "prior"
+        await settle(pilot)
+        assert app.screen.query_one("#epochs", Input).value == "100"
+        assert "no run has weights" in screen_text(app)
+        assert "first stage must be the name of a run" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+
+
+async def choose_a_set_to_download(app: VaeTui, pilot: Pilot[None]) -> None:
+    await pilot.press("n")
+    await settle(pilot)
+    app.screen.query_one("#dataset", Select).value = "kmnist"
+    await settle(pilot)
+    assert "is downloaded to" in str(app.screen.query_one("#message-dataset", Label).render())
+    await pilot.press("ctrl+s")
+    await settle(pilot)
+
+
+async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    arrived, started = threading.Event(), []
+
+    def download(name: str, folder: Path, on_progress: Callable[[registry.Progress], None]) -> None:
+        on_progress(registry.Progress("train-images-idx3-ubyte", 0, 4, 3_000_000, 18_000_000))
+        arrived.wait(10)
+
+    class Started:
+        def wait_until_started(self) -> None:
+            pass
+
+    def start(run: Run) -> Started:
+        started.append(run)
+        return Started()
+
+    monkeypatch.setattr(registry, "download", download)
+    monkeypatch.setattr(registry, "check", lambda name, folder: started.append("checked"))
+    monkeypatch.setattr(launch, "start", start)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await choose_a_set_to_download(app, pilot)
+        assert "downloading train-images-idx3-ubyte (1 of 4): 3.0 of 18.0 MB" in screen_text(app)
+        assert started == []
+        arrived.set()
+        await settle(pilot)
+        checked, run = started
+        assert (checked, run.config().dataset) == ("checked", "kmnist")
+        assert isinstance(app.screen, TrainingScreen)
+
+
+async def test_a_download_that_fails_is_explained_and_the_form_stays(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def download(name: str, folder: Path, on_progress: Callable[[registry.Progress], None]) -> None:
+        raise registry.DataError("cannot download kmnist: no route; mnist-5k needs no download")
+
+    monkeypatch.setattr(registry, "download", download)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await choose_a_set_to_download(app, pilot)
+        assert "cannot download kmnist: no route; mnist-5k needs no download" in screen_text(app)
+        assert isinstance(app.screen, NewRun)
+        assert not (tmp_path / "checkpoints").exists()
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_the_suggested_name_follows_the_preset_until_one_is_typed(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        name = app.screen.query_one("#name", Input)
+        assert name.value == "vae-mnist-5k"
+        app.screen.query_one("#preset").value = "ae"  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert name.value == "ae-mnist-5k"
+        name.value = "mine"
+        await settle(pilot)
+        app.screen.query_one("#preset").value = "vae"  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert name.value == "mine"
+
+
+@pytest.mark.parametrize(
+    "variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "screen"}, {"COLORTERM": "truecolor"}]
+)
+async def test_every_screen_draws_on_every_terminal(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, variable: dict[str, str]
+) -> None:
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    app = make_app(runs=RUNS, snapshot=make_snapshot())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        for keys in ("1", "n", "escape", "2", "question_mark", "escape", "s", "n", "m", "l"):
+            await pilot.press(keys)
+            await pilot.pause()
+            assert any(name in screen_text(app) for name in ("1 runs", "2 training"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (300, 100)])
+async def test_every_screen_survives_any_size(make_app: MakeApp, size: tuple[int, int]) -> None:
+    app = make_app(runs=RUNS, snapshot=make_snapshot())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        for key in ("2", "1", "n", "escape", "question_mark", "escape"):
+            await pilot.press(key)
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            await pilot.resize_terminal(80, 24)
+            await pilot.pause()

@@ -1,0 +1,151 @@
+"""A learned prior in the sample screen: it is asked for digits, and shows how they come out of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from core.latents.options import SamplingOptions
+from core.runs.run import Run
+from tests.tui.conftest import (
+    FakeExplorer,
+    FakeExplorers,
+    HandFed,
+    make_sighting,
+    make_snapshot,
+    make_summary,
+    press,
+    screen_text,
+    until,
+)
+from tui.app import VaeTui
+from tui.messages import RunUpdate
+from tui.screens.inspect import denoising
+from tui.screens.inspect.sample import SampleScreen
+
+MakeApp = Callable[..., VaeTui]
+
+
+@pytest.fixture
+def explorers() -> FakeExplorers:
+    return FakeExplorers()
+
+
+@pytest.fixture
+def open_app(make_app: MakeApp, explorers: FakeExplorers) -> MakeApp:
+    """An app whose run learned a prior."""
+
+    def open_it(dynamics: str = "flow") -> VaeTui:
+        def sighting_of(run: Run) -> HandFed[RunUpdate]:
+            return HandFed(make_sighting(make_summary(run.name, preset="prior", dynamics=dynamics)))
+
+        return make_app(snapshot=make_snapshot(), sightings=sighting_of, explorer=explorers.of)
+
+    return open_it
+
+
+def only(explorers: FakeExplorers) -> FakeExplorer:
+    (explorer,) = explorers.values()
+    return explorer
+
+
+def shown(app: VaeTui) -> SampleScreen:
+    assert isinstance(app.screen, SampleScreen)
+    return app.screen
+
+
+def spread(app: VaeTui) -> float:
+    """How far the latents stray that are shown."""
+    samples = shown(app).samples
+    assert samples is not None
+    return float(np.std(samples.latents))
+
+
+async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: MakeApp, explorers: FakeExplorers) -> None:
+    app = open_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        assert only(explorers).asked[-1] == ("denoising", denoising.MOMENTS, 32, 0, 1.0, SamplingOptions(steps=10))
+        assert "from the learned prior: any digit, 10 steps, seed 0, temperature 1.0" in screen_text(app)
+
+
+async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: MakeApp, explorers: FakeExplorers) -> None:
+    app = open_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        for keys, wish in (
+            (("d", "7"), SamplingOptions(7, 1.0, 10)),
+            (("g",), SamplingOptions(7, 1.5, 10)),
+            (("t",), SamplingOptions(7, 1.5, 20)),
+            (("d", "escape"), SamplingOptions(7, 1.5, 20)),
+            (("d", "a"), SamplingOptions(None, 1.5, 20)),
+            (("t", "t", "t"), SamplingOptions(None, 1.5, 4)),
+            (("r",), SamplingOptions(None, 1.5, 4)),
+        ):
+            await press(pilot, *keys)
+            assert only(explorers).asked[-1][-1] == wish
+        assert "any digit, guidance 1.5, 4 steps" in screen_text(app)
+
+
+async def test_the_steps_are_shown_one_after_the_other(
+    open_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(denoising, "MOMENT_SECONDS", 0.2)
+    app = open_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        seen = {spread(app)}
+        last = np.std(only(explorers).denoising(denoising.MOMENTS, 32, 0, 1.0, SamplingOptions())[-1].latents)
+        while spread(app) != last:
+            await pilot.pause(0.05)
+            assert spread(app) <= min(seen)
+            seen.add(spread(app))
+        assert len(seen) >= 3
+
+
+async def test_the_steps_need_not_be_shown(open_app: MakeApp, explorers: FakeExplorers) -> None:
+    app = open_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", "a", "r")
+        assert only(explorers).asked[-1][1] == 1
+        await press(pilot, "a")
+        assert only(explorers).asked[-1][1] == denoising.MOMENTS
+
+
+async def test_a_film_that_nobody_watches_ends_with_its_last_moment(
+    open_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(denoising, "MOMENT_SECONDS", 60.0)
+    app = open_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        screen, first = shown(app), spread(app)
+        await press(pilot, "5")
+        assert screen.samples is not None
+        assert np.std(screen.samples.latents) == pytest.approx(first / denoising.MOMENTS)
+
+
+async def test_other_samplers_have_no_digit_to_ask_for(open_app: MakeApp, explorers: FakeExplorers) -> None:
+    app = open_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        assert "d digit" in screen_text(app)
+        await press(pilot, "s")
+        assert only(explorers).asked[-1][:2] == ("samples", "prior")
+        await until(pilot, lambda: "d digit" not in screen_text(app))
+        await press(pilot, "d", "g", "t")
+        assert shown(app)
+        assert only(explorers).asked[-1][:2] == ("samples", "prior")
+
+
+async def test_a_thousand_noisy_steps_are_offered_where_they_were_learned(
+    open_app: MakeApp, explorers: FakeExplorers
+) -> None:
+    app = open_app("ddpm")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        assert only(explorers).asked[-1][-1] == SamplingOptions(steps=50)
+        await press(pilot, "t", "t")
+        assert only(explorers).asked[-1][-1] == SamplingOptions(steps=1000)

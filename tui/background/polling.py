@@ -1,0 +1,150 @@
+"""Follows runs off the UI thread and hands on one immutable snapshot whenever something changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from core.arrays import Column
+from core.files import DamagedFile
+from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
+from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, Table
+from core.runs.run import Run
+from tui.messages import RunUpdate, Snapshot
+
+POLL_SECONDS = 0.5
+News = TypeVar("News", covariant=True)
+
+
+class Reader(Protocol[News]):
+    """What a feed follows; tests put their own in its place."""
+
+    def poll(self) -> News | None:
+        """What there is to see now, None when nothing changed since the last call."""
+
+
+class RunReader:
+    """One run, its metrics included."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._metrics = MetricsReader(run.metrics_path)
+        self._seen: tuple[object, ...] | None = None
+
+    def poll(self) -> Snapshot | None:
+        """A snapshot when any file of the run says something new."""
+        damage = self._poll_metrics()
+        summary = summarise(self._run)
+        weights = self._run.weights_version()
+        seen = (summary, weights, damage, len(self._metrics.steps), len(self._metrics.epochs))
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        steps, epochs = self._metrics.steps, self._metrics.epochs
+        return Snapshot(summary, columns(steps, STEP_COLUMNS), columns(epochs, EPOCH_COLUMNS), weights, damage)
+
+    def _poll_metrics(self) -> str | None:
+        try:
+            self._metrics.poll()
+        except (DamagedFile, OSError) as error:
+            return str(error)
+        count = self._metrics.damaged_lines
+        return f"metrics.jsonl: {count} damaged lines left out" if count else None
+
+
+class RunUpdateReader:
+    """One run without its metrics."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._seen: tuple[object, ...] | None = None
+
+    def poll(self) -> RunUpdate | None:
+        """An update when the state of the run or its weights changed."""
+        run_update = RunUpdate(summarise(self._run), self._run.weights_version())
+        seen = (run_update.summary.state, run_update.summary.damage, run_update.weights)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        return run_update
+
+
+class RunsReader:
+    """All runs of a folder in short, newest first."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self._runs_dir = runs_dir
+        self._seen: list[RunSummary] | None = None
+
+    def poll(self) -> list[RunSummary] | None:
+        """The runs when any of them changed."""
+        summaries = newest_first(summarise(run) for run in find_runs(self._runs_dir))
+        if summaries == self._seen:
+            return None
+        self._seen = summaries
+        return summaries
+
+
+def columns(table: Table, names: tuple[str, ...]) -> dict[str, Column]:
+    """The table as it is now."""
+    return {name: table[name] for name in names}
+
+
+class Poller(Generic[News]):
+    """A thread that polls a reader twice a second and hands on what is new, until it is closed.
+
+    An OSError of the reader, such as a folder that is gone for a moment, is handed to `on_trouble` once.
+    """
+
+    def __init__(
+        self,
+        reader: Reader[News],
+        hand_on: Callable[[News], object],
+        on_trouble: Callable[[OSError], object],
+    ) -> None:
+        self._reader, self._hand_on, self._on_trouble = reader, hand_on, on_trouble
+        self._wake = threading.Event()
+        self._shown = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
+
+    def start(self) -> None:
+        self._shown.set()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hand on nothing more; the thread ends soon after."""
+        self._closed = True
+        self._shown.set()
+        self._wake.set()
+
+    def rest(self) -> None:
+        """Poll no more until `go_on`: nobody looks."""
+        self._shown.clear()
+
+    def go_on(self) -> None:
+        self._shown.set()
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Poll at once."""
+        self._wake.set()
+
+    def _follow(self) -> None:
+        in_trouble = False
+        while not self._closed:
+            self._wake.clear()
+            try:
+                news = self._reader.poll()
+                in_trouble = False
+            except OSError as error:
+                news = None
+                if not in_trouble:
+                    in_trouble = True
+                    self._on_trouble(error)
+            if news is not None and not self._closed:
+                self._hand_on(news)
+            self._wake.wait(POLL_SECONDS)
+            self._shown.wait()

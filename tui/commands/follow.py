@@ -1,0 +1,130 @@
+"""Training without the app: follows a run as a progress bar, or as plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from core.jobs import launch
+from core.runs.metrics import MetricsReader, Table
+from core.runs.run import Run, RunError
+from core.runs.status import State, Status, apparent_state
+
+POLL_SECONDS = 0.25
+
+
+class Follower:
+    """Shows one run until its trainer is done with it."""
+
+    def __init__(self, run: Run, console: Console) -> None:
+        self.run = run
+        self._console = console
+        self._reader = MetricsReader(run.metrics_path)
+        self._shown = 0
+        self._stops = 0
+        self._save_wanted = False
+
+    def follow(self, worker: launch.TrainerProcess) -> State:
+        """Show the run until it ends; the state it ended in. Raises RunError when the trainer does not start."""
+        with self._signals():
+            worker.wait_until_started()
+            self._reader.poll()
+            self._shown = len(self._reader.epochs)
+            if self._console.is_terminal:
+                return self._follow_with_bar()
+            return self._follow_in_lines()
+
+    def _follow_with_bar(self) -> State:
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            refresh_per_second=4,
+            expand=True,
+        )
+        with progress:
+            task = progress.add_task(self.run.name, total=None, rate="")
+            for status in self._statuses():
+                progress.update(
+                    task,
+                    description=f"epoch {min(status.epoch + 1, status.epochs)}/{status.epochs}",
+                    total=(status.epochs * status.steps_per_epoch) or None,
+                    completed=self._step(status),
+                    rate=status.activity if status.activity != "training" else rate(status),
+                )
+        return apparent_state(status)
+
+    def _follow_in_lines(self) -> State:
+        *_, last = self._statuses()
+        return apparent_state(last)
+
+    def _statuses(self) -> Iterator[Status]:
+        """The status over and over, each time with what is new printed, until no trainer has the run."""
+        asked = 0
+        while True:
+            status = self.run.status()
+            self._reader.poll()
+            self._print_epochs(status)
+            yield status
+            if not apparent_state(status).active:
+                return
+            if self._stops > asked:
+                asked = self._stops
+                self._stop()
+            if self._save_wanted:
+                self._save_wanted = False
+                launch.send_request(self.run, "save")
+            time.sleep(POLL_SECONDS)
+
+    def _stop(self) -> None:
+        if self._stops > 1:
+            raise RunError(f"left {self.run.name} to itself; it was asked to save and stop")
+        self._console.print("saving and stopping; Ctrl-C again leaves at once")
+        launch.send_request(self.run, "stop")
+
+    def _step(self, status: Status) -> int:
+        steps = self._reader.steps["step"]
+        return max(status.step, int(steps[-1])) if len(steps) else status.step
+
+    def _print_epochs(self, status: Status) -> None:
+        epochs = self._reader.epochs
+        for row in range(self._shown, len(epochs)):
+            self._console.print(epoch_line(epochs, row, status.epochs), highlight=False, soft_wrap=True)
+        self._shown = len(epochs)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def stop(number: int, frame: object) -> None:
+            self._stops += 1
+
+        def save(number: int, frame: object) -> None:
+            self._save_wanted = True
+
+        handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGUSR1: save}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def epoch_line(epochs: Table, row: int, goal: int) -> str:
+    """What one finished epoch came to."""
+    value = {name: float(epochs[name][row]) for name in ("epoch", "train_loss", "val_loss", "images_per_second")}
+    validated = f"  validation {value['val_loss']:.3f}" if value["val_loss"] == value["val_loss"] else ""
+    speed = f"{value['images_per_second']:,.0f} images/s"
+    return f"epoch {value['epoch']:.0f}/{goal}  train {value['train_loss']:.3f}{validated}  {speed}"
+
+
+def rate(status: Status) -> str:
+    """How fast a run trains, empty before that is known."""
+    return f"{status.images_per_second:,.0f} images/s" if status.images_per_second else ""

@@ -1,0 +1,24 @@
+"""What commands print, and the status they end with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from core.text import printable
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+
+
+def echo(text: str) -> None:
+    print(printable(text), flush=True)
+
+
+def print_error(text: str) -> None:
+    print(f"vae-tui: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2))

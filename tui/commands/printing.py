@@ -1,0 +1,187 @@
+"""What the screens show of a run, drawn once on a terminal, in plain characters in a pipe, or into a file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.style import Style
+from textual.strip import Strip
+
+from core.arrays import Images
+from core.latents.options import SAMPLERS, Order, ProjectionOptions, SamplingOptions
+from core.runs.run import Run, RunError
+from tui import export, formatting, latent_plane
+from tui.background.explorers import ExplorerCache
+from tui.drawing.images import Scale
+from tui.drawing.points import draw
+from tui.drawing.tiles import Captions, Tiling, tile_strips
+from tui.terminal.capabilities import ColorDepth, is_ascii
+from tui.terminal.graphics import GAP
+
+if TYPE_CHECKING:
+    from core.explorer.session import Explorer
+
+
+COLUMNS = 8
+PLOT_LINES = 30
+PIPE_WIDTH = 80
+
+
+def draw_reconstructions(
+    run: Run, data_dir: Path, count: int, label: int | None, order: Order, out: Path | None
+) -> None:
+    """Validation images with their reconstructions and errors. Raises RunError, DamagedFile, DataError or OSError."""
+    with explored(run, data_dir) as explorer:
+        page = explorer.page(0, count, label, order)
+    tiles = page.stacks()
+    if out is None:
+        which = "all classes" if label is None else f"class {label}"
+        how = "worst first" if order == "worst" else "by index"
+        last = page.first + len(page.indices)
+        print_heading(run, f"validation images, {which}, {how}: {page.first + 1:,} to {last:,} of {page.total:,}")
+        pairs = zip(page.labels.tolist(), page.errors.tolist(), strict=True)
+        print_tiles(tiles, [f"{digit}  {error:.1f}" for digit, error in pairs])
+    elif export.suffix_of(out) == ".png":
+        columns = min(COLUMNS, len(tiles))
+        rows = [tiles[first : first + columns].swapaxes(0, 1) for first in range(0, len(tiles), columns)]
+        rows[-1] = np.pad(rows[-1], ((0, 0), (0, columns - rows[-1].shape[1]), (0, 0), (0, 0)))
+        export.save_picture(out, np.concatenate(rows).reshape(-1, *tiles.shape[2:]), columns, replace=True)
+    else:
+        table = {"index": page.indices, "class": page.labels, "squared_error": page.errors}
+        export.save_table(out, table, replace=True)
+
+
+def draw_samples(
+    run: Run,
+    data_dir: Path,
+    count: int,
+    sampler: str,
+    seed: int,
+    temperature: float,
+    wish: SamplingOptions,
+    out: Path | None,
+) -> None:
+    """New digits. Raises RunError, DamagedFile, DataError or OSError."""
+    with explored(run, data_dir) as explorer:
+        samples = explorer.samples(sampler, count, seed, temperature, wish)
+    if out is None:
+        source = SAMPLERS[sampler] + (f": {formatting.wish(wish)}" if sampler == "learned" else "")
+        print_heading(run, f"samples from {source}, temperature {temperature:g}, seed {seed}")
+        print_tiles(samples.images[:, None])
+    elif export.suffix_of(out) == ".png":
+        export.save_picture(out, samples.images, min(COLUMNS, count), replace=True)
+    else:
+        numbers = {f"z{number}": column for number, column in enumerate(samples.latents.T)}
+        export.save_table(out, {"sample": np.arange(count)} | numbers, replace=True)
+
+
+def draw_plane(run: Run, data_dir: Path, choice: ProjectionOptions, out: Path | None) -> None:
+    """The latents in the plane. Raises RunError, DamagedFile, DataError or OSError."""
+    with explored(run, data_dir) as explorer:
+        plane = explorer.plane(choice)
+    if out is None:
+        print_heading(run, ", ".join(filter(None, latent_plane.title(plane))))
+        console, depth = terminal()
+        x_label, y_label = plane.projection.axes
+        lines = min(PLOT_LINES, console.height - 3) if console.is_terminal else PLOT_LINES
+        print_strips(
+            console,
+            draw(plane.points, plane.labels, console.width, lines, x_label=x_label, y_label=y_label, depth=depth),
+        )
+    elif export.suffix_of(out) == ".png":
+        latent_plane.save(plane, out, replace=True)
+    else:
+        export.save_table(out, latent_plane.columns(plane), replace=True)
+
+
+@contextmanager
+def explored(run: Run, data_dir: Path) -> Iterator[Explorer]:
+    """The explorer of a run that has weights; on stderr what takes long while it lasts, then what to know of it."""
+    run.config()  # what is wrong with a run is said before PyTorch is loaded
+    if not run.weights_version():
+        raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts")
+    with progress() as say:
+        explorer = ExplorerCache(data_dir, say).of(run)
+        yield explorer
+    if explorer.note:
+        print(f"vae-tui: {explorer.note}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Shows words, each in place of those before, on a line of a terminal that is empty at the end, or on ctrl+c."""
+    console = Console(stderr=True)
+    length = 0
+
+    def erase() -> None:
+        if length:
+            print(f"\r{' ' * length}\r", end="", file=sys.stderr, flush=True)
+
+    def leave(number: int, frame: object) -> None:
+        # An exception would be swallowed by libraries that are being imported.
+        erase()
+        os._exit(128 + number)
+
+    def say(words: str) -> None:
+        nonlocal length
+        if sys.stderr.isatty():
+            shown = words[: console.width - 1]
+            print(f"\r{shown.ljust(length)}", end="", file=sys.stderr, flush=True)
+            length = len(shown)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield say
+    finally:
+        signal.signal(signal.SIGINT, before)
+        erase()
+
+
+def terminal() -> tuple[Console, ColorDepth]:
+    """Standard output, and what it shows."""
+    console = Console(highlight=False)
+    if not console.is_terminal:  # rich would take the width of a terminal that another stream has
+        columns = os.environ.get("COLUMNS", "")
+        console = Console(highlight=False, width=int(columns) if columns.isdecimal() else PIPE_WIDTH)
+    if is_ascii(os.environ, sys.stdout.encoding or "utf-8"):
+        return console, ColorDepth.ASCII
+    if console.no_color or console.color_system is None:
+        return console, ColorDepth.NONE
+    return console, {"truecolor": ColorDepth.TRUECOLOR, "256": ColorDepth.EIGHT_BIT}.get(
+        console.color_system, ColorDepth.SIXTEEN
+    )
+
+
+def print_heading(run: Run, facts: str) -> None:
+    print(f"{formatting.printable(run.name)}: {facts}", flush=True)
+
+
+def print_tiles(tiles: Images, names: Sequence[str] = ()) -> None:
+    """Tiles (N, K, H, W), eight or fewer in a line, at full size where eight fit."""
+    console, depth = terminal()
+    count, images, high, wide = tiles.shape
+    captions: Captions = "below" if names else "none"
+    for scale in (Scale(1, 1), Scale(1, 2), Scale(1, 4)):
+        cells = wide * scale.up // scale.down
+        columns = min(COLUMNS, (console.width + GAP) // (cells + GAP))
+        if columns == COLUMNS or (columns and scale.down > 1):
+            break
+    else:
+        raise RunError(f"the terminal has {console.width} columns, a digit takes {cells}")
+    tiling = Tiling(columns, -(-count // columns), scale, cells, images * high)
+    print_strips(console, tile_strips(tiles, tiling, Style(), depth, names=names, captions=captions))
+
+
+def print_strips(console: Console, strips: Iterable[Strip]) -> None:
+    """Lines of cells; what is drawn only in colours is plain characters elsewhere."""
+    for strip in strips:
+        console.print(Segments([*strip, Segment.line()]), soft_wrap=True)

@@ -1,0 +1,187 @@
+"""A sweep in the terminal: a table that follows it, or lines where there is no terminal, and what came out."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from core.jobs import sweep
+from core.jobs.sweep import Member, Sweep
+from core.runs.catalog import RunSummary
+from core.runs.run import RunError
+from core.runs.status import State
+from tui import formatting
+from tui.commands.output import echo, print_error, print_json
+from tui.commands.tables import print_table
+
+POLL_SECONDS = 0.5
+# Settings on which the loss that is minimised depends.
+OF_THE_LOSS = ("preset", "beta", "decoder_variance", "dynamics")
+
+
+def train_all(runs: Sweep, as_json: bool) -> bool:
+    """Train until all is done or the user stops it, and print the results; whether all runs have finished."""
+    console = Console(stderr=as_json)
+    stops = 0
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stops
+        stops += 1
+
+    with _handling(stop), _shown(runs, console) as show:
+        stopped = 0
+        while True:
+            runs.advance()
+            show()
+            if not runs.active:
+                break
+            if stops > stopped:
+                stopped = stops
+                if stops > 1:
+                    raise RunError("left the sweep to itself; its runs were asked to save and stop")
+                runs.stop()
+            time.sleep(POLL_SECONDS)
+    found = list(runs.summaries())
+    if as_json:
+        print_json(results(runs))
+    else:
+        print_table(table(runs))
+        for line in group_lines(runs):
+            echo(line)
+        if differing := differing_losses(runs):
+            echo(f"losses of another {differing} are other sums: vae-tui evaluate compares what comes out")
+    for name, reason in runs.failures.items():
+        print_error(f"{name} did not start: {reason}")
+    for _, summary in found:
+        if summary is not None and summary.state is State.FAILED and summary.status is not None:
+            print_error(f"{summary.run.name} failed: {summary.status.error}")
+    done = all(summary is not None and summary.state is State.FINISHED for _, summary in found)
+    if not done and stops:
+        print_error("stopped; the same command goes on where it was")
+    return done
+
+
+@contextmanager
+def _handling(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _shown(runs: Sweep, console: Console) -> Iterator[Callable[[], None]]:
+    """Gives what shows how far the sweep is."""
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            yield lambda: live.update(Group(table(runs), Text("Ctrl-C saves and stops", "dim")), refresh=True)
+        return
+    said: dict[str, State] = {}
+
+    def tell() -> None:
+        for _, summary in runs.summaries():
+            if summary is not None and summary.state is not None and said.get(summary.run.name) is not summary.state:
+                said[summary.run.name] = summary.state
+                if summary.state is not State.CREATED:
+                    loss = (
+                        f"  validation {formatting.loss(summary.val_loss)}" if summary.state is State.FINISHED else ""
+                    )
+                    console.print(f"{summary.run.name} {summary.state}{loss}", highlight=False, soft_wrap=True)
+
+    yield tell
+
+
+def table(runs: Sweep) -> Table:
+    """One row a run, in the order in which they train; the best validation loss is marked."""
+    shown = Table("run", "state", "epoch", "train", "validation", "", box=None, pad_edge=False)
+    if runs.active:
+        shown.add_column("speed")
+    best = best_of(runs)
+    for member, summary in runs.summaries():
+        row = cells(member, summary, best is not None and member.run.name == best)
+        shown.add_row(*row[: len(shown.columns)])
+    return shown
+
+
+def cells(member: Member, summary: RunSummary | None, best: bool) -> list[Text]:
+    """A member as the cells of the table."""
+    status = summary.status if summary else None
+    running = summary is not None and summary.state is State.RUNNING
+    return [
+        Text(formatting.printable(member.run.name)),
+        formatting.state(summary) if summary else Text("· waiting", "dim"),
+        Text(f"{status.epoch}/{status.epochs}" if status else "–", justify="right"),
+        Text(formatting.loss(summary.train_loss if summary else None), justify="right"),
+        Text(formatting.loss(summary.val_loss if summary else None), justify="right"),
+        Text("best" if best else ""),
+        Text(f"{status.images_per_second:,.0f} images/s" if running and status else "", justify="right"),
+    ]
+
+
+def best_of(runs: Sweep) -> str | None:
+    """The name of the finished run of the lowest validation loss, where all minimise the same one."""
+    if differing_losses(runs):
+        return None
+    losses = {
+        summary.run.name: summary.val_loss
+        for _, summary in runs.summaries()
+        if summary is not None and summary.state is State.FINISHED and summary.val_loss is not None
+    }
+    return min(losses, key=lambda name: losses[name]) if len(losses) > 1 else None
+
+
+def differing_losses(runs: Sweep) -> str:
+    """The settings in which members differ that make their losses other sums, in words; nothing where none does."""
+    settings = {setting for member in runs.members for setting in member.varied} & set(OF_THE_LOSS)
+    return " or ".join(setting.replace("_", " ") for setting in OF_THE_LOSS if setting in settings)
+
+
+def group_lines(runs: Sweep) -> Iterator[str]:
+    """Mean and spread over the seeds, where there are several."""
+    for group in _groups(runs):
+        if group.deviation is not None:
+            what = ", ".join(f"{setting.replace('_', ' ')} {value}" for setting, value in group.varied.items())
+            spread = f"{group.mean:.2f} ± {group.deviation:.2f}"
+            yield f"{what + ': ' if what else ''}validation {spread} over {len(group.losses)} seeds"
+
+
+def _groups(runs: Sweep) -> list[sweep.Group]:
+    found = {
+        member.run.name: summary.val_loss
+        for member, summary in runs.summaries()
+        if summary is not None and summary.state is State.FINISHED
+    }
+    return sweep.groups(runs.members, lambda member: found.get(member.run.name))
+
+
+def results(runs: Sweep) -> dict[str, object]:
+    """The results for a program."""
+    return {
+        "runs": [
+            {"name": member.run.name, "settings": dict(member.varied)} | (summary.as_json() if summary else {})
+            for member, summary in runs.summaries()
+        ],
+        "groups": [
+            {
+                "settings": dict(group.varied),
+                "val_loss": {
+                    "mean": None if math.isnan(group.mean) else group.mean,
+                    "std": group.deviation,
+                    "n": len(group.losses),
+                },
+            }
+            for group in _groups(runs)
+        ],
+        "best": best_of(runs),
+    }

@@ -1,0 +1,116 @@
+"""Axes of a plot: round limits, short tick labels, and the lines around the canvas."""
+
+from collections.abc import Sequence
+from math import ceil, floor, log10
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+Range = tuple[float, float]
+Ticks = dict[float, str]  # value -> label
+FRAME = Style(dim=True)
+
+
+def linear_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
+    """Round limits around [low, high], which stay while it grows a little, and about `count` ticks within."""
+    largest = max(abs(low), abs(high))
+    if high - low <= max(1e-12 * largest, 1e-300):
+        margin = 0.1 * largest if largest > 1e-290 else 1.0
+        low, high = low - margin, high + margin
+    raw = (high - low) / count
+    power = 10.0 ** floor(log10(raw))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10, 20) if factor * power >= raw * (1 - 1e-9))
+    unit = step / 2 if count > 2 else step
+    bottom, top = floor(low / unit + 1e-9) * unit, ceil(high / unit - 1e-9) * unit
+    values = [index * step for index in range(ceil(bottom / step - 1e-9), floor(top / step + 1e-9) + 1)]
+    return (bottom, top), dict(zip(values, _labels(values, step), strict=True))
+
+
+def log_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
+    """The same for logarithms to base 10: limits and tick positions are logarithms, labels are not."""
+    if high - low < 0.5:
+        (bottom, top), ticks = linear_ticks(10**low, 10**high, count)
+        inside = {log10(value): label for value, label in ticks.items() if value > 0}
+        return (log10(bottom) if bottom > 0 else low, log10(top)), inside
+    exponents = range(floor(low) - 1, ceil(high) + 1)
+    grid = [exponent + log10(digit) for exponent in exponents for digit in (1, 2, 5)]
+    bottom = max(value for value in grid if value <= low + 1e-9)
+    top = min(value for value in [*grid, ceil(high)] if value >= high - 1e-9)
+    chosen = [value for value in grid if bottom <= value <= top]
+    if len(chosen) > 2 * count:
+        decades = [value for value in chosen if value == round(value)]
+        chosen = decades[:: ceil(len(decades) / count)]
+    return (bottom, top), {value: _short(10**value) for value in chosen}
+
+
+def _short(value: float) -> str:
+    if 1e-3 <= value < 1e5:
+        return f"{value:.4g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _labels(values: Sequence[float], step: float) -> list[str]:
+    """Labels with just the digits that tell neighbours apart, all in the same form."""
+    largest = max(map(abs, values))
+    decimals = next((n for n in range(5) if abs(round(step, n) - step) < 1e-6 * step), 5)
+    if largest < 1e5 and decimals < 5:
+        return [f"{value + 0.0:.{decimals}f}" for value in values]
+    power = floor(log10(step) + 1e-9)
+    half = round(step / 10.0**power, 6) % 1 > 0
+    digits = min(4, max(0, floor(log10(largest)) - power) + half)
+    parts = [f"{value:.{digits}e}".split("e") for value in values]
+    return [f"{mantissa}e{int(exponent)}" if float(mantissa) else "0" for mantissa, exponent in parts]
+
+
+def place(ticks: Ticks, start: float, end: float, cells: int) -> dict[int, str]:
+    """The cell of each tick on an axis of `cells` cells, the first at value `start`, the last at `end`."""
+    return {round((value - start) / (end - start) * (cells - 1)): label for value, label in ticks.items()}
+
+
+def ticks_within(low: float, high: float, count: int) -> Ticks:
+    """About `count` ticks within limits that are given."""
+    if high <= low:
+        return {}
+    _, ticks = linear_ticks(low, high, count)
+    slack = 1e-9 * (high - low)
+    return {value: label for value, label in ticks.items() if low - slack <= value <= high + slack}
+
+
+def frame(
+    canvas: Sequence[Strip],
+    y_ticks: dict[int, str],
+    x_ticks: dict[int, str],
+    x_label: str,
+    *,
+    ascii_only: bool,
+) -> list[Strip]:
+    """The canvas with the y axis at its left and the x axis below, which takes two more lines."""
+    gutter = left_of_canvas(y_ticks) - 1
+    line, y_tick, corner, dash, x_tick = "|++-+" if ascii_only else "│┤└─┬"
+    strips = []
+    for row, inside in enumerate(canvas):
+        label = y_ticks.get(row)
+        side = " " * gutter + line if label is None else f"{label:>{gutter - 1}} {y_tick}"
+        strips.append(Strip([Segment(side, FRAME), *inside], gutter + 1 + inside.cell_length))
+    columns = canvas[0].cell_length
+    axis = "".join(x_tick if column in x_ticks else dash for column in range(columns))
+    if x_label and len(x_label) < columns // 2:
+        axis = f"{axis[: -len(x_label) - 1]} {x_label}"
+    below = [" " * gutter + corner + axis, _numbers(x_ticks, gutter + 1, gutter + 1 + columns)]
+    return strips + [Strip([Segment(text, FRAME)], gutter + 1 + columns) for text in below]
+
+
+def left_of_canvas(y_ticks: Ticks | dict[int, str]) -> int:
+    """Cells that the y axis and its labels take."""
+    return max(map(len, y_ticks.values()), default=0) + 2
+
+
+def _numbers(ticks: dict[int, str], left: int, width: int) -> str:
+    text = ""
+    for column, label in sorted(ticks.items()):
+        start = max(0, min(left + column - len(label) // 2, width - len(label)))
+        if not text or start > len(text):
+            text = text.ljust(start) + label
+    return text.ljust(width)

@@ -1,0 +1,163 @@
+"""Greyscale images as half-block cells, in as many shades as the terminal shows."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from core.arrays import Floats, Images
+from tui.terminal.capabilities import ColorDepth
+
+AnyImages = Floats | NDArray[np.uint8]
+SHADES = " ░▒▓█"
+ASCII_SHADES = " .:-=+*#%@"
+# 52 greys look like 256 and make longer runs of equal cells, so fewer bytes.
+GREYS = np.arange(0, 256, 5)
+# The 256-colour palette: black, the ramp 8, 18 .. 238, white.
+PALETTE_GREYS = np.array([0, *range(8, 239, 10), 255])
+
+
+class Scale(NamedTuple):
+    """The mean of squares of `down` pixels, drawn as squares of `up` pixels; one of the two is 1."""
+
+    up: int
+    down: int
+
+
+def mosaic(images: AnyImages, gap: int = 1) -> Images:
+    """A grid (rows, columns, H, W) as one picture in [0, 1], `gap` black pixels between; uint8 is / 255."""
+    grid = _unit(images)
+    rows, columns, height, width = grid.shape
+    padded = np.pad(grid, ((0, 0), (0, 0), (0, gap), (0, gap)))
+    picture = padded.transpose(0, 2, 1, 3).reshape(rows * (height + gap), columns * (width + gap))
+    return picture[: max(0, rows * (height + gap) - gap), : max(0, columns * (width + gap) - gap)]
+
+
+def shrink(images: AnyImages, factor: int) -> Images:
+    """Means of `factor` x `factor` blocks of (..., H, W); ValueError if it does not divide H and W."""
+    *rest, height, width = images.shape
+    if factor < 1 or height % factor or width % factor:
+        raise ValueError(f"factor {factor} does not divide images of {height}x{width} pixels")
+    blocks = _unit(images).reshape(*rest, height // factor, factor, width // factor, factor)
+    means: Images = blocks.mean(axis=(-3, -1), dtype=np.float32)
+    return means
+
+
+def resize(images: AnyImages, scale: Scale) -> Images:
+    """The images (..., H, W) at a scale of `fit`, in [0, 1]."""
+    return shrink(images, scale.down).repeat(scale.up, axis=-2).repeat(scale.up, axis=-1)
+
+
+def fit(
+    height: int, width: int, rows: int, columns: int, cells_wide: int, cells_high: int, gap: int = 1
+) -> Scale | None:
+    """The largest exact scale at which rows x columns images of height x width pixels fit, or None.
+
+    A cell is one pixel wide and two high. AnyImages shrink by 2 or 4, where that divides their sides.
+    """
+    wide = cells_wide - (columns - 1) * gap
+    high = 2 * cells_high - (rows - 1) * gap
+    if up := max(0, min(wide // (columns * width), high // (rows * height))):
+        return Scale(up, 1)
+    for down in (2, 4):
+        whole = height % down == 0 and width % down == 0
+        if whole and columns * width <= wide * down and rows * height <= high * down:
+            return Scale(1, down)
+    return None
+
+
+def to_strips(pixels: Images, depth: ColorDepth, base_style: Style) -> list[Strip]:
+    """A picture (H, W) in [0, 1] as ceil(H / 2) strips of W cells; values are clipped, NaN is black.
+
+    Two pixels a cell in colour, their mean as a shade below 256 colours; a black row makes H even.
+    """
+    height, width = pixels.shape
+    if not width:
+        return []
+    whole = np.clip(np.nan_to_num(np.pad(pixels, ((0, height % 2), (0, 0)))), 0, 1)
+    upper, lower = whole[::2], whole[1::2]
+    if depth in (ColorDepth.TRUECOLOR, ColorDepth.EIGHT_BIT):
+        greys = GREYS if depth is ColorDepth.TRUECOLOR else PALETTE_GREYS
+        cells = _nearest(upper, greys) * len(greys) + _nearest(lower, greys)
+        cell = _half_block if depth is ColorDepth.TRUECOLOR else _palette_half_block
+        return [_runs(row, cell, base_style) for row in cells]
+    ramp = ASCII_SHADES if depth is ColorDepth.ASCII else SHADES
+    shades = np.array(list(ramp))[np.rint((upper + lower) / 2 * (len(ramp) - 1)).astype(int)]
+    return [Strip([Segment("".join(row), base_style)], width) for row in shades]
+
+
+def _unit(images: AnyImages) -> Images:
+    values = np.asarray(images)
+    return values.astype(np.float32) / np.float32(255 if values.dtype == np.uint8 else 1)
+
+
+def _nearest(pixels: Images, greys: NDArray[np.int64]) -> NDArray[np.int64]:
+    middles = (greys[1:] + greys[:-1]) / 2
+    return np.searchsorted(middles, pixels * 255)
+
+
+def _runs(row: NDArray[np.int64], cell: Callable[[int], tuple[str, Style]], base: Style) -> Strip:
+    """A strip in which equal neighbours share a segment."""
+    edges = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
+    segments = []
+    for start, end in pairwise(edges):
+        glyph, style = cell(int(row[start]))
+        segments.append(Segment(glyph * (end - start), base + style))
+    return Strip(segments, len(row))
+
+
+@lru_cache(len(GREYS) ** 2)
+def _half_block(cell: int) -> tuple[str, Style]:
+    upper, lower = divmod(cell, len(GREYS))
+    return _two_greys(int(GREYS[upper]), int(GREYS[lower]))
+
+
+@lru_cache(len(PALETTE_GREYS) ** 2)
+def _palette_half_block(cell: int) -> tuple[str, Style]:
+    upper, lower = divmod(cell, len(PALETTE_GREYS))
+    # Textual turns palette numbers into RGB and rich back again: these are the greys that come out as the
+    # palette entry meant, which the entry's own RGB does not always.
+    return _two_greys(round(upper * 10.2), round(lower * 10.2))
+
+
+def _two_greys(upper: int, lower: int) -> tuple[str, Style]:
+    below = Color.from_rgb(lower, lower, lower)
+    if upper == lower:
+        return " ", Style.from_color(None, below)
+    return "▀", Style.from_color(Color.from_rgb(upper, upper, upper), below)
+
+
+class Layout(NamedTuple):
+    """How many rows and columns of a grid are drawn, and how large."""
+
+    rows: int
+    columns: int
+    scale: Scale
+
+
+def arrange(images: AnyImages, columns: int | None, cells_wide: int, cells_high: int, gap: int = 1) -> Layout | None:
+    """The layout in which images (N, H, W) are largest; of a grid too large what fits, None if nothing.
+
+    `columns` None leaves their number open. One line is kept free where not all of them fit.
+    """
+    count, height, width = images.shape
+    layouts = []
+    for tried in range(1, count + 1) if columns is None else (columns,):
+        rows = -(-count // tried)
+        if scale := fit(height, width, rows, tried, cells_wide, cells_high, gap):
+            layouts.append(Layout(rows, tried, scale))
+    if layouts:
+        return max(layouts, key=lambda chosen: (chosen.scale.up / chosen.scale.down, -chosen.rows * chosen.columns))
+    down = next(factor for factor in (4, 2, 1) if height % factor == width % factor == 0)
+    across = min((cells_wide + gap) // (width // down + gap), columns or count)
+    rows = (2 * (cells_high - 1) + gap) // (height // down + gap)
+    if across < 1 or rows < 1:
+        return None
+    return Layout(min(rows, -(-count // (columns or across))), across, Scale(1, down))

@@ -1,0 +1,181 @@
+"""Labelled points as a raster of cells: the class with most points in a cell gives it its colour or its digit."""
+
+from collections.abc import Set
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from rich.cells import cell_len, set_cell_size
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from core.arrays import Floats, Integers
+from tui.drawing.axes import frame, place, ticks_within
+from tui.drawing.curves import PLAIN, TITLE
+from tui.drawing.view import Canvas, View, finite, home_view, lay_out
+from tui.terminal.capabilities import ColorDepth
+
+Markers = Literal["dots", "digits"]
+CLASSES = 10
+# Of the 256-colour cube, the ten around the hues of Okabe & Ito 2008 and Paul Tol of which the closest two are furthest
+# apart: 12 in CAM02-UCS to eyes without red, green or blue cones (Machado 2009), 20 to others, on #1e1e1e and #e0e0e0.
+CLASS_COLORS = (
+    *((0, 95, 255), (215, 175, 0), (0, 135, 95), (255, 0, 95), (135, 95, 175)),
+    *((255, 135, 135), (95, 135, 0), (175, 175, 255), (175, 95, 135), (95, 175, 175)),
+)
+# Bright blue, yellow, green, red, magenta, bright red, bright green, bright cyan, bright magenta, cyan: as the RGB that
+# rich takes for them, since Textual turns the names into RGB of a theme, which comes out as another of the 16.
+SIXTEEN_COLORS = (
+    *((85, 85, 255), (170, 85, 0), (0, 170, 0), (170, 0, 0), (170, 0, 170)),
+    *((255, 85, 85), (85, 255, 85), (85, 255, 255), (255, 85, 255), (0, 170, 170)),
+)
+BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+LABEL, HIDDEN, CURSOR = Style(bold=True, reverse=True), Style(dim=True), Style(bold=True, reverse=True)
+
+
+def legend_place(title: str, width: int) -> tuple[str, int]:
+    """What of the title leaves room for the legend, and the column of class 0; each class takes two cells."""
+    room = width - 2 * CLASSES - 1
+    if cell_len(title) > room:
+        title = set_cell_size(title, room) if room >= 4 else ""
+    return title, cell_len(title) + 2 if title else 0
+
+
+def draw(
+    points: Floats,
+    classes: Integers,
+    width: int,
+    height: int,
+    *,
+    view: View | None = None,
+    title: str = "",
+    x_label: str = "",
+    y_label: str = "",
+    hidden: Set[int] = frozenset(),
+    markers: Markers | None = None,
+    cursor: tuple[float, float] | None = None,
+    depth: ColorDepth = ColorDepth.TRUECOLOR,
+) -> list[Strip]:
+    """`height` strips of `width` cells: title and legend, y ticks, points (N, 2) of classes (N,) 0..9, x ticks.
+
+    A cell has the colour, or digit, of the class with most points in it. Points that are not finite are left out.
+    """
+    if width < 1 or height < 1:
+        return []
+    view = view or home_view(points)
+    canvas = lay_out(width, height, view)
+    ascii_only = depth is ColorDepth.ASCII
+    shown = points_strips(points, classes, canvas, hidden, markers_for(markers, depth), class_styles(depth))
+    if canvas.framed:
+        (wide, high), (columns, rows) = canvas.cell_size, (canvas.columns, canvas.rows)
+        start, end = view.x[0] + wide / 2, view.x[1] - wide / 2
+        along = place(ticks_within(start, end, max(2, columns // 12)), start, end, columns)
+        down = place(canvas.y_ticks, view.y[1] - high / 2, view.y[0] + high / 2, rows)
+        label = f"{x_label} {'>' if ascii_only else '→'}" if x_label else ""
+        shown = frame(shown, down, along, label, ascii_only=ascii_only)
+    strips = [_header(title, y_label, hidden, width, depth)] * canvas.top + shown
+    return with_cursor(strips, canvas, cursor, PLAIN, depth) if cursor else strips
+
+
+def markers_for(asked: Markers | None, depth: ColorDepth) -> Markers:
+    """The markers to draw: dots need colours unless asked for, and more than ASCII in any case."""
+    if depth is ColorDepth.ASCII:
+        return "digits"
+    return asked or ("dots" if depth in (ColorDepth.TRUECOLOR, ColorDepth.EIGHT_BIT) else "digits")
+
+
+def class_styles(depth: ColorDepth) -> list[Style]:
+    """The style of each class, all plain where there is no colour."""
+    if depth in (ColorDepth.NONE, ColorDepth.ASCII):
+        return [PLAIN] * CLASSES
+    colors = SIXTEEN_COLORS if depth is ColorDepth.SIXTEEN else CLASS_COLORS
+    return [Style.from_color(Color.from_rgb(*color)) for color in colors]
+
+
+def points_strips(
+    points: Floats, classes: Integers, canvas: Canvas, hidden: Set[int], markers: Markers, styles: list[Style]
+) -> list[Strip]:
+    """The canvas alone: a dot for every point or a digit for every cell, and with dots a label at each mean."""
+    visible = finite(points) & ~np.isin(classes, list(hidden))
+    (left, right), (bottom, top) = canvas.view.x, canvas.view.y
+    columns, rows = canvas.columns, canvas.rows
+    inside = visible & (points >= (left, bottom)).all(axis=1) & (points <= (right, top)).all(axis=1)
+    across = ((points[inside, 0] - left) / (right - left) * 2 * columns).astype(int).clip(0, 2 * columns - 1)
+    down = ((top - points[inside, 1]) / (top - bottom) * 4 * rows).astype(int).clip(0, 4 * rows - 1)
+
+    cells = down // 4 * columns + across // 2
+    counts = np.bincount(cells * CLASSES + classes[inside], minlength=rows * columns * CLASSES)
+    counts = counts.reshape(rows, columns, CLASSES)
+    looks, empty = counts.argmax(axis=2), ~counts.any(axis=2)
+    if markers == "dots":
+        lit = np.zeros((4 * rows, 2 * columns), dtype=bool)
+        lit[down, across] = True
+        patterns = (lit.reshape(rows, 4, columns, 2) * BRAILLE[:, None, :]).sum(axis=(1, 3))
+        glyphs = np.where(empty, ord(" "), 0x2800 + patterns)
+    else:
+        glyphs = np.where(empty, ord(" "), ord("0") + looks)
+    # Blanks keep the style to their left, which saves escape codes.
+    before = np.maximum.accumulate(np.where(empty, -1, np.arange(columns)), axis=1)
+    looks = np.where(before < 0, -1, np.take_along_axis(looks, before.clip(0), axis=1))
+
+    if markers == "dots":
+        for digit, (column, row) in _mean_cells(points[visible], classes[visible], canvas).items():
+            glyphs[row, column], looks[row, column] = ord("0") + digit, CLASSES + digit
+    chosen = [*styles, *map(_label_style, styles), PLAIN]
+    return [_row("".join(map(chr, codes)), look, chosen) for codes, look in zip(glyphs.tolist(), looks, strict=True)]
+
+
+def _mean_cells(points: Floats, classes: Integers, canvas: Canvas) -> dict[int, tuple[int, int]]:
+    """The cell of each class's mean that is in view; where two meet, the later stands beside."""
+    taken: dict[tuple[int, int], int] = {}
+    for digit in np.unique(classes).tolist():
+        column, row = cell = canvas.cell(*points[classes == digit].mean(axis=0))
+        if cell == canvas.within(*cell):
+            while (column, row) in taken:
+                column += 1
+            if column < canvas.columns:
+                taken[column, row] = digit
+    return {digit: cell for cell, digit in taken.items()}
+
+
+def _label_style(style: Style) -> Style:
+    """A bold digit on the class's colour, black or white by the contrast that is larger, or reversed without colour."""
+    if style.color is None:
+        return LABEL
+    red, green, blue = style.color.get_truecolor()
+    ink = "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "#ffffff"
+    return Style(bold=True, color=ink, bgcolor=style.color)
+
+
+def _row(text: str, looks: Integers, styles: list[Style]) -> Strip:
+    edges = [0, *(np.flatnonzero(np.diff(looks)) + 1).tolist(), len(text)]
+    return Strip([Segment(text[start:end], styles[looks[start]]) for start, end in pairwise(edges)], len(text))
+
+
+def _header(title: str, y_label: str, hidden: Set[int], width: int, depth: ColorDepth) -> Strip:
+    """The title, the classes, those hidden as a point, and the y label if it fits whole."""
+    ascii_only = depth is ColorDepth.ASCII
+    title, start = legend_place(title, width)
+    segments = [Segment(title, TITLE), Segment("  ", PLAIN)] if title else []
+    for digit, style in enumerate(class_styles(depth)):
+        shown = Segment("." if ascii_only else "·", HIDDEN) if digit in hidden else Segment(str(digit), style + TITLE)
+        segments += [shown, Segment(" ", PLAIN)]
+    label = f"{'^' if ascii_only else '↑'} {y_label}"
+    room = width - start - 2 * CLASSES
+    if y_label and cell_len(label) < room:
+        segments.append(Segment(" " * (room - cell_len(label)) + label, HIDDEN))
+    return Strip(segments).adjust_cell_length(width, PLAIN)
+
+
+def with_cursor(
+    strips: list[Strip], canvas: Canvas, cursor: tuple[float, float], base: Style, depth: ColorDepth
+) -> list[Strip]:
+    """The strips with a crosshair in the cell of the cursor."""
+    column, row = canvas.within(*canvas.cell(*cursor))
+    x, y = canvas.left + column, canvas.top + row
+    cross = Strip([Segment("+" if depth is ColorDepth.ASCII else "┼", base + CURSOR)], 1)
+    line = strips[y]
+    marked = Strip.join([line.crop(0, x), cross, line.crop(x + 1, line.cell_length)])
+    return [*strips[:y], marked, *strips[y + 1 :]]

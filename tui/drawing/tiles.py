@@ -1,0 +1,111 @@
+"""Tiles of one or more images above each other, with a caption: how they are laid out and drawn in cells."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Literal, NamedTuple
+
+import numpy as np
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from core.arrays import Images
+from tui.drawing.images import Scale, resize, to_strips
+from tui.terminal.capabilities import ColorDepth
+from tui.terminal.graphics import GAP
+
+# Below the images, over the last line of them, or nowhere.
+Captions = Literal["below", "over", "none"]
+LARGEST = 8
+
+
+class Tiling(NamedTuple):
+    """How tiles are laid out: how many beside and below each other, how large each is in cells, caption included."""
+
+    columns: int
+    rows: int
+    scale: Scale
+    cells_wide: int
+    cells_high: int
+
+    @property
+    def capacity(self) -> int:
+        """How many tiles there is room for."""
+        return self.columns * self.rows
+
+
+def tile(
+    shape: tuple[int, int, int],
+    cells_wide: int,
+    cells_high: int,
+    *,
+    at_least: int = 1,
+    columns: int | None = None,
+    captions: Captions = "below",
+) -> Tiling | None:
+    """The layout of tiles of `shape` (K, H, W), K images above each other, as large as leaves room for `at_least`.
+
+    Where not so many fit, as many as do; at most `columns` beside each other. None when there is no room for one.
+    """
+    count, height, width = shape
+    scales = [Scale(up, 1) for up in range(LARGEST, 0, -1)]
+    scales += [Scale(1, down) for down in (2, 4) if height % down == width % down == 0]
+    best: Tiling | None = None
+    for scale in scales:
+        wide = width * scale.up // scale.down
+        high = ceil(count * height * scale.up // scale.down / 2) + (captions == "below")
+        across = min((cells_wide + GAP) // (wide + GAP), columns or cells_wide)
+        tiling = Tiling(across, cells_high // high, scale, wide, high)
+        if tiling.capacity > (best.capacity if best else 0):
+            best = tiling
+        if tiling.capacity >= at_least and (columns is None or across == columns):
+            return tiling
+    return best
+
+
+def tile_strips(
+    tiles: Images,
+    tiling: Tiling,
+    base: Style,
+    depth: ColorDepth,
+    *,
+    names: Sequence[str] = (),
+    selected: int | None = None,
+    captions: Captions = "below",
+) -> list[Strip]:
+    """Tiles (N, K, H, W) in [0, 1], those for which there is room, under each its name; the selected one marked."""
+    shown = resize(tiles[: tiling.capacity], tiling.scale)
+    strips: list[Strip] = []
+    for first in range(0, len(shown), tiling.columns):
+        row = shown[first : first + tiling.columns]
+        pictures = to_strips(_side_by_side(row), depth, base)
+        line = _names(range(first, first + len(row)), tiling.cells_wide, base, depth, names, selected)
+        match captions:
+            case "below":
+                strips += [*pictures, line]
+            case "over":
+                strips += [*pictures[:-1], line]
+            case "none":
+                strips += pictures
+    return strips
+
+
+def _side_by_side(tiles: Images) -> Images:
+    count, images, high, wide = tiles.shape
+    columns = np.pad(tiles.reshape(count, images * high, wide), ((0, 0), (0, 0), (0, GAP)))
+    return columns.transpose(1, 0, 2).reshape(images * high, count * (wide + GAP))[:, :-GAP]
+
+
+def _names(
+    places: range, wide: int, base: Style, depth: ColorDepth, names: Sequence[str], selected: int | None
+) -> Strip:
+    segments = []
+    for place in places:
+        name = names[place] if place < len(names) else ""
+        if place == selected:
+            mark = ">" if depth is ColorDepth.ASCII else "▸"
+            segments.append(Segment(f"{mark}{name}"[:wide].ljust(wide), base + Style(reverse=True, bold=True)))
+        else:
+            segments.append(Segment(f" {name}"[:wide].ljust(wide), base))
+        segments.append(Segment(" " * GAP, base))
+    return Strip(segments)

@@ -1,0 +1,65 @@
+"""A plane of latents in words and in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui import export
+from tui.drawing.points import CLASS_COLORS
+
+if TYPE_CHECKING:
+    from core.arrays import Floats, Labels
+    from core.explorer.results import LatentProjection
+
+
+def title(plane: LatentProjection) -> tuple[str, str]:
+    """What a plane is; how well it tells the classes apart, what it explains and how it was fitted."""
+    projection, choice = plane.projection, plane.choice
+    name = projection.name.upper()
+    if projection.numbers is not None:
+        name = "latent numbers {} and {}".format(*projection.numbers)
+    facts = []
+    if plane.accuracy is not None:
+        held_out = choice.part == "validation" and not choice.fit_on_shown
+        facts.append(f"{'held-out ' if held_out else ''}accuracy {plane.accuracy:.1%}")
+    if projection.explained is not None:
+        first, second = projection.explained
+        facts.append(f"explains {first:.0%} + {second:.0%}")
+        facts.append(f"fitted to {'what is shown' if choice.fit_on_shown else f'{plane.fitted:,} of training'}")
+    return f"{name} of {choice.part}", ", ".join(facts)
+
+
+def write(plane: LatentProjection, path: Callable[[str], Path]) -> list[Path]:
+    """A plane as PNG and as CSV, which `path` names by their suffix; the files. Raises OSError."""
+    picture, table = path(".png"), path(".csv")
+    save(plane, picture)
+    export.save_table(table, columns(plane))
+    return [picture, table]
+
+
+def save(plane: LatentProjection, path: Path, *, replace: bool = False) -> None:
+    """A plane as PNG. Raises OSError."""
+    x_label, y_label = plane.projection.axes
+    export.save_scatter(
+        path,
+        plane.points,
+        plane.labels,
+        title=": ".join(filter(None, title(plane))),
+        x_label=x_label,
+        y_label=y_label,
+        colors=CLASS_COLORS,
+        replace=replace,
+    )
+
+
+def columns(plane: LatentProjection) -> dict[str, Floats | Labels]:
+    """The points of a plane as columns of a table, by their places in the image set."""
+    x_label, y_label = plane.projection.axes
+    return {
+        "index": plane.indices,
+        "class": plane.labels,
+        x_label: plane.points[:, 0],
+        y_label: plane.points[:, 1],
+    }

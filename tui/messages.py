@@ -1,0 +1,63 @@
+"""Everything that readers and tasks hand to screens: immutable snapshots and results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.arrays import Column, Images
+from core.runs.catalog import RunSummary
+from core.runs.run import Run
+
+if TYPE_CHECKING:
+    from core.evaluation.evaluate import Evaluation
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """An evaluation, and of which weights: a number as of Run.weights_version and, where they say it, their epoch."""
+
+    evaluation: Evaluation
+    weights: int
+    epoch: int | None
+    note: str = ""  # about the images, when they are not what they are said to be
+
+
+class Cancelled(Exception):
+    """The user does not want the figures any more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """All that the training screen shows of a run at one moment; the columns never change afterwards."""
+
+    summary: RunSummary
+    steps: dict[str, Column]
+    epochs: dict[str, Column]
+    weights_version: int = 0
+    metrics_damage: str | None = None
+
+    @property
+    def run(self) -> Run:
+        return self.summary.run
+
+
+@dataclass(frozen=True)
+class RunUpdate:
+    """A run in short and a number that changes whenever its newest weights do, 0 while there are none."""
+
+    summary: RunSummary
+    weights: int
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """Originals and reconstructions, each (N, 28, 28) in [0, 1]; or, without them, why there are none."""
+
+    run: Run
+    originals: Images | None = None
+    reconstructions: Images | None = None
+    message: str = ""

@@ -1,0 +1,1 @@
+"""Screens that look into one run: reconstruct, sample, latent, evaluate."""

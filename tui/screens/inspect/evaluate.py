@@ -1,0 +1,204 @@
+"""Screen 7: how good a run's model is, measured when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from core.latents.options import SAMPLERS, default_sampler, samplers
+from core.runs.run import Run
+from tui import evaluation_table, export
+from tui.background.evaluation import EvaluationJob, Evaluator
+from tui.messages import Cancelled, EvaluationResult
+from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
+from tui.widgets.metrics_table import MetricsPanel, SamplerColumn
+
+if TYPE_CHECKING:
+    from core.explorer.session import Explorer
+
+
+SAMPLES = (10_000, 1_000)
+SEEDS = 3
+SAY_SECONDS = 0.5
+
+
+class EvaluateScreen(ExploreScreen):
+    """The figures of a run by each sampler they were measured with, kept until the app is left."""
+
+    TITLE_IN_BAR = "evaluate"
+
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter", "measure", "measure", key_display="enter", tooltip="measure the weights", id="evaluate.measure"
+        ),
+        Binding("escape", "cancel", "cancel", tooltip="end the measurement", id="evaluate.cancel"),
+        Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="evaluate.sampler"),
+        Binding("n", "samples", "samples", tooltip="draw 1,000 or 10,000 samples", id="evaluate.samples"),
+        Binding("up", "move(-1)", "figure", key_display="↑↓", tooltip="explain another figure", show=False),
+        Binding("down", "move(1)", show=False),
+    ]
+
+    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer, evaluator: Evaluator) -> None:
+        super().__init__(make_reader, make_explorer)
+        self._evaluator = evaluator
+        self.sampler: str | None = None  # None: the one that suits the run
+        self.samples = SAMPLES[0]
+        self.measurement: EvaluationJob | None = None
+        self._measured: dict[tuple[Run, int, str], EvaluationResult] = {}
+        self._meanings: Mapping[str, str] = {}
+        self._failure = ""  # why the last measurement came to nothing
+        self._looked_at: int | None = None  # the weights of which it is known whether they can be measured
+
+    def compose_body(self) -> ComposeResult:
+        yield MetricsPanel(id="body")
+
+    @property
+    def _panel(self) -> MetricsPanel:
+        return self.query_one(MetricsPanel)
+
+    def on_mount(self) -> None:
+        self._clock = self.set_interval(SAY_SECONDS, self._tell, pause=True)
+
+    def on_unmount(self) -> None:
+        self._cancel()
+
+    @property
+    def shown_sampler(self) -> str:
+        """The sampler that was chosen, else the one that suits the run."""
+        return self.sampler or default_sampler(self.preset)
+
+    @property
+    def shown(self) -> dict[str, EvaluationResult]:
+        """What was measured of the run with as many samples as are chosen, by sampler."""
+        keys = {name: (self.selected_run, self.samples, name) for name in SAMPLERS}
+        return {name: self._measured[key] for name, key in keys.items() if key in self._measured}
+
+    # What is shown
+
+    def renew(self) -> None:
+        run, run_update = self.selected_run, self.run_update
+        if run is not None and run_update is not None and run_update.weights != self._looked_at:
+            if self._looked_at is None:
+                self._panel.say("")
+            self._looked_at = run_update.weights
+            self.ask("figures", lambda explorer: self._evaluator.figures(run), self._show_figures)
+        self._draw()
+
+    def forget(self) -> None:
+        if self.measurement is not None:
+            self.notify("the measurement was cancelled: another run is shown")
+        self.sampler, self._looked_at, self._meanings, self._failure = None, None, {}, ""
+        self.say("waiting for the run")
+
+    def say(self, words: str) -> None:
+        failed = self.measurement is not None and bool(self._meanings)
+        self._cancel()
+        if failed:  # what was measured before is still true
+            self._failure = words
+            self._draw()
+        else:
+            self._panel.say(words)
+            self.head()
+
+    def _show_figures(self, meanings: Mapping[str, str]) -> None:
+        self._meanings = meanings
+        self._panel.say("")
+        self._draw()
+
+    def _draw(self) -> None:
+        self.refresh_bindings()
+        if self.run_update is None or self._panel.has_message:
+            return
+        config, measured = self.run_update.summary.config, self.shown.get(self.shown_sampler)
+        dataset = measured.evaluation.dataset if measured else config.dataset if config else ""
+        wish = measured.evaluation.wish if measured else None
+        self.head(evaluation_table.conditions(self.shown_sampler, self.samples, SEEDS, dataset, wish))
+        columns = [self._column(name) for name in SAMPLERS]
+        self._panel.show(self._meanings, [each for each in columns if each.measured or each.chosen or each.measuring])
+        self._tell()
+
+    def _column(self, sampler: str) -> SamplerColumn:
+        newest, at = self.run_update.weights if self.run_update else 0, self.measurement
+        measuring = at is not None and (at.sampler, at.samples) == (sampler, self.samples)
+        return SamplerColumn(sampler, self.shown.get(sampler), newest, sampler == self.shown_sampler, measuring)
+
+    def _tell(self) -> None:
+        column = self._column(self.shown_sampler)
+        words = [self._failure or "enter measures these figures; it takes minutes, training goes on meanwhile"]
+        if self.measurement is not None:
+            words = [f"measuring with {self.measurement.sampler}: {self.measurement.words}"]
+        elif column.measured is not None and not self._failure:
+            words = [f"{column.sampler}: {evaluation_table.epoch(column.measured)}"]
+            if column.is_old:
+                words.append("the weights are newer: enter measures again")
+            else:
+                words += filter(None, (evaluation_table.classifier(column.measured.evaluation), column.measured.note))
+        self._panel.tell(", ".join(words))
+
+    # What keys do
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("sampler", "samples", "measure"):
+            if self.selected_run is None:
+                return False  # n starts a run then
+            return action != "measure" or self.measurement is None or None
+        return action != "cancel" or self.measurement is not None or None
+
+    def action_measure(self) -> None:
+        run, sampler, samples = self.selected_run, self.shown_sampler, self.samples
+        if run is None:
+            return
+        self.measurement = measurement = EvaluationJob(sampler, samples)
+
+        def question(explorer: Explorer) -> EvaluationResult | None:
+            try:
+                return self._evaluator.measure(run, sampler, samples, SEEDS, measurement.say)
+            except Cancelled:
+                return None
+
+        def show(measured: EvaluationResult | None) -> None:
+            if measured is not None and not measurement.cancelled:
+                self._measured[run, samples, sampler] = measured
+                self._cancel()
+                self._draw()
+
+        self._panel.say("")
+        self._failure = ""
+        self._clock.resume()
+        self.ask("measure", question, show)
+        self._draw()
+
+    def action_cancel(self) -> None:
+        self._cancel()
+        self._draw()
+
+    def _cancel(self) -> None:
+        """Let the measurement end, if it has not yet."""
+        if self.measurement is not None:
+            self.measurement.cancelled = True
+        self.measurement = None
+        self._clock.pause()
+
+    def action_sampler(self) -> None:
+        names = samplers(self.preset)
+        self.sampler, self._failure = names[(names.index(self.shown_sampler) + 1) % len(names)], ""
+        self._draw()
+
+    def action_samples(self) -> None:
+        self.samples, self._failure = SAMPLES[(SAMPLES.index(self.samples) + 1) % len(SAMPLES)], ""
+        self._draw()
+
+    def action_move(self, by: int) -> None:
+        self._panel.table.move_cursor(row=self._panel.table.cursor_row + by)
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        run, measured = self.selected_run, list(self.shown.values())
+        if run is None or not measured:
+            return []
+        return evaluation_table.write(run.name, measured, self._meanings, partial(export.unused_path, folder, stem))

@@ -1,0 +1,167 @@
+"""One validation image at a time: its reconstruction, its latent, and what samples of its posterior decode to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Label
+
+from tui import export
+from tui.screens.base import DetailScreen, MakeExplorer, MakeReader
+from tui.screens.inspect.path import LatentPathScreen
+from tui.widgets.gallery import Gallery
+from tui.widgets.heatmap import HeatMaps
+
+if TYPE_CHECKING:
+    from core.explorer.results import ImageDetail
+    from core.explorer.session import Explorer
+    from core.latents.options import Order
+
+
+SAMPLES = 8
+
+
+class ImageDetailScreen(DetailScreen):
+    """Opened by `enter` on the reconstructions; gives back the place of the image that was looked at last."""
+
+    TITLE_IN_BAR = "reconstruct"
+
+    CSS = """
+    ImageDetailScreen #body { height: 1fr; }
+    ImageDetailScreen #pair { height: 15; }
+    ImageDetailScreen #latent { height: 6; }
+    ImageDetailScreen #samples { height: 8; }
+    ImageDetailScreen .title { height: 1; width: 100%; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
+    ImageDetailScreen.-short #pair { height: 8; }
+    ImageDetailScreen.-short #latent { height: 5; }
+    ImageDetailScreen.-short #samples { height: 7; }
+    ImageDetailScreen.-short .title, ImageDetailScreen #small { display: none; }
+    ImageDetailScreen.-tiny #pair { height: 1fr; }
+    ImageDetailScreen.-tiny .title, ImageDetailScreen.-tiny #latent, ImageDetailScreen.-tiny #samples { display: none; }
+    ImageDetailScreen.-tiny #small { display: block; width: 100%; color: $text-muted; text-align: center; }
+    ImageDetailScreen.-point #samples, ImageDetailScreen.-point #samples-title { display: none; }
+    ImageDetailScreen.-nothing .title, ImageDetailScreen.-nothing #latent { display: none; }
+    ImageDetailScreen.-nothing #samples { display: none; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (22, "-short"), (38, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "back", show=False),
+        Binding(
+            "left",
+            "move(-1)",
+            "image",
+            key_display="← →",
+            tooltip="the image before, the next one",
+            id="closeup.move",
+        ),
+        Binding("right", "move(1)", show=False),
+        Binding("r", "reseed", "resample", tooltip="other samples of the posterior", id="closeup.reseed"),
+        Binding(
+            "d", "deviation", "spread", tooltip="the deviation of the posterior, or its mean", id="closeup.deviation"
+        ),
+        Binding("v", "traverse", "vary", tooltip="vary one latent number of this image", id="closeup.traverse"),
+    ]
+
+    def __init__(
+        self,
+        make_reader: MakeReader,
+        make_explorer: MakeExplorer,
+        place: int,
+        total: int,
+        label: int | None,
+        order: Order,
+    ) -> None:
+        super().__init__(make_reader, make_explorer)
+        self.place, self._total, self._label, self._order = place, total, label, order
+        self.seed = 0
+        self.deviation = False
+        self.closeup: ImageDetail | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical(id="body"):
+            yield Gallery(columns=3, message="waiting for the run", id="pair")
+            yield Label("", classes="title", id="latent-title", markup=False)
+            yield HeatMaps(id="latent")
+            yield Label(
+                "reconstructed from samples of the posterior", classes="title", id="samples-title", markup=False
+            )
+            yield Gallery(at_least=5, captions="none", id="samples")
+            yield Label("22 lines show latent and samples", id="small", markup=False)
+
+    def renew(self) -> None:
+        place, label, order, seed = self.place, self._label, self._order, self.seed
+
+        def question(explorer: Explorer) -> ImageDetail:
+            page = explorer.page(place, 1, label, order)
+            return explorer.closeup(int(page.indices[0]), SAMPLES, seed)
+
+        self.ask("closeup", question, self._show)
+
+    def say(self, words: str) -> None:
+        self.closeup = None
+        self.add_class("-nothing")
+        self.head()
+        self.query_one("#pair", Gallery).say(words)
+
+    def _show(self, closeup: ImageDetail) -> None:
+        self.closeup = closeup
+        self.remove_class("-nothing")
+        self.set_class(closeup.is_point, "-point")
+        self.refresh_bindings()
+        error = np.abs(closeup.original - closeup.reconstruction)
+        names = ["original", "reconstructed", "difference"]
+        tiles = np.stack([closeup.original, closeup.reconstruction, error])[:, None]
+        self.query_one("#pair", Gallery).show(tiles, names)
+        self.query_one("#samples", Gallery).show(closeup.samples[:, None])
+        spread = self.deviation and not closeup.is_point
+        what, values = ("deviation", closeup.deviation) if spread else ("mean", closeup.mean)
+        kind = "" if closeup.is_point else " spread" if spread else " mean"
+        titles = [f"channel {channel}{kind}" for channel in range(len(values))]
+        self.query_one("#latent", HeatMaps).show(values, titles)
+        of_what = "the latent" if closeup.is_point else f"{what} of the posterior over the latent"
+        self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
+        self.head(
+            f"class {closeup.label}",
+            f"image {closeup.index:,}, squared error {closeup.error:.2f}",
+            f"{self.place + 1:,} of {self._total:,}",
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # The posterior of an autoencoder has no samples and no spread.
+        return not (action in ("reseed", "deviation") and self.closeup is not None and self.closeup.is_point)
+
+    def action_back(self) -> None:
+        self.dismiss(self.place)
+
+    def action_move(self, by: int) -> None:
+        self.place = min(max(self.place + by, 0), self._total - 1)
+        self.renew()
+
+    def action_reseed(self) -> None:
+        self.seed += 1
+        self.renew()
+
+    def action_deviation(self) -> None:
+        self.deviation = not self.deviation
+        if self.closeup is not None:
+            self._show(self.closeup)
+
+    def action_traverse(self) -> None:
+        if self.closeup is not None:
+            latent = self.closeup.mean.reshape(-1)
+            walk = LatentPathScreen(self._make_reader, self._make_explorer, latent, opened_from=self.title_in_bar)
+            self.app.push_screen(walk)
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        closeup = self.closeup
+        if closeup is None:
+            return []
+        path = export.unused_path(folder, f"{stem}-{closeup.index}", ".png")
+        images = np.concatenate([closeup.original[None], closeup.reconstruction[None], closeup.samples])
+        export.save_picture(path, images, len(images))
+        return [path]

@@ -1,0 +1,215 @@
+"""Paths through the latent space: one number varied, or the way between two digits, as strips and as an animation."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.timer import Timer
+
+from core.arrays import Floats, Images
+from tui import export
+from tui.screens.base import DetailScreen, MakeExplorer, MakeReader
+from tui.screens.dialogs import AskNumber
+from tui.widgets.gallery import Gallery
+
+if TYPE_CHECKING:
+    from core.explorer.session import Explorer
+
+
+TILE = (1, 28, 28)
+LONGEST = 13
+FRAMES = 25
+FRAME_SECONDS = 0.2
+
+
+class LatentPathScreen(DetailScreen):
+    """Each line of images is a path: for one digit a path a latent number, for two a straight and a spherical one."""
+
+    TITLE_IN_BAR = "sample"
+
+    CSS = """
+    LatentPathScreen #body { height: 1fr; }
+    LatentPathScreen #film { display: none; height: 1fr; }
+    LatentPathScreen.-playing #film { display: block; }
+    LatentPathScreen.-playing #strips { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "up", key_display="↑", tooltip="the path above", id="walk.up"),
+        Binding("down", "move(1)", "down", key_display="↓", tooltip="the path below", id="walk.down"),
+        Binding("pageup", "turn(-1)", "page up", tooltip="latent numbers before", id="walk.back", show=False),
+        Binding("pagedown", "turn(1)", "page down", tooltip="more latent numbers", id="walk.next", show=False),
+        Binding(
+            "number_sign", "ask_number", "number", key_display="#", tooltip="go to a latent number", id="walk.number"
+        ),
+        Binding("a", "animate", "animate", tooltip="play the chosen path; again stops it", id="walk.animate"),
+    ]
+
+    def __init__(
+        self,
+        make_reader: MakeReader,
+        make_explorer: MakeExplorer,
+        start: Floats,
+        end: Floats | None = None,
+        opened_from: str = "sample",
+    ) -> None:
+        super().__init__(make_reader, make_explorer)
+        self.start, self.end = start, end
+        self._opened_from = opened_from
+        self.line = 0  # the chosen path: the latent number that is varied, or 0 straight and 1 spherical
+        self._first = 0  # the first path that is shown
+        self._strips: Images | None = None  # (lines, steps, 28, 28)
+        self._playing = False
+        self._player: Timer | None = None
+
+    @property
+    def title_in_bar(self) -> str:
+        return self._opened_from
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical(id="body"):
+            yield Gallery(message="decoding", id="strips")
+            yield Gallery(message="decoding", captions="none", id="film")
+
+    @property
+    def lines(self) -> int:
+        """How many paths there are."""
+        return len(self.start) if self.end is None else 2
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("ask_number", "turn"):
+            return self.end is None
+        return super().check_action(action, parameters)
+
+    def on_screen_suspend(self) -> None:
+        if not self.in_sight:
+            self._stop()
+
+    # What is shown
+
+    def _shape(self) -> tuple[int, int]:
+        """How many steps a path has and how many paths are shown: an odd number of half-size images in a line."""
+        gallery = self.query_one("#strips", Gallery)
+        steps = max(3, min(LONGEST, (gallery.size.width + 1) // 15))
+        steps -= steps % 2 == 0
+        gallery.columns, gallery.at_least = steps, steps
+        tiling = gallery.tiling(TILE)
+        return steps, min(self.lines, tiling.rows if tiling else 1)
+
+    def renew(self) -> None:
+        steps, rows = self._shape()
+        first = self.line // rows * rows
+        shown = range(first, min(first + rows, self.lines))
+
+        def question(explorer: Explorer) -> Images:
+            return np.stack([self._path(explorer, line, steps) for line in shown])
+
+        self.ask("strips", question, partial(self._show, first))
+        self._play()
+
+    def _path(self, explorer: Explorer, line: int, steps: int) -> Images:
+        if self.end is None:
+            return explorer.traversal(self.start, line, steps).images
+        return explorer.interpolation(self.start, self.end, steps, "spherical" if line else "straight").images
+
+    def say(self, words: str) -> None:
+        self._strips = None
+        self._stop()
+        self.head()
+        self.query_one("#strips", Gallery).say(words)
+
+    def _show(self, first: int, strips: Images) -> None:
+        self._first, self._strips = first, strips
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._strips is None:
+            return
+        lines, steps = self._strips.shape[:2]
+        captions = [caption for line in range(lines) for caption in self._captions(self._first + line, steps)]
+        tiles = self._strips.reshape(lines * steps, *TILE)
+        self.query_one("#strips", Gallery).show(tiles, captions, (self.line - self._first) * steps)
+        what = "one number varied" if self.end is None else "from one digit to another"
+        self.head(what, self._describe(self.line))
+
+    def _describe(self, line: int) -> str:
+        if self.end is not None:
+            return "on an arc around the mean (spherical)" if line else "straight"
+        from core.latents.projection import number_name
+
+        return f"{number_name(line)}, from -3 to +3 deviations"
+
+    def _captions(self, line: int, steps: int) -> list[str]:
+        if self.end is not None:
+            shares = [f"{share:.0%}" for share in np.linspace(0, 1, steps)]
+            return [f"{'arc' if line else 'line'} {shares[0]}", *shares[1:]]
+        offsets = [f"{offset:+.1f}σ" for offset in np.linspace(-3, 3, steps)]
+        return [f"z{line} {offsets[0]}", *offsets[1:]]
+
+    # What keys do
+
+    def action_move(self, by: int) -> None:
+        self._go_to(self.line + by)
+
+    def action_turn(self, by: int) -> None:
+        self._go_to(self.line + by * self._shape()[1])
+
+    def _go_to(self, line: int) -> None:
+        self.line = min(max(line, 0), self.lines - 1)
+        if self._strips is not None and self._first <= self.line < self._first + len(self._strips):
+            self._draw()
+            self._play()
+        else:
+            self.renew()
+
+    def action_ask_number(self) -> None:
+        def answered(number: int | None) -> None:
+            if number is not None:
+                self._go_to(number)
+
+        last = len(self.start) - 1
+        self.app.push_screen(AskNumber(f"Which latent number, 0 to {last}?", self.line, 0, last), answered)
+
+    def action_animate(self) -> None:
+        if self._playing:
+            self._stop()
+        else:
+            self._playing = True
+            self._play()
+
+    def _play(self) -> None:
+        """Ask for the chosen path as a film, if one is to be seen."""
+        if self._playing:
+            line = self.line
+            self.ask("film", lambda explorer: self._path(explorer, line, FRAMES), self._show_film)
+
+    def _show_film(self, frames: Images) -> None:
+        if not self._playing:
+            return
+        if self._player is not None:
+            self._player.stop()
+        self.add_class("-playing")
+        order = cycle([*range(FRAMES), *range(FRAMES - 2, 0, -1)])
+        film = self.query_one("#film", Gallery)
+        self._player = self.set_interval(FRAME_SECONDS, lambda: film.show(frames[next(order)][None, None]))
+
+    def _stop(self) -> None:
+        self._playing = False
+        self.remove_class("-playing")
+        if self._player is not None:
+            self._player.stop()
+            self._player = None
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        if self._strips is None:
+            return []
+        what = "traversal" if self.end is None else "interpolation"
+        path = export.unused_path(folder, f"{stem}-{what}", ".png")
+        export.save_picture(path, self._strips.reshape(-1, 28, 28), self._strips.shape[1])
+        return [path]

@@ -1,0 +1,203 @@
+"""Screen 3: validation images, what the model makes of them, and where it errs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from tui import export
+from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
+from tui.screens.dialogs import AskClass
+from tui.screens.inspect.image import ImageDetailScreen
+from tui.widgets.gallery import Gallery
+
+if TYPE_CHECKING:
+    from core.explorer.results import ReconstructionPage
+    from core.latents.options import Order
+
+
+STACK = (3, 28, 28)
+
+
+class ReconstructScreen(ExploreScreen):
+    """Pages of images: the original above, its reconstruction, the error at the bottom."""
+
+    TITLE_IN_BAR = "reconstruct"
+
+    CSS = """
+    ReconstructScreen #body { height: 1fr; }
+    ReconstructScreen #detail { display: none; height: 15; }
+    ReconstructScreen.-tall #detail { display: block; }
+    ReconstructScreen #large { width: 86; }
+    ReconstructScreen #facts { width: 1fr; padding: 1 2; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose an image", id="reconstruct.move"),
+        Binding("right", "move(1)", show=False),
+        Binding("up", "move_row(-1)", show=False),
+        Binding("down", "move_row(1)", show=False),
+        Binding("pageup,comma", "turn(-1)", "back", tooltip="the page before", id="reconstruct.back", show=False),
+        Binding("pagedown,full_stop", "turn(1)", "next", tooltip="the next page", id="reconstruct.next", show=False),
+        Binding("home", "first", "first", tooltip="the first image", id="reconstruct.first", show=False),
+        Binding("end", "last", "last", tooltip="the last image", id="reconstruct.last", show=False),
+        Binding("f", "filter", "class", tooltip="keep one class, or all", id="reconstruct.filter"),
+        Binding("o", "order", "order", tooltip="worst first, or by index", id="reconstruct.order"),
+        Binding(
+            "enter",
+            "close_up",
+            "zoom",
+            key_display="enter",
+            tooltip="one image with its latent and samples",
+            id="reconstruct.zoom",
+        ),
+    ]
+
+    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
+        super().__init__(make_reader, make_explorer)
+        self.place = 0
+        self.label: int | None = None
+        self.order: Order = "index"
+        self.page: ReconstructionPage | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical(id="body"):
+            yield Gallery(at_least=4, captions="over", message="waiting for the run", id="page")
+            with Horizontal(id="detail"):
+                yield Gallery(columns=3, id="large")
+                yield Static(id="facts")
+
+    @property
+    def _gallery(self) -> Gallery:
+        return self.query_one("#page", Gallery)
+
+    # What is shown
+
+    @property
+    def capacity(self) -> int:
+        """How many images make a page."""
+        tiling = self._gallery.tiling(STACK)
+        return tiling.capacity if tiling else 1
+
+    def renew(self) -> None:
+        capacity, label, order = self.capacity, self.label, self.order
+        first = self.place // capacity * capacity
+        self.ask("page", lambda explorer: explorer.page(first, capacity, label, order), self._show)
+
+    def forget(self) -> None:
+        self.page, self.place = None, 0
+        self.order = "index"  # sorting takes seconds, which nobody asked of another run
+        self.say("waiting for the run")
+
+    def say(self, words: str) -> None:
+        self.page = None
+        self._gallery.say(words)
+        self.head()
+        self.query_one("#large", Gallery).say("")
+        self.query_one("#facts", Static).update("")
+
+    def _show(self, page: ReconstructionPage) -> None:
+        self.page = page
+        self.place = min(max(self.place, page.first), page.first + len(page.indices) - 1)
+        self._draw()
+
+    def _draw(self) -> None:
+        page = self.page
+        if page is None:
+            return
+        selected = self.place - page.first
+        tiles = page.stacks()
+        captions = [
+            f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)
+        ]
+        self._gallery.show(tiles, captions, selected)
+        which = "all classes" if self.label is None else f"class {self.label}"
+        order = "worst first" if self.order == "worst" else "by index"
+        last = page.first + len(page.indices)
+        place = f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
+        self.head("validation images", place, "class, error")
+        names = ["original", "reconstruction", "error"]
+        self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
+        facts = Text.assemble(
+            ("class  ", "dim"), f"{page.labels[selected]}\n",
+            ("index  ", "dim"), f"{page.indices[selected]:,}\n",
+            ("error  ", "dim"), f"{page.errors[selected]:.2f}\n\n",
+            ("enter zooms in", "dim"),
+        )  # fmt: skip
+        self.query_one("#facts", Static).update(facts)
+
+    # What keys do
+
+    def action_move(self, by: int) -> None:
+        if self.page is not None:
+            self._go_to(self.place + by)
+
+    def action_move_row(self, by: int) -> None:
+        tiling = self._gallery.tiling(STACK)
+        if self.page is not None and tiling is not None:
+            self._go_to(self.place + by * tiling.columns)
+
+    def action_turn(self, by: int) -> None:
+        if self.page is not None:
+            self._go_to(self.place + by * self.capacity)
+
+    def action_first(self) -> None:
+        self._go_to(0)
+
+    def action_last(self) -> None:
+        if self.page is not None:
+            self._go_to(self.page.total - 1)
+
+    def _go_to(self, place: int) -> None:
+        page = self.page
+        if page is None:
+            return
+        self.place = min(max(place, 0), page.total - 1)
+        if page.first <= self.place < page.first + len(page.indices):
+            self._draw()
+        else:
+            self.renew()
+
+    def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
+        if self.page is not None and message.gallery.id == "page":
+            self._go_to(self.page.first + message.place)
+
+    def action_filter(self) -> None:
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self.label = None if answer == "a" else int(answer)
+                self.place = 0
+                self.renew()
+
+        self.app.push_screen(AskClass("Show which class?", "all classes"), answered)
+
+    def action_order(self) -> None:
+        self.order = "index" if self.order == "worst" else "worst"
+        self.place = 0
+        self.renew()
+
+    def action_close_up(self) -> None:
+        page = self.page
+        if page is None:
+            return
+
+        def closed(place: int | None) -> None:
+            if place is not None:
+                self._go_to(place)
+
+        choice = (self.place, page.total, self.label, self.order)
+        self.app.push_screen(ImageDetailScreen(self._make_reader, self._make_explorer, *choice), closed)
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        if self.page is None:
+            return []
+        path = export.unused_path(folder, stem, ".png")
+        tiles = self.page.stacks()
+        export.save_picture(path, tiles.swapaxes(0, 1).reshape(-1, *tiles.shape[2:]), len(tiles))
+        return [path]

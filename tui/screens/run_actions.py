@@ -1,0 +1,169 @@
+"""What screens that show runs share: the keys that act on a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from core.files import DamagedFile
+from core.jobs import launch
+from core.runs.catalog import RunSummary
+from core.runs.config import EPOCHS_LIMIT, ConfigError, check_values
+from core.runs.run import RunError
+from core.runs.status import Action, State
+from tui import formatting
+from tui.screens.app_screen import AppScreen
+from tui.screens.dialogs import AskNumber, AskValue, Confirm
+
+
+class RunScreen(AppScreen[None]):
+    """A screen on which one run is chosen and can be acted on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "pause", tooltip="pause training, or resume a paused one", id="run.pause"),
+        Binding("space", "unpause", "resume", tooltip="resume the paused training", id="run.unpause"),
+        Binding("s", "stop", "stop", tooltip="save and stop training (asks)", id="run.stop"),
+        Binding("w", "save", "save", tooltip="save the weights now", id="run.save"),
+        Binding(
+            "r",
+            "resume",
+            "resume",
+            tooltip="go on with a run that is paused, stopped, lost, failed or finished",
+            id="run.resume",
+        ),
+        Binding(
+            "d",
+            "delete",
+            "delete",
+            tooltip="delete the run and its files (asks)",
+            id="run.delete",
+            show=False,
+        ),
+    ]
+
+    def chosen(self) -> RunSummary | None:
+        """The run that keys act on."""
+        raise LookupError(f"{type(self).__name__} does not say which run is chosen")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in ("pause", "unpause", "stop", "save", "resume", "delete"):
+            return True
+        chosen = self.chosen()
+        paused = chosen is not None and chosen.state is State.PAUSED
+        if (action, paused) in (("pause", True), ("unpause", False)):
+            return False  # the same key, so one of them only
+        if chosen is None:
+            return None
+        active = chosen.state is not None and chosen.state.active
+        possible = {
+            "pause": active,
+            "unpause": active,
+            "stop": active,
+            "save": active,
+            "resume": paused or (not active and chosen.damage is None and chosen.state is not None),
+            "delete": True,
+        }
+        return possible[action] or None
+
+    def action_pause(self) -> None:
+        if chosen := self.chosen():
+            self._ask(chosen, "pause")
+
+    def action_unpause(self) -> None:
+        if chosen := self.chosen():
+            self._ask(chosen, "resume")
+
+    def action_save(self) -> None:
+        if chosen := self.chosen():
+            self._ask(chosen, "save")
+
+    def action_stop(self) -> None:
+        chosen = self.chosen()
+        if chosen is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._ask(chosen, "stop")
+
+        self.app.push_screen(Confirm(f"Save and stop {chosen.run.name}?", "stop", "let it run"), answered)
+
+    def action_resume(self) -> None:
+        chosen = self.chosen()
+        if chosen is None or chosen.status is None:
+            return
+        status = chosen.status
+        if chosen.state is State.PAUSED:
+            self._ask(chosen, "resume")
+            return
+
+        def farther(epochs: int | None) -> None:
+            if epochs is not None:
+                self._resume(chosen, epochs)
+
+        def slower(rate: float | None) -> None:
+            if rate is not None:
+                self._resume(chosen, None, rate)
+
+        done = status.epoch
+        if chosen.state is State.FINISHED:
+            question = f"{chosen.run.name} has done its {formatting.count(done, 'epoch')}. Train to epoch:"
+            self.app.push_screen(AskNumber(question, 2 * done, done + 1, EPOCHS_LIMIT), farther)
+        elif status.cause == "diverged" and status.learning_rate:
+            question = (
+                f"{chosen.run.name} diverged with learning rate {status.learning_rate:g}. "
+                f"Go on from its last good state, step {status.saved_step or 0:,}, with learning rate:"
+            )
+            lower = f"{status.learning_rate / 10:g}"
+            self.app.push_screen(AskValue(question, lower, parse_learning_rate), slower)
+        else:
+            self._resume(chosen, None)
+
+    def action_delete(self) -> None:
+        chosen = self.chosen()
+        if chosen is None:
+            return
+        if chosen.state is not None and chosen.state.active:
+            self.notify(f"{chosen.run.name} is {chosen.state}: stop it first", severity="warning", markup=False)
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._delete(chosen)
+
+        question = f"Delete {chosen.run.name} with its weights and curves? This cannot be undone."
+        self.app.push_screen(Confirm(question, "delete"), answered)
+
+    @work(thread=True)
+    def _ask(self, chosen: RunSummary, action: Action) -> None:
+        if self._try(lambda: launch.send_request(chosen.run, action)):
+            self.notify(f"asked {chosen.run.name} to {action}", timeout=2, markup=False)
+
+    @work(thread=True)
+    def _resume(self, chosen: RunSummary, epochs: int | None, learning_rate: float | None = None) -> None:
+        self._try(lambda: launch.resume(chosen.run, epochs, learning_rate).wait_until_started())
+
+    @work(thread=True)
+    def _delete(self, chosen: RunSummary) -> None:
+        if self._try(chosen.run.delete):
+            self.app.call_from_thread(self.vae_tui.forget, chosen.run)
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        """Do it, off the UI thread; a refusal is shown in one line."""
+        try:
+            act()
+        except (RunError, DamagedFile, ConfigError) as error:
+            self.notify(str(error), severity="error", markup=False)
+        except OSError as error:
+            self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+        else:
+            return True
+        return False
+
+
+def parse_learning_rate(text: str) -> float:
+    """The learning rate as typed. Raises ConfigError."""
+    return check_values(learning_rate=text).learning_rate

@@ -1,0 +1,1 @@
+"""Screens of runs: the list, training, the form of a new run."""

@@ -1,0 +1,106 @@
+"""The curves of one run: the loss, and below it its parts and the distance of samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import Label
+
+from tui import series
+from tui.drawing.curves import Curve
+from tui.messages import Snapshot
+from tui.widgets.plot import Plot
+
+
+class CurveColumn(Vertical):
+    """Draws the newest snapshot it was shown, as much of it and as smooth as it is asked to."""
+
+    DEFAULT_CSS = """
+    CurveColumn #small { display: none; width: 100%; color: $text-muted; }
+    CurveColumn #parts { height: 1fr; layout: grid; grid-gutter: 0 1; }
+    """
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._snapshot: Snapshot | None = None
+        self._log_scale = False
+        self._smoothing = 0
+        self._narrowing = 0
+        self._laid_out: list[str] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Label("a larger window shows more: 64 columns by 22 lines", id="small")
+        yield Plot(series.TITLES["loss"], id="loss")
+        with Container(id="parts"):
+            for part in list(series.TITLES)[1:]:
+                yield Plot(series.TITLES[part], id=part)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw the curves of this one."""
+        self._snapshot = snapshot
+        self._draw()
+
+    def _draw(self) -> None:
+        snapshot = self._snapshot
+        if snapshot is None:
+            return
+        drawn = self._curves(snapshot)
+        self._lay_out(list(drawn)[1:])
+        self._show(snapshot, {"loss": drawn.pop("loss")})
+        # The loss is seen before the others are drawn, and a key that comes meanwhile waits for less.
+        self.call_after_refresh(self._show, snapshot, drawn)
+
+    def _show(self, snapshot: Snapshot, drawn: dict[str, list[Curve]]) -> None:
+        if snapshot is not self._snapshot:
+            return
+        unit = series.axis(snapshot)
+        shown = unit.last(series.SHARES[self._narrowing])
+        for part, lines in drawn.items():
+            plot = self.query_one(f"#{part}", Plot)
+            plot.show(lines, x_range=shown, log_scale=self._log_scale, x_label=unit.label)
+
+    def _curves(self, snapshot: Snapshot) -> dict[str, list[Curve]]:
+        parts = list(series.PARTS) if series.has_kl(snapshot) else ["loss"]
+        drawn = {part: series.curves_of(snapshot, part, series.SMOOTHING[self._smoothing]) for part in parts}
+        distances = series.distances(snapshot)
+        return drawn | {"frechet": [distances]} if len(distances.x) else drawn
+
+    def _lay_out(self, parts: list[str]) -> None:
+        """Make room below the loss for its parts; where it is narrow, the error gives way to the distance."""
+        shown = [] if self.screen.has_class("-tiny") else parts
+        if self.screen.has_class("-short") and len(shown) > 2:
+            shown = [part for part in shown if part != "reconstruction"]
+        if shown == self._laid_out:
+            return
+        self._laid_out = shown
+        below = self.query_one("#parts")
+        below.display = bool(shown)
+        below.styles.grid_size_columns = max(len(shown), 1)
+        for plot in below.query(Plot):
+            plot.display = plot.id in shown
+
+    def write(self, folder: Path, stem: str) -> list[Path]:
+        """Write what is drawn; the files. Raises OSError."""
+        snapshot = self._snapshot
+        if snapshot is None or not len(snapshot.steps["step"]):
+            return []
+        return series.write(folder, stem, self._curves(snapshot), series.axis(snapshot).label, self._log_scale)
+
+    # What keys ask for
+
+    def switch_log_scale(self) -> None:
+        """A logarithmic scale, or not."""
+        self._log_scale = not self._log_scale
+        self._draw()
+
+    def next_smoothing(self) -> None:
+        """Over more points, or none again."""
+        self._smoothing = (self._smoothing + 1) % len(series.SMOOTHING)
+        self._draw()
+
+    def narrow(self, by: int) -> None:
+        """Show less of the run, or more where `by` is negative."""
+        self._narrowing = min(max(self._narrowing + by, 0), len(series.SHARES) - 1)
+        self._draw()

@@ -1,0 +1,289 @@
+"""Screen 2: one run as it trains: curves, figures, and the newest reconstructions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.message import Message
+from textual.reactive import var
+from textual.timer import Timer
+from textual.widgets import Label, Static
+
+from core.runs.catalog import RunSummary
+from core.runs.run import Run
+from tui import formatting
+from tui.background.polling import Poller, Reader
+from tui.messages import Preview, Snapshot
+from tui.screens.exporting import ExportingScreen
+from tui.screens.run_actions import RunScreen
+from tui.screens.runs.curve_column import CurveColumn
+from tui.terminal.capabilities import ColorDepth, color_depth
+from tui.widgets.facts import facts
+from tui.widgets.key_line import KeyLine
+from tui.widgets.picture import Picture
+from tui.widgets.top_bar import TopBar
+
+DRAW_SECONDS = 1.0
+DIGIT_CELLS = 15  # a digit of 28 pixels at half size, and the gap to the next
+
+
+class PicturesReader(Protocol):
+    """What gives the reconstructions; tests put their own in its place."""
+
+    def read(self) -> Preview: ...
+
+
+class FactsColumn(Static):
+    """The figures of a snapshot, as wide as there is room."""
+
+    _snapshot: Snapshot | None = None
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the figures of this one."""
+        self._snapshot = snapshot
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        if self._snapshot is not None:
+            ascii_only = color_depth(self.app) is ColorDepth.ASCII
+            # They stand where they stood: a new layout of the screen would cost more than the figures.
+            self.update(facts(self._snapshot, self.content_size.width, ascii_only=ascii_only), layout=False)
+
+
+class TrainingScreen(RunScreen, ExportingScreen[None]):
+    """How one run trains."""
+
+    CSS = """
+    TrainingScreen #body { layout: grid; grid-size: 2; grid-columns: 1fr 34; grid-rows: 1fr 16; }
+    TrainingScreen #facts { padding: 0 1; width: 100%; height: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
+    TrainingScreen #pictures { column-span: 2; }
+    TrainingScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
+    TrainingScreen #none { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
+    TrainingScreen.-norun #body { display: none; }
+    TrainingScreen.-norun #none { display: block; }
+
+    TrainingScreen.-short #body { grid-columns: 1fr 31; grid-rows: 1fr 15; }
+    TrainingScreen.-short #curves { row-span: 2; }
+    TrainingScreen.-short #facts { padding: 0 0 0 1; }
+    TrainingScreen.-short #pictures { column-span: 1; padding: 0 0 0 1; }
+
+    TrainingScreen.-tiny #body { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr 4; }
+    TrainingScreen.-tiny #curves { row-span: 1; }
+    TrainingScreen.-tiny #pictures { display: none; }
+    TrainingScreen.-tiny #small { display: block; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (64, "-wide")]
+    VERTICAL_BREAKPOINTS = [
+        (0, "-tiny"),
+        (22, "-short"),
+        (36, "-tall"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "export", "export", tooltip="write the curves to files", id="train.export", show=False),
+        Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="train.log"),
+        Binding("m", "smoothing", "smooth", tooltip="smooth the curves over 10 or 100 points", id="train.smooth"),
+        Binding(
+            "left_square_bracket",
+            "narrow(1)",
+            "narrow",
+            key_display="[",
+            tooltip="show less of the run",
+            id="train.narrow",
+            show=False,
+        ),
+        Binding(
+            "right_square_bracket",
+            "narrow(-1)",
+            "widen",
+            key_display="]",
+            tooltip="show more of the run",
+            id="train.widen",
+            show=False,
+        ),
+    ]
+
+    snapshot: var[Snapshot | None] = var(None, init=False)
+    preview: var[Preview | None] = var(None, init=False)
+
+    @dataclass
+    class Changed(Message):
+        """There is a newer snapshot."""
+
+        snapshot: Snapshot
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, TrainingScreen.Changed)
+
+    @dataclass
+    class Reconstructed(Message):
+        """There are newer reconstructions."""
+
+        preview: Preview
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, TrainingScreen.Reconstructed)
+
+    def __init__(
+        self,
+        make_reader: Callable[[Run], Reader[Snapshot]],
+        make_pictures: Callable[[Run], PicturesReader],
+    ) -> None:
+        super().__init__()
+        self._make_reader, self._make_pictures = make_reader, make_pictures
+        self._run: Run | None = None
+        self._feed: Poller[Snapshot] | None = None
+        self._pictures: PicturesReader | None = None
+        self._pictured = 0
+        self._drawn = 0.0
+        self._drawing: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("training")
+        with Container(id="body"):
+            yield CurveColumn(id="curves")
+            yield FactsColumn(id="facts")
+            with Vertical(id="pictures"):
+                yield Picture()
+                yield Label("", id="note", markup=False)
+        yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.watch(self.vae_tui, "selected_run", self._follow)
+
+    def on_unmount(self) -> None:
+        if self._feed:
+            self._feed.close()
+
+    def on_screen_suspend(self) -> None:
+        if self._feed and not self.in_sight:
+            self._feed.rest()
+
+    def on_screen_resume(self) -> None:
+        if self._feed:
+            self._feed.go_on()
+
+    def chosen(self) -> RunSummary | None:
+        return self.snapshot.summary if self.snapshot else None
+
+    # What comes in
+
+    def _follow(self, run: Run | None) -> None:
+        self.set_class(run is None, "-norun")
+        if run == self._run:
+            return
+        if self._feed:
+            self._feed.close()
+        self._run, self._feed, self._pictured = run, None, 0
+        self.snapshot = self.preview = None
+        if run is not None:
+            self._pictures = self._make_pictures(run)
+            reader = self._make_reader(run)
+            self._feed = Poller(reader, lambda news: self.post_message(self.Changed(news)), self._show_trouble)
+            self._feed.start()
+
+    def _show_trouble(self, error: OSError) -> None:
+        self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+
+    def on_training_screen_changed(self, message: Changed) -> None:
+        if message.snapshot.run == self._run:
+            self.snapshot = message.snapshot
+
+    def on_training_screen_reconstructed(self, message: Reconstructed) -> None:
+        if message.preview.run == self._run:
+            self.preview = message.preview
+
+    @work(thread=True, exclusive=True, group="preview", exit_on_error=True)
+    def _read_pictures(self, pictures: PicturesReader) -> None:
+        self.post_message(self.Reconstructed(pictures.read()))
+
+    # What is shown
+
+    def watch_snapshot(self, before: Snapshot | None, snapshot: Snapshot | None) -> None:
+        changed = (before and before.summary.state) != (snapshot and snapshot.summary.state)
+        if changed:
+            self.refresh_bindings()  # makes the footer anew, which costs more than the curves
+        if snapshot is None:
+            return
+        summary = snapshot.summary
+        self.query_one(TopBar).show_run(formatting.printable(summary.run.name), formatting.state(summary))
+        if changed:
+            self._draw()
+        else:
+            self._draw_in_time()
+        if snapshot.weights_version != self._pictured and self._pictures:
+            self._pictured = snapshot.weights_version
+            if not self.preview:
+                self.query_one(Picture).show(None, message="loading PyTorch for the pictures")
+            self._read_pictures(self._pictures)
+        elif not snapshot.weights_version:
+            self.query_one(Picture).show(None, message="no weights yet")
+
+    def watch_preview(self) -> None:
+        self._draw_pictures()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self._draw_pictures)
+
+    def _draw_in_time(self) -> None:
+        """Draw now, or when the last drawing is long enough ago: each keeps a trainer beside it from its work."""
+        wait = self._drawn + DRAW_SECONDS - time.monotonic()
+        if wait <= 0:
+            self._draw()
+        elif self._drawing is None:
+            self._drawing = self.set_timer(wait, self._draw)
+
+    def _draw(self) -> None:
+        if self._drawing is not None:
+            self._drawing.stop()
+            self._drawing = None
+        self._drawn = time.monotonic()
+        snapshot = self.snapshot
+        if snapshot is None:
+            return
+        self.query_one(CurveColumn).show(snapshot)
+        self.query_one(FactsColumn).show(snapshot)
+
+    def _draw_pictures(self) -> None:
+        preview = self.preview
+        if preview is None:
+            return
+        picture = self.query_one(Picture)
+        note = self.query_one("#note", Label)
+        note.display = bool(preview.message) and preview.originals is not None
+        note.update(preview.message)
+        if preview.originals is None or preview.reconstructions is None:
+            picture.show(None, message=preview.message)
+            return
+        count = max(1, min(len(preview.originals), (picture.size.width + 1) // DIGIT_CELLS))
+        picture.show(np.concatenate([preview.originals[:count], preview.reconstructions[:count]]), count)
+
+    # What keys do
+
+    @property
+    def exported_name(self) -> str:
+        return "training"
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        if self.snapshot is None:  # what is drawn is another run's
+            return []
+        return self.query_one(CurveColumn).write(folder, stem)
+
+    def action_log_scale(self) -> None:
+        self.query_one(CurveColumn).switch_log_scale()
+
+    def action_smoothing(self) -> None:
+        self.query_one(CurveColumn).next_smoothing()
+
+    def action_narrow(self, by: int) -> None:
+        self.query_one(CurveColumn).narrow(by)

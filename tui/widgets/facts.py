@@ -1,0 +1,138 @@
+"""The figures beside the curves: how far a run is, how fast, on what."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+from rich.text import Text
+
+from core.runs.status import Cause, State
+from tui import formatting
+from tui.messages import Snapshot
+
+LABEL_WIDTH = 7
+MUTED = "dim"
+SPEED_READINGS = 9
+# What can be done about a run that ended early, by the cause of its failure.
+HINTS: dict[Cause | None, str] = {
+    None: "r resumes from the last save",
+    "diverged": "r resumes from the last good state with a lower learning rate",
+    "memory": "r resumes once there is memory; n starts a run with a smaller batch",
+}
+
+
+def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
+    """One line a figure, the most important first, for a column of `width` cells."""
+    summary = snapshot.summary
+    lines: list[Text] = []
+    if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
+        lines += [Text(line, "bold red") for line in textwrap.wrap(formatting.printable(trouble), max(width, 1))]
+    if summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
+        hint = HINTS[summary.status.cause if summary.state is State.FAILED else None]
+        lines += [Text(line, MUTED) for line in textwrap.wrap(hint, max(width, 1))]
+    lines += [
+        *_progress(snapshot, width, ascii_only),
+        *_losses(snapshot),
+        *_device(snapshot),
+        *_settings(snapshot),
+    ]
+    return Text("\n").join(lines)
+
+
+def _line(label: str, *parts: str | Text | tuple[str, str]) -> Text:
+    return Text.assemble((f"{label:<{LABEL_WIDTH}} ", MUTED), *parts)
+
+
+def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
+    status, config = snapshot.summary.status, snapshot.summary.config
+    if status is None or config is None:
+        return []
+    steps = snapshot.steps["step"]
+    step = max(status.step, int(steps[-1])) if len(steps) else status.step
+    per_epoch, total = status.steps_per_epoch, status.steps_per_epoch * status.epochs
+    if not total:
+        return [_line("now", status.activity or str(status.state))]
+    in_epoch = step - status.epoch * per_epoch
+    if in_epoch > per_epoch:  # the curves are ahead of the status
+        in_epoch = (step - 1) % per_epoch + 1
+    # Validation still belongs to the epoch whose steps are done.
+    epoch = min((step - in_epoch) // per_epoch + 1, status.epochs)
+    if step >= total:
+        in_epoch = per_epoch
+    room = width - LABEL_WIDTH - 1
+    lines = [
+        _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, ascii_only)),
+        _line("run", bar(step / total, f"{step / total:.0%}", room, ascii_only)),
+    ]
+    active = snapshot.summary.state is State.RUNNING
+    # The median: a save or a pause makes a single reading low.
+    speeds = snapshot.steps["images_per_second"][-SPEED_READINGS:]
+    speed = float(np.nanmedian(speeds)) if np.isfinite(speeds).any() else 0.0
+    times = snapshot.steps["time"]
+    took = formatting.duration(float(times[-1])) if len(times) else "0 s"
+    if active and speed:
+        left = formatting.about((total - step) * config.batch_size / speed)
+        lines.append(_line("time", f"{took}, {left} left"))
+    else:
+        lines.append(_line("time", took))
+    if active and status.activity != "training":
+        lines.append(_line("now", status.activity))
+    elif active and speed:
+        lines.append(_line("speed", f"{speed:,.0f} images/s"))
+    return lines
+
+
+def _losses(snapshot: Snapshot) -> list[Text]:
+    summary = snapshot.summary
+    validations = snapshot.epochs["val_loss"]
+    validations = validations[validations == validations]
+    last, best = (validations[-1], validations.min()) if len(validations) else (None, None)
+    lines = [
+        _line("train", formatting.loss(summary.train_loss)),
+        _line("val", formatting.loss(last), ("   best ", MUTED), formatting.loss(best)),
+    ]
+    distances = snapshot.epochs["frechet"][np.isfinite(snapshot.epochs["frechet"])]
+    if len(distances):
+        last, best = float(distances[-1]), float(distances.min())
+        lines.append(_line("Fréchet", formatting.loss(last), ("   best ", MUTED), formatting.loss(best)))
+    return lines
+
+
+def _device(snapshot: Snapshot) -> list[Text]:
+    status = snapshot.summary.status
+    if status is None or not status.device:
+        return []
+    # What it is called, the threads, and how it trains, such as `AMD EPYC, 2 threads, fused bfloat16`.
+    name, *details = formatting.printable(status.device_name).split(", ")
+    lines = [_line("device", status.device, f", {name}" if name else "")]
+    if details:
+        lines.append(_line("", ", ".join(details)))
+    if status.device_load and snapshot.summary.state in (State.RUNNING, State.PAUSED):
+        load = status.device_load
+        memory = f"{formatting.memory(load.memory_used)} of {formatting.memory(load.memory_total)}"
+        lines.append(_line("busy", f"{load.utilisation:.0f}%, {memory}"))
+    return lines
+
+
+def _settings(snapshot: Snapshot) -> list[Text]:
+    config, status = snapshot.summary.config, snapshot.summary.status
+    if config is None:
+        return []
+    rate = (status and status.learning_rate) or config.learning_rate
+    lines = [
+        _line("model", config.preset, (" on ", MUTED), config.dataset),
+        _line("rate", f"{rate:.3g}", (", batch ", MUTED), str(config.batch_size)),
+        _line("seed", str(config.seed)),
+    ]
+    if status and status.host:
+        lines.append(_line("host", formatting.printable(f"{status.host}, process {status.pid}")))
+    return lines
+
+
+def bar(share: float, label: str, width: int, ascii_only: bool) -> Text:
+    """A bar with its label behind, `width` cells in all."""
+    length = max(4, width - len(label) - 1)
+    done = round(min(max(share, 0.0), 1.0) * length)
+    full, empty = ("#", "-") if ascii_only else ("━", "─")
+    return Text.assemble((full * done, "cyan"), (empty * (length - done), MUTED), f" {label}")

@@ -1,0 +1,188 @@
+"""The table of an evaluation: a row for each figure, a column for each sampler that was measured."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.geometry import Size
+from textual.widgets import DataTable, Label
+
+from tui import evaluation_table
+
+if TYPE_CHECKING:
+    from tui.messages import EvaluationResult
+
+
+VALUE_WIDTH, SPREAD_WIDTH = 8, 6
+MEANING_WIDTH = 44  # of the column, at least
+GAP = 2
+HEADER = 2
+BELOW = 4  # lines
+
+
+@dataclass(frozen=True)
+class SamplerColumn:
+    """What was measured with one sampler, if anything, where the newest weights have the number `newest`."""
+
+    sampler: str
+    measured: EvaluationResult | None
+    newest: int
+    chosen: bool = False
+    measuring: bool = False
+
+    @property
+    def is_old(self) -> bool:
+        """Whether other weights than the newest were measured."""
+        return self.measured is not None and self.measured.weights != self.newest
+
+    @property
+    def state(self) -> str:
+        """Of which weights the figures are, or why there are none."""
+        if self.measuring:
+            return "measuring"
+        if self.measured is None:
+            return "not measured"
+        return "older weights" if self.is_old else evaluation_table.epoch(self.measured)
+
+    def cells(self, names: Iterable[str]) -> tuple[Text, list[Text]]:
+        """The header, and a cell for each of the figures, all of one width."""
+        measured = self.measured
+        values = [evaluation_table.cells(measured.evaluation, name) if measured else ("", "") for name in names]
+        before = max([VALUE_WIDTH, *(len(value) for value, _ in values)])
+        after = max([SPREAD_WIDTH, *(len(spread) + 1 for _, spread in values)])
+        width = before + after
+        header = Text.assemble(
+            " " * (width - len(self.sampler) - 2),
+            (self.sampler, "reverse" if self.chosen else ""),
+            " ±\n",
+            (self.state.rjust(width), "not bold"),
+        )
+        style = "dim" if self.is_old else ""
+        return header, [Text(f"{value:>{before}}{spread:>{after}}", style) for value, spread in values]
+
+
+class MetricsTable(DataTable[Text]):
+    """Shows as much as there is room for: the sampler that is chosen, then others, then meanings.
+
+    Where the meanings have no room there is a cursor: `meaning` is that of its row.
+    """
+
+    DEFAULT_CSS = """
+    MetricsTable {
+        background: $background;
+        scrollbar-size-vertical: 1;
+        & > .datatable--cursor {
+            background: $block-cursor-background;
+            color: $block-cursor-foreground;
+            text-style: $block-cursor-text-style;
+        }
+    }
+    """
+
+    can_focus = False
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, cursor_type="row", cell_padding=0, header_height=HEADER)
+        self._meanings: list[str] = []
+
+    @property
+    def meaning(self) -> str:
+        """What the row under the cursor means, where the table does not say it."""
+        explained = self.show_cursor and 0 <= self.cursor_row < len(self._meanings)
+        return self._meanings[self.cursor_row] if explained else ""
+
+    def show(self, meanings: Mapping[str, str], columns: Sequence[SamplerColumn], room: Size) -> None:
+        """Figures with their meanings, and a column for each sampler, in so many cells."""
+        names = [f" {evaluation_table.name_shown(name)}" for name in meanings]
+        shown = {column.sampler: column.cells(meanings) for column in columns}
+        others = [column.sampler for column in columns if not column.chosen]
+        while others and _width(names) + sum(map(_width_of, shown.values())) > room.width:
+            del shown[others.pop()]
+        drawn = list(shown.values())
+        left = room.width - _width(names) - sum(map(_width_of, drawn)) - GAP - 1
+        wrapped = [textwrap.wrap(meaning, max(left, 1)) for meaning in meanings.values()]
+        whole = left >= MEANING_WIDTH and sum(map(len, wrapped)) <= room.height - HEADER
+        heights = [len(lines) if whole else 1 for lines in wrapped]
+
+        row, self._meanings = self.cursor_row, list(meanings.values())
+        self.clear(columns=True)
+        self.add_column(Text(" figure"), width=_width(names))
+        for header, cells in drawn:
+            self.add_column(header, width=_width_of((header, cells)))
+        if whole:
+            self.add_column(Text(f"{' ' * GAP}meaning"), width=GAP + left)
+        for place, name in enumerate(names):
+            meaning = [Text("\n".join(" " * GAP + line for line in wrapped[place]))] if whole else []
+            self.add_row(Text(name), *(cells[place] for _, cells in drawn), *meaning, height=heights[place])
+        self.show_cursor = not whole
+        self.styles.height = min(HEADER + sum(heights), max(room.height, 1))
+        self.move_cursor(row=row)
+
+
+class MetricsPanel(Vertical):
+    """The table, below it the meaning under the cursor and a line that a screen tells; or a message in its place."""
+
+    DEFAULT_CSS = """
+    MetricsPanel {
+        height: 1fr;
+        & #below { height: auto; padding: 1 1 0 1; }
+        & #below > Label { width: 100%; height: auto; max-height: 3; }
+        & #meaning { color: $text-muted; }
+        & #message { display: none; width: 100%; height: 1fr; padding: 0 1; content-align: center middle;
+            text-align: center; }
+        &.-message #message { display: block; }
+        &.-message MetricsTable, &.-message #below { display: none; }
+    }
+    .-low MetricsPanel #below { padding: 0 1; }
+    .-low MetricsPanel #below > Label { max-height: 2; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield MetricsTable(id="figures")
+        with Vertical(id="below"):
+            yield Label("", id="meaning", markup=False)
+            yield Label("", id="told", markup=False)
+        yield Label("", id="message", markup=False)
+
+    @property
+    def table(self) -> MetricsTable:
+        return self.query_one(MetricsTable)
+
+    def show(self, meanings: Mapping[str, str], columns: Sequence[SamplerColumn]) -> None:
+        """What is measured, and what came out."""
+        self.table.show(meanings, columns, Size(self.size.width, self.size.height - BELOW))
+        self.table.display = bool(meanings)
+        self.on_data_table_row_highlighted()
+
+    def tell(self, words: str) -> None:
+        """Put these words below the table."""
+        if (told := self.query_one("#told", Label)).content != words:
+            told.update(words)
+
+    def say(self, words: str) -> None:
+        """Show these words in place of the figures; none shows the figures again."""
+        self.query_one("#message", Label).update(words)
+        self.set_class(bool(words), "-message")
+
+    @property
+    def has_message(self) -> bool:
+        return self.has_class("-message")
+
+    def on_data_table_row_highlighted(self) -> None:
+        meaning = self.query_one("#meaning", Label)
+        meaning.update(self.table.meaning)
+        meaning.display = bool(self.table.meaning)
+
+
+def _width(names: Sequence[str]) -> int:
+    return max(map(len, names), default=0)
+
+
+def _width_of(column: tuple[Text, list[Text]]) -> int:
+    return len(column[0].plain.split("\n")[1])
