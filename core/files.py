@@ -10,21 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from core.text import printable
+from core.errors import DamagedFile
 
 TEMPORARY_MARK = ".tmp-"
-LONGEST_REASON = 300
 # Nobody needs that long to write a small file, and no clock of a shared disk is that wrong.
 ABANDONED_SECONDS = 3600.0
-
-
-class DamagedFile(Exception):
-    """A file that is there but cannot be what it should be; the text names it."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
-        self.reason = printable(reason)[:LONGEST_REASON]
-        super().__init__(f"{printable(path.name)}: {self.reason}")
 
 
 def cache_dir() -> Path:

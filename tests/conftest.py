@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.data.images import ImageSet
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.runs.config import make_config
 from core.runs.first_stage import first_stage_settings, first_stage_weights
 from core.runs.run import Run

@@ -20,8 +20,9 @@ from textual.filter import LineFilter
 from textual.reactive import var
 
 from core.data import registry
+from core.errors import RunError
 from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from tui import formatting
 from tui.background.evaluation import Evaluator, RunEvaluator
 from tui.background.explorers import ExplorerCache

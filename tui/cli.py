@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.data import registry
-from core.data.registry import DataError
-from core.files import DamagedFile
+from core.errors import ConfigError, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import find_run, find_runs, newest_first, summarise
-from core.runs.config import ConfigError
-from core.runs.run import RunError
 from core.runs.status import ACTIONS
 from tui.commands import draw, evaluate, train
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
@@ -174,16 +171,14 @@ def main() -> None:
         sys.exit(cli(with_command(sys.argv[1:]), standalone_mode=False, prog_name="vae-tui"))
     except UsageProblem as error:
         print_error(error.format_message())  # type: ignore[attr-defined]
-    except DamagedFile as error:
-        print_error(f"{error.path.parent.name}: {error}")
-    except (ConfigError, DataError, RunError) as error:
-        print_error(str(error))
+    except UserError as error:
+        print_error(describe(error))
     except BrokenPipeError:
         # Whoever read the output has seen enough; nothing may be written to it when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except OSError as error:
-        print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        print_error(describe(error))
     except KeyboardInterrupt:
         print_error("interrupted")
         sys.exit(130)

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core import files
+from core.errors import UserError
 
 TIMEOUT_SECONDS = 15
 REPORT_SECONDS = 0.1
@@ -21,7 +22,7 @@ CHUNK_BYTES = 1 << 16
 ARCHIVE_LIMIT = 1 << 28
 
 
-class DownloadError(Exception):
+class DownloadError(UserError):
     """What kept a file from being fetched, in one line."""
 
 

@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.files import DamagedFile
+from core.errors import DamagedFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,6 @@ from core.data.registry import (
     EMBEDDED,
     IMAGES_LIMIT,
     SOURCES,
-    DataError,
     ImageSource,
     data_error,
     default_data_dir,
@@ -25,7 +24,7 @@ from core.data.registry import (
     layout,
     missing_files,
 )
-from core.files import DamagedFile
+from core.errors import DamagedFile, DataError
 
 SUBSTITUTE = {"mnist": "mnist-5k"}
 

@@ -13,7 +13,7 @@ from core import files
 from core.data import idx
 from core.data.download import Archive, DownloadError, fetch
 from core.data.download import Progress as Progress
-from core.files import DamagedFile
+from core.errors import DamagedFile, DataError
 
 if TYPE_CHECKING:
     pass
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 EMBEDDED = "mnist-5k"
 IMAGES_LIMIT = 60_000
 EMBEDDED_TRAIN = 4_000
-
-
-class DataError(Exception):
-    """An image set that cannot be had; one line that says what is wrong and what would be right."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 from core import files
 from core.data import registry
 from core.data.images import ImageSet, load_image_set, pixels
-from core.data.registry import DataError
-from core.files import DamagedFile
+from core.errors import DamagedFile, DataError
 from core.models.weights import first_line, metadata_of
 
 WEIGHTS = Path(__file__).with_name("digits-classifier.safetensors")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from core.data.images import ImageSet, pixels
+from core.errors import RunError
 from core.evaluation.classifier import (
     CLASSES,
     WEIGHTS,
@@ -39,7 +40,7 @@ from core.latents.learned_prior import LearnedPrior
 from core.latents.options import SAMPLERS, SamplingOptions, check_sampler
 from core.models import weights
 from core.models.autoencoder import LATENT_SHAPE, Autoencoder, fold_batch_norm, loss
-from core.runs.run import Run, RunError, check_digits
+from core.runs.run import Run, check_digits
 
 BATCH = 250
 MANIFOLD_LIMIT = 10_000

@@ -18,6 +18,7 @@ from torch.nn.functional import pad
 
 from core.arrays import Floats, Images, Labels
 from core.data.images import PADDING, RunImages, load_or_substitute, one_of_each, pixels
+from core.errors import RunError
 from core.explorer.results import ImageDetail, LatentProjection, ReconstructionPage, Samples
 from core.latents import encoding, paths, samplers
 from core.latents.encoding import Latents
@@ -26,7 +27,7 @@ from core.latents.options import SAMPLERS, Order, Part, PathKind, ProjectionOpti
 from core.latents.projection import Projection, ProjectionError, fit_lda, fit_pca, most_active, pick_dims
 from core.models import weights
 from core.models.autoencoder import LATENT_SHAPE, Autoencoder, fold_batch_norm
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 
 LATENTS_LIMIT = 10_000
 BATCH = 250

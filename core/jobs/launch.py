@@ -11,8 +11,9 @@ import time
 import psutil
 
 from core import files
+from core.errors import RunError
 from core.runs.config import RunConfig
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import Action, Request, State
 
 START_SECONDS = 30.0

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import ConfigError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import RunSummary, summarise
-from core.runs.config import ConfigError, RunConfig, check_name, check_values, stamp
-from core.runs.run import Run, RunError
+from core.runs.config import RunConfig, check_name, check_values, stamp
+from core.runs.run import Run
 from core.runs.status import State
 
 # How a setting that varies is named in the names of runs.
@@ -133,8 +134,8 @@ class Sweep:
             slot = self._free.pop(0)
             try:
                 self._busy[member.run.name] = (slot, self._start(member, slot))
-            except (RunError, ConfigError, OSError) as error:
-                self.failures[member.run.name] = str(error)
+            except (UserError, OSError) as error:
+                self.failures[member.run.name] = describe(error)
                 self._free.append(slot)
 
     def stop(self) -> None:

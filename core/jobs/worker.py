@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.files import DamagedFile
+from core.errors import DamagedFile, UserError
 from core.runs.metrics_log import MetricsLog
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS, Cause, State, process_started, uptime
 
 if TYPE_CHECKING:
@@ -308,6 +308,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with run.open_metrics() as metrics:
             return Worker(run, metrics, given.epochs, given.learning_rate).work()
-    except (RunError, DamagedFile, OSError) as error:
+    except (UserError, OSError) as error:
         say(f"refused: {error}")
         return EXIT_REFUSED

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core.runs.config import ConfigError
+from core.errors import ConfigError
 
 Order = Literal["index", "worst"]
 Part = Literal["validation", "training"]

@@ -12,7 +12,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import nn
 
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.latents.learned_prior import LearnedPrior
 from core.latents.options import default_sampling_options
 from core.latents.schedulers import SCHEDULERS

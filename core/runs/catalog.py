@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import DamagedFile
+from core.errors import RunError, UserError
 from core.runs.config import RunConfig
 from core.runs.metrics import last_lines
-from core.runs.run import CONFIG, STATUS, Run, RunError
+from core.runs.run import CONFIG, STATUS, Run
 from core.runs.status import State, Status, apparent_state
 
 
@@ -109,7 +109,7 @@ def summarise(run: Run) -> RunSummary:
         found["train_loss"], found["val_loss"] = losses(last_lines(run.metrics_path))
     except FileNotFoundError as error:
         damage = f"{Path(error.filename or '').name} is missing"
-    except (DamagedFile, OSError) as error:
+    except (UserError, OSError) as error:
         damage = str(error)
     return RunSummary(run, damage, **found)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.data import registry
 from core.data.registry import ImageSource
+from core.errors import ConfigError
 
 Preset = Literal["vae", "vae-post", "ae", "prior"]
 FirstStage = Literal["vae", "vae-post", "ae"]
@@ -48,14 +49,6 @@ LEARNING_RATE = 1e-3
 VALIDATE_EVERY = 10
 DEVICE_FORMS = "auto, cpu, cuda, cuda:N or mps"
 NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-class ConfigError(ValueError):
-    """One or more values that a run cannot have; `problems` maps each field to its message."""
-
-    def __init__(self, problems: dict[str, str]) -> None:
-        super().__init__("; ".join(problems.values()))
-        self.problems = problems
 
 
 class RunConfig(BaseModel):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.runs.run import Run, RunError
+from core.errors import RunError
+from core.runs.run import Run
 
 
 def first_stage_settings(run: Run) -> dict[str, Any]:

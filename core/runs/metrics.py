@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from core import files
 from core.arrays import Column
-from core.files import DamagedFile
+from core.errors import DamagedFile
 
 STEP_COLUMNS = (
     "epoch",

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from core import files
 from core.data.registry import DIGITS
-from core.files import DamagedFile
-from core.runs.config import ConfigError, RunConfig, check_name, problems
+from core.errors import ConfigError, DamagedFile, RunError
+from core.runs.config import RunConfig, check_name, problems
 from core.runs.metrics_log import MetricsLog
 from core.runs.status import Action, Request, State, Status, apparent_state, make_request
 
@@ -30,10 +30,6 @@ JSON_LIMIT = 1 << 20
 TENSORS_LIMIT = 1 << 28
 LOG_TAIL = 1 << 14
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class RunError(Exception):
-    """Something that cannot be done with a run; one line that says what and why."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.models.weights import first_line
 from core.runs.config import problems
 from core.runs.run import TENSORS_LIMIT, Run

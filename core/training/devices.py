@@ -10,7 +10,7 @@ import psutil
 import pynvml
 import torch
 
-from core.runs.config import ConfigError
+from core.errors import ConfigError
 from core.runs.status import DeviceLoad
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from core.data.images import ImageSet
+from core.errors import DamagedFile
 from core.evaluation.periodic import SAMPLES, PeriodicFrechet
-from core.files import DamagedFile
 from core.models import weights
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run

@@ -20,14 +20,14 @@ from safetensors.torch import load
 from core import files
 from core.data import images
 from core.data.images import ImageSet
-from core.files import DamagedFile
+from core.errors import DamagedFile, RunError
 from core.jobs import launch
 from core.models.weights import load_model, weights_to_bytes
 from core.runs.catalog import summarise
 from core.runs.config import make_config
 from core.runs.metrics import MetricsReader
 from core.runs.metrics_log import MetricsLog
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint
 from core.training.trainer import Trainer

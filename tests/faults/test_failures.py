@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.data import images
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.jobs import launch
 from core.jobs.worker import cause, describe
 from core.models.weights import load_model

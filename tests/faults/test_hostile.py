@@ -30,12 +30,12 @@ import safetensors.torch
 import torch
 
 from core.data.images import ImageSet
-from core.files import DamagedFile
+from core.errors import DamagedFile, RunError
 from core.models.weights import load_model
 from core.runs.catalog import find_run, find_runs, summarise
 from core.runs.config import make_config
 from core.runs.metrics import MetricsReader, last_lines
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import State, Status
 from core.training import checkpoint
 from core.training.trainer import Trainer

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from core import files
+from core.errors import RunError
 from core.jobs import launch
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import LOST_AFTER_SECONDS, State, Status, process_started, uptime
 from core.training import checkpoint
 from tests.faults import lives

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from core.data.registry import NAMES
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.runs.config import PRESETS, RunConfig
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, last_lines
 from core.runs.run import Run

@@ -16,6 +16,7 @@ from rich.console import Console
 from textual.app import App
 from textual.pilot import Pilot
 
+from core.errors import RunError
 from core.evaluation.evaluate import METRIC_DESCRIPTIONS, Evaluation, MeanStd
 from core.explorer.results import ImageDetail, LatentProjection, ReconstructionPage, Samples
 from core.explorer.session import Explorer
@@ -26,7 +27,7 @@ from core.latents.projection import Projection, pick_dims
 from core.runs.catalog import RunSummary
 from core.runs.config import RunConfig
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import DeviceLoad, State, Status
 from tui.app import Sources, VaeTui
 from tui.background.evaluation import Evaluator

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from core.arrays import Column
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, Table
 from core.runs.run import Run

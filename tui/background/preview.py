@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.data.registry import DataError
-from core.files import DamagedFile
+from core.errors import UserError, describe
 from core.runs.run import Run
 from tui.messages import Preview
 
@@ -27,7 +26,5 @@ class PreviewReader:
             return Preview(self._run, *explorer.one_of_each(), explorer.note)
         except FileNotFoundError:
             return Preview(self._run, message="no weights yet")
-        except (DamagedFile, DataError) as error:
-            return Preview(self._run, message=str(error))
-        except OSError as error:
-            return Preview(self._run, message=f"{error.filename}: {error.strerror}")
+        except (UserError, OSError) as error:
+            return Preview(self._run, message=describe(error))

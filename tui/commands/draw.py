@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from core.data import registry
+from core.errors import ConfigError
 from core.latents.options import (
     PROJECTIONS,
     SAMPLERS,
@@ -26,7 +27,6 @@ from core.latents.options import (
     parse_sampling_options,
 )
 from core.runs.catalog import find_run
-from core.runs.config import ConfigError
 from tui.commands.options import RUNS_DIR, DataDir, Digit, Guidance, Out, RunName, RunsDir, Steps
 
 COUNT_LIMIT = 10_000

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.data import registry
+from core.errors import RunError
 from core.latents.options import SAMPLERS, check_sampler, check_whole, default_sampler, parse_sampling_options
 from core.runs.catalog import find_run
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from tui import evaluation_table
 from tui.background.evaluation import RunEvaluator
 from tui.commands.options import RUNS_DIR, DataDir, Guidance, Json, RunName, RunsDir, Steps

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from core.errors import RunError
 from core.jobs import launch
 from core.runs.metrics import MetricsReader, Table
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import State, Status, apparent_state
 
 POLL_SECONDS = 0.25

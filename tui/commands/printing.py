@@ -17,8 +17,9 @@ from rich.style import Style
 from textual.strip import Strip
 
 from core.arrays import Images
+from core.errors import RunError
 from core.latents.options import SAMPLERS, Order, ProjectionOptions, SamplingOptions
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from tui import export, formatting, latent_plane
 from tui.background.explorers import ExplorerCache
 from tui.drawing.images import Scale

@@ -14,10 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from core.errors import RunError
 from core.jobs import sweep
 from core.jobs.sweep import Member, Sweep
 from core.runs.catalog import RunSummary
-from core.runs.run import RunError
 from core.runs.status import State
 from tui import formatting
 from tui.commands.output import echo, print_error, print_json

@@ -15,9 +15,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Label
 
-from core.data.registry import DataError
-from core.files import DamagedFile
-from core.runs.run import Run, RunError
+from core.errors import UserError, describe
+from core.runs.run import Run
 from tui import formatting
 from tui.background.polling import Poller, Reader
 from tui.background.tasks import LatestTaskQueue
@@ -206,13 +205,8 @@ class ExploreScreen(ExportingScreen[int | None]):
             whose = formatting.printable(Path(error.filename or "").parent.name or run.name)
             words = f"{whose} has no weights yet: the trainer saves them soon after it starts"
             self.call_later(self._deliver, run, self.say, words)
-        except DamagedFile as error:
-            words = f"{error.path.parent.name}: {error}"  # whose it is, as several runs may be looked at
-            self.call_later(self._deliver, run, self.say, formatting.printable(words))
-        except (DataError, RunError) as error:
-            self.call_later(self._deliver, run, self.say, formatting.printable(str(error)))
-        except OSError as error:
-            self.call_later(self._deliver, run, self.say, f"{error.filename}: {error.strerror}")
+        except (UserError, OSError) as error:
+            self.call_later(self._deliver, run, self.say, describe(error))
         else:
             self.call_later(self._deliver, run, show, answer, explorer.note)
 
@@ -237,7 +231,7 @@ class ExploreScreen(ExportingScreen[int | None]):
         self.query_one("#status", Label).update(text and f" {text} ")
 
     def _show_trouble(self, error: OSError) -> None:
-        self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+        self.notify(describe(error), severity="error", markup=False)
 
 
 class DetailScreen(ExploreScreen):

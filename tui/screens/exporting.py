@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 from textual import work
 from textual.binding import Binding, BindingType
 
+from core.errors import describe
 from tui.screens.app_screen import AppScreen
 
 Result = TypeVar("Result")
@@ -38,7 +39,7 @@ class ExportingScreen(AppScreen[Result]):
         try:
             files = self.write_files(Path.cwd(), f"{run.name}-{self.exported_name}")
         except OSError as error:
-            self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+            self.notify(describe(error), severity="error", markup=False)
             return
         if not files:
             self.notify("there is nothing to export yet", severity="warning")

@@ -8,11 +8,10 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
-from core.files import DamagedFile
+from core.errors import UserError, describe
 from core.jobs import launch
 from core.runs.catalog import RunSummary
-from core.runs.config import EPOCHS_LIMIT, ConfigError, check_values
-from core.runs.run import RunError
+from core.runs.config import EPOCHS_LIMIT, check_values
 from core.runs.status import Action, State
 from tui import formatting
 from tui.screens.app_screen import AppScreen
@@ -155,10 +154,8 @@ class RunScreen(AppScreen[None]):
         """Do it, off the UI thread; a refusal is shown in one line."""
         try:
             act()
-        except (RunError, DamagedFile, ConfigError) as error:
-            self.notify(str(error), severity="error", markup=False)
-        except OSError as error:
-            self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+        except (UserError, OSError) as error:
+            self.notify(describe(error), severity="error", markup=False)
         else:
             return True
         return False

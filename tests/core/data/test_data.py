@@ -25,7 +25,8 @@ import torchvision
 
 from core.data import download, registry
 from core.data.images import load_image_set, pixels
-from core.data.registry import DataError, Progress
+from core.data.registry import Progress
+from core.errors import DataError
 
 PUBLISHED = ("mnist", "fashion-mnist", "kmnist", "qmnist")
 CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "qmnist": "QMNIST"}

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from core.data import registry
 from core.data.images import ImageSet, load_image_set, pixels
+from core.errors import DamagedFile
 from core.evaluation import classifier
 from core.evaluation.classifier import CLASSES, FEATURES, WEIGHTS, DigitClassifier, accuracy, augment, classify, shipped
-from core.files import DamagedFile
 from tests.conftest import cut_digits
 from tests.core.test_full_mnist import FOLDER
 

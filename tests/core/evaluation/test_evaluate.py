@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from core.data.images import ImageSet, pixels
+from core.errors import ConfigError, RunError
 from core.evaluation.classifier import ClassifierOutput, classify, shipped
 from core.evaluation.evaluate import METRIC_DESCRIPTIONS, Evaluation, MeanStd, Reference, compare, evaluate
 from core.models.weights import load_model, weights_to_bytes
-from core.runs.config import ConfigError
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run
 
 KEYS = [

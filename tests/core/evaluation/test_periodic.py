@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from core.data.images import ImageSet, load_image_set, pixels
+from core.errors import ConfigError
 from core.evaluation.periodic import PeriodicFrechet
-from core.runs.config import PRESETS, ConfigError, check_values
+from core.runs.config import PRESETS, check_values
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
 from core.training.totals import Diverged

@@ -15,16 +15,14 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch.nn.functional import pad
 
 from core.data.images import PADDING, RunImages, load_image_set, pixels
-from core.data.registry import DataError
+from core.errors import ConfigError, DamagedFile, DataError, RunError
 from core.explorer.session import Explorer
-from core.files import DamagedFile
 from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions, samplers
 from core.models import weights
 from core.models.autoencoder import MODELS, Autoencoder, fold_batch_norm
 from core.models.weights import load_model, weights_to_bytes
-from core.runs.config import ConfigError
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.training.trainer import Trainer
 from tests.conftest import make_trained_run
 from tests.core.data.test_data import put

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import ConfigError
 from core.jobs import launch, sweep
 from core.jobs.sweep import Member, Sweep
-from core.runs.config import ConfigError
 from core.runs.run import Run
 from core.runs.status import State
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from core.files import DamagedFile
+from core.errors import DamagedFile, RunError
 from core.jobs import launch
 from core.jobs.worker import describe
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import State, Status
 from core.training import checkpoint
 

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from core.data.images import ImageSet, load_image_set, pixels
+from core.errors import ConfigError, DamagedFile, RunError
 from core.explorer.session import Explorer
-from core.files import DamagedFile
 from core.latents.learned_prior import LearnedPrior
 from core.latents.options import STEPS, SamplingOptions, parse_sampling_options
 from core.latents.schedulers import DDPM, SCHEDULERS, FlowMatching, NoiseScheduler, Predict
 from core.models import weights
 from core.models.denoiser import NULL_CLASS, Denoiser, timestep_embedding
-from core.runs.config import ConfigError, check_values
+from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings, first_stage_weights
 from core.runs.metrics import MetricsReader
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.training.latent_objective import ScaledLatents
 from core.training.trainer import Trainer
 from tests.conftest import CHECKPOINTS

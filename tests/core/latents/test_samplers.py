@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from core.data.images import load_image_set
+from core.errors import ConfigError
 from core.latents.encoding import Latents, encode
 from core.latents.options import check_sampler, check_temperature, default_sampler, samplers
 from core.latents.samplers import GaussianMixture, Sampler, fit, prior
 from core.models.autoencoder import MODELS
-from core.runs.config import PRESETS, ConfigError
+from core.runs.config import PRESETS
 
 SIZE = 6
 FITTED = ("gaussian", "full", "mixture")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.runs.config import ConfigError, RunConfig, check_name, make_config
+from core.errors import ConfigError
+from core.runs.config import RunConfig, check_name, make_config
 
 
 @pytest.mark.parametrize("preset", ["ae", "vae-post"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.runs.metrics import MetricsReader, last_lines
 from core.runs.metrics_log import MetricsLog
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from core import files
-from core.files import DamagedFile
+from core.errors import ConfigError, DamagedFile, RunError
 from core.runs.catalog import find_run, find_runs, newest_first, summarise, unused_name
-from core.runs.config import ConfigError, make_config
-from core.runs.run import Run, RunError
+from core.runs.config import make_config
+from core.runs.run import Run
 from core.runs.status import LOST_AFTER_SECONDS, State, Status, apparent_state, process_started, uptime
 
 MakeRun = Callable[..., Run]

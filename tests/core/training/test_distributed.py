@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.errors import RunError
 from core.jobs import launch
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import State
 from core.training.distributed import ALONE, SingleProcess
 from tests.faults import lives

@@ -14,12 +14,12 @@ import safetensors.torch
 import torch
 
 from core.data.images import ImageSet, pixels
-from core.files import DamagedFile
+from core.errors import DamagedFile, RunError
 from core.jobs import launch
 from core.models.autoencoder import loss
 from core.models.weights import load_model, metadata_of
 from core.runs.config import PRESETS
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from core.runs.status import State
 from core.training.totals import Diverged
 from core.training.trainer import Trainer

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher
 
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.latents.options import SAMPLERS
 from core.runs.catalog import RunSummary
 from core.runs.run import Run

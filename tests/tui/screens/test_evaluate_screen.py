@@ -15,12 +15,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
-from core.data.registry import DataError
+from core.errors import DamagedFile, DataError, RunError
 from core.evaluation.evaluate import METRIC_DESCRIPTIONS
-from core.files import DamagedFile
 from core.latents.options import samplers
 from core.runs.config import make_config
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run
 from tests.tui.conftest import FakeEvaluator, HandFed, answered, make_sighting, make_summary, press, screen_text, until
 from tui.app import VaeTui

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, Label
 
-from core.files import DamagedFile
+from core.errors import DamagedFile
 from core.runs.run import Run
 from tests.tui.conftest import (
     FakeExplorer,

@@ -13,8 +13,7 @@ from PIL import Image
 from syrupy.assertion import SnapshotAssertion
 from textual.widgets import Input
 
-from core.data.registry import DataError
-from core.files import DamagedFile
+from core.errors import DamagedFile, DataError
 from core.runs.run import Run
 from tests.tui.conftest import (
     FakeExplorer,

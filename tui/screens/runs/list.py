@@ -11,6 +11,7 @@ from textual.coordinate import Coordinate
 from textual.message import Message
 from textual.widgets import DataTable, Label
 
+from core.errors import describe
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from tui import formatting
@@ -158,4 +159,4 @@ class RunsScreen(RunScreen):
         self.refresh_bindings()
 
     def _show_trouble(self, error: OSError) -> None:
-        self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+        self.notify(describe(error), severity="error", markup=False)

@@ -16,13 +16,12 @@ from textual.widgets import Input, Label, Select
 from textual.worker import get_current_worker
 
 from core.data import registry
-from core.data.registry import DataError
-from core.files import DamagedFile
+from core.errors import ConfigError, DamagedFile, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import find_runs, unused_name
-from core.runs.config import DEVICE_FORMS, PRESETS, ConfigError, RunConfig, check_name, check_values, default_of, stamp
+from core.runs.config import DEVICE_FORMS, PRESETS, RunConfig, check_name, check_values, default_of, stamp
 from core.runs.first_stage import first_stage_settings, first_stage_weights
-from core.runs.run import Run, RunError
+from core.runs.run import Run
 from tui.widgets.key_line import KeyLine
 
 TYPED = ("epochs", "batch_size", "learning_rate", "seed", "device")
@@ -267,10 +266,8 @@ class NewRun(ModalScreen[Run | None]):
             return
         except ConfigError as error:
             self.app.call_from_thread(self._refuse, "", error.problems)
-        except (DataError, RunError, DamagedFile) as error:
-            self.app.call_from_thread(self._refuse, str(error))
-        except OSError as error:
-            self.app.call_from_thread(self._refuse, f"{error.filename}: {error.strerror}")
+        except (UserError, OSError) as error:
+            self.app.call_from_thread(self._refuse, describe(error))
         else:
             self.app.call_from_thread(self.dismiss, run)
 

@@ -18,6 +18,7 @@ from textual.reactive import var
 from textual.timer import Timer
 from textual.widgets import Label, Static
 
+from core.errors import describe
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from tui import formatting
@@ -192,7 +193,7 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
             self._feed.start()
 
     def _show_trouble(self, error: OSError) -> None:
-        self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+        self.notify(describe(error), severity="error", markup=False)
 
     def on_training_screen_changed(self, message: Changed) -> None:
         if message.snapshot.run == self._run:

@@ -1,0 +1,47 @@
+"""What a user can act on: one base for all such errors, and one line for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.text import printable
+
+LONGEST_REASON = 300
+
+
+class UserError(Exception):
+    """Something that cannot be done as asked; its text is one line that says what is wrong and what would be right."""
+
+
+class ConfigError(UserError, ValueError):
+    """One or more values that are not allowed; `problems` maps each field to its message."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__("; ".join(problems.values()))
+        self.problems = problems
+
+
+class DataError(UserError):
+    """An image set that cannot be had."""
+
+
+class RunError(UserError):
+    """Something that cannot be done with a run."""
+
+
+class DamagedFile(UserError):
+    """A file that is there but cannot be what it should be; the text names it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = printable(reason)[:LONGEST_REASON]
+        super().__init__(f"{printable(path.name)}: {self.reason}")
+
+
+def describe(error: UserError | OSError) -> str:
+    """The error in one line for a person: a damaged file with its folder, a failed operation with its file."""
+    if isinstance(error, DamagedFile):
+        return printable(f"{error.path.parent.name}: {error}")
+    if isinstance(error, OSError) and error.strerror:
+        return printable(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    return printable(str(error))
