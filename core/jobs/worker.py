@@ -11,12 +11,20 @@ import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from core.errors import DamagedFile, UserError
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
-from core.runs.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS, Cause, State, process_started, uptime
+from core.runs.status import (
+    HEARTBEAT_SECONDS,
+    LOST_AFTER_SECONDS,
+    Cause,
+    State,
+    StatusChanges,
+    process_started,
+    uptime,
+)
 
 if TYPE_CHECKING:
     from core.training.devices import LoadMeter
@@ -52,18 +60,16 @@ class Worker:
         self._goal, self._learning_rate = epochs, learning_rate
         before = run.status()
         pid = os.getpid()
-        self._status = before.model_copy(
-            update={
-                "state": State.RUNNING,
-                "pid": pid,
-                "process_started": process_started(pid),
-                "host": socket.gethostname(),
-                "epochs": epochs or before.epochs or run.config().epochs,
-                "images_per_second": 0.0,
-                "device_load": None,
-                "error": None,
-                "cause": None,
-            }
+        self._status = before.updated(
+            state=State.RUNNING,
+            pid=pid,
+            process_started=process_started(pid),
+            host=socket.gethostname(),
+            epochs=epochs or before.epochs or run.config().epochs,
+            images_per_second=0.0,
+            device_load=None,
+            error=None,
+            cause=None,
         )
         self._trainer: Trainer | None = None
         self._meter: LoadMeter | None = None
@@ -123,7 +129,7 @@ class Worker:
         name = f"{devices.describe(device)}, {trainer.method}"
         name += f", {ranks.count} processes" if ranks.count > 1 else ""
         say(f"training {config.preset} on {config.dataset} with {name} from step {trainer.step}")
-        self._status = self._status.model_copy(update={"device_name": name})
+        self._status = self._status.updated(device_name=name)
         self._save()
         for _ in trainer.steps():
             try:
@@ -177,7 +183,7 @@ class Worker:
         if request is None or request.id == self._status.handled:
             return
         say(f"asked to {request.action}")
-        self._status = self._status.model_copy(update={"handled": request.id})
+        self._status = self._status.updated(handled=request.id)
         match request.action:
             case "pause":
                 self._paused = True
@@ -231,16 +237,14 @@ class Worker:
                 time.sleep(CONTROL_SECONDS)
                 self._look_at_requests()
 
-    def _tell(self, **news: object) -> bool:
+    def _tell(self, **news: Unpack[StatusChanges]) -> bool:
         """Beat, with what changed; whether it could be written. If not, it goes out with the next beat."""
         self._beat = time.monotonic()
         if self._trainer is not None:
-            news |= self._trainer.progress()
+            news.update(self._trainer.progress())
         if self._meter is not None:
             news["device_load"] = self._meter.read()
-        self._status = self._status.model_copy(
-            update=news | {"heartbeat": time.time(), "uptime": uptime(), "pid": os.getpid()}
-        )
+        self._status = self._status.updated(**news).updated(heartbeat=time.time(), uptime=uptime(), pid=os.getpid())
         try:
             self.run.write_status(self._status)
         except OSError as error:
@@ -254,10 +258,11 @@ class Worker:
             self._beat_cost = time.monotonic() - self._beat
         return not self._mute
 
-    def _end(self, **news: object) -> None:
+    def _end(self, **news: Unpack[StatusChanges]) -> None:
         """The last beat; worth waiting for a disk, as what it says would be lost."""
         self._stop_signal = None
-        while not self._tell(activity="", **news) and not self._stop_signal:
+        news["activity"] = ""
+        while not self._tell(**news) and not self._stop_signal:
             time.sleep(RETRY_SECONDS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from enum import StrEnum
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypedDict, Unpack, get_args
 from uuid import uuid4
 
 import psutil
@@ -75,6 +75,35 @@ class Status(BaseModel):
     handled: Text | None = None
     error: Text | None = None
     cause: Cause | None = None
+
+    def updated(self, **changes: Unpack[StatusChanges]) -> Status:
+        """The status with these fields changed. Raises pydantic's ValidationError for a value that readers refuse."""
+        return Status.model_validate(dict(self) | dict(changes), strict=True)
+
+
+class StatusChanges(TypedDict, total=False):
+    """The fields of Status that a trainer changes, for a type checker."""
+
+    state: State
+    pid: int
+    process_started: float | None
+    host: str
+    heartbeat: float
+    uptime: float
+    activity: str
+    epoch: int
+    epochs: int
+    step: int
+    steps_per_epoch: int
+    saved_step: int
+    images_per_second: float
+    learning_rate: float
+    device: str
+    device_name: str
+    device_load: DeviceLoad | None
+    handled: str
+    error: str | None
+    cause: Cause | None
 
 
 class Request(BaseModel):

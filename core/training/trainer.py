@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from core.evaluation.periodic import SAMPLES, PeriodicFrechet
 from core.models import weights
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
-from core.runs.status import State
+from core.runs.status import State, StatusChanges
 from core.training import checkpoint
 from core.training.checkpoint import TrainingState
 from core.training.clock import Stopwatch
@@ -130,10 +129,11 @@ class Trainer:
         for _ in self.steps():
             pass
         self.save()
-        news = self.progress() | {"state": State.FINISHED, "activity": "", "saved_step": self.step}
-        self.run.write_status(self.run.status().model_copy(update=news | {"heartbeat": time.time()}))
+        status = self.run.status().updated(**self.progress())
+        status = status.updated(state=State.FINISHED, activity="", saved_step=self.step, heartbeat=time.time())
+        self.run.write_status(status)
 
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> StatusChanges:
         """How far training is, under the names of status.json."""
         return {
             "epoch": self.epoch,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from core.errors import ConfigError, DamagedFile, RunError
 from core.runs.catalog import find_run, find_runs, newest_first, summarise, unused_name
 from core.runs.config import make_config
 from core.runs.run import Run
-from core.runs.status import LOST_AFTER_SECONDS, State, Status, apparent_state, process_started, uptime
+from core.runs.status import State, Status
 
 MakeRun = Callable[..., Run]
 
@@ -90,16 +89,6 @@ def test_a_damaged_config_is_named_in_one_line(make_run: MakeRun, content: bytes
         run.config()
 
 
-@pytest.mark.parametrize(
-    "value", ['"state": "flying"', '"pid": -1', '"epoch": "x"', '"heartbeat": 1e999', '"epoch": 9e99']
-)
-def test_a_damaged_status_is_named_in_one_line(make_run: MakeRun, value: str) -> None:
-    run = make_run()
-    (run.path / "status.json").write_text('{"state": "running", ' + value + "}")
-    with pytest.raises(DamagedFile, match=r"^status\.json: [^\n]+$"):
-        run.status()
-
-
 def test_a_huge_file_a_link_and_a_pipe_are_not_read(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run()
     config = run.path / "config.json"
@@ -141,34 +130,6 @@ def test_deleting_keeps_what_is_not_the_runs_own(make_run: MakeRun) -> None:
     with pytest.raises(RunError, match="keeps files that are not the run's own"):
         run.delete()
     assert (run.path / "notes.txt").read_text() == "mine"
-
-
-def running(**news: object) -> Status:
-    mine = {"pid": os.getpid(), "process_started": process_started(os.getpid()), "host": socket.gethostname()}
-    return Status(state=State.RUNNING, **(mine | {"heartbeat": time.time(), "uptime": uptime()} | news))
-
-
-def test_a_live_trainer_that_beats_is_running() -> None:
-    assert apparent_state(running()) is State.RUNNING
-
-
-def test_a_trainer_is_lost_when_its_process_is_gone_or_another_has_its_number() -> None:
-    assert apparent_state(running(pid=2**22 - 1)) is State.LOST
-    assert apparent_state(running(process_started=1.0)) is State.LOST
-
-
-def test_a_trainer_that_lives_is_not_lost_however_long_its_steps_take() -> None:
-    assert apparent_state(running(uptime=uptime() - 10 * LOST_AFTER_SECONDS)) is State.RUNNING
-
-
-def test_a_trainer_on_another_host_is_lost_when_it_is_silent_for_long() -> None:
-    elsewhere = {"host": "another-host", "pid": 2**22 - 1}
-    assert apparent_state(running(**elsewhere)) is State.RUNNING
-    assert apparent_state(running(**elsewhere, heartbeat=time.time() - LOST_AFTER_SECONDS - 1)) is State.LOST
-
-
-def test_setting_the_clock_does_not_lose_a_trainer_on_this_host() -> None:
-    assert apparent_state(running(heartbeat=time.time() - 86400)) is State.RUNNING
 
 
 def test_runs_are_found_by_name_and_names_are_proposed(make_run: MakeRun, runs_dir: Path) -> None:

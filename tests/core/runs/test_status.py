@@ -1,0 +1,90 @@
+"""What a trainer says of itself is checked when it is written and when it is read."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Unpack
+
+import pytest
+from pydantic import ValidationError
+
+from core.errors import DamagedFile
+from core.runs.run import Run
+from core.runs.status import (
+    LOST_AFTER_SECONDS,
+    State,
+    Status,
+    StatusChanges,
+    apparent_state,
+    process_started,
+    uptime,
+)
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"epoch": "nonsense"}, {"epoch": -1}, {"learning_rate": float("nan")}, {"state": "flying"}, {"pid": "7"}],
+)
+def test_a_value_that_readers_refuse_is_never_written(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Status(state=State.RUNNING).updated(**changes)
+
+
+def test_a_change_leaves_the_rest_of_the_status() -> None:
+    before = Status(state=State.RUNNING, pid=7, epoch=3)
+    assert before.updated(epoch=4, error="full") == Status(state=State.RUNNING, pid=7, epoch=4, error="full")
+
+
+def test_every_field_can_be_changed_and_no_other() -> None:
+    assert StatusChanges.__annotations__.keys() == Status.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    "value", ['"state": "flying"', '"pid": -1', '"epoch": "x"', '"heartbeat": 1e999', '"epoch": 9e99']
+)
+def test_a_damaged_status_is_named_in_one_line(make_run: MakeRun, value: str) -> None:
+    run = make_run()
+    (run.path / "status.json").write_text('{"state": "running", ' + value + "}")
+    with pytest.raises(DamagedFile, match=r"^status\.json: [^\n]+$"):
+        run.status()
+
+
+def running(**changes: Unpack[StatusChanges]) -> Status:
+    """The status of a trainer that is this process, with some changes."""
+    mine = Status(
+        state=State.RUNNING,
+        pid=os.getpid(),
+        process_started=process_started(os.getpid()),
+        host=socket.gethostname(),
+        heartbeat=time.time(),
+        uptime=uptime(),
+    )
+    return mine.updated(**changes)
+
+
+def test_a_live_trainer_that_beats_is_running() -> None:
+    assert apparent_state(running()) is State.RUNNING
+
+
+def test_a_trainer_is_lost_when_its_process_is_gone_or_another_has_its_number() -> None:
+    assert apparent_state(running(pid=2**22 - 1)) is State.LOST
+    assert apparent_state(running(process_started=1.0)) is State.LOST
+
+
+def test_a_trainer_that_lives_is_not_lost_however_long_its_steps_take() -> None:
+    assert apparent_state(running(uptime=uptime() - 10 * LOST_AFTER_SECONDS)) is State.RUNNING
+
+
+def test_a_trainer_on_another_host_is_lost_when_it_is_silent_for_long() -> None:
+    elsewhere = running(host="another-host", pid=2**22 - 1)
+    assert apparent_state(elsewhere) is State.RUNNING
+    assert apparent_state(elsewhere.updated(heartbeat=time.time() - LOST_AFTER_SECONDS - 1)) is State.LOST
+
+
+def test_setting_the_clock_does_not_lose_a_trainer_on_this_host() -> None:
+    assert apparent_state(running(heartbeat=time.time() - 86400)) is State.RUNNING
