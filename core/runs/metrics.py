@@ -1,10 +1,10 @@
-"""metrics.jsonl: the trainer's end appends and holds the lock, the reader's end follows what is new."""
+"""Reading metrics.jsonl: following what a trainer appends, and the last lines of a long file."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, compress
 from operator import itemgetter
@@ -49,6 +49,9 @@ LONGEST_LINE = 1 << 16
 LARGEST_NUMBER = 1e15
 REMEMBERED = 256
 DAMAGED_LINES_LIMIT = 1000
+Row = Mapping[str, Any]
+# What reading a line that no version writes can raise.
+DAMAGE = (ValueError, TypeError, OverflowError, KeyError)
 
 
 class Table:
@@ -134,30 +137,43 @@ class MetricsReader:
 
     def _add(self, lines: list[bytes]) -> None:
         try:
-            self._add_rows(parse(lines))
-        except (ValueError, TypeError, OverflowError, KeyError, AttributeError):
-            if len(lines) == 1:
-                self.damaged_lines += 1
-                if self.damaged_lines > DAMAGED_LINES_LIMIT:
-                    raise DamagedFile(self._path, "holds something else than metrics") from None
-                return
-            # Somewhere in here is a damaged line: halve until it stands alone.
-            middle = len(lines) // 2
-            self._add(lines[:middle])
-            self._add(lines[middle:])
+            rows = parse(lines)
+        except ValueError:
+            rows = list(self._parse_each(lines))
+        try:
+            self._add_rows(rows)
+        except DAMAGE:
+            for row in rows:
+                try:
+                    self._add_rows([row])
+                except DAMAGE:
+                    self._count_damage()
 
-    def _add_rows(self, rows: list[Mapping[str, Any]]) -> None:
+    def _parse_each(self, lines: list[bytes]) -> Iterator[Row]:
+        for line in lines:
+            try:
+                yield parse_line(line)
+            except ValueError:
+                self._count_damage()
+
+    def _count_damage(self) -> None:
+        self.damaged_lines += 1
+        if self.damaged_lines > DAMAGED_LINES_LIMIT:
+            raise DamagedFile(self._path, "holds something else than metrics")
+
+    def _add_rows(self, rows: list[Row]) -> None:
+        """Add the rows of the kinds this version knows; a newer one may write others."""
         kinds = [row["kind"] for row in rows]
-        if unknown := set(kinds) - COLUMNS.keys():
-            raise ValueError(f"lines of kind {unknown}")
+        if set(map(type, kinds)) - {str}:
+            raise TypeError("the kind of a line must be text")
         steps = as_columns(list(compress(rows, map("step".__eq__, kinds))), STEP_COLUMNS)
         epochs = as_columns(list(compress(rows, map("epoch".__eq__, kinds))), EPOCH_COLUMNS)
         self.steps.extend(steps)
         self.epochs.extend(epochs)
 
 
-def last_lines(path: Path) -> dict[str, Mapping[str, Any]]:
-    """The last whole line of each kind that stands near the end of a metrics file, without reading all of it.
+def last_lines(path: Path) -> dict[str, Row]:
+    """The last whole line of each known kind near the end of a metrics file, without reading all of it.
 
     Empty when there is none. Raises DamagedFile or OSError.
     """
@@ -170,10 +186,10 @@ def last_lines(path: Path) -> dict[str, Mapping[str, Any]]:
         lines = os.pread(descriptor, LONGEST_LINE, start).split(b"\n")[:-1]
     finally:
         os.close(descriptor)
-    found: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, Row] = {}
     for line in reversed(lines):
-        with suppress(ValueError, TypeError, KeyError, OverflowError, AttributeError):
-            (row,) = parse([line])
+        with suppress(*DAMAGE):
+            row = parse_line(line)
             as_columns([row], COLUMNS[row["kind"]])
             found.setdefault(row["kind"], row)
         if len(found) == len(COLUMNS):
@@ -181,22 +197,28 @@ def last_lines(path: Path) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def parse(lines: list[bytes]) -> list[Mapping[str, Any]]:
-    """The flat JSON object of each line. Raises ValueError when one holds anything else."""
+def parse(lines: list[bytes]) -> list[Row]:
+    """The JSON object of each line, all parsed at once. Raises ValueError when one holds anything else or is nested."""
     if not lines:
         return []
-    if not all(lines):
-        raise ValueError("a line is empty")
     joined = b",".join(lines)
-    # All are parsed at once, where the end of one could complete the beginning of another.
+    # The end of one line could complete the beginning of another.
     ends = set(map(itemgetter(0), lines)), set(map(itemgetter(-1), lines))
     if ends != ({ord("{")}, {ord("}")}) or joined.count(b"{") != len(lines) or max(map(len, lines)) > LONGEST_LINE:
         raise ValueError("a line is no flat object")
-    rows: list[Mapping[str, Any]] = from_json(b"[" + joined + b"]", allow_inf_nan=False)
+    rows: list[Row] = from_json(b"[" + joined + b"]", allow_inf_nan=False)
     return rows
 
 
-def as_columns(rows: list[Mapping[str, Any]], names: tuple[str, ...]) -> Column:
+def parse_line(line: bytes) -> Row:
+    """The JSON object of one line, which may be nested. Raises ValueError when it holds anything else."""
+    if line[:1] != b"{" or line[-1:] != b"}" or len(line) > LONGEST_LINE:
+        raise ValueError("the line is no object")
+    row: Row = from_json(line, allow_inf_nan=False)
+    return row
+
+
+def as_columns(rows: list[Row], names: tuple[str, ...]) -> Column:
     """The named values of the rows, (names, rows); NaN stands for one that is missing or null.
 
     Raises TypeError, ValueError or OverflowError when one is no number that training could have written.

@@ -1,8 +1,7 @@
-"""The trainer's end of metrics.jsonl: whole lines are appended, and it is the lock of the run."""
+"""The trainer's end of metrics.jsonl: whole lines are appended, under the lock of the run."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -12,21 +11,22 @@ from types import TracebackType
 from typing import Any
 
 from core import files
+from core.runs.lock import RunLock
 from core.runs.metrics import LONGEST_LINE
 
 
 class MetricsLog:
-    """The trainer's end: whole lines are appended, and while it is open nobody else trains the run.
+    """Whole lines are appended, and while it is open nobody else trains the run.
 
-    Raises BlockingIOError when another process has it, DamagedFile or OSError when it cannot be opened.
+    Makes the file where there is none. Raises BlockingIOError when another process has the run, DamagedFile or OSError.
     """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         self._pending = b""
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self._lock = RunLock(path)
+        except BaseException:
             os.close(self._descriptor)
             raise
 
@@ -64,3 +64,4 @@ class MetricsLog:
     def close(self) -> None:
         """Give up the lock."""
         os.close(self._descriptor)
+        self._lock.release()

@@ -14,6 +14,7 @@ from core import files
 from core.data.registry import DIGITS
 from core.errors import ConfigError, DamagedFile, RunError
 from core.runs.config import RunConfig, check_name, problems
+from core.runs.lock import RunLock
 from core.runs.metrics_log import MetricsLog
 from core.runs.status import Action, Request, State, Status, apparent_state, make_request
 
@@ -105,18 +106,32 @@ class Run:
     # What training leaves behind
 
     def open_metrics(self) -> MetricsLog:
-        """The trainer's end of metrics.jsonl, which is also the lock of the run. Raises RunError."""
-        try:
-            return MetricsLog(self.path / METRICS)
-        except BlockingIOError:
-            raise RunError(f"{self.name} is being trained by {self._holder()}") from None
+        """The trainer's end of metrics.jsonl, made where there is none; it holds the run's lock until it is closed.
 
-    def _holder(self) -> str:
+        Raises RunError while another trainer has the run, DamagedFile or OSError.
+        """
+        try:
+            return MetricsLog(self.metrics_path)
+        except BlockingIOError:
+            raise self._trained_by_another() from None
+
+    def lock(self) -> RunLock:
+        """The lock of a run that was trained before; nothing is written.
+
+        Raises RunError while a trainer has the run, FileNotFoundError where none ever had, DamagedFile or OSError.
+        """
+        try:
+            return RunLock(self.metrics_path)
+        except BlockingIOError:
+            raise self._trained_by_another() from None
+
+    def _trained_by_another(self) -> RunError:
+        holder = "another process"
         with suppress(DamagedFile, OSError):
             status = self.status()
             if status.pid:
-                return f"process {status.pid} on {status.host}"
-        return "another process"
+                holder = f"process {status.pid} on {status.host}"
+        return RunError(f"{self.name} is being trained by {holder}")
 
     @property
     def metrics_path(self) -> Path:
@@ -188,9 +203,9 @@ class Run:
     def delete(self) -> None:
         """Remove the run's own files and its folder. Raises RunError while a trainer has it, or OSError."""
         with ExitStack() as stack:
-            # What stands in the place of metrics.jsonl and is no file cannot be locked, and no trainer can use it.
-            with suppress(DamagedFile):
-                stack.enter_context(self.open_metrics())
+            # A trainer would have made metrics.jsonl, and could not use what is no file.
+            with suppress(FileNotFoundError, DamagedFile):
+                stack.enter_context(self.lock())
             self.sweep()
             for file in (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG):
                 (self.path / file).unlink(missing_ok=True)

@@ -108,22 +108,6 @@ def test_a_huge_file_a_link_and_a_pipe_are_not_read(make_run: MakeRun, tmp_path:
         run.config()
 
 
-def test_a_second_trainer_is_told_who_has_the_run(make_run: MakeRun) -> None:
-    run = make_run()
-    run.write_status(Status(state=State.RUNNING, pid=os.getpid(), host="there"))
-    with run.open_metrics(), pytest.raises(RunError, match=f"trained by process {os.getpid()} on there"):
-        run.open_metrics()
-
-
-def test_a_run_can_be_deleted_but_not_under_its_trainer(make_run: MakeRun) -> None:
-    run = make_run()
-    with run.open_metrics(), pytest.raises(RunError, match="is being trained"):
-        run.delete()
-    assert run.config()
-    run.delete()
-    assert not run.path.exists()
-
-
 def test_deleting_keeps_what_is_not_the_runs_own(make_run: MakeRun) -> None:
     run = make_run()
     (run.path / "notes.txt").write_text("mine")
