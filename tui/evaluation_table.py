@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.latents.options import SAMPLERS
@@ -56,20 +55,10 @@ def as_json(run: str, measured: EvaluationResult) -> dict[str, Any]:
     return {"run": run, "epoch": measured.epoch, **measured.evaluation.as_json()}
 
 
-def write(
-    run: str, measured: Sequence[EvaluationResult], meanings: Mapping[str, str], make_path: Callable[[str], Path]
-) -> list[Path]:
-    """All that was measured of a run, as JSON with what it was measured with and as CSV; the two files. Raises OSError.
-
-    `make_path` gives the name of a file with a suffix.
-    """
-    from tui import export  # which loads Textual: the command does without
-
-    files = [make_path(".json"), make_path(".csv")]
-    export.save_json(files[0], [as_json(run, each) for each in measured])
+def columns(measured: Sequence[EvaluationResult], meanings: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Everything that was measured as columns of a table, a line for each figure of each sampler."""
     lines = [_line(each, figure) | {"meaning": meaning} for each in measured for figure, meaning in meanings.items()]
-    export.save_table(files[1], {name: [line[name] for line in lines] for name in lines[0]})
-    return files
+    return {name: [line[name] for line in lines] for name in lines[0]}
 
 
 def _line(measured: EvaluationResult, figure: str) -> dict[str, Any]:

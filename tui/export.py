@@ -13,26 +13,27 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.color import Color
 
 from core.arrays import Floats, Images
 from core.runs.catalog import next_name
-from tui.drawing.curves import Curve, decimate
+from tui import evaluation_table, latent_plane, series
+from tui.drawing.curves import Curve, decimate, markers
 from tui.drawing.images import mosaic
+from tui.drawing.points import CLASS_COLORS
+from tui.drawing.view import finite
+from tui.terminal.graphics import png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from core.explorer.results import LatentProjection
+    from tui.messages import EvaluationResult
+
 Suffix = Literal[".png", ".csv"]
 
 DPI = 160
 WIDE, HALF_HIGHER, SQUARE = (10.0, 5.625), (10.0, 8.4375), (8.75, 7.5)  # inches: 1600 x 900, 1600 x 1350, 1400 x 1200
-
-# As in the terminal, the curves of a plot differ in shape as well as in colour.
-LINES = ("-", "--", ":", "-.")
-POINTS = ("o", "D", "^", "s")
-LARGEST = 1e150  # a logarithmic axis overflows when its margins are far beyond
 
 
 class ExportError(ValueError):
@@ -63,7 +64,7 @@ def unused_path(folder: Path, stem: str, suffix: str) -> Path:
     return folder / f"{next_name(stem, (path.stem for path in folder.iterdir() if path.suffix == suffix))}{suffix}"
 
 
-def write(path: Path, content: bytes, *, replace: bool) -> None:
+def write_file(path: Path, content: bytes, *, replace: bool) -> None:
     """Make a file of `content`, in place of one that is there only if `replace`.
 
     Raises OSError, so FileExistsError for the file and FileNotFoundError for the folder.
@@ -86,8 +87,6 @@ def save_picture(
 
     Values are clipped, NaN is black. Raises ValueError for other shapes, OSError.
     """
-    from PIL import Image
-
     if images.ndim != 3 or not images.size or columns < 1 or scale < 1:
         asked = f"images are {images.shape} in {columns} columns at scale {scale}"
         raise ValueError(f"{asked}, must be (N, H, W) in 1 or more at 1 or more")
@@ -98,23 +97,7 @@ def save_picture(
     whole[:number] = images
     picture = np.clip(np.nan_to_num(mosaic(whole.reshape(rows, columns, height, width), gap)), 0, 1)
     pixels = np.rint(picture * 255).astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, format="png")
-    write(path, content.getvalue(), replace=replace)
-
-
-def save_curves(
-    path: Path,
-    curves: Sequence[Curve],
-    *,
-    title: str = "",
-    x_label: str = "epoch",
-    y_label: str = "",
-    log_scale: bool = False,
-    replace: bool = False,
-) -> None:
-    """Curves in one plot as a PNG of 1600 x 900 pixels; see `save_panels`."""
-    save_panels(path, [Panel(title, curves, y_label)], x_label=x_label, log_scale=log_scale, replace=replace)
+    write_file(path, png(pixels), replace=replace)
 
 
 def save_panels(
@@ -131,7 +114,7 @@ def save_panels(
     for number, panel in enumerate(panels):
         place = grid[0, :] if number == 0 else grid[1, number - 1]
         _draw_panel(figure.add_subplot(place), panel, x_label, log_scale)
-    write(path, _png(figure), replace=replace)
+    write_file(path, _figure_png(figure), replace=replace)
 
 
 def save_scatter(
@@ -142,24 +125,23 @@ def save_scatter(
     title: str = "",
     x_label: str = "",
     y_label: str = "",
-    colors: Sequence[tuple[int, int, int]],
     replace: bool = False,
 ) -> None:
-    """Points (N, 2) of classes (N,) as a PNG of 1400 x 1200 pixels; class k has colors[k] and its number at its median.
+    """Points (N, 2) of classes (N,) 0..9 as a PNG of 1400 x 1200 pixels; a class has its number at its median.
 
-    Points that are not finite are left out. Raises ValueError for other shapes and classes without a color, OSError.
+    Points that are not finite are left out. Raises ValueError for other shapes and classes, OSError.
     """
     if points.shape != (len(classes), 2) or classes.ndim != 1:
         raise ValueError(f"points are {points.shape} of classes {classes.shape}, must be (N, 2) of (N,)")
-    if len(classes) and not 0 <= classes.min() <= classes.max() < len(colors):
-        raise ValueError(f"classes are {classes.min()} to {classes.max()}, there are colors for 0 to {len(colors) - 1}")
-    finite = (np.abs(points) < LARGEST).all(axis=1)
-    points, classes = points[finite], classes[finite]
+    if len(classes) and not 0 <= classes.min() <= classes.max() < len(CLASS_COLORS):
+        raise ValueError(f"classes are {classes.min()} to {classes.max()}, must be 0 to {len(CLASS_COLORS) - 1}")
+    drawable = finite(points)
+    points, classes = points[drawable], classes[drawable]
 
     figure = _figure(SQUARE)
     axes = figure.add_subplot()
     _label(axes, title, x_label, y_label)
-    shades = np.array(colors, dtype=float).reshape(-1, 3) / 255
+    shades = np.array(CLASS_COLORS) / 255
     # All at once in the order given: class by class the last would cover the others.
     axes.scatter(points[:, 0], points[:, 1], s=9, c=shades[classes], alpha=0.5, linewidths=0)
     present = np.unique(classes)
@@ -170,7 +152,14 @@ def save_scatter(
     if len(present):
         signs = [axes.scatter([], [], s=40, color=shades[number]) for number in present]
         figure.legend(signs, [str(number) for number in present], loc="outside right upper", frameon=False)
-    write(path, _png(figure), replace=replace)
+    write_file(path, _figure_png(figure), replace=replace)
+
+
+def save_projection(path: Path, plane: LatentProjection, *, replace: bool = False) -> None:
+    """The latents in the plane as a PNG. Raises OSError."""
+    x_label, y_label = plane.projection.axes
+    title = ": ".join(filter(None, latent_plane.title(plane)))
+    save_scatter(path, plane.points, plane.labels, title=title, x_label=x_label, y_label=y_label, replace=replace)
 
 
 def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], *, replace: bool = False) -> None:
@@ -187,12 +176,47 @@ def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], 
     writer.writerow(columns)
     cells = [["" if value != value else value for value in column] for column in columns.values()]
     writer.writerows(zip(*cells, strict=True))
-    write(path, content.getvalue().encode(), replace=replace)
+    write_file(path, content.getvalue().encode(), replace=replace)
 
 
 def save_json(path: Path, content: Any, *, replace: bool = False) -> None:
     """Plain values as JSON. Raises OSError."""
-    write(path, f"{json.dumps(content, indent=2)}\n".encode(), replace=replace)
+    write_file(path, f"{json.dumps(content, indent=2)}\n".encode(), replace=replace)
+
+
+# All files of one screen; each takes the next unused name and returns the paths. Raises OSError.
+
+
+def write_curves(
+    folder: Path, stem: str, curves: Mapping[str, Sequence[Curve]], x_label: str, log_scale: bool
+) -> list[Path]:
+    """Curves by the part of the loss they show, as PNG and CSV."""
+    picture, table = (unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
+    panels = [Panel(series.TITLES[part], drawn) for part, drawn in curves.items()]
+    save_panels(picture, panels, x_label=x_label, log_scale=log_scale)
+    save_table(table, series.curve_table(curves, x_label))
+    return [picture, table]
+
+
+def write_projection(folder: Path, stem: str, plane: LatentProjection) -> list[Path]:
+    """The latents in the plane as PNG and CSV."""
+    picture, table = (unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
+    save_projection(picture, plane)
+    save_table(table, latent_plane.columns(plane))
+    return [picture, table]
+
+
+def write_evaluations(
+    folder: Path, stem: str, run: str, measured: Sequence[EvaluationResult], meanings: Mapping[str, str]
+) -> list[Path]:
+    """Everything that was measured of a run, as JSON and CSV."""
+    text, table = (unused_path(folder, stem, suffix) for suffix in (".json", ".csv"))
+    save_json(text, [evaluation_table.as_json(run, each) for each in measured])
+    save_table(table, evaluation_table.columns(measured, meanings))
+    return [text, table]
+
+
+# matplotlib
 
 
 def _figure(inches: tuple[float, float]) -> Figure:
@@ -202,7 +226,7 @@ def _figure(inches: tuple[float, float]) -> Figure:
     return Figure(figsize=inches, dpi=DPI, layout="constrained")
 
 
-def _png(figure: Figure) -> bytes:
+def _figure_png(figure: Figure) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI, bbox_inches=None)
     return content.getvalue()
@@ -221,36 +245,20 @@ def _draw_panel(axes: Axes, panel: Panel, x_label: str, log_scale: bool) -> None
     from matplotlib.ticker import LogFormatter
 
     _label(axes, panel.title, x_label, panel.y_label)
-    series = [_visible(curve, log_scale) for curve in panel.curves]
-    if log_scale and any(len(y) for _, y in series):
+    points = [curve.visible(log_scale=log_scale) for curve in panel.curves]
+    if log_scale and any(len(y) for _, y in points):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
-    solid = dotted = 0
     signs = []
-    for curve, (x, y) in zip(panel.curves, series, strict=True):
-        line, marker, size = "-", "." if len(x) == 1 else "", 1.0
+    for curve, (x, y), marker in zip(panel.curves, points, markers(panel.curves), strict=True):
+        x, y = decimate(x, y, round(WIDE[0] * DPI))
+        line, point = marker.matplotlib, "." if len(x) == 1 else ""
         if curve.style == "points":
-            line, marker = "", POINTS[dotted % len(POINTS)]
-            dotted += 1
-        elif not curve.dim:
-            line, size = LINES[solid % len(LINES)], 1.8
-            solid += 1
-        shade, alpha = _shade(curve.color), 0.4 if curve.dim else 1.0
-        signs += axes.plot(x, y, color=shade, alpha=alpha, linestyle=line, marker=marker, linewidth=size, markersize=5)
+            line, point = "", marker.matplotlib
+        width, alpha = (1.0, 0.4) if curve.dim else (1.8, 1.0)
+        color = [part / 255 for part in curve.rich_color.get_truecolor()]
+        signs += axes.plot(x, y, color=color, alpha=alpha, linestyle=line, linewidth=width, marker=point, markersize=5)
     legend = axes.legend(signs, [curve.label for curve in panel.curves], frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)
-
-
-def _visible(curve: Curve, log_scale: bool) -> tuple[Floats, Floats]:
-    x, y = np.asarray(curve.x, np.float64), np.asarray(curve.y, np.float64)
-    shown = np.abs(y) < LARGEST
-    if log_scale:
-        shown &= y > 0
-    return decimate(x[shown], y[shown], round(WIDE[0] * DPI))
-
-
-def _shade(color: tuple[int, int, int] | str) -> tuple[float, float, float]:
-    red, green, blue = Color.parse(color).get_truecolor() if isinstance(color, str) else color
-    return red / 255, green / 255, blue / 255

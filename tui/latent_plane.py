@@ -1,13 +1,8 @@
-"""A plane of latents in words and in files."""
+"""A projection of latents in words and as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tui import export
-from tui.drawing.points import CLASS_COLORS
 
 if TYPE_CHECKING:
     from core.arrays import Floats, Labels
@@ -29,29 +24,6 @@ def title(plane: LatentProjection) -> tuple[str, str]:
         facts.append(f"explains {first:.0%} + {second:.0%}")
         facts.append(f"fitted to {'what is shown' if choice.fit_on_shown else f'{plane.fitted:,} of training'}")
     return f"{name} of {choice.part}", ", ".join(facts)
-
-
-def write(plane: LatentProjection, path: Callable[[str], Path]) -> list[Path]:
-    """A plane as PNG and as CSV, which `path` names by their suffix; the files. Raises OSError."""
-    picture, table = path(".png"), path(".csv")
-    save(plane, picture)
-    export.save_table(table, columns(plane))
-    return [picture, table]
-
-
-def save(plane: LatentProjection, path: Path, *, replace: bool = False) -> None:
-    """A plane as PNG. Raises OSError."""
-    x_label, y_label = plane.projection.axes
-    export.save_scatter(
-        path,
-        plane.points,
-        plane.labels,
-        title=": ".join(filter(None, title(plane))),
-        x_label=x_label,
-        y_label=y_label,
-        colors=CLASS_COLORS,
-        replace=replace,
-    )
 
 
 def columns(plane: LatentProjection) -> dict[str, Floats | Labels]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from core.arrays import Column
-from tui import export
 from tui.drawing.curves import Curve, moving_average
 from tui.messages import Snapshot
 
@@ -74,22 +72,13 @@ def distances(snapshot: Snapshot) -> Curve:
     return Curve("measured", epochs, snapshot.epochs["frechet"][measured], VALIDATION, "points")
 
 
-def write(folder: Path, stem: str, drawn: Mapping[str, Sequence[Curve]], unit: str, log_scale: bool) -> list[Path]:
-    """The curves of some of TITLES as PNG and as CSV; the files. Raises OSError."""
-    picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
-    panels = [export.Panel(TITLES[part], curves) for part, curves in drawn.items()]
-    export.save_panels(picture, panels, x_label=unit, log_scale=log_scale)
-    export.save_table(table, columns(drawn, unit))
-    return [picture, table]
-
-
-def columns(drawn: Mapping[str, Sequence[Curve]], unit: str) -> dict[str, list[str] | Column]:
-    """The curves of some of TITLES as columns of a table, a line for each point."""
-    pairs = [(part, curve) for part, curves in drawn.items() for curve in curves]
+def curve_table(curves: Mapping[str, Sequence[Curve]], x_label: str) -> dict[str, list[str] | Column]:
+    """Curves by the part of the loss they show, as columns of a table with one line for each point."""
+    pairs = [(part, curve) for part, drawn in curves.items() for curve in drawn]
     return {
         "part": [part for part, curve in pairs for _ in curve.x],
         "curve": [curve.label for _, curve in pairs for _ in curve.x],
-        unit: np.concatenate([curve.x for _, curve in pairs]),
+        x_label: np.concatenate([curve.x for _, curve in pairs]),
         "value": np.concatenate([curve.y for _, curve in pairs]),
     }
 

@@ -88,7 +88,7 @@ def draw(snapshot: Snapshot, part: str, smoothing: int = 1) -> list[Strip]:
     """A plot as the training screen asks for it."""
     unit = series.axis(snapshot)
     drawn = series.curves_of(snapshot, part, smoothing)
-    return curves.draw(drawn, *SIZES[part], title=series.PARTS[part], x_label=unit.label, x_range=unit.last(1.0))
+    return curves.draw_curves(drawn, *SIZES[part], title=series.PARTS[part], x_label=unit.label, x_range=unit.last(1.0))
 
 
 def milliseconds(do: Callable[[], object]) -> float:

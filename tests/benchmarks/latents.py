@@ -15,7 +15,7 @@ from core.latents.encoding import Latents
 from core.latents.options import LATENT_NUMBERS
 from core.latents.projection import Projection, fit_lda
 from tests.benchmarks.figures import Figure, run_alone
-from tui.drawing.points import draw
+from tui.drawing.points import draw_points
 from tui.terminal.capabilities import ColorDepth
 
 CLASSES, WIDTH, HEIGHT, ROUNDS = 10, 80, 32, 5
@@ -51,7 +51,7 @@ def measure(points: int) -> list[Figure]:
 
 
 def _draw(projection: Projection, latents: Latents) -> None:
-    draw(projection.project(latents.mean), latents.labels, WIDTH, HEIGHT, depth=ColorDepth.TRUECOLOR)
+    draw_points(projection.project(latents.mean), latents.labels, WIDTH, HEIGHT, depth=ColorDepth.TRUECOLOR)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ from core.training.trainer import Trainer
 from tests.conftest import cut_digits, make_trained_run
 from tests.support.terminal import ENVIRONMENT, UNKNOWN, Terminal
 from tui.background.polling import RunReader
+from tui.drawing.facts import facts
 from tui.series import SHARES, axis, curves_of
-from tui.widgets.facts import facts
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 SECONDS = 30

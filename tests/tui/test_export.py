@@ -7,7 +7,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,17 +16,17 @@ import pytest
 from PIL import Image
 
 from tui.drawing.curves import Curve
+from tui.drawing.points import CLASS_COLORS
 from tui.export import (
     ExportError,
     Panel,
-    save_curves,
     save_panels,
     save_picture,
     save_scatter,
     save_table,
     suffix_of,
     unused_path,
-    write,
+    write_file,
 )
 
 BLUE, ORANGE = (86, 180, 233), (230, 159, 0)
@@ -38,6 +38,12 @@ pytestmark = pytest.mark.filterwarnings("error")  # a warning would be printed o
 def falling(start: float = 200.0, color: tuple[int, int, int] | str = BLUE) -> Curve:
     x = np.linspace(0, 40, 500)
     return Curve("train", x, start * np.exp(-x / 10) + 20, color)
+
+
+def save_plot(
+    path: Path, curves: Sequence[Curve], *, title: str = "", y_label: str = "", x_label: str = "epoch", **options: bool
+) -> None:
+    save_panels(path, [Panel(title, curves, y_label)], x_label=x_label, **options)
 
 
 def pixels_of(path: Path) -> np.ndarray:
@@ -100,23 +106,23 @@ def test_a_link_that_leads_nowhere_is_no_unused_path(tmp_path: Path) -> None:
 
 def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    write(path, b"first", replace=False)
+    write_file(path, b"first", replace=False)
     with pytest.raises(FileExistsError):
-        write(path, b"second", replace=False)
+        write_file(path, b"second", replace=False)
     assert path.read_bytes() == b"first"
 
 
 def test_replacing_leaves_nothing_of_the_longer_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"a long old content")
-    write(path, b"new", replace=True)
+    write_file(path, b"new", replace=True)
     assert path.read_bytes() == b"new"
 
 
 def test_a_file_is_readable_for_others_as_far_as_the_umask_lets(tmp_path: Path) -> None:
     old = os.umask(0o027)
     try:
-        write(tmp_path / "a.csv", b"", replace=False)
+        write_file(tmp_path / "a.csv", b"", replace=False)
     finally:
         os.umask(old)
     assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o640
@@ -125,22 +131,21 @@ def test_a_file_is_readable_for_others_as_far_as_the_umask_lets(tmp_path: Path) 
 @pytest.mark.parametrize("replace", [True, False])
 def test_a_missing_folder_is_named_and_not_made(tmp_path: Path, replace: bool) -> None:
     with pytest.raises(FileNotFoundError) as error:
-        write(tmp_path / "nowhere" / "a.csv", b"", replace=replace)
+        write_file(tmp_path / "nowhere" / "a.csv", b"", replace=replace)
     assert Path(error.value.filename) == tmp_path / "nowhere"
     assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_full_disk_leaves_no_part_of_a_new_file(tmp_path: Path) -> None:
     with files_up_to(1000), pytest.raises(OSError):
-        write(tmp_path / "a.csv", bytes(100_000), replace=False)
+        write_file(tmp_path / "a.csv", bytes(100_000), replace=False)
     assert not list(tmp_path.iterdir())
 
 
 SAVES: dict[str, Callable[..., None]] = {
     "picture": lambda path, **how: save_picture(path, np.zeros((2, 4, 4)), 2, **how),
-    "curves": lambda path, **how: save_curves(path, [falling()], **how),
     "panels": lambda path, **how: save_panels(path, [Panel("loss", [falling()])], **how),
-    "scatter": lambda path, **how: save_scatter(path, np.zeros((1, 2)), np.zeros(1, int), colors=[BLUE], **how),
+    "scatter": lambda path, **how: save_scatter(path, np.zeros((1, 2)), np.zeros(1, int), **how),
     "table": lambda path, **how: save_table(path, {"x": [1]}, **how),
 }
 
@@ -208,7 +213,7 @@ def test_what_is_no_row_of_images_is_refused(tmp_path: Path, shape: tuple[int, .
 def test_curves_are_drawn_in_their_colors(tmp_path: Path) -> None:
     ends = np.arange(1.0, 40)
     points = Curve("validation", ends, 200 * np.exp(-ends / 10) + 22, ORANGE, "points")
-    save_curves(tmp_path / "a.png", [falling(), points], title="loss", y_label="nats")
+    save_plot(tmp_path / "a.png", [falling(), points], title="loss", y_label="nats")
     pixels = pixels_of(tmp_path / "a.png")
     assert pixels.shape == (900, 1600, 3)
     assert count_of(pixels, BLUE) > 1000
@@ -216,13 +221,13 @@ def test_curves_are_drawn_in_their_colors(tmp_path: Path) -> None:
 
 
 def test_colors_may_be_whatever_rich_parses(tmp_path: Path) -> None:
-    save_curves(tmp_path / "a.png", [falling(color="#56b4e9")])
+    save_plot(tmp_path / "a.png", [falling(color="#56b4e9")])
     assert count_of(pixels_of(tmp_path / "a.png"), BLUE) > 1000
 
 
 def test_dim_curves_are_paler(tmp_path: Path) -> None:
     solid = falling()
-    save_curves(tmp_path / "a.png", [Curve(solid.label, solid.x, solid.y, BLUE, dim=True)])
+    save_plot(tmp_path / "a.png", [Curve(solid.label, solid.x, solid.y, BLUE, dim=True)])
     assert count_of(pixels_of(tmp_path / "a.png"), BLUE) == 0
 
 
@@ -230,9 +235,9 @@ def test_a_log_scale_leaves_out_zero_and_below(tmp_path: Path) -> None:
     x = np.arange(1.0, 101)
     y = np.exp(-x / 10)
     dotted = np.concatenate(([0.0, -1.0, np.nan], y))
-    save_curves(tmp_path / "a.png", [Curve("a", x, y, BLUE)], log_scale=True)
-    save_curves(tmp_path / "b.png", [Curve("a", np.append([1, 1, 1], x), dotted, BLUE)], log_scale=True)
-    save_curves(tmp_path / "c.png", [Curve("a", x, y, BLUE)])
+    save_plot(tmp_path / "a.png", [Curve("a", x, y, BLUE)], log_scale=True)
+    save_plot(tmp_path / "b.png", [Curve("a", np.append([1, 1, 1], x), dotted, BLUE)], log_scale=True)
+    save_plot(tmp_path / "c.png", [Curve("a", x, y, BLUE)])
     straight, cleaned, bent = (pixels_of(tmp_path / name) for name in ("a.png", "b.png", "c.png"))
     assert (straight == cleaned).all()
     assert (straight != bent).any()
@@ -241,7 +246,7 @@ def test_a_log_scale_leaves_out_zero_and_below(tmp_path: Path) -> None:
 def test_a_million_steps_keep_their_single_peak(tmp_path: Path) -> None:
     y = np.ones(1_000_000)
     y[345_678] = 500
-    save_curves(tmp_path / "a.png", [Curve("a", np.arange(1e6), y, BLUE)])
+    save_plot(tmp_path / "a.png", [Curve("a", np.arange(1e6), y, BLUE)])
     column = (np.abs(pixels_of(tmp_path / "a.png") - BLUE).max(axis=-1) < 60).any(axis=1)
     assert column.sum() > 600
 
@@ -261,22 +266,22 @@ def test_a_million_steps_keep_their_single_peak(tmp_path: Path) -> None:
 )
 def test_every_series_gives_a_plot(tmp_path: Path, y: np.ndarray, log_scale: bool) -> None:
     curves = [Curve("a", np.arange(float(len(y))), y, BLUE, style) for style in ("line", "points")]
-    save_curves(tmp_path / "a.png", curves, log_scale=log_scale)
+    save_plot(tmp_path / "a.png", curves, log_scale=log_scale)
     assert pixels_of(tmp_path / "a.png").shape == (900, 1600, 3)
 
 
 def test_a_single_step_is_seen(tmp_path: Path) -> None:
-    save_curves(tmp_path / "none.png", [Curve("a", NOTHING, NOTHING, BLUE)])
-    save_curves(tmp_path / "one.png", [Curve("a", np.ones(1), np.ones(1), BLUE)])
+    save_plot(tmp_path / "none.png", [Curve("a", NOTHING, NOTHING, BLUE)])
+    save_plot(tmp_path / "one.png", [Curve("a", np.ones(1), np.ones(1), BLUE)])
     none, one = (count_of(pixels_of(tmp_path / name), BLUE) for name in ("none.png", "one.png"))
     assert one > none + 20
 
 
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
     x = np.arange(2.0)
-    save_curves(tmp_path / "a.png", [Curve(r"$\frac$", x, x, BLUE)], title="$", x_label="$_$", y_label="a_$b^c$")
-    save_curves(tmp_path / "b.png", [Curve("_run", x, x, BLUE)])
-    save_curves(tmp_path / "c.png", [Curve("", x, x, BLUE)])
+    save_plot(tmp_path / "a.png", [Curve(r"$\frac$", x, x, BLUE)], title="$", x_label="$_$", y_label="a_$b^c$")
+    save_plot(tmp_path / "b.png", [Curve("_run", x, x, BLUE)])
+    save_plot(tmp_path / "c.png", [Curve("", x, x, BLUE)])
     assert (pixels_of(tmp_path / "b.png") != pixels_of(tmp_path / "c.png")).any()
 
 
@@ -301,25 +306,24 @@ def test_without_panels_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_points_and_legend_have_the_colors_of_the_classes_present(tmp_path: Path) -> None:
-    colors = [BLUE, ORANGE, (0, 158, 115)]
     points = np.random.default_rng(0).standard_normal((100, 2))
-    save_scatter(tmp_path / "a.png", points, np.arange(100) % 2 * 2, title="latents", colors=colors)
+    save_scatter(tmp_path / "a.png", points, np.arange(100) % 2 * 2, title="latents")
     pixels = pixels_of(tmp_path / "a.png")
     assert pixels.shape == (1200, 1400, 3)
     legend = pixels[:, 1300:]
-    assert [count_of(legend, color) > 20 for color in colors] == [True, False, True]
-    assert count_of(pixels[:, :1300], (170, 217, 244)) > 300  # half of the blue: overlaps stay visible
+    assert [count_of(legend, color) > 20 for color in CLASS_COLORS[:3]] == [True, False, True]
+    assert count_of(pixels[:, :1300], (128, 175, 255)) > 300  # half of the first: overlaps stay visible
 
 
 def test_a_scatter_leaves_out_what_is_not_finite(tmp_path: Path) -> None:
     points = np.array([[0.0, 0.0], [1.0, 1.0], [np.nan, 0.0], [np.inf, 1.0], [1e300, 1.0]])
-    save_scatter(tmp_path / "a.png", points, np.zeros(5, int), colors=[BLUE])
-    save_scatter(tmp_path / "b.png", points[:2], np.zeros(2, int), colors=[BLUE])
+    save_scatter(tmp_path / "a.png", points, np.zeros(5, int))
+    save_scatter(tmp_path / "b.png", points[:2], np.zeros(2, int))
     assert (pixels_of(tmp_path / "a.png") == pixels_of(tmp_path / "b.png")).all()
 
 
 def test_no_points_give_an_empty_scatter(tmp_path: Path) -> None:
-    save_scatter(tmp_path / "a.png", np.zeros((0, 2)), np.zeros(0, int), colors=[BLUE])
+    save_scatter(tmp_path / "a.png", np.zeros((0, 2)), np.zeros(0, int))
     assert pixels_of(tmp_path / "a.png").shape == (1200, 1400, 3)
 
 
@@ -328,7 +332,7 @@ def test_no_points_give_an_empty_scatter(tmp_path: Path) -> None:
     [
         (np.zeros((3, 2)), np.zeros(2, int), r"points are \(3, 2\) of classes \(2,\)"),
         (np.zeros((3, 3)), np.zeros(3, int), r"points are \(3, 3\)"),
-        (np.zeros((2, 2)), np.array([0, 10]), "classes are 0 to 10, there are colors for 0 to 1"),
+        (np.zeros((2, 2)), np.array([0, 10]), "classes are 0 to 10, must be 0 to 9"),
         (np.zeros((2, 2)), np.array([-1, 0]), "classes are -1 to 0"),
     ],
 )
@@ -336,7 +340,7 @@ def test_a_scatter_that_does_not_fit_together_is_refused(
     tmp_path: Path, points: np.ndarray, classes: np.ndarray, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        save_scatter(tmp_path / "a.png", points, classes, colors=[BLUE, ORANGE])
+        save_scatter(tmp_path / "a.png", points, classes)
 
 
 # Tables
@@ -398,10 +402,10 @@ def test_plots_need_no_display_and_choose_no_backend(tmp_path: Path) -> None:
 import sys, threading
 import numpy as np
 from pathlib import Path
-from tui.export import save_curves
-from tui.widgets.plot import Curve
+from tui.export import Panel, save_panels
+from tui.drawing.curves import Curve
 curves = [Curve("a", np.arange(9.0), np.arange(9.0), "red")]
-thread = threading.Thread(target=save_curves, args=(Path(sys.argv[1]), curves))
+thread = threading.Thread(target=save_panels, args=(Path(sys.argv[1]), [Panel("loss", curves)]))
 thread.start()
 thread.join()
 print("matplotlib.pyplot" in sys.modules)

@@ -23,9 +23,9 @@ from core.runs.run import Run
 from tui import export, formatting, latent_plane
 from tui.background.explorers import ExplorerCache
 from tui.drawing.images import Scale
-from tui.drawing.points import draw
-from tui.drawing.tiles import Captions, Tiling, tile_strips
-from tui.terminal.capabilities import ColorDepth, is_ascii
+from tui.drawing.points import draw_points
+from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
+from tui.terminal.capabilities import ColorDepth, color_depth_of
 from tui.terminal.graphics import GAP
 
 if TYPE_CHECKING:
@@ -96,10 +96,12 @@ def draw_plane(run: Run, data_dir: Path, choice: ProjectionOptions, out: Path | 
         lines = min(PLOT_LINES, console.height - 3) if console.is_terminal else PLOT_LINES
         print_strips(
             console,
-            draw(plane.points, plane.labels, console.width, lines, x_label=x_label, y_label=y_label, depth=depth),
+            draw_points(
+                plane.points, plane.labels, console.width, lines, x_label=x_label, y_label=y_label, depth=depth
+            ),
         )
     elif export.suffix_of(out) == ".png":
-        latent_plane.save(plane, out, replace=True)
+        export.save_projection(out, plane, replace=True)
     else:
         export.save_table(out, latent_plane.columns(plane), replace=True)
 
@@ -153,13 +155,7 @@ def terminal() -> tuple[Console, ColorDepth]:
     if not console.is_terminal:  # rich would take the width of a terminal that another stream has
         columns = os.environ.get("COLUMNS", "")
         console = Console(highlight=False, width=int(columns) if columns.isdecimal() else PIPE_WIDTH)
-    if is_ascii(os.environ, sys.stdout.encoding or "utf-8"):
-        return console, ColorDepth.ASCII
-    if console.no_color or console.color_system is None:
-        return console, ColorDepth.NONE
-    return console, {"truecolor": ColorDepth.TRUECOLOR, "256": ColorDepth.EIGHT_BIT}.get(
-        console.color_system, ColorDepth.SIXTEEN
-    )
+    return console, color_depth_of(console, sys.stdout, no_color=console.no_color)
 
 
 def print_heading(run: Run, facts: str) -> None:
@@ -170,7 +166,7 @@ def print_tiles(tiles: Images, names: Sequence[str] = ()) -> None:
     """Tiles (N, K, H, W), eight or fewer in a line, at full size where eight fit."""
     console, depth = terminal()
     count, images, high, wide = tiles.shape
-    captions: Captions = "below" if names else "none"
+    captions: CaptionPlacement = "below" if names else "none"
     for scale in (Scale(1, 1), Scale(1, 2), Scale(1, 4)):
         cells = wide * scale.up // scale.down
         columns = min(COLUMNS, (console.width + GAP) // (cells + GAP))
@@ -179,7 +175,7 @@ def print_tiles(tiles: Images, names: Sequence[str] = ()) -> None:
     else:
         raise RunError(f"the terminal has {console.width} columns, a digit takes {cells}")
     tiling = Tiling(columns, -(-count // columns), scale, cells, images * high)
-    print_strips(console, tile_strips(tiles, tiling, Style(), depth, names=names, captions=captions))
+    print_strips(console, draw_tiles(tiles, tiling, Style(), depth, names=names, captions=captions))
 
 
 def print_strips(console: Console, strips: Iterable[Strip]) -> None:

@@ -7,6 +7,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from tui.terminal.capabilities import ColorDepth
+
 Range = tuple[float, float]
 Ticks = dict[float, str]  # value -> label
 FRAME = Style(dim=True)
@@ -83,12 +85,11 @@ def frame(
     y_ticks: dict[int, str],
     x_ticks: dict[int, str],
     x_label: str,
-    *,
-    ascii_only: bool,
+    depth: ColorDepth,
 ) -> list[Strip]:
     """The canvas with the y axis at its left and the x axis below, which takes two more lines."""
     gutter = left_of_canvas(y_ticks) - 1
-    line, y_tick, corner, dash, x_tick = "|++-+" if ascii_only else "│┤└─┬"
+    line, y_tick, corner, dash, x_tick = "|++-+" if depth is ColorDepth.ASCII else "│┤└─┬"
     strips = []
     for row, inside in enumerate(canvas):
         label = y_ticks.get(row)

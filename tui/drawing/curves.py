@@ -1,10 +1,10 @@
-"""Curves as strips: plotext draws the curves, the frame around them is drawn here."""
+"""Draws curves as strips: plotext rasterises them; title, legend, axes and ticks are drawn here."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from itertools import count, pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 from rich.color import Color
@@ -14,20 +14,36 @@ from textual.strip import Strip
 
 from core.arrays import Floats
 from tui.drawing.axes import Range, Ticks, frame, left_of_canvas, linear_ticks, log_ticks, place, ticks_within
-from tui.drawing.strips import message_strips
+from tui.drawing.strips import draw_message
+from tui.terminal.capabilities import ColorDepth
 
-# A marker for plotext and its sign in the legend: the curves of a plot differ in shape as well as in colour.
-LINES = (("braille", "⠤⠤"), ("hd", "▄▄"), ("·", "··"))
-POINTS = (("●", "●"), ("◆", "◆"), ("▲", "▲"), ("■", "■"))
-ASCII_LINES = (("*", "**"), ("+", "++"), ("-", "--"))
-ASCII_POINTS = (("o", "o"), ("x", "x"), ("#", "#"), ("@", "@"))
-ASCII_DIM = (".", "..")
 PLAIN, TITLE = Style(), Style(bold=True)
 NARROWEST, LOWEST = 20, 5  # a smaller plot has no room for axes
+LARGEST = 1e150  # the margins of a logarithmic axis overflow far beyond
 CODE = re.compile(r"\x1b\[(?:38;5;(\d+)|0)m")
 
 
-@dataclass(frozen=True)
+class Marker(NamedTuple):
+    """How a curve looks: to plotext, in the legend, in ASCII and in matplotlib."""
+
+    plotext: str
+    legend: str
+    ascii: str
+    matplotlib: str
+
+
+# The curves of a plot differ in shape as well as in colour.
+LINES = (Marker("braille", "⠤⠤", "*", "-"), Marker("hd", "▄▄", "+", "--"), Marker("·", "··", "-", ":"))
+DIM_LINE = Marker("braille", "⠤⠤", ".", "-")
+POINTS = (
+    Marker("●", "●", "o", "o"),
+    Marker("◆", "◆", "x", "D"),
+    Marker("▲", "▲", "#", "^"),
+    Marker("■", "■", "@", "s"),
+)
+
+
+@dataclass(frozen=True, eq=False)
 class Curve:
     """A named series, x (N,) ascending and y (N,); colour as (r, g, b) or anything that rich parses."""
 
@@ -37,6 +53,33 @@ class Curve:
     color: tuple[int, int, int] | str
     style: Literal["line", "points"] = "line"
     dim: bool = False
+
+    @property
+    def rich_color(self) -> Color:
+        return Color.parse(self.color) if isinstance(self.color, str) else Color.from_rgb(*self.color)
+
+    def visible(self, x_range: Range | None = None, *, log_scale: bool = False) -> tuple[Floats, Floats]:
+        """The points in x_range that can be drawn: finite, and above zero on a log scale."""
+        x, y = np.asarray(self.x, np.float64), np.asarray(self.y, np.float64)
+        if x_range:
+            inside = slice(np.searchsorted(x, x_range[0], "left"), np.searchsorted(x, x_range[1], "right"))
+            x, y = x[inside], y[inside]
+        drawable = np.abs(y) < LARGEST
+        if log_scale:
+            drawable &= y > 0
+        return (x, y) if drawable.all() else (x[drawable], y[drawable])
+
+
+def markers(curves: Sequence[Curve]) -> list[Marker]:
+    """The marker of each curve: no two lines and no two kinds of points look the same, but dim lines do."""
+    lines, points = count(), count()
+    chosen = []
+    for curve in curves:
+        if curve.style == "points":
+            chosen.append(POINTS[next(points) % len(POINTS)])
+        else:
+            chosen.append(DIM_LINE if curve.dim else LINES[next(lines) % len(LINES)])
+    return chosen
 
 
 def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -> tuple[Floats, Floats]:
@@ -72,7 +115,7 @@ def moving_average(y: Floats, window: int) -> Floats:
     return np.where(count > 0, (sums[stop] - sums[start]) / np.maximum(count, 1), np.nan)
 
 
-def draw(
+def draw_curves(
     curves: Sequence[Curve],
     width: int,
     height: int,
@@ -81,8 +124,7 @@ def draw(
     x_label: str = "epoch",
     log_scale: bool = False,
     x_range: Range | None = None,
-    ascii: bool = False,  # noqa: A002
-    color: bool = True,
+    depth: ColorDepth = ColorDepth.TRUECOLOR,
     empty: str = "no steps yet",
 ) -> list[Strip]:
     """`height` strips of `width` cells: title and legend, y ticks, the curves, x ticks.
@@ -91,10 +133,13 @@ def draw(
     """
     if width < 1 or height < 1:
         return []
-    series = [_visible(curve, x_range, log_scale) for curve in curves]
-    markers = _markers(curves, ascii)
-    styles = [_style(curve, color) for curve in curves]
-    header = [_header(title, curves, [sign for _, sign in markers], styles, width)] if height > 1 else []
+    series = [curve.visible(x_range, log_scale=log_scale) for curve in curves]
+    if log_scale:
+        series = [(x, np.log10(y)) for x, y in series]
+    looks = markers(curves)
+    styles = [_style(curve, depth) for curve in curves]
+    signs = [_legend_sign(curve, marker, depth) for curve, marker in zip(curves, looks, strict=True)]
+    header = [_header(title, curves, signs, styles, width)] if height > 1 else []
     framed = width >= NARROWEST and height >= LOWEST
     rows = height - len(header) - (2 if framed else 0)
 
@@ -108,49 +153,25 @@ def draw(
     if drawn:
         x_limits = x_range or (min(float(x[0]) for x, _ in drawn), max(float(x[-1]) for x, _ in drawn))
         x_ticks = ticks_within(*x_limits, max(1, columns // 12))
-        names = [marker for marker, _ in markers]
+        names = [marker.ascii if depth is ColorDepth.ASCII else marker.plotext for marker in looks]
         canvas = _canvas(curves, series, names, styles, (columns, rows), x_limits, y_limits)
     else:
-        canvas = message_strips(empty, columns, rows)
+        canvas = draw_message(empty, columns, rows)
     if framed:
         down = place(y_ticks, y_limits[1], y_limits[0], rows)
         along = place(x_ticks, *x_limits, columns) if x_ticks else {}
-        canvas = frame(canvas, down, along, x_label, ascii_only=ascii)
+        canvas = frame(canvas, down, along, x_label, depth)
     return header + canvas
 
 
-def _visible(curve: Curve, x_range: Range | None, log_scale: bool) -> tuple[Floats, Floats]:
-    x, y = np.asarray(curve.x, np.float64), np.asarray(curve.y, np.float64)
-    if x_range:
-        inside = slice(np.searchsorted(x, x_range[0], "left"), np.searchsorted(x, x_range[1], "right"))
-        x, y = x[inside], y[inside]
-    if log_scale:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            y = np.log10(y)
-    finite = np.abs(y) < 1e300
-    return (x, y) if finite.all() else (x[finite], y[finite])
+def _legend_sign(curve: Curve, marker: Marker, depth: ColorDepth) -> str:
+    if depth is ColorDepth.ASCII:
+        return marker.ascii if curve.style == "points" else 2 * marker.ascii
+    return marker.legend
 
 
-def _markers(curves: Sequence[Curve], ascii: bool) -> list[tuple[str, str]]:  # noqa: A002
-    lines, points = (ASCII_LINES, ASCII_POINTS) if ascii else (LINES, POINTS)
-    chosen: list[tuple[str, str]] = []
-    solid = [curve for curve in curves if curve.style == "line" and not curve.dim]
-    dotted = [curve for curve in curves if curve.style == "points"]
-    for curve in curves:
-        if curve.style == "points":
-            chosen.append(points[dotted.index(curve) % len(points)])
-        elif curve.dim:
-            chosen.append(ASCII_DIM if ascii else lines[0])
-        else:
-            chosen.append(lines[solid.index(curve) % len(lines)])
-    return chosen
-
-
-def _style(curve: Curve, color: bool) -> Style:
-    if not color:
-        return Style(dim=curve.dim or None)
-    chosen = Color.parse(curve.color) if isinstance(curve.color, str) else Color.from_rgb(*curve.color)
-    return Style.from_color(chosen) + Style(dim=curve.dim or None)
+def _style(curve: Curve, depth: ColorDepth) -> Style:
+    return Style.from_color(curve.rich_color if depth.has_colors else None) + Style(dim=curve.dim or None)
 
 
 def _header(title: str, curves: Sequence[Curve], signs: Sequence[str], styles: Sequence[Style], width: int) -> Strip:

@@ -1,4 +1,4 @@
-"""Greyscale images as half-block cells, in as many shades as the terminal shows."""
+"""Draws greyscale images as half-blocks, in as many shades as the terminal has."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from core.arrays import Floats, Images
 from tui.terminal.capabilities import ColorDepth
+from tui.terminal.graphics import GAP
 
 AnyImages = Floats | NDArray[np.uint8]
 SHADES = " ░▒▓█"
@@ -31,7 +32,7 @@ class Scale(NamedTuple):
     down: int
 
 
-def mosaic(images: AnyImages, gap: int = 1) -> Images:
+def mosaic(images: AnyImages, gap: int = GAP) -> Images:
     """A grid (rows, columns, H, W) as one picture in [0, 1], `gap` black pixels between; uint8 is / 255."""
     grid = _unit(images)
     rows, columns, height, width = grid.shape
@@ -55,15 +56,13 @@ def resize(images: AnyImages, scale: Scale) -> Images:
     return shrink(images, scale.down).repeat(scale.up, axis=-2).repeat(scale.up, axis=-1)
 
 
-def fit(
-    height: int, width: int, rows: int, columns: int, cells_wide: int, cells_high: int, gap: int = 1
-) -> Scale | None:
+def fit(height: int, width: int, rows: int, columns: int, cells_wide: int, cells_high: int) -> Scale | None:
     """The largest exact scale at which rows x columns images of height x width pixels fit, or None.
 
-    A cell is one pixel wide and two high. AnyImages shrink by 2 or 4, where that divides their sides.
+    A cell is one pixel wide and two high. Images shrink by 2 or 4, where that divides their sides.
     """
-    wide = cells_wide - (columns - 1) * gap
-    high = 2 * cells_high - (rows - 1) * gap
+    wide = cells_wide - (columns - 1) * GAP
+    high = 2 * cells_high - (rows - 1) * GAP
     if up := max(0, min(wide // (columns * width), high // (rows * height))):
         return Scale(up, 1)
     for down in (2, 4):
@@ -73,7 +72,7 @@ def fit(
     return None
 
 
-def to_strips(pixels: Images, depth: ColorDepth, base_style: Style) -> list[Strip]:
+def draw_image(pixels: Images, depth: ColorDepth, base: Style) -> list[Strip]:
     """A picture (H, W) in [0, 1] as ceil(H / 2) strips of W cells; values are clipped, NaN is black.
 
     Two pixels a cell in colour, their mean as a shade below 256 colours; a black row makes H even.
@@ -83,14 +82,14 @@ def to_strips(pixels: Images, depth: ColorDepth, base_style: Style) -> list[Stri
         return []
     whole = np.clip(np.nan_to_num(np.pad(pixels, ((0, height % 2), (0, 0)))), 0, 1)
     upper, lower = whole[::2], whole[1::2]
-    if depth in (ColorDepth.TRUECOLOR, ColorDepth.EIGHT_BIT):
+    if depth.has_shades:
         greys = GREYS if depth is ColorDepth.TRUECOLOR else PALETTE_GREYS
         cells = _nearest(upper, greys) * len(greys) + _nearest(lower, greys)
         cell = _half_block if depth is ColorDepth.TRUECOLOR else _palette_half_block
-        return [_runs(row, cell, base_style) for row in cells]
+        return [_runs(row, cell, base) for row in cells]
     ramp = ASCII_SHADES if depth is ColorDepth.ASCII else SHADES
     shades = np.array(list(ramp))[np.rint((upper + lower) / 2 * (len(ramp) - 1)).astype(int)]
-    return [Strip([Segment("".join(row), base_style)], width) for row in shades]
+    return [Strip([Segment("".join(row), base)], width) for row in shades]
 
 
 def _unit(images: AnyImages) -> Images:
@@ -142,7 +141,7 @@ class Layout(NamedTuple):
     scale: Scale
 
 
-def arrange(images: AnyImages, columns: int | None, cells_wide: int, cells_high: int, gap: int = 1) -> Layout | None:
+def arrange(images: AnyImages, columns: int | None, cells_wide: int, cells_high: int) -> Layout | None:
     """The layout in which images (N, H, W) are largest; of a grid too large what fits, None if nothing.
 
     `columns` None leaves their number open. One line is kept free where not all of them fit.
@@ -151,13 +150,13 @@ def arrange(images: AnyImages, columns: int | None, cells_wide: int, cells_high:
     layouts = []
     for tried in range(1, count + 1) if columns is None else (columns,):
         rows = -(-count // tried)
-        if scale := fit(height, width, rows, tried, cells_wide, cells_high, gap):
+        if scale := fit(height, width, rows, tried, cells_wide, cells_high):
             layouts.append(Layout(rows, tried, scale))
     if layouts:
         return max(layouts, key=lambda chosen: (chosen.scale.up / chosen.scale.down, -chosen.rows * chosen.columns))
     down = next(factor for factor in (4, 2, 1) if height % factor == width % factor == 0)
-    across = min((cells_wide + gap) // (width // down + gap), columns or count)
-    rows = (2 * (cells_high - 1) + gap) // (height // down + gap)
+    across = min((cells_wide + GAP) // (width // down + GAP), columns or count)
+    rows = (2 * (cells_high - 1) + GAP) // (height // down + GAP)
     if across < 1 or rows < 1:
         return None
     return Layout(min(rows, -(-count // (columns or across))), across, Scale(1, down))

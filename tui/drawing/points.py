@@ -1,4 +1,4 @@
-"""Labelled points as a raster of cells: the class with most points in a cell gives it its colour or its digit."""
+"""Draws labelled points as a raster of cells: the class with most points in a cell gives it its colour or its digit."""
 
 from collections.abc import Set
 from itertools import pairwise
@@ -43,7 +43,7 @@ def legend_place(title: str, width: int) -> tuple[str, int]:
     return title, cell_len(title) + 2 if title else 0
 
 
-def draw(
+def draw_points(
     points: Floats,
     classes: Integers,
     width: int,
@@ -66,15 +66,14 @@ def draw(
         return []
     view = view or home_view(points)
     canvas = lay_out(width, height, view)
-    ascii_only = depth is ColorDepth.ASCII
-    shown = points_strips(points, classes, canvas, hidden, markers_for(markers, depth), class_styles(depth))
+    arrow = ">" if depth is ColorDepth.ASCII else "→"
+    shown = _canvas(points, classes, canvas, hidden, markers_for(markers, depth), class_styles(depth))
     if canvas.framed:
         (wide, high), (columns, rows) = canvas.cell_size, (canvas.columns, canvas.rows)
         start, end = view.x[0] + wide / 2, view.x[1] - wide / 2
         along = place(ticks_within(start, end, max(2, columns // 12)), start, end, columns)
         down = place(canvas.y_ticks, view.y[1] - high / 2, view.y[0] + high / 2, rows)
-        label = f"{x_label} {'>' if ascii_only else '→'}" if x_label else ""
-        shown = frame(shown, down, along, label, ascii_only=ascii_only)
+        shown = frame(shown, down, along, f"{x_label} {arrow}" if x_label else "", depth)
     strips = [_header(title, y_label, hidden, width, depth)] * canvas.top + shown
     return with_cursor(strips, canvas, cursor, PLAIN, depth) if cursor else strips
 
@@ -83,18 +82,18 @@ def markers_for(asked: Markers | None, depth: ColorDepth) -> Markers:
     """The markers to draw: dots need colours unless asked for, and more than ASCII in any case."""
     if depth is ColorDepth.ASCII:
         return "digits"
-    return asked or ("dots" if depth in (ColorDepth.TRUECOLOR, ColorDepth.EIGHT_BIT) else "digits")
+    return asked or ("dots" if depth.has_shades else "digits")
 
 
 def class_styles(depth: ColorDepth) -> list[Style]:
     """The style of each class, all plain where there is no colour."""
-    if depth in (ColorDepth.NONE, ColorDepth.ASCII):
+    if not depth.has_colors:
         return [PLAIN] * CLASSES
     colors = SIXTEEN_COLORS if depth is ColorDepth.SIXTEEN else CLASS_COLORS
     return [Style.from_color(Color.from_rgb(*color)) for color in colors]
 
 
-def points_strips(
+def _canvas(
     points: Floats, classes: Integers, canvas: Canvas, hidden: Set[int], markers: Markers, styles: list[Style]
 ) -> list[Strip]:
     """The canvas alone: a dot for every point or a digit for every cell, and with dots a label at each mean."""
@@ -131,8 +130,8 @@ def _mean_cells(points: Floats, classes: Integers, canvas: Canvas) -> dict[int, 
     """The cell of each class's mean that is in view; where two meet, the later stands beside."""
     taken: dict[tuple[int, int], int] = {}
     for digit in np.unique(classes).tolist():
-        column, row = cell = canvas.cell(*points[classes == digit].mean(axis=0))
-        if cell == canvas.within(*cell):
+        column, row = cell = canvas.cell_of(*points[classes == digit].mean(axis=0))
+        if cell == canvas.clamp(*cell):
             while (column, row) in taken:
                 column += 1
             if column < canvas.columns:
@@ -173,7 +172,7 @@ def with_cursor(
     strips: list[Strip], canvas: Canvas, cursor: tuple[float, float], base: Style, depth: ColorDepth
 ) -> list[Strip]:
     """The strips with a crosshair in the cell of the cursor."""
-    column, row = canvas.within(*canvas.cell(*cursor))
+    column, row = canvas.clamp(*canvas.cell_of(*cursor))
     x, y = canvas.left + column, canvas.top + row
     cross = Strip([Segment("+" if depth is ColorDepth.ASCII else "┼", base + CURSOR)], 1)
     line = strips[y]

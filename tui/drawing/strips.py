@@ -5,7 +5,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 
-def message_strips(message: str, width: int, height: int) -> list[Strip]:
+def draw_message(message: str, width: int, height: int) -> list[Strip]:
     """`height` strips of `width` cells, blank but for `message`, dim, in the middle and cropped to fit."""
     strips = [Strip.blank(width, Style())] * height
     if message and width and height:

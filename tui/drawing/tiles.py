@@ -1,4 +1,4 @@
-"""Tiles of one or more images above each other, with a caption: how they are laid out and drawn in cells."""
+"""Lays out and draws tiles: images above each other with a caption."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -10,12 +10,12 @@ from rich.style import Style
 from textual.strip import Strip
 
 from core.arrays import Images
-from tui.drawing.images import Scale, resize, to_strips
+from tui.drawing.images import Scale, draw_image, resize
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.graphics import GAP
 
 # Below the images, over the last line of them, or nowhere.
-Captions = Literal["below", "over", "none"]
+CaptionPlacement = Literal["below", "over", "none"]
 LARGEST = 8
 
 
@@ -34,14 +34,14 @@ class Tiling(NamedTuple):
         return self.columns * self.rows
 
 
-def tile(
+def lay_out_tiles(
     shape: tuple[int, int, int],
     cells_wide: int,
     cells_high: int,
     *,
     at_least: int = 1,
     columns: int | None = None,
-    captions: Captions = "below",
+    captions: CaptionPlacement = "below",
 ) -> Tiling | None:
     """The layout of tiles of `shape` (K, H, W), K images above each other, as large as leaves room for `at_least`.
 
@@ -63,7 +63,7 @@ def tile(
     return best
 
 
-def tile_strips(
+def draw_tiles(
     tiles: Images,
     tiling: Tiling,
     base: Style,
@@ -71,14 +71,14 @@ def tile_strips(
     *,
     names: Sequence[str] = (),
     selected: int | None = None,
-    captions: Captions = "below",
+    captions: CaptionPlacement = "below",
 ) -> list[Strip]:
     """Tiles (N, K, H, W) in [0, 1], those for which there is room, under each its name; the selected one marked."""
     shown = resize(tiles[: tiling.capacity], tiling.scale)
     strips: list[Strip] = []
     for first in range(0, len(shown), tiling.columns):
         row = shown[first : first + tiling.columns]
-        pictures = to_strips(_side_by_side(row), depth, base)
+        pictures = draw_image(_side_by_side(row), depth, base)
         line = _names(range(first, first + len(row)), tiling.cells_wide, base, depth, names, selected)
         match captions:
             case "below":

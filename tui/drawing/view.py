@@ -21,10 +21,10 @@ class View:
     y: Range
 
     @property
-    def middle(self) -> tuple[float, float]:
+    def center(self) -> tuple[float, float]:
         return sum(self.x) / 2, sum(self.y) / 2
 
-    def moved(self, x: float, y: float) -> "View":
+    def shifted(self, x: float, y: float) -> "View":
         return View((self.x[0] + x, self.x[1] + x), (self.y[0] + y, self.y[1] + y))
 
     def zoomed(self, factor: float, x: float, y: float) -> "View":
@@ -35,13 +35,13 @@ class View:
             (y - (y - bottom) / factor, y + (top - y) / factor),
         )
 
-    def near(self, home: "View") -> "View":
+    def kept_near(self, home: "View") -> "View":
         """This view, moved back to where `home` is no further than a screen away."""
         shifts = []
         for (low, high), (start, end) in ((self.x, home.x), (self.y, home.y)):
             middle, reach = (low + high) / 2, max(high - low, end - start)
             shifts.append(min(max(middle, start - reach), end + reach) - middle)
-        return self.moved(*shifts) if any(shifts) else self
+        return self.shifted(*shifts) if any(shifts) else self
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,24 @@ class Canvas:
         (left, right), (bottom, top) = self.view.x, self.view.y
         return (right - left) / self.columns, (top - bottom) / self.rows
 
-    def cell(self, x: float, y: float) -> tuple[int, int]:
+    def cell_of(self, x: float, y: float) -> tuple[int, int]:
         """Column and row of a point, outside of the canvas for one outside of the view."""
         wide, high = self.cell_size
         return floor((x - self.view.x[0]) / wide), floor((self.view.y[1] - y) / high)
 
-    def values(self, column: int, row: int) -> tuple[float, float]:
+    def center_of(self, column: int, row: int) -> tuple[float, float]:
         """The point in the middle of a cell."""
         wide, high = self.cell_size
         return self.view.x[0] + (column + 0.5) * wide, self.view.y[1] - (row + 0.5) * high
 
-    def within(self, column: int, row: int) -> tuple[int, int]:
+    def clamp(self, column: int, row: int) -> tuple[int, int]:
         """The cell of the canvas that is nearest to a cell."""
         return min(max(column, 0), self.columns - 1), min(max(row, 0), self.rows - 1)
 
-    def moved(self, columns: int, rows: int) -> View:
+    def panned(self, columns: int, rows: int) -> View:
         """The view that many cells to the right and below."""
         wide, high = self.cell_size
-        return self.view.moved(columns * wide, -rows * high)
+        return self.view.shifted(columns * wide, -rows * high)
 
 
 def home_view(points: Floats) -> View:

@@ -22,8 +22,9 @@ from tui.background.polling import Poller, Reader
 from tui.background.tasks import LatestTaskQueue
 from tui.messages import RunUpdate
 from tui.screens.exporting import ExportingScreen
-from tui.widgets.key_line import KeyLine
-from tui.widgets.top_bar import TopBar
+from tui.terminal.graphics import Graphics
+from tui.widgets.bars import KeyLine, TopBar
+from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
     from core.explorer.session import Explorer
@@ -133,7 +134,12 @@ class ExploreScreen(ExportingScreen[int | None]):
             app.call_later(fail)
 
         self._studio = LatestTaskQueue(crash, lambda: self.post_message(self.TaskProgress("")))
+        self.watch(self.vae_tui, "graphics_shown", self._use_graphics)
         self.watch(self.vae_tui, "selected_run", self._follow)
+
+    def _use_graphics(self, graphics: Graphics | None) -> None:
+        for gallery in self.query(Gallery):
+            gallery.graphics = graphics
 
     def on_unmount(self) -> None:
         if self._feed:

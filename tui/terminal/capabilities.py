@@ -1,12 +1,13 @@
-"""What a terminal shows: colours, ASCII only."""
+"""What a terminal can show: how many colours, and whether anything but ASCII."""
 
 import codecs
 import os
 import sys
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, TextIO
 
+from rich.console import Console
 from textual.app import App
 
 
@@ -19,22 +20,33 @@ class ColorDepth(Enum):
     NONE = "none"
     ASCII = "ascii"
 
+    @property
+    def has_colors(self) -> bool:
+        return self not in (ColorDepth.NONE, ColorDepth.ASCII)
+
+    @property
+    def has_shades(self) -> bool:
+        """Whether there are enough colours for greys and shades: 256 or more."""
+        return self in (ColorDepth.TRUECOLOR, ColorDepth.EIGHT_BIT)
+
 
 def color_depth(app: App[Any]) -> ColorDepth:
-    """What the terminal shows that `app` draws on; ASCII for LC_ALL=C, TERM=dumb and encodings but UTF."""
-    if is_ascii(os.environ, getattr(sys.__stderr__, "encoding", None) or "utf-8"):
+    """The colours of the terminal that `app` runs in; Textual draws on stderr."""
+    return color_depth_of(app.console, sys.__stderr__, no_color=app.no_color)
+
+
+def color_depth_of(console: Console, stream: TextIO | None, *, no_color: bool) -> ColorDepth:
+    """The colours of a console that writes to `stream`; ASCII for LC_ALL=C, TERM=dumb and encodings other than UTF."""
+    if is_ascii(os.environ, getattr(stream, "encoding", None) or "utf-8"):
         return ColorDepth.ASCII
-    if app.no_color or app.console.color_system is None:
+    if no_color or console.color_system is None:
         return ColorDepth.NONE
-    if app.console.color_system == "truecolor":
-        return ColorDepth.TRUECOLOR
-    if app.console.color_system == "256":
-        return ColorDepth.EIGHT_BIT
-    return ColorDepth.SIXTEEN
+    depths = {"truecolor": ColorDepth.TRUECOLOR, "256": ColorDepth.EIGHT_BIT}
+    return depths.get(console.color_system, ColorDepth.SIXTEEN)
 
 
 def is_ascii(environment: Mapping[str, str], encoding: str) -> bool:
-    """Whether only ASCII may be drawn. `encoding` is that of stderr, which Textual writes to."""
+    """Whether only ASCII may be drawn. `encoding` is that of the stream that is drawn on."""
     try:
         codec = codecs.lookup(encoding).name
     except LookupError:

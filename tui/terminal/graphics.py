@@ -188,10 +188,14 @@ class Sheet:
     def encode(self) -> None:
         """Prepare to be drawn; takes tens of milliseconds, once."""
         if self._data is None:
-            from PIL import Image
+            self._data = self._encoded(enlarge(self.tiles, self.place))
 
-            picture = Image.fromarray(enlarge(self.tiles, self.place))
-            self._data = _library()[0](picture) if self.place.graphics.protocol == "sixel" else _png(picture)
+    def _encoded(self, pixels: npt.NDArray[np.uint8]) -> str:
+        if self.place.graphics.protocol == "kitty":
+            return b64encode(png(pixels)).decode()
+        from PIL import Image
+
+        return _library()[0](Image.fromarray(pixels))
 
     def draw(self, x: int, y: int) -> str:
         """What draws an encoded sheet with its corner in this cell and leaves the cursor where it is."""
@@ -239,10 +243,13 @@ def enlarge(tiles: Images, place: Place) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(large.transpose(1, 0, 2).reshape(shown, -1)[:, :-gap])
 
 
-def _png(picture: Image.Image) -> str:
+def png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """A picture (H, W) of greys as the bytes of a PNG file."""
+    from PIL import Image
+
     content = io.BytesIO()
-    picture.save(content, format="png")
-    return b64encode(content.getvalue()).decode()
+    Image.fromarray(pixels).save(content, format="png")
+    return content.getvalue()
 
 
 def _go_to(x: int, y: int) -> str:

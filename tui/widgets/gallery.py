@@ -7,12 +7,13 @@ from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.message import Message
+from textual.reactive import var
 from textual.strip import Strip
 
 from core.arrays import Images
 from tui.background.tasks import LatestTaskQueue
-from tui.drawing.strips import message_strips
-from tui.drawing.tiles import Captions, Tiling, tile, tile_strips
+from tui.drawing.strips import draw_message
+from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.graphics import GAP, Graphics, Place, Sheet
 from tui.widgets.strip_widget import StripWidget
@@ -22,7 +23,9 @@ CONTROL = [(ControlType.CURSOR_FORWARD, 0)]
 
 
 class Gallery(StripWidget):
-    """Shows tiles, or a message; a click selects a tile."""
+    """Shows tiles, or a message; a click selects a tile. With `graphics` the terminal itself draws the images."""
+
+    graphics: var[Graphics | None] = var(None, init=False)
 
     class Clicked(Message):
         """A tile was clicked."""
@@ -40,18 +43,17 @@ class Gallery(StripWidget):
         *,
         at_least: int = 1,
         columns: int | None = None,
-        captions: Captions = "below",
+        captions: CaptionPlacement = "below",
         message: str = "",
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
         self.at_least, self.columns = at_least, columns
-        self._captions_stand = captions
+        self._caption_placement = captions
         self.message = message
         self._tiles: Images | None = None
         self._captions: Sequence[str] = ()
         self._selected: int | None = None
-        self._graphics: Graphics | None = None
         self._sheets: list[Sheet] = []
         self._sheets_asked: list[Sheet] = []
         self._sheets_fit = False
@@ -60,13 +62,13 @@ class Gallery(StripWidget):
 
     def tiling(self, shape: tuple[int, int, int]) -> Tiling | None:
         """How tiles of K images (K, H, W) are laid out now."""
-        return tile(
+        return lay_out_tiles(
             shape,
             self.size.width,
             self.size.height,
             at_least=self.at_least,
             columns=self.columns,
-            captions=self._captions_stand,
+            captions=self._caption_placement,
         )
 
     def show(self, tiles: Images, captions: Sequence[str] = (), selected: int | None = None) -> None:
@@ -76,16 +78,12 @@ class Gallery(StripWidget):
         self._tiles, self._captions, self._selected = tiles, tuple(captions), selected
         self.redraw()
 
-    def say(self, message: str) -> None:
+    def show_message(self, message: str) -> None:
         """Show a message in place of tiles."""
         self._tiles, self.message = None, message
         self.redraw()
 
     # Graphics of the terminal in place of half-blocks
-
-    def on_mount(self) -> None:
-        if hasattr(self.app, "graphics_shown"):
-            self.watch(self.app, "graphics_shown", self._use)
 
     def on_unmount(self) -> None:
         for sheet in self._sheets:
@@ -94,15 +92,13 @@ class Gallery(StripWidget):
             self._studio.close()
 
     def on_resize(self) -> None:
-        if self._graphics:
+        if self.graphics:
             self.redraw()
 
     on_show = on_resize
 
-    def _use(self, graphics: Graphics | None) -> None:
-        if graphics != self._graphics:
-            self._graphics = graphics
-            self.redraw()
+    def watch_graphics(self) -> None:
+        self.redraw()
 
     def redraw(self) -> None:
         wanted = self._wanted()
@@ -144,11 +140,11 @@ class Gallery(StripWidget):
 
     def _wanted(self) -> list[Sheet]:
         """Each row of tiles as graphics, not encoded yet; none where half-blocks are drawn."""
-        tiles, graphics = self._tiles, self._graphics
+        tiles, graphics = self._tiles, self.graphics
         tiling = None if tiles is None or graphics is None else self.tiling(tiles.shape[1:])
         if tiles is None or graphics is None or tiling is None:
             return []
-        height = tiling.cells_high - (self._captions_stand != "none")
+        height = tiling.cells_high - (self._caption_placement != "none")
         lines = tiles.shape[1] * tiles.shape[2] * tiling.scale.up / tiling.scale.down / 2
         sheets = []
         for row in range(tiling.rows):
@@ -202,18 +198,18 @@ class Gallery(StripWidget):
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         self._sheets_fit = fit(self._sheets, self._wanted())
         if self._tiles is None or not len(self._tiles):
-            return [strip.apply_style(base) for strip in message_strips(self.message, width, height)]
+            return [strip.apply_style(base) for strip in draw_message(self.message, width, height)]
         tiling = self.tiling(self._tiles.shape[1:])
         if tiling is None:
-            return [strip.apply_style(base) for strip in message_strips("too small for pictures", width, height)]
-        strips = tile_strips(
+            return [strip.apply_style(base) for strip in draw_message("too small for pictures", width, height)]
+        strips = draw_tiles(
             self._tiles,
             tiling,
             base,
             depth,
             names=self._captions,
             selected=self._selected,
-            captions=self._captions_stand,
+            captions=self._caption_placement,
         )
         strips = [strip.adjust_cell_length(width, base) for strip in strips]
         return strips + [Strip.blank(width, base)] * (height - len(strips))

@@ -147,7 +147,7 @@ class MetricsPanel(Vertical):
         yield MetricsTable(id="figures")
         with Vertical(id="below"):
             yield Label("", id="meaning", markup=False)
-            yield Label("", id="told", markup=False)
+            yield Label("", id="note", markup=False)
         yield Label("", id="message", markup=False)
 
     @property
@@ -160,12 +160,12 @@ class MetricsPanel(Vertical):
         self.table.display = bool(meanings)
         self.on_data_table_row_highlighted()
 
-    def tell(self, words: str) -> None:
+    def show_note(self, words: str) -> None:
         """Put these words below the table."""
-        if (told := self.query_one("#told", Label)).content != words:
-            told.update(words)
+        if (note := self.query_one("#note", Label)).content != words:
+            note.update(words)
 
-    def say(self, words: str) -> None:
+    def show_message(self, words: str) -> None:
         """Show these words in place of the figures; none shows the figures again."""
         self.query_one("#message", Label).update(words)
         self.set_class(bool(words), "-message")

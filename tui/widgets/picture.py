@@ -6,8 +6,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from core.arrays import Images
-from tui.drawing.images import Layout, arrange, mosaic, resize, to_strips
-from tui.drawing.strips import message_strips
+from tui.drawing.images import Layout, arrange, draw_image, mosaic, resize
+from tui.drawing.strips import draw_message
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.strip_widget import StripWidget
 
@@ -15,10 +15,9 @@ from tui.widgets.strip_widget import StripWidget
 class Picture(StripWidget):
     """A grid of images as large as fits, or a message."""
 
-    def __init__(self, *, message: str = "", gap: int = 1, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, message: str = "", id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.message = message
-        self._gap = gap
         self._images: Images | None = None
         self._columns: int | None = None
 
@@ -38,10 +37,10 @@ class Picture(StripWidget):
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         message = self.message
         if self._images is not None and self._images.size:
-            if layout := arrange(self._images, self._columns, width, height, self._gap):
+            if layout := arrange(self._images, self._columns, width, height):
                 return self._grid(self._images, layout, width, height, base, depth)
             message = "too small for pictures"
-        return [strip.apply_style(base) for strip in message_strips(message, width, height)]
+        return [strip.apply_style(base) for strip in draw_message(message, width, height)]
 
     def _grid(
         self, images: Images, layout: Layout, width: int, height: int, base: Style, depth: ColorDepth
@@ -51,7 +50,7 @@ class Picture(StripWidget):
         missing = chosen >= len(images)
         grid = resize(images[np.where(missing, 0, chosen)], scale)
         grid[missing] = 0
-        strips = to_strips(mosaic(grid, self._gap), depth, base)
+        strips = draw_image(mosaic(grid), depth, base)
         if (shown := int((~missing).sum())) < len(images):
             note = f"{shown} of {len(images)} images fit"
             strips.append(Strip([Segment(note, base + Style(dim=True))]))

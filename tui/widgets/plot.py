@@ -6,7 +6,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from tui.drawing.axes import Range
-from tui.drawing.curves import Curve, draw
+from tui.drawing.curves import Curve, draw_curves
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.strip_widget import StripWidget
 
@@ -37,7 +37,7 @@ class Plot(StripWidget):
         self.redraw()
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
-        strips = draw(
+        strips = draw_curves(
             self._curves,
             width,
             height,
@@ -45,8 +45,7 @@ class Plot(StripWidget):
             x_label=self._x_label,
             log_scale=self._log_scale,
             x_range=self._x_range,
-            ascii=depth is ColorDepth.ASCII,
-            color=depth not in (ColorDepth.NONE, ColorDepth.ASCII),
+            depth=depth,
             empty=self.empty,
         )
         return [strip.apply_style(base) for strip in strips]

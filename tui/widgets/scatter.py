@@ -9,8 +9,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from core.arrays import Floats, Integers
-from tui.drawing.points import CLASSES, Markers, draw, legend_place, markers_for, with_cursor
-from tui.drawing.strips import message_strips
+from tui.drawing.points import CLASSES, Markers, draw_points, legend_place, markers_for, with_cursor
+from tui.drawing.strips import draw_message
 from tui.drawing.view import Canvas, View, finite, home_view, lay_out, nearest
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.widgets.strip_widget import StripWidget
@@ -97,7 +97,7 @@ class Scatter(StripWidget):
             self._look_at(self._view, self._cursor)
         else:
             self._hidden = frozenset()
-            self._look_at(self._home, self._home.middle)
+            self._look_at(self._home, self._home.center)
 
     def show_message(self, message: str) -> None:
         """Show a line of text instead of points; the next `show` may still keep the view."""
@@ -133,7 +133,7 @@ class Scatter(StripWidget):
 
     def pan(self, columns: int, rows: int) -> None:
         """Move the view by cells to the right and down; the cursor stays where it is until it meets the edge."""
-        self._look_at(self._canvas().moved(columns, rows), self._cursor)
+        self._look_at(self._canvas().panned(columns, rows), self._cursor)
 
     def reset_view(self) -> None:
         """All points again."""
@@ -143,15 +143,15 @@ class Scatter(StripWidget):
     def move_cursor(self, columns: int, rows: int) -> None:
         """Move the cursor by cells to the right and down; at the edge the view moves with it."""
         canvas = self._canvas()
-        column, row = canvas.within(*canvas.cell(*self._cursor))
-        self.place_cursor(*canvas.values(column + columns, row + rows))
+        column, row = canvas.clamp(*canvas.cell_of(*self._cursor))
+        self.place_cursor(*canvas.center_of(column + columns, row + rows))
 
     def place_cursor(self, x: float, y: float) -> None:
         """Put the cursor at a point, and move the view as far as it needs to be seen."""
         canvas = self._canvas()
-        column, row = canvas.cell(x, y)
-        inside = canvas.within(column, row)
-        self._look_at(canvas.moved(column - inside[0], row - inside[1]), (x, y))
+        column, row = canvas.cell_of(x, y)
+        inside = canvas.clamp(column, row)
+        self._look_at(canvas.panned(column - inside[0], row - inside[1]), (x, y))
 
     def nearest(self) -> int | None:
         """Index of the point of a visible class that looks nearest to the cursor."""
@@ -167,26 +167,26 @@ class Scatter(StripWidget):
         _, legend = legend_place(self._title, self.size.width)
         if canvas.top and at.y == 0 and 0 <= at.x - legend < 2 * CLASSES:
             self.switch_class((at.x - legend) // 2)
-        elif canvas.within(*(cell := (at.x - canvas.left, at.y - canvas.top))) == cell:
+        elif canvas.clamp(*(cell := (at.x - canvas.left, at.y - canvas.top))) == cell:
             self.capture_mouse()
-            self.place_cursor(*canvas.values(*cell))
+            self.place_cursor(*canvas.center_of(*cell))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         if self.app.mouse_captured is self:
             at = event.get_content_offset_capture(self)
             canvas = self._canvas()
-            self.place_cursor(*canvas.values(*canvas.within(at.x - canvas.left, at.y - canvas.top)))
+            self.place_cursor(*canvas.center_of(*canvas.clamp(at.x - canvas.left, at.y - canvas.top)))
 
     def on_mouse_up(self) -> None:
         self.release_mouse()
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         if not self._has_points:
-            return [strip.apply_style(base) for strip in message_strips(self.message, width, height)]
+            return [strip.apply_style(base) for strip in draw_message(self.message, width, height)]
         # A cursor that moves must not cost a drawing of all the points.
         look = (width, height, base, depth)
         if self._backdrop is None or self._backdrop[0] != look:
-            strips = draw(
+            strips = draw_points(
                 self._points,
                 self._labels,
                 width,
@@ -213,13 +213,13 @@ class Scatter(StripWidget):
         """Show a view that is near the points, and the cursor at a point or at the cell in view nearest to it."""
         if self._home is None or not self._has_points:
             return
-        view = view.near(self._home)
+        view = view.kept_near(self._home)
         if view != self._view:
             self._view, self._backdrop = view, None
         canvas = self._canvas()
-        cell = canvas.cell(*cursor)
-        if cell != (inside := canvas.within(*cell)):
-            cursor = canvas.values(*inside)
+        cell = canvas.cell_of(*cursor)
+        if cell != (inside := canvas.clamp(*cell)):
+            cursor = canvas.center_of(*inside)
         if cursor != self._cursor:
             self._cursor = cursor
             self.post_message(self.CursorMoved(*cursor))

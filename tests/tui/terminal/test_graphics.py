@@ -25,14 +25,14 @@ from textual._compositor import LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
-from textual.reactive import var
 
 from core.runs.run import Run
 from tests.support.terminal import ENVIRONMENT, KNOWN, UNKNOWN, Terminal
 from tests.tui.conftest import FakeExplorers, answered, make_snapshot, make_summary, screen_text, until
 from tui.app import VaeTui
+from tui.drawing.tiles import CaptionPlacement
 from tui.terminal.graphics import GAP, Graphics, NoGraphics, Place, Sheet, ask_terminal, clean_up, enlarge
-from tui.widgets.gallery import Captions, Gallery
+from tui.widgets.gallery import Gallery
 
 pytest.importorskip("textual_image", reason="the extra `graphics` is not installed")
 
@@ -459,14 +459,12 @@ GRAPHICS = Graphics("sixel", 10, 20)
 class Shown(App[None]):
     """A gallery that fills the screen."""
 
-    graphics_shown: var[Graphics | None] = var(None)
-
-    def __init__(self, captions: Captions = "below") -> None:
+    def __init__(self, captions: CaptionPlacement = "below") -> None:
         super().__init__()
-        self._captions_stand: Captions = captions
+        self._captions: CaptionPlacement = captions
 
     def compose(self) -> ComposeResult:
-        yield Gallery(at_least=8, captions=self._captions_stand, message="nothing yet")
+        yield Gallery(at_least=8, captions=self._captions, message="nothing yet")
 
     def update(self) -> str:
         """What a full repaint sends."""
@@ -490,7 +488,7 @@ async def hung(pilot: Pilot[None], gallery: Gallery, tiles: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("captions", ["below", "over", "none"])
-async def test_sheets_lie_where_the_half_blocks_were_and_captions_stay(captions: Captions) -> None:
+async def test_sheets_lie_where_the_half_blocks_were_and_captions_stay(captions: CaptionPlacement) -> None:
     app = Shown(captions)
     async with app.run_test(size=(65, 36)) as pilot:
         gallery = app.query_one(Gallery)
@@ -498,7 +496,7 @@ async def test_sheets_lie_where_the_half_blocks_were_and_captions_stay(captions:
         gallery.show(tiles, [f"digit {place}" for place in range(8)], 1)
         await pilot.pause()
         before = screen_text(app).splitlines()
-        app.graphics_shown = GRAPHICS
+        gallery.graphics = GRAPHICS
         await hung(pilot, gallery, tiles)
         tiling = gallery.tiling((2, 28, 28))
         assert tiling is not None
@@ -514,7 +512,7 @@ async def test_sheets_lie_where_the_half_blocks_were_and_captions_stay(captions:
         covered = {y for sheet in gallery._sheets for y in range(sheet.place.y, sheet.place.y + sheet.place.height)}
         for y, (line, was) in enumerate(zip(lines, before, strict=True)):
             assert line == ("" if y in covered else was)
-        app.graphics_shown = None
+        gallery.graphics = None
         await pilot.pause()
         assert screen_text(app).splitlines() == before
         assert "\x1bP" not in app.update()
@@ -524,7 +522,7 @@ async def test_only_changed_pictures_are_drawn_again(monkeypatch: pytest.MonkeyP
     app = Shown()
     async with app.run_test(size=(65, 36)) as pilot:
         gallery = app.query_one(Gallery)
-        app.graphics_shown = GRAPHICS
+        gallery.graphics = GRAPHICS
         gallery.show(digits(0))
         await hung(pilot, gallery, digits(0))
         refreshed: list[tuple[Region, ...]] = []
@@ -552,7 +550,7 @@ async def test_the_newest_of_pictures_that_follow_quickly_is_shown() -> None:
     app = Shown()
     async with app.run_test(size=(65, 36)) as pilot:
         gallery = app.query_one(Gallery)
-        app.graphics_shown = GRAPHICS
+        gallery.graphics = GRAPHICS
         for seed in range(9):
             gallery.show(digits(seed))
         await hung(pilot, gallery, digits(8))
@@ -561,7 +559,7 @@ async def test_the_newest_of_pictures_that_follow_quickly_is_shown() -> None:
         await pilot.pause(0.5)
         await hung(pilot, gallery, digits(8))
         gallery.show(digits(9))
-        gallery.say("gone")
+        gallery.show_message("gone")
         await pilot.pause(0.5)
         assert not gallery._sheets
         assert "gone" in screen_text(app)
@@ -573,7 +571,7 @@ async def test_what_was_hidden_while_it_was_encoded_is_shown_later() -> None:
     app = Shown()
     async with app.run_test(size=(65, 36)) as pilot:
         gallery = app.query_one(Gallery)
-        app.graphics_shown = GRAPHICS
+        gallery.graphics = GRAPHICS
         await pilot.pause()
         gallery.show(digits(0))
         gallery.display = False
@@ -588,7 +586,7 @@ async def test_any_size_is_drawn(size: tuple[int, int]) -> None:
     app = Shown()
     async with app.run_test(size=size) as pilot:
         gallery = app.query_one(Gallery)
-        app.graphics_shown = Graphics("kitty", 8, 17)
+        gallery.graphics = Graphics("kitty", 8, 17)
         gallery.show(digits(0, 2, 3), ["a", "b"])
         await pilot.pause(0.3)
         app.update()
@@ -601,7 +599,7 @@ async def test_a_screenshot_shows_the_text() -> None:
     app = Shown()
     async with app.run_test(size=(65, 36)) as pilot:
         gallery = app.query_one(Gallery)
-        app.graphics_shown = GRAPHICS
+        gallery.graphics = GRAPHICS
         gallery.show(digits(0), ["digit"] * 8)
         await hung(pilot, gallery, digits(0))
         picture = app.export_screenshot()

@@ -9,7 +9,7 @@ from textual.app import App, ComposeResult
 from textual.strip import Strip
 
 from tui.drawing.images import Scale
-from tui.drawing.tiles import tile, tile_strips
+from tui.drawing.tiles import draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.gallery import Gallery
 
@@ -74,7 +74,7 @@ def test_tiles_are_as_large_as_leaves_room_for_those_wanted(
     beside: int,
     below: int,
 ) -> None:
-    tiling = tile(shape, *cells, at_least=wanted, columns=columns)
+    tiling = lay_out_tiles(shape, *cells, at_least=wanted, columns=columns)
     if tiling is None:
         assert scale is None
         return
@@ -85,8 +85,8 @@ def test_tiles_are_as_large_as_leaves_room_for_those_wanted(
 
 
 def test_captions_over_the_images_cost_no_line() -> None:
-    assert tile(DIGIT, 28, 14, captions="over") == tile(DIGIT, 28, 14, captions="none")
-    assert tile(DIGIT, 28, 14, captions="over").cells_high == 14  # type: ignore[union-attr]
+    assert lay_out_tiles(DIGIT, 28, 14, captions="over") == lay_out_tiles(DIGIT, 28, 14, captions="none")
+    assert lay_out_tiles(DIGIT, 28, 14, captions="over").cells_high == 14  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 4), (8, 5), (20, 5), (40, 12), (80, 24), (300, 100)])
@@ -115,7 +115,7 @@ async def test_a_message_stands_in_place_of_tiles() -> None:
         for words in ("no digits yet", "waiting for the run", ""):
             if words != "no digits yet":
                 gallery.show(ramps(1))
-                gallery.say(words)
+                gallery.show_message(words)
             await pilot.pause()
             assert lines(app) == [""] * 4 + [words.center(40).rstrip()] + [""] * 4
         gallery.show(np.zeros((0, 1, 28, 28), np.float32))
@@ -210,8 +210,8 @@ def test_tiles_of_other_shapes_are_refused() -> None:
 
 def test_styles_of_what_lies_below_show_through_captions() -> None:
     base = Style(color="#e0e0e0", bgcolor="#102030")
-    tiling = tile(DIGIT, 14, 8)
+    tiling = lay_out_tiles(DIGIT, 14, 8)
     assert tiling is not None
-    strips = tile_strips(ramps(1), tiling, base, ColorDepth.TRUECOLOR, names=["one"])
+    strips = draw_tiles(ramps(1), tiling, base, ColorDepth.TRUECOLOR, names=["one"])
     assert [segment.style for segment in strips[-1]] == [base, base]
     assert all(segment.style and segment.style.bgcolor for strip in strips for segment in strip)

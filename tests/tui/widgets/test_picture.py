@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from tui.drawing.images import Scale, fit, mosaic, resize, shrink, to_strips
+from tui.drawing.images import Scale, draw_image, fit, mosaic, resize, shrink
 from tui.terminal.capabilities import ColorDepth, color_depth, is_ascii
 from tui.widgets.picture import Picture
 
@@ -55,14 +55,14 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_true_colour_shows_every_pixel() -> None:
     pixels = np.random.default_rng(0).random((6, 9), dtype=np.float32)
     pixels[0, :3] = 0, 1, 0.5
-    shown = greys(to_strips(pixels, ColorDepth.TRUECOLOR, BASE))
+    shown = greys(draw_image(pixels, ColorDepth.TRUECOLOR, BASE))
     assert np.abs(shown - 255 * pixels).max() <= 2.5 + 1e-3
     assert shown[0, :2].tolist() == [0, 255]
 
 
 def test_256_colours_are_codes_of_the_grey_ramp() -> None:
     pixels = np.array([[0, *range(8, 239, 10), 255]] * 2, dtype=np.float32) / 255
-    (strip,) = to_strips(pixels, ColorDepth.EIGHT_BIT, BASE)
+    (strip,) = draw_image(pixels, ColorDepth.EIGHT_BIT, BASE)
     sent = strip.render(Console(color_system="256", force_terminal=True, width=80))
     assert [int(code) for code in re.findall(r"48;5;(\d+)", sent)] == [16, *range(232, 256), 231]
 
@@ -70,27 +70,27 @@ def test_256_colours_are_codes_of_the_grey_ramp() -> None:
 def test_below_256_colours_a_shade_stands_for_the_mean_of_two_pixels() -> None:
     pixels = np.array([[0, 0, 0.5, 0.5, 1], [0, 0.5, 0.5, 1, 1]], dtype=np.float32)
     for depth in (ColorDepth.SIXTEEN, ColorDepth.NONE):
-        (strip,) = to_strips(pixels, depth, BASE)
+        (strip,) = draw_image(pixels, depth, BASE)
         assert (strip.text, [segment.style for segment in strip]) == (" ░▒▓█", [BASE])
 
 
 def test_ascii_pictures_are_ascii() -> None:
     pixels = np.tile(np.linspace(0, 1, 10, dtype=np.float32), (2, 1))
-    (strip,) = to_strips(pixels, ColorDepth.ASCII, BASE)
+    (strip,) = draw_image(pixels, ColorDepth.ASCII, BASE)
     assert strip.text == " .:-=+*#%@"
 
 
 @pytest.mark.parametrize("depth", ColorDepth)
 def test_odd_heights_and_values_out_of_range_are_drawn(depth: ColorDepth) -> None:
     pixels = np.array([[np.nan, -1, 7]] * 3, dtype=np.float32)
-    strips = to_strips(pixels, depth, BASE)
+    strips = draw_image(pixels, depth, BASE)
     assert [strip.cell_length for strip in strips] == [3, 3]
     if depth is ColorDepth.TRUECOLOR:
         assert greys(strips).tolist() == [[0, 0, 255]] * 3 + [[0, 0, 0]]
 
 
 def test_equal_neighbours_share_a_segment() -> None:
-    (strip,) = to_strips(np.zeros((2, 80), np.float32), ColorDepth.TRUECOLOR, BASE)
+    (strip,) = draw_image(np.zeros((2, 80), np.float32), ColorDepth.TRUECOLOR, BASE)
     assert len(list(strip)) == 1
 
 
@@ -138,7 +138,7 @@ def test_growing_repeats_pixels_exactly() -> None:
 def test_the_scale_is_the_largest_that_fits(
     cells: tuple[int, int], rows: int, columns: int, expected: Scale | None
 ) -> None:
-    assert fit(32, 32, rows, columns, *cells, gap=1) == expected
+    assert fit(32, 32, rows, columns, *cells) == expected
 
 
 def test_images_of_odd_sides_are_not_shrunk() -> None:

@@ -11,7 +11,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from tui.drawing.axes import linear_ticks, log_ticks
-from tui.drawing.curves import Curve, decimate, draw, moving_average
+from tui.drawing.curves import Curve, decimate, draw_curves, moving_average
+from tui.terminal.capabilities import ColorDepth
 from tui.widgets.plot import Plot
 
 BLUE, ORANGE = (90, 170, 250), (250, 180, 60)
@@ -118,7 +119,7 @@ def test_limits_hold_any_values(limits: tuple[float, float]) -> None:
 
 
 def test_a_plot_has_a_title_a_legend_and_ticks() -> None:
-    strips = draw(loss_curves(), 74, 18, title="loss", x_range=(0, 40))
+    strips = draw_curves(loss_curves(), 74, 18, title="loss", x_range=(0, 40))
     assert [len(strips), *{strip.cell_length for strip in strips}] == [18, 74]
     assert strips[0].text.rstrip() == "loss  ⠤⠤ train  ● validation"
     assert strips[-1].text.split() == ["0", "10", "20", "30", "40"]
@@ -127,7 +128,7 @@ def test_a_plot_has_a_title_a_legend_and_ticks() -> None:
 
 
 def test_curves_differ_in_marker_as_well_as_in_colour() -> None:
-    strips = draw(loss_curves(), 74, 18)
+    strips = draw_curves(loss_curves(), 74, 18)
     colors = {
         segment.text.strip()[0]: segment.style.color.triplet
         for segment in strips[0]
@@ -142,36 +143,36 @@ def test_curves_differ_in_marker_as_well_as_in_colour() -> None:
 def test_a_tick_stands_in_the_line_of_its_value() -> None:
     level = Curve("level", np.arange(10.0), np.full(10, 50.0), BLUE)
     spread = Curve("spread", np.array([0.0, 1.0]), np.array([0.0, 200.0]), BLUE, "points")
-    strips = draw([spread, level], 60, 20, ascii=True)
+    strips = draw_curves([spread, level], 60, 20, depth=ColorDepth.ASCII)
     (line,) = [strip.text for strip in strips[1:] if "**" in strip.text]
     assert line.split()[0] == "50"
 
 
 def test_an_x_range_leaves_room_for_what_is_to_come_and_cuts_what_is_outside() -> None:
-    strips = draw(loss_curves(40), 74, 18, x_range=(0, 80), ascii=True)
+    strips = draw_curves(loss_curves(40), 74, 18, x_range=(0, 80), depth=ColorDepth.ASCII)
     assert 35 <= max(columns_of(strips, "*")) <= 41
-    strips = draw([Curve("late", np.array([100.0]), np.array([1.0]), BLUE)], 74, 18, x_range=(0, 80))
+    strips = draw_curves([Curve("late", np.array([100.0]), np.array([1.0]), BLUE)], 74, 18, x_range=(0, 80))
     assert "no steps yet" in text(strips)
 
 
 def test_a_log_scale_leaves_out_zero_and_below() -> None:
     curve = Curve("loss", np.arange(5.0), np.array([0.0, -1.0, 10.0, 100.0, 1000.0]), BLUE, "points")
-    strips = draw([curve], 60, 20, log_scale=True)
+    strips = draw_curves([curve], 60, 20, log_scale=True)
     assert text(strips[1:]).count("●") == 3
     rows = [y for y, strip in enumerate(strips[1:]) if "●" in strip.text]
     assert rows[2] - rows[1] == pytest.approx(rows[1] - rows[0], abs=1)
-    assert "no steps yet" in text(draw([Curve("kl", np.ones(1), -np.ones(1), BLUE)], 60, 20, log_scale=True))
+    assert "no steps yet" in text(draw_curves([Curve("kl", np.ones(1), -np.ones(1), BLUE)], 60, 20, log_scale=True))
 
 
 def test_ascii_draws_nothing_but_ascii() -> None:
     for log_scale in (False, True):
-        drawing = text(draw(loss_curves(), 74, 18, title="loss", ascii=True, log_scale=log_scale))
+        drawing = text(draw_curves(loss_curves(), 74, 18, title="loss", depth=ColorDepth.ASCII, log_scale=log_scale))
         assert drawing.isascii()
         assert "** train  o validation" in drawing
 
 
 def test_without_steps_the_frame_says_so_in_its_middle() -> None:
-    strips = draw([], 60, 11, title="loss")
+    strips = draw_curves([], 60, 11, title="loss")
     (row,) = [y for y, strip in enumerate(strips) if "no steps yet" in strip.text]
     assert row == 4
     assert strips[row].text.index("no steps") == pytest.approx((60 - 12) / 2, abs=2)
@@ -181,16 +182,16 @@ def test_without_steps_the_frame_says_so_in_its_middle() -> None:
 def test_every_size_is_drawn_exactly(curves: list[Curve]) -> None:
     for width in (0, 1, 2, 5, 10, 19, 20, 21, 40, 80, 200):
         for height in (0, 1, 2, 3, 4, 5, 6, 24, 60):
-            strips = draw(curves, width, height, title="loss")
+            strips = draw_curves(curves, width, height, title="loss")
             assert len(strips) == (height if width else 0)
             assert all(strip.cell_length == width for strip in strips)
             assert all(segment.style is not None for strip in strips for segment in strip)
 
 
 def test_drawing_one_plot_leaves_the_next_as_it_was() -> None:
-    first = text(draw(loss_curves(), 74, 18))
-    draw(loss_curves(3), 30, 9, log_scale=True)
-    assert text(draw(loss_curves(), 74, 18)) == first
+    first = text(draw_curves(loss_curves(), 74, 18))
+    draw_curves(loss_curves(3), 30, 9, log_scale=True)
+    assert text(draw_curves(loss_curves(), 74, 18)) == first
 
 
 async def test_the_same_curves_again_repaint_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

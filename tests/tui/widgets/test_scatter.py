@@ -13,7 +13,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from tui.drawing.points import CLASS_COLORS, SIXTEEN_COLORS, Markers, class_styles, draw, markers_for
+from tui.drawing.points import CLASS_COLORS, SIXTEEN_COLORS, Markers, class_styles, draw_points, markers_for
 from tui.drawing.view import Canvas, View, home_view, lay_out, nearest
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.scatter import Scatter
@@ -31,7 +31,7 @@ def digits(count: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def at(canvas: Canvas, column: int, row: int, count: int = 1) -> list[tuple[float, float]]:
     """Points in the middle of a cell."""
-    return [canvas.values(column, row)] * count
+    return [canvas.center_of(column, row)] * count
 
 
 def text(strips: list[Strip]) -> str:
@@ -119,12 +119,12 @@ def test_a_cell_belongs_to_the_class_with_most_points_whichever_comes_last(order
     points = np.array(at(canvas, 7, 4, 3) + at(canvas, 7, 4, 2))[order]
     classes = np.array([6, 6, 6, 2, 2])[order]
     place = canvas.left + 7, canvas.top + 4
-    glyph, style = cell(draw(points, classes, 60, 20, view=UNIT, markers="digits"), *place)
+    glyph, style = cell(draw_points(points, classes, 60, 20, view=UNIT, markers="digits"), *place)
     assert (glyph, colour(style)) == ("6", CLASS_COLORS[6])
     # The label of the mean of class 6 stands there in dots mode: hide it by means elsewhere.
     spread = np.concatenate([points, [(-9.0, -9.0)] * 20])
     both = np.concatenate([classes, [2, 6] * 10])
-    glyph, style = cell(draw(spread, both, 60, 20, view=UNIT, markers="dots"), *place)
+    glyph, style = cell(draw_points(spread, both, 60, 20, view=UNIT, markers="dots"), *place)
     assert (glyph > "\u2800", colour(style)) == (True, CLASS_COLORS[6])
 
 
@@ -133,14 +133,14 @@ def test_every_dot_with_a_point_is_lit_in_its_place() -> None:
     for row in range(4):
         for column in range(2):
             point = (0.25 + column * 0.5, 1 - (row + 0.5) / 4)
-            (strip,) = draw(np.array([point, *far]), np.array([0, 0]), 1, 1, view=UNIT)
+            (strip,) = draw_points(np.array([point, *far]), np.array([0, 0]), 1, 1, view=UNIT)
             bit = [[0, 3], [1, 4], [2, 5], [6, 7]][row][column]
             assert ord(strip.text) == 0x2800 + (1 << bit)
 
 
 def test_points_on_the_edges_of_the_view_are_drawn() -> None:
     corners = np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)])
-    strips = draw(corners, np.array([1, 2, 3, 4]), 19, 5, view=UNIT, markers="digits")
+    strips = draw_points(corners, np.array([1, 2, 3, 4]), 19, 5, view=UNIT, markers="digits")
     assert [strips[1].text[0], strips[1].text[-1], strips[-1].text[0], strips[-1].text[-1]] == ["2", "4", "1", "3"]
 
 
@@ -148,25 +148,28 @@ def test_hidden_classes_are_neither_drawn_nor_counted() -> None:
     canvas = lay_out(60, 20, UNIT)
     points = np.array(at(canvas, 7, 4, 3) + at(canvas, 7, 4, 2) + at(canvas, 20, 9))
     classes = np.array([6, 6, 6, 2, 2, 6])
-    strips = draw(points, classes, 60, 20, view=UNIT, markers="digits", hidden={6})
+    strips = draw_points(points, classes, 60, 20, view=UNIT, markers="digits", hidden={6})
     assert cell(strips, canvas.left + 7, canvas.top + 4)[0] == "2"
     assert cell(strips, canvas.left + 20, canvas.top + 9)[0] == " "
     assert "6" not in text(strips[:1])
-    assert "6" not in text(draw(points, classes, 60, 20, view=UNIT, markers="dots", hidden={6}))[60:]
+    assert "6" not in text(draw_points(points, classes, 60, 20, view=UNIT, markers="dots", hidden={6}))[60:]
 
 
 def test_the_legend_shows_a_hidden_class_without_needing_colour() -> None:
     points, classes = digits(50)
-    assert draw(points, classes, 60, 20, title="latents", hidden={3})[0].text.rstrip() == "latents  0 1 2 · 4 5 6 7 8 9"
-    header = draw(points, classes, 60, 20, hidden={3}, depth=ColorDepth.ASCII)[0].text
+    assert (
+        draw_points(points, classes, 60, 20, title="latents", hidden={3})[0].text.rstrip()
+        == "latents  0 1 2 · 4 5 6 7 8 9"
+    )
+    header = draw_points(points, classes, 60, 20, hidden={3}, depth=ColorDepth.ASCII)[0].text
     assert header.rstrip() == "0 1 2 . 4 5 6 7 8 9"
 
 
 def test_the_legend_has_the_colours_of_the_points_and_room_before_the_title() -> None:
     points, classes = digits(50)
-    strips = draw(points, classes, 60, 20)
+    strips = draw_points(points, classes, 60, 20)
     assert [colour(cell(strips, 2 * digit, 0)[1]) for digit in range(10)] == list(CLASS_COLORS)
-    header = draw(points, classes, 40, 20, title="a title of more than 40 cells, which is too long")[0].text
+    header = draw_points(points, classes, 40, 20, title="a title of more than 40 cells, which is too long")[0].text
     assert header.split()[-10:] == list("0123456789")
     assert header.startswith("a title")
 
@@ -174,17 +177,19 @@ def test_the_legend_has_the_colours_of_the_points_and_room_before_the_title() ->
 def test_dots_have_the_digit_of_each_visible_class_at_its_mean() -> None:
     canvas = lay_out(60, 20, UNIT)
     points = np.array(at(canvas, 10, 3) + at(canvas, 14, 3) + at(canvas, 30, 12))
-    strips = draw(points, np.array([4, 4, 8]), 60, 20, view=UNIT, markers="dots")
+    strips = draw_points(points, np.array([4, 4, 8]), 60, 20, view=UNIT, markers="dots")
     for column, row, digit in ((12, 3, 4), (30, 12, 8)):
         glyph, style = cell(strips, canvas.left + column, canvas.top + row)
         assert (glyph, style.bold) == (str(digit), True)
         assert style.bgcolor and tuple(style.bgcolor.triplet or ()) == CLASS_COLORS[digit]
-    assert "8" not in text(draw(points, np.array([4, 4, 8]), 60, 20, view=UNIT, markers="dots", hidden={8})[1:-2])
+    assert "8" not in text(
+        draw_points(points, np.array([4, 4, 8]), 60, 20, view=UNIT, markers="dots", hidden={8})[1:-2]
+    )
 
 
 def test_labels_that_meet_stand_side_by_side() -> None:
     canvas = lay_out(60, 20, UNIT)
-    strips = draw(np.array(at(canvas, 10, 3, 3)), np.array([1, 5, 7]), 60, 20, view=UNIT, markers="dots")
+    strips = draw_points(np.array(at(canvas, 10, 3, 3)), np.array([1, 5, 7]), 60, 20, view=UNIT, markers="dots")
     assert strips[canvas.top + 3].text[canvas.left + 10 :].startswith("157")
 
 
@@ -193,7 +198,7 @@ def test_points_that_are_not_finite_are_left_out(markers: Markers) -> None:
     canvas = lay_out(60, 20, UNIT)
     bad = [(np.nan, 0.5), (0.5, np.inf), (-np.inf, np.nan), (1e200, 0.0)]
     points, classes = np.array([*at(canvas, 10, 3), *bad]), np.array([4, 7, 7, 7, 7])
-    strips = draw(points, classes, 60, 20, view=UNIT, markers=markers)
+    strips = draw_points(points, classes, 60, 20, view=UNIT, markers=markers)
     drawing = text([strip.crop(canvas.left) for strip in strips[1:-2]])
     assert set(drawing.split()) == {"4"}
     assert home_view(np.array([(1.0, 2.0), (3.0, 4.0), *bad])) == home_view(np.array([(1.0, 2.0), (3.0, 4.0)]))
@@ -214,24 +219,24 @@ def test_the_first_view_holds_all_points_but_far_outliers() -> None:
 def test_one_point_is_in_the_middle_of_a_view_that_has_an_extent(value: float) -> None:
     view = home_view(np.full((3, 2), value))
     assert view.x[0] < value < view.x[1]
-    assert view.middle == pytest.approx((value, value))
-    assert "0" in text(draw(np.full((3, 2), value), np.zeros(3, int), 60, 20)[1:-2])
+    assert view.center == pytest.approx((value, value))
+    assert "0" in text(draw_points(np.full((3, 2), value), np.zeros(3, int), 60, 20)[1:-2])
 
 
 def test_axes_have_numbers_in_their_places_and_labels() -> None:
     points, classes = digits(200)
     view = View((-4.3, 4.1), (-2.1, 2.2))
-    strips = draw(points, classes, 80, 24, view=view, title="latents", x_label="latent 1", y_label="latent 2")
+    strips = draw_points(points, classes, 80, 24, view=view, title="latents", x_label="latent 1", y_label="latent 2")
     canvas = lay_out(80, 24, view)
     assert strips[0].text.endswith("↑ latent 2")
     assert strips[-2].text.endswith("latent 1 →")
     rows = {float(strip.text.split()[0]): y for y, strip in enumerate(strips) if "┤" in strip.text}
     assert len(rows) >= 3
-    assert all(canvas.cell(0, value)[1] + canvas.top == row for value, row in rows.items())
+    assert all(canvas.cell_of(0, value)[1] + canvas.top == row for value, row in rows.items())
     ticks = [x for x, glyph in enumerate(strips[-2].text) if glyph == "┬"]
     assert ticks
     values = [float(number) for number in strips[-1].text.split()][: len(ticks)]
-    assert [canvas.cell(value, 0)[0] + canvas.left for value in values] == ticks
+    assert [canvas.cell_of(value, 0)[0] + canvas.left for value in values] == ticks
 
 
 @pytest.mark.parametrize(
@@ -248,12 +253,14 @@ def test_markers_follow_the_colours_of_the_terminal_and_then_the_user(
     depth: ColorDepth, markers: tuple[str, str, str]
 ) -> None:
     assert (markers_for(None, depth), markers_for("dots", depth), markers_for("digits", depth)) == markers
-    drawing = text(draw(*digits(200), 60, 20, title="t", x_label="x", y_label="y", cursor=(0, 0), depth=depth)[1:-2])
+    drawing = text(
+        draw_points(*digits(200), 60, 20, title="t", x_label="x", y_label="y", cursor=(0, 0), depth=depth)[1:-2]
+    )
     assert any("\u2800" <= glyph < "\u2900" for glyph in drawing) == (markers[0] == "dots")
 
 
 def test_ascii_draws_nothing_but_ascii() -> None:
-    drawing = draw(
+    drawing = draw_points(
         *digits(200), 60, 20, title="t", x_label="x", y_label="y", cursor=(0, 0), depth=ColorDepth.ASCII, markers="dots"
     )
     assert text(drawing).isascii()
@@ -270,7 +277,7 @@ def test_the_classes_keep_ten_colours_on_256_and_on_16_and_none_without() -> Non
     assert colour(class_styles(ColorDepth.SIXTEEN)[3]) == SIXTEEN_COLORS[3]
     assert len(set(CLASS_COLORS)) == len(set(SIXTEEN_COLORS)) == 10
     for depth in (ColorDepth.NONE, ColorDepth.ASCII):
-        strips = draw(*digits(200), 60, 20, depth=depth, markers="dots", cursor=(0, 0))
+        strips = draw_points(*digits(200), 60, 20, depth=depth, markers="dots", cursor=(0, 0))
         assert not any(segment.style and segment.style.color for strip in strips for segment in strip)
 
 
@@ -282,7 +289,9 @@ def test_every_size_is_drawn_exactly_and_with_styles(depth: ColorDepth, markers:
         for width in (0, 1, 2, 9, 19, 20, 21, 80):
             for height in (0, 1, 2, 3, 4, 5, 6, 24):
                 view = home_view(data[0])
-                strips = draw(*data, width, height, title="latents", cursor=view.middle, depth=depth, markers=markers)
+                strips = draw_points(
+                    *data, width, height, title="latents", cursor=view.center, depth=depth, markers=markers
+                )
                 assert len(strips) == (height if width else 0)
                 assert all(strip.cell_length == width == len(strip.text) for strip in strips)
                 assert all(segment.style is not None for strip in strips for segment in strip)
@@ -290,8 +299,8 @@ def test_every_size_is_drawn_exactly_and_with_styles(depth: ColorDepth, markers:
 
 def test_small_plots_have_no_frame() -> None:
     points, classes = digits(200)
-    assert "│" not in text(draw(points, classes, 19, 24) + draw(points, classes, 80, 4))
-    assert "│" in text(draw(points, classes, 20, 5))
+    assert "│" not in text(draw_points(points, classes, 19, 24) + draw_points(points, classes, 80, 4))
+    assert "│" in text(draw_points(points, classes, 20, 5))
 
 
 def test_cells_and_values_are_each_others_inverse() -> None:
@@ -300,7 +309,7 @@ def test_cells_and_values_are_each_others_inverse() -> None:
             canvas = lay_out(width, height, view)
             for column in range(canvas.columns):
                 for row in range(canvas.rows):
-                    assert canvas.cell(*canvas.values(column, row)) == (column, row)
+                    assert canvas.cell_of(*canvas.center_of(column, row)) == (column, row)
 
 
 def test_nearest_is_nearest_on_the_screen_not_in_values() -> None:
@@ -352,7 +361,7 @@ async def test_the_cursor_moves_by_cells_and_says_where_it_is() -> None:
 async def test_at_the_edge_the_view_moves_with_the_cursor() -> None:
     async with shown() as (pilot, scatter):
         canvas, (left, right) = canvas_of(scatter), scatter.view.x
-        scatter.place_cursor(*canvas.values(canvas.columns - 1, 5))
+        scatter.place_cursor(*canvas.center_of(canvas.columns - 1, 5))
         assert scatter.view.x == (left, right)
         scatter.move_cursor(2, 0)
         await pilot.pause()
@@ -424,7 +433,7 @@ async def test_newer_points_keep_the_view_the_cursor_and_the_hidden_classes_if_a
         assert (scatter.view, scatter.cursor, scatter.hidden) == (view, cursor, {3})
         scatter.show(*digits(seed=1))
         home = home_view(digits(seed=1)[0])
-        assert (scatter.view, scatter.cursor, scatter.hidden) == (home, home.middle, frozenset())
+        assert (scatter.view, scatter.cursor, scatter.hidden) == (home, home.center, frozenset())
 
 
 async def test_two_plots_may_begin_with_the_same_view() -> None:
@@ -466,7 +475,7 @@ async def test_a_click_moves_the_cursor_and_a_drag_takes_it_along() -> None:
     async with shown() as (pilot, scatter):
         canvas = canvas_of(scatter)
         await pilot.click(Scatter, offset=(canvas.left + 11, canvas.top + 6))
-        assert scatter.cursor == pytest.approx(canvas.values(11, 6))
+        assert scatter.cursor == pytest.approx(canvas.center_of(11, 6))
         assert cursor_cell(scatter) == (11, 6)
         assert pilot.app.moves == [scatter.cursor]
         await pilot.hover(Scatter, offset=(canvas.left + 30, canvas.top + 9))
@@ -539,7 +548,7 @@ async def test_a_move_of_the_cursor_draws_no_points_and_repaints_two_cells(monke
         column, row = cursor_cell(scatter)
         canvas = canvas_of(scatter)
         with monkeypatch.context() as patch, refreshed(scatter, monkeypatch) as regions:
-            patch.setattr("tui.widgets.scatter.draw", None)
+            patch.setattr("tui.widgets.scatter.draw_points", None)
             scatter.move_cursor(1, 2)
         await pilot.pause()
         assert [(region.x, region.y, region.area) for region in regions] == [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
@@ -117,7 +116,7 @@ class CurvesView(CompareView):
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
         if not self._snapshots:
             return []
-        return series.write(folder, stem, self._curves(), series.axis(self._snapshots[0]).label, self.log_scale)
+        return export.write_curves(folder, stem, self._curves(), series.axis(self._snapshots[0]).label, self.log_scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +175,7 @@ class DigitsView(CompareView):
 
     def say(self, words: str) -> None:
         self._rebuilt = None
-        self.query_one(Gallery).say(words)
+        self.query_one(Gallery).show_message(words)
 
     def turn(self, by: int) -> None:
         """Go on to other digits, by pages."""
@@ -230,7 +229,7 @@ class SamplesView(CompareView):
     def say(self, words: str) -> None:
         self._samples = []
         for gallery in self.query(Gallery):
-            gallery.say(words)
+            gallery.show_message(words)
 
     def next_sampler(self) -> None:
         names = [None, *samplers("vae")]  # None: to each its own
@@ -290,7 +289,7 @@ class LatentView(CompareView):
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
         files: list[Path] = []
         for run, plane in zip(runs, self._planes or (), strict=False):
-            files += latent_plane.write(plane, partial(export.unused_path, folder, f"{run.name}-latent"))
+            files += export.write_projection(folder, f"{run.name}-latent", plane)
         return files
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -85,7 +84,7 @@ class EvaluateScreen(ExploreScreen):
         run, run_update = self.selected_run, self.run_update
         if run is not None and run_update is not None and run_update.weights != self._looked_at:
             if self._looked_at is None:
-                self._panel.say("")
+                self._panel.show_message("")
             self._looked_at = run_update.weights
             self.ask("figures", lambda explorer: self._evaluator.figures(run), self._show_figures)
         self._draw()
@@ -103,12 +102,12 @@ class EvaluateScreen(ExploreScreen):
             self._failure = words
             self._draw()
         else:
-            self._panel.say(words)
+            self._panel.show_message(words)
             self.head()
 
     def _show_figures(self, meanings: Mapping[str, str]) -> None:
         self._meanings = meanings
-        self._panel.say("")
+        self._panel.show_message("")
         self._draw()
 
     def _draw(self) -> None:
@@ -139,7 +138,7 @@ class EvaluateScreen(ExploreScreen):
                 words.append("the weights are newer: enter measures again")
             else:
                 words += filter(None, (evaluation_table.classifier(column.measured.evaluation), column.measured.note))
-        self._panel.tell(", ".join(words))
+        self._panel.show_note(", ".join(words))
 
     # What keys do
 
@@ -168,7 +167,7 @@ class EvaluateScreen(ExploreScreen):
                 self._cancel()
                 self._draw()
 
-        self._panel.say("")
+        self._panel.show_message("")
         self._failure = ""
         self._clock.resume()
         self.ask("measure", question, show)
@@ -201,4 +200,4 @@ class EvaluateScreen(ExploreScreen):
         run, measured = self.selected_run, list(self.shown.values())
         if run is None or not measured:
             return []
-        return evaluation_table.write(run.name, measured, self._meanings, partial(export.unused_path, folder, stem))
+        return export.write_evaluations(folder, stem, run.name, measured, self._meanings)

@@ -15,7 +15,7 @@ from tui import export
 from tui.screens.base import DetailScreen, MakeExplorer, MakeReader
 from tui.screens.inspect.path import LatentPathScreen
 from tui.widgets.gallery import Gallery
-from tui.widgets.heatmap import HeatMaps
+from tui.widgets.heat_maps import HeatMaps
 
 if TYPE_CHECKING:
     from core.explorer.results import ImageDetail
@@ -106,7 +106,7 @@ class ImageDetailScreen(DetailScreen):
         self.closeup = None
         self.add_class("-nothing")
         self.head()
-        self.query_one("#pair", Gallery).say(words)
+        self.query_one("#pair", Gallery).show_message(words)
 
     def _show(self, closeup: ImageDetail) -> None:
         self.closeup = closeup

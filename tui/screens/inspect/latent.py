@@ -127,8 +127,8 @@ class LatentScreen(ExploreScreen):
         self.plane, self._nearest = None, None
         self._scatter.show_message(words)
         self.head()
-        self.query_one("#pair", Gallery).say("")
-        self.query_one("#decoded", Gallery).say(HINT)
+        self.query_one("#pair", Gallery).show_message("")
+        self.query_one("#decoded", Gallery).show_message(HINT)
 
     def _show(self, plane: LatentProjection) -> None:
         # Newer weights move the points, but it is the same place that is looked at.
@@ -194,7 +194,7 @@ class LatentScreen(ExploreScreen):
     def action_decode(self) -> None:
         self.decoding = not self.decoding
         if not self.decoding:
-            self.query_one("#decoded", Gallery).say(HINT)
+            self.query_one("#decoded", Gallery).show_message(HINT)
         self._look()
 
     def action_classes(self) -> None:
@@ -240,4 +240,4 @@ class LatentScreen(ExploreScreen):
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.plane is None:
             return []
-        return latent_plane.write(self.plane, partial(export.unused_path, folder, stem))
+        return export.write_projection(folder, stem, self.plane)

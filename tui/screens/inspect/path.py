@@ -122,7 +122,7 @@ class LatentPathScreen(DetailScreen):
         self._strips = None
         self._stop()
         self.head()
-        self.query_one("#strips", Gallery).say(words)
+        self.query_one("#strips", Gallery).show_message(words)
 
     def _show(self, first: int, strips: Images) -> None:
         self._first, self._strips = first, strips

@@ -97,9 +97,9 @@ class ReconstructScreen(ExploreScreen):
 
     def say(self, words: str) -> None:
         self.page = None
-        self._gallery.say(words)
+        self._gallery.show_message(words)
         self.head()
-        self.query_one("#large", Gallery).say("")
+        self.query_one("#large", Gallery).show_message("")
         self.query_one("#facts", Static).update("")
 
     def _show(self, page: ReconstructionPage) -> None:

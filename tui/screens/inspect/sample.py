@@ -104,7 +104,7 @@ class SampleScreen(Denoising):
     def say(self, words: str) -> None:
         self.samples = None
         self.stop_film()
-        self._gallery.say(words)
+        self._gallery.show_message(words)
         self.head()
 
     def show_samples(self, samples: Samples) -> None:

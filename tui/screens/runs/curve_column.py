@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widgets import Label
 
-from tui import series
+from tui import export, series
 from tui.drawing.curves import Curve
 from tui.messages import Snapshot
 from tui.widgets.plot import Plot
@@ -86,7 +86,7 @@ class CurveColumn(Vertical):
         snapshot = self._snapshot
         if snapshot is None or not len(snapshot.steps["step"]):
             return []
-        return series.write(folder, stem, self._curves(snapshot), series.axis(snapshot).label, self._log_scale)
+        return export.write_curves(folder, stem, self._curves(snapshot), series.axis(snapshot).label, self._log_scale)
 
     # What keys ask for
 

@@ -18,8 +18,7 @@ from tui import formatting
 from tui.background.polling import Poller, Reader
 from tui.formatting import run_cells
 from tui.screens.run_actions import RunScreen
-from tui.widgets.key_line import KeyLine
-from tui.widgets.top_bar import TopBar
+from tui.widgets.bars import KeyLine, TopBar
 
 COLUMNS = ("run", "preset", "data set", "state", "epoch", "train", "val", "age")
 

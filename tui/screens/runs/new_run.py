@@ -22,7 +22,7 @@ from core.runs.catalog import find_runs, unused_name
 from core.runs.config import DEVICE_FORMS, PRESETS, RunConfig, check_name, check_values, default_of, stamp
 from core.runs.first_stage import first_stage_settings, first_stage_weights
 from core.runs.run import Run
-from tui.widgets.key_line import KeyLine
+from tui.widgets.bars import KeyLine
 
 TYPED = ("epochs", "batch_size", "learning_rate", "seed", "device")
 HINTS = {

@@ -16,7 +16,7 @@ from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.reactive import var
 from textual.timer import Timer
-from textual.widgets import Label, Static
+from textual.widgets import Label
 
 from core.errors import describe
 from core.runs.catalog import RunSummary
@@ -27,11 +27,9 @@ from tui.messages import Preview, Snapshot
 from tui.screens.exporting import ExportingScreen
 from tui.screens.run_actions import RunScreen
 from tui.screens.runs.curve_column import CurveColumn
-from tui.terminal.capabilities import ColorDepth, color_depth
-from tui.widgets.facts import facts
-from tui.widgets.key_line import KeyLine
+from tui.widgets.bars import KeyLine, TopBar
+from tui.widgets.facts_column import FactsColumn
 from tui.widgets.picture import Picture
-from tui.widgets.top_bar import TopBar
 
 DRAW_SECONDS = 1.0
 DIGIT_CELLS = 15  # a digit of 28 pixels at half size, and the gap to the next
@@ -41,23 +39,6 @@ class PicturesReader(Protocol):
     """What gives the reconstructions; tests put their own in its place."""
 
     def read(self) -> Preview: ...
-
-
-class FactsColumn(Static):
-    """The figures of a snapshot, as wide as there is room."""
-
-    _snapshot: Snapshot | None = None
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Show the figures of this one."""
-        self._snapshot = snapshot
-        self.on_resize()
-
-    def on_resize(self) -> None:
-        if self._snapshot is not None:
-            ascii_only = color_depth(self.app) is ColorDepth.ASCII
-            # They stand where they stood: a new layout of the screen would cost more than the figures.
-            self.update(facts(self._snapshot, self.content_size.width, ascii_only=ascii_only), layout=False)
 
 
 class TrainingScreen(RunScreen, ExportingScreen[None]):

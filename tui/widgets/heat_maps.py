@@ -4,8 +4,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from core.arrays import Floats
-from tui.drawing.heatmap import draw
-from tui.drawing.strips import message_strips
+from tui.drawing.heat_maps import draw_heat_maps
+from tui.drawing.strips import draw_message
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.strip_widget import StripWidget
 
@@ -25,6 +25,7 @@ class HeatMaps(StripWidget):
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         if self._maps is None:
-            return [strip.apply_style(base) for strip in message_strips("", width, height)]
-        strips = [strip.adjust_cell_length(width, base) for strip in draw(self._maps, self._titles, width, depth, base)]
+            return [strip.apply_style(base) for strip in draw_message("", width, height)]
+        drawn = draw_heat_maps(self._maps, self._titles, width, depth, base)
+        strips = [strip.adjust_cell_length(width, base) for strip in drawn]
         return strips[:height] + [Strip.blank(width, base)] * (height - len(strips))

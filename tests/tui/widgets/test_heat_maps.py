@@ -6,9 +6,9 @@ from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from tui.drawing.heatmap import draw
+from tui.drawing.heat_maps import draw_heat_maps
 from tui.terminal.capabilities import ColorDepth
-from tui.widgets.heatmap import HeatMaps
+from tui.widgets.heat_maps import HeatMaps
 
 BASE = Style(color="#e0e0e0", bgcolor="#102030")
 NAMES = ["channel 0", "channel 1", "channel 2", "channel 3"]
@@ -16,7 +16,7 @@ LATENT = (np.arange(64.0).reshape(4, 4, 4) - 32) / 10
 
 
 def lines(maps: np.ndarray, width: int, depth: ColorDepth = ColorDepth.TRUECOLOR) -> list[str]:
-    return [strip.text.rstrip() for strip in draw(maps, NAMES[: len(maps)], width, depth, BASE)]
+    return [strip.text.rstrip() for strip in draw_heat_maps(maps, NAMES[: len(maps)], width, depth, BASE)]
 
 
 def background(strip: Strip, text: str) -> tuple[int, int, int]:
@@ -44,7 +44,7 @@ def test_every_number_is_there_in_its_place() -> None:
 
 
 def test_sign_and_size_are_colours() -> None:
-    strips = draw(np.array([[[-2.0, 0.0, 1.0, 2.0]]]), NAMES[:1], 80, ColorDepth.TRUECOLOR, BASE)
+    strips = draw_heat_maps(np.array([[[-2.0, 0.0, 1.0, 2.0]]]), NAMES[:1], 80, ColorDepth.TRUECOLOR, BASE)
     low, zero, middle, high = (background(strips[1], text) for text in ("-2.00", "0.00", "1.00", "2.00"))
     assert (low, zero, high) == ((0, 114, 178), (40, 40, 40), (213, 94, 0))
     assert zero < middle < high
@@ -52,7 +52,7 @@ def test_sign_and_size_are_colours() -> None:
 
 @pytest.mark.parametrize("depth", [ColorDepth.SIXTEEN, ColorDepth.NONE, ColorDepth.ASCII])
 def test_without_enough_colours_the_numbers_stand_alone(depth: ColorDepth) -> None:
-    strips = draw(LATENT, NAMES, 120, depth, BASE)
+    strips = draw_heat_maps(LATENT, NAMES, 120, depth, BASE)
     assert {segment.style for strip in strips for segment in strip} == {BASE}
     assert all(strip.text.isascii() for strip in strips)
 
@@ -66,7 +66,7 @@ def test_nothing_is_less_than_nothing() -> None:
 def test_numbers_keep_to_their_cells(value: float, width: int) -> None:
     row = np.array([[[value, 1.0, value, -1.0]]])
     cell = 6 if width == 120 else 5
-    (strip,) = draw(row, NAMES[:1], width, ColorDepth.NONE, BASE)[1:]
+    (strip,) = draw_heat_maps(row, NAMES[:1], width, ColorDepth.NONE, BASE)[1:]
     assert strip.cell_length == 4 * cell
     assert [float(strip.text[place : place + cell]) for place in (cell, 3 * cell)] == [1, -1]
 

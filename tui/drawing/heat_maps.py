@@ -1,4 +1,4 @@
-"""Numbers as coloured cells."""
+"""Draws heat maps: numbers in coloured cells."""
 
 import numpy as np
 from rich.color import Color
@@ -14,13 +14,12 @@ WIDE, NARROW = (6, 2), (5, 0)  # cells of a number, "-1.23" or "-1.2" and a spac
 NEGATIVE, ZERO, POSITIVE = np.array((0, 114, 178)), np.array((40, 40, 40)), np.array((213, 94, 0))
 
 
-def draw(maps: Floats, titles: list[str], width: int, depth: ColorDepth, base: Style) -> list[Strip]:
+def draw_heat_maps(maps: Floats, titles: list[str], width: int, depth: ColorDepth, base: Style) -> list[Strip]:
     """Maps (C, h, w) beside each other, as many in a line as fit, each under its title."""
     count, high, wide = maps.shape
     cell, between = WIDE if count * (wide * WIDE[0] + WIDE[1]) - WIDE[1] <= width else NARROW
     cells = wide * cell
     across = max(1, (width + between) // (cells + between))
-    colored = depth in (ColorDepth.TRUECOLOR, ColorDepth.EIGHT_BIT)
     largest = max(float(np.abs(maps).max()), 1e-9)
     strips = []
     for first in range(0, count, across):
@@ -28,15 +27,15 @@ def draw(maps: Floats, titles: list[str], width: int, depth: ColorDepth, base: S
         strips.append(_join([[Segment(titles[index][:cells].ljust(cells), base)] for index in group], between, base))
         for row in range(high):
             numbers = [
-                [_cell(float(value), largest, cell, base, colored) for value in maps[index, row]] for index in group
+                [_cell(float(value), largest, cell, base, depth) for value in maps[index, row]] for index in group
             ]
             strips.append(_join(numbers, between, base))
     return strips
 
 
-def _cell(value: float, largest: float, cell: int, base: Style, colored: bool) -> Segment:
+def _cell(value: float, largest: float, cell: int, base: Style, depth: ColorDepth) -> Segment:
     text = f"{_rounded(value, cell - 1):>{cell - 1}} "
-    if not colored:
+    if not depth.has_shades:
         return Segment(text, base)
     end = POSITIVE if value > 0 else NEGATIVE
     red, green, blue = (ZERO + (end - ZERO) * abs(value) / largest).round().astype(int).tolist()
