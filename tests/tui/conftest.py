@@ -42,8 +42,10 @@ class HandFed(Generic[News]):
 
     def __init__(self, *news: News) -> None:
         self.waiting = list(news)
+        self.polls = 0
 
     def poll(self) -> News | None:
+        self.polls += 1
         return self.waiting.pop(0) if self.waiting else None
 
 

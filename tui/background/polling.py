@@ -19,7 +19,7 @@ News = TypeVar("News", covariant=True)
 
 
 class Reader(Protocol[News]):
-    """What a feed follows; tests put their own in its place."""
+    """What a poller reads; tests put their own in its place."""
 
     def poll(self) -> News | None:
         """What there is to see now, None when nothing changed since the last call."""
@@ -95,56 +95,58 @@ def columns(table: Table, names: tuple[str, ...]) -> dict[str, Column]:
 class Poller(Generic[News]):
     """A thread that polls a reader twice a second and hands on what is new, until it is closed.
 
-    An OSError of the reader, such as a folder that is gone for a moment, is handed to `on_trouble` once.
+    An OSError of the reader, such as a folder that is gone for a moment, goes to `on_error` once until a poll succeeds.
     """
 
     def __init__(
         self,
         reader: Reader[News],
-        hand_on: Callable[[News], object],
-        on_trouble: Callable[[OSError], object],
+        on_update: Callable[[News], object],
+        on_error: Callable[[OSError], object],
+        seconds: float = POLL_SECONDS,
     ) -> None:
-        self._reader, self._hand_on, self._on_trouble = reader, hand_on, on_trouble
+        self._reader, self._on_update, self._on_error, self._seconds = reader, on_update, on_error, seconds
         self._wake = threading.Event()
-        self._shown = threading.Event()
+        self._resumed = threading.Event()
         self._closed = False
-        self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
+        self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
 
     def start(self) -> None:
-        self._shown.set()
+        self._resumed.set()
         self._thread.start()
 
     def close(self) -> None:
         """Hand on nothing more; the thread ends soon after."""
         self._closed = True
-        self._shown.set()
+        self._resumed.set()
         self._wake.set()
 
-    def rest(self) -> None:
-        """Poll no more until `go_on`: nobody looks."""
-        self._shown.clear()
+    def pause(self) -> None:
+        """Poll no more until `resume`."""
+        self._resumed.clear()
 
-    def go_on(self) -> None:
-        self._shown.set()
-        self.nudge()
+    def resume(self) -> None:
+        """Poll at once, and go on."""
+        self._resumed.set()
+        self.poll_now()
 
-    def nudge(self) -> None:
-        """Poll at once."""
+    def poll_now(self) -> None:
+        """Do not wait for the next turn."""
         self._wake.set()
 
-    def _follow(self) -> None:
-        in_trouble = False
+    def _poll(self) -> None:
+        failing = False
         while not self._closed:
             self._wake.clear()
             try:
                 news = self._reader.poll()
-                in_trouble = False
+                failing = False
             except OSError as error:
                 news = None
-                if not in_trouble:
-                    in_trouble = True
-                    self._on_trouble(error)
+                if not failing:
+                    failing = True
+                    self._on_error(error)
             if news is not None and not self._closed:
-                self._hand_on(news)
-            self._wake.wait(POLL_SECONDS)
-            self._shown.wait()
+                self._on_update(news)
+            self._wake.wait(self._seconds)
+            self._resumed.wait()

@@ -149,11 +149,11 @@ class ExploreScreen(ExportingScreen[int | None]):
 
     def on_screen_suspend(self) -> None:
         if self._feed and not self.in_sight:
-            self._feed.rest()
+            self._feed.pause()
 
     def on_screen_resume(self) -> None:
         if self._feed:
-            self._feed.go_on()
+            self._feed.resume()
         else:
             self._open_feed()
 

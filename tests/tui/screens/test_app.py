@@ -21,6 +21,7 @@ from core.runs.status import State
 from tests.conftest import make_trained_run
 from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text, until
 from tui.app import VaeTui
+from tui.messages import Snapshot
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import AskNumber, ChooseRun, Confirm, Keys
 from tui.screens.inspect.evaluate import EvaluateScreen
@@ -41,6 +42,12 @@ async def settle(pilot: Pilot[None]) -> None:
     """Let the feed thread, its messages and the drawing come through."""
     for _ in range(4):
         await pilot.pause(0.05)
+
+
+def show(app: VaeTui, snapshot: Snapshot) -> None:
+    """Show a newer snapshot of the run."""
+    assert isinstance(app.screen, TrainingScreen)
+    app.screen.snapshot = snapshot
 
 
 RUNS = [
@@ -260,7 +267,7 @@ async def test_pictures_are_read_again_only_when_the_weights_changed(make_app: M
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         for weights, reads in ((1, 1), (2, 2), (2, 2)):
-            app.screen.post_message(TrainingScreen.Changed(make_snapshot(summary, weights=weights)))
+            show(app, make_snapshot(summary, weights=weights))
             await settle(pilot)
             assert readers[0].reads == reads
 
@@ -274,10 +281,10 @@ async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp, mo
         plot = app.screen.query_one("#loss", Plot)
         refreshed: list[object] = []
         plot.refresh = lambda *regions, **options: refreshed.append(regions)  # type: ignore[method-assign, assignment]
-        app.screen.post_message(TrainingScreen.Changed(make_snapshot(summary)))
+        show(app, make_snapshot(summary))
         await settle(pilot)
         assert refreshed == []
-        app.screen.post_message(TrainingScreen.Changed(make_snapshot(summary, steps=30)))
+        show(app, make_snapshot(summary, steps=30))
         await settle(pilot)
         assert refreshed != []
 
@@ -292,12 +299,12 @@ async def test_news_in_quick_succession_are_drawn_together(make_app: MakeApp, mo
         plot = app.screen.query_one("#loss", Plot)
         monkeypatch.setattr(plot, "show", lambda curves, **options: drawn.append(len(curves[0].x)))
         for steps in range(20, 30):
-            app.screen.post_message(TrainingScreen.Changed(make_snapshot(summary, steps=steps)))
+            show(app, make_snapshot(summary, steps=steps))
             await pilot.pause()
         await until(pilot, lambda: drawn and drawn[-1] == 29, "the newest")
         assert len(drawn) <= 4  # one, or some more where the machine is slow
         monkeypatch.setattr(training, "DRAW_SECONDS", 3600)
-        app.screen.post_message(TrainingScreen.Changed(make_snapshot(make_summary(state=State.PAUSED), steps=30)))
+        show(app, make_snapshot(make_summary(state=State.PAUSED), steps=30))
         await until(pilot, lambda: drawn[-1] == 30, "another state, at once")
 
 

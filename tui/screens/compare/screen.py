@@ -138,13 +138,13 @@ class CompareScreen(ExploreScreen):
     def on_screen_suspend(self) -> None:
         if not self.in_sight:
             for feed in self._feeds:
-                feed.rest()
+                feed.pause()
 
     def on_screen_resume(self) -> None:
         if not self._feeds:
             self._follow_both()
         for feed in self._feeds:
-            feed.go_on()
+            feed.resume()
 
     def on_compare_screen_snapped(self, message: Snapped) -> None:
         run = message.snapshot.run

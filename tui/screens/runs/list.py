@@ -81,10 +81,10 @@ class RunsScreen(RunScreen):
 
     def on_screen_suspend(self) -> None:
         if not self.in_sight:
-            self._feed.rest()
+            self._feed.pause()
 
     def on_screen_resume(self) -> None:
-        self._feed.go_on()
+        self._feed.resume()
         self._table.focus()
         # What was looked at last is what the next key should act on.
         shown = self.vae_tui.selected_run
@@ -103,7 +103,7 @@ class RunsScreen(RunScreen):
 
     def nudge(self) -> None:
         """Look at the folder at once."""
-        self._feed.nudge()
+        self._feed.poll_now()
 
     def on_runs_screen_listed(self, message: Listed) -> None:
         chosen, row = self.chosen(), self._table.cursor_row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -18,13 +19,13 @@ from textual.reactive import var
 from textual.timer import Timer
 from textual.widgets import Label
 
-from core.errors import describe
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from tui import formatting
-from tui.background.polling import Poller, Reader
+from tui.background.polling import Reader
 from tui.messages import Preview, Snapshot
 from tui.screens.exporting import ExportingScreen
+from tui.screens.following import Follower, is_seen
 from tui.screens.run_actions import RunScreen
 from tui.screens.runs.curve_column import CurveColumn
 from tui.widgets.bars import KeyLine, TopBar
@@ -97,15 +98,6 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
     preview: var[Preview | None] = var(None, init=False)
 
     @dataclass
-    class Changed(Message):
-        """There is a newer snapshot."""
-
-        snapshot: Snapshot
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, TrainingScreen.Changed)
-
-    @dataclass
     class Reconstructed(Message):
         """There are newer reconstructions."""
 
@@ -122,7 +114,7 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
         super().__init__()
         self._make_reader, self._make_pictures = make_reader, make_pictures
         self._run: Run | None = None
-        self._feed: Poller[Snapshot] | None = None
+        self._follower = Follower(self, self._update)
         self._pictures: PicturesReader | None = None
         self._pictured = 0
         self._drawn = 0.0
@@ -143,16 +135,17 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
         self.watch(self.vae_tui, "selected_run", self._follow)
 
     def on_unmount(self) -> None:
-        if self._feed:
-            self._feed.close()
+        self._follower.close()
 
     def on_screen_suspend(self) -> None:
-        if self._feed and not self.in_sight:
-            self._feed.rest()
+        self._follower.pause()
 
     def on_screen_resume(self) -> None:
-        if self._feed:
-            self._feed.go_on()
+        self._follower.resume()
+        self._read_newer_pictures()
+
+    def on_follower_updated(self, message: Follower.Updated) -> None:
+        message.deliver()
 
     def chosen(self) -> RunSummary | None:
         return self.snapshot.summary if self.snapshot else None
@@ -163,26 +156,26 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
         self.set_class(run is None, "-norun")
         if run == self._run:
             return
-        if self._feed:
-            self._feed.close()
-        self._run, self._feed, self._pictured = run, None, 0
+        self._run, self._pictured = run, 0
         self.snapshot = self.preview = None
-        if run is not None:
-            self._pictures = self._make_pictures(run)
-            reader = self._make_reader(run)
-            self._feed = Poller(reader, lambda news: self.post_message(self.Changed(news)), self._show_trouble)
-            self._feed.start()
+        self._pictures = self._make_pictures(run) if run else None
+        self._follower.follow(partial(self._make_reader, run) if run else None)
 
-    def _show_trouble(self, error: OSError) -> None:
-        self.notify(describe(error), severity="error", markup=False)
-
-    def on_training_screen_changed(self, message: Changed) -> None:
-        if message.snapshot.run == self._run:
-            self.snapshot = message.snapshot
+    def _update(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
 
     def on_training_screen_reconstructed(self, message: Reconstructed) -> None:
         if message.preview.run == self._run:
             self.preview = message.preview
+
+    def _read_newer_pictures(self) -> None:
+        """Load the reconstructions of newer weights, if they are seen."""
+        version = self.snapshot.weights_version if self.snapshot else 0
+        if self._pictures and version not in (0, self._pictured) and is_seen(self):
+            self._pictured = version
+            if not self.preview:
+                self.query_one(Picture).show(None, message="loading PyTorch for the pictures")
+            self._read_pictures(self._pictures)
 
     @work(thread=True, exclusive=True, group="preview", exit_on_error=True)
     def _read_pictures(self, pictures: PicturesReader) -> None:
@@ -202,13 +195,9 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
             self._draw()
         else:
             self._draw_in_time()
-        if snapshot.weights_version != self._pictured and self._pictures:
-            self._pictured = snapshot.weights_version
-            if not self.preview:
-                self.query_one(Picture).show(None, message="loading PyTorch for the pictures")
-            self._read_pictures(self._pictures)
-        elif not snapshot.weights_version:
+        if not snapshot.weights_version:
             self.query_one(Picture).show(None, message="no weights yet")
+        self._read_newer_pictures()
 
     def watch_preview(self) -> None:
         self._draw_pictures()

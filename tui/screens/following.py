@@ -1,0 +1,84 @@
+"""Following something that changes, such as a run, while a screen is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+
+from core.errors import describe
+from tui.background.polling import Poller, Reader
+
+News = TypeVar("News")
+
+
+def is_seen(screen: Screen[Any]) -> bool:
+    """Whether a user sees the screen, be it behind a dialog."""
+    return screen.is_active or (isinstance(screen.app.screen, ModalScreen) and screen in screen.app.screen_stack)
+
+
+class Follower(Generic[News]):
+    """Polls for a screen: opened when the screen is seen, paused while it is hidden.
+
+    `on_update` is called in the UI thread with what is new; an error is shown once, as a notification.
+    """
+
+    @dataclass
+    class Updated(Message):
+        """A poller found something new; the screen passes it on to `deliver`."""
+
+        follower: Follower[Any]
+        poller: Poller[Any]
+        news: Any
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, Follower.Updated) and message.poller is self.poller
+
+        def deliver(self) -> None:
+            """Give it to the follower, unless that follows something else by now."""
+            if self.poller is self.follower._poller:
+                self.follower._on_update(self.news)
+
+    def __init__(self, screen: Screen[Any], on_update: Callable[[News], object]) -> None:
+        self._screen, self._on_update = screen, on_update
+        self._open: Callable[[], Reader[News]] | None = None
+        self._poller: Poller[News] | None = None
+
+    def follow(self, open_reader: Callable[[], Reader[News]] | None) -> None:
+        """Follow this reader, or nothing, in place of what was followed before."""
+        self.close()
+        self._open = open_reader
+        self.resume()
+
+    def resume(self) -> None:
+        """Poll at once and from now on, if the screen is seen."""
+        if not is_seen(self._screen):
+            return
+        if self._poller is not None:
+            self._poller.resume()
+        elif self._open is not None:
+            self._poller = poller = Poller(
+                self._open(),
+                lambda news: self._screen.post_message(self.Updated(self, poller, news)),
+                lambda error: self._screen.notify(describe(error), severity="error", markup=False),
+            )
+            poller.start()
+
+    def pause(self) -> None:
+        """Poll no more until `resume`, if the screen is hidden."""
+        if self._poller is not None and not is_seen(self._screen):
+            self._poller.pause()
+
+    def poll_now(self) -> None:
+        """Do not wait for the next turn."""
+        if self._poller is not None:
+            self._poller.poll_now()
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        if self._poller is not None:
+            self._poller.close()
+        self._poller = self._open = None
