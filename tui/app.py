@@ -28,6 +28,7 @@ from tui.background.evaluation import Evaluator, RunEvaluator
 from tui.background.explorers import ExplorerCache
 from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReader
 from tui.background.preview import PreviewReader
+from tui.background.tasks import Report
 from tui.commands.options import command_hint
 from tui.messages import RunUpdate, Snapshot
 from tui.screens.dialogs import Keys
@@ -54,7 +55,7 @@ class Sources:
     run: Callable[[Run], Reader[Snapshot]]
     pictures: Callable[[Run], PicturesReader]
     sightings: Callable[[Run], Reader[RunUpdate]]
-    explorer: Callable[[Run], Explorer]
+    explorer: Callable[[Run, Report], Explorer]
     evaluator: Evaluator
 
 
@@ -156,7 +157,7 @@ class VaeTui(App[None]):
         return [summary.run for summary in sorted(whole, key=lambda summary: summary.learns_prior != alike)]
 
     def _real_sources(self) -> Sources:
-        explorers = ExplorerCache(self.data_dir, self._tell_work)
+        explorers = ExplorerCache(self.data_dir)
         return Sources(
             runs=lambda: RunsReader(self.runs_dir),
             run=RunReader,
@@ -165,12 +166,6 @@ class VaeTui(App[None]):
             explorer=explorers.of,
             evaluator=RunEvaluator(self.data_dir),
         )
-
-    def _tell_work(self, words: str) -> None:
-        """Have the screen say what takes long; called by other threads."""
-        from tui.screens.base import ExploreScreen
-
-        self.screen.post_message(ExploreScreen.TaskProgress(words))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()

@@ -31,6 +31,7 @@ from core.runs.run import Run
 from core.runs.status import DeviceLoad, State, Status
 from tui.app import Sources, VaeTui
 from tui.background.evaluation import Evaluator
+from tui.background.tasks import Report
 from tui.messages import EvaluationResult, Preview, RunUpdate, Snapshot
 from tui.screens.base import ExploreScreen
 
@@ -73,8 +74,8 @@ class Pictures:
 class FakeExplorer:
     """Answers as an explorer does, without a model: image k is a ring of class k % 10, its reconstruction is fainter.
 
-    `asked` has every question with what it was asked for. What `fail` is set to is raised in place of an answer, and
-    while `gate` is clear questions wait.
+    `asked` has every question with what it was asked for, `reports` where each asker wants to hear of progress. What
+    `fail` is set to is raised in place of an answer, and while `gate` is clear questions wait.
     """
 
     TOTAL = 205
@@ -83,6 +84,7 @@ class FakeExplorer:
         self.run, self.faintness, self.note = run, faintness, ""
         self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
         self.asked: list[tuple[Any, ...]] = []
+        self.reports: list[Report] = []
         self.fail: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -266,8 +268,10 @@ def make_evaluation(sampler: str = "prior", samples: int = 10_000, seeds: int = 
 class FakeExplorers(dict[Run, FakeExplorer]):
     """One for each run, made when it is asked for."""
 
-    def of(self, run: Run) -> Explorer:
-        return cast(Explorer, self.setdefault(run, FakeExplorer(run)))
+    def of(self, run: Run, report: Report) -> Explorer:
+        explorer = self.setdefault(run, FakeExplorer(run))
+        explorer.reports.append(report)
+        return cast(Explorer, explorer)
 
 
 def make_summary(name: str = "vae-mnist", state: State = State.RUNNING, **news: Any) -> RunSummary:
@@ -352,7 +356,7 @@ def make_app(tmp_path: Path) -> Callable[..., VaeTui]:
         snapshot: Snapshot | None = None,
         pictures: Callable[[Run], Pictures] = Pictures,
         sightings: Callable[[Run], HandFed[RunUpdate]] | None = None,
-        explorer: Callable[[Run], Explorer] | None = None,
+        explorer: Callable[[Run, Report], Explorer] | None = None,
         snapshots: Callable[[Run], HandFed[Snapshot]] | None = None,
         evaluator: Evaluator | None = None,
     ) -> VaeTui:
@@ -391,9 +395,8 @@ async def answered(pilot: Pilot[None]) -> None:
         await pilot.pause()
         if isinstance(screen, ExploreScreen) and screen.selected_run is not None:
             await until(pilot, lambda screen=screen: screen.run_update, "an update")
-            studio = screen._studio
-            assert studio is not None
-            quiet = 0 if studio.busy else quiet + 1
+            assert screen._tasks is not None
+            quiet = 0 if screen._tasks.busy else quiet + 1
         else:
             quiet += 1
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.runs.run import Run
+from tui.background.tasks import Report
 
 if TYPE_CHECKING:
     from core.explorer.session import Explorer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # Two runs can be compared; what others hold in memory is given back.
 KEPT = 2
+LOADING = "loading PyTorch"
 
 
 @contextmanager
@@ -37,16 +39,17 @@ def loading() -> Iterator[None]:
 class ExplorerCache:
     """Makes explorers where they are asked for, off the UI thread: PyTorch takes seconds to load."""
 
-    def __init__(self, data_dir: Path, say: Callable[[str], object]) -> None:
-        self._data_dir, self._tell = data_dir, say
-        self._words = ""
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self._lock = threading.Lock()
         self._kept: dict[Run, Explorer] = {}
+        self._asker = threading.local()
 
-    def of(self, run: Run) -> Explorer:
-        """The explorer of a run."""
+    def of(self, run: Run, report: Report) -> Explorer:
+        """The explorer of a run. What it is asked in this thread from now on, it reports on to `report`."""
+        self._asker.report = report
         if self._lock.locked():
-            self._tell(self._words)
+            report(LOADING)
         with self._lock:
             explorer = self._kept.pop(run, None) or self._make(run)
             self._kept[run] = explorer
@@ -54,12 +57,8 @@ class ExplorerCache:
                 del self._kept[next(iter(self._kept))]
             return explorer
 
-    def _say(self, words: str) -> None:
-        self._words = words
-        self._tell(words)
-
     def _make(self, run: Run) -> Explorer:
-        self._say("loading PyTorch")
+        self._asker.report(LOADING)
         with loading():
             import torch
 
@@ -67,4 +66,4 @@ class ExplorerCache:
 
         # Trainers may need every core.
         torch.set_num_threads(1)
-        return Explorer(run, self._data_dir, self._say)
+        return Explorer(run, self._data_dir, lambda words: self._asker.report(words))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserError, describe
 from core.runs.run import Run
+from tui.background.tasks import Report
 from tui.messages import Preview
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 class PreviewReader:
     """Reads the newest weights of one run and reconstructs one digit of each class."""
 
-    def __init__(self, run: Run, make_explorer: Callable[[Run], Explorer]) -> None:
+    def __init__(self, run: Run, make_explorer: Callable[[Run, Report], Explorer]) -> None:
         self._run, self._make_explorer = run, make_explorer
 
     def read(self) -> Preview:
         """The reconstructions as of now; what is missing or damaged becomes a message."""
         try:
-            explorer = self._make_explorer(self._run)
+            explorer = self._make_explorer(self._run, lambda words: None)
             return Preview(self._run, *explorer.one_of_each(), explorer.note)
         except FileNotFoundError:
             return Preview(self._run, message="no weights yet")

@@ -1,45 +1,48 @@
-"""Answers a screen's questions off the UI thread; of each kind the newest counts, older ones that wait are dropped."""
+"""Does a screen's tasks off the UI thread; of each kind the newest counts, older ones that wait are dropped."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
+Report = Callable[[str], object]  # told in a few words what takes long
+Task = Callable[[], object]
+
 
 class LatestTaskQueue:
-    """A thread that answers questions in the order in which their kinds were first asked, until it is closed.
+    """A thread that does tasks in the order in which their kinds were first submitted, until it is closed.
 
-    A question raises what its asker expects inside itself; whatever else it raises is a bug, which `crash` hears.
-    `rest` is called when nothing is left to answer.
+    A task handles the errors that it expects; whatever else it raises is a bug, which goes to `on_crash`. `on_idle` is
+    called when nothing is left to do.
     """
 
-    def __init__(self, crash: Callable[[Exception], object], rest: Callable[[], object] = lambda: None) -> None:
-        self._crash, self._rest = crash, rest
+    def __init__(self, on_crash: Callable[[Exception], object], on_idle: Callable[[], object] = lambda: None) -> None:
+        self._on_crash, self._on_idle = on_crash, on_idle
         self._changed = threading.Condition()
-        self._waiting: dict[str, Callable[[], object]] = {}
-        self._answering = self._closed = False
-        self._thread = threading.Thread(target=self._work, name="studio", daemon=True)
+        self._pending: dict[str, Task] = {}
+        self._working = self._closed = False
+        self._thread = threading.Thread(target=self._work, name="tasks", daemon=True)
         self._thread.start()
 
     @property
     def busy(self) -> bool:
-        """Whether a question waits or is being answered."""
+        """Whether a task waits or is being done."""
         with self._changed:
-            return self._answering or bool(self._waiting)
+            return self._working or bool(self._pending)
 
-    def ask(self, kind: str, question: Callable[[], object]) -> None:
-        """Answer this when its turn comes, in place of a question of that kind that still waits."""
+    def submit(self, kind: str, task: Task) -> None:
+        """Do this when its turn comes, in place of a task of that kind that still waits."""
         with self._changed:
-            self._waiting[kind] = question
+            self._pending[kind] = task
             self._changed.notify()
 
-    def drop(self) -> None:
-        """Forget all that waits."""
+    def cancel_pending(self) -> None:
+        """Drop all that waits."""
         with self._changed:
-            self._waiting.clear()
+            self._pending.clear()
 
     def close(self) -> None:
-        """Answer nothing more; the thread ends after what it is at."""
+        """Begin nothing more; the thread ends after what it is doing."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -47,17 +50,17 @@ class LatestTaskQueue:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._waiting)
+                self._changed.wait_for(lambda: self._closed or self._pending)
                 if self._closed:
                     return
-                question = self._waiting.pop(next(iter(self._waiting)))
-                self._answering = True
+                task = self._pending.pop(next(iter(self._pending)))
+                self._working = True
             try:
-                question()
+                task()
             except Exception as error:  # noqa: BLE001 - a bug in a thread must not pass unseen
-                self._crash(error)
+                self._on_crash(error)
                 return
             finally:
-                self._answering = False
+                self._working = False
             if not self.busy:
-                self._rest()
+                self._on_idle()

@@ -113,7 +113,7 @@ def explored(run: Run, data_dir: Path) -> Iterator[Explorer]:
     if not run.weights_version():
         raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts")
     with progress() as say:
-        explorer = ExplorerCache(data_dir, say).of(run)
+        explorer = ExplorerCache(data_dir).of(run, say)
         yield explorer
     if explorer.note:
         print(f"vae-tui: {explorer.note}", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -19,7 +20,7 @@ from core.errors import UserError, describe
 from core.runs.run import Run
 from tui import formatting
 from tui.background.polling import Poller, Reader
-from tui.background.tasks import LatestTaskQueue
+from tui.background.tasks import LatestTaskQueue, Report
 from tui.messages import RunUpdate
 from tui.screens.exporting import ExportingScreen
 from tui.terminal.graphics import Graphics
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MakeReader = Callable[[Run], Reader[RunUpdate]]
-MakeExplorer = Callable[[Run], "Explorer"]
+MakeExplorer = Callable[[Run, Report], "Explorer"]
 
 
 class ExploreScreen(ExportingScreen[int | None]):
@@ -64,8 +65,9 @@ class ExploreScreen(ExportingScreen[int | None]):
 
     @dataclass
     class TaskProgress(Message):
-        """What an explorer is at that takes long."""
+        """A task about a run takes long and says what it does, or nothing when all tasks are done."""
 
+        run: Run | None
         words: str
 
         def can_replace(self, message: Message) -> bool:
@@ -77,7 +79,7 @@ class ExploreScreen(ExportingScreen[int | None]):
         self.selected_run: Run | None = None
         self.run_update: RunUpdate | None = None
         self._feed: Poller[RunUpdate] | None = None
-        self._studio: LatestTaskQueue | None = None
+        self._tasks: LatestTaskQueue | None = None
         self._size_renewed: Size | None = None
         self._lasting_note = ""
 
@@ -133,7 +135,7 @@ class ExploreScreen(ExportingScreen[int | None]):
 
             app.call_later(fail)
 
-        self._studio = LatestTaskQueue(crash, lambda: self.post_message(self.TaskProgress("")))
+        self._tasks = LatestTaskQueue(crash, lambda: self.post_message(self.TaskProgress(self.selected_run, "")))
         self.watch(self.vae_tui, "graphics_shown", self._use_graphics)
         self.watch(self.vae_tui, "selected_run", self._follow)
 
@@ -144,8 +146,8 @@ class ExploreScreen(ExportingScreen[int | None]):
     def on_unmount(self) -> None:
         if self._feed:
             self._feed.close()
-        if self._studio:
-            self._studio.close()
+        if self._tasks:
+            self._tasks.close()
 
     def on_screen_suspend(self) -> None:
         if self._feed and not self.in_sight:
@@ -163,8 +165,8 @@ class ExploreScreen(ExportingScreen[int | None]):
             return
         if self._feed:
             self._feed.close()
-        if self._studio:
-            self._studio.drop()
+        if self._tasks:
+            self._tasks.cancel_pending()
         self.selected_run, self._feed, self.run_update = run, None, None
         self.forget()
         if self.in_sight:  # else when it is looked at: a run may take long to look into
@@ -199,13 +201,13 @@ class ExploreScreen(ExportingScreen[int | None]):
     def ask(self, kind: str, question: Callable[[Explorer], T], show: Callable[[T], object]) -> None:
         """Show the answer to a question about the run; of each kind only the newest question counts."""
         run = self.selected_run
-        if run is not None and self._studio is not None:
-            self._studio.ask(kind, lambda: self._answer(run, question, show))
+        if run is not None and self._tasks is not None:
+            self._tasks.submit(kind, lambda: self._answer(run, question, show))
 
     def _answer(self, run: Run, question: Callable[[Explorer], T], show: Callable[[T], object]) -> None:
-        """In the studio's thread."""
+        """In the thread of the tasks."""
         try:
-            explorer = self._make_explorer(run)
+            explorer = self._make_explorer(run, partial(self._report, run))
             answer = question(explorer)
         except FileNotFoundError as error:
             whose = formatting.printable(Path(error.filename or "").parent.name or run.name)
@@ -216,6 +218,10 @@ class ExploreScreen(ExportingScreen[int | None]):
         else:
             self.call_later(self._deliver, run, show, answer, explorer.note)
 
+    def _report(self, run: Run, words: str) -> None:
+        """In the thread of the tasks."""
+        self.post_message(self.TaskProgress(run, words))
+
     def _deliver(self, run: Run, show: Callable[[T], object], answer: T, note: str = "") -> None:
         if run == self.selected_run:
             self._lasting_note = note
@@ -223,9 +229,8 @@ class ExploreScreen(ExportingScreen[int | None]):
             show(answer)
 
     def on_explore_screen_task_progress(self, message: TaskProgress) -> None:
-        # What another screen asked for may go on after a user left it.
-        busy = self._studio is not None and self._studio.busy
-        self._note(message.words if busy else self._lasting_note)
+        if message.run == self.selected_run:
+            self._note(message.words or self._lasting_note)
 
     def head(self, bold: str = "", rest: str = "", hint: str = "") -> None:
         """Put this into the line below the bar on top."""

@@ -58,7 +58,7 @@ class Gallery(StripWidget):
         self._sheets_asked: list[Sheet] = []
         self._sheets_fit = False
         self._covering: set[Region] = set()
-        self._studio: LatestTaskQueue | None = None
+        self._tasks: LatestTaskQueue | None = None
 
     def tiling(self, shape: tuple[int, int, int]) -> Tiling | None:
         """How tiles of K images (K, H, W) are laid out now."""
@@ -88,8 +88,8 @@ class Gallery(StripWidget):
     def on_unmount(self) -> None:
         for sheet in self._sheets:
             sheet.discard()
-        if self._studio:
-            self._studio.close()
+        if self._tasks:
+            self._tasks.close()
 
     def on_resize(self) -> None:
         if self.graphics:
@@ -111,11 +111,11 @@ class Gallery(StripWidget):
         elif not same(wanted, self._sheets_asked):
             # Captions wait for their pictures.
             self._sheets_asked = wanted
-            self._studio = self._studio or LatestTaskQueue(self._crash)
-            self._studio.ask("sheets", lambda: self._encode(wanted))
+            self._tasks = self._tasks or LatestTaskQueue(self._crash)
+            self._tasks.submit("sheets", lambda: self._encode(wanted))
 
     def _encode(self, sheets: list[Sheet]) -> None:
-        """In the studio's thread."""
+        """In the thread of the tasks."""
         for sheet in sheets:
             sheet.encode()
         self.call_later(self._hang, sheets)

@@ -1,4 +1,4 @@
-"""A studio answers the newest question of each kind, one at a time, and nothing once it is closed."""
+"""A queue does the newest task of each kind, one at a time, and nothing once it is closed."""
 
 import gc
 import threading
@@ -29,92 +29,92 @@ def crashes() -> list[Exception]:
 
 
 @pytest.fixture
-def studio(crashes: list[Exception]) -> Iterator[LatestTaskQueue]:
-    studio = LatestTaskQueue(crashes.append)
-    yield studio
-    studio.close()
+def queue(crashes: list[Exception]) -> Iterator[LatestTaskQueue]:
+    queue = LatestTaskQueue(crashes.append)
+    yield queue
+    queue.close()
 
 
 @pytest.fixture
-def gate(studio: LatestTaskQueue) -> Iterator[Gate]:
-    """What the studio is at."""
+def gate(queue: LatestTaskQueue) -> Iterator[Gate]:
+    """What the queue is at."""
     gate = Gate()
-    studio.ask("gate", gate)
+    queue.submit("gate", gate)
     assert gate.reached.wait(10)
     yield gate
     gate.open.set()
 
 
 def test_a_newer_question_takes_the_turn_of_the_older_one(
-    studio: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
+    queue: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
 ) -> None:
     heard: list[str] = []
     for question in ("page 1", "pair 1", "page 2", "film 1", "page 3"):
-        studio.ask(question[:4], lambda question=question: heard.append(question))
+        queue.submit(question[:4], lambda question=question: heard.append(question))
     gate.open.set()
     wait_until(lambda: len(heard) == 3)
     assert heard == ["page 3", "pair 1", "film 1"]
 
 
 def test_a_question_that_is_being_answered_is_not_replaced(
-    studio: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
+    queue: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
 ) -> None:
     heard: list[str] = []
-    studio.ask("gate", lambda: heard.append("the next of that kind"))
+    queue.submit("gate", lambda: heard.append("the next of that kind"))
     assert heard == []
     gate.open.set()
     wait_until(lambda: heard)
 
 
 def test_questions_are_answered_one_at_a_time_off_the_callers_thread(
-    studio: LatestTaskQueue, wait_until: WaitUntil
+    queue: LatestTaskQueue, wait_until: WaitUntil
 ) -> None:
     threads: set[int] = set()
     for kind in "abc":
-        studio.ask(kind, lambda: threads.add(threading.get_ident()))
-    wait_until(lambda: not studio.busy)
+        queue.submit(kind, lambda: threads.add(threading.get_ident()))
+    wait_until(lambda: not queue.busy)
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
 def test_what_waits_can_be_dropped_but_not_what_is_being_answered(
-    studio: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
+    queue: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
 ) -> None:
     heard: list[str] = []
-    studio.ask("page", lambda: heard.append("dropped"))
-    studio.drop()
-    assert studio.busy
+    queue.submit("page", lambda: heard.append("dropped"))
+    queue.cancel_pending()
+    assert queue.busy
     gate.open.set()
-    wait_until(lambda: not studio.busy)
-    studio.ask("page", lambda: heard.append("asked later"))
+    wait_until(lambda: not queue.busy)
+    queue.submit("page", lambda: heard.append("asked later"))
     wait_until(lambda: heard)
     assert heard == ["asked later"]
 
 
 def test_closed_it_answers_nothing_that_waits_and_its_thread_ends(
-    studio: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
+    queue: LatestTaskQueue, gate: Gate, wait_until: WaitUntil
 ) -> None:
     heard: list[str] = []
-    studio.ask("page", lambda: heard.append("too late"))
-    studio.close()
+    queue.submit("page", lambda: heard.append("too late"))
+    queue.close()
     gate.open.set()
-    wait_until(lambda: not studio._thread.is_alive())
-    studio.ask("page", lambda: heard.append("far too late"))
+    wait_until(lambda: not queue._thread.is_alive())
+    queue.submit("page", lambda: heard.append("far too late"))
     assert heard == []
 
 
 def test_a_bug_is_heard_once_and_ends_the_answers(
-    studio: LatestTaskQueue, gate: Gate, crashes: list[Exception], wait_until: WaitUntil
+    queue: LatestTaskQueue, gate: Gate, crashes: list[Exception], wait_until: WaitUntil
 ) -> None:
     heard: list[str] = []
 
     def bug() -> None:
         raise ZeroDivisionError("a bug")
 
-    studio.ask("page", bug)
-    studio.ask("pair", lambda: heard.append("after the bug"))
+    queue.submit("page", bug)
+    queue.submit("pair", lambda: heard.append("after the bug"))
     gate.open.set()
-    wait_until(lambda: not studio._thread.is_alive())
+    wait_until(lambda: not queue._thread.is_alive())
     assert [type(crash) for crash in crashes] == [ZeroDivisionError]
     assert heard == []
 

@@ -164,7 +164,7 @@ async def test_loading_pytorch_is_said_where_it_is_waited_for(
     ready = threading.Event()
 
     def load(explorers: ExplorerCache, run: Run) -> FakeExplorer:
-        explorers._say("loading PyTorch")
+        explorers._asker.report("loading PyTorch")
         assert ready.wait(10)
         return explorer
 
@@ -182,10 +182,22 @@ async def test_loading_pytorch_is_said_where_it_is_waited_for(
         assert "seed 0" in screen_text(app)
 
 
-async def test_what_another_screen_waits_for_is_not_said_here(app: VaeTui) -> None:
+async def test_progress_is_shown_by_the_screen_that_asked_and_by_no_other(app: VaeTui, explorer: FakeExplorer) -> None:
     async with opened(app, "3") as pilot:
-        app.screen.post_message(ExploreScreen.TaskProgress("encoding training images: 10,000 of 10,000"))
+        explorer.gate.clear()
+        await pilot.press("4")
+        await until(pilot, lambda: explorer.times("samples"), "the question of the sample screen")
+        report = explorer.reports[-1]
+        await pilot.press("5")
+        await until(pilot, lambda: explorer.times("plane"), "the question of the latent screen")
+        report("encoding training images: 3,000 of 10,000")
         await pilot.pause()
+        assert "encoding" not in screen_text(app)
+        await pilot.press("4")
+        await pilot.pause()
+        assert "encoding training images: 3,000 of 10,000" in screen_text(app).splitlines()[1]
+        explorer.gate.set()
+        await answered(pilot)
         assert "encoding" not in screen_text(app)
 
 
@@ -223,11 +235,12 @@ async def test_what_was_said_of_work_goes_when_the_work_is_done(app: VaeTui, exp
     async with opened(app, "4") as pilot:
         explorer.gate.clear()
         await pilot.press("r")
-        app.screen.post_message(ExploreScreen.TaskProgress("encoding training images: 9,000 of 10,000"))
+        await until(pilot, lambda: explorer.times("samples") == 2, "the question")
+        explorer.reports[-1]("encoding training images: 9,000 of 10,000")
         await until(pilot, lambda: "encoding" in screen_text(app), "the words")
         screen = app.screen
-        assert isinstance(screen, ExploreScreen) and screen._studio
-        screen._studio.drop()
+        assert isinstance(screen, ExploreScreen) and screen._tasks
+        screen._tasks.cancel_pending()
         screen.selected_run = OTHER  # so that the answer is not for this run any more
         explorer.gate.set()
         await until(pilot, lambda: "encoding" not in screen_text(app), "silence")

@@ -194,7 +194,7 @@ async def test_what_takes_long_is_said_until_it_is_there(open_app: MakeApp, expl
     async with app.run_test() as pilot:
         await pilot.press("4")
         await until(pilot, lambda: explorer.times("samples") or None, "the question")
-        app.screen.post_message(ExploreScreen.TaskProgress("encoding training images: 3,000 of 10,000"))
+        explorer.reports[-1]("encoding training images: 3,000 of 10,000")
         await pilot.pause()
         assert "encoding training images: 3,000 of 10,000" in screen_text(app)
         explorer.note = "mnist is not here: mnist-5k"
@@ -620,19 +620,19 @@ async def test_every_key_of_a_view_is_listed_with_what_it_does(open_app: MakeApp
 
 def test_of_one_kind_only_the_newest_question_is_answered() -> None:
     gate, done, crashes = threading.Event(), threading.Event(), []
-    studio = LatestTaskQueue(crashes.append)
+    queue = LatestTaskQueue(crashes.append)
     heard: list[str] = []
-    studio.ask("slow", lambda: gate.wait(10))
+    queue.submit("slow", lambda: gate.wait(10))
     for number in range(5):
-        studio.ask("page", lambda number=number: heard.append(f"page {number}"))
-        studio.ask("pair", lambda number=number: heard.append(f"pair {number}"))
-    studio.ask("end", done.set)
-    assert studio.busy
+        queue.submit("page", lambda number=number: heard.append(f"page {number}"))
+        queue.submit("pair", lambda number=number: heard.append(f"pair {number}"))
+    queue.submit("end", done.set)
+    assert queue.busy
     gate.set()
     assert done.wait(10)
     assert heard == ["page 4", "pair 4"]
-    studio.close()
-    studio.ask("page", lambda: heard.append("too late"))
+    queue.close()
+    queue.submit("page", lambda: heard.append("too late"))
     assert not crashes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -168,22 +169,22 @@ class CompareScreen(ExploreScreen):
             self.head("compare", words)
 
     def renew(self) -> None:
-        view, other = self.view, self.other
-        if other is None:
+        view, run, other = self.view, self.selected_run, self.other
+        if run is None or other is None:
             return
         if view.needs_models:
-            self._ask_both(view, other)
+            self._ask_both(view, run, other)
             return
-        both = [self._snapshots[run] for run in (self.selected_run, other) if run in self._snapshots]
+        both = [self._snapshots[each] for each in (run, other) if each in self._snapshots]
         if len(both) == 2:
             view.show_snapshots(both)
             self._draw_heading()
 
-    def _ask_both(self, view: CompareView, other: Run) -> None:
+    def _ask_both(self, view: CompareView, run: Run, other: Run) -> None:
         of_both = view.question()
 
         def question(left: Explorer) -> object:
-            return of_both(left, self._make_explorer(other))
+            return of_both(left, self._make_explorer(other, partial(self._report, run)))
 
         def show(answer: object) -> None:
             if other == self.other:
