@@ -42,7 +42,14 @@ READABLE = (
     "core.explorer.results",
 )
 PURE = ("tui.terminal", "tui.messages", *READABLE)
-WORDS = ("tui.formatting", "tui.series", "tui.drawing", "tui.evaluation_table", "tui.latent_plane")
+WORDS = (
+    "tui.formatting",
+    "tui.run_columns",
+    "tui.series",
+    "tui.drawing",
+    "tui.evaluation_table",
+    "tui.latent_plane",
+)
 ON_SCREEN = ("tui.widgets", "tui.background", "tui.export", *WORDS, *PURE, "core.jobs", "core.data.download")
 
 # A room, by the longest prefix that names it, and what it may import besides itself and BASE.
@@ -74,6 +81,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tui.terminal": READABLE,
     "tui.messages": READABLE,
     "tui.formatting": (*PURE, *WORDS),
+    "tui.run_columns": (*PURE, *WORDS),
     "tui.series": (*PURE, *WORDS),
     "tui.evaluation_table": (*PURE, *WORDS),
     "tui.latent_plane": (*PURE, *WORDS),

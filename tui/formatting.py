@@ -1,56 +1,54 @@
-"""How numbers, times and states read, everywhere the same."""
+"""How numbers, times and states read, on the screens and in the output of commands."""
 
 from __future__ import annotations
-
-import time
 
 from rich.text import Text
 
 from core.latents.options import SamplingOptions
 from core.runs.catalog import RunSummary
-from core.runs.status import State
+from core.runs.status import State, Status
 from core.text import printable as printable
 
-
-def run_cells(summary: RunSummary) -> list[Text]:
-    """A run as the cells of a table: name, preset, data set, state, epoch, losses, age."""
-    config, status = summary.config, summary.status
-    return [
-        Text(printable(summary.run.name)),
-        Text(config.preset if config else "–"),
-        Text(config.dataset if config else "–"),
-        state(summary),
-        Text(f"{status.epoch}/{status.epochs}" if status else "–", justify="right"),
-        Text(loss(summary.train_loss), justify="right"),
-        Text(loss(summary.val_loss), justify="right"),
-        Text(age(time.time() - summary.changed) if summary.changed else "–", justify="right"),
-    ]
-
+NONE = "–"  # in place of a value that is not known
 
 # A sign beside each state, so that colour is never needed to tell them apart.
-STATE_SIGNS = {
-    State.CREATED: "·",
-    State.RUNNING: "▶",
-    State.PAUSED: "‖",
-    State.STOPPED: "■",
-    State.FINISHED: "✓",
-    State.FAILED: "✗",
-    State.LOST: "?",
+STATE_LOOKS = {
+    State.CREATED: ("·", "dim"),
+    State.RUNNING: ("▶", "green"),
+    State.PAUSED: ("‖", "yellow"),
+    State.STOPPED: ("■", "cyan"),
+    State.FINISHED: ("✓", "bold"),
+    State.FAILED: ("✗", "red"),
+    State.LOST: ("?", "magenta"),
 }
-STATE_COLORS = {
-    State.CREATED: "dim",
-    State.RUNNING: "green",
-    State.PAUSED: "yellow",
-    State.STOPPED: "cyan",
-    State.FINISHED: "bold",
-    State.FAILED: "red",
-    State.LOST: "magenta",
-}
+
+
+def state(summary: RunSummary) -> Text:
+    """The state of a run with its sign and colour."""
+    if summary.damage or summary.state is None:
+        return Text("! damaged", "bold red")
+    sign, style = STATE_LOOKS[summary.state]
+    return Text(f"{sign} {summary.state}", style)
 
 
 def loss(value: float | None) -> str:
     """A loss with as many digits as tell runs apart."""
-    return "–" if value is None or value != value else f"{value:.2f}"
+    return NONE if value is None or value != value else f"{value:.2f}"
+
+
+def epochs(status: Status | None) -> str:
+    """Finished epochs of all, such as 3/10."""
+    return f"{status.epoch}/{status.epochs}" if status else NONE
+
+
+def throughput(images_per_second: float) -> str:
+    """How fast a run trains, such as 12,345 images/s."""
+    return f"{images_per_second:,.0f} images/s"
+
+
+def count(number: int, what: str) -> str:
+    """How many of something, such as 1 epoch or 12 epochs."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def duration(seconds: float) -> str:
@@ -65,13 +63,8 @@ def duration(seconds: float) -> str:
     return f"{seconds} s"
 
 
-def count(number: int, what: str) -> str:
-    """How many of something, such as 1 epoch or 12 epochs."""
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def about(seconds: float) -> str:
-    """A length of time that is only estimated: to the minute where it is one or longer."""
+def estimate(seconds: float) -> str:
+    """An estimated length of time, such as an ETA: to the minute from one minute on."""
     return duration(seconds) if not 60 <= seconds < 3600 else f"{round(seconds / 60)} m"
 
 
@@ -80,20 +73,13 @@ def age(seconds: float) -> str:
     return "now" if seconds < 2 else " ".join(duration(seconds).split()[:2])
 
 
-def memory(count: float) -> str:
+def memory(size: float) -> str:
     """Bytes in GB, or MB below one."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-def state(summary: RunSummary) -> Text:
-    """The state of a run with its sign and colour."""
-    if summary.damage or summary.state is None:
-        return Text("! damaged", "bold red")
-    return Text(f"{STATE_SIGNS[summary.state]} {summary.state}", STATE_COLORS[summary.state])
-
-
-def wish(wish: SamplingOptions) -> str:
-    """What a learned prior is asked for."""
-    digit = "any digit" if wish.digit is None else f"digit {wish.digit}"
-    guidance = f", guidance {wish.guidance:g}" if wish.guidance != 1 else ""
-    return f"{digit}{guidance}, {count(wish.steps, 'step')}"
+def sampling_options(options: SamplingOptions) -> str:
+    """What a learned prior draws, such as digit 3, guidance 2, 50 steps."""
+    digit = "any digit" if options.digit is None else f"digit {options.digit}"
+    guidance = f", guidance {options.guidance:g}" if options.guidance != 1 else ""
+    return f"{digit}{guidance}, {count(options.steps, 'step')}"

@@ -1,28 +1,53 @@
-"""The curves that a snapshot of a run holds."""
+"""From the metrics of a run to the curves and tables that are shown: smoothing, ranges, titles, colours."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.arrays import Column
+from core.text import printable
 from tui.drawing.curves import Curve, moving_average
 from tui.messages import Snapshot
 
-TRAIN = (86, 180, 233)
-VALIDATION = (230, 159, 0)
-PARTS = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
-TITLES = PARTS | {"frechet": "distance of samples"}
-SMOOTHING = (1, 10, 100)
-SHARES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)
+LOSS_TITLES = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
+TITLES = LOSS_TITLES | {"frechet": "Fréchet distance"}
+SMOOTHING_WINDOWS = (1, 10, 100)  # step lines that a point of the curve is the mean of
+SMOOTHING_HINT = f"smooth the curves: mean of {' or '.join(map(str, SMOOTHING_WINDOWS[1:]))} points"
+VISIBLE_FRACTIONS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)  # of the run, counted from its end
+# Blue and orange are told apart with every kind of colour vision; the curves differ in shape too.
+BLUE, ORANGE = (86, 180, 233), (230, 159, 0)
+COMPARED_COLORS = BLUE, ORANGE
+
+
+@dataclass(frozen=True)
+class CurveOptions:
+    """How the curves of a run are shown: the scale of y, the smoothing, and how much of the run."""
+
+    log_scale: bool = False
+    window: int = SMOOTHING_WINDOWS[0]
+    fraction: float = VISIBLE_FRACTIONS[0]
+
+    def other_scale(self) -> CurveOptions:
+        return replace(self, log_scale=not self.log_scale)
+
+    def next_window(self) -> CurveOptions:
+        """Smoother, or not smoothed at all after the longest window."""
+        following = (SMOOTHING_WINDOWS.index(self.window) + 1) % len(SMOOTHING_WINDOWS)
+        return replace(self, window=SMOOTHING_WINDOWS[following])
+
+    def narrower(self, by: int) -> CurveOptions:
+        """Less of the run, or more where `by` is negative."""
+        place = VISIBLE_FRACTIONS.index(self.fraction) + by
+        return replace(self, fraction=VISIBLE_FRACTIONS[min(max(place, 0), len(VISIBLE_FRACTIONS) - 1)])
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What the x axis of all curves of a run counts, and how far it goes."""
+    """The x axis of the curves of a run: what it counts, and how far it goes."""
 
     label: str
     steps_per_unit: int
@@ -32,18 +57,18 @@ class Axis:
         """Step numbers (N,) as positions on the axis."""
         return steps / self.steps_per_unit
 
-    def last(self, share: float) -> tuple[float, float]:
-        """From where to where the axis goes when it shows the last share of the run.
+    def range_of(self, fraction: float) -> tuple[float, float]:
+        """The range that shows the last fraction of the run.
 
-        It ends a little behind the run and stays so for a while: a plot that keeps its scale costs few bytes.
+        It ends a little behind the run and stays there for a while: a plot that keeps its scale costs few bytes.
         """
         end = self.end or 1.0
         room = 2.0 ** math.floor(math.log2(end)) / 8
-        start = math.floor(end * (1 - share) / (room * share)) * room * share
+        start = math.floor(end * (1 - fraction) / (room * fraction)) * room * fraction
         return start, math.ceil(end / room) * room
 
 
-def axis(snapshot: Snapshot) -> Axis:
+def x_axis(snapshot: Snapshot) -> Axis:
     """Epochs where their length is known, else steps."""
     steps, epochs = snapshot.steps["step"], snapshot.epochs["step"]
     status = snapshot.summary.status
@@ -52,24 +77,42 @@ def axis(snapshot: Snapshot) -> Axis:
     return Axis("epoch", per_epoch, last / per_epoch) if per_epoch else Axis("step", 1, last)
 
 
-def curves_of(snapshot: Snapshot, part: str, smoothing: int) -> list[Curve]:
-    """Training as a line, smoothed in front of the raw one where asked for, and validation as points."""
-    unit = axis(snapshot)
-    x, y = unit.positions(snapshot.steps["step"]), snapshot.steps[part]
-    validated = np.isfinite(snapshot.epochs[f"val_{part}"])
-    curves = [Curve("train", x, y, TRAIN, "line", dim=smoothing > 1)]
-    if smoothing > 1:
-        curves.append(Curve(f"mean of {smoothing}", x, moving_average(y, smoothing), TRAIN, "line"))
-    points = unit.positions(snapshot.epochs["step"][validated])
-    curves.append(Curve("validation", points, snapshot.epochs[f"val_{part}"][validated], VALIDATION, "points"))
-    return curves
+def loss_curves(snapshot: Snapshot, part: str, window: int) -> list[Curve]:
+    """One of LOSS_TITLES: training as a line, with the moving average over `window` in front, validation as points."""
+    axis = x_axis(snapshot)
+    x, y = axis.positions(snapshot.steps["step"]), snapshot.steps[part]
+    curves = [Curve("train", x, y, BLUE, dim=window > 1)]
+    if window > 1:
+        curves.append(Curve(f"mean of {window}", x, moving_average(y, window), BLUE))
+    return [*curves, _points(snapshot, f"val_{part}", "validation", ORANGE)]
 
 
-def distances(snapshot: Snapshot) -> Curve:
-    """The Fréchet distance of samples in the epochs in which it was measured, as points."""
-    measured = np.isfinite(snapshot.epochs["frechet"])
-    epochs = axis(snapshot).positions(snapshot.epochs["step"][measured])
-    return Curve("measured", epochs, snapshot.epochs["frechet"][measured], VALIDATION, "points")
+def frechet_curve(snapshot: Snapshot) -> Curve:
+    """The Fréchet distance of samples after the epochs in which it was measured, as points."""
+    return _points(snapshot, "frechet", "measured", ORANGE)
+
+
+def compared_curves(snapshots: Sequence[Snapshot], part: str, window: int) -> list[Curve]:
+    """The curves of two runs over each other: a colour and a shape for each run."""
+    lines, points = [], []
+    for snapshot, color in zip(snapshots, COMPARED_COLORS, strict=True):
+        name, y = printable(snapshot.run.name), snapshot.steps[part]
+        x = x_axis(snapshot).positions(snapshot.steps["step"])
+        lines.append(Curve(name, x, moving_average(y, window) if window > 1 else y, color))
+        points.append(_points(snapshot, f"val_{part}", f"{name} validation", color))
+    return [*lines, *points]
+
+
+def common_range(snapshots: Sequence[Snapshot]) -> tuple[float, float]:
+    """The range that shows all of the longest run."""
+    return max(map(x_axis, snapshots), key=lambda axis: axis.end).range_of(1.0)
+
+
+def _points(snapshot: Snapshot, column: str, label: str, color: tuple[int, int, int]) -> Curve:
+    """A column of the epochs, those in which it was measured, as points."""
+    measured = np.isfinite(snapshot.epochs[column])
+    x = x_axis(snapshot).positions(snapshot.epochs["step"][measured])
+    return Curve(label, x, snapshot.epochs[column][measured], color, "points")
 
 
 def curve_table(curves: Mapping[str, Sequence[Curve]], x_label: str) -> dict[str, list[str] | Column]:

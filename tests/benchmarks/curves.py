@@ -76,7 +76,7 @@ def drawing(snapshot: Snapshot, lines: int) -> Figure:
     """The plot of the loss, from the columns of a snapshot to the lines of the screen."""
     imported = milliseconds(lambda: draw(snapshot, "loss"))
     times = [milliseconds(lambda: draw(snapshot, "loss")) for _ in range(ROUNDS)]
-    smooth = statistics.median(milliseconds(lambda: draw(snapshot, "loss", smoothing=100)) for _ in range(ROUNDS))
+    smooth = statistics.median(milliseconds(lambda: draw(snapshot, "loss", window=100)) for _ in range(ROUNDS))
     together = statistics.median(milliseconds(lambda: [draw(snapshot, part) for part in SIZES]) for _ in range(ROUNDS))
     name = f"drawing the loss of {lines:,} step lines at {'x'.join(map(str, SIZES['loss']))}"
     detail = f"{min(times):.1f} to {max(times):.1f} ms in {ROUNDS} rounds; smoothed {smooth:.1f}"
@@ -84,11 +84,12 @@ def drawing(snapshot: Snapshot, lines: int) -> Figure:
     return Figure(name, statistics.median(times), "ms", "at most", 30.0, detail)
 
 
-def draw(snapshot: Snapshot, part: str, smoothing: int = 1) -> list[Strip]:
+def draw(snapshot: Snapshot, part: str, window: int = 1) -> list[Strip]:
     """A plot as the training screen asks for it."""
-    unit = series.axis(snapshot)
-    drawn = series.curves_of(snapshot, part, smoothing)
-    return curves.draw_curves(drawn, *SIZES[part], title=series.PARTS[part], x_label=unit.label, x_range=unit.last(1.0))
+    axis = series.x_axis(snapshot)
+    drawn = series.loss_curves(snapshot, part, window)
+    title, shown = series.LOSS_TITLES[part], axis.range_of(1.0)
+    return curves.draw_curves(drawn, *SIZES[part], title=title, x_label=axis.label, x_range=shown)
 
 
 def milliseconds(do: Callable[[], object]) -> float:

@@ -43,7 +43,7 @@ from tests.conftest import cut_digits, make_trained_run
 from tests.support.terminal import ENVIRONMENT, UNKNOWN, Terminal
 from tui.background.polling import RunReader
 from tui.drawing.facts import facts
-from tui.series import SHARES, axis, curves_of
+from tui.series import VISIBLE_FRACTIONS, loss_curves, x_axis
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 SECONDS = 30
@@ -916,10 +916,10 @@ def test_odd_numbers_in_metrics_are_shown_as_well_as_can_be(run: Run, line: str,
     assert snapshot is not None
     for shown in facts(snapshot, 30).plain.splitlines():
         assert len(shown) < 80, shown
-    for share in SHARES:
-        low, high = axis(snapshot).last(share)
+    for fraction in VISIBLE_FRACTIONS:
+        low, high = x_axis(snapshot).range_of(fraction)
         assert low < high
-    curves_of(snapshot, "loss", 10)
+    loss_curves(snapshot, "loss", 10)
 
 
 @pytest.mark.timeout(120)

@@ -15,6 +15,7 @@ from core.jobs import launch
 from core.runs.metrics import MetricsReader, Table
 from core.runs.run import Run
 from core.runs.status import State, Status, apparent_state
+from tui import formatting
 
 POLL_SECONDS = 0.25
 
@@ -121,11 +122,11 @@ class Follower:
 def epoch_line(epochs: Table, row: int, goal: int) -> str:
     """What one finished epoch came to."""
     value = {name: float(epochs[name][row]) for name in ("epoch", "train_loss", "val_loss", "images_per_second")}
-    validated = f"  validation {value['val_loss']:.3f}" if value["val_loss"] == value["val_loss"] else ""
-    speed = f"{value['images_per_second']:,.0f} images/s"
-    return f"epoch {value['epoch']:.0f}/{goal}  train {value['train_loss']:.3f}{validated}  {speed}"
+    validated = f"  val loss {formatting.loss(value['val_loss'])}" if value["val_loss"] == value["val_loss"] else ""
+    speed = formatting.throughput(value["images_per_second"])
+    return f"epoch {value['epoch']:.0f}/{goal}  train loss {formatting.loss(value['train_loss'])}{validated}  {speed}"
 
 
 def rate(status: Status) -> str:
     """How fast a run trains, empty before that is known."""
-    return f"{status.images_per_second:,.0f} images/s" if status.images_per_second else ""
+    return formatting.throughput(status.images_per_second) if status.images_per_second else ""

@@ -75,7 +75,7 @@ def draw_samples(
     with explored(run, data_dir) as explorer:
         samples = explorer.samples(sampler, count, seed, temperature, wish)
     if out is None:
-        source = SAMPLERS[sampler] + (f": {formatting.wish(wish)}" if sampler == "learned" else "")
+        source = SAMPLERS[sampler] + (f": {formatting.sampling_options(wish)}" if sampler == "learned" else "")
         print_heading(run, f"samples from {source}, temperature {temperature:g}, seed {seed}")
         print_tiles(samples.images[:, None])
     elif export.suffix_of(out) == ".png":

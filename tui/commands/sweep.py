@@ -19,11 +19,14 @@ from core.jobs import sweep
 from core.jobs.sweep import Member, Sweep
 from core.runs.catalog import RunSummary
 from core.runs.status import State
+from core.text import printable
 from tui import formatting
 from tui.commands.output import echo, print_error, print_json
 from tui.commands.tables import print_table
+from tui.run_columns import RUN_COLUMNS
 
 POLL_SECONDS = 0.5
+COLUMNS = ("state", "epoch", "train", "val")
 # Settings on which the loss that is minimised depends.
 OF_THE_LOSS = ("preset", "beta", "decoder_variance", "dynamics")
 
@@ -94,9 +97,7 @@ def _shown(runs: Sweep, console: Console) -> Iterator[Callable[[], None]]:
             if summary is not None and summary.state is not None and said.get(summary.run.name) is not summary.state:
                 said[summary.run.name] = summary.state
                 if summary.state is not State.CREATED:
-                    loss = (
-                        f"  validation {formatting.loss(summary.val_loss)}" if summary.state is State.FINISHED else ""
-                    )
+                    loss = f"  val loss {formatting.loss(summary.val_loss)}" if summary.state is State.FINISHED else ""
                     console.print(f"{summary.run.name} {summary.state}{loss}", highlight=False, soft_wrap=True)
 
     yield tell
@@ -104,9 +105,9 @@ def _shown(runs: Sweep, console: Console) -> Iterator[Callable[[], None]]:
 
 def table(runs: Sweep) -> Table:
     """One row a run, in the order in which they train; the best validation loss is marked."""
-    shown = Table("run", "state", "epoch", "train", "validation", "", box=None, pad_edge=False)
+    shown = Table("run", *COLUMNS, "", box=None, pad_edge=False)
     if runs.active:
-        shown.add_column("speed")
+        shown.add_column("throughput")
     best = best_of(runs)
     for member, summary in runs.summaries():
         row = cells(member, summary, best is not None and member.run.name == best)
@@ -116,16 +117,14 @@ def table(runs: Sweep) -> Table:
 
 def cells(member: Member, summary: RunSummary | None, best: bool) -> list[Text]:
     """A member as the cells of the table."""
-    status = summary.status if summary else None
-    running = summary is not None and summary.state is State.RUNNING
+    known = [RUN_COLUMNS[column](summary) for column in COLUMNS] if summary else []
+    waiting = [Text("· waiting", "dim"), *[Text(formatting.NONE, justify="right")] * (len(COLUMNS) - 1)]
+    status = summary.status if summary and summary.state is State.RUNNING else None
     return [
-        Text(formatting.printable(member.run.name)),
-        formatting.state(summary) if summary else Text("· waiting", "dim"),
-        Text(f"{status.epoch}/{status.epochs}" if status else "–", justify="right"),
-        Text(formatting.loss(summary.train_loss if summary else None), justify="right"),
-        Text(formatting.loss(summary.val_loss if summary else None), justify="right"),
+        Text(printable(member.run.name)),
+        *(known or waiting),
         Text("best" if best else ""),
-        Text(f"{status.images_per_second:,.0f} images/s" if running and status else "", justify="right"),
+        Text(formatting.throughput(status.images_per_second) if status else "", justify="right"),
     ]
 
 
@@ -153,7 +152,7 @@ def group_lines(runs: Sweep) -> Iterator[str]:
         if group.deviation is not None:
             what = ", ".join(f"{setting.replace('_', ' ')} {value}" for setting, value in group.varied.items())
             spread = f"{group.mean:.2f} ± {group.deviation:.2f}"
-            yield f"{what + ': ' if what else ''}validation {spread} over {len(group.losses)} seeds"
+            yield f"{what + ': ' if what else ''}val loss {spread} over {len(group.losses)} seeds"
 
 
 def _groups(runs: Sweep) -> list[sweep.Group]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from core.data.registry import SetOnDisk
 from core.runs.catalog import RunSummary
 from tui import formatting
-from tui.formatting import run_cells
+from tui.run_columns import RUN_COLUMNS, run_cells
 
 
 def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
@@ -19,7 +19,7 @@ def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
     if not summaries:
         print(f"no runs in {runs_dir.absolute()} yet; train one with: vae-tui train")
         return
-    table = Table("run", "preset", "data set", "state", "epoch", "train", "validation", "age", box=None, pad_edge=False)
+    table = Table(*RUN_COLUMNS, box=None, pad_edge=False)
     for summary in summaries:
         table.add_row(*run_cells(summary))
     print_table(table)

@@ -17,6 +17,7 @@ from core.runs.config import DEVICE_FORMS, EPOCHS, PRESETS, check_values, make_c
 from core.runs.first_stage import first_stage_settings, first_stage_weights
 from core.runs.run import Run
 from core.runs.status import State
+from tui import formatting
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, command_hint, complete_run
 from tui.commands.output import EXIT_FAILED, echo, print_error
 
@@ -288,7 +289,7 @@ def follow(run: Run, worker: launch.TrainerProcess, detach: bool) -> None:
     status = run.status()
     match state:
         case State.FINISHED:
-            echo(f"{run.name} finished after {status.epoch} epoch{'s' * (status.epoch != 1)}")
+            echo(f"{run.name} finished after {formatting.count(status.epoch, 'epoch')}")
         case State.STOPPED:
             go_on = command_hint(run, "resume")
             echo(f"{run.name} stopped in epoch {status.epoch + 1} of {status.epochs}; go on: {go_on}")

@@ -72,14 +72,14 @@ def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
     times = snapshot.steps["time"]
     took = formatting.duration(float(times[-1])) if len(times) else "0 s"
     if active and speed:
-        left = formatting.about((total - step) * config.batch_size / speed)
+        left = formatting.estimate((total - step) * config.batch_size / speed)
         lines.append(_line("time", f"{took}, {left} left"))
     else:
         lines.append(_line("time", took))
     if active and status.activity != "training":
         lines.append(_line("now", status.activity))
     elif active and speed:
-        lines.append(_line("speed", f"{speed:,.0f} images/s"))
+        lines.append(_line("speed", formatting.throughput(speed)))
     return lines
 
 

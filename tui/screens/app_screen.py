@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 Result = TypeVar("Result")
+SCREENS = ("runs", "training", "reconstruct", "sample", "latent", "compare", "evaluate")  # keys 1 to 7
 
 
 class AppScreen(Screen[Result]):

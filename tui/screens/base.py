@@ -22,6 +22,7 @@ from tui import formatting
 from tui.background.polling import Poller, Reader
 from tui.background.tasks import LatestTaskQueue, Report
 from tui.messages import RunUpdate
+from tui.screens.app_screen import SCREENS
 from tui.screens.exporting import ExportingScreen
 from tui.terminal.graphics import Graphics
 from tui.widgets.bars import KeyLine, TopBar
@@ -84,7 +85,7 @@ class ExploreScreen(ExportingScreen[int | None]):
         self._lasting_note = ""
 
     def compose(self) -> ComposeResult:
-        yield TopBar(self.title_in_bar)
+        yield TopBar(SCREENS, self.title_in_bar)
         with Horizontal(id="line"):
             yield Label("", id="heading", markup=False)
             yield Label("", id="status", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.style import Style
@@ -10,25 +11,15 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Static
 
-SCREENS = (
-    ("1", "runs"),
-    ("2", "training"),
-    ("3", "reconstruct"),
-    ("4", "sample"),
-    ("5", "latent"),
-    ("6", "compare"),
-    ("7", "evaluate"),
-)
-
 
 class TopBar(Static):
-    """The screens there are and, on the right, the run that is shown."""
+    """The screens by their keys, as much of their names as fits, and on the right the run that is shown."""
 
     DEFAULT_CSS = "TopBar { dock: top; height: 1; background: $panel; text-wrap: nowrap; }"
 
-    def __init__(self, shown: str) -> None:
+    def __init__(self, screens: Sequence[str], shown: str) -> None:
         super().__init__()
-        self._shown = shown
+        self._screens, self._shown = screens, shown
         self._run = Text()
 
     def show_run(self, name: str, state: Text) -> None:
@@ -42,7 +33,7 @@ class TopBar(Static):
     def _draw(self) -> None:
         full = Text.assemble((" vae-tui ", "bold"))
         short = Text()
-        for number, title in SCREENS:
+        for number, title in enumerate(self._screens, 1):
             here = title == self._shown
             style = "reverse" if here else ""
             full.append(f" {number} {title} ", style)

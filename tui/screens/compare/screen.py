@@ -21,6 +21,7 @@ from tui.messages import Snapshot
 from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
 from tui.screens.compare.views import CompareView, CurvesView, DigitsView, LatentView, SamplesView, SettingsView
 from tui.screens.dialogs import ChooseRun
+from tui.series import SMOOTHING_HINT
 
 if TYPE_CHECKING:
     from core.explorer.session import Explorer
@@ -52,7 +53,7 @@ class CompareScreen(ExploreScreen):
         Binding("o", "choose_other", "other run", tooltip="choose the run to compare with", id="compare.other"),
         Binding("x", "swap", "swap", tooltip="swap left and right", id="compare.swap"),
         Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="compare.log"),
-        Binding("m", "smoothing", "smooth", tooltip="smooth the curves over 10 or 100 points", id="compare.smooth"),
+        Binding("m", "smoothing", "smooth", tooltip=SMOOTHING_HINT, id="compare.smooth"),
         Binding("pageup,comma", "page(-1)", "back", tooltip="the digits before", id="compare.page_up", show=False),
         Binding("pagedown,full_stop", "page(1)", "next", tooltip="the next digits", id="compare.next"),
         Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="compare.sampler"),

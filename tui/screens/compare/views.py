@@ -21,7 +21,8 @@ from tui import export, formatting, latent_plane, series
 from tui.drawing.curves import Curve
 from tui.drawing.view import home_view
 from tui.messages import Snapshot
-from tui.screens.compare.comparison import COLORS, common_range, overlaid, settings
+from tui.screens.compare.comparison import settings
+from tui.series import CurveOptions
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
 from tui.widgets.scatter import Scatter
@@ -50,8 +51,9 @@ class CompareView(Container):
 
     def name_runs(self, left: str, right: str) -> None:
         """Put the runs' names, in their colours, where the view has room for them."""
-        for label, name, color in zip(self.query(".run-name").results(Label), (left, right), COLORS, strict=False):
-            label.update(Text(name, f"bold rgb({color[0]},{color[1]},{color[2]})"))
+        labels = self.query(".run-name").results(Label)
+        for label, name, (red, green, blue) in zip(labels, (left, right), series.COMPARED_COLORS, strict=False):
+            label.update(Text(name, f"bold rgb({red},{green},{blue})"))
 
     def question(self) -> Question:
         """What to ask of both runs in another thread; all that it depends on is looked up here."""
@@ -78,24 +80,23 @@ class CurvesView(CompareView):
 
     def __init__(self) -> None:
         super().__init__(id="curves")
-        self.log_scale = False
-        self.smoothing = 0
+        self.options = CurveOptions()
         self._snapshots: Sequence[Snapshot] = ()
 
     def compose(self) -> ComposeResult:
-        yield Plot(series.PARTS["loss"], id="loss")
+        yield Plot(series.LOSS_TITLES["loss"], id="loss")
         with Horizontal(id="parts"):
-            yield Plot(series.PARTS["reconstruction"], id="reconstruction")
-            yield Plot(series.PARTS["kl"], id="kl")
+            yield Plot(series.LOSS_TITLES["reconstruction"], id="reconstruction")
+            yield Plot(series.LOSS_TITLES["kl"], id="kl")
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._snapshots = snapshots
         for part, drawn in self._curves().items():
             self.query_one(f"#{part}", Plot).show(
                 drawn,
-                x_range=common_range(snapshots),
-                log_scale=self.log_scale,
-                x_label=series.axis(snapshots[0]).label,
+                x_range=series.common_range(snapshots),
+                log_scale=self.options.log_scale,
+                x_label=series.x_axis(snapshots[0]).label,
             )
 
     def say(self, words: str) -> None:
@@ -104,19 +105,20 @@ class CurvesView(CompareView):
             plot.show(())
 
     def _curves(self) -> dict[str, list[Curve]]:
-        smoothing = series.SMOOTHING[self.smoothing]
-        return {part: overlaid(self._snapshots, part, smoothing) for part in series.PARTS}
+        window = self.options.window
+        return {part: series.compared_curves(self._snapshots, part, window) for part in series.LOSS_TITLES}
 
     def switch_log_scale(self) -> None:
-        self.log_scale = not self.log_scale
+        self.options = self.options.other_scale()
 
     def next_smoothing(self) -> None:
-        self.smoothing = (self.smoothing + 1) % len(series.SMOOTHING)
+        self.options = self.options.next_window()
 
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
         if not self._snapshots:
             return []
-        return export.write_curves(folder, stem, self._curves(), series.axis(self._snapshots[0]).label, self.log_scale)
+        label = series.x_axis(self._snapshots[0]).label
+        return export.write_curves(folder, stem, self._curves(), label, self.options.log_scale)
 
 
 @dataclass(frozen=True, eq=False)

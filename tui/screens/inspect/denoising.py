@@ -64,7 +64,7 @@ class Denoising(ExploreScreen):
     @property
     def wished(self) -> str:
         """What was asked for, in words."""
-        return f": {formatting.wish(self.wish)}"
+        return f": {formatting.sampling_options(self.wish)}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("ask_digit", "guidance", "steps", "animate"):

@@ -11,6 +11,7 @@ from textual.widgets import Label
 from tui import export, series
 from tui.drawing.curves import Curve
 from tui.messages import Snapshot
+from tui.series import CurveOptions
 from tui.widgets.plot import Plot
 
 
@@ -25,9 +26,7 @@ class CurveColumn(Vertical):
     def __init__(self, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self._snapshot: Snapshot | None = None
-        self._log_scale = False
-        self._smoothing = 0
-        self._narrowing = 0
+        self._options = CurveOptions()
         self._laid_out: list[str] | None = None
 
     def compose(self) -> ComposeResult:
@@ -55,17 +54,17 @@ class CurveColumn(Vertical):
     def _show(self, snapshot: Snapshot, drawn: dict[str, list[Curve]]) -> None:
         if snapshot is not self._snapshot:
             return
-        unit = series.axis(snapshot)
-        shown = unit.last(series.SHARES[self._narrowing])
+        axis = series.x_axis(snapshot)
+        shown = axis.range_of(self._options.fraction)
         for part, lines in drawn.items():
             plot = self.query_one(f"#{part}", Plot)
-            plot.show(lines, x_range=shown, log_scale=self._log_scale, x_label=unit.label)
+            plot.show(lines, x_range=shown, log_scale=self._options.log_scale, x_label=axis.label)
 
     def _curves(self, snapshot: Snapshot) -> dict[str, list[Curve]]:
-        parts = list(series.PARTS) if series.has_kl(snapshot) else ["loss"]
-        drawn = {part: series.curves_of(snapshot, part, series.SMOOTHING[self._smoothing]) for part in parts}
-        distances = series.distances(snapshot)
-        return drawn | {"frechet": [distances]} if len(distances.x) else drawn
+        parts = list(series.LOSS_TITLES) if series.has_kl(snapshot) else ["loss"]
+        drawn = {part: series.loss_curves(snapshot, part, self._options.window) for part in parts}
+        frechet = series.frechet_curve(snapshot)
+        return drawn | {"frechet": [frechet]} if len(frechet.x) else drawn
 
     def _lay_out(self, parts: list[str]) -> None:
         """Make room below the loss for its parts; where it is narrow, the error gives way to the distance."""
@@ -86,21 +85,22 @@ class CurveColumn(Vertical):
         snapshot = self._snapshot
         if snapshot is None or not len(snapshot.steps["step"]):
             return []
-        return export.write_curves(folder, stem, self._curves(snapshot), series.axis(snapshot).label, self._log_scale)
+        label = series.x_axis(snapshot).label
+        return export.write_curves(folder, stem, self._curves(snapshot), label, self._options.log_scale)
 
     # What keys ask for
 
     def switch_log_scale(self) -> None:
-        """A logarithmic scale, or not."""
-        self._log_scale = not self._log_scale
+        """A logarithmic scale, or a linear one again."""
+        self._options = self._options.other_scale()
         self._draw()
 
     def next_smoothing(self) -> None:
-        """Over more points, or none again."""
-        self._smoothing = (self._smoothing + 1) % len(series.SMOOTHING)
+        """Smoother curves, or unsmoothed ones again."""
+        self._options = self._options.next_window()
         self._draw()
 
     def narrow(self, by: int) -> None:
         """Show less of the run, or more where `by` is negative."""
-        self._narrowing = min(max(self._narrowing + by, 0), len(series.SHARES) - 1)
+        self._options = self._options.narrower(by)
         self._draw()

@@ -16,11 +16,10 @@ from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from tui import formatting
 from tui.background.polling import Poller, Reader
-from tui.formatting import run_cells
+from tui.run_columns import RUN_COLUMNS, run_cells
+from tui.screens.app_screen import SCREENS
 from tui.screens.run_actions import RunScreen
 from tui.widgets.bars import KeyLine, TopBar
-
-COLUMNS = ("run", "preset", "data set", "state", "epoch", "train", "val", "age")
 
 
 class RunsScreen(RunScreen):
@@ -63,9 +62,9 @@ class RunsScreen(RunScreen):
         self._feed = Poller(reader, lambda news: self.post_message(self.Listed(news)), self._show_trouble)
 
     def compose(self) -> ComposeResult:
-        yield TopBar("runs")
+        yield TopBar(SCREENS, "runs")
         table: DataTable[object] = DataTable(cursor_type="row", zebra_stripes=False)
-        table.add_columns(*COLUMNS)
+        table.add_columns(*RUN_COLUMNS)
         table.display = False
         yield table
         yield Label("looking for runs", id="empty", markup=False)

@@ -24,10 +24,12 @@ from core.runs.run import Run
 from tui import formatting
 from tui.background.polling import Reader
 from tui.messages import Preview, Snapshot
+from tui.screens.app_screen import SCREENS
 from tui.screens.exporting import ExportingScreen
 from tui.screens.following import Follower, is_seen
 from tui.screens.run_actions import RunScreen
 from tui.screens.runs.curve_column import CurveColumn
+from tui.series import SMOOTHING_HINT
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.facts_column import FactsColumn
 from tui.widgets.picture import Picture
@@ -73,7 +75,7 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "export", tooltip="write the curves to files", id="train.export", show=False),
         Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="train.log"),
-        Binding("m", "smoothing", "smooth", tooltip="smooth the curves over 10 or 100 points", id="train.smooth"),
+        Binding("m", "smoothing", "smooth", tooltip=SMOOTHING_HINT, id="train.smooth"),
         Binding(
             "left_square_bracket",
             "narrow(1)",
@@ -121,7 +123,7 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
         self._drawing: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield TopBar("training")
+        yield TopBar(SCREENS, "training")
         with Container(id="body"):
             yield CurveColumn(id="curves")
             yield FactsColumn(id="facts")

@@ -1,0 +1,58 @@
+"""A column of the run list is declared once: the screen, the command and the table of a sweep show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.text import Text
+from textual.widgets import DataTable
+
+from core.runs.catalog import RunSummary
+from core.runs.run import Run
+from core.runs.status import State
+from tests.tui.conftest import answered, make_summary
+from tui.app import VaeTui
+from tui.commands.tables import print_runs
+from tui.run_columns import RUN_COLUMNS, run_cells
+
+
+def texts(summary: RunSummary) -> list[str]:
+    return [cell.plain for cell in run_cells(summary)]
+
+
+def test_a_run_is_a_row_of_the_list() -> None:
+    shown = dict(zip(RUN_COLUMNS, texts(make_summary()), strict=True))
+    assert shown == {
+        "run": "vae-mnist",
+        "preset": "vae",
+        "data set": "mnist",
+        "state": "▶ running",
+        "epoch": "2/10",
+        "train": "42.12",
+        "val": "40.50",
+        "age": "3 h",
+    }
+
+
+def test_what_is_not_known_of_a_run_is_a_dash() -> None:
+    assert texts(RunSummary(Run(Path("runs/odd")), damage="no config")) == ["odd", "–", "–", "! damaged", *4 * ["–"]]
+    assert texts(RunSummary(Run(Path("runs/odd\x1b")), state=State.CREATED))[0].isprintable()
+
+
+async def test_the_screen_and_the_command_show_a_new_column(
+    make_app: Callable[..., VaeTui], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(RUN_COLUMNS, "seed", lambda run: Text("no. 7"))  # type: ignore[arg-type]
+    print_runs([make_summary()], Path("runs"))
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split()[-1] == "seed"
+    assert row.endswith("no. 7")
+    async with make_app(runs=[make_summary()]).run_test(size=(120, 40)) as pilot:
+        await answered(pilot)
+        await pilot.press("1")
+        await pilot.pause()
+        table = pilot.app.screen.query_one(DataTable)
+        assert [str(column.label) for column in table.ordered_columns] == list(RUN_COLUMNS)
+        assert str(table.get_row_at(0)[-1]) == "no. 7"
