@@ -29,6 +29,10 @@ class RunError(UserError):
     """Something that cannot be done with a run."""
 
 
+class Diverged(ArithmeticError):
+    """The loss, the weights or the samples of a training are no longer finite; its last saved state still is."""
+
+
 class DamagedFile(UserError):
     """A file that is there but cannot be what it should be; the text names it."""
 

@@ -30,6 +30,25 @@ def runs_dir(tmp_path: Path) -> Path:
     return tmp_path / "checkpoints"
 
 
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data set of six batches."""
+    from tests.support.trainers import write_few_digits
+
+    return write_few_digits(tmp_path_factory.mktemp("few-digits"))
+
+
+@pytest.fixture
+def make_small_run(make_run: Callable[..., Run], few_digits: Path) -> Callable[..., Run]:
+    """Makes a run of six steps an epoch."""
+    from tests.support.trainers import SMALL
+
+    def make(name: str = "a-run", **values: object) -> Run:
+        return make_run(name, **(SMALL | {"data_dir": str(few_digits), "preset": "ae", "epochs": 4} | values))
+
+    return make
+
+
 @pytest.fixture
 def make_run(runs_dir: Path) -> Callable[..., Run]:
     """Makes a small run on the digits that need no network."""

@@ -27,8 +27,7 @@ NO_TORCH = (
     "core.latents.options",
     "core.evaluation.results",
     "core.explorer.results",
-    "core.jobs.launch",
-    "core.jobs.sweep",
+    "core.jobs",
     "tui",
 )
 
@@ -73,8 +72,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core.runs",
     ),
     "core.jobs": ("core.runs", "core.data.registry"),
-    "core.jobs.worker": ("core.runs", "core.data", "core.training"),
-    "core.jobs.follower": ("core.runs", "core.data", "core.training"),
+    "core.jobs.setup": ("core.runs", "core.data", "core.training", "core.jobs.timings"),
     "core.explorer": ("core.evaluation", "core.latents", "core.models", "core.data", "core.runs"),
     "core.worker": ("core.jobs.worker",),
     "core.classifier": ("core.evaluation.classifier",),

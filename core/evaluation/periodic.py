@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from core.data.images import pixels
+from core.errors import Diverged
 from core.evaluation import classifier
 from core.evaluation.classifier import classify
 from core.evaluation.fidelity import Gaussian, fit_gaussian, frechet_distance
-from core.training.totals import Diverged
 
-SAMPLES = 2000
 TRAINING_IMAGES = 10_000
 BATCH = 250
 

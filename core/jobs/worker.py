@@ -1,4 +1,4 @@
-"""One process that trains one run: signals, requests of viewers, the heartbeat. `python -P -m core.worker RUN_DIR`."""
+"""One process that trains one run: signals, requests, heartbeats, saves. `python -P -m core.worker RUN_DIR`."""
 
 from __future__ import annotations
 
@@ -8,38 +8,18 @@ import signal
 import socket
 import time
 import traceback
-from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from core.errors import DamagedFile, UserError
+from core.jobs.failures import cause, describe, log
+from core.jobs.follower import run_follower_rank
+from core.jobs.heartbeat import Heartbeat
+from core.jobs.setup import Job, Setup, load_trainer
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
-from core.runs.status import (
-    HEARTBEAT_SECONDS,
-    LOST_AFTER_SECONDS,
-    Cause,
-    State,
-    StatusChanges,
-    process_started,
-    uptime,
-)
+from core.runs.status import State, StatusChanges, process_started
 
-if TYPE_CHECKING:
-    from core.training.devices import LoadMeter
-    from core.training.trainer import Trainer
-
-
-CONTROL_SECONDS = 0.1
-# Early saves let a viewer see the first pictures; later ones bound what a kill can cost.
-FIRST_SAVE_SECONDS = 2.0
-LAST_SAVE_SECONDS = 15.0
-# Saving may take at most one part in so many of the time, and so may beating, but a host elsewhere must hear it.
-SAVE_SHARE = BEAT_SHARE = 50
-LONGEST_BEAT_SECONDS = LOST_AFTER_SECONDS / 3
-# How long after the disk refused it a save is tried again.
-RETRY_SECONDS = 1.0
 # A viewer on the same machine goes first, and need not wait for the end of a trainer's turn.
 NICENESS = 10
 EXIT_FAILED = 1
@@ -53,137 +33,116 @@ class StopTraining(Exception):
 class Worker:
     """Trains one run to its goal, or until it is told to stop."""
 
-    def __init__(
-        self, run: Run, metrics: MetricsLog, epochs: int | None = None, learning_rate: float | None = None
-    ) -> None:
-        self.run, self.metrics = run, metrics
-        self._goal, self._learning_rate = epochs, learning_rate
-        before = run.status()
-        pid = os.getpid()
-        self._status = before.updated(
+    def __init__(self, run: Run, metrics: MetricsLog, job: Job) -> None:
+        self.run, self.metrics, self.job, self.timings = run, metrics, job, job.timings
+        before, pid = run.status(), os.getpid()
+        status = before.updated(
             state=State.RUNNING,
             pid=pid,
             process_started=process_started(pid),
             host=socket.gethostname(),
-            epochs=epochs or before.epochs or run.config().epochs,
+            epochs=job.epochs or before.epochs or run.config().epochs,
             images_per_second=0.0,
             device_load=None,
             error=None,
             cause=None,
         )
-        self._trainer: Trainer | None = None
-        self._meter: LoadMeter | None = None
+        self._heartbeat = Heartbeat(run, status, job.timings)
+        self._setup: Setup | None = None
         self._stop_signal: str | None = None
-        self._save_signal = False
-        self._paused = False
-        self._control_seen = 0
-        self._looked = self._beat = self._saved = 0.0
-        self._save_cost = self._beat_cost = 0.0
-        self._refused = self._mute = False
+        self._save_signal = self._paused = self._disk_refuses = False
+        self._request_seen = 0
+        self._looked = self._saved = self._save_cost = 0.0
 
     def work(self) -> int:
         """Train; the exit status."""
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
-        signal.signal(signal.SIGUSR1, self._on_save)
+        signal.signal(signal.SIGTERM, self._on_stop_signal)
+        signal.signal(signal.SIGINT, self._on_stop_signal)
+        signal.signal(signal.SIGUSR1, self._on_save_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             self.run.sweep()
             self._train()
-        except StopTraining as leave:
-            say(f"stopped: {leave}")
+        except StopTraining as stop:
+            log(f"stopped: {stop}")
             self._end(state=State.STOPPED)
         except Exception as error:  # noqa: BLE001 - whatever ends a training must end up where its users look
-            say(traceback.format_exc())
+            log(traceback.format_exc())
             self._end(state=State.FAILED, error=describe(error), cause=cause(error))
             return EXIT_FAILED
         else:
-            say("finished")
+            log("finished")
             self._end(state=State.FINISHED)
         return 0
 
-    # Signals only leave a note; the next boundary acts on it
+    # Handlers only leave a note; the next step boundary acts on it
 
-    def _on_stop(self, number: int, frame: object) -> None:
+    def _on_stop_signal(self, number: int, frame: object) -> None:
         self._stop_signal = signal.Signals(number).name
 
-    def _on_save(self, number: int, frame: object) -> None:
+    def _on_save_signal(self, number: int, frame: object) -> None:
         self._save_signal = True
 
+    # Training
+
     def _train(self) -> None:
-        self._tell(activity="loading PyTorch")
-        from core.data import registry
-        from core.data.images import load_for_run
-        from core.training import devices
-        from core.training.distributed import init_distributed
-        from core.training.trainer import Trainer
+        self._setup = load_trainer(self.run, self.metrics, self.job, lambda text: self._update_status(activity=text))
+        trainer, config, description = self._setup.trainer, self.run.config(), self._setup.description
+        log(f"training {config.preset} on {config.dataset} with {description} from step {trainer.step}")
+        self._heartbeat.note(device=str(trainer.device), device_name=description)
+        self._save(self._setup)
+        try:
+            for _ in trainer.steps():
+                self._on_step(self._setup)
+        except StopTraining:
+            trainer.stop()
+            raise
+        self._save(self._setup)
 
-        config = self.run.config()
-        self._tell(activity=f"loading {config.dataset}")
-        images = load_for_run(config.image_source, registry.default_data_dir())
-        device, ranks = init_distributed(config.device)
-        self._meter = devices.LoadMeter(device)
-        self._tell(activity=f"moving {config.dataset} to {device}", device=str(device))
-        goal, rate = self._goal, self._learning_rate
-        self._trainer = trainer = Trainer(self.run, images, device, self.metrics, goal, rate, ranks)
-        name = f"{devices.describe(device)}, {trainer.method}"
-        name += f", {ranks.count} processes" if ranks.count > 1 else ""
-        say(f"training {config.preset} on {config.dataset} with {name} from step {trainer.step}")
-        self._status = self._status.updated(device_name=name)
-        self._save()
-        for _ in trainer.steps():
-            try:
-                self._attend(trainer)
-            except StopTraining:
-                ranks.agree(True)
-                raise
-            ranks.agree(False)
-        self._save()
-
-    def _attend(self, trainer: Trainer) -> None:
-        """What is due at a step boundary."""
+    def _on_step(self, setup: Setup) -> None:
+        """Do what is due at a step boundary. Raises StopTraining."""
         now = time.monotonic()
-        if now - self._looked >= CONTROL_SECONDS:
+        if now - self._looked >= self.timings.control:
             self._looked = now
-            self._look_at_requests()
+            self._read_request()
         if self._paused and not self._stop_signal:
-            self._rest(trainer)
+            self._wait_while_paused(setup)
         if self._stop_signal:
-            self._save()
+            self._save(setup)
             raise StopTraining(self._stop_signal)
-        if self._save_signal or now - self._saved >= self._save_interval(trainer):
-            self._save()
-        elif now - self._beat >= self._beat_interval():
-            self._tell(activity=trainer.activity)
+        interval = self.timings.save_interval(setup.trainer.seconds, self._save_cost)
+        if self._save_signal or now - self._saved >= interval:
+            self._save(setup)
+        elif self._heartbeat.due:
+            self._update_status(activity=setup.trainer.activity)
 
-    def _rest(self, trainer: Trainer) -> None:
-        self._save()
-        self._tell(state=State.PAUSED, activity="")
-        with trainer.resting():
+    def _wait_while_paused(self, setup: Setup) -> None:
+        self._save(setup)
+        self._update_status(state=State.PAUSED, activity="")
+        with setup.trainer.paused():
             while self._paused and not self._stop_signal:
-                time.sleep(CONTROL_SECONDS)
-                self._look_at_requests()
+                time.sleep(self.timings.control)
+                self._read_request()
                 if self._save_signal:
-                    self._save()
-                if time.monotonic() - self._beat >= self._beat_interval():
-                    self._tell()
+                    self._save(setup)
+                if self._heartbeat.due:
+                    self._update_status()
         if not self._stop_signal:
-            self._tell(state=State.RUNNING, activity="training")
+            self._update_status(state=State.RUNNING, activity="training")
 
-    def _look_at_requests(self) -> None:
-        changed = self.run.request_version()
-        if changed == self._control_seen:
+    def _read_request(self) -> None:
+        version = self.run.request_version()
+        if version == self._request_seen:
             return
-        self._control_seen = changed
+        self._request_seen = version
         try:
             request = self.run.requested()
         except DamagedFile as error:
-            say(f"ignored: {error}")
+            log(f"ignored: {error}")
             return
-        if request is None or request.id == self._status.handled:
+        if request is None or request.id == self._heartbeat.status.handled:
             return
-        say(f"asked to {request.action}")
-        self._status = self._status.updated(handled=request.id)
+        log(f"asked to {request.action}")
         match request.action:
             case "pause":
                 self._paused = True
@@ -193,105 +152,72 @@ class Worker:
                 self._save_signal = True
             case "stop":
                 self._stop_signal = "asked to stop"
-        self._tell()
+        self._update_status(handled=request.id)
 
-    def _save_interval(self, trainer: Trainer) -> float:
-        interval = min(max(trainer.seconds / 10, FIRST_SAVE_SECONDS), LAST_SAVE_SECONDS)
-        return max(interval, SAVE_SHARE * self._save_cost)
+    # Saving
 
-    def _beat_interval(self) -> float:
-        return min(max(HEARTBEAT_SECONDS, BEAT_SHARE * self._beat_cost), LONGEST_BEAT_SECONDS)
-
-    def _save(self) -> None:
-        """Save. While the disk refuses, training waits; it fails when it is to stop meanwhile."""
-        assert self._trainer is not None
+    def _save(self, setup: Setup) -> None:
+        """Save. While the disk refuses, training waits; told to stop meanwhile, it fails with OSError."""
         self._save_signal = False
         while True:
             start = time.monotonic()
             try:
-                self._trainer.save()
+                setup.trainer.save()
             except OSError as error:
                 if self._stop_signal:
                     raise
-                self._wait_for_disk(self._trainer, error)
+                self._wait_for_disk(setup, error)
             else:
                 break
         self._saved = time.monotonic()
         self._save_cost = self._saved - start
-        self._tell(saved_step=self._trainer.step)
-        if self._refused:
-            say("the disk takes it again")
-            self._refused = False
+        self._update_status(saved_step=setup.trainer.step)
+        if self._disk_refuses:
+            log("the disk can be written again")
+            self._disk_refuses = False
             state, activity = (State.PAUSED, "") if self._paused else (State.RUNNING, "training")
-            self._tell(state=state, activity=activity, error=None)
+            self._update_status(state=state, activity=activity, error=None)
 
-    def _wait_for_disk(self, trainer: Trainer, error: OSError) -> None:
-        words = f"training waits until it can be saved: {error.strerror}"
-        if not self._refused:
-            say(words)
-        self._refused = True
-        self._tell(state=State.PAUSED, activity="", error=words)
-        with trainer.resting():
-            until = time.monotonic() + RETRY_SECONDS
+    def _wait_for_disk(self, setup: Setup, error: OSError) -> None:
+        reason = f"training waits until it can be saved: {error.strerror}"
+        if not self._disk_refuses:
+            log(reason)
+        self._disk_refuses = True
+        self._update_status(state=State.PAUSED, activity="", error=reason)
+        with setup.trainer.paused():
+            until = time.monotonic() + self.timings.retry
             while time.monotonic() < until and not self._stop_signal:
-                time.sleep(CONTROL_SECONDS)
-                self._look_at_requests()
+                time.sleep(self.timings.control)
+                self._read_request()
 
-    def _tell(self, **news: Unpack[StatusChanges]) -> bool:
-        """Beat, with what changed; whether it could be written. If not, it goes out with the next beat."""
-        self._beat = time.monotonic()
-        if self._trainer is not None:
-            news.update(self._trainer.progress())
-        if self._meter is not None:
-            news["device_load"] = self._meter.read()
-        self._status = self._status.updated(**news).updated(heartbeat=time.time(), uptime=uptime(), pid=os.getpid())
-        try:
-            self.run.write_status(self._status)
-        except OSError as error:
-            if not self.run.path.is_dir():
-                raise
-            if not self._mute:
-                say(f"cannot write the status: {error.strerror}")
-            self._mute = True
-        else:
-            self._mute = False
-            self._beat_cost = time.monotonic() - self._beat
-        return not self._mute
+    # The status
 
-    def _end(self, **news: Unpack[StatusChanges]) -> None:
-        """The last beat; worth waiting for a disk, as what it says would be lost."""
+    def _update_status(self, **changes: Unpack[StatusChanges]) -> bool:
+        """Write the status with these changes and the progress; whether the disk took it."""
+        if self._setup is not None:
+            self._heartbeat.note(**self._setup.trainer.progress())
+            self._heartbeat.note(device_load=self._setup.meter.read())
+        return self._heartbeat.beat(**changes)
+
+    def _end(self, **changes: Unpack[StatusChanges]) -> None:
+        """Write the last status; worth waiting for a disk, as what it says would be lost."""
         self._stop_signal = None
-        news["activity"] = ""
-        while not self._tell(**news) and not self._stop_signal:
-            time.sleep(RETRY_SECONDS)
+        self._heartbeat.note(**changes)
+        while not self._update_status(activity="") and not self._stop_signal:
+            time.sleep(self.timings.retry)
 
 
-def describe(error: BaseException) -> str:
-    """Why a training failed, in one line that tells its reader what to do where there is something to do."""
-    text = (str(error).strip().splitlines() or [""])[0][:500]
-    if cause(error) == "memory":
-        return f"the device is out of memory; a smaller batch size needs less ({text})"
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot write the run: {error.strerror}"
-    if type(error).__name__ == "DistBackendError" or ("gloo" in text and "peer" in text):
-        return "another of the processes that trained the run together has ended"
-    return text or type(error).__name__
+def train(run: Run, job: Job | None = None) -> int:
+    """Train a run in this process to its goal, or until it is told to stop; the exit status.
 
-
-def cause(error: BaseException) -> Cause | None:
-    """The kind of failure, where something can be done about it."""
-    kind = type(error).__name__  # the classes come from modules that load PyTorch
-    if kind == "Diverged":
-        return "diverged"
-    if kind in ("OutOfMemoryError", "MemoryError") or "can't allocate memory" in str(error):
-        return "memory"
-    return None
-
-
-def say(text: str) -> None:
-    """A line for train.log, where there is room for it."""
-    with suppress(OSError):  # the same disk may be full that the line is about
-        print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", flush=True)
+    Signal handlers are those of a trainer from then on.
+    """
+    try:
+        with run.open_metrics() as metrics:
+            return Worker(run, metrics, job or Job()).work()
+    except (UserError, OSError) as error:
+        log(f"refused: {error}")
+        return EXIT_REFUSED
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -301,18 +227,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, help="train to this epoch instead of the configured one")
     parser.add_argument("--learning-rate", type=float, help="go on with this learning rate instead of the saved one")
     given = parser.parse_args(arguments)
-    run = Run(given.run_dir.absolute())
+    run, job = Run(given.run_dir.absolute()), Job(given.epochs, given.learning_rate)
     os.nice(NICENESS)
     if hasattr(os, "SCHED_BATCH"):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     if int(os.environ.get("RANK", "0")) > 0:
-        from core.jobs.follower import run_follower_rank
-
-        run_follower_rank(run, given.epochs, given.learning_rate)
+        run_follower_rank(run, job)
         return 0
-    try:
-        with run.open_metrics() as metrics:
-            return Worker(run, metrics, given.epochs, given.learning_rate).work()
-    except (UserError, OSError) as error:
-        say(f"refused: {error}")
-        return EXIT_REFUSED
+    return train(run, job)

@@ -1,13 +1,15 @@
-"""state.pt: what an exact resume needs besides the configuration, and what such a file must be to be trusted."""
+"""What a run keeps of its training: weights, and state.pt for an exact resume, which is trusted only after checks."""
 
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import pickletools
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import torch
@@ -18,6 +20,7 @@ from core.errors import DamagedFile
 from core.models.weights import first_line
 from core.runs.config import problems
 from core.runs.run import TENSORS_LIMIT, Run
+from core.training.step import saved_base_rate
 
 # What torch.save writes for tensors; anything else it would call, be it as harmless as a bytearray of gigabytes.
 KNOWN_GLOBALS = {"torch._utils _rebuild_tensor_v2", "collections OrderedDict"}
@@ -30,7 +33,7 @@ Amounts = tuple[int, Finite, Finite]
 
 
 class TrainingState(BaseModel):
-    """The training as it was at a step boundary; tensors on the CPU. Sums are (images, reconstruction, KL)."""
+    """A training at a step boundary; tensors on the CPU. `sums` and the like are (images, reconstruction, KL)."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid", protected_namespaces=())
 
@@ -54,17 +57,19 @@ class TrainingState(BaseModel):
     @property
     def learning_rate(self) -> float:
         """The learning rate that was asked for, before any schedule."""
-        group = self.optimizer["param_groups"][0]
-        return float(group.get("initial_lr", group["lr"]))
+        return saved_base_rate(self.optimizer)
 
-    def check(self, model: nn.Module, images: int, batches_per_epoch: int) -> None:
+    def check(self, model: nn.Module, images: int, batch_size: int) -> None:
         """Raise ValueError or KeyError unless this can be a state of training that model on so many images."""
+        batches_per_epoch = math.ceil(images / batch_size)
         if self.batch > batches_per_epoch:
             raise ValueError(f"it is at batch {self.batch} of {batches_per_epoch}")
         if self.batch and self.permutation is None:
-            raise ValueError("it is within an epoch that has no order")
+            raise ValueError("it is within an epoch but has no permutation")
         if self.permutation is not None and not _is_permutation(self.permutation, images):
-            raise ValueError(f"its order is not one of {images:,} images")
+            raise ValueError(f"its permutation is not one of {images:,} images")
+        if self.sums[0] != min(self.batch * batch_size, images):
+            raise ValueError(f"its sums are over {self.sums[0]:,} images after {self.batch:,} batches")
         if not 0 < self.learning_rate <= 1:
             raise ValueError(f"its learning rate is {self.learning_rate:g}")
         ours = model.state_dict()
@@ -83,6 +88,34 @@ def _is_permutation(order: Tensor, count: int) -> bool:
     return order.shape == (count,) and order.dtype == torch.int64 and torch.equal(order.sort()[0], torch.arange(count))
 
 
+class Checkpoints:
+    """Writes the weights and the state of a run. Best weights that the disk refuses wait for the next save."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._unwritten_best: bytes | None = None
+
+    def keep_best(self, weights: bytes) -> None:
+        """Write weights as the best ones, later where the disk refuses them now."""
+        self._unwritten_best = weights
+        with suppress(OSError):  # nothing is lost: `save_weights` writes them or raises
+            self._write_best()
+
+    def save_weights(self, weights: bytes) -> None:
+        """Write the newest weights, and best ones that wait. Raises OSError."""
+        self._write_best()
+        self._run.write_weights(weights)
+
+    def _write_best(self) -> None:
+        if self._unwritten_best is not None:
+            self._run.write_weights(self._unwritten_best, best=True)
+            self._unwritten_best = None
+
+    def save_state(self, state: Mapping[str, Any]) -> None:
+        """Write the fields of a TrainingState. Raises ValidationError or OSError."""
+        save_state(self._run, TrainingState.model_validate(state))
+
+
 def save_state(run: Run, state: TrainingState) -> None:
     """Write the state. Raises OSError."""
     buffer = io.BytesIO()
@@ -93,7 +126,7 @@ def save_state(run: Run, state: TrainingState) -> None:
 def load_state(run: Run) -> TrainingState | None:
     """The state that was saved last; None before the first save. Raises DamagedFile or OSError.
 
-    PyTorch loads tensors and plain values only. What would unfold in memory to more than the file holds is refused.
+    PyTorch loads tensors and plain values only. What would take more memory than the file holds is refused.
     """
     content = run.read_state()
     if content is None:
@@ -131,7 +164,7 @@ def _check_archive(content: bytes) -> None:
 
 
 def _tensors(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
-    """Every tensor in there once; what holds itself does not lead astray."""
+    """Every tensor in there once, through cycles too."""
     seen = set() if seen is None else seen
     if id(value) in seen:
         return

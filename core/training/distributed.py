@@ -1,11 +1,13 @@
-"""Several processes that train one run together: how they meet, which of them this is, what they tell each other."""
+"""Several processes that train one run together: how they meet, their parts of a batch, and what comes next."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import IntEnum
 
 import torch
 import torch.distributed as dist
@@ -19,9 +21,19 @@ from core.training import devices
 PATIENCE = timedelta(days=365)
 
 
+class Task(IntEnum):
+    """What comes next, as the first process tells the others. They wait while it validates and measures."""
+
+    STEP = 0
+    VALIDATE = 1
+    MEASURE = 2
+    END_EPOCH = 3
+    STOP = 4
+
+
 @dataclass(frozen=True)
 class Share:
-    """The part of a batch that one process computes, and how often the part is computed by all of them together."""
+    """The part of a batch that one process computes, and by how many processes that part is computed."""
 
     part: slice
     copies: int
@@ -30,72 +42,77 @@ class Share:
 class SingleProcess:
     """One process by itself."""
 
-    rank, count = 0, 1
+    rank, world_size = 0, 1
 
-    @property
-    def first(self) -> bool:
-        """Whether this is the process that writes."""
-        return self.rank == 0
-
-    def share(self, images: int) -> Share:
-        """The part of a batch of so many images; all of it for everyone when there is too little to divide."""
-        if images < FEWEST_IMAGES * self.count:
-            return Share(slice(0, images), self.count)
-        begin, end = (images * rank // self.count for rank in (self.rank, self.rank + 1))
+    def share(self, examples: int) -> Share:
+        """The part of a batch of so many examples; all of it for everyone when there is too little to divide."""
+        if examples < FEWEST_IMAGES * self.world_size:
+            return Share(slice(0, examples), self.world_size)
+        begin, end = (examples * rank // self.world_size for rank in (self.rank, self.rank + 1))
         return Share(slice(begin, end), 1)
 
-    def join(self, model: nn.Module) -> nn.Module:
+    def wrap_ddp(self, model: nn.Module) -> nn.Module:
         """The model whose gradients are the mean over the processes."""
         return model
 
-    def add_up(self, sums: Tensor) -> Tensor:
+    def all_reduce(self, sums: Tensor) -> Tensor:
         """The sums over all processes, in place."""
         return sums
 
-    def agree(self, leave: bool) -> bool:
-        """Whether the first process says that training ends here; waits for its word."""
-        return leave
+    def announce(self, task: Task) -> None:
+        """Tell the other processes what comes next; only the first one does."""
+
+    def tasks(self) -> Iterator[Task]:
+        """What the first process says comes next, until it says to stop; for the others."""
+        yield from ()
 
 
 ALONE = SingleProcess()
 
 
 class ProcessGroup(SingleProcess):
-    """One of several processes. Gloo carries the first one's word, so that a GPU's host need not wait for the GPU."""
+    """One of several processes. Gloo carries the tasks, so that the host need not wait for a GPU."""
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
-        self.rank, self.count = dist.get_rank(), dist.get_world_size()
-        words = dist.new_group(backend="gloo", timeout=PATIENCE)
-        assert isinstance(words, dist.ProcessGroup)
-        self._words = words
+        self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
+        tasks = dist.new_group(backend="gloo", timeout=PATIENCE)
+        assert isinstance(tasks, dist.ProcessGroup)
+        self._tasks = tasks
 
-    def join(self, model: nn.Module) -> nn.Module:
+    def wrap_ddp(self, model: nn.Module) -> nn.Module:
         """The model whose gradients are the mean over the processes. Li et al. 2020, PyTorch Distributed."""
         # A gradient that was computed channels last is copied, which at this size costs nothing.
         warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         return DistributedDataParallel(model)
 
-    def add_up(self, sums: Tensor) -> Tensor:
+    def all_reduce(self, sums: Tensor) -> Tensor:
         """The sums over all processes, in place."""
         dist.all_reduce(sums)
         return sums
 
-    def agree(self, leave: bool) -> bool:
-        """Whether the first process says that training ends here; waits for its word."""
-        word = torch.tensor([leave], dtype=torch.uint8)
-        dist.broadcast(word, src=0, group=self._words)
-        return bool(word)
+    def announce(self, task: Task) -> None:
+        """Tell the other processes what comes next; only the first one does."""
+        self._broadcast(task)
+
+    def tasks(self) -> Iterator[Task]:
+        """What the first process says comes next, until it says to stop; for the others, who wait for its word."""
+        while (task := Task(self._broadcast(Task.STOP))) is not Task.STOP:
+            yield task
+
+    def _broadcast(self, task: Task) -> int:
+        word = torch.tensor([task], dtype=torch.uint8)
+        dist.broadcast(word, src=0, group=self._tasks)
+        return int(word)
 
 
 def started_together() -> bool:
-    """Whether torchrun started this process, and more like it."""
+    """Whether torchrun started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def own_device(name: str) -> str:
-    """The device of this process on its machine: the one of its number, where GPUs were asked for."""
+    """The device of this process on its machine: where GPUs were asked for, the one of its local rank."""
     gpus = torch.cuda.device_count()
     if name in ("auto", "cuda") and gpus:
         return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % gpus}"
@@ -103,7 +120,7 @@ def own_device(name: str) -> str:
 
 
 def init_distributed(device_name: str) -> tuple[torch.device, SingleProcess]:
-    """The device of this process, made ready, and the others that train the same run. Raises ConfigError."""
+    """The device of this process, set up, and its place among those that train the run. Raises ConfigError."""
     together = started_together()
     device = devices.resolve(own_device(device_name) if together else device_name)
     devices.make_repeatable(device)

@@ -18,17 +18,17 @@ from core.models.autoencoder import LATENT_SHAPE, Autoencoder, KlWeight, Loss, f
 from core.models.denoiser import CLASSES, NULL_CLASS, Denoiser
 from core.runs.config import RunConfig
 
-# How often training keeps the class to itself, so that guidance can tell what the class adds. Ho & Salimans 2022.
+# How often training drops the class, so that guidance can tell what the class adds. Ho & Salimans 2022.
 CLASS_DROPOUT = 0.1
 VALIDATION_BATCH = 500
-DRAWN_TOGETHER = 250
+SAMPLE_BATCH = 250
 
 
 @dataclass(frozen=True, eq=False)
 class ScaledLatents:
-    """Posteriors of N images over latents that were scaled to a standard deviation of 1.
+    """Posteriors of N images over latents scaled to a standard deviation of 1.
 
-    Means and deviations (N, 4, 4, 4), labels (N,).
+    Means and standard deviations (N, 4, 4, 4), labels (N,).
     """
 
     mean: Tensor
@@ -37,19 +37,19 @@ class ScaledLatents:
 
     @classmethod
     def of(cls, model: Autoencoder, images: Tensor, labels: Tensor, device: torch.device) -> ScaledLatents:
-        """Those of images uint8 (N, 32, 32) on the CPU, moved to a device."""
+        """The posteriors of images uint8 (N, 32, 32) on the CPU, moved to a device."""
         found = encoding.encode(model, images, labels)
         mean, variance = (torch.from_numpy(part).view(-1, *LATENT_SHAPE) for part in (found.mean, found.variance))
         scaled = mean * model.latent_scale, variance.sqrt() * model.latent_scale, labels
         return cls(*(part.to(device) for part in scaled))
 
-    def at(self, chosen: Tensor, noise: Tensor) -> Tensor:
-        """Posterior samples of the images with indices (B,), which so much noise leads to, (B, 4, 4, 4)."""
-        return self.mean[chosen] + self.deviation[chosen] * noise
+    def sample(self, indices: Tensor, noise: Tensor) -> Tensor:
+        """Posterior samples of the images with indices (B,) for standard normal noise, (B, 4, 4, 4)."""
+        return self.mean[indices] + self.deviation[indices] * noise
 
 
 class LatentObjective:
-    """A denoiser on the latents of images: the squared error of what it predicts, summed over a latent's numbers."""
+    """A denoiser on the latents of images: squared error of its prediction, summed over the dimensions of a latent."""
 
     def __init__(
         self, config: RunConfig, images: ImageSet, first_stage: Autoencoder, model: Denoiser, device: torch.device
@@ -67,55 +67,56 @@ class LatentObjective:
         self.model.class_shares.copy_(shares)
 
     def accelerate(self, precision: str) -> tuple[nn.Module, str]:
-        """The model itself; bfloat16 where it is asked for."""
+        """The model itself, in bfloat16 where asked for."""
         if precision == "bfloat16":
             return Autocast(self.model, self.device.type), "bfloat16"
         return self.model, "float32"
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Noise of the posterior, noise of the way, time and whether the class is told, (count, 130)."""
+    def sample_noise(self, count: int, generator: torch.Generator) -> Tensor:
+        """Noise of the posterior, noise of the diffusion, its time and the class dropout, (count, 130)."""
         device = generator.device
         noise = torch.randn((count, 2 * NUMBERS), generator=generator, device=device)
         return torch.cat([noise, torch.rand((count, 2), generator=generator, device=device)], dim=1)
 
-    def parts(self, called: nn.Module, chosen: Tensor, drawn: Tensor | None) -> Loss:
+    def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
         """The error on the latents of the images with indices (B,)."""
-        assert drawn is not None
-        labels = self._train.labels[chosen]
-        told = torch.where(drawn[:, -1] < CLASS_DROPOUT, NULL_CLASS, labels)
-        return self._error(called, self._train, chosen, told, drawn)
+        assert noise is not None
+        labels = torch.where(noise[:, -1] < CLASS_DROPOUT, NULL_CLASS, self._train.labels[indices])
+        return self._error(forward, self._train, indices, labels, noise)
 
-    def _error(self, called: nn.Module, latents: ScaledLatents, chosen: Tensor, labels: Tensor, drawn: Tensor) -> Loss:
-        own, way, time = drawn[:, :NUMBERS], drawn[:, NUMBERS : 2 * NUMBERS], drawn[:, -2]
-        z = latents.at(chosen, own.view(-1, *LATENT_SHAPE))
-        noisy = self.dynamics.noisy(z, way.view(-1, *LATENT_SHAPE), time)
-        predicted = called(noisy.latents, noisy.time, labels)
+    def _error(
+        self, forward: nn.Module, latents: ScaledLatents, indices: Tensor, labels: Tensor, noise: Tensor
+    ) -> Loss:
+        of_posterior, of_diffusion, time = noise[:, :NUMBERS], noise[:, NUMBERS : 2 * NUMBERS], noise[:, -2]
+        z = latents.sample(indices, of_posterior.view(-1, *LATENT_SHAPE))
+        noisy = self.dynamics.noisy(z, of_diffusion.view(-1, *LATENT_SHAPE), time)
+        predicted = forward(noisy.latents, noisy.time, labels)
         error = (predicted - noisy.target).square().sum(dim=(1, 2, 3))
         return Loss(error, torch.zeros_like(error))
 
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
-        """For each batch of validation images the sums of the error, of the class told, and of nothing, (2,)."""
-        for chosen in torch.arange(self.held_out, device=self.device).split(VALIDATION_BATCH):
+        """For each batch of validation images, classes given, the sums of the error and zero, (2,)."""
+        for indices in torch.arange(self.held_out, device=self.device).split(VALIDATION_BATCH):
             with torch.no_grad():
-                drawn = self.draw(len(chosen), generator)
-                parts = self._error(self.model, self._validation, chosen, self._validation.labels[chosen], drawn)
+                noise = self.sample_noise(len(indices), generator)
+                parts = self._error(self.model, self._validation, indices, self._validation.labels[indices], noise)
             yield torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
-        """So many images in the usual number of steps, classes as often as training images have them."""
+        """So many images in the default number of steps, with the class frequencies of the training images."""
         network = copy.deepcopy(self.model).cpu().eval()
         learned = LearnedPrior(network, SCHEDULERS[self._dynamics](), default_sampling_options(self._dynamics))
-        for first in range(0, count, DRAWN_TOGETHER):
-            z = learned.sample(min(DRAWN_TOGETHER, count - first), seed + first)
+        for first in range(0, count, SAMPLE_BATCH):
+            z = learned.sample(min(SAMPLE_BATCH, count - first), seed + first)
             yield self._first_stage.decode(z.view(-1, *LATENT_SHAPE))
 
     def metadata(self) -> dict[str, float]:
-        """The scale of the latents that the denoiser knows."""
+        """The scale of the latents that the denoiser was trained on."""
         return {"latent_scale": self.model.latent_scale}
 
 
 class Autocast(nn.Module):
-    """A network whose matrix products and convolutions take bfloat16."""
+    """A network whose matrix products and convolutions compute in bfloat16."""
 
     def __init__(self, network: nn.Module, device_type: str) -> None:
         super().__init__()

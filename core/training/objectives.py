@@ -1,4 +1,4 @@
-"""What a run trains and what it minimises."""
+"""What a run trains and the loss it minimises."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from core.models.autoencoder import LATENT_SHAPE, MODELS, Autoencoder, KlWeight,
 from core.models.denoiser import Denoiser
 from core.runs.config import RunConfig
 from core.runs.run import Run
-from core.training import validation
-from core.training.latent_objective import DRAWN_TOGETHER, LatentObjective
+from core.training.latent_objective import SAMPLE_BATCH, LatentObjective
 
 FITTED_IMAGES = 10_000
+VALIDATION_BATCH = 500
+LATENT_SCALE_IMAGES = 2048
 
 
 class Objective(Protocol):
@@ -32,22 +33,22 @@ class Objective(Protocol):
 
     @property
     def model(self) -> nn.Module:
-        """All whose weights are trained and saved."""
+        """The network whose weights are trained and saved."""
 
     def accelerate(self, precision: str) -> tuple[nn.Module, str]:
-        """What to call instead of the model in training mode, and what it is, in a few words."""
+        """A faster stand-in for the model in training mode, and its name in a few words."""
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor | None:
+    def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
         """What is random in a step on so many examples, (count, ...)."""
 
-    def parts(self, called: nn.Module, chosen: Tensor, drawn: Tensor | None) -> Loss:
-        """The loss of the examples with indices (B,), by way of what stands for the model."""
+    def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
+        """The loss of the examples with indices (B,), through `forward` in place of the model."""
 
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
         """For each batch of held-out examples the sums of the parts of the loss, (2,)."""
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
-        """So many images from new latents, in batches (B, 1, 32, 32) on the CPU; the same for the same seed."""
+        """So many sampled images, in batches (B, 1, 32, 32) on the CPU; the same for the same seed."""
 
     def metadata(self) -> dict[str, float]:
         """What is stored beside the weights; a number that is not finite means that training diverged."""
@@ -64,45 +65,67 @@ class ImageObjective:
         self.examples, self.held_out = len(images.train_images), len(images.validation_images)
 
     def accelerate(self, precision: str) -> tuple[nn.Module, str]:
-        """What to call instead of the model in training mode, and what it is, in a few words."""
+        """A faster stand-in for the model in training mode, and its name in a few words."""
         return fused.accelerate(self.model, self.device, precision)
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """The noise of posterior samples of so many images, (count, 4, 4, 4); None for a point."""
+    def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """The noise of posterior samples of so many images, (count, 4, 4, 4); None where the posterior is a point."""
         return self.model.noise(count, generator)
 
-    def parts(self, called: nn.Module, chosen: Tensor, drawn: Tensor | None) -> Loss:
+    def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
         """The loss of the images with indices (B,)."""
-        x = pixels(self.images.train_images[chosen])
-        return loss(x, *called(x, drawn))
+        x = pixels(self.images.train_images[indices])
+        return loss(x, *forward(x, noise))
 
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
-        """For each batch of validation images the sums of squared error and KL divergence, (2,)."""
-        return validation.losses(self.model, self.images.validation_images, generator)
+        """For each batch of validation images the sums of squared error and KL divergence, (2,).
+
+        In evaluation mode and float32, with one posterior sample an image. The weights are those of the first call.
+        """
+        model = fold_batch_norm(self.model)
+        for batch in self.images.validation_images.split(VALIDATION_BATCH):
+            x = pixels(batch)
+            with torch.no_grad():
+                parts = loss(x, *model(x, model.noise(len(x), generator)))
+            yield torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
-        """So many images of the sampler that a user meets first."""
+        """So many images from the preset's default sampler."""
         model = fold_batch_norm(self.model).cpu().requires_grad_(False)
         sampler = samplers.prior(LATENT_NUMBERS)
         if (name := default_sampler(self._preset)) != "prior":
             every = slice(None, None, -(-self.examples // FITTED_IMAGES))
             images, labels = self.images.train_images[every].cpu(), self.images.train_labels[every].cpu()
             sampler = samplers.fit(name, encoding.encode(model, images, labels))
-        for z in sampler.sample(count, seed).split(DRAWN_TOGETHER):
+        for z in sampler.sample(count, seed).split(SAMPLE_BATCH):
             yield model.decode(z.view(-1, *LATENT_SHAPE))
 
     def metadata(self) -> dict[str, float]:
         """The latent scale, which the model keeps as well."""
-        self.model.latent_scale = validation.latent_scale(self.model, self.images.train_images)
+        self.model.latent_scale = latent_scale(self.model, self.images.train_images)
         return {"latent_scale": self.model.latent_scale}
 
 
+@torch.no_grad()
+def latent_scale(model: Autoencoder, images: Tensor) -> float:
+    """1 / standard deviation of the latents of images (N, 32, 32), from an even selection of 2,048 of them.
+
+    Rombach et al. 2022, appendix G. The variance is that of posterior samples, computed without drawing any.
+    """
+    chosen = images[:: max(1, len(images) // LATENT_SCALE_IMAGES)][:LATENT_SCALE_IMAGES]
+    folded = fold_batch_norm(model)
+    posteriors = [folded.encode(pixels(batch)) for batch in chosen.split(VALIDATION_BATCH)]
+    between = torch.cat([posterior.mean for posterior in posteriors]).var()
+    within = torch.cat([posterior.variance() for posterior in posteriors]).mean()
+    return float((between + within).rsqrt())
+
+
 def make_objective(run: Run, images: ImageSet, device: torch.device) -> tuple[Objective, torch.Generator]:
-    """A model with the initial weights of the run's seed, and the generator of all that is random afterwards.
+    """A model with the initial weights of the run's seed, and the generator of all later random numbers.
 
     Weights are drawn on the CPU, whatever the device. The generator's own seed is drawn after them, so that it does
-    not repeat the numbers they came from. PyTorch's random state stays as it is. Raises FileNotFoundError, DamagedFile
-    or OSError.
+    not repeat the numbers they came from. PyTorch's global generator is left alone.
+    Raises FileNotFoundError, DamagedFile or OSError.
     """
     config = run.config()
     objective: Objective

@@ -1,19 +1,130 @@
-"""A training step recorded once and replayed as a whole, so that a GPU never waits for Python to launch kernels.
+"""One step of the optimizer: loss, gradients, learning rate; on a GPU recorded once and replayed.
 
-See "Constraints" of CUDA graphs in PyTorch's notes: what a graph reads and writes must stay where it was.
+Replaying means that the GPU never waits for Python to launch kernels. See "Constraints" of CUDA graphs in PyTorch's
+notes: what a graph reads and writes must stay where it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from core.runs.config import Schedule
+from core.training.distributed import SingleProcess
+from core.training.objectives import Objective
 
 Work = Callable[[], None]
 # PyTorch chooses algorithms and sets up libraries in the first steps, which a recording must not contain.
 WARM_UPS = 3
+
+
+class ScheduledAdam(torch.optim.Adam):
+    """Adam on one group of parameters, whose learning rate follows a schedule from a base rate; its state keeps that.
+
+    `capturable` as CUDA graphs need it: the count of steps and the rate lie on the GPU.
+    """
+
+    def __init__(self, model: nn.Module, schedule: Schedule, base_rate: float, *, capturable: bool = False) -> None:
+        parameters = list(model.parameters())
+        rate = torch.tensor(base_rate, device=parameters[0].device) if capturable else base_rate
+        super().__init__(parameters, lr=rate, fused=True, capturable=capturable)
+        self._schedule = schedule
+        self.base_rate = base_rate
+
+    @property
+    def base_rate(self) -> float:
+        """The learning rate that was asked for."""
+        return float(self.param_groups[0]["initial_lr"])
+
+    @base_rate.setter
+    def base_rate(self, rate: float) -> None:
+        self.param_groups[0]["initial_lr"] = rate
+
+    def rate_at(self, progress: float) -> float:
+        """The rate after a fraction of the training. Cosine: Loshchilov & Hutter 2017, equation 5, one period."""
+        if self._schedule == "constant":
+            return self.base_rate
+        return self.base_rate * (1 + math.cos(math.pi * progress)) / 2
+
+    def set_rate(self, progress: float) -> None:
+        """Have the next step take that rate; in place where it lies on a GPU, as a recorded step reads it there."""
+        (group,) = self.param_groups
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(self.rate_at(progress))
+        else:
+            group["lr"] = self.rate_at(progress)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over moments and base rate; how to step stays as it is here, where the device may be another."""
+        groups = self.state_dict()["param_groups"]
+        super().load_state_dict({"state": state_dict["state"], "param_groups": groups})
+        self.base_rate = saved_base_rate(state_dict)
+
+    def init_state(self) -> None:
+        """Where no step was done yet, make the state with which the first one begins; parameters stay as they are."""
+        if self.state:
+            return
+        (group,) = self.param_groups
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+        self.step()
+        for state in self.state.values():
+            state["step"].zero_()
+        self.zero_grad()
+
+
+def saved_base_rate(state_dict: dict[str, Any]) -> float:
+    """The base rate in the state of an optimizer. Raises KeyError, IndexError, TypeError or ValueError."""
+    group = state_dict["param_groups"][0]
+    return float(group.get("initial_lr", group["lr"]))
+
+
+class TrainingStep:
+    """One step of the optimizer on the training examples with given indices; adds the parts of their loss to `sums`."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        forward: nn.Module,
+        optimizer: ScheduledAdam,
+        generator: torch.Generator,
+        sums: Tensor,
+        ranks: SingleProcess,
+    ) -> None:
+        self._objective, self._forward, self._optimizer = objective, forward, optimizer
+        self._generator, self._sums, self._ranks = generator, sums, ranks
+
+    def __call__(self, indices: Tensor) -> None:
+        """Do the step; where several processes train, each computes its part of the batch."""
+        examples = len(indices)
+        share = self._ranks.share(examples)
+        noise = self._objective.sample_noise(examples, self._generator)
+        parts = self._objective.loss(self._forward, indices[share.part], None if noise is None else noise[share.part])
+        sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()]).detach().to(self._sums.dtype)
+        sums = self._ranks.all_reduce(sums / share.copies)
+        self._sums += sums
+        self._optimizer.zero_grad()
+        # Gradients are averaged over the processes.
+        scale = self._ranks.world_size / (share.copies * examples)
+        weight = self._objective.kl_weight.given(sums[0] / examples)
+        (parts.total(weight).sum() * scale).backward()
+        self._optimizer.step()
+
+    def changing(self) -> Iterator[Tensor]:
+        """Every tensor that a step changes in place."""
+        yield from self._objective.model.state_dict().values()
+        for state in self._optimizer.state.values():
+            yield from state.values()
+        yield self._sums
+
+    def recorded(self, recorder: Recorder) -> CUDAGraphStep:
+        """The same step, recorded at its first call and then replayed."""
+        self._optimizer.init_state()
+        return CUDAGraphStep(self, self.changing, self._generator, recorder)
 
 
 class Recorder(Protocol):
@@ -52,9 +163,9 @@ class CudaRecorder:
 
 
 class CUDAGraphStep:
-    """A training step on the images with the indices given, recorded for each length of a batch.
+    """A training step recorded once for each size of a batch.
 
-    `changing` gives all tensors that a step changes in place. To warm up, steps are done and undone.
+    `changing` gives every tensor that a step changes in place. To warm up, steps are done and undone.
     """
 
     def __init__(
@@ -68,33 +179,20 @@ class CUDAGraphStep:
         self._generator, self._recorder = generator, recorder
         self._recorded: dict[int, tuple[Tensor, Work]] = {}
 
-    def __call__(self, chosen: Tensor) -> None:
+    def __call__(self, indices: Tensor) -> None:
         """Do the step."""
-        if len(chosen) not in self._recorded:
-            self._recorded[len(chosen)] = self._record(chosen.clone())
-        indices, replay = self._recorded[len(chosen)]
-        indices.copy_(chosen)
+        if len(indices) not in self._recorded:
+            self._recorded[len(indices)] = self._record(indices.clone())
+        recorded, replay = self._recorded[len(indices)]
+        recorded.copy_(indices)
         replay()
 
     def _record(self, indices: Tensor) -> tuple[Tensor, Work]:
         before = [tensor.clone() for tensor in self._changing()]
-        drawn = self._generator.get_state()
+        random_state = self._generator.get_state()
         for _ in range(WARM_UPS):
             self._recorder.warm_up(lambda: self._step(indices))
         for tensor, value in zip(self._changing(), before, strict=True):
             tensor.copy_(value)
-        self._generator.set_state(drawn)
+        self._generator.set_state(random_state)
         return indices, self._recorder.record(lambda: self._step(indices), self._generator)
-
-
-def init_optimizer_state(optimizer: torch.optim.Optimizer) -> None:
-    """Give an optimizer that did no step yet the state with which it would begin; parameters stay as they are."""
-    if optimizer.state:
-        return
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for parameter in parameters:
-        parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
-    for state in optimizer.state.values():
-        state["step"].zero_()
-    optimizer.zero_grad()

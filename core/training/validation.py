@@ -1,41 +1,57 @@
-"""What is measured on weights while they train; all in evaluation mode, in float32."""
+"""What is measured on the weights after an epoch: the validation loss, and the Fréchet distance of samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Generator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.data.images import pixels
-from core.models.autoencoder import Autoencoder, fold_batch_norm, loss
+from core.evaluation.periodic import PeriodicFrechet
+from core.training.objectives import Objective
+from core.training.totals import LossTotals, zero_sums
 
-BATCH = 500
-LATENT_SCALE_IMAGES = 2048
+FRECHET_SAMPLES = 2000
 
 
-def losses(model: Autoencoder, images: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
-    """For each batch of images (N, 32, 32): the sums of squared error and KL divergence, (2,).
+class Validation:
+    """Measures weights while they train, and knows the best validation loss so far.
 
-    One posterior sample an image. The weights are those of the first call.
+    `train_images` uint8 (N, 32, 32) are what samples are compared with.
     """
-    fused = fold_batch_norm(model)
-    for batch in images.split(BATCH):
-        x = pixels(batch)
-        with torch.no_grad():
-            parts = loss(x, *fused(x, model.noise(len(x), generator)))
-        yield torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
 
+    def __init__(self, objective: Objective, train_images: Tensor, device: torch.device, seed: int) -> None:
+        self.best_loss = math.inf
+        self._objective, self._train_images, self._device, self._seed = objective, train_images, device, seed
+        self._frechet: PeriodicFrechet | None = None
 
-@torch.no_grad()
-def latent_scale(model: Autoencoder, images: Tensor) -> float:
-    """1 / standard deviation of the latents of images (N, 32, 32), from an even selection of 2,048 of them.
+    def losses(self, step: int) -> Generator[None, None, LossTotals]:
+        """Totals over the held-out examples, always with the same noise; yields after each batch. Raises Diverged."""
+        generator = torch.Generator(self._device).manual_seed(self._seed)
+        sums = zero_sums(self._device)
+        for batch in self._objective.validate(generator):
+            sums += batch
+            yield
+        return LossTotals.read(self._objective.held_out, sums, "validation loss", step)
 
-    Rombach et al. 2022, appendix G. The variance is that of posterior samples, computed without drawing any.
-    """
-    chosen = images[:: max(1, len(images) // LATENT_SCALE_IMAGES)][:LATENT_SCALE_IMAGES]
-    fused = fold_batch_norm(model)
-    posteriors = [fused.encode(pixels(batch)) for batch in chosen.split(BATCH)]
-    between = torch.cat([posterior.mean for posterior in posteriors]).var()
-    within = torch.cat([posterior.variance() for posterior in posteriors]).mean()
-    return float((between + within).rsqrt())
+    def frechet(self, samples: int) -> Generator[None, None, float]:
+        """The Fréchet distance of so many samples; yields after each batch. Raises Diverged."""
+        if self._frechet is None:
+            self._frechet = PeriodicFrechet(self._train_images)
+        return self._frechet.measure(self._objective.samples(samples, self._seed))
+
+    def is_best(self, loss: float) -> bool:
+        """Whether this validation loss is the lowest so far, which it then is for the next one."""
+        best = loss < self.best_loss
+        self.best_loss = min(loss, self.best_loss)
+        return best
+
+    def state_dict(self) -> dict[str, float]:
+        """What a resume needs, under the keys of state.pt."""
+        return {"best": self.best_loss}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.best_loss = state["best"]

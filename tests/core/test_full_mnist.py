@@ -10,7 +10,7 @@ import pytest
 
 from core.data import images, registry
 from core.runs.run import Run
-from core.training.trainer import Trainer
+from tests.support.trainers import train
 
 FOLDER = Path(os.environ.get("VAE_TUI_DATA", "/nonexistent"))
 
@@ -28,8 +28,7 @@ def test_validation_losses_after_two_and_four_epochs(
 ) -> None:
     of_the_post = {"batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "beta": 1.0}
     run = make_run(preset=preset, dataset="mnist", data_dir=str(FOLDER), epochs=4, **of_the_post)
-    with run.open_metrics() as metrics:
-        Trainer(run, images.load_image_set("mnist", FOLDER), "cpu", metrics).fit()
+    train(run, images.load_image_set("mnist", FOLDER))
     from core.runs.metrics import MetricsReader
 
     reader = MetricsReader(run.metrics_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from core.jobs import launch
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
-from tests.faults import lives
+from tests.support import run_files, trainers
 from tests.support.terminal import ENVIRONMENT, Terminal
 
 MakeRun = Callable[..., Run]
@@ -48,9 +49,9 @@ def open_viewer(tmp_path: Path, few_digits: Path) -> Iterator[OpenViewer]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, few_digits: Path) -> Run:
-    config = make_config(**lives.SMALL | {"data_dir": str(few_digits), "preset": "ae", "epochs": 1})
+    config = make_config(**trainers.SMALL | {"data_dir": str(few_digits), "preset": "ae", "epochs": 1})
     run = Run.create(tmp_path_factory.mktemp("finished"), "a-run", config)
-    lives.finish(run)
+    trainers.finish(run)
     return run
 
 
@@ -144,8 +145,8 @@ def test_a_training_whose_viewers_are_cut_off_again_and_again_ends_as_if_nothing
     disconnects: int, make_small_run: MakeRun, open_viewer: OpenViewer, wait_until: WaitUntil
 ) -> None:
     run, undisturbed = (make_small_run(name, preset="vae", epochs=30 * disconnects) for name in ("watched", "alone"))
-    reference = lives.begin(undisturbed)
-    trainers = set()
+    reference = trainers.begin(undisturbed)
+    pids = set()
     for number in range(disconnects):
         terminal = open_viewer(run)
         if number == 0:
@@ -153,7 +154,7 @@ def test_a_training_whose_viewers_are_cut_off_again_and_again_ends_as_if_nothing
             terminal.press("r")
         terminal.wait_for("2 training", run.name)
         wait_until(lambda: run.status().step > 0, what="the first steps")
-        trainers.add(run.status().pid)
+        pids.add(run.status().pid)
         cut_off = (lose_the_terminal, kill_the_viewer, end_the_viewer)[number % 3]
         cut_off(terminal)
         terminal.wait_for_end(AT_ONCE + 3)
@@ -162,9 +163,9 @@ def test_a_training_whose_viewers_are_cut_off_again_and_again_ends_as_if_nothing
     wait_until(lambda: not run.state().active, 60 * disconnects, what="the end")
     reference.join(60 * disconnects)
     assert run.state() is undisturbed.state() is State.FINISHED
-    assert len(trainers) == 1
+    assert len(pids) == 1
     assert run.log_path.read_text().count("training vae on") == 1
-    lives.assert_same_end(run, undisturbed)
+    run_files.assert_same_end(run, undisturbed)
 
 
 # Several who ask at once
@@ -182,11 +183,10 @@ def command_line(run: Run, action: str) -> subprocess.Popen[str]:
 
 @pytest.mark.timeout(240)
 def test_two_viewers_and_a_command_line_ask_one_run_and_the_last_one_is_obeyed_and_seen_by_all(
-    make_small_run: MakeRun, open_viewer: OpenViewer, wait_until: WaitUntil
+    make_small_run: MakeRun, open_viewer: OpenViewer, wait_until: WaitUntil, chance: random.Random
 ) -> None:
-    chance = lives.chance()
     run = make_small_run(epochs=100_000, validate_every=1000)
-    process = lives.begin(run)
+    process = trainers.begin(run)
     one, other = viewers = [open_viewer(run), open_viewer(run)]
     show(viewers, "▶ running")
 
@@ -217,7 +217,7 @@ def test_two_viewers_and_a_command_line_ask_one_run_and_the_last_one_is_obeyed_a
     show(viewers, "■ stopped")
     process.join(30)
     assert process.exitcode == 0
-    lives.assert_sound(run)
+    run_files.assert_sound(run)
     for viewer in viewers:
         assert viewer.process.poll() is None
         viewer.press("q")
@@ -239,7 +239,7 @@ def ask_from_many_threads(run: Run) -> None:
 def test_requests_from_many_threads_and_processes_never_tear_the_file(make_small_run: MakeRun) -> None:
     run = make_small_run()
     run.request("pause")
-    askers = [lives.fork(ask_from_many_threads, run) for _ in range(3)]
+    askers = [trainers.fork(ask_from_many_threads, run) for _ in range(3)]
     seen = set()
     while any(asker.is_alive() for asker in askers):
         request = run.requested()  # raises when it is not whole
@@ -248,16 +248,16 @@ def test_requests_from_many_threads_and_processes_never_tear_the_file(make_small
         run.sweep()  # as a trainer does that starts just now
     assert [asker.exitcode for asker in askers] == [0, 0, 0]
     assert len(seen) > 10
-    assert lives.temporaries(run) == []
+    assert run_files.temporaries(run) == []
 
 
 def test_every_request_of_a_crowd_is_followed_by_an_answer_to_the_last(
     make_small_run: MakeRun, wait_until: WaitUntil
 ) -> None:
     run = make_small_run(epochs=100_000, validate_every=1000)
-    process = lives.begin(run)
+    process = trainers.begin(run)
     wait_until(lambda: run.status().step > 0, what="the first steps")
-    askers = [lives.fork(ask_from_many_threads, run) for _ in range(2)]
+    askers = [trainers.fork(ask_from_many_threads, run) for _ in range(2)]
     for asker in askers:
         asker.join(60)
     last = launch.send_request(run, "pause")

@@ -12,7 +12,7 @@ import torch
 from core.data import images
 from core.errors import DamagedFile
 from core.jobs import launch
-from core.jobs.worker import cause, describe
+from core.jobs.failures import cause, describe
 from core.models.weights import load_model
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run

@@ -16,11 +16,12 @@ import pytest
 from core import files
 from core.errors import RunError
 from core.jobs import launch
+from core.jobs.setup import Job
+from core.jobs.timings import Timings
 from core.runs.run import Run
 from core.runs.status import LOST_AFTER_SECONDS, State, Status, process_started, uptime
-from core.training import checkpoint
-from tests.faults import lives
-from tests.faults.lives import Process
+from tests.support import run_files, trainers
+from tests.support.trainers import Process
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
@@ -29,7 +30,7 @@ LONG = {"epochs": 100_000, "validate_every": 1000}
 # No process has that number.
 GONE = 2**22 - 1
 # Half of the time is spent saving.
-OFTEN = 1.0
+SAVING = Job(timings=Timings(report=0.0, first_save=0.0, last_save=0.0, save_share=1.0))
 
 
 # SIGKILL
@@ -41,7 +42,7 @@ def kill_at_a_random_moment(run: Run, process: Process, chance: random.Random) -
     def saves(count: int) -> None:
         for _ in range(count):
             seen = run.weights_version()
-            lives.wait_while_alive(process, lambda seen=seen: run.weights_version() != seen)
+            trainers.wait_while_alive(process, lambda seen=seen: run.weights_version() != seen)
 
     match chance.choice(["anywhere", "while it starts", "within a file", "between two files"]):
         case "anywhere":
@@ -51,12 +52,14 @@ def kill_at_a_random_moment(run: Run, process: Process, chance: random.Random) -
         case "within a file":
             saves(chance.randrange(4))
             file = chance.choice(["model.safetensors", "state.pt", "status.json"])
-            size = lives.size(run, file)
-            lives.wait_while_alive(process, lambda: file in lives.temporaries(run) or lives.size(run, file) != size)
+            size = run_files.size(run, file)
+            trainers.wait_while_alive(
+                process, lambda: file in run_files.temporaries(run) or run_files.size(run, file) != size
+            )
         case "between two files":
             saves(chance.randrange(1, 5))
             time.sleep(chance.uniform(0, 0.02))
-    return lives.kill(run, process)
+    return run_files.kill(run, process)
 
 
 def soak(*values: object) -> object:
@@ -66,30 +69,30 @@ def soak(*values: object) -> object:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("preset", "kills"), [("ae", 10), ("vae", 10), soak("ae", 100), soak("vae", 100)])
 def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_undisturbed_one(
-    preset: str, kills: int, make_small_run: MakeRun
+    preset: str, kills: int, make_small_run: MakeRun, chance: random.Random
 ) -> None:
-    chance, seen = lives.chance(), Counter[str]()
+    seen = Counter[str]()
     undisturbed = make_small_run("undisturbed", preset=preset)
-    lives.finish(undisturbed)
-    expected = lives.lines(undisturbed)
-    assert len(expected) == 4 * (lives.STEPS_PER_EPOCH + 1)
+    trainers.finish(undisturbed)
+    expected = run_files.lines(undisturbed)
+    assert len(expected) == 4 * (trainers.STEPS_PER_EPOCH + 1)
 
     while seen["kills"] < kills:
         seen["runs"] += 1
         run = make_small_run(f"killed-{seen['runs']}", preset=preset)
-        while not lives.is_trained(run) and seen["kills"] < kills:
-            if not kill_at_a_random_moment(run, lives.begin(run, save_share=OFTEN), chance):
+        while not run_files.is_trained(run) and seen["kills"] < kills:
+            if not kill_at_a_random_moment(run, trainers.begin(run, SAVING), chance):
                 break
             seen["kills"] += 1
-            seen["kills while saving"] += lives.died_while_saving(run)
-            seen["kills that left a half written file"] += bool(lives.temporaries(run))
-            lives.assert_sound(run)
+            seen["kills while saving"] += run_files.died_while_saving(run)
+            seen["kills that left a half written file"] += bool(run_files.temporaries(run))
+            run_files.assert_sound(run)
             assert run.state() in (State.CREATED, State.LOST, State.FINISHED)
-            assert lives.lines(run) == expected[: len(lives.lines(run))]
-        if not lives.is_trained(run):
-            lives.finish(run)
-        lives.assert_same_training(run, undisturbed)
-        assert lives.lines(run) == expected
+            assert run_files.lines(run) == expected[: len(run_files.lines(run))]
+        if not run_files.is_trained(run):
+            trainers.finish(run)
+        run_files.assert_same_training(run, undisturbed)
+        assert run_files.lines(run) == expected
         seen["runs to the end"] += run.state() is State.FINISHED
 
     print(dict(seen))
@@ -103,7 +106,7 @@ def test_a_run_killed_just_after_its_last_save_is_finished_by_the_next_trainer(
     make_small_run: MakeRun, wait_until: WaitUntil, told: int
 ) -> None:
     run = make_small_run()
-    lives.finish(run)
+    trainers.finish(run)
     run.write_status(run.status().model_copy(update={"state": State.RUNNING, "epoch": told, "pid": GONE}))
     assert run.state() is State.LOST
     launch.resume(run).wait_until_started()
@@ -111,14 +114,20 @@ def test_a_run_killed_just_after_its_last_save_is_finished_by_the_next_trainer(
     assert (run.state(), run.status().error) == (State.FINISHED, None)
 
 
+def start_genuine(run: Run) -> int:
+    """The number of a trainer process as users start it, once it has the run."""
+    genuine = launch.resume(run)
+    genuine.wait_until_started()
+    return genuine.pid
+
+
 def test_a_genuine_trainer_whose_process_group_is_killed_goes_on_to_the_same_end(
-    make_small_run: MakeRun, wait_until: WaitUntil
+    make_small_run: MakeRun, wait_until: WaitUntil, chance: random.Random
 ) -> None:
-    chance = lives.chance()
     killed, undisturbed = (make_small_run(name, preset="vae", epochs=40) for name in ("killed", "undisturbed"))
-    reference = lives.begin(undisturbed)
+    reference = trainers.begin(undisturbed)
     for _ in range(2):
-        pid = lives.start_genuine(killed)
+        pid = start_genuine(killed)
         assert os.getpgid(pid) == pid
         loaded = killed.weights_version()
         wait_until(lambda: killed.weights_version() != loaded, what="the first save")  # noqa: B023
@@ -128,32 +137,32 @@ def test_a_genuine_trainer_whose_process_group_is_killed_goes_on_to_the_same_end
         os.killpg(pid, signal.SIGKILL)
         wait_until(lambda: process_started(pid) is None, what="death")  # noqa: B023
         assert killed.state() is State.LOST
-        lives.assert_sound(killed)
-    lives.start_genuine(killed)
+        run_files.assert_sound(killed)
+    start_genuine(killed)
     wait_until(lambda: not killed.state().active, what="the end")
     reference.join(200)
     assert killed.state() is undisturbed.state() is State.FINISHED
-    lives.assert_same_end(killed, undisturbed)
+    run_files.assert_same_end(killed, undisturbed)
 
 
 def test_what_a_dead_trainer_left_half_written_is_swept_by_the_next_and_by_nobody_who_is_refused(
     make_small_run: MakeRun,
 ) -> None:
     run = make_small_run(**LONG)
-    first = lives.begin(run)
-    lives.wait_until_at_work(run, first)
+    first = trainers.begin(run)
+    trainers.wait_until_at_work(run, first)
     for file in ("model.safetensors", "state.pt", "status.json", "control.json"):
         (run.path / f".{file}{files.TEMPORARY_MARK}{'0' * 32}").write_bytes(b"half")
-    refused = lives.begin(run)
+    refused = trainers.begin(run)
     refused.join(30)
-    assert {"model.safetensors", "state.pt", "status.json", "control.json"} <= set(lives.temporaries(run))
-    lives.kill(run, first)
-    lives.assert_sound(run)
-    following = lives.begin(run)
-    lives.wait_until_at_work(run, following)
-    lives.wait_while_alive(following, lambda: run.status().activity == "training")
+    assert {"model.safetensors", "state.pt", "status.json", "control.json"} <= set(run_files.temporaries(run))
+    run_files.kill(run, first)
+    run_files.assert_sound(run)
+    following = trainers.begin(run)
+    trainers.wait_until_at_work(run, following)
+    trainers.wait_while_alive(following, lambda: run.status().activity == "training")
     # A viewer may be writing its request just now.
-    assert set(lives.temporaries(run)) - {"status.json"} == {"control.json"}
+    assert set(run_files.temporaries(run)) - {"status.json"} == {"control.json"}
 
 
 # Signals that ask
@@ -163,10 +172,10 @@ def test_what_a_dead_trainer_left_half_written_is_swept_by_the_next_and_by_nobod
 def training(make_small_run: MakeRun, wait_until: WaitUntil) -> Iterator[tuple[Run, Process]]:
     """A run in training, past its first steps, and its trainer."""
     run = make_small_run(**LONG)
-    process = lives.begin(run)
+    process = trainers.begin(run)
     wait_until(lambda: run.status().step > 2, what="the first steps")
     yield run, process
-    lives.kill(run, process)
+    run_files.kill(run, process)
 
 
 def pause(run: Run, wait_until: WaitUntil) -> None:
@@ -177,10 +186,8 @@ def pause(run: Run, wait_until: WaitUntil) -> None:
 def assert_stopped_with_everything_saved(run: Run, process: Process) -> None:
     process.join(30)
     assert (process.exitcode, run.state()) == (0, State.STOPPED)
-    state = checkpoint.load_state(run)
-    assert state is not None
-    assert run.status().step == run.status().saved_step == state.epoch * lives.STEPS_PER_EPOCH + state.batch
-    lives.assert_sound(run)
+    assert run.status().step == run.status().saved_step == run_files.saved_step(run)
+    run_files.assert_sound(run)
 
 
 @pytest.mark.parametrize("paused", [False, True], ids=["training", "paused"])
@@ -198,8 +205,8 @@ def test_asked_to_end_it_saves_and_stops(
 
 def test_asked_to_end_while_it_loads_it_stops_before_the_first_step(make_small_run: MakeRun) -> None:
     run = make_small_run(**LONG)
-    process = lives.begin(run)
-    lives.wait_until_at_work(run, process)
+    process = trainers.begin(run)
+    trainers.wait_until_at_work(run, process)
     os.kill(process.pid, signal.SIGTERM)
     assert_stopped_with_everything_saved(run, process)
     assert run.status().step <= 2
@@ -229,13 +236,14 @@ def test_asked_to_save_while_it_is_paused_it_saves_and_stays_paused(
     assert (run.state(), run.status().step) == (State.PAUSED, step)
 
 
-def test_a_run_signalled_and_stopped_at_random_moments_ends_like_an_undisturbed_one(make_small_run: MakeRun) -> None:
-    chance = lives.chance()
+def test_a_run_signalled_and_stopped_at_random_moments_ends_like_an_undisturbed_one(
+    make_small_run: MakeRun, chance: random.Random
+) -> None:
     undisturbed, run = (make_small_run(name, preset="vae") for name in ("undisturbed", "signalled"))
-    lives.finish(undisturbed)
+    trainers.finish(undisturbed)
     for number in (signal.SIGTERM, signal.SIGINT):
-        process = lives.begin(run)
-        lives.wait_until_at_work(run, process)
+        process = trainers.begin(run)
+        trainers.wait_until_at_work(run, process)
         for _ in range(5):
             time.sleep(chance.uniform(0, 0.15))
             os.kill(process.pid, chance.choice([signal.SIGHUP, signal.SIGUSR1]))
@@ -246,9 +254,9 @@ def test_a_run_signalled_and_stopped_at_random_moments_ends_like_an_undisturbed_
             break
         assert_stopped_with_everything_saved(run, process)
     if run.state() is not State.FINISHED:
-        lives.finish(run)
-    lives.assert_same_end(run, undisturbed)
-    assert lives.lines(run) == lives.lines(undisturbed)
+        trainers.finish(run)
+    run_files.assert_same_end(run, undisturbed)
+    assert run_files.lines(run) == run_files.lines(undisturbed)
 
 
 # Two trainers
@@ -259,7 +267,7 @@ def test_a_second_trainer_is_refused_with_the_process_and_the_host_of_the_first(
 ) -> None:
     run, process = training
     holder = f"a-run is being trained by process {process.pid} on {socket.gethostname()}"
-    second = lives.begin(run)
+    second = trainers.begin(run)
     second.join(30)
     assert second.exitcode == 3
     assert run.last_log_line().endswith(f"refused: {holder}")
@@ -272,15 +280,15 @@ def test_a_second_trainer_is_refused_with_the_process_and_the_host_of_the_first(
 
 def test_of_trainers_that_start_together_one_trains_and_the_others_change_nothing(make_small_run: MakeRun) -> None:
     undisturbed, run = make_small_run("undisturbed"), make_small_run("wanted")
-    lives.finish(undisturbed)
-    together = [lives.begin(run) for _ in range(4)]
+    trainers.finish(undisturbed)
+    together = [trainers.begin(run) for _ in range(4)]
     for process in together:
         process.join(60)
     assert sorted(process.exitcode for process in together) == [0, 3, 3, 3]
     (winner,) = (process for process in together if process.exitcode == 0)
     assert (run.status().pid, run.state()) == (winner.pid, State.FINISHED)
-    lives.assert_same_end(run, undisturbed)
-    assert lives.lines(run) == lives.lines(undisturbed)
+    run_files.assert_same_end(run, undisturbed)
+    assert run_files.lines(run) == run_files.lines(undisturbed)
 
 
 # What a dead trainer said last
@@ -324,7 +332,7 @@ def test_what_a_dead_trainer_said_last_never_keeps_a_run_from_going_on(
     assert run.state() is State.LOST
     with pytest.raises(RunError, match="is lost, so there is no trainer to pause"):
         launch.send_request(run, "pause")
-    pid = lives.start_genuine(run)
+    pid = start_genuine(run)
     assert (run.state(), run.status().pid, run.status().host) == (State.RUNNING, pid, socket.gethostname())
 
 
@@ -332,7 +340,7 @@ def test_the_lock_of_a_dead_trainer_is_gone_with_it(training: tuple[Run, Process
     run, process = training
     with pytest.raises(RunError, match="is being trained"):
         run.open_metrics()
-    lives.kill(run, process)
+    run_files.kill(run, process)
     run.open_metrics().close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterator
-from itertools import islice
 
 import pytest
 import safetensors.torch
@@ -12,14 +11,14 @@ import torch
 from torch import Tensor
 
 from core.data.images import ImageSet, load_image_set, pixels
-from core.errors import ConfigError
+from core.errors import ConfigError, Diverged
 from core.evaluation.periodic import PeriodicFrechet
 from core.runs.config import PRESETS, check_values
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
-from core.training.totals import Diverged
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
+from tests.support import trainers
 
 MakeRun = Callable[..., Run]
 
@@ -28,12 +27,6 @@ MakeRun = Callable[..., Run]
 def images() -> ImageSet:
     """300 training and 50 validation digits."""
     return cut_digits(300, 50)
-
-
-@pytest.fixture
-def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """300 samples a measurement, in two batches: it takes a part of a second."""
-    monkeypatch.setattr("core.training.trainer.SAMPLES", 300)
 
 
 def result(measurement: Generator[None, None, float]) -> float:
@@ -45,12 +38,8 @@ def result(measurement: Generator[None, None, float]) -> float:
 
 
 def train(run: Run, images: ImageSet, boundaries: int | None = None) -> Trainer:
-    with run.open_metrics() as metrics:
-        trainer = Trainer(run, images, "cpu", metrics)
-        for _ in islice(trainer.steps(), boundaries):
-            pass
-        trainer.save()
-    return trainer
+    """Train with 300 samples a measurement, in two batches: it takes a part of a second."""
+    return trainers.train(run, images, boundaries, frechet_samples=300)
 
 
 def distances(run: Run) -> list[float | None]:
@@ -86,7 +75,6 @@ def test_samples_that_are_no_numbers_end_training() -> None:
         result(gauge.measure([torch.full((2, 1, 32, 32), torch.nan)]))
 
 
-@pytest.mark.usefixtures("few_samples")
 def test_samples_are_measured_every_so_many_epochs_and_after_the_last(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(epochs=5, batch_size=100, measure_every=2)
     train(run, images)
@@ -98,7 +86,6 @@ def test_samples_are_measured_every_so_many_epochs_and_after_the_last(make_run: 
     assert reader.epochs["frechet"][[1, 3, 4]].tolist() == [second, fourth, last]
 
 
-@pytest.mark.usefixtures("few_samples")
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_measured_run_ends_bit_for_bit_like_an_unmeasured_one(
     preset: str, make_run: MakeRun, images: ImageSet
@@ -113,7 +100,6 @@ def test_a_measured_run_ends_bit_for_bit_like_an_unmeasured_one(
         assert torch.equal(tensor, weights(measured)[name]), name
 
 
-@pytest.mark.usefixtures("few_samples")
 def test_a_run_left_in_the_middle_of_a_measurement_measures_the_same_again(make_run: MakeRun, images: ImageSet) -> None:
     settings = {"epochs": 2, "batch_size": 100, "measure_every": 1}
     straight, broken = make_run("straight", **settings), make_run("broken", **settings)

@@ -23,9 +23,9 @@ from core.models import weights
 from core.models.autoencoder import MODELS, Autoencoder, fold_batch_norm
 from core.models.weights import load_model, weights_to_bytes
 from core.runs.run import Run
-from core.training.trainer import Trainer
 from tests.conftest import make_trained_run
 from tests.core.data.test_data import put
+from tests.support.trainers import train
 
 MakeRun = Callable[..., Run]
 
@@ -247,8 +247,7 @@ def test_a_class_mean_survives_it_in_variational_autoencoders_too(
     preset: str, make_run: MakeRun, tmp_path: Path
 ) -> None:
     run = make_run(preset=preset, epochs=24, batch_size=20)
-    with run.open_metrics() as metrics:
-        Trainer(run, load_image_set("mnist-5k"), "cpu", metrics).fit()
+    train(run, load_image_set("mnist-5k"))
     assert class_means_that_come_back(run, tmp_path) >= 0.9
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import struct
@@ -15,10 +16,10 @@ import pytest
 
 from core.errors import DamagedFile, RunError
 from core.jobs import launch
-from core.jobs.worker import describe
+from core.jobs.failures import describe
 from core.runs.run import Run
 from core.runs.status import State, Status
-from core.training import checkpoint
+from tests.support import run_files, trainers
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
@@ -27,10 +28,10 @@ LONG = {"preset": "ae", "epochs": 100_000, "validate_every": 50}
 
 
 @pytest.fixture
-def trained(make_run: MakeRun, wait_until: WaitUntil, request: pytest.FixtureRequest) -> Iterator[Run]:
+def trained(make_small_run: MakeRun, wait_until: WaitUntil) -> Iterator[Run]:
     """A run that a worker trains, past its first steps."""
-    run = make_run(**LONG)
-    launch.start(run).wait_until_started()
+    run = make_small_run(**LONG)
+    trainers.begin(run)
     wait_until(lambda: run.status().step > 2 or run.state() is State.FAILED, what="the first steps")
     assert run.state() is State.RUNNING, run.status().error
     yield run
@@ -55,9 +56,7 @@ def test_requests_of_viewers_are_obeyed_at_the_next_step(trained: Run, wait_unti
 
     launch.send_request(trained, "stop")
     wait_until(lambda: trained.state() is State.STOPPED, what="the stop")
-    state = checkpoint.load_state(trained)
-    assert state is not None
-    assert trained.status().step == trained.status().saved_step == state.epoch * 8 + state.batch
+    assert trained.status().step == trained.status().saved_step == run_files.saved_step(trained)
 
 
 def test_a_request_to_save_does_not_undo_one_to_stop_that_waits(trained: Run, wait_until: WaitUntil) -> None:
@@ -91,7 +90,7 @@ def test_a_paused_run_can_be_stopped_and_resumed(trained: Run, wait_until: WaitU
     stopped_at = trained.status().step
     with pytest.raises(RunError, match="is stopped, so there is no trainer to pause"):
         launch.send_request(trained, "pause")
-    launch.resume(trained).wait_until_started()
+    trainers.begin(trained)
     wait_until(lambda: trained.status().step > stopped_at, what="going on")
 
 
@@ -187,6 +186,18 @@ def write_set(folder: Path) -> None:
         (raw / f"{part}-images-idx3-ubyte").write_bytes(images)
         labels = struct.pack(">2I", 0x801, count) + bytes(number % 10 for number in range(count))
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+
+
+def test_a_run_that_reached_its_goal_is_finished_with_everything_saved(make_small_run: MakeRun) -> None:
+    run = make_small_run(preset="vae", epochs=2, schedule="cosine", learning_rate=0.01)
+    trainers.finish(run)
+    status, steps = run.status(), 2 * trainers.STEPS_PER_EPOCH
+    assert (status.state, status.epoch, status.epochs) == (State.FINISHED, 2, 2)
+    assert status.step == status.saved_step == run_files.saved_step(run) == steps
+    assert status.learning_rate == pytest.approx(0.01 * (1 + math.cos(math.pi * (steps - 1) / steps)) / 2)
+    with pytest.raises(RunError, match="has done 2 epochs; ask for more than that with --epochs"):
+        launch.resume(run)
+    assert run.state() is State.FINISHED
 
 
 def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun) -> None:

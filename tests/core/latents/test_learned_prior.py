@@ -25,6 +25,7 @@ from core.runs.run import Run
 from core.training.latent_objective import ScaledLatents
 from core.training.trainer import Trainer
 from tests.conftest import CHECKPOINTS
+from tests.support.trainers import train
 
 MakeRun = Callable[..., Run]
 
@@ -116,7 +117,7 @@ def test_latents_are_scaled_to_a_deviation_of_one() -> None:
     model = weights.load_model(Run(CHECKPOINTS / "vae-mnist"))
     latents = ScaledLatents.of(model, images.validation_images, images.validation_labels, CPU)
     noise = torch.randn(latents.mean.shape, generator=torch.Generator().manual_seed(0))
-    z = latents.at(torch.arange(len(latents.mean)), noise)
+    z = latents.sample(torch.arange(len(latents.mean)), noise)
     assert z.std().item() == pytest.approx(1, abs=0.1)
     posterior = model.encode(pixels(images.validation_images[:1]))
     assert torch.allclose(latents.mean[0] / model.latent_scale, posterior.mean[0], atol=1e-5)
@@ -146,8 +147,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory, images: ImageSet) -> Run:
     settings = {"epochs": 15, "batch_size": 50, "learning_rate": 3e-3, "dataset": "mnist-5k"}
     config = check_values(**first_stage_settings(first) | settings | {"preset": "prior"})
     run = Run.create(tmp_path_factory.mktemp("runs"), "prior", config, first_stage_weights(first))
-    with run.open_metrics() as metrics:
-        Trainer(run, images, "cpu", metrics).fit()
+    train(run, images)
     return run
 
 
@@ -247,8 +247,7 @@ def test_training_lowers_the_error_below_that_of_knowing_nothing(
     name: str, make_run: MakeRun, images: ImageSet
 ) -> None:
     run = make_run(preset="prior", dynamics=name, epochs=3, batch_size=50, learning_rate=3e-3)
-    with run.open_metrics() as metrics:
-        Trainer(run, images, "cpu", metrics).fit()
+    train(run, images)
     reader = MetricsReader(run.metrics_path)
     reader.poll()
     nothing_known = 64.0 if name == "ddpm" else 128.0  # the variance of noise, and of noise less latents

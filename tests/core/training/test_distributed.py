@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
 
 import psutil
 import pytest
@@ -15,14 +17,14 @@ from core.errors import RunError
 from core.jobs import launch
 from core.runs.run import Run
 from core.runs.status import State
-from core.training.distributed import ALONE, SingleProcess
-from tests.faults import lives
-from tests.faults.conftest import few_digits, make_small_run
+from core.training.distributed import ALONE, SingleProcess, Task
+from core.training.objectives import ImageObjective
+from tests.conftest import cut_digits
+from tests.support import run_files, trainers
+from tests.support.trainers import Process, free_port, place
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
-
-__all__ = ["few_digits", "make_small_run"]  # fixtures
 
 # Each process normalises by the statistics of its own half of a batch.
 TOLERANCE = 0.05
@@ -32,8 +34,11 @@ SAMPLES_TOLERANCE = 0.2  # after two epochs samples are far from digits, and the
 class Seat(SingleProcess):
     """One of several, without the others."""
 
-    def __init__(self, rank: int, count: int) -> None:
-        self.rank, self.count = rank, count
+    def __init__(self, rank: int, world_size: int) -> None:
+        self.rank, self.world_size = rank, world_size
+
+
+# Parts of a batch
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -53,11 +58,130 @@ def test_the_mean_over_processes_of_their_gradients_is_the_gradient_of_the_batch
 
     def gradient(ranks: SingleProcess) -> Tensor:
         share = ranks.share(len(x))
-        loss = (x[share.part] @ weight).square().sum() * ranks.count / (share.copies * len(x))
+        loss = (x[share.part] @ weight).square().sum() * ranks.world_size / (share.copies * len(x))
         return torch.autograd.grad(loss, weight)[0]
 
     mean = torch.stack([gradient(Seat(rank, 4)) for rank in range(4)]).mean(dim=0)
     assert torch.allclose(mean, gradient(ALONE), atol=1e-5)
+
+
+# What the first process tells the others
+
+
+class Announcer(SingleProcess):
+    """Notes what the first process announces."""
+
+    def __init__(self) -> None:
+        self.announced: list[Task] = []
+
+    def announce(self, task: Task) -> None:
+        self.announced.append(task)
+
+
+EPOCH = [Task.STEP] * trainers.STEPS_PER_EPOCH
+VALIDATED = [*EPOCH, Task.VALIDATE, Task.END_EPOCH]
+MEASURED = [*EPOCH, Task.VALIDATE, Task.MEASURE, Task.END_EPOCH]
+
+
+def test_the_first_process_announces_every_task_and_that_the_goal_is_reached(make_run: MakeRun) -> None:
+    ranks = Announcer()
+    run = make_run(epochs=4, batch_size=10, validate_every=2, measure_every=4)
+    few = cut_digits(trainers.TRAINING, trainers.VALIDATION)
+    trainers.train(run, few, ranks=ranks, frechet_samples=100)
+    unvalidated = [*EPOCH, Task.END_EPOCH]
+    assert ranks.announced == [*unvalidated, *VALIDATED, *unvalidated, *MEASURED, Task.STOP]
+
+
+def test_an_interrupted_validation_is_announced_again(make_run: MakeRun) -> None:
+    run, few = make_run(epochs=1, batch_size=10), cut_digits(trainers.TRAINING, trainers.VALIDATION)
+    trainers.train(run, few, boundaries=len(EPOCH) + 1)
+    ranks = Announcer()
+    trainers.train(run, few, ranks=ranks)
+    assert ranks.announced == [Task.VALIDATE, Task.END_EPOCH, Task.STOP]
+
+
+def work_and_count(run: Run, rank: int, port: int, counts: Path) -> None:
+    """Train as one of two processes, noting which of them validates and samples."""
+
+    def counting(name: str) -> Callable[..., object]:
+        method = getattr(ImageObjective, name)
+
+        def counted(objective: ImageObjective, *arguments: object) -> object:
+            with counts.open("a") as file:
+                file.write(f"{rank} {name}\n")
+            return method(objective, *arguments)
+
+        return counted
+
+    with (
+        mock.patch.object(ImageObjective, "validate", counting("validate")),
+        mock.patch.object(ImageObjective, "samples", counting("samples")),
+    ):
+        trainers.work(run.path, trainers.EVERY_LINE, place(rank, 2, port))
+
+
+def test_only_the_first_process_validates_and_measures_samples(make_run: MakeRun, tmp_path: Path) -> None:
+    run, counts, port = make_run(epochs=2, batch_size=1000, measure_every=2), tmp_path / "counts", free_port()
+    processes = [trainers.fork(work_and_count, run, rank, port, counts) for rank in range(2)]
+    join(run, processes)
+    assert sorted(counts.read_text().splitlines()) == ["0 samples", "0 validate", "0 validate"]
+    assert [line["frechet"] is None for line in run_files.lines(run, "epoch")] == [True, False]
+
+
+# Two real processes
+
+
+def join(run: Run, processes: list[Process]) -> None:
+    """Wait for the end of all processes of a run that finishes."""
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * len(processes), run.log_path.read_text()
+    assert run.state() is State.FINISHED
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(make_run: MakeRun, wait_until: WaitUntil) -> None:
+    values = {"preset": "vae", "batch_size": 128, "epochs": 2, "measure_every": 1}
+    one, two = make_run("one", **values), make_run("two", processes=2, **values)
+    join(one, [trainers.begin(one)])
+    launch.start(two).wait_until_started()  # by torchrun
+    wait_until(lambda: not two.state().active, what="the end")
+    assert two.state() is State.FINISHED, two.log_path.read_text()
+    assert "2 processes" in two.status().device_name
+    for alone, together in zip(run_files.lines(one, "epoch"), run_files.lines(two, "epoch"), strict=True):
+        assert together["step"] == alone["step"]
+        for part in ("train_loss", "train_reconstruction", "val_loss", "val_reconstruction"):
+            assert together[part] == pytest.approx(alone[part], rel=TOLERANCE), part
+        assert together["frechet"] == pytest.approx(alone["frechet"], rel=SAMPLES_TOLERANCE)
+
+
+def pause_and_go_on(run: Run, wait_until: WaitUntil) -> None:
+    wait_until(lambda: run.status().step > 3, what="the first steps")
+    launch.send_request(run, "pause")
+    wait_until(lambda: run.state() is State.PAUSED, what="the pause")
+    launch.send_request(run, "resume")
+    wait_until(lambda: run.state() is State.RUNNING, what="going on")
+
+
+def test_a_run_of_two_processes_that_was_paused_and_stopped_ends_as_if_nothing_had_happened(
+    make_small_run: MakeRun, wait_until: WaitUntil
+) -> None:
+    values = {"preset": "vae", "epochs": 30}
+    undisturbed, run = make_small_run("undisturbed", **values), make_small_run(**values)
+    join(undisturbed, trainers.begin_together(undisturbed, 2))
+    processes = trainers.begin_together(run, 2)
+    pause_and_go_on(run, wait_until)
+    launch.send_request(run, "stop")
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert run.state() is State.STOPPED
+    assert not run_files.is_trained(run)
+    join(run, trainers.begin_together(run, 2))
+    run_files.assert_same_end(run, undisturbed)
+
+
+# By torchrun
 
 
 def others(run: Run) -> list[int]:
@@ -66,26 +190,6 @@ def others(run: Run) -> list[int]:
     parent = first.parent()
     assert parent is not None
     return [child.pid for child in parent.children() if child.pid != first.pid]
-
-
-def finish(run: Run, wait_until: WaitUntil) -> None:
-    wait_until(lambda: not run.state().active, what="the end")
-    assert run.state() is State.FINISHED, run.log_path.read_text()
-
-
-@pytest.mark.slow
-def test_two_processes_learn_what_one_learns(make_run: MakeRun, wait_until: WaitUntil) -> None:
-    values = {"preset": "vae", "batch_size": 128, "epochs": 2, "measure_every": 1}
-    one, two = make_run("one", **values), make_run("two", processes=2, **values)
-    for run in (one, two):
-        launch.start(run).wait_until_started()
-        finish(run, wait_until)
-    assert "2 processes" in two.status().device_name
-    for alone, together in zip(lives.epoch_lines(one), lives.epoch_lines(two), strict=True):
-        assert together["step"] == alone["step"]
-        for part in ("train_loss", "train_reconstruction", "val_loss", "val_reconstruction"):
-            assert together[part] == pytest.approx(alone[part], rel=TOLERANCE), part
-        assert together["frechet"] == pytest.approx(alone["frechet"], rel=SAMPLES_TOLERANCE)
 
 
 def end(run: Run, how: str, wait_until: WaitUntil) -> None:
@@ -105,28 +209,24 @@ def end(run: Run, how: str, wait_until: WaitUntil) -> None:
             wait_until(lambda: not run.state().active, what="the end")
             assert run.state() in (State.FAILED, State.LOST)
     wait_until(lambda: not psutil.pid_exists(other), what="the other's end")
-    assert not lives.is_trained(run)
+    assert not run_files.is_trained(run)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_run_of_two_processes_ends_as_if_nothing_had_happened(make_small_run: MakeRun, wait_until: WaitUntil) -> None:
+def test_a_run_whose_processes_are_killed_one_or_the_other_ends_as_if_nothing_had_happened(
+    make_small_run: MakeRun, wait_until: WaitUntil
+) -> None:
     values = {"preset": "vae", "epochs": 100, "processes": 2}
     undisturbed, run = make_small_run("undisturbed", **values), make_small_run(**values)
-    launch.start(undisturbed).wait_until_started()
-    finish(undisturbed, wait_until)
-
+    join(undisturbed, trainers.begin_together(undisturbed, 2))
     launch.start(run).wait_until_started()
-    wait_until(lambda: run.status().step > 3, what="the first steps")
-    launch.send_request(run, "pause")
-    wait_until(lambda: run.state() is State.PAUSED, what="the pause")
-    launch.send_request(run, "resume")
-    wait_until(lambda: run.state() is State.RUNNING, what="going on")
+    pause_and_go_on(run, wait_until)
     for how in ("stop", "kill another", "kill the first"):
         end(run, how, wait_until)
         launch.resume(run).wait_until_started()
-    finish(run, wait_until)
-    lives.assert_same_end(run, undisturbed)
+    wait_until(lambda: not run.state().active, what="the end")
+    run_files.assert_same_end(run, undisturbed)
 
 
 def test_a_second_trainer_is_refused_in_words_that_torchrun_does_not_bury(

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from itertools import islice
 
 import pytest
-import safetensors.torch
 import torch
+from torch import nn
 
 from core.data.images import ImageSet
 from core.runs.config import PRESETS
 from core.runs.run import Run
-from core.training import step
-from core.training.step import Work
+from core.training.step import WARM_UPS, ScheduledAdam, Work
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
+from tests.support.run_files import weights
+from tests.support.trainers import train
 
 MakeRun = Callable[..., Run]
 
@@ -26,19 +27,20 @@ SLOW = {"vae-post": pytest.mark.slow, "ae": pytest.mark.slow}
 class Tape:
     """Records by keeping the work, as a graph does: nothing runs until it is replayed, and only where it was."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
+    trainer: Trainer
+
+    def __init__(self) -> None:
         self.warm_ups, self.recorded, self.replays = 0, 0, 0
 
     def _addresses(self) -> list[int]:
-        return [tensor.data_ptr() for tensor in self._trainer._changing()]
+        return [tensor.data_ptr() for tensor in self.trainer.training_step.changing()]
 
     def warm_up(self, work: Work) -> None:
         self.warm_ups += 1
         work()
 
     def record(self, work: Work, generator: torch.Generator) -> Work:
-        assert generator is self._trainer.generator
+        assert generator is self.trainer.generator
         self.recorded += 1
         addresses = self._addresses()
 
@@ -56,48 +58,57 @@ def images() -> ImageSet:
     return cut_digits(330, 50)
 
 
-def train(run: Run, images: ImageSet, *, recorded: bool, boundaries: int | None = None) -> Tape:
+def train_recorded(run: Run, images: ImageSet, boundaries: int | None = None) -> Tape:
     """Train so many boundaries further, or to the end, and save."""
+    tape = Tape()
     with run.open_metrics() as metrics:
-        trainer = Trainer(run, images, "cpu", metrics)
-        tape = Tape(trainer)
-        if recorded:
-            trainer._record(tape)
-        for _ in islice(trainer.steps(), boundaries):
+        tape.trainer = Trainer(run, images, "cpu", metrics, recorder=tape)
+        for _ in islice(tape.trainer.steps(), boundaries):
             pass
-        trainer.save()
+        tape.trainer.save()
     return tape
-
-
-def weights(run: Run) -> dict[str, torch.Tensor]:
-    return safetensors.torch.load(run.read_weights())
 
 
 @pytest.mark.parametrize("preset", [pytest.param(name, marks=SLOW.get(name, ())) for name in PRESETS])
 def test_recorded_steps_end_bit_for_bit_where_done_ones_end(preset: str, make_run: MakeRun, images: ImageSet) -> None:
     settings = {"preset": preset, "epochs": 2, "batch_size": 32}
     done, replayed, resumed = (make_run(name, **settings) for name in ("done", "replayed", "resumed"))
-    train(done, images, recorded=False)
-    tape = train(replayed, images, recorded=True)
-    assert (tape.recorded, tape.warm_ups, tape.replays) == (2, 2 * step.WARM_UPS, 22)
-    train(resumed, images, recorded=True, boundaries=5)
-    train(resumed, images, recorded=True)
-    for run in (replayed, resumed):
-        for name, tensor in weights(run).items():
-            assert torch.equal(tensor, weights(done)[name]), name
+    train(done, images)
+    tape = train_recorded(replayed, images)
+    assert (tape.recorded, tape.warm_ups, tape.replays) == (2, 2 * WARM_UPS, 22)
+    train_recorded(resumed, images, boundaries=5)
+    train_recorded(resumed, images)
+    assert weights(replayed) == weights(resumed) == weights(done)
 
 
 def test_an_optimizer_is_given_its_first_state_without_a_step() -> None:
-    parameter = torch.nn.Parameter(torch.randn(5))
-    before = parameter.detach().clone()
-    optimizer = torch.optim.Adam([parameter], fused=True)
-    step.init_optimizer_state(optimizer)
-    assert torch.equal(parameter, before)
-    state = optimizer.state[parameter]
+    model = nn.Linear(5, 1, bias=False)
+    before = model.weight.detach().clone()
+    optimizer = ScheduledAdam(model, "constant", 1e-3)
+    optimizer.init_state()
+    assert torch.equal(model.weight, before)
+    state = optimizer.state[model.weight]
     assert (float(state["step"]), float(state["exp_avg"].norm()), float(state["exp_avg_sq"].norm())) == (0, 0, 0)
-    parameter.grad = torch.ones(5)
+    model.weight.grad = torch.ones(1, 5)
     optimizer.step()
-    filled = parameter.detach().clone()
-    step.init_optimizer_state(optimizer)
-    assert torch.equal(parameter, filled)
+    stepped = model.weight.detach().clone()
+    optimizer.init_state()
+    assert torch.equal(model.weight, stepped)
     assert float(state["step"]) == 1
+
+
+@pytest.mark.parametrize("capturable", [False, True], ids=["a number", "a tensor"])
+def test_an_optimizer_goes_on_from_a_saved_state_at_the_saved_base_rate(capturable: bool) -> None:
+    model = nn.Linear(5, 1)
+    saved = ScheduledAdam(model, "cosine", 1e-3)
+    saved.init_state()
+    saved.set_rate(0.5)
+    restored = ScheduledAdam(model, "cosine", 0.1)
+    if capturable:  # as on a GPU, where a recorded step reads the rate
+        restored.param_groups[0]["lr"] = torch.tensor(0.1)
+    restored.load_state_dict(saved.state_dict())
+    assert restored.base_rate == 1e-3
+    assert restored.state[model.weight].keys() == saved.state[model.weight].keys()
+    restored.set_rate(0.0)
+    assert float(restored.param_groups[0]["lr"]) == pytest.approx(1e-3)
+    assert isinstance(restored.param_groups[0]["lr"], torch.Tensor) is capturable

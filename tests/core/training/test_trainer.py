@@ -10,21 +10,19 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
 
 from core.data.images import ImageSet, pixels
-from core.errors import DamagedFile, RunError
-from core.jobs import launch
+from core.errors import DamagedFile, Diverged
 from core.models.autoencoder import loss
 from core.models.weights import load_model, metadata_of
 from core.runs.config import PRESETS
 from core.runs.run import Run
-from core.runs.status import State
-from core.training.totals import Diverged
+from core.training.objectives import latent_scale
 from core.training.trainer import Trainer
-from core.training.validation import latent_scale
 from tests.conftest import cut_digits
+from tests.support.run_files import assert_same_weights, lines
+from tests.support.trainers import train
 
 MakeRun = Callable[..., Run]
 
@@ -35,32 +33,6 @@ def images() -> ImageSet:
     return cut_digits(300, 50)
 
 
-def train(run: Run, images: ImageSet, steps: int | None = None, epochs: int | None = None) -> Trainer:
-    """Train so many boundaries further, or to the end, and save."""
-    with run.open_metrics() as metrics:
-        trainer = Trainer(run, images, "cpu", metrics, epochs)
-        for _ in islice(trainer.steps(), steps):
-            pass
-        trainer.save()
-    return trainer
-
-
-def lines(run: Run, kind: str = "epoch") -> list[dict[str, float]]:
-    clocks = {"time", "images_per_second"}
-    rows = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
-    return [{key: row[key] for key in row.keys() - clocks} for row in rows if row["kind"] == kind]
-
-
-def assert_same_end(run: Run, other: Run) -> None:
-    """Every weight bit for bit, best ones included, and what was measured."""
-    for best in (False, True):
-        weights, others = (safetensors.torch.load(each.read_weights(best=best)) for each in (run, other))
-        assert weights.keys() == others.keys()
-        for name, tensor in weights.items():
-            assert torch.equal(tensor, others[name]), name
-    assert lines(run) == lines(other)
-
-
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_run_interrupted_within_an_epoch_ends_bit_for_bit_like_an_uninterrupted_one(
     preset: str, make_run: MakeRun, images: ImageSet
@@ -68,21 +40,21 @@ def test_a_run_interrupted_within_an_epoch_ends_bit_for_bit_like_an_uninterrupte
     settings = {"preset": preset, "epochs": 3, "batch_size": 32}
     straight, broken = make_run("straight", **settings), make_run("broken", **settings)
     train(straight, images)
-    first = train(broken, images, steps=14)
+    first = train(broken, images, boundaries=14)
     assert first.epoch == 1
-    assert 0 < first.batch < first.batches_per_epoch
-    train(broken, images, steps=9)
+    assert 0 < first.step_in_epoch < first.batches_per_epoch
+    train(broken, images, boundaries=9)
     train(broken, images)
-    assert_same_end(straight, broken)
+    assert_same_weights(straight, broken)
 
 
 def test_schedule_and_kl_weight_are_where_they_were_after_an_interruption(make_run: MakeRun, images: ImageSet) -> None:
     settings = {"epochs": 3, "batch_size": 32, "schedule": "cosine", "decoder_variance": "optimal", "beta": 2.0}
     straight, broken = make_run("straight", **settings), make_run("broken", **settings)
     train(straight, images)
-    train(broken, images, steps=14)
+    train(broken, images, boundaries=14)
     train(broken, images)
-    assert_same_end(straight, broken)
+    assert_same_weights(straight, broken)
 
 
 def test_the_cosine_takes_the_learning_rate_from_what_was_asked_for_to_nothing(
@@ -104,12 +76,9 @@ def test_a_scheduled_run_that_goes_on_follows_the_schedule_of_its_new_length(
     make_run: MakeRun, images: ImageSet
 ) -> None:
     run = make_run(epochs=1, batch_size=30, schedule="cosine", learning_rate=0.01)
-    with run.open_metrics() as metrics:
-        ended = Trainer(run, images, "cpu", metrics)
-        ended.fit()
-    assert run.status().learning_rate == ended.learning_rate
+    ended = train(run, images)
     assert 0 < ended.learning_rate < 3e-4
-    longer = train(run, images, steps=1, epochs=2)
+    longer = train(run, images, boundaries=1, epochs=2)
     assert longer.learning_rate == pytest.approx(0.01 * (1 + math.cos(math.pi * 11 / 20)) / 2)
 
 
@@ -118,7 +87,7 @@ def test_beta_weighs_the_kl_divergence(make_run: MakeRun, images: ImageSet) -> N
     for beta in (0.1, 10.0):
         run = make_run(f"beta-{beta}", epochs=4, batch_size=32, beta=beta)
         train(run, images)
-        last = found[beta] = lines(run)[-1]
+        last = found[beta] = lines(run, "epoch")[-1]
         for part in ("train", "val"):
             total = last[f"{part}_reconstruction"] + beta * last[f"{part}_kl"]
             assert last[f"{part}_loss"] == pytest.approx(total)
@@ -128,7 +97,7 @@ def test_beta_weighs_the_kl_divergence(make_run: MakeRun, images: ImageSet) -> N
 def test_an_optimal_decoder_variance_weighs_the_kl_divergence_by_the_error(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(epochs=2, batch_size=32, decoder_variance="optimal")
     train(run, images)
-    last = lines(run)[-1]
+    last = lines(run, "epoch")[-1]
     variance = last["val_reconstruction"] / 1024
     assert last["val_loss"] == pytest.approx(last["val_reconstruction"] + 2 * variance * last["val_kl"])
 
@@ -138,23 +107,23 @@ def test_a_run_interrupted_during_validation_ends_like_an_uninterrupted_one(
 ) -> None:
     straight, broken = make_run("straight", batch_size=100), make_run("broken", batch_size=100)
     train(straight, images)
-    interrupted = train(broken, images, steps=4)
+    interrupted = train(broken, images, boundaries=4)
     assert interrupted.activity == "validating"
-    assert lines(broken) == []
+    assert lines(broken, "epoch") == []
     train(broken, images)
-    assert_same_end(straight, broken)
+    assert_same_weights(straight, broken)
 
 
 def test_what_came_after_the_last_save_is_forgotten_and_done_again(make_run: MakeRun, images: ImageSet) -> None:
     straight, killed = make_run("straight", batch_size=32), make_run("killed", batch_size=32)
     train(straight, images)
-    train(killed, images, steps=3)
+    train(killed, images, boundaries=3)
     with killed.open_metrics() as metrics:
         for _ in islice(Trainer(killed, images, "cpu", metrics).steps(), 12):
             pass  # and then the process dies, having written an epoch line but saved nothing
-    assert len(lines(killed)) == 1
+    assert len(lines(killed, "epoch")) == 1
     train(killed, images)
-    assert_same_end(straight, killed)
+    assert_same_weights(straight, killed)
 
 
 def test_saving_changes_nothing_in_what_follows(make_run: MakeRun, images: ImageSet) -> None:
@@ -164,21 +133,21 @@ def test_saving_changes_nothing_in_what_follows(make_run: MakeRun, images: Image
         trainer = Trainer(saving, images, "cpu", metrics)
         for _ in trainer.steps():
             trainer.save()
-    assert_same_end(straight, saving)
+    assert_same_weights(straight, saving)
 
 
 def test_the_seed_decides_the_run(make_run: MakeRun, images: ImageSet) -> None:
     one, same, other = (make_run(name, seed=seed, epochs=1) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
     for run in (one, same, other):
         train(run, images)
-    assert_same_end(one, same)
-    assert lines(one) != lines(other)
+    assert_same_weights(one, same)
+    assert lines(one, "epoch") != lines(other, "epoch")
 
 
 def test_epoch_lines_hold_exact_means_over_the_images(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(preset="ae", epochs=1, batch_size=32)
     train(run, images)
-    (line,) = lines(run)
+    (line,) = lines(run, "epoch")
     model = load_model(run)
     x = pixels(images.validation_images)
     with torch.no_grad():
@@ -188,13 +157,10 @@ def test_epoch_lines_hold_exact_means_over_the_images(make_run: MakeRun, images:
     assert (line["epoch"], line["step"]) == (1, 10)
 
 
-def test_step_lines_cover_every_image_once(
-    make_run: MakeRun, images: ImageSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.training.trainer.REPORT_SECONDS", 0.0)
+def test_step_lines_cover_every_image_once(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(preset="vae", epochs=2, batch_size=32)
-    train(run, images)
-    steps, epochs = lines(run, "step"), lines(run)
+    train(run, images, report_seconds=0.0)
+    steps, epochs = lines(run, "step"), lines(run, "epoch")
     assert [line["step"] for line in steps] == list(range(1, 21))
     sizes = 9 * [32] + [300 - 9 * 32]
     for epoch in (0, 1):
@@ -204,9 +170,7 @@ def test_step_lines_cover_every_image_once(
             assert mean == pytest.approx(epochs[epoch][f"train_{part}"])
 
 
-def test_steps_are_reported_at_most_twice_a_second_even_over_short_epochs(
-    make_run: MakeRun, images: ImageSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_steps_are_reported_at_most_twice_a_second_even_over_short_epochs(make_run: MakeRun, images: ImageSet) -> None:
     now = 0.0
 
     def clock() -> float:
@@ -214,26 +178,25 @@ def test_steps_are_reported_at_most_twice_a_second_even_over_short_epochs(
         now += 0.03
         return now
 
-    monkeypatch.setattr("core.training.trainer.time.perf_counter", clock)
     few = replace(images, train_images=images.train_images[:20], train_labels=images.train_labels[:20])
     run = make_run(preset="ae", epochs=20, batch_size=10)
-    train(run, few)
+    train(run, few, now=clock)
     times = [json.loads(line)["time"] for line in run.metrics_path.read_text().splitlines() if '"step",' in line]
     assert len(times) > 2
     assert all(later - earlier >= 0.5 for earlier, later in pairwise(times))
-    assert len(lines(run)) == 20
+    assert len(lines(run, "epoch")) == 20
 
 
 def test_a_few_epochs_on_real_digits_halve_the_loss(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(preset="ae", epochs=6, batch_size=32)
     train(run, images)
-    assert lines(run)[-1]["val_loss"] < 0.5 * lines(run)[0]["val_loss"]
+    assert lines(run, "epoch")[-1]["val_loss"] < 0.5 * lines(run, "epoch")[0]["val_loss"]
 
 
 def test_epochs_without_validation_say_null(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(preset="ae", epochs=3, batch_size=300, validate_every=2)
     train(run, images)
-    assert [line["val_loss"] is None for line in lines(run)] == [True, False, False]
+    assert [line["val_loss"] is None for line in lines(run, "epoch")] == [True, False, False]
 
 
 def test_the_best_weights_are_those_of_the_lowest_validation_loss(make_run: MakeRun, images: ImageSet) -> None:
@@ -241,12 +204,12 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(make_run: Make
     with run.open_metrics() as metrics:
         trainer = Trainer(run, images, "cpu", metrics)
         for _ in trainer.steps():
-            if trainer.epoch == 1 and trainer.batch == 1:
+            if trainer.epoch == 1 and trainer.step_in_epoch == 1:
                 with torch.no_grad():
                     for parameter in trainer.model.decoder.parameters():
                         parameter.mul_(3)
         trainer.save()
-    first, second = lines(run)
+    first, second = lines(run, "epoch")
     assert first["val_loss"] < second["val_loss"]
     best = metadata_of(run.read_weights(best=True))
     assert best["epoch"] == "0"
@@ -261,27 +224,14 @@ def test_a_finished_run_can_be_given_more_epochs(make_run: MakeRun, images: Imag
     train(longer, images)
     train(extended, images)
     train(extended, images, epochs=3)
-    assert_same_end(longer, extended)
-
-
-def test_a_run_that_the_library_trained_is_finished(make_run: MakeRun, images: ImageSet) -> None:
-    run = make_run(preset="ae", epochs=2, batch_size=100)
-    with run.open_metrics() as metrics:
-        Trainer(run, images, "cpu", metrics).fit()
-    status = run.status()
-    steps = 2 * -(-len(images.train_images) // 100)
-    assert (status.state, status.epoch, status.epochs) == (State.FINISHED, 2, 2)
-    assert status.step == status.saved_step == steps
-    with pytest.raises(RunError, match=r"has done 2 epochs; ask for more than that with --epochs"):
-        launch.resume(run)
-    assert run.state() is State.FINISHED
+    assert_same_weights(longer, extended)
 
 
 def test_a_loss_that_is_no_number_ends_training_and_leaves_the_last_good_weights(
     make_run: MakeRun, images: ImageSet
 ) -> None:
     run = make_run(preset="ae", epochs=2, batch_size=100)
-    train(run, images, steps=3)
+    train(run, images, boundaries=3)
     weights, state = run.read_weights(), run.read_state()
     with run.open_metrics() as metrics:
         trainer = Trainer(run, images, "cpu", metrics)
@@ -290,7 +240,7 @@ def test_a_loss_that_is_no_number_ends_training_and_leaves_the_last_good_weights
         with pytest.raises(Diverged, match="no longer"):
             trainer.save()
         with pytest.raises(Diverged, match=r"the .*loss is no longer a finite number at step"):
-            trainer.fit()
+            list(trainer.steps())
     assert (run.read_weights(), run.read_state()) == (weights, state)
 
 
@@ -306,7 +256,7 @@ def test_the_latent_scale_makes_latents_of_unit_spread(make_run: MakeRun, images
 
 def test_a_state_of_another_model_is_refused(make_run: MakeRun, images: ImageSet) -> None:
     run, other = make_run("a", preset="ae", batch_size=300), make_run("b", preset="vae", batch_size=300)
-    train(other, images, steps=1)
+    train(other, images, boundaries=1)
     run.write_state(other.read_state() or b"")
     with (
         run.open_metrics() as metrics,
@@ -334,7 +284,7 @@ def test_a_state_with_a_pickled_call_is_not_executed(
 @pytest.mark.parametrize("length", [0, 7, 8, 100, 10_000])
 def test_truncated_weights_are_named(make_run: MakeRun, images: ImageSet, length: int) -> None:
     run = make_run(batch_size=300)
-    train(run, images, steps=1)
+    train(run, images, boundaries=1)
     run.write_weights(run.read_weights()[:length])
     with pytest.raises(DamagedFile, match=r"^model\.safetensors: holds no vae model: [^\n]+$"):
         load_model(run)

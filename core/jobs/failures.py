@@ -1,0 +1,37 @@
+"""Why a training failed, in words for its user; train.log, which holds the rest."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from core.errors import Diverged
+from core.runs.status import Cause
+
+
+def describe(error: BaseException) -> str:
+    """Why a training failed, in one line that says what to do where there is something to do."""
+    text = (str(error).strip().splitlines() or [""])[0][:500]
+    if cause(error) == "memory":
+        return f"the device is out of memory; a smaller batch size needs less ({text})"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot write the run: {error.strerror}"
+    if type(error).__name__ == "DistBackendError" or ("gloo" in text and "peer" in text):
+        return "another of the processes that trained the run together has ended"
+    return text or type(error).__name__
+
+
+def cause(error: BaseException) -> Cause | None:
+    """The kind of failure, where something can be done about it."""
+    if isinstance(error, Diverged):
+        return "diverged"
+    # PyTorch's own class cannot be named without loading PyTorch.
+    if type(error).__name__ in ("OutOfMemoryError", "MemoryError") or "can't allocate memory" in str(error):
+        return "memory"
+    return None
+
+
+def log(text: str) -> None:
+    """A line for train.log, where there is room for it."""
+    with suppress(OSError):  # the line may be about the very disk that is full
+        print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", flush=True)

@@ -1,0 +1,49 @@
+"""The status of a run as its trainer's process keeps it: typed changes, and a heartbeat that says it lives."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Unpack
+
+from core.jobs.failures import log
+from core.jobs.timings import Timings
+from core.runs.run import Run
+from core.runs.status import Status, StatusChanges, uptime
+
+
+class Heartbeat:
+    """Writes status.json. What the disk refuses goes out with the next heartbeat."""
+
+    def __init__(self, run: Run, status: Status, timings: Timings) -> None:
+        self.status = status
+        self._run, self._timings = run, timings
+        self._last = self._cost = 0.0
+        self._refused = False
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for the next one."""
+        return time.monotonic() - self._last >= self._timings.heartbeat_interval(self._cost)
+
+    def note(self, **changes: Unpack[StatusChanges]) -> None:
+        """Change the status that the next heartbeat writes. Raises pydantic's ValidationError."""
+        self.status = self.status.updated(**changes)
+
+    def beat(self, **changes: Unpack[StatusChanges]) -> bool:
+        """Write the status with these changes; whether the disk took it. Raises OSError when the run is gone."""
+        self._last = time.monotonic()
+        self.note(**changes)
+        self.note(heartbeat=time.time(), uptime=uptime(), pid=os.getpid())
+        try:
+            self._run.write_status(self.status)
+        except OSError as error:
+            if not self._run.path.is_dir():
+                raise
+            if not self._refused:
+                log(f"cannot write the status: {error.strerror}")
+            self._refused = True
+        else:
+            self._refused = False
+            self._cost = time.monotonic() - self._last
+        return not self._refused

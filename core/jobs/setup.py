@@ -1,0 +1,56 @@
+"""Loads what a trainer's process needs of PyTorch, lazily: its status says so before the seconds which that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.jobs.timings import Timings
+from core.runs.metrics_log import MetricsLog
+from core.runs.run import Run
+
+if TYPE_CHECKING:
+    from core.training.devices import LoadMeter
+    from core.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a trainer's process is given to do, besides the run itself: a new goal, another learning rate."""
+
+    epochs: int | None = None
+    learning_rate: float | None = None
+    timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A trainer, what measures the load of its device, and the device and method in words."""
+
+    trainer: Trainer
+    meter: LoadMeter
+    description: str
+
+
+def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, say: Callable[[str], object]) -> Setup:
+    """The trainer of a run on this process's device; `say` is told what takes time. Raises UserError or OSError."""
+    say("loading PyTorch")
+    from core.data import registry
+    from core.data.images import load_for_run
+    from core.training import devices
+    from core.training.distributed import init_distributed
+    from core.training.trainer import Trainer
+
+    config = run.config()
+    say(f"loading {config.dataset}")
+    images = load_for_run(config.image_source, registry.default_data_dir())
+    device, ranks = init_distributed(config.device)
+    meter = devices.LoadMeter(device)
+    say(f"moving {config.dataset} to {device}")
+    trainer = Trainer(
+        run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.timings.report
+    )
+    description = f"{devices.describe(device)}, {trainer.method}"
+    description += f", {ranks.world_size} processes" if ranks.world_size > 1 else ""
+    return Setup(trainer, meter, description)

@@ -1,0 +1,33 @@
+"""How often a trainer's process does what is not training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.runs.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS
+
+
+@dataclass(frozen=True)
+class Timings:
+    """In seconds; a share is one part in so many of the time."""
+
+    report: float = 0.5  # between step lines
+    control: float = 0.1  # between looks at requests
+    # Early saves let a viewer see the first pictures; later ones bound what a kill can cost.
+    first_save: float = 2.0
+    last_save: float = 15.0
+    save_share: float = 50.0
+    # A slow disk makes heartbeats rare, but another host must hear them.
+    heartbeat: float = HEARTBEAT_SECONDS
+    longest_heartbeat: float = LOST_AFTER_SECONDS / 3
+    heartbeat_share: float = 50.0
+    retry: float = 1.0  # after the disk refused a save
+
+    def save_interval(self, trained: float, cost: float) -> float:
+        """Between saves after so many seconds of training, where the last save took `cost` seconds."""
+        interval = min(max(trained / 10, self.first_save), self.last_save)
+        return max(interval, self.save_share * cost)
+
+    def heartbeat_interval(self, cost: float) -> float:
+        """Between heartbeats, where writing the last one took `cost` seconds."""
+        return min(max(self.heartbeat, self.heartbeat_share * cost), self.longest_heartbeat)
