@@ -37,7 +37,7 @@ from tui.screens.runs.new_run import NewRun
 from tui.screens.runs.training import PicturesReader, TrainingScreen
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
-from tui.terminal.graphics import Graphics, clean_up
+from tui.terminal.graphics import Graphics, delete_images
 
 if TYPE_CHECKING:
     from core.explorer.session import Explorer
@@ -206,7 +206,7 @@ class VaeTui(App[None]):
 
     def on_resize(self) -> None:
         if self.graphics is not None:
-            self.graphics = self.graphics.measured_again()
+            self.graphics = self.graphics.resized()
             self.graphics_shown = self.graphics_shown and self.graphics
 
     def action_new_run(self) -> None:
@@ -247,7 +247,7 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
     threading.Thread(target=leave_with_the_terminal, name="terminal", daemon=True).start()
     app = VaeTui(runs_dir, data_dir, run, graphics=graphics)
     app.run()
-    print(end=clean_up())
+    print(end=delete_images())
     for path in app.exported:
         print(f"written: {formatting.printable(str(path))}")
     for summary in RunsReader(runs_dir).poll() or []:

@@ -150,10 +150,11 @@ def bench(
 
 def ask_for_graphics() -> Graphics:
     """What the terminal draws pictures with. Raises ConfigError saying why it does not."""
-    from tui.terminal.graphics import NoGraphics, ask_terminal
+    from tui.terminal.detection import detect_graphics
+    from tui.terminal.graphics import NoGraphics
 
     try:
-        return ask_terminal()
+        return detect_graphics()
     except NoGraphics as error:
         raise ConfigError({"graphics": str(error)}) from error
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ async def measure(screen_name: str, run: Run, data_dir: Path) -> dict[str, Any]:
                 before = see(app.screen)
                 start = time.perf_counter()
                 app.post_message(events.Key(key, None))
-                await until(lambda see=see: see(app.screen), before)
+                await until(partial(lambda look: look(app.screen), see), before)
                 times.append(1000 * (time.perf_counter() - start))
             found[name] = {"median": statistics.median(times), "largest": max(times)}
     return found

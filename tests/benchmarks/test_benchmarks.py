@@ -108,7 +108,7 @@ def test_a_figure_knows_whether_its_budget_is_kept(value: float, bound: str, kep
 
 @pytest.mark.slow
 def test_the_command_prints_figures_and_the_machine() -> None:
-    command = [Path(sys.executable).with_name("vae-tui"), "bench", "--quick", "--only", "latents", "--json"]
+    command = [str(Path(sys.executable).with_name("vae-tui")), "bench", "--quick", "--only", "latents", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True, cwd="/")
     found = json.loads(done.stdout)
     assert {"processor", "cores", "torch", "date"} <= found["machine"].keys()

@@ -348,6 +348,12 @@ def sixteen_colors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def truecolor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+
+
+@pytest.fixture
 def make_app(tmp_path: Path) -> Callable[..., VaeTui]:
     """An app that shows what it is given; its runs folder is empty."""
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_a_full_disk_leaves_no_part_of_a_new_file(tmp_path: Path) -> None:
 
 
 SAVES: dict[str, Callable[..., None]] = {
-    "picture": lambda path, **how: save_picture(path, np.zeros((2, 4, 4)), 2, **how),
+    "picture": lambda path, **how: save_picture(path, np.zeros((2, 4, 4), np.float32), 2, **how),
     "panels": lambda path, **how: save_panels(path, [Panel("loss", [falling()])], **how),
     "scatter": lambda path, **how: save_scatter(path, np.zeros((1, 2)), np.zeros(1, int), **how),
     "table": lambda path, **how: save_table(path, {"x": [1]}, **how),
@@ -194,7 +195,7 @@ def test_values_are_clipped_and_rounded_and_nan_is_black(tmp_path: Path) -> None
 
 
 def test_fewer_images_than_columns_leave_no_empty_ones(tmp_path: Path) -> None:
-    save_picture(tmp_path / "a.png", np.ones((3, 4, 4)), 10, scale=1, gap=0)
+    save_picture(tmp_path / "a.png", np.ones((3, 4, 4), np.float32), 10, scale=1, gap=0)
     assert pixels_of(tmp_path / "a.png").shape == (4, 12, 3)
 
 
@@ -203,7 +204,7 @@ def test_fewer_images_than_columns_leave_no_empty_ones(tmp_path: Path) -> None:
 )
 def test_what_is_no_row_of_images_is_refused(tmp_path: Path, shape: tuple[int, ...], columns: int, scale: int) -> None:
     with pytest.raises(ValueError, match=rf"images are \({shape[0]}, 4.* in {columns} columns at scale {scale}, must"):
-        save_picture(tmp_path / "a.png", np.zeros(shape), columns, scale=scale)
+        save_picture(tmp_path / "a.png", np.zeros(shape, np.float32), columns, scale=scale)
     assert not list(tmp_path.iterdir())
 
 
@@ -359,7 +360,7 @@ def test_a_table_reads_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_nan_and_none_are_empty_cells(tmp_path: Path) -> None:
-    columns = {"step": [1, 2], "a": np.array([np.nan, 1.5]), "b": [None, float("nan")]}
+    columns: dict[str, Any] = {"step": [1, 2], "a": np.array([np.nan, 1.5]), "b": [None, float("nan")]}
     save_table(tmp_path / "a.csv", columns)
     assert (tmp_path / "a.csv").read_bytes() == b"step,a,b\n1,,\n2,1.5,\n"
 

@@ -44,7 +44,7 @@ def test_what_is_not_known_of_a_run_is_a_dash() -> None:
 async def test_the_screen_and_the_command_show_a_new_column(
     make_app: Callable[..., VaeTui], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(RUN_COLUMNS, "seed", lambda run: Text("no. 7"))  # type: ignore[arg-type]
+    monkeypatch.setitem(RUN_COLUMNS, "seed", lambda run: Text("no. 7"))
     print_runs([make_summary()], Path("runs"))
     header, row = capsys.readouterr().out.splitlines()
     assert header.split()[-1] == "seed"

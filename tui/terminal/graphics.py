@@ -1,19 +1,12 @@
-"""Pictures as the terminal's own graphics, sixel or kitty's: whether it has them, and what to send to draw them."""
+"""Pictures as sixel or kitty graphics: what to send to the terminal to draw them."""
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import os
-import re
-import select
 import sys
 import termios
-import time
-import tty
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fcntl import ioctl
 from functools import cache
@@ -32,13 +25,8 @@ if TYPE_CHECKING:
 
 LEVELS = 16  # of grey: more of them cost bytes and digits look the same
 GAP = 1  # cells between two tiles
-PATIENCE = 2.0  # seconds that a terminal behind a slow line has to answer
 CELL_SIDES = range(2, 257)  # pixels; anything else is no answer
 CHUNK = 4096  # bytes that kitty takes at once
-ASK_ATTRIBUTES, ATTRIBUTES = b"\x1b[c", re.compile(rb"\x1b\[\?([\d;]*)c")
-ASK_CELL_SIZE, CELL_SIZE = b"\x1b[16t", re.compile(rb"\x1b\[6;(\d{1,4});(\d{1,4})t")
-ASK_KITTY, KITTY = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\", re.compile(rb"\x1b_Gi=31;OK\x1b\\")
-SIXEL_ATTRIBUTE = b"4"
 INSTALL = 'install it with: pip install "vae-tui[graphics]"'
 
 
@@ -54,72 +42,13 @@ class Graphics:
     cell_width: int
     cell_height: int
 
-    def measured_again(self) -> Graphics:
+    def resized(self) -> Graphics:
         """The same after the terminal changed its size, and perhaps that of its letters."""
-        size = _cell_size_of_window()
+        size = window_cell_size()
         return self if size is None else replace(self, cell_width=size[0], cell_height=size[1])
 
 
-# Asking
-
-
-def ask_terminal(patience: float = PATIENCE) -> Graphics:
-    """What the terminal says it draws pictures with; to be asked before an app reads the keys. Raises NoGraphics."""
-    if importlib.util.find_spec("textual_image") is None:
-        raise NoGraphics(f"graphics need textual-image; {INSTALL}")
-    keys, screen, name = sys.__stdin__, sys.__stdout__, os.environ.get("TERM")
-    if keys is None or screen is None or not (keys.isatty() and screen.isatty()):
-        raise NoGraphics("graphics need a terminal as input and output")
-    if name in (None, "", "dumb", "unknown"):
-        raise NoGraphics(f"graphics need a terminal that can draw, and TERM is {name or 'not set'}")
-    with _unbuffered(keys.fileno()):
-        answer = _ask(keys.fileno(), screen.fileno(), ASK_CELL_SIZE, patience)
-        attributes = ATTRIBUTES.search(answer)
-        if attributes is None:
-            raise NoGraphics(f"the terminal did not say within {patience:g} s what it can draw")
-        # Sixel first: some that have both lack the part of kitty's protocol that is needed here.
-        sixel = SIXEL_ATTRIBUTE in attributes[1].split(b";")
-        if not sixel and not KITTY.search(_ask(keys.fileno(), screen.fileno(), ASK_KITTY, patience)):
-            raise NoGraphics("the terminal says that it has neither sixel nor kitty graphics")
-    if not sixel and "utf" not in str(getattr(sys.__stderr__, "encoding", "")).lower():
-        raise NoGraphics("kitty graphics need a locale with UTF-8, such as C.UTF-8")
-    size = _cell_size_of_window() or _cell_size(CELL_SIZE.search(answer))
-    if size is None:
-        raise NoGraphics("the terminal does not say how many pixels its cells have")
-    _library()
-    return Graphics("sixel" if sixel else "kitty", *size)
-
-
-@contextmanager
-def _unbuffered(keys: int) -> Iterator[None]:
-    """Bytes can be read as they come and are not shown; afterwards none is left over."""
-    before = termios.tcgetattr(keys)
-    tty.setcbreak(keys)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(keys, termios.TCSAFLUSH, before)
-
-
-def _ask(keys: int, screen: int, question: bytes, patience: float) -> bytes:
-    """What the terminal sends until it has told its attributes: all do, and they answer in order."""
-    os.write(screen, question + ASK_ATTRIBUTES)
-    answer, deadline = b"", time.monotonic() + patience
-    while not ATTRIBUTES.search(answer):
-        if not select.select([keys], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            break
-        content = os.read(keys, 4096)
-        if not content:
-            break
-        answer += content
-    return answer
-
-
-def _cell_size(answer: re.Match[bytes] | None) -> tuple[int, int] | None:
-    return _credible(int(answer[2]), int(answer[1])) if answer else None
-
-
-def _cell_size_of_window() -> tuple[int, int] | None:
+def window_cell_size() -> tuple[int, int] | None:
     """The width and height of a cell in pixels, where the kernel was told."""
     if sys.__stdout__ is None:
         return None
@@ -127,15 +56,16 @@ def _cell_size_of_window() -> tuple[int, int] | None:
         rows, columns, width, height = unpack("4H", ioctl(sys.__stdout__.fileno(), termios.TIOCGWINSZ, bytes(8)))
     except (OSError, ValueError):
         return None
-    return _credible(width // columns, height // rows) if rows and columns else None
+    return credible_cell(width // columns, height // rows) if rows and columns else None
 
 
-def _credible(width: int, height: int) -> tuple[int, int] | None:
+def credible_cell(width: int, height: int) -> tuple[int, int] | None:
+    """The size of a cell in pixels, unless it cannot be one."""
     return (width, height) if width in CELL_SIDES and height in CELL_SIDES else None
 
 
 @cache
-def _library() -> tuple[Callable[[Image.Image], str], str]:
+def textual_image() -> tuple[Callable[[Image.Image], str], str]:
     """What textual-image gives: an encoder of sixels, and the characters that number rows for kitty.
 
     Its widgets are not used: they ask the terminal themselves, while Textual reads the answers, and they send a
@@ -153,12 +83,9 @@ def _library() -> tuple[Callable[[Image.Image], str], str]:
     return image_to_sixels, "".join(map(chr, _NUMBER_TO_DIACRITIC))
 
 
-# Drawing
-
-
 @dataclass(frozen=True)
-class Place:
-    """Which cells a row of tiles covers, counted from the widget's corner, and how its tiles lie there."""
+class Placement:
+    """The cells that a row of tiles covers, counted from the widget's corner, and how its tiles lie in them."""
 
     graphics: Graphics
     y: int
@@ -172,72 +99,77 @@ class Place:
         """Cells from the first tile to the last."""
         return self.count * (self.cells_wide + GAP) - GAP
 
+    @property
+    def rows(self) -> range:
+        """The lines of the widget that are covered."""
+        return range(self.y, self.y + self.height)
+
 
 class Sheet:
     """A row of tiles (N, K, H, W) in [0, 1] as graphics: encoded off the UI thread, then drawn as often as needed."""
 
-    def __init__(self, place: Place, tiles: Images) -> None:
-        self.place, self.tiles = place, tiles
+    def __init__(self, placement: Placement, tiles: Images) -> None:
+        self.placement, self.tiles = placement, tiles
         self._data: str | None = None
-        self._number: int | None = None
+        self._id: int | None = None
 
     def shows(self, other: Sheet) -> bool:
         """Whether both look the same."""
-        return self.place == other.place and np.array_equal(self.tiles, other.tiles)
+        return self.placement == other.placement and np.array_equal(self.tiles, other.tiles)
 
     def encode(self) -> None:
         """Prepare to be drawn; takes tens of milliseconds, once."""
         if self._data is None:
-            self._data = self._encoded(enlarge(self.tiles, self.place))
+            self._data = self._encoded(enlarge(self.tiles, self.placement))
 
     def _encoded(self, pixels: npt.NDArray[np.uint8]) -> str:
-        if self.place.graphics.protocol == "kitty":
+        if self.placement.graphics.protocol == "kitty":
             return b64encode(png(pixels)).decode()
         from PIL import Image
 
-        return _library()[0](Image.fromarray(pixels))
+        return textual_image()[0](Image.fromarray(pixels))
 
     def draw(self, x: int, y: int) -> str:
         """What draws an encoded sheet with its corner in this cell and leaves the cursor where it is."""
-        if self.place.graphics.protocol == "sixel":
+        if self.placement.graphics.protocol == "sixel":
             return f"\x1b7{_go_to(x, y)}{self._data}\x1b8"
-        if self._number is None:
-            self._number = _numbers.take()
+        if self._id is None:
+            self._id = _ids.take()
         return f"{self._sent_to_kitty()}\x1b7{self._placeholders(x, y)}\x1b8"
 
     def discard(self) -> None:
         """Let another sheet take its place in the terminal's memory."""
-        if self._number is not None:
-            _numbers.give_back(self._number)
-            self._number = None
+        if self._id is not None:
+            _ids.give_back(self._id)
+            self._id = None
 
     def _sent_to_kitty(self) -> str:
         """The picture; it replaces the one that had its number. Without q=2 the answers would arrive as keys."""
         data = self._data or ""
         chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
-        keys = f"a=T,U=1,f=100,q=2,i={self._number},c={self.place.width},r={self.place.height},"
+        keys = f"a=T,U=1,f=100,q=2,i={self._id},c={self.placement.width},r={self.placement.height},"
         return "".join(
             f"\x1b_G{'' if at else keys}m={int(at < len(chunks) - 1)};{chunk}\x1b\\" for at, chunk in enumerate(chunks)
         )
 
     def _placeholders(self, x: int, y: int) -> str:
         """Characters in whose place kitty shows the picture that their colour numbers; the first tells their row."""
-        number, signs = self._number or 0, _library()[1]
+        number, signs = self._id or 0, textual_image()[1]
         color = f"\x1b[38;2;{number >> 16};{number >> 8 & 255};{number & 255}m"
-        rows = zip(range(self.place.height), signs, strict=False)
-        line = "\U0010eeee" * (self.place.width - 1)
+        rows = zip(range(self.placement.height), signs, strict=False)
+        line = "\U0010eeee" * (self.placement.width - 1)
         return color + "".join(f"{_go_to(x, y + row)}\U0010eeee{sign}{signs[0]}{line}" for row, sign in rows)
 
 
-def enlarge(tiles: Images, place: Place) -> npt.NDArray[np.uint8]:
-    """Images (N, K, H, W) beside each other as greys of 16 levels that fill exactly the cells of a place."""
-    graphics = place.graphics
+def enlarge(tiles: Images, placement: Placement) -> npt.NDArray[np.uint8]:
+    """Images (N, K, H, W) beside each other as greys of 16 levels that fill exactly the cells of a placement."""
+    graphics = placement.graphics
     count, images, high, wide = tiles.shape
     greys = np.rint(np.clip(np.nan_to_num(tiles), 0, 1) * (LEVELS - 1)).astype(np.uint8) * (255 // (LEVELS - 1))
-    height, width = round(place.lines * graphics.cell_height), place.cells_wide * graphics.cell_width
+    height, width = round(placement.lines * graphics.cell_height), placement.cells_wide * graphics.cell_width
     rows, columns = np.arange(height) * images * high // height, np.arange(width) * wide // width
     large = greys.reshape(count, images * high, wide)[:, rows][:, :, columns]
-    shown = place.height * graphics.cell_height
+    shown = placement.height * graphics.cell_height
     gap = GAP * graphics.cell_width
     large = np.pad(large[:, :shown], ((0, 0), (0, max(0, shown - height)), (0, gap)))
     return np.ascontiguousarray(large.transpose(1, 0, 2).reshape(shown, -1)[:, :-gap])
@@ -256,8 +188,8 @@ def _go_to(x: int, y: int) -> str:
     return f"\x1b[{y + 1};{x + 1}H"
 
 
-class _Numbers:
-    """Numbers of pictures in kitty's memory; they fit in a colour. Only the UI thread takes them."""
+class _ImageIds:
+    """Ids of pictures in kitty's memory; they fit in a colour. Only the UI thread takes them."""
 
     def __init__(self) -> None:
         self._first = randrange(1 << 16, 1 << 23)  # other programs in the same window have theirs
@@ -277,9 +209,9 @@ class _Numbers:
         return range(self._first, self._first + self._taken)
 
 
-_numbers = _Numbers()
+_ids = _ImageIds()
 
 
-def clean_up() -> str:
-    """What makes the terminal forget all pictures that it was sent; for sixels, which it does not keep, nothing."""
-    return "".join(f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\" for number in _numbers.all())
+def delete_images() -> str:
+    """What deletes the pictures that a terminal keeps; nothing for sixels, which it does not keep."""
+    return "".join(f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\" for number in _ids.all())

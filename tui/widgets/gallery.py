@@ -15,7 +15,7 @@ from tui.background.tasks import LatestTaskQueue
 from tui.drawing.strips import draw_message
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
-from tui.terminal.graphics import GAP, Graphics, Place, Sheet
+from tui.terminal.graphics import GAP, Graphics, Placement, Sheet
 from tui.widgets.strip_widget import StripWidget
 
 # Rich leaves alone what is marked as a control code; this one does nothing.
@@ -30,9 +30,9 @@ class Gallery(StripWidget):
     class Clicked(Message):
         """A tile was clicked."""
 
-        def __init__(self, gallery: "Gallery", place: int) -> None:
+        def __init__(self, gallery: "Gallery", index: int) -> None:
             super().__init__()
-            self.gallery, self.place = gallery, place
+            self.gallery, self.index = gallery, index
 
         @property
         def control(self) -> "Gallery":
@@ -55,7 +55,7 @@ class Gallery(StripWidget):
         self._captions: Sequence[str] = ()
         self._selected: int | None = None
         self._sheets: list[Sheet] = []
-        self._sheets_asked: list[Sheet] = []
+        self._sheets_wanted: list[Sheet] = []
         self._sheets_fit = False
         self._covering: set[Region] = set()
         self._tasks: LatestTaskQueue | None = None
@@ -83,7 +83,7 @@ class Gallery(StripWidget):
         self._tiles, self.message = None, message
         self.redraw()
 
-    # Graphics of the terminal in place of half-blocks
+    # Graphics in place of half-blocks
 
     def on_unmount(self) -> None:
         for sheet in self._sheets:
@@ -103,14 +103,14 @@ class Gallery(StripWidget):
     def redraw(self) -> None:
         wanted = self._wanted()
         if same(wanted, self._sheets):
-            self._sheets_asked = self._sheets
+            self._sheets_wanted = self._sheets
             super().redraw()
         elif not wanted:
-            self._sheets_asked = []
-            self._hang([])
-        elif not same(wanted, self._sheets_asked):
+            self._sheets_wanted = []
+            self._show_sheets([])
+        elif not same(wanted, self._sheets_wanted):
             # Captions wait for their pictures.
-            self._sheets_asked = wanted
+            self._sheets_wanted = wanted
             self._tasks = self._tasks or LatestTaskQueue(self._crash)
             self._tasks.submit("sheets", lambda: self._encode(wanted))
 
@@ -118,7 +118,7 @@ class Gallery(StripWidget):
         """In the thread of the tasks."""
         for sheet in sheets:
             sheet.encode()
-        self.call_later(self._hang, sheets)
+        self.call_later(self._show_sheets, sheets)
 
     def _crash(self, error: Exception) -> None:
         def fail() -> None:
@@ -126,12 +126,12 @@ class Gallery(StripWidget):
 
         self.app.call_later(fail)
 
-    def _hang(self, sheets: list[Sheet]) -> None:
-        """Show these sheets, unless there is other room now or what they replace is wanted again."""
+    def _show_sheets(self, sheets: list[Sheet]) -> None:
+        """Show encoded sheets, unless the layout has changed since or what is shown is wanted again."""
         wanted = self._wanted()
         if not fit(sheets, wanted) or same(self._sheets, wanted):
-            if sheets is self._sheets_asked:
-                self._sheets_asked = []
+            if sheets is self._sheets_wanted:
+                self._sheets_wanted = []
             return
         for sheet in self._sheets:
             sheet.discard()
@@ -139,7 +139,7 @@ class Gallery(StripWidget):
         self.refresh()
 
     def _wanted(self) -> list[Sheet]:
-        """Each row of tiles as graphics, not encoded yet; none where half-blocks are drawn."""
+        """A sheet for each row of tiles, not encoded yet; none where half-blocks are drawn."""
         tiles, graphics = self._tiles, self.graphics
         tiling = None if tiles is None or graphics is None else self.tiling(tiles.shape[1:])
         if tiles is None or graphics is None or tiling is None:
@@ -150,33 +150,32 @@ class Gallery(StripWidget):
         for row in range(tiling.rows):
             shown = tiles[row * tiling.columns : (row + 1) * tiling.columns]
             if len(shown) and height:
-                place = Place(graphics, row * tiling.cells_high, len(shown), tiling.cells_wide, lines, height)
-                sheets.append(Sheet(place, shown))
+                placement = Placement(graphics, row * tiling.cells_high, len(shown), tiling.cells_wide, lines, height)
+                sheets.append(Sheet(placement, shown))
         return sheets
 
     def render_lines(self, crop: Region) -> list[Strip]:
         strips = super().render_lines(crop)
-        # Below a dialog or cut off there are half-blocks, which can be dimmed and cut.
+        # Under a dialog or clipped, half-blocks are drawn: they can be dimmed and cropped.
         if self._sheets and self._sheets_fit and crop.size == self.size and self.screen.is_active:
             return self._below_sheets(strips)
         return strips
 
     def _below_sheets(self, strips: list[Strip]) -> list[Strip]:
-        """The strips with blanks where sheets lie, which are drawn once the last of their lines is."""
+        """The strips with blanks where sheets lie; a sheet is drawn with the last of its lines."""
         strips = [*strips]
         black = Style() if self.app.no_color else Style.parse("on black")
         floating = [widget.region for widget in self.screen.query("Toast, Tooltip") if widget.display]
         covering = set()
         for sheet in self._sheets:
-            place = sheet.place
-            region = Region(self.region.x, self.region.y + place.y, place.width, place.height)
+            placement = sheet.placement
+            region = Region(self.region.x, self.region.y + placement.y, placement.width, placement.height)
             if above := {other for other in floating if other.overlaps(region)}:
                 covering |= above
                 continue
-            last = place.y + place.height - 1
-            for y in range(place.y, last + 1):
-                segments = [Segment(" " * place.width, black), *strips[y].crop(place.width)]
-                if y == last:
+            for y in placement.rows:
+                segments = [Segment(" " * placement.width, black), *strips[y].crop(placement.width)]
+                if y == placement.rows[-1]:
                     segments.append(Segment(sheet.draw(*region.offset), None, CONTROL))
                 strips[y] = Strip(segments, self.size.width)
         if self._covering - covering:
@@ -191,9 +190,9 @@ class Gallery(StripWidget):
         if tiling is None or self._tiles is None:
             return
         column, row = event.x // (tiling.cells_wide + GAP), event.y // tiling.cells_high
-        place = row * tiling.columns + column
-        if column < tiling.columns and row < tiling.rows and place < len(self._tiles):
-            self.post_message(self.Clicked(self, place))
+        index = row * tiling.columns + column
+        if column < tiling.columns and row < tiling.rows and index < len(self._tiles):
+            self.post_message(self.Clicked(self, index))
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         self._sheets_fit = fit(self._sheets, self._wanted())
@@ -216,8 +215,8 @@ class Gallery(StripWidget):
 
 
 def fit(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:
-    """Whether these take the places of the others."""
-    return [sheet.place for sheet in sheets] == [other.place for other in others]
+    """Whether these cover the same cells as the others."""
+    return [sheet.placement for sheet in sheets] == [other.placement for other in others]
 
 
 def same(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:

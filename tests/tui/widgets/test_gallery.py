@@ -1,16 +1,14 @@
-"""Tiles are as large as leaves room for those that are wanted, carry their captions, and are chosen by a click."""
+"""A gallery shows tiles with their captions, or a message; a click selects a tile."""
+
+from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
 import pytest
-from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from tui.drawing.images import Scale
-from tui.drawing.tiles import draw_tiles, lay_out_tiles
-from tui.terminal.capabilities import ColorDepth
 from tui.widgets.gallery import Gallery
 
 DIGIT, STACK = (1, 28, 28), (3, 28, 28)
@@ -33,7 +31,7 @@ class GalleryApp(App[None]):
 
     def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
         assert message.control is self.query_one(Gallery)
-        self.clicked.append(message.place)
+        self.clicked.append(message.index)
 
 
 def strips_of(app: App[None]) -> list[Strip]:
@@ -43,50 +41,6 @@ def strips_of(app: App[None]) -> list[Strip]:
 
 def lines(app: App[None]) -> list[str]:
     return [strip.text.rstrip() for strip in strips_of(app)]
-
-
-@pytest.mark.parametrize(
-    ("shape", "cells", "wanted", "columns", "scale", "beside", "below"),
-    [
-        (DIGIT, (28, 15), 1, None, Scale(1, 1), 1, 1),
-        (DIGIT, (27, 15), 1, None, Scale(1, 2), 1, 1),  # one column too few for its 28 pixels
-        (DIGIT, (28, 14), 1, None, Scale(1, 2), 1, 1),  # one line too few for its caption
-        (DIGIT, (57, 15), 2, None, Scale(1, 1), 2, 1),  # a cell between two
-        (DIGIT, (56, 15), 2, None, Scale(1, 2), 3, 1),
-        (DIGIT, (300, 100), 1, None, Scale(7, 1), 1, 1),
-        (DIGIT, (300, 300), 1, None, Scale(8, 1), 1, 2),
-        (DIGIT, (80, 21), 32, 8, Scale(1, 4), 8, 4),
-        (DIGIT, (119, 37), 32, 8, Scale(1, 2), 8, 4),
-        (DIGIT, (40, 9), 32, 8, Scale(1, 4), 5, 1),  # what fits of those that are wanted
-        (STACK, (80, 22), 4, None, Scale(1, 2), 5, 1),
-        (STACK, (80, 21), 4, None, Scale(1, 4), 10, 1),
-        (STACK, (80, 11), 4, None, None, 0, 0),
-        (DIGIT, (6, 40), 1, None, None, 0, 0),
-        (DIGIT, (0, 0), 1, None, None, 0, 0),
-    ],
-)
-def test_tiles_are_as_large_as_leaves_room_for_those_wanted(
-    shape: tuple[int, int, int],
-    cells: tuple[int, int],
-    wanted: int,
-    columns: int | None,
-    scale: Scale | None,
-    beside: int,
-    below: int,
-) -> None:
-    tiling = lay_out_tiles(shape, *cells, at_least=wanted, columns=columns)
-    if tiling is None:
-        assert scale is None
-        return
-    assert (tiling.scale, tiling.columns, tiling.rows) == (scale, beside, below)
-    assert tiling.capacity == beside * below
-    assert tiling.columns * (tiling.cells_wide + 1) - 1 <= cells[0]
-    assert tiling.rows * tiling.cells_high <= cells[1]
-
-
-def test_captions_over_the_images_cost_no_line() -> None:
-    assert lay_out_tiles(DIGIT, 28, 14, captions="over") == lay_out_tiles(DIGIT, 28, 14, captions="none")
-    assert lay_out_tiles(DIGIT, 28, 14, captions="over").cells_high == 14  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 4), (8, 5), (20, 5), (40, 12), (80, 24), (300, 100)])
@@ -206,12 +160,3 @@ async def test_only_what_changed_is_refreshed(monkeypatch: pytest.MonkeyPatch) -
 def test_tiles_of_other_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"tiles are \(3, 28, 28\), must be \(N, K, H, W\)"):
         Gallery().show(np.zeros((3, 28, 28), np.float32))
-
-
-def test_styles_of_what_lies_below_show_through_captions() -> None:
-    base = Style(color="#e0e0e0", bgcolor="#102030")
-    tiling = lay_out_tiles(DIGIT, 14, 8)
-    assert tiling is not None
-    strips = draw_tiles(ramps(1), tiling, base, ColorDepth.TRUECOLOR, names=["one"])
-    assert [segment.style for segment in strips[-1]] == [base, base]
-    assert all(segment.style and segment.style.bgcolor for strip in strips for segment in strip)

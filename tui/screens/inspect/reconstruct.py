@@ -166,7 +166,7 @@ class ReconstructScreen(ExploreScreen):
 
     def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
         if self.page is not None and message.gallery.id == "page":
-            self._go_to(self.page.first + message.place)
+            self._go_to(self.page.first + message.index)
 
     def action_filter(self) -> None:
         def answered(answer: str | None) -> None:

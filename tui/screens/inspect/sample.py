@@ -178,7 +178,7 @@ class SampleScreen(Denoising):
             self._draw()
 
     def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
-        self.choose(message.place)
+        self.choose(message.index)
 
     def action_size(self) -> None:
         sizes = [(COUNT, COLUMNS), (8, None), (2, None)]
