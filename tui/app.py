@@ -153,8 +153,8 @@ class VaeTui(App[None]):
         """The runs that another can be compared with: those with a loss of the same kind first, of these the newest."""
         summaries = newest_first(summarise(found) for found in find_runs(self.runs_dir) if found != run)
         whole = [summary for summary in summaries if summary.damage is None]
-        alike = summarise(run).learns_prior
-        return [summary.run for summary in sorted(whole, key=lambda summary: summary.learns_prior != alike)]
+        alike = summarise(run).preset.learns_prior
+        return [summary.run for summary in sorted(whole, key=lambda summary: summary.preset.learns_prior != alike)]
 
     def _real_sources(self) -> Sources:
         explorers = ExplorerCache(self.data_dir)

@@ -16,14 +16,13 @@ from core.errors import ConfigError, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import find_run, find_runs, newest_first, summarise
 from core.runs.status import ACTIONS
-from tui.commands import draw, evaluate, train
+from tui.commands import draw, evaluate, sweep, train
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
 from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, echo, print_error, print_json
 
 if TYPE_CHECKING:
     from tui.terminal.graphics import Graphics
 
-# Numbers are taken as text: core.config knows every bound and explains what is wrong in one way everywhere.
 # Typer carries its own copy of click since 0.26; both give the errors of a user this base.
 UsageProblem: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -71,7 +70,7 @@ def open_app(
 cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")(train.train)
 cli.command(help="Go on with a run that was stopped, lost, has failed or has finished.")(train.resume)
 cli.command(help="Train several runs that differ in some settings, and compare them. Ctrl-C saves and stops.")(
-    train.sweep
+    sweep.sweep
 )
 
 

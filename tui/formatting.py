@@ -20,6 +20,7 @@ STATE_LOOKS = {
     State.FINISHED: ("✓", "bold"),
     State.FAILED: ("✗", "red"),
     State.LOST: ("?", "magenta"),
+    State.UNKNOWN: ("?", "dim"),
 }
 
 

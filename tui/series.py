@@ -128,5 +128,4 @@ def curve_table(curves: Mapping[str, Sequence[Curve]], x_label: str) -> dict[str
 
 def has_kl(snapshot: Snapshot) -> bool:
     """Whether the run's loss has a KL divergence that is not 0 throughout."""
-    config = snapshot.summary.config
-    return config is None or config.preset not in ("ae", "prior")
+    return snapshot.summary.preset.has_kl

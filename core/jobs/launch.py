@@ -69,7 +69,7 @@ def start(
 
     Several processes are started by torchrun, which ends when one of them does. `threads` bounds those that compute.
     """
-    config = run.config()
+    config = run.training_config()
     words = command(run, config)
     if epochs is not None:
         words += ["--epochs", str(epochs)]
@@ -114,11 +114,13 @@ def resume(
 
     Raises RunError when there is nothing to go on with, DamagedFile or OSError.
     """
-    run.config()  # a trainer could not go on with a damaged one
+    run.training_config()
     run.check_state()
     status = run.status()
     if run.state().active:
         raise RunError(f"{run.name} is {status.state} in process {status.pid} on {status.host}")
+    if status.state is State.UNKNOWN:
+        raise RunError(f"{run.name} is in a state that only a newer version of vae-tui knows")
     goal = epochs or status.epochs
     # One that was killed between its last save and its last word still has to say that it finished.
     if status.epoch >= goal > 0 and (epochs or status.state is State.FINISHED):

@@ -14,20 +14,9 @@ from core.jobs import launch
 from core.runs.catalog import RunSummary, summarise
 from core.runs.config import RunConfig, check_name, check_values, stamp
 from core.runs.run import Run
+from core.runs.settings import SETTINGS
 from core.runs.status import State
 
-# How a setting that varies is named in the names of runs.
-SHORT = {
-    "learning_rate": "lr",
-    "batch_size": "batch",
-    "seed": "seed",
-    "preset": "",
-    "precision": "",
-    "schedule": "",
-    "beta": "beta",
-    "decoder_variance": "",
-    "dynamics": "",
-}
 # What may differ between a run on disk and the member of a sweep that it is.
 INCIDENTAL = {"created", "versions", "device", "data_dir"}
 MEMBERS_LIMIT = 1000
@@ -71,7 +60,7 @@ def plan(runs_dir: Path, stem: str, choices: Mapping[str, Sequence[str]], fixed:
     for values in itertools.product(*choices.values()):
         config = check_values(**dict(zip(choices, values, strict=True)), **fixed)
         varied = {setting: getattr(config, setting) for setting in several}
-        name = "-".join([stem, *(f"{SHORT[setting]}{value}" for setting, value in varied.items())])
+        name = "-".join([stem, *(f"{SETTINGS[setting].prefix}{value}" for setting, value in varied.items())])
         run = Run(runs_dir.absolute() / check_name(name))
         if name in members:
             raise ConfigError({"sweep": f"a sweep must not train {name} twice"})

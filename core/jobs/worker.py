@@ -213,6 +213,7 @@ def train(run: Run, job: Job | None = None) -> int:
     Signal handlers are those of a trainer from then on.
     """
     try:
+        run.training_config()  # before a file is made for a run of a newer version
         with run.open_metrics() as metrics:
             return Worker(run, metrics, job or Job()).work()
     except (UserError, OSError) as error:

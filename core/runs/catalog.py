@@ -12,6 +12,7 @@ from core.errors import RunError, UserError
 from core.runs.config import RunConfig
 from core.runs.metrics import last_lines
 from core.runs.run import CONFIG, STATUS, Run
+from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.runs.status import State, Status, apparent_state
 
 
@@ -67,9 +68,14 @@ class RunSummary:
     changed: float = 0.0
 
     @property
-    def learns_prior(self) -> bool:
-        """Whether its loss is one of latents, not of images."""
-        return self.config is not None and self.config.preset == "prior"
+    def preset(self) -> Preset:
+        """The preset of the run; the usual one where it cannot be told, or only a newer version knows it."""
+        return PRESETS.get(self.config.preset if self.config else "", PRESETS[DEFAULT_PRESET])
+
+    @property
+    def newer(self) -> str | None:
+        """What a newer version wrote that this one does not know, in one line."""
+        return self.config.newer if self.config else None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values under stable names, for programs."""

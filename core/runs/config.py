@@ -1,80 +1,32 @@
-"""What a run is asked to do: every hyper-parameter, every bound and the message when a bound is broken."""
+"""The configuration of a run: its settings, checked, and where and when they were chosen."""
 
 from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from core.data import registry
 from core.data.registry import ImageSource
 from core.errors import ConfigError
+from core.runs.settings import FIRST_STAGES, SETTINGS, Settings, Word, defaults, either
 
-Preset = Literal["vae", "vae-post", "ae", "prior"]
-FirstStage = Literal["vae", "vae-post", "ae"]
-Precision = Literal["auto", "float32", "bfloat16"]
-DecoderVariance = Literal["fixed", "optimal"]
-Schedule = Literal["constant", "cosine"]
-Dynamics = Literal["flow", "ddpm"]
-PRESETS: dict[str, str] = {
-    "vae": "variational autoencoder with linear heads for mean and log-variance; the recommended one",
-    "vae-post": "variational autoencoder exactly as the post publishes it",
-    "ae": "plain autoencoder of the post, without a distribution over the latent",
-    "prior": "learned prior over the latents of another run, the first stage: latent diffusion",
-}
-assert tuple(PRESETS) == get_args(Preset)
-# Where a preset does not begin from the post's values; docs/quality.md has what they were chosen by.
-PRESET_VALUES: dict[str, dict[str, Any]] = {
-    "vae": {"learning_rate": 3e-3, "schedule": "cosine", "beta": 0.4},
-    "prior": {"epochs": 100, "schedule": "cosine"},
-}
-# What a preset has no use for.
-UNUSED: dict[str, tuple[str, ...]] = {
-    "vae": ("dynamics",),
-    "vae-post": ("dynamics",),
-    "ae": ("beta", "decoder_variance", "dynamics"),
-    "prior": ("beta", "decoder_variance"),
-}
-EPOCHS = 400
-EPOCHS_LIMIT = 1_000_000
-BATCH_SIZE = 128
-PROCESSES_LIMIT = 1024
 FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs more than one
-LEARNING_RATE = 1e-3
-VALIDATE_EVERY = 10
-DEVICE_FORMS = "auto, cpu, cuda, cuda:N or mps"
 NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+UNKNOWN_NAMED = 3
 
 
-class RunConfig(BaseModel):
-    """The hyper-parameters of a run and where they were chosen; written once to config.json."""
+class RunConfig(Settings):
+    """The settings of a run, and what was true when they were chosen; written once to config.json."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    preset: Preset = "vae"
-    dataset: Literal["mnist", "fashion-mnist", "kmnist", "qmnist", "mnist-5k"] = "mnist-5k"
     data_dir: Annotated[str, Field(max_length=4096)] | None = None
-    epochs: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT)] = EPOCHS
-    batch_size: Annotated[int, Field(ge=2, le=10_000)] = BATCH_SIZE
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = LEARNING_RATE
-    schedule: Schedule = "constant"
-    beta: Annotated[float, Field(ge=0, le=1000)] = 1.0
-    decoder_variance: DecoderVariance = "fixed"
-    first_stage: Annotated[str, Field(max_length=100)] | None = None
-    first_stage_preset: FirstStage | None = None
-    dynamics: Dynamics = "flow"
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
-    precision: Precision = "auto"
-    processes: Annotated[int, Field(ge=1, le=PROCESSES_LIMIT)] = 1
-    validate_every: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT)] = VALIDATE_EVERY
-    holdout: Annotated[int, Field(ge=0)] = 0
-    measure_every: Annotated[int, Field(ge=0, le=EPOCHS_LIMIT)] = 0
+    first_stage_preset: Word | None = None
     created: Annotated[str, Field(max_length=64)] = ""
     versions: dict[str, Annotated[str, Field(max_length=200)]] = {}
 
@@ -83,16 +35,26 @@ class RunConfig(BaseModel):
         """Where the images come from."""
         return ImageSource(self.dataset, Path(self.data_dir) if self.data_dir else None, self.holdout)
 
+    @property
+    def newer(self) -> str | None:
+        """Why this version can show the run but not train it: a newer one wrote it. None where it can."""
+        values = {name: getattr(self, name) for name in SETTINGS}
+        unknown = [f"{name} {value}" for name, value in values.items() if not SETTINGS[name].allows(value)]
+        if self.first_stage_preset not in (None, *FIRST_STAGES):
+            unknown.append(f"first stage {self.first_stage_preset}")
+        unknown += map(_quoted, self.model_extra or {})
+        if not unknown:
+            return None
+        named = ", ".join(unknown[:UNKNOWN_NAMED]) + (", ..." if len(unknown) > UNKNOWN_NAMED else "")
+        return f"written by a newer version of vae-tui; this one does not know {named.replace('_', ' ')}"
+
     def validates_after(self, epoch: int, epochs: int) -> bool:
         """Whether the epoch that ends as number `epoch` (from 1) of `epochs` is followed by a validation."""
         return epoch % self.validate_every == 0 or epoch == epochs
 
     def measures_after(self, epoch: int, epochs: int) -> bool:
-        """Whether it is followed by a look at how good samples are."""
+        """Whether it is followed by a measurement of the Fréchet distance of samples."""
         return self.measure_every > 0 and (epoch % self.measure_every == 0 or epoch == epochs)
-
-
-assert get_args(RunConfig.model_fields["dataset"].annotation) == registry.NAMES
 
 
 def make_config(**values: Any) -> RunConfig:
@@ -101,19 +63,16 @@ def make_config(**values: Any) -> RunConfig:
 
 
 def check_values(**values: Any) -> RunConfig:
-    """A configuration; values may be text as typed by a user, and None means the preset's. Raises ConfigError.
-
-    Without `validate_every`, runs shorter than the post's 400 epochs validate every epoch.
-    """
-    given = {field: value for field, value in values.items() if value is not None}
-    usual = PRESET_VALUES.get(str(given.get("preset", "vae")), {})
-    if given.get("decoder_variance") == "optimal":  # it weighs the KL divergence itself
-        usual = {field: value for field, value in usual.items() if field != "beta"}
-    given = usual | given
+    """A configuration; values may be text as typed by a user, and None means the default. Raises ConfigError."""
+    given = {name: value for name, value in values.items() if value is not None}
+    found = dict(_unknown(given))
     try:
-        config = RunConfig(**given)
+        config = RunConfig(**defaults(given) | given)
     except ValidationError as error:
-        raise ConfigError(problems(error)) from None
+        raise ConfigError(problems(error) | found) from None
+    if found:
+        raise ConfigError(found)
+    preset = config.preset_record
     if config.batch_size < FEWEST_IMAGES * config.processes:
         wanted = f"at most {config.batch_size // FEWEST_IMAGES} for batches of {config.batch_size}"
         raise ConfigError({"processes": f"processes must be {wanted}, not {config.processes}"})
@@ -123,28 +82,28 @@ def check_values(**values: Any) -> RunConfig:
     if config.measure_every and config.dataset not in registry.DIGITS:
         wanted = f"0 for {config.dataset}: a classifier of digits measures"
         raise ConfigError({"measure_every": f"measure every must be {wanted}, not {config.measure_every}"})
-    for field in UNUSED[config.preset]:
-        if (value := getattr(config, field)) != RunConfig.model_fields[field].default:
-            wanted = f"left out for preset {config.preset}"
-            raise ConfigError({field: f"{field.replace('_', ' ')} must be {wanted}, not {value}"})
-    if (config.preset == "prior") != (config.first_stage_preset is not None):
-        wanted = "the name of a run" if config.preset == "prior" else f"left out for preset {config.preset}"
-        raise ConfigError({"first_stage": f"first stage must be {wanted}, not {config.first_stage or 'nothing'}"})
-    if "validate_every" not in given and config.epochs < EPOCHS:
-        return config.model_copy(update={"validate_every": 1})
+    for name, setting in SETTINGS.items():
+        value = getattr(config, name)
+        if value != RunConfig.model_fields[name].default and not setting.applies(preset):
+            wanted = f"left out for preset {preset.name}"
+            raise ConfigError({name: f"{name.replace('_', ' ')} must be {wanted}, not {value}"})
+    if preset.learns_prior and config.first_stage_preset is None:
+        raise ConfigError(
+            {"first_stage": f"first stage must be the name of a run, not {config.first_stage or 'nothing'}"}
+        )
     return config
 
 
-def default_of(preset: str, field: str) -> Any:
-    """What a setting is for a preset where nobody chooses it."""
-    return PRESET_VALUES.get(preset, {}).get(field, RunConfig.model_fields[field].default)
-
-
-def of_preset(field: str) -> str:
-    """What a setting is where nobody chooses it, in words: `1; vae: 0.5`."""
-    usual = RunConfig.model_fields[field].default
-    others = [f"{preset}: {values[field]}" for preset, values in PRESET_VALUES.items() if field in values]
-    return "; ".join([f"{usual:g}" if isinstance(usual, float) else str(usual), *others])
+def _unknown(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is no setting, and what is no choice of one; files of a newer version may have both."""
+    for name, value in given.items():
+        said = _quoted(name).replace("_", " ")
+        if name not in RunConfig.model_fields:
+            yield _quoted(name), f"{said} is not a setting of a run"
+        elif name in SETTINGS and not SETTINGS[name].allows(value):
+            yield name, f"{said} must be {SETTINGS[name].allowed}, not {_quoted(value)}"
+        elif name == "first_stage_preset" and value not in FIRST_STAGES:
+            yield name, f"{said} must be one of {either(FIRST_STAGES)}, not {_quoted(value)}"
 
 
 def stamp(config: RunConfig) -> RunConfig:
@@ -180,10 +139,8 @@ def problems(error: ValidationError) -> dict[str, str]:
 def _message(found: Any) -> str:
     field, kind, context = _quoted(str(found["loc"][0])), found["type"], found.get("ctx", {})
     name = field.replace("_", " ")
-    if kind == "extra_forbidden":
-        return f"{name} is not a setting of a run"
     if kind == "string_pattern_mismatch":
-        wanted = DEVICE_FORMS
+        wanted = "a plain word"
     elif kind.startswith("int_"):
         wanted = "a whole number"
     elif kind.startswith("float_"):
@@ -194,7 +151,6 @@ def _message(found: Any) -> str:
             "greater_than": "greater than {gt:g}",
             "less_than_equal": "at most {le:.10g}",
             "finite_number": "a finite number",
-            "literal_error": "one of {expected}",
         }.get(kind, "valid: " + found["msg"]).format(**context)
     wanted = wanted.replace("'", "")
     return f"{name} must be {wanted}, not {_quoted(found['input'])}"

@@ -1,11 +1,15 @@
-"""What a learned prior takes over from the run whose latents it learns."""
+"""What a new run takes over: a learned prior from the run whose latents it learns, every run where its images lie."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from core.data import registry
 from core.errors import RunError
 from core.runs.run import Run
+from core.runs.settings import FIRST_STAGES, either
 
 
 def first_stage_settings(run: Run) -> dict[str, Any]:
@@ -14,8 +18,8 @@ def first_stage_settings(run: Run) -> dict[str, Any]:
     Raises RunError for one that is a prior itself, DamagedFile or OSError.
     """
     config = run.config()
-    if config.preset == "prior":
-        raise RunError(f"{run.name} learns a prior itself; a first stage is a run of vae, vae-post or ae")
+    if config.preset_record.learns_prior:
+        raise RunError(f"{run.name} learns a prior itself; a first stage is a run of {either(FIRST_STAGES)}")
     taken = {"first_stage": run.name, "first_stage_preset": config.preset}
     return taken | {"dataset": config.dataset, "holdout": config.holdout}
 
@@ -26,3 +30,14 @@ def first_stage_weights(run: Run) -> bytes:
         return run.read_weights()
     except FileNotFoundError:
         raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts") from None
+
+
+def with_images(settings: Mapping[str, Any], data_dir: Path, taken_over: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, those taken over from a first stage where no others were chosen, and where the images lie.
+
+    The image set `auto` becomes a name. Raises DataError.
+    """
+    chosen = {**taken_over, **{name: value for name, value in settings.items() if (name, value) != ("dataset", "auto")}}
+    dataset = registry.resolve(chosen.get("dataset", "auto"), data_dir)
+    has_files = registry.folder(dataset, data_dir) is not None
+    return chosen | {"dataset": dataset, "data_dir": str(data_dir) if has_files else None}

@@ -68,8 +68,15 @@ class Run:
     # What was asked for
 
     def config(self) -> RunConfig:
-        """The hyper-parameters. Raises DamagedFile or OSError."""
+        """The settings, also those of a newer version. Raises DamagedFile or OSError."""
         return self._read_json(CONFIG, RunConfig)
+
+    def training_config(self) -> RunConfig:
+        """The settings of a run that this version can train. Raises RunError, DamagedFile or OSError."""
+        config = self.config()
+        if config.newer:
+            raise RunError(f"{self.name} was {config.newer}")
+        return config
 
     # What the trainer says
 

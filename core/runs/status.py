@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from enum import StrEnum
@@ -9,7 +10,7 @@ from typing import Annotated, Literal, TypedDict, Unpack, get_args
 from uuid import uuid4
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 # A trainer beats once a second; imports and a slow disk may hold it up for much longer.
 HEARTBEAT_SECONDS = 1.0
@@ -19,12 +20,13 @@ Clock = Annotated[float, Field(ge=-1e12, le=1e12)]
 Text = Annotated[str, Field(max_length=10_000)]
 # Why a training failed, where something can be done about it.
 Cause = Literal["diverged", "memory"]
+CAUSES: tuple[Cause, ...] = get_args(Cause)
 Action = Literal["pause", "resume", "save", "stop"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 class State(StrEnum):
-    """Where a run stands. LOST is never on disk: a reader concludes it."""
+    """Where a run stands. Two are never on disk: LOST, which a reader concludes, and UNKNOWN, a newer version's."""
 
     CREATED = "created"
     RUNNING = "running"
@@ -33,11 +35,21 @@ class State(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"
     LOST = "lost"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        return cls.UNKNOWN if isinstance(value, str) and re.fullmatch(r"[a-z][a-z-]{0,39}", value) else None
 
     @property
     def active(self) -> bool:
         """Whether a trainer process has the run."""
         return self in (State.RUNNING, State.PAUSED)
+
+
+def _known_cause(value: object, info: ValidationInfo) -> object:
+    """A cause that a newer version wrote is none to act on."""
+    return None if info.mode == "json" and isinstance(value, str) and value not in CAUSES else value
 
 
 class DeviceLoad(BaseModel):
@@ -74,7 +86,7 @@ class Status(BaseModel):
     device_load: DeviceLoad | None = None
     handled: Text | None = None
     error: Text | None = None
-    cause: Cause | None = None
+    cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
 
     def updated(self, **changes: Unpack[StatusChanges]) -> Status:
         """The status with these fields changed. Raises pydantic's ValidationError for a value that readers refuse."""

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from core.runs.config import Schedule
 from core.training.distributed import SingleProcess
 from core.training.objectives import Objective
 
@@ -28,7 +27,7 @@ class ScheduledAdam(torch.optim.Adam):
     `capturable` as CUDA graphs need it: the count of steps and the rate lie on the GPU.
     """
 
-    def __init__(self, model: nn.Module, schedule: Schedule, base_rate: float, *, capturable: bool = False) -> None:
+    def __init__(self, model: nn.Module, schedule: str, base_rate: float, *, capturable: bool = False) -> None:
         parameters = list(model.parameters())
         rate = torch.tensor(base_rate, device=parameters[0].device) if capturable else base_rate
         super().__init__(parameters, lr=rate, fused=True, capturable=capturable)

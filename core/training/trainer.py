@@ -53,7 +53,7 @@ class Trainer:
         recorder: Recorder | None = None,
     ) -> None:
         self.run, self.ranks = run, ranks
-        self.config = run.config()
+        self.config = run.training_config()
         self.device = torch.device(device)
         self._metrics, self._report_seconds, self._frechet_samples = metrics, report_seconds, frechet_samples
 

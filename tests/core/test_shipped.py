@@ -17,9 +17,9 @@ from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions, SamplingOptions, default_sampler
 from core.models.autoencoder import LATENT_SHAPE
 from core.runs.catalog import summarise
-from core.runs.config import default_of
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
+from core.runs.settings import defaults
 from core.runs.status import State
 from tests.conftest import CHECKPOINTS
 
@@ -43,7 +43,7 @@ def test_a_shipped_run_is_whole_and_says_how_it_was_trained(name: str) -> None:
     config, status = run.config(), run.status()
     assert (config.dataset, config.batch_size, config.seed) == ("mnist", 128, 0)
     for setting in ("learning_rate", "schedule", "beta"):
-        assert getattr(config, setting) == default_of(config.preset, setting)
+        assert getattr(config, setting) == defaults({"preset": config.preset})[setting]
     reader = MetricsReader(run.metrics_path)
     reader.poll()
     assert reader.damaged_lines == 0

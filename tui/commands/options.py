@@ -1,16 +1,24 @@
-"""The options and arguments that several commands have."""
+"""The options of commands: those that several have, and those made from the settings of a run."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from core.runs.catalog import find_runs
 from core.runs.run import Run
+from core.runs.settings import SETTINGS, default_text
 from core.text import printable
+
+# Values are taken as text, with None for the default: core.runs.config explains what is wrong with one, everywhere
+# in the same words. Names are given in full, as some releases of typer would take them from the metavar.
+Command = Callable[..., None]
 
 
 def complete_run(context: typer.Context, incomplete: str) -> list[str]:
@@ -20,10 +28,11 @@ def complete_run(context: typer.Context, incomplete: str) -> list[str]:
 
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.", autocompletion=complete_run)]
-RunsDir = Annotated[Path, typer.Option(help="Folder that holds the runs.", metavar="DIR")]
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.", metavar="DIR")]
 DataDir = Annotated[
     Path | None,
     typer.Option(
+        "--data-dir",
         help="Folder of the image sets, laid out as torchvision does.",
         metavar="DIR",
         envvar="VAE_TUI_DATA",
@@ -31,18 +40,28 @@ DataDir = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return once training has begun.")]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Write a picture or a table instead of drawing.", metavar="FILE.png|.csv", show_default=False),
+    typer.Option(
+        "--out", help="Write a picture or a table instead of drawing.", metavar="FILE.png|.csv", show_default=False
+    ),
 ]
-Digit = Annotated[str | None, typer.Option(help="The digit, of a learned prior.", metavar="N", show_default="any")]
+Digit = Annotated[
+    str | None, typer.Option("--digit", help="The digit, of a learned prior.", metavar="N", show_default="any")
+]
 Guidance = Annotated[
     str | None,
-    typer.Option(help="How much the digit matters to a learned prior.", metavar="X", show_default="1: no guidance"),
+    typer.Option(
+        "--guidance",
+        help="How much the digit matters to a learned prior.",
+        metavar="X",
+        show_default="1: no guidance",
+    ),
 ]
 Steps = Annotated[
     str | None,
-    typer.Option(help="In how many a learned prior denoises.", metavar="N", show_default="10; 50 for ddpm"),
+    typer.Option("--steps", help="In how many a learned prior denoises.", metavar="N", show_default="10; 50 for ddpm"),
 ]
 RUNS_DIR = Path("checkpoints")
 
@@ -53,3 +72,43 @@ def command_hint(run: Run, command: str = "", *arguments: str) -> str:
     if run.path.parent != RUNS_DIR.absolute():
         words += ["--runs-dir", str(run.path.parent)]
     return printable(shlex.join(words))
+
+
+def setting_option(name: str, *, help: str = "", metavar: str = "", default: str = "") -> Any:  # noqa: A002
+    """The option of a setting, as typer takes it."""
+    setting = SETTINGS[name]
+    shown = default or default_text(name)
+    return typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=help or f"{setting.help}.",
+        metavar=metavar or setting.metavar,
+        show_default=shown or False,
+        autocompletion=complete_run if name == "first_stage" else lambda: list(setting.choices),
+    )
+
+
+def takes_settings(options: dict[str, Any]) -> Callable[[Command], Command]:
+    """Give a command these options, by the names of settings; it gets what was typed as its argument `settings`."""
+
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def command(**values: Any) -> None:
+            settings = {name: values.pop(name) for name in options}
+            function(settings={name: value for name, value in settings.items() if value is not None}, **values)
+
+        made = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+            )
+            for name, option in options.items()
+        ]
+        own = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
+            if name != "settings"
+        ]
+        command.__signature__ = inspect.Signature([*made, *own])  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*made, *own)}
+        return command
+
+    return decorate

@@ -1,34 +1,91 @@
-"""A sweep in the terminal: a table that follows it, or lines where there is no terminal, and what came out."""
+"""The command that trains several runs: a table follows them, or lines where there is no terminal."""
 
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Annotated, Any
 
-from rich.console import Console, Group
+import typer
+from rich.console import Console
+from rich.console import Group as Lines
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from core.data import registry
 from core.errors import RunError
-from core.jobs import sweep
-from core.jobs.sweep import Member, Sweep
-from core.runs.catalog import RunSummary
+from core.jobs.sweep import Group, Member, Sweep, groups, plan, spread
+from core.runs.catalog import RunSummary, find_run
+from core.runs.first_stage import first_stage_settings, first_stage_weights, with_images
+from core.runs.settings import DEFAULT_PRESET, SETTINGS
 from core.runs.status import State
 from core.text import printable
 from tui import formatting
-from tui.commands.output import echo, print_error, print_json
+from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir, setting_option, takes_settings
+from tui.commands.output import EXIT_FAILED, echo, print_error, print_json
 from tui.commands.tables import print_table
 from tui.run_columns import RUN_COLUMNS
 
 POLL_SECONDS = 0.5
 COLUMNS = ("state", "epoch", "train", "val")
-# Settings on which the loss that is minimised depends.
-OF_THE_LOSS = ("preset", "beta", "decoder_variance", "dynamics")
+DEFAULTS = {"preset": DEFAULT_PRESET, "seed": "0-2"}
+
+
+def _option(name: str) -> Any:
+    """The option of a setting: a list of values where a sweep may vary it."""
+    setting = SETTINGS[name]
+    if name == "device":
+        return setting_option(name, help="Device to train on; auto: every GPU, else the CPU.")
+    if not setting.sweep:
+        return setting_option(name)
+    values = f"{setting.help}; such as {setting.sweep}."
+    return setting_option(name, help=values, metavar="LIST", default=DEFAULTS.get(name, ""))
+
+
+@takes_settings({name: _option(name) for name, setting in SETTINGS.items() if setting.in_sweep})
+def sweep(
+    settings: dict[str, Any],
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", help="Runs at a time.", min=1, metavar="N", show_default="one on each GPU, or one on the CPU"
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", help="What the names of the runs begin with.", metavar="NAME")
+    ] = "sweep",
+    as_json: Json = False,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    folder = (data_dir or registry.default_data_dir()).absolute()
+    first_stage = find_run(runs_dir, settings["first_stage"]) if "first_stage" in settings else None
+    taken_over = first_stage_settings(first_stage) if first_stage else {}
+    weights = first_stage_weights(first_stage) if first_stage else None
+    chosen = with_images(DEFAULTS | settings, folder, taken_over)
+    registry.check(chosen["dataset"], folder)
+    varied = {name: spread(chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen}
+    members = plan(runs_dir, name, varied, chosen)
+    slots = _slots(settings.get("device", "auto"), jobs)
+    on_cpu = sum(slot == "cpu" for slot in slots)
+    threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None
+    if not train_all(Sweep(members, slots, threads, weights), as_json):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _slots(device: str, jobs: int | None) -> list[str]:
+    """The device of each run that trains at the same time. Raises ConfigError."""
+    from core.training import devices
+
+    found = [each for each in devices.available() if each.startswith("cuda")] if device in ("auto", "cuda") else []
+    usable = found or [str(devices.resolve(device))]
+    return [usable[slot % len(usable)] for slot in range(jobs or len(usable))]
 
 
 def train_all(runs: Sweep, as_json: bool) -> bool:
@@ -88,7 +145,7 @@ def _shown(runs: Sweep, console: Console) -> Iterator[Callable[[], None]]:
     """Gives what shows how far the sweep is."""
     if console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield lambda: live.update(Group(table(runs), Text("Ctrl-C saves and stops", "dim")), refresh=True)
+            yield lambda: live.update(Lines(table(runs), Text("Ctrl-C saves and stops", "dim")), refresh=True)
         return
     said: dict[str, State] = {}
 
@@ -142,8 +199,8 @@ def best_of(runs: Sweep) -> str | None:
 
 def differing_losses(runs: Sweep) -> str:
     """The settings in which members differ that make their losses other sums, in words; nothing where none does."""
-    settings = {setting for member in runs.members for setting in member.varied} & set(OF_THE_LOSS)
-    return " or ".join(setting.replace("_", " ") for setting in OF_THE_LOSS if setting in settings)
+    varied = {name for member in runs.members for name in member.varied}
+    return " or ".join(name.replace("_", " ") for name in SETTINGS if name in varied and SETTINGS[name].changes_loss)
 
 
 def group_lines(runs: Sweep) -> Iterator[str]:
@@ -155,13 +212,13 @@ def group_lines(runs: Sweep) -> Iterator[str]:
             yield f"{what + ': ' if what else ''}val loss {spread} over {len(group.losses)} seeds"
 
 
-def _groups(runs: Sweep) -> list[sweep.Group]:
+def _groups(runs: Sweep) -> list[Group]:
     found = {
         member.run.name: summary.val_loss
         for member, summary in runs.summaries()
         if summary is not None and summary.state is State.FINISHED
     }
-    return sweep.groups(runs.members, lambda member: found.get(member.run.name))
+    return groups(runs.members, lambda member: found.get(member.run.name))
 
 
 def results(runs: Sweep) -> dict[str, object]:

@@ -24,9 +24,9 @@ def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
         table.add_row(*run_cells(summary))
     print_table(table)
     for summary in summaries:
-        trouble = summary.damage or (summary.status and summary.status.error)
-        if trouble:
-            print(f"{formatting.printable(summary.run.name)}: {formatting.printable(trouble)}")
+        for remark in (summary.damage or (summary.status and summary.status.error), summary.newer):
+            if remark:
+                print(f"{formatting.printable(summary.run.name)}: {formatting.printable(remark)}")
 
 
 def print_sets(sets: Sequence[SetOnDisk], folder: Path) -> None:

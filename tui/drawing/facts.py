@@ -28,6 +28,8 @@ def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
         lines += [Text(line, "bold red") for line in textwrap.wrap(formatting.printable(trouble), max(width, 1))]
+    if summary.newer:
+        lines += [Text(line, MUTED) for line in textwrap.wrap(summary.newer, max(width, 1))]
     if summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
         hint = HINTS[summary.status.cause if summary.state is State.FAILED else None]
         lines += [Text(line, MUTED) for line in textwrap.wrap(hint, max(width, 1))]

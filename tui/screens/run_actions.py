@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 from core.errors import UserError, describe
 from core.jobs import launch
 from core.runs.catalog import RunSummary
-from core.runs.config import EPOCHS_LIMIT, check_values
+from core.runs.config import check_values
+from core.runs.settings import EPOCHS_LIMIT
 from core.runs.status import Action, State
 from tui import formatting
 from tui.screens.app_screen import AppScreen

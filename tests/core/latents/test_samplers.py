@@ -14,7 +14,7 @@ from core.latents.encoding import Latents, encode
 from core.latents.options import check_sampler, check_temperature, default_sampler, samplers
 from core.latents.samplers import GaussianMixture, Sampler, fit, prior
 from core.models.autoencoder import MODELS
-from core.runs.config import PRESETS
+from core.runs.settings import PRESETS
 
 SIZE = 6
 FITTED = ("gaussian", "full", "mixture")

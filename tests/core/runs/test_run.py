@@ -80,7 +80,18 @@ def test_leftovers_of_a_killed_trainer_are_swept(make_run: MakeRun) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b'{"preset": 1}', b"\xff" * 100, 5000 * b"[", b'{"epochs": 1e999}']
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"preset": 1}',
+        b'{"preset": "\\u001b[2J"}',
+        b"\xff" * 100,
+        5000 * b"[",
+        b'{"epochs": 1e999}',
+    ],
 )
 def test_a_damaged_config_is_named_in_one_line(make_run: MakeRun, content: bytes) -> None:
     run = make_run()

@@ -11,7 +11,8 @@ from typing import Any, Unpack
 import pytest
 from pydantic import ValidationError
 
-from core.errors import DamagedFile
+from core.errors import DamagedFile, RunError
+from core.jobs import launch
 from core.runs.run import Run
 from core.runs.status import (
     LOST_AFTER_SECONDS,
@@ -35,6 +36,15 @@ def test_a_value_that_readers_refuse_is_never_written(changes: dict[str, Any]) -
         Status(state=State.RUNNING).updated(**changes)
 
 
+def test_what_a_newer_version_says_is_read_as_far_as_it_is_known(make_run: MakeRun) -> None:
+    run = make_run()
+    newer = '{"state": "hibernating", "epoch": 3, "cause": "preempted", "error": "taken away", "queue": {"place": 2}}'
+    (run.path / "status.json").write_text(newer)
+    assert run.status() == Status(state=State.UNKNOWN, epoch=3, error="taken away")
+    with pytest.raises(RunError, match="is in a state that only a newer version of vae-tui knows"):
+        launch.resume(run)
+
+
 def test_a_change_leaves_the_rest_of_the_status() -> None:
     before = Status(state=State.RUNNING, pid=7, epoch=3)
     assert before.updated(epoch=4, error="full") == Status(state=State.RUNNING, pid=7, epoch=4, error="full")
@@ -45,7 +55,7 @@ def test_every_field_can_be_changed_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ['"state": "flying"', '"pid": -1', '"epoch": "x"', '"heartbeat": 1e999', '"epoch": 9e99']
+    "value", ['"state": "Flying!"', '"state": 7', '"pid": -1', '"epoch": "x"', '"heartbeat": 1e999', '"epoch": 9e99']
 )
 def test_a_damaged_status_is_named_in_one_line(make_run: MakeRun, value: str) -> None:
     run = make_run()

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from core.data.images import ImageSet
-from core.runs.config import PRESETS
 from core.runs.run import Run
+from core.runs.settings import PRESETS
 from core.training.step import WARM_UPS, ScheduledAdam, Work
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits

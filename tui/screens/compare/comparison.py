@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.runs.catalog import RunSummary
 from core.runs.config import RunConfig
+from core.runs.settings import title
 from tui import formatting
 
 
@@ -26,7 +27,7 @@ def settings(left: RunSummary, right: RunSummary) -> list[Row]:
     """Every hyper-parameter, then how far the runs are and what they reached."""
     fields = [field for field in RunConfig.model_fields if field not in ("created", "versions", "data_dir")]
     configs = [summary.config for summary in (left, right)]
-    rows = [Row(field.replace("_", " "), *(_setting(config, field) for config in configs)) for field in fields]
+    rows = [Row(title(field), *(_setting(config, field) for config in configs)) for field in fields]
     packages = dict.fromkeys(package for config in configs if config for package in config.versions)
     rows += [Row(f"{name} version", *(_version(config, name) for config in configs)) for name in packages]
     rows += [

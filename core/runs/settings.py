@@ -1,0 +1,294 @@
+"""Every preset and every setting of a run, declared once: checks, command line, form and documents follow from here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.data import registry
+from core.errors import RunError
+
+EPOCHS = 400
+EPOCHS_LIMIT = 1_000_000
+PROCESSES_LIMIT = 1024
+# What stands for one of several choices. A newer version may write others, so every plain word can be read.
+Word = Annotated[str, Field(pattern=r"^[a-z0-9]+([-:][a-z0-9]+)*$", max_length=40)]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model and the loss it is trained with."""
+
+    name: str
+    description: str
+    parameters: int
+    has_kl: bool = False  # in its loss
+    learns_prior: bool = False  # over the latents of another run, its first stage
+    samplers: tuple[str, ...] = ("prior", "gaussian", "full", "mixture")  # as a user steps through them
+    default_sampler: str = "prior"  # the prior N(0, I) where training pulled the latents to it
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # that are not those of the post; see docs/quality.md
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "vae",
+            "variational autoencoder with linear heads for mean and log-variance; the recommended one",
+            parameters=53_037,
+            has_kl=True,
+            defaults={"learning_rate": 3e-3, "schedule": "cosine", "beta": 0.4},
+        ),
+        Preset(
+            "vae-post",
+            "variational autoencoder exactly as the post publishes it",
+            parameters=52_965,
+            has_kl=True,
+        ),
+        Preset(
+            "ae",
+            "plain autoencoder of the post, without a distribution over the latent",
+            parameters=51_357,
+            default_sampler="gaussian",
+        ),
+        Preset(
+            "prior",
+            "learned prior over the latents of another run, the first stage: latent diffusion",
+            parameters=1_161_412,
+            learns_prior=True,
+            samplers=("prior", "gaussian", "full", "mixture", "learned"),
+            default_sampler="learned",
+            defaults={"epochs": 100, "schedule": "cosine"},
+        ),
+    )
+}
+DEFAULT_PRESET = "vae"
+FIRST_STAGES = [preset.name for preset in PRESETS.values() if not preset.learns_prior]
+
+
+def either(words: Sequence[str]) -> str:
+    """The words as alternatives: `a, b or c`."""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name. Raises RunError."""
+    if name not in PRESETS:
+        raise RunError(f"preset {name} is of a newer version of vae-tui; this one has {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def always(preset: Preset) -> bool:
+    return True
+
+
+def has_kl(preset: Preset) -> bool:
+    return preset.has_kl
+
+
+def learns_prior(preset: Preset) -> bool:
+    return preset.learns_prior
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What people read of a setting and where they meet it; type, bounds and default are those of its field."""
+
+    help: str
+    metavar: str = "N"
+    choices: tuple[str, ...] = ()
+    pattern: str = ""  # of what is allowed, where `choices` are only the forms of it
+    applies: Callable[[Preset], bool] = always
+    common: bool = False  # on the first page of the form
+    title: str = ""  # where it is not the name of the field
+    default_text: str = ""  # where the default depends on other settings or on this machine
+    sweep: str = ""  # values that a sweep may try, as an example; without it, all runs of a sweep have the same
+    in_sweep: bool = True
+    prefix: str = ""  # of its values in the names of a sweep's runs
+    changes_loss: bool = False  # losses of runs that differ in it are different sums
+
+    def allows(self, value: object) -> bool:
+        """Whether this version knows the value; numbers are left to their bounds."""
+        if self.pattern:
+            return isinstance(value, str) and bool(re.fullmatch(self.pattern, value))
+        return not self.choices or value in self.choices
+
+    @property
+    def allowed(self) -> str:
+        """The choices in words."""
+        return either(self.choices) if self.pattern else f"one of {either(self.choices)}"
+
+
+class Settings(BaseModel):
+    """The settings of a run; a newer version's are kept, as `model_extra`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    preset: Annotated[
+        Word,
+        Setting(
+            "; ".join(f"{preset.name}: {preset.description}" for preset in PRESETS.values()),
+            "PRESET",
+            tuple(PRESETS),
+            common=True,
+            sweep="vae,ae",
+            changes_loss=True,
+        ),
+    ] = DEFAULT_PRESET
+    dataset: Annotated[
+        Word,
+        Setting(
+            f"Images: {', '.join(registry.CHOICES)}. auto: mnist if it is on disk, else mnist-5k",
+            "SET",
+            registry.NAMES,
+            common=True,
+            title="data set",
+            default_text="auto",
+        ),
+    ] = registry.EMBEDDED
+    first_stage: Annotated[
+        Annotated[str, Field(max_length=100)] | None,
+        Setting("Run whose latents a prior learns", "RUN", applies=learns_prior, common=True),
+    ] = None
+    epochs: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT), Setting("Passes over the training images", common=True)] = (
+        EPOCHS
+    )
+    learning_rate: Annotated[
+        float, Field(gt=0, le=1), Setting("Step size of Adam", "X", common=True, sweep="1e-3,3e-4", prefix="lr")
+    ] = 1e-3
+    batch_size: Annotated[
+        int, Field(ge=2, le=10_000), Setting("Images per step", common=True, sweep="64,128", prefix="batch")
+    ] = 128
+    schedule: Annotated[
+        Word,
+        Setting(
+            "Learning rate over the run: constant, or cosine, which falls to 0",
+            "SCHEDULE",
+            ("constant", "cosine"),
+            sweep="constant,cosine",
+        ),
+    ] = "constant"
+    beta: Annotated[
+        float,
+        Field(ge=0, le=1000),
+        Setting("Weight of the KL divergence", "X", applies=has_kl, sweep="0.3,1", prefix="beta", changes_loss=True),
+    ] = 1.0
+    decoder_variance: Annotated[
+        Word,
+        Setting(
+            "Variance of the decoder: fixed at 1/2, as squared error plus KL assumes, or optimal, the error itself",
+            "VARIANCE",
+            ("fixed", "optimal"),
+            applies=has_kl,
+            sweep="fixed,optimal",
+            changes_loss=True,
+        ),
+    ] = "fixed"
+    dynamics: Annotated[
+        Word,
+        Setting(
+            "How a prior adds noise: flow, along straight lines, or ddpm, in 1,000 steps",
+            "DYNAMICS",
+            ("flow", "ddpm"),
+            applies=learns_prior,
+            sweep="flow,ddpm",
+            changes_loss=True,
+        ),
+    ] = "flow"
+    precision: Annotated[
+        Word,
+        Setting(
+            "Numbers computed with: float32, bfloat16, or auto, which is bfloat16 on processors that multiply it",
+            "PRECISION",
+            ("auto", "float32", "bfloat16"),
+            sweep="float32,bfloat16",
+        ),
+    ] = "auto"
+    seed: Annotated[
+        int,
+        Field(ge=0, le=2**32 - 1),
+        Setting(
+            "Seed of all random numbers; the same seed gives the same run", common=True, sweep="0-4", prefix="seed"
+        ),
+    ] = 0
+    device: Annotated[
+        Word,
+        Setting(
+            "Device to train on: auto, cpu, cuda, cuda:N or mps",
+            "DEVICE",
+            ("auto", "cpu", "cuda", "cuda:N", "mps"),
+            pattern=r"auto|cpu|mps|cuda(:\d{1,2})?",
+            common=True,
+        ),
+    ] = "auto"
+    validate_every: Annotated[
+        int,
+        Field(ge=1, le=EPOCHS_LIMIT),
+        Setting("Epochs between validations", default_text=f"10; 1 below {EPOCHS} epochs"),
+    ] = 10
+    holdout: Annotated[
+        int,
+        Field(ge=0),
+        Setting(
+            "Training images kept for validation, which then does without the test images",
+            default_text="0; that of the first stage",
+        ),
+    ] = 0
+    measure_every: Annotated[
+        int,
+        Field(ge=0, le=EPOCHS_LIMIT),
+        Setting("Epochs between measurements of the Fréchet distance of samples; 0: none"),
+    ] = 0
+    processes: Annotated[
+        int,
+        Field(ge=1, le=PROCESSES_LIMIT),
+        Setting("Processes that train together, one on each GPU, and share every batch", in_sweep=False),
+    ] = 1
+
+    @property
+    def preset_record(self) -> Preset:
+        """The preset that the run has by name. Raises RunError for one of a newer version."""
+        return find_preset(self.preset)
+
+
+SETTINGS: dict[str, Setting] = {
+    name: next(found for found in declared.metadata if isinstance(found, Setting))
+    for name, declared in Settings.model_fields.items()
+}
+
+
+def title(name: str) -> str:
+    """What a setting is called where people meet it."""
+    return (name in SETTINGS and SETTINGS[name].title) or name.replace("_", " ")
+
+
+def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the settings are that were not chosen, where these were."""
+    found = {name: declared.default for name, declared in Settings.model_fields.items()}
+    preset = PRESETS.get(str(given.get("preset", DEFAULT_PRESET)))
+    found |= preset.defaults if preset else {}
+    if given.get("decoder_variance") == "optimal":  # it weighs the KL divergence itself
+        found["beta"] = Settings.model_fields["beta"].default
+    with suppress(ValueError):
+        if float(given.get("epochs", found["epochs"])) < EPOCHS:  # a short run could end without a validation
+            found["validate_every"] = 1
+    return found
+
+
+def default_text(name: str) -> str:
+    """What a setting is where it was not chosen, in words: `1; vae: 0.4`."""
+    if SETTINGS[name].default_text:
+        return SETTINGS[name].default_text
+    usual = Settings.model_fields[name].default
+    others = [f"{preset.name}: {preset.defaults[name]}" for preset in PRESETS.values() if name in preset.defaults]
+    return "; ".join([as_text(usual), *others]) if usual is not None else ""
+
+
+def as_text(value: object) -> str:
+    """The value of a setting as a user would type it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

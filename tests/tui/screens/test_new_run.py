@@ -1,0 +1,303 @@
+"""The form of a new run: every setting of the command line, explained, checked as it is typed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Input, Label, OptionList, Select
+
+from core.data import registry
+from core.errors import DataError
+from core.jobs import launch
+from core.runs.config import make_config
+from core.runs.first_stage import first_stage_settings
+from core.runs.run import Run
+from core.runs.settings import PRESETS, SETTINGS
+from tests.conftest import make_trained_run
+from tests.tui.conftest import screen_text, until
+from tui.app import VaeTui
+from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.new_run import NewRun
+from tui.screens.runs.training import TrainingScreen
+
+MakeApp = Callable[..., VaeTui]
+SIZES = [(80, 24), (120, 40)]
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Let messages and the drawing come through."""
+    for _ in range(4):
+        await pilot.pause(0.05)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_new_run_form(make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        assert screen_text(app) == snapshot
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_settings_that_few_runs_need_are_one_key_away(
+    make_app: MakeApp, snapshot: SnapshotAssertion, size: tuple[int, int]
+) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("n", "ctrl+o")
+        await settle(pilot)
+        assert app.focused is app.screen.query_one("#schedule")
+        assert screen_text(app) == snapshot
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+async def test_the_form_has_every_setting_of_the_command_line_that_applies(make_app: MakeApp, preset: str) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        app.screen.query_one("#preset", Select).value = preset
+        await settle(pilot)
+        shown = {name for name in SETTINGS if app.screen.query_one(f"#row-{name}").display}
+        assert shown == {name for name, setting in SETTINGS.items() if setting.applies(PRESETS[preset])}
+
+
+async def test_the_cursor_reaches_and_explains_every_setting_in_a_small_window(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("n", "ctrl+o")
+        await settle(pilot)
+        seen = set()
+        for _ in range(2 * len(SETTINGS)):
+            await pilot.press("tab")
+            await settle(pilot)
+            assert app.focused is not None
+            if (name := app.focused.id) in SETTINGS:
+                seen.add(name)
+                explanation = app.screen.query_one("#detail", Label)
+                assert app.focused.region.bottom <= explanation.region.y, f"{name} cannot be seen"
+                assert explanation.render()
+        assert seen == {name for name, setting in SETTINGS.items() if setting.applies(PRESETS["vae"])}
+
+
+async def test_defaults_follow_what_they_depend_on_until_something_is_typed(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+
+        def value(name: str) -> str:
+            return str(app.screen.query_one(f"#{name}", Input).value)
+
+        assert (value("beta"), value("validate_every")) == ("0.4", "10")
+        app.screen.query_one("#decoder_variance", Select).value = "optimal"
+        app.screen.query_one("#epochs", Input).value = "5"
+        await settle(pilot)
+        assert (value("beta"), value("validate_every")) == ("1", "1")
+        app.screen.query_one("#beta", Input).value = "0.7"
+        app.screen.query_one("#decoder_variance", Select).value = "fixed"
+        await settle(pilot)
+        assert value("beta") == "0.7"
+
+
+async def test_a_problem_in_a_setting_that_is_hidden_is_told(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one("#holdout", Input).value = "many"
+        await settle(pilot)
+        assert "more settings: 1 to correct" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+        assert "holdout must be a whole number, not many" in screen_text(app)
+
+
+async def test_keys_that_arrive_at_once_keep_their_order_in_the_form(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        for key in ("tab", "tab", "backspace", "8", "tab", "backspace", "2", "0", "backspace", "1"):
+            character = key if len(key) == 1 else None
+            app.post_message(events.Key(key, character))
+        await settle(pilot)
+        assert app.screen.query_one("#epochs", Input).value == "8"
+        assert app.screen.query_one("#learning_rate", Input).value == "21"
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown"])
+async def test_page_keys_do_no_harm_in_a_list_that_has_no_room(make_app: MakeApp, key: str) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one("#preset SelectOverlay").styles.height = 0
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.focused, OptionList)
+        await pilot.press(key)
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("epochs", "0", "epochs must be at least 1, not 0"),
+        ("epochs", "", "epochs must be a whole number, not ''"),
+        ("learning_rate", "nan", "learning rate must be a finite number, not nan"),
+        ("device", "tpu", "device must be auto, cpu, cuda, cuda:N or mps, not tpu"),
+        ("name", "a/b", "name must consist of letters"),
+        ("name", "taken", "taken exists already"),
+    ],
+)
+async def test_a_bad_value_is_explained_beside_its_field_and_starts_nothing(
+    make_app: MakeApp, tmp_path: Path, field: str, value: str, message: str
+) -> None:
+    (tmp_path / "checkpoints" / "taken").mkdir(parents=True)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one(f"#{field}", Input).value = value
+        await settle(pilot)
+        assert message in str(app.screen.query_one(f"#message-{field}", Label).render())
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+        assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["taken"]
+
+
+async def test_a_prior_is_started_over_the_latents_of_a_run_that_has_weights(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Started:
+        def wait_until_started(self) -> None:
+            """At once."""
+
+    monkeypatch.setattr(launch, "start", lambda run: Started())
+    runs_dir = tmp_path / "checkpoints"
+    first = make_trained_run(runs_dir, "ae")
+    Run.create(runs_dir, "without-weights", make_config(preset="vae"))
+    a_prior = make_config(preset="prior", **first_stage_settings(first))
+    Run.create(runs_dir, "a-prior", a_prior, first.read_weights()).write_weights(first.read_weights())
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        assert not app.screen.query_one("#row-first_stage").display
+        app.screen.query_one("#epochs", Input).value = "7"
+        app.screen.query_one("#preset", Select).value = "prior"
+        await settle(pilot)
+        assert app.screen.query_one("#row-first_stage").display
+        assert app.screen.query_one("#first_stage", Select).value == "ae"
+        assert app.screen.query_one("#epochs", Input).value == "7"
+        assert "mnist-5k, as the first stage" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: (runs_dir / "prior-mnist-5k" / "config.json").exists(), "the run")
+    run = Run(runs_dir / "prior-mnist-5k")
+    config = run.config()
+    assert (config.first_stage, config.first_stage_preset, config.epochs) == ("ae", "ae", 7)
+    assert config.schedule == "cosine"
+    assert run.read_first_stage() == first.read_weights()
+
+
+async def test_a_prior_without_a_run_to_learn_from_is_not_started(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one("#preset", Select).value = "prior"
+        await settle(pilot)
+        assert app.screen.query_one("#epochs", Input).value == "100"
+        assert "no run has weights" in screen_text(app)
+        assert "first stage must be the name of a run" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert isinstance(app.screen, NewRun)
+
+
+async def choose_a_set_to_download(app: VaeTui, pilot: Pilot[None]) -> None:
+    await pilot.press("n")
+    await settle(pilot)
+    app.screen.query_one("#dataset", Select).value = "kmnist"
+    await settle(pilot)
+    assert "is downloaded to" in str(app.screen.query_one("#message-dataset", Label).render())
+    await pilot.press("ctrl+s")
+    await settle(pilot)
+
+
+async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    arrived = threading.Event()
+    checked: list[str] = []
+    started: list[Run] = []
+
+    def download(name: str, folder: Path, on_progress: Callable[[registry.Progress], None]) -> None:
+        on_progress(registry.Progress("train-images-idx3-ubyte", 0, 4, 3_000_000, 18_000_000))
+        arrived.wait(10)
+
+    class Started:
+        def wait_until_started(self) -> None:
+            pass
+
+    def start(run: Run) -> Started:
+        started.append(run)
+        return Started()
+
+    monkeypatch.setattr(registry, "download", download)
+    monkeypatch.setattr(registry, "check", lambda name, folder: checked.append(name))
+    monkeypatch.setattr(launch, "start", start)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await choose_a_set_to_download(app, pilot)
+        assert "downloading train-images-idx3-ubyte (1 of 4): 3.0 of 18.0 MB" in screen_text(app)
+        assert started == []
+        arrived.set()
+        await settle(pilot)
+        (run,) = started
+        assert (checked, run.config().dataset) == (["kmnist"], "kmnist")
+        assert isinstance(app.screen, TrainingScreen)
+
+
+async def test_a_download_that_fails_is_explained_and_the_form_stays(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def download(name: str, folder: Path, on_progress: Callable[[registry.Progress], None]) -> None:
+        raise DataError("cannot download kmnist: no route; mnist-5k needs no download")
+
+    monkeypatch.setattr(registry, "download", download)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await choose_a_set_to_download(app, pilot)
+        assert "cannot download kmnist: no route; mnist-5k needs no download" in screen_text(app)
+        assert isinstance(app.screen, NewRun)
+        assert not (tmp_path / "checkpoints").exists()
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_the_suggested_name_follows_the_preset_until_one_is_typed(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        name = app.screen.query_one("#name", Input)
+        assert name.value == "vae-mnist-5k"
+        app.screen.query_one("#preset").value = "ae"  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert name.value == "ae-mnist-5k"
+        name.value = "mine"
+        await settle(pilot)
+        app.screen.query_one("#preset").value = "vae"  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert name.value == "mine"

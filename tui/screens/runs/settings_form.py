@@ -1,0 +1,170 @@
+"""The fields of a new run: a row for every setting, the common ones first, made from their declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Collapsible, Input, Label, Select
+
+from core.data import registry
+from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, as_text, title
+
+# What keeps its value when another preset or image set is chosen.
+CHOSEN = ("preset", "dataset", "first_stage")
+COMMON = [name for name, setting in SETTINGS.items() if setting.common]
+OTHERS = [name for name, setting in SETTINGS.items() if not setting.common]
+
+
+class Field(Input):
+    """An input that keeps the order of keys which arrive at once, as they do over a slow connection.
+
+    Textual hands letters to the input but a backspace to its bindings, which come to it later.
+    """
+
+    def key_backspace(self, event: events.Key) -> None:
+        event.stop()
+        self.action_delete_left()
+
+
+class Row(Horizontal):
+    """A field with its title, and beside it what is wrong with its value, or else what it means."""
+
+    def __init__(self, name: str, title: str, field: Input | Select[str]) -> None:
+        super().__init__(id=f"row-{name}")
+        self.field_title, self.field = title, field
+        self.message = Label("", classes="message", id=f"message-{name}", markup=False)
+
+    def compose(self) -> ComposeResult:
+        yield Label(self.field_title, markup=False)
+        yield self.field
+        yield self.message
+
+    @property
+    def text(self) -> str:
+        return str(self.field.value).strip()
+
+    def explain(self, problem: str | None, hint: str) -> None:
+        """Say what is wrong, or give the hint where nothing is."""
+        self.message.update(problem or hint)
+        self.message.set_class(problem is not None, "problem")
+        self.set_class(problem is not None, "wrong")
+
+
+class SettingsForm(Vertical):
+    """A row for each setting and one for the run's name; settings that do not apply to the preset are not shown."""
+
+    DEFAULT_CSS = """
+    SettingsForm VerticalScroll { height: auto; max-height: 100%; }
+    SettingsForm Row { height: 1; margin-bottom: 1; }
+    SettingsForm Row > Label { width: 17; }
+    SettingsForm Row > Input, SettingsForm Row > Select { width: 24; }
+    SettingsForm Row > .message {
+        width: 1fr;
+        padding-left: 2;
+        color: $text-muted;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
+    SettingsForm Row > .message.problem { color: $text-error; text-wrap: wrap; }
+    SettingsForm Row.wrong { height: auto; }
+    SettingsForm Collapsible { background: transparent; border: none; padding: 0; margin-bottom: 1; }
+    SettingsForm Collapsible Contents { padding: 1 0 0 0; }
+    SettingsForm CollapsibleTitle { padding: 0; }
+    SettingsForm #said { dock: bottom; height: auto; }
+    SettingsForm #detail { height: 2; width: 100%; color: $text-muted; }
+    SettingsForm #progress { height: auto; width: 100%; color: $text-warning; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = {setting: Row(setting, title(setting), _field(setting)) for setting in SETTINGS}
+        self._rows["name"] = Row("name", "name", Field(compact=True, id="name"))
+        self._defaults: dict[str, str] = {}
+        self._more = Collapsible(title="more settings", collapsed_symbol="+", expanded_symbol="-", id="more")
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(can_focus=False):
+            yield from (self._rows[name] for name in (*COMMON, "name"))
+            with self._more:
+                yield from (self._rows[name] for name in OTHERS)
+        with Vertical(id="said"):
+            yield Label("", id="detail", markup=False)
+            yield Label("", id="progress", markup=False)
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What was chosen or typed that is not the default, of the settings that apply."""
+        return {
+            name: row.text
+            for name, row in self._rows.items()
+            if name in SETTINGS and row.display and (name in CHOSEN or row.text != self._defaults.get(name, row.text))
+        }
+
+    @property
+    def run_name(self) -> str:
+        return self._rows["name"].text
+
+    @run_name.setter
+    def run_name(self, name: str) -> None:
+        with self.prevent(Input.Changed):
+            self._rows["name"].field.value = name
+
+    def offer_first_stages(self, names: Sequence[str]) -> None:
+        """Let the user choose among these runs; the first one is chosen."""
+        stages = self._rows["first_stage"].field
+        assert isinstance(stages, Select)
+        stages.set_options([(name, name) for name in names])
+        stages.value = next(iter(names), Select.NULL)
+
+    def show_preset(self, name: str) -> None:
+        """Show the settings that apply to the preset."""
+        for setting, declared in SETTINGS.items():
+            self._rows[setting].display = declared.applies(PRESETS[name])
+
+    def show_defaults(self, defaults: Mapping[str, Any]) -> None:
+        """Put the defaults where nothing else was chosen."""
+        with self.prevent(Input.Changed, Select.Changed):
+            for name in SETTINGS.keys() - {*CHOSEN, *self.chosen}:
+                self._defaults[name] = as_text(defaults[name])
+                self._rows[name].field.value = self._defaults[name]
+
+    def explain(self, problems: Mapping[str, str], hints: Mapping[str, str]) -> None:
+        """What is wrong beside its field, what it means beside the others."""
+        for name, row in self._rows.items():
+            row.explain(problems.get(name), hints[name])
+        wrong = sum(name in problems for name in OTHERS)
+        self._more.title = f"more settings{f': {wrong} to correct' if wrong else ''}"
+
+    def toggle_more(self) -> None:
+        """Show or hide the settings that few runs need."""
+        self._more.collapsed = not self._more.collapsed
+        if not self._more.collapsed:
+            next(self._rows[name].field for name in OTHERS if self._rows[name].display).focus()
+
+    def page(self, direction: int) -> None:
+        """Scroll where the window does not show all rows."""
+        rows = self.query_one(VerticalScroll)
+        rows.scroll_relative(y=direction * rows.size.height, animate=False)
+
+    def show_problem(self) -> None:
+        """Bring the cursor to the first setting that has a wrong value."""
+        name = next(name for name, row in self._rows.items() if row.has_class("wrong"))
+        if name in OTHERS:
+            self._more.collapsed = False
+        self._rows[name].field.focus()
+
+
+def _field(name: str) -> Input | Select[str]:
+    """What a setting is chosen or typed with."""
+    setting = SETTINGS[name]
+    if name == "first_stage":
+        return Select[str]([], prompt="no run has weights", compact=True, id=name)
+    if not setting.choices or setting.pattern:
+        return Field(compact=True, id=name)
+    choices = registry.CHOICES if name == "dataset" else setting.choices
+    usual = {"preset": DEFAULT_PRESET, "dataset": "auto"}.get(name, choices[0])
+    return Select([(choice, choice) for choice in choices], value=usual, allow_blank=False, compact=True, id=name)
