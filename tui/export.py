@@ -1,4 +1,4 @@
-"""Writes what a screen or a command shows to files: pictures and curves as PNG, tables as CSV, values as JSON."""
+"""Writes what is shown to files: pictures and plots as PNG, tables as CSV, values as JSON."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WIDE, HALF_HIGHER, SQUARE = (10.0, 5.625), (10.0, 8.4375), (8.75, 7.5)  # inches
 
 
 class ExportError(ValueError):
-    """What cannot be written as asked; the text says what could."""
+    """A file name that asks for a kind of file that is not written."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Panel:
 
 
 def suffix_of(path: Path) -> Suffix:
-    """Which kind of file the name asks for, in any case of letters. Raises ExportError for other endings."""
+    """The kind of file that a name asks for, in upper or lower case. Raises ExportError for other endings."""
     match path.suffix.lower():
         case ".png":
             return ".png"
@@ -60,16 +60,16 @@ def suffix_of(path: Path) -> Suffix:
 
 
 def unused_path(folder: Path, stem: str, suffix: str) -> Path:
-    """The next of stem.png, stem-2.png, stem-3.png ... after those that are there. Raises OSError."""
+    """The first of stem.png, stem-2.png, stem-3.png ... after those that exist. Raises OSError."""
     return folder / f"{next_name(stem, (path.stem for path in folder.iterdir() if path.suffix == suffix))}{suffix}"
 
 
 def write_file(path: Path, content: bytes, *, replace: bool) -> None:
-    """Make a file of `content`, in place of one that is there only if `replace`.
+    """Write a file, over an existing one only if `replace`.
 
-    Raises OSError, so FileExistsError for the file and FileNotFoundError for the folder.
+    Raises OSError: FileExistsError for the file, FileNotFoundError for the folder.
     """
-    path.parent.stat()  # of a missing folder this error names the folder, the next one would name the file
+    path.parent.stat()  # the error of a missing folder should name the folder, not the file
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL), 0o644)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -83,7 +83,7 @@ def write_file(path: Path, content: bytes, *, replace: bool) -> None:
 def save_picture(
     path: Path, images: Images, columns: int, *, scale: int = 4, gap: int = 1, replace: bool = False
 ) -> None:
-    """Images (N, H, W) in [0, 1] as a grey PNG, `columns` a row, each pixel a square of `scale` x `scale`.
+    """Images (N, H, W) in [0, 1] as a grey PNG with `columns` images a row and `scale` x `scale` pixels for each one.
 
     Values are clipped, NaN is black. Raises ValueError for other shapes, OSError.
     """
@@ -103,9 +103,9 @@ def save_picture(
 def save_panels(
     path: Path, panels: Sequence[Panel], *, x_label: str = "epoch", log_scale: bool = False, replace: bool = False
 ) -> None:
-    """Plots as a PNG 1600 pixels wide: the first over the whole width, the others side by side under it.
+    """Plots as a PNG 1600 pixels wide: the first over the whole width, the others side by side below it.
 
-    A log scale leaves out values of zero and below. Raises ValueError without any panel, OSError.
+    A log scale leaves out values of zero and below. Raises ValueError without panels, OSError.
     """
     if not panels:
         raise ValueError("there are 0 panels, must be 1 or more")
@@ -142,7 +142,7 @@ def save_scatter(
     axes = figure.add_subplot()
     _label(axes, title, x_label, y_label)
     shades = np.array(CLASS_COLORS) / 255
-    # All at once in the order given: class by class the last would cover the others.
+    # All at once, in the order given: class by class, the last would cover the others.
     axes.scatter(points[:, 0], points[:, 1], s=9, c=shades[classes], alpha=0.5, linewidths=0)
     present = np.unique(classes)
     for number in present:
@@ -163,9 +163,9 @@ def save_projection(path: Path, plane: LatentProjection, *, replace: bool = Fals
 
 
 def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], *, replace: bool = False) -> None:
-    """Columns of one length as CSV under a line of their names; floats as short as reads back equal, NaN empty.
+    """Columns of one length as CSV with a header; floats in their shortest exact form, NaN and None empty.
 
-    Raises ValueError naming the columns that do not fit together, OSError.
+    Raises ValueError that names columns of different lengths, OSError.
     """
     flat = all(np.ndim(column) == 1 for column in columns.values() if isinstance(column, np.ndarray))
     if not flat or len({len(column) for column in columns.values()}) > 1:
@@ -220,7 +220,7 @@ def write_evaluations(
 
 
 def _figure(inches: tuple[float, float]) -> Figure:
-    # Not through pyplot, which keeps every figure and chooses a backend for the process.
+    # Not through pyplot, which keeps every figure and chooses a backend for the whole process.
     from matplotlib.figure import Figure
 
     return Figure(figsize=inches, dpi=DPI, layout="constrained")
@@ -233,7 +233,7 @@ def _figure_png(figure: Figure) -> bytes:
 
 
 def _label(axes: Axes, title: str, x_label: str, y_label: str) -> None:
-    # Names may hold a $, which would begin a formula.
+    # A $ in a name must not begin a formula.
     axes.set_title(title, parse_math=False)
     axes.set_xlabel(x_label, parse_math=False)
     axes.set_ylabel(y_label, parse_math=False)

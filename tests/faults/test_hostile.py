@@ -44,6 +44,7 @@ from tests.support.terminal import ENVIRONMENT, UNKNOWN, Terminal
 from tui.background.polling import RunReader
 from tui.drawing.facts import facts
 from tui.series import VISIBLE_FRACTIONS, loss_curves, x_axis
+from tui.terminal.capabilities import ColorDepth
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 SECONDS = 30
@@ -914,7 +915,7 @@ def test_odd_numbers_in_metrics_are_shown_as_well_as_can_be(run: Run, line: str,
     run.metrics_path.write_text(f"{STEP}\n{ODD_LINES[line]}\n")
     snapshot = RunReader(run).poll()
     assert snapshot is not None
-    for shown in facts(snapshot, 30).plain.splitlines():
+    for shown in facts(snapshot, 30, ColorDepth.TRUECOLOR).plain.splitlines():
         assert len(shown) < 80, shown
     for fraction in VISIBLE_FRACTIONS:
         low, high = x_axis(snapshot).range_of(fraction)

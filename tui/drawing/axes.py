@@ -1,4 +1,4 @@
-"""Axes of a plot: round limits, short tick labels, and the lines around the canvas."""
+"""The axes of a plot: round limits, short tick labels, and the frame around the canvas."""
 
 from collections.abc import Sequence
 from math import ceil, floor, log10
@@ -15,7 +15,7 @@ FRAME = Style(dim=True)
 
 
 def linear_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
-    """Round limits around [low, high], which stay while it grows a little, and about `count` ticks within."""
+    """Round limits around [low, high], which stay while it grows a little, and about `count` ticks."""
     largest = max(abs(low), abs(high))
     if high - low <= max(1e-12 * largest, 1e-300):
         margin = 0.1 * largest if largest > 1e-290 else 1.0
@@ -30,7 +30,7 @@ def linear_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
 
 
 def log_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
-    """The same for logarithms to base 10: limits and tick positions are logarithms, labels are not."""
+    """The same for base-10 logarithms: limits and positions of ticks are logarithms, labels are not."""
     if high - low < 0.5:
         (bottom, top), ticks = linear_ticks(10**low, 10**high, count)
         inside = {log10(value): label for value, label in ticks.items() if value > 0}
@@ -54,7 +54,7 @@ def _short(value: float) -> str:
 
 
 def _labels(values: Sequence[float], step: float) -> list[str]:
-    """Labels with just the digits that tell neighbours apart, all in the same form."""
+    """Labels in one format, with just enough digits to tell neighbours apart."""
     largest = max(map(abs, values))
     decimals = next((n for n in range(5) if abs(round(step, n) - step) < 1e-6 * step), 5)
     if largest < 1e5 and decimals < 5:
@@ -67,12 +67,12 @@ def _labels(values: Sequence[float], step: float) -> list[str]:
 
 
 def place(ticks: Ticks, start: float, end: float, cells: int) -> dict[int, str]:
-    """The cell of each tick on an axis of `cells` cells, the first at value `start`, the last at `end`."""
+    """The cell of each tick on an axis of `cells` cells from value `start` to `end`."""
     return {round((value - start) / (end - start) * (cells - 1)): label for value, label in ticks.items()}
 
 
 def ticks_within(low: float, high: float, count: int) -> Ticks:
-    """About `count` ticks within limits that are given."""
+    """About `count` ticks between given limits."""
     if high <= low:
         return {}
     _, ticks = linear_ticks(low, high, count)
@@ -87,7 +87,7 @@ def frame(
     x_label: str,
     depth: ColorDepth,
 ) -> list[Strip]:
-    """The canvas with the y axis at its left and the x axis below, which takes two more lines."""
+    """The canvas with the y axis on its left and the x axis, which takes two lines, below."""
     gutter = left_of_canvas(y_ticks) - 1
     line, y_tick, corner, dash, x_tick = "|++-+" if depth is ColorDepth.ASCII else "│┤└─┬"
     strips = []
@@ -104,7 +104,7 @@ def frame(
 
 
 def left_of_canvas(y_ticks: Ticks | dict[int, str]) -> int:
-    """Cells that the y axis and its labels take."""
+    """The width in cells of the y axis and its labels."""
     return max(map(len, y_ticks.values()), default=0) + 2
 
 

@@ -83,9 +83,9 @@ def markers(curves: Sequence[Curve]) -> list[Marker]:
 
 
 def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -> tuple[Floats, Floats]:
-    """Smallest and largest y of each of `columns` equal parts of x or x_range, in order; at most 2 * columns.
+    """The smallest and largest y in each of `columns` equal parts of x or x_range, in order: at most 2 * columns.
 
-    Non-finite y are dropped; a series that is short already comes back as it is. x must ascend in x_range.
+    Values that are not finite are dropped; a short series is returned unchanged. x must ascend.
     """
     finite = np.isfinite(y)
     if not finite.all():
@@ -103,7 +103,7 @@ def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -
 
 
 def moving_average(y: Floats, window: int) -> Floats:
-    """Mean of the finite among the last `window` values, (N,), NaN without any. ValueError if window < 1."""
+    """The mean of the finite values among the last `window`, (N,), NaN if there are none. ValueError if window < 1."""
     if window < 1:
         raise ValueError(f"window is {window}, must be at least 1")
     finite = np.isfinite(y)
@@ -129,7 +129,7 @@ def draw_curves(
 ) -> list[Strip]:
     """`height` strips of `width` cells: title and legend, y ticks, the curves, x ticks.
 
-    A log scale leaves out values of zero and below; without any value `empty` stands in the middle.
+    A log scale leaves out values of zero and below; without any value `empty` is shown in the middle.
     """
     if width < 1 or height < 1:
         return []
@@ -175,7 +175,7 @@ def _style(curve: Curve, depth: ColorDepth) -> Style:
 
 
 def _header(title: str, curves: Sequence[Curve], signs: Sequence[str], styles: Sequence[Style], width: int) -> Strip:
-    """The title and those entries of the legend that fit whole."""
+    """The title and the entries of the legend that fit."""
     segments = [Segment(title, TITLE)] if title else []
     for curve, sign, style in zip(curves, signs, styles, strict=True):
         entry = f"{sign} {curve.label}"
@@ -194,11 +194,11 @@ def _canvas(
     x_limits: Range,
     y_limits: Range,
 ) -> list[Strip]:
-    """The curves alone; the later ones cover the earlier."""
-    # Importing plotext takes longer than the app's first paint may.
+    """The curves alone; later ones cover earlier ones."""
+    # Imported late: it takes longer than the first paint may.
     import plotext
 
-    terminal = type(plotext.terminal)()  # of our own: the figure that plotext offers is shared and cut to the screen
+    terminal = type(plotext.terminal)()  # plotext's own figure is shared, and cropped to the screen
     terminal.limit(False, False)
     figure = type(plotext.figure)(terminal)
     figure.plot_size(*size)
@@ -210,14 +210,14 @@ def _canvas(
         figure.ruler(axis).lim(low - margin, high + margin)
     for index, (curve, (x, y), marker) in enumerate(zip(curves, series, markers, strict=True)):
         x, y = decimate(x, y, size[0], x_limits)
-        # The colour is the number of the curve, replaced by its style below.
+        # The colour encodes the index of the curve; `_row` replaces it by the style.
         signal = figure.signal(x.tolist(), y.tolist(), marker=plotext.marker(marker, plotext.pixel(index)))
         figure.draw(signal.lines(curve.style == "line"))
     return [_row(line, styles, size[0]) for line in figure.build().string().split("\n")[: size[1]]]
 
 
 def _row(line: str, styles: Sequence[Style], width: int) -> Strip:
-    """A line of plotext's in the styles of the curves; blanks keep the last one, which saves escape codes."""
+    """A line of plotext's output in the styles of the curves; blanks keep the last one, which saves escape codes."""
     first, *rest = CODE.split(line)
     segments, style = [Segment(first, PLAIN)], PLAIN
     for number, text in zip(rest[::2], rest[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""The figures beside the curves: how far a run is, how fast, on what."""
+"""The facts beside the curves: how far a run is, how fast, its losses, its device and its settings."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from rich.text import Text
 from core.runs.status import Cause, State
 from tui import formatting
 from tui.messages import Snapshot
+from tui.terminal.capabilities import ColorDepth
 
 LABEL_WIDTH = 7
 MUTED = "dim"
 SPEED_READINGS = 9
-# What can be done about a run that ended early, by the cause of its failure.
+# What to do about a run that ended early, by the cause of its failure.
 HINTS: dict[Cause | None, str] = {
     None: "r resumes from the last save",
     "diverged": "r resumes from the last good state with a lower learning rate",
-    "memory": "r resumes once there is memory; n starts a run with a smaller batch",
+    "memory": "r resumes once memory is free; n starts a run with a smaller batch",
 }
 
 
-def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
-    """One line a figure, the most important first, for a column of `width` cells."""
+def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
+    """The facts for a column of `width` cells, the most important first."""
     summary = snapshot.summary
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
@@ -34,7 +35,7 @@ def facts(snapshot: Snapshot, width: int, *, ascii_only: bool = False) -> Text:
         hint = HINTS[summary.status.cause if summary.state is State.FAILED else None]
         lines += [Text(line, MUTED) for line in textwrap.wrap(hint, max(width, 1))]
     lines += [
-        *_progress(snapshot, width, ascii_only),
+        *_progress(snapshot, width, depth),
         *_losses(snapshot),
         *_device(snapshot),
         *_settings(snapshot),
@@ -46,7 +47,7 @@ def _line(label: str, *parts: str | Text | tuple[str, str]) -> Text:
     return Text.assemble((f"{label:<{LABEL_WIDTH}} ", MUTED), *parts)
 
 
-def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
+def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
     status, config = snapshot.summary.status, snapshot.summary.config
     if status is None or config is None:
         return []
@@ -64,18 +65,18 @@ def _progress(snapshot: Snapshot, width: int, ascii_only: bool) -> list[Text]:
         in_epoch = per_epoch
     room = width - LABEL_WIDTH - 1
     lines = [
-        _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, ascii_only)),
-        _line("run", bar(step / total, f"{step / total:.0%}", room, ascii_only)),
+        _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, depth)),
+        _line("run", bar(step / total, f"{step / total:.0%}", room, depth)),
     ]
     active = snapshot.summary.state is State.RUNNING
-    # The median: a save or a pause makes a single reading low.
+    # The median: a save or a pause lowers a single reading.
     speeds = snapshot.steps["images_per_second"][-SPEED_READINGS:]
     speed = float(np.nanmedian(speeds)) if np.isfinite(speeds).any() else 0.0
     times = snapshot.steps["time"]
     took = formatting.duration(float(times[-1])) if len(times) else "0 s"
     if active and speed:
-        left = formatting.estimate((total - step) * config.batch_size / speed)
-        lines.append(_line("time", f"{took}, {left} left"))
+        eta = formatting.estimate((total - step) * config.batch_size / speed)
+        lines.append(_line("time", f"{took}, ETA {eta}"))
     else:
         lines.append(_line("time", took))
     if active and status.activity != "training":
@@ -105,7 +106,7 @@ def _device(snapshot: Snapshot) -> list[Text]:
     status = snapshot.summary.status
     if status is None or not status.device:
         return []
-    # What it is called, the threads, and how it trains, such as `AMD EPYC, 2 threads, fused bfloat16`.
+    # The device, its threads and how it trains, such as `AMD EPYC, 2 threads, fused bfloat16`.
     name, *details = formatting.printable(status.device_name).split(", ")
     lines = [_line("device", status.device, f", {name}" if name else "")]
     if details:
@@ -113,7 +114,7 @@ def _device(snapshot: Snapshot) -> list[Text]:
     if status.device_load and snapshot.summary.state in (State.RUNNING, State.PAUSED):
         load = status.device_load
         memory = f"{formatting.memory(load.memory_used)} of {formatting.memory(load.memory_total)}"
-        lines.append(_line("busy", f"{load.utilisation:.0f}%, {memory}"))
+        lines.append(_line("load", f"{load.utilisation:.0f}%, {memory}"))
     return lines
 
 
@@ -124,7 +125,7 @@ def _settings(snapshot: Snapshot) -> list[Text]:
     rate = (status and status.learning_rate) or config.learning_rate
     lines = [
         _line("model", config.preset, (" on ", MUTED), config.dataset),
-        _line("rate", f"{rate:.3g}", (", batch ", MUTED), str(config.batch_size)),
+        _line("lr", f"{rate:.3g}", (", batch ", MUTED), str(config.batch_size)),
         _line("seed", str(config.seed)),
     ]
     if status and status.host:
@@ -132,9 +133,9 @@ def _settings(snapshot: Snapshot) -> list[Text]:
     return lines
 
 
-def bar(share: float, label: str, width: int, ascii_only: bool) -> Text:
-    """A bar with its label behind, `width` cells in all."""
+def bar(fraction: float, label: str, width: int, depth: ColorDepth) -> Text:
+    """A progress bar with its label on the right, `width` cells in all."""
     length = max(4, width - len(label) - 1)
-    done = round(min(max(share, 0.0), 1.0) * length)
-    full, empty = ("#", "-") if ascii_only else ("━", "─")
+    done = round(min(max(fraction, 0.0), 1.0) * length)
+    full, empty = ("#", "-") if depth is ColorDepth.ASCII else ("━", "─")
     return Text.assemble((full * done, "cyan"), (empty * (length - done), MUTED), f" {label}")

@@ -10,12 +10,12 @@ from core.arrays import Floats
 from tui.terminal.capabilities import ColorDepth
 
 WIDE, NARROW = (6, 2), (5, 0)  # cells of a number, "-1.23" or "-1.2" and a space; cells between two maps
-# Blue and orange at the ends differ for every kind of colour vision; nothing in the middle.
+# Blue and orange are told apart with every kind of colour vision.
 NEGATIVE, ZERO, POSITIVE = np.array((0, 114, 178)), np.array((40, 40, 40)), np.array((213, 94, 0))
 
 
 def draw_heat_maps(maps: Floats, titles: list[str], width: int, depth: ColorDepth, base: Style) -> list[Strip]:
-    """Maps (C, h, w) beside each other, as many in a line as fit, each under its title."""
+    """Maps (C, h, w) side by side, as many in a row as fit, each under its title."""
     count, high, wide = maps.shape
     cell, between = WIDE if count * (wide * WIDE[0] + WIDE[1]) - WIDE[1] <= width else NARROW
     cells = wide * cell
@@ -44,7 +44,7 @@ def _cell(value: float, largest: float, cell: int, base: Style, depth: ColorDept
 
 
 def _rounded(value: float, room: int) -> str:
-    """The number with as many digits as fit."""
+    """The number with as many decimals as fit."""
     for digits in range(room - 3, -1, -1):
         text = f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 leaves no -0.00
         if len(text) <= room:

@@ -19,21 +19,24 @@ from tui.terminal.graphics import GAP
 AnyImages = Floats | NDArray[np.uint8]
 SHADES = " ░▒▓█"
 ASCII_SHADES = " .:-=+*#%@"
-# 52 greys look like 256 and make longer runs of equal cells, so fewer bytes.
+# 52 greys look like 256, and longer runs of equal cells take fewer bytes.
 GREYS = np.arange(0, 256, 5)
 # The 256-colour palette: black, the ramp 8, 18 .. 238, white.
 PALETTE_GREYS = np.array([0, *range(8, 239, 10), 255])
 
 
 class Scale(NamedTuple):
-    """The mean of squares of `down` pixels, drawn as squares of `up` pixels; one of the two is 1."""
+    """Shrinks images by the factor `down`, or enlarges them by `up`; the other is 1."""
 
     up: int
     down: int
 
 
 def mosaic(images: AnyImages, gap: int = GAP) -> Images:
-    """A grid (rows, columns, H, W) as one picture in [0, 1], `gap` black pixels between; uint8 is / 255."""
+    """A grid of images (rows, columns, H, W) as one picture in [0, 1] with `gap` black pixels between them.
+
+    uint8 is divided by 255.
+    """
     grid = _unit(images)
     rows, columns, height, width = grid.shape
     padded = np.pad(grid, ((0, 0), (0, 0), (0, gap), (0, gap)))
@@ -52,12 +55,12 @@ def shrink(images: AnyImages, factor: int) -> Images:
 
 
 def resize(images: AnyImages, scale: Scale) -> Images:
-    """The images (..., H, W) at a scale of `fit`, in [0, 1]."""
+    """Images (..., H, W) at a scale, in [0, 1]."""
     return shrink(images, scale.down).repeat(scale.up, axis=-2).repeat(scale.up, axis=-1)
 
 
 def fit(height: int, width: int, rows: int, columns: int, cells_wide: int, cells_high: int) -> Scale | None:
-    """The largest exact scale at which rows x columns images of height x width pixels fit, or None.
+    """The largest scale at which rows x columns images of height x width pixels fit, or None.
 
     A cell is one pixel wide and two high. Images shrink by 2 or 4, where that divides their sides.
     """
@@ -103,7 +106,7 @@ def _nearest(pixels: Images, greys: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _runs(row: NDArray[np.int64], cell: Callable[[int], tuple[str, Style]], base: Style) -> Strip:
-    """A strip in which equal neighbours share a segment."""
+    """A strip in which equal neighbours share a segment, which saves escape codes."""
     edges = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
     segments = []
     for start, end in pairwise(edges):
@@ -121,8 +124,8 @@ def _half_block(cell: int) -> tuple[str, Style]:
 @lru_cache(len(PALETTE_GREYS) ** 2)
 def _palette_half_block(cell: int) -> tuple[str, Style]:
     upper, lower = divmod(cell, len(PALETTE_GREYS))
-    # Textual turns palette numbers into RGB and rich back again: these are the greys that come out as the
-    # palette entry meant, which the entry's own RGB does not always.
+    # Textual turns palette numbers into RGB and rich turns them back: these greys come out as the entry that is
+    # meant, which the entry's own RGB does not always.
     return _two_greys(round(upper * 10.2), round(lower * 10.2))
 
 
@@ -134,7 +137,7 @@ def _two_greys(upper: int, lower: int) -> tuple[str, Style]:
 
 
 class Layout(NamedTuple):
-    """How many rows and columns of a grid are drawn, and how large."""
+    """How many rows and columns of a grid are drawn, and at which scale."""
 
     rows: int
     columns: int
@@ -142,9 +145,9 @@ class Layout(NamedTuple):
 
 
 def arrange(images: AnyImages, columns: int | None, cells_wide: int, cells_high: int) -> Layout | None:
-    """The layout in which images (N, H, W) are largest; of a grid too large what fits, None if nothing.
+    """The layout in which images (N, H, W) are largest, in `columns` columns unless None; None if not one fits.
 
-    `columns` None leaves their number open. One line is kept free where not all of them fit.
+    Where not all of them fit, one line is kept free to say so.
     """
     count, height, width = images.shape
     layouts = []

@@ -19,14 +19,14 @@ from tui.terminal.capabilities import ColorDepth
 
 Markers = Literal["dots", "digits"]
 CLASSES = 10
-# Of the 256-colour cube, the ten around the hues of Okabe & Ito 2008 and Paul Tol of which the closest two are furthest
-# apart: 12 in CAM02-UCS to eyes without red, green or blue cones (Machado 2009), 20 to others, on #1e1e1e and #e0e0e0.
+# Ten colours of the 256-colour cube near the hues of Okabe & Ito 2008 and Paul Tol, chosen for the largest distance of
+# the closest two in CAM02-UCS: 12 without red, green or blue cones (Machado 2009), else 20; on #1e1e1e and #e0e0e0.
 CLASS_COLORS = (
     *((0, 95, 255), (215, 175, 0), (0, 135, 95), (255, 0, 95), (135, 95, 175)),
     *((255, 135, 135), (95, 135, 0), (175, 175, 255), (175, 95, 135), (95, 175, 175)),
 )
-# Bright blue, yellow, green, red, magenta, bright red, bright green, bright cyan, bright magenta, cyan: as the RGB that
-# rich takes for them, since Textual turns the names into RGB of a theme, which comes out as another of the 16.
+# Bright blue, yellow, green, red, magenta, bright red, bright green, bright cyan, bright magenta, cyan, as rich's RGB:
+# Textual would turn their names into RGB of a theme, which comes out as another of the 16.
 SIXTEEN_COLORS = (
     *((85, 85, 255), (170, 85, 0), (0, 170, 0), (170, 0, 0), (170, 0, 170)),
     *((255, 85, 85), (85, 255, 85), (85, 255, 255), (255, 85, 255), (0, 170, 170)),
@@ -36,7 +36,7 @@ LABEL, HIDDEN, CURSOR = Style(bold=True, reverse=True), Style(dim=True), Style(b
 
 
 def legend_place(title: str, width: int) -> tuple[str, int]:
-    """What of the title leaves room for the legend, and the column of class 0; each class takes two cells."""
+    """The title, cropped to leave room for the legend, and the column of class 0; each class takes two cells."""
     room = width - 2 * CLASSES - 1
     if cell_len(title) > room:
         title = set_cell_size(title, room) if room >= 4 else ""
@@ -79,14 +79,14 @@ def draw_points(
 
 
 def markers_for(asked: Markers | None, depth: ColorDepth) -> Markers:
-    """The markers to draw: dots need colours unless asked for, and more than ASCII in any case."""
+    """The markers to draw: dots by default where there are 256 colours, and never in ASCII."""
     if depth is ColorDepth.ASCII:
         return "digits"
     return asked or ("dots" if depth.has_shades else "digits")
 
 
 def class_styles(depth: ColorDepth) -> list[Style]:
-    """The style of each class, all plain where there is no colour."""
+    """The style of each class, plain where there are no colours."""
     if not depth.has_colors:
         return [PLAIN] * CLASSES
     colors = SIXTEEN_COLORS if depth is ColorDepth.SIXTEEN else CLASS_COLORS
@@ -96,7 +96,7 @@ def class_styles(depth: ColorDepth) -> list[Style]:
 def _canvas(
     points: Floats, classes: Integers, canvas: Canvas, hidden: Set[int], markers: Markers, styles: list[Style]
 ) -> list[Strip]:
-    """The canvas alone: a dot for every point or a digit for every cell, and with dots a label at each mean."""
+    """The canvas alone: a dot for each point and a label at the mean of each class, or a digit for each cell."""
     visible = finite(points) & ~np.isin(classes, list(hidden))
     (left, right), (bottom, top) = canvas.view.x, canvas.view.y
     columns, rows = canvas.columns, canvas.rows
@@ -115,7 +115,7 @@ def _canvas(
         glyphs = np.where(empty, ord(" "), 0x2800 + patterns)
     else:
         glyphs = np.where(empty, ord(" "), ord("0") + looks)
-    # Blanks keep the style to their left, which saves escape codes.
+    # Blanks take the style on their left, which saves escape codes.
     before = np.maximum.accumulate(np.where(empty, -1, np.arange(columns)), axis=1)
     looks = np.where(before < 0, -1, np.take_along_axis(looks, before.clip(0), axis=1))
 
@@ -127,7 +127,7 @@ def _canvas(
 
 
 def _mean_cells(points: Floats, classes: Integers, canvas: Canvas) -> dict[int, tuple[int, int]]:
-    """The cell of each class's mean that is in view; where two meet, the later stands beside."""
+    """The cell of the mean of each class, if in view; where two coincide, the later one moves to the right."""
     taken: dict[tuple[int, int], int] = {}
     for digit in np.unique(classes).tolist():
         column, row = cell = canvas.cell_of(*points[classes == digit].mean(axis=0))
@@ -140,7 +140,7 @@ def _mean_cells(points: Floats, classes: Integers, canvas: Canvas) -> dict[int, 
 
 
 def _label_style(style: Style) -> Style:
-    """A bold digit on the class's colour, black or white by the contrast that is larger, or reversed without colour."""
+    """A bold digit on the colour of the class, black or white for contrast; reversed without colours."""
     if style.color is None:
         return LABEL
     red, green, blue = style.color.get_truecolor()
@@ -154,7 +154,7 @@ def _row(text: str, looks: Integers, styles: list[Style]) -> Strip:
 
 
 def _header(title: str, y_label: str, hidden: Set[int], width: int, depth: ColorDepth) -> Strip:
-    """The title, the classes, those hidden as a point, and the y label if it fits whole."""
+    """The title, the classes, hidden ones as a dot, and the y label if it fits."""
     ascii_only = depth is ColorDepth.ASCII
     title, start = legend_place(title, width)
     segments = [Segment(title, TITLE), Segment("  ", PLAIN)] if title else []

@@ -1,24 +1,33 @@
-"""Lines of cells: messages, and what differs between two of them."""
+"""Lines of cells: a message in their middle, filling up to a size, and what differs between two lines."""
+
+from collections.abc import Sequence
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 
-def draw_message(message: str, width: int, height: int) -> list[Strip]:
-    """`height` strips of `width` cells, blank but for `message`, dim, in the middle and cropped to fit."""
-    strips = [Strip.blank(width, Style())] * height
+def draw_message(message: str, width: int, height: int, base: Style | None = None) -> list[Strip]:
+    """`height` strips of `width` cells with the message, dim and cropped to fit, in the middle."""
+    base = base or Style()
+    strips = [Strip.blank(width, base)] * height
     if message and width and height:
-        strips[(height - 1) // 2] = Strip([Segment(message[:width].center(width), Style(dim=True))], width)
+        strips[(height - 1) // 2] = Strip([Segment(message[:width].center(width), base + Style(dim=True))], width)
     return strips
 
 
+def fill(strips: Sequence[Strip], width: int, height: int, base: Style) -> list[Strip]:
+    """The strips cropped to `height` strips of `width` cells, or filled up with blanks."""
+    shown = [strip.adjust_cell_length(width, base) for strip in strips[:height]]
+    return shown + [Strip.blank(width, base)] * (height - len(shown))
+
+
 def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
-    """First and one past the last cell in which two strips of one length differ, None if they are equal."""
+    """First and one past the last cell in which two strips of one length differ; None if they are equal."""
     if old == new:
         return None
     before, after = _cells(old), _cells(new)
-    if not len(before) == len(after) == new.cell_length:  # wide characters: take the line
+    if not len(before) == len(after) == new.cell_length:  # wide characters: take the whole line
         return 0, new.cell_length
     changed = [x for x, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
     return (changed[0], changed[-1] + 1) if changed else None

@@ -14,13 +14,13 @@ from tui.drawing.images import Scale, draw_image, resize
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.graphics import GAP
 
-# Below the images, over the last line of them, or nowhere.
+# Below the images, over their last line, or not at all.
 CaptionPlacement = Literal["below", "over", "none"]
 LARGEST = 8
 
 
 class Tiling(NamedTuple):
-    """How tiles are laid out: how many beside and below each other, how large each is in cells, caption included."""
+    """How tiles are laid out: in how many columns and rows, at which scale, in how many cells with the caption."""
 
     columns: int
     rows: int
@@ -30,7 +30,7 @@ class Tiling(NamedTuple):
 
     @property
     def capacity(self) -> int:
-        """How many tiles there is room for."""
+        """How many tiles fit."""
         return self.columns * self.rows
 
 
@@ -43,9 +43,9 @@ def lay_out_tiles(
     columns: int | None = None,
     captions: CaptionPlacement = "below",
 ) -> Tiling | None:
-    """The layout of tiles of `shape` (K, H, W), K images above each other, as large as leaves room for `at_least`.
+    """The largest layout of tiles of `shape` (K, H, W), K images above each other, that holds `at_least` of them.
 
-    Where not so many fit, as many as do; at most `columns` beside each other. None when there is no room for one.
+    Where so many never fit, the layout that holds most; at most `columns` columns. None if not one tile fits.
     """
     count, height, width = shape
     scales = [Scale(up, 1) for up in range(LARGEST, 0, -1)]
@@ -73,7 +73,7 @@ def draw_tiles(
     selected: int | None = None,
     captions: CaptionPlacement = "below",
 ) -> list[Strip]:
-    """Tiles (N, K, H, W) in [0, 1], those for which there is room, under each its name; the selected one marked."""
+    """Tiles (N, K, H, W) in [0, 1], those that fit, each with its name, the selected one marked."""
     shown = resize(tiles[: tiling.capacity], tiling.scale)
     strips: list[Strip] = []
     for first in range(0, len(shown), tiling.columns):

@@ -1,4 +1,4 @@
-"""Which part of the plane a scatter shows, and where its points lie in the widget."""
+"""The view of a plane: which part of it is shown, and in which cells its points lie."""
 
 from dataclasses import dataclass, replace
 from math import floor
@@ -10,12 +10,12 @@ from core.arrays import Floats
 from tui.drawing.axes import Range, Ticks, left_of_canvas, ticks_within
 from tui.drawing.curves import LOWEST, NARROWEST
 
-GUTTER = 4  # labels of the y axis up to this width leave the canvas where it is while the view moves
+GUTTER = 4  # cells for labels of the y axis, so that the canvas keeps its place while the view moves
 
 
 @dataclass(frozen=True)
 class View:
-    """The values that the edges of the canvas stand for."""
+    """The part of the plane that is shown: the values at the edges of the canvas."""
 
     x: Range
     y: Range
@@ -28,7 +28,7 @@ class View:
         return View((self.x[0] + x, self.x[1] + x), (self.y[0] + y, self.y[1] + y))
 
     def zoomed(self, factor: float, x: float, y: float) -> "View":
-        """The view in which everything is `factor` times as large and (x, y) stays in its place."""
+        """The view magnified by `factor`, with (x, y) in its place."""
         (left, right), (bottom, top) = self.x, self.y
         return View(
             (x - (x - left) / factor, x + (right - x) / factor),
@@ -36,7 +36,7 @@ class View:
         )
 
     def kept_near(self, home: "View") -> "View":
-        """This view, moved back to where `home` is no further than a screen away."""
+        """This view, moved back until `home` is at most a screen away."""
         shifts = []
         for (low, high), (start, end) in ((self.x, home.x), (self.y, home.y)):
             middle, reach = (low + high) / 2, max(high - low, end - start)
@@ -46,7 +46,7 @@ class View:
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where the cells of points lie in the widget; without a frame there are no ticks."""
+    """Where the points lie in the widget; without a frame there are no ticks."""
 
     view: View
     left: int
@@ -58,12 +58,12 @@ class Canvas:
 
     @property
     def cell_size(self) -> tuple[float, float]:
-        """Width and height of a cell in values."""
+        """Width and height of a cell, in values."""
         (left, right), (bottom, top) = self.view.x, self.view.y
         return (right - left) / self.columns, (top - bottom) / self.rows
 
     def cell_of(self, x: float, y: float) -> tuple[int, int]:
-        """Column and row of a point, outside of the canvas for one outside of the view."""
+        """Column and row of a point; outside the canvas for a point outside the view."""
         wide, high = self.cell_size
         return floor((x - self.view.x[0]) / wide), floor((self.view.y[1] - y) / high)
 
@@ -73,7 +73,7 @@ class Canvas:
         return self.view.x[0] + (column + 0.5) * wide, self.view.y[1] - (row + 0.5) * high
 
     def clamp(self, column: int, row: int) -> tuple[int, int]:
-        """The cell of the canvas that is nearest to a cell."""
+        """The nearest cell of the canvas."""
         return min(max(column, 0), self.columns - 1), min(max(row, 0), self.rows - 1)
 
     def panned(self, columns: int, rows: int) -> View:
@@ -83,7 +83,7 @@ class Canvas:
 
 
 def home_view(points: Floats) -> View:
-    """All of the points (N, 2) with a margin, without outliers, of which each side may have 1 in 1,000."""
+    """The view of all points (N, 2) with a margin, but for outliers: at most 1 in 1,000 at each side."""
     points = points[finite(points)]
     if not len(points):
         return View((-1.0, 1.0), (-1.0, 1.0))
@@ -102,13 +102,13 @@ def _limits(values: Floats) -> Range:
 
 
 def finite(points: Floats) -> NDArray[np.bool_]:
-    """Which of the points (N, 2) can be drawn, (N,)."""
+    """Which of the points (N, 2) can be drawn, bool (N,)."""
     drawable: NDArray[np.bool_] = np.all(np.abs(points) < 1e100, axis=1)
     return drawable
 
 
 def lay_out(width: int, height: int, view: View) -> Canvas:
-    """The canvas in a widget of at least one cell: below the title, and in a frame where there is room."""
+    """The canvas in a widget of at least one cell: below the title, and framed where there is room."""
     top = int(height > 1)
     framed = width >= NARROWEST and height >= LOWEST
     canvas = Canvas(view, 0, top, max(1, width), max(1, height - top - 2 * framed), framed, {})
@@ -123,7 +123,7 @@ def lay_out(width: int, height: int, view: View) -> Canvas:
 
 
 def nearest(points: Floats, visible: NDArray[np.bool_], x: float, y: float, scale: tuple[float, float]) -> int | None:
-    """Index of the visible among points (N, 2) nearest to (x, y) on a screen of `scale` lengths a unit of x and y."""
+    """Index of the visible point (N, 2) nearest to (x, y), where a unit of x and y is `scale` long on the screen."""
     candidates = np.flatnonzero(visible & finite(points))
     if not len(candidates):
         return None

@@ -35,23 +35,23 @@ def detect_graphics(timeout: float = TIMEOUT) -> Graphics:
         answer = _ask(keys.fileno(), screen.fileno(), ASK_CELL_SIZE, timeout)
         attributes = ATTRIBUTES.search(answer)
         if attributes is None:
-            raise NoGraphics(f"the terminal did not say within {timeout:g} s what it can draw")
-        # Sixel first: some that have both lack the part of kitty's protocol that is needed here.
+            raise NoGraphics(f"the terminal did not answer within {timeout:g} s")
+        # Sixel first: some terminals with both lack the part of kitty's protocol that is used here.
         sixel = SIXEL_ATTRIBUTE in attributes[1].split(b";")
         if not sixel and not KITTY.search(_ask(keys.fileno(), screen.fileno(), ASK_KITTY, timeout)):
-            raise NoGraphics("the terminal says that it has neither sixel nor kitty graphics")
+            raise NoGraphics("the terminal has neither sixel nor kitty graphics")
     if not sixel and "utf" not in str(getattr(sys.__stderr__, "encoding", "")).lower():
         raise NoGraphics("kitty graphics need a locale with UTF-8, such as C.UTF-8")
     size = window_cell_size() or _cell_size(CELL_SIZE.search(answer))
     if size is None:
-        raise NoGraphics("the terminal does not say how many pixels its cells have")
+        raise NoGraphics("the terminal does not tell the size of its cells in pixels")
     textual_image()
     return Graphics("sixel" if sixel else "kitty", *size)
 
 
 @contextmanager
 def _unbuffered(keys: int) -> Iterator[None]:
-    """Bytes can be read as they come and are not shown; afterwards none is left over."""
+    """Keys are read byte by byte and not echoed; afterwards none is left unread."""
     before = termios.tcgetattr(keys)
     tty.setcbreak(keys)
     try:
@@ -61,7 +61,7 @@ def _unbuffered(keys: int) -> Iterator[None]:
 
 
 def _ask(keys: int, screen: int, question: bytes, timeout: float) -> bytes:
-    """What the terminal sends until it has told its attributes: all do, and they answer in order."""
+    """The answer up to the attributes, which every terminal tells, after anything asked before."""
     os.write(screen, question + ASK_ATTRIBUTES)
     answer, deadline = b"", time.monotonic() + timeout
     while not ATTRIBUTES.search(answer):

@@ -1,4 +1,4 @@
-"""The last guard of the terminal: no control character reaches it, and ASCII only where it knows no more."""
+"""Filters of every line on its way to the terminal: no control characters, and ASCII only where it has no more."""
 
 import re
 from functools import lru_cache
@@ -7,7 +7,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-# Each sign for one that means the same and is as wide; borders and bars of any kind become lines.
+# Each sign and its counterpart of the same width; borders and bars of any kind become lines.
 SIGNS = str.maketrans(
     {
         **dict.fromkeys("─━═╌┄▔▁▂▃▄▅▆▇▀╴╶╸╺", "-"),
@@ -21,30 +21,33 @@ SIGNS = str.maketrans(
 
 
 @lru_cache(4096)
-def in_ascii(text: str) -> str:
-    """The text in ASCII, one character for each; what has no counterpart becomes a question mark."""
+def to_ascii(text: str) -> str:
+    """The text in ASCII, character by character; those without a counterpart become question marks."""
     return text if text.isascii() else text.translate(SIGNS).encode("ascii", "replace").decode()
 
 
 class AsciiFilter(LineFilter):
-    """Turns every line that is about to be shown into ASCII."""
+    """Turns every line into ASCII."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        return [segment if segment.control else Segment(in_ascii(segment.text), segment.style) for segment in segments]
+        return [segment if segment.control else Segment(to_ascii(segment.text), segment.style) for segment in segments]
 
 
-# Control characters, and those that change the direction of what follows.
-OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Control characters, and those that change the direction of the text after them.
+CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 @lru_cache(4096)
-def harmless(text: str) -> str:
-    """The text with a sign in place of each character that a terminal would obey."""
-    return OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
+def without_control_characters(text: str) -> str:
+    """The text with a replacement character for each one that a terminal would act on."""
+    return CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class ControlCharacterFilter(LineFilter):
-    """Makes every line harmless that is about to be shown."""
+    """Takes control characters out of every line."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        return [segment if segment.control else Segment(harmless(segment.text), segment.style) for segment in segments]
+        return [
+            segment if segment.control else Segment(without_control_characters(segment.text), segment.style)
+            for segment in segments
+        ]

@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-LEVELS = 16  # of grey: more of them cost bytes and digits look the same
+LEVELS = 16  # of grey: more cost bytes, and digits look the same
 GAP = 1  # cells between two tiles
-CELL_SIDES = range(2, 257)  # pixels; anything else is no answer
-CHUNK = 4096  # bytes that kitty takes at once
+CELL_SIDES = range(2, 257)  # pixels that a cell may be wide or high
+CHUNK = 4096  # bytes that kitty accepts at once
 INSTALL = 'install it with: pip install "vae-tui[graphics]"'
 
 
 class NoGraphics(Exception):
-    """Why pictures stay half-blocks, in one line."""
+    """Why pictures are drawn as half-blocks, in one line."""
 
 
 @dataclass(frozen=True)
 class Graphics:
-    """What a terminal draws pictures with, and how large its cells are in pixels."""
+    """The graphics protocol of a terminal, and the size of its cells in pixels."""
 
     protocol: Literal["sixel", "kitty"]
     cell_width: int
     cell_height: int
 
     def resized(self) -> Graphics:
-        """The same after the terminal changed its size, and perhaps that of its letters."""
+        """The same after the terminal changed its size, and perhaps that of its font."""
         size = window_cell_size()
         return self if size is None else replace(self, cell_width=size[0], cell_height=size[1])
 
 
 def window_cell_size() -> tuple[int, int] | None:
-    """The width and height of a cell in pixels, where the kernel was told."""
+    """The width and height of a cell in pixels, where the kernel knows it."""
     if sys.__stdout__ is None:
         return None
     try:
@@ -66,13 +66,13 @@ def credible_cell(width: int, height: int) -> tuple[int, int] | None:
 
 @cache
 def textual_image() -> tuple[Callable[[Image.Image], str], str]:
-    """What textual-image gives: an encoder of sixels, and the characters that number rows for kitty.
+    """What textual-image provides: a sixel encoder, and the diacritics that number rows for kitty.
 
-    Its widgets are not used: they ask the terminal themselves, while Textual reads the answers, and they send a
-    picture each time that Textual renders them. Raises NoGraphics.
+    Its widgets are not used: they query the terminal while Textual reads the answers, and send a picture each time
+    they are rendered. Raises NoGraphics.
     """
     screen = sys.__stdout__
-    sys.__stdout__ = io.StringIO()  # type: ignore[misc, assignment]  # where it finds no terminal, it asks nothing
+    sys.__stdout__ = io.StringIO()  # type: ignore[misc, assignment]  # it queries nothing where there is no terminal
     try:
         from textual_image._sixel import image_to_sixels
         from textual_image.renderable.tgp import _NUMBER_TO_DIACRITIC
@@ -106,7 +106,7 @@ class Placement:
 
 
 class Sheet:
-    """A row of tiles (N, K, H, W) in [0, 1] as graphics: encoded off the UI thread, then drawn as often as needed."""
+    """A row of tiles (N, K, H, W) in [0, 1] as one picture: encoded once, off the UI thread, then drawn."""
 
     def __init__(self, placement: Placement, tiles: Images) -> None:
         self.placement, self.tiles = placement, tiles
@@ -118,7 +118,7 @@ class Sheet:
         return self.placement == other.placement and np.array_equal(self.tiles, other.tiles)
 
     def encode(self) -> None:
-        """Prepare to be drawn; takes tens of milliseconds, once."""
+        """Prepare for drawing; takes tens of milliseconds the first time."""
         if self._data is None:
             self._data = self._encoded(enlarge(self.tiles, self.placement))
 
@@ -130,7 +130,7 @@ class Sheet:
         return textual_image()[0](Image.fromarray(pixels))
 
     def draw(self, x: int, y: int) -> str:
-        """What draws an encoded sheet with its corner in this cell and leaves the cursor where it is."""
+        """The escape codes that draw an encoded sheet with its corner in this cell and keep the cursor in its place."""
         if self.placement.graphics.protocol == "sixel":
             return f"\x1b7{_go_to(x, y)}{self._data}\x1b8"
         if self._id is None:
@@ -138,13 +138,13 @@ class Sheet:
         return f"{self._sent_to_kitty()}\x1b7{self._placeholders(x, y)}\x1b8"
 
     def discard(self) -> None:
-        """Let another sheet take its place in the terminal's memory."""
+        """Give its id in the terminal's memory to another sheet."""
         if self._id is not None:
             _ids.give_back(self._id)
             self._id = None
 
     def _sent_to_kitty(self) -> str:
-        """The picture; it replaces the one that had its number. Without q=2 the answers would arrive as keys."""
+        """The picture; it replaces the one with the same id. Without q=2 the answers would arrive as keys."""
         data = self._data or ""
         chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
         keys = f"a=T,U=1,f=100,q=2,i={self._id},c={self.placement.width},r={self.placement.height},"
@@ -153,16 +153,16 @@ class Sheet:
         )
 
     def _placeholders(self, x: int, y: int) -> str:
-        """Characters in whose place kitty shows the picture that their colour numbers; the first tells their row."""
-        number, signs = self._id or 0, textual_image()[1]
-        color = f"\x1b[38;2;{number >> 16};{number >> 8 & 255};{number & 255}m"
+        """Characters in whose place kitty shows the picture whose id is their colour; the first in a row numbers it."""
+        image_id, signs = self._id or 0, textual_image()[1]
+        color = f"\x1b[38;2;{image_id >> 16};{image_id >> 8 & 255};{image_id & 255}m"
         rows = zip(range(self.placement.height), signs, strict=False)
         line = "\U0010eeee" * (self.placement.width - 1)
         return color + "".join(f"{_go_to(x, y + row)}\U0010eeee{sign}{signs[0]}{line}" for row, sign in rows)
 
 
 def enlarge(tiles: Images, placement: Placement) -> npt.NDArray[np.uint8]:
-    """Images (N, K, H, W) beside each other as greys of 16 levels that fill exactly the cells of a placement."""
+    """Tiles (N, K, H, W) side by side in 16 greys, in exactly the pixels of their cells."""
     graphics = placement.graphics
     count, images, high, wide = tiles.shape
     greys = np.rint(np.clip(np.nan_to_num(tiles), 0, 1) * (LEVELS - 1)).astype(np.uint8) * (255 // (LEVELS - 1))
@@ -192,7 +192,7 @@ class _ImageIds:
     """Ids of pictures in kitty's memory; they fit in a colour. Only the UI thread takes them."""
 
     def __init__(self) -> None:
-        self._first = randrange(1 << 16, 1 << 23)  # other programs in the same window have theirs
+        self._first = randrange(1 << 16, 1 << 23)  # other programs in the same window have their own
         self._taken = 0
         self._free: list[int] = []
 
@@ -202,8 +202,8 @@ class _ImageIds:
         self._taken += 1
         return self._first + self._taken - 1
 
-    def give_back(self, number: int) -> None:
-        self._free.append(number)
+    def give_back(self, image_id: int) -> None:
+        self._free.append(image_id)
 
     def all(self) -> range:
         return range(self._first, self._first + self._taken)
@@ -213,5 +213,5 @@ _ids = _ImageIds()
 
 
 def delete_images() -> str:
-    """What deletes the pictures that a terminal keeps; nothing for sixels, which it does not keep."""
-    return "".join(f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\" for number in _ids.all())
+    """The escape codes that delete the pictures a kitty terminal keeps; sixels are not kept."""
+    return "".join(f"\x1b_Ga=d,d=I,i={image_id},q=2\x1b\\" for image_id in _ids.all())

@@ -23,7 +23,7 @@ class TopBar(Static):
         self._run = Text()
 
     def show_run(self, name: str, state: Text) -> None:
-        """Put a run on the right."""
+        """Show a run on the right."""
         self._run = Text.assemble((name, "bold"), "  ", state)
         self._draw()
 
@@ -44,14 +44,14 @@ class TopBar(Static):
         self.update(bar + self._run)
 
 
-# Whoever knows these two finds the rest.
+# These always have room: who knows them finds the rest.
 ALWAYS = ("keys", "quit")
 
 
 class KeyLine(Static):
-    """The keys that can be pressed, as many as fit; a click presses one.
+    """The keys of the screen, as many as fit; a click presses one.
 
-    Textual's Footer makes a widget of each key, anew whenever one changes, and holds on to all it ever made.
+    Textual's Footer makes a widget for each key whenever one changes, and never frees them.
     """
 
     DEFAULT_CSS = """

@@ -6,7 +6,7 @@ from textual.widgets import Static
 
 from tui.drawing.facts import facts
 from tui.messages import Snapshot
-from tui.terminal.capabilities import ColorDepth, color_depth
+from tui.terminal.capabilities import color_depth
 
 
 class FactsColumn(Static):
@@ -21,6 +21,6 @@ class FactsColumn(Static):
 
     def on_resize(self) -> None:
         if self._snapshot is not None:
-            ascii_only = color_depth(self.app) is ColorDepth.ASCII
-            # The size stays as it is: a new layout of the screen would cost more than the text.
-            self.update(facts(self._snapshot, self.content_size.width, ascii_only=ascii_only), layout=False)
+            text = facts(self._snapshot, self.content_size.width, color_depth(self.app))
+            # The size stays the same: a new layout of the screen would cost more than the text.
+            self.update(text, layout=False)

@@ -1,4 +1,4 @@
-"""Tiles of one or more images with a caption below each, one of them selected."""
+"""A gallery: tiles of one or more images with captions, one of them selected."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from textual.strip import Strip
 
 from core.arrays import Images
 from tui.background.tasks import LatestTaskQueue
-from tui.drawing.strips import draw_message
+from tui.drawing.strips import draw_message, fill
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.graphics import GAP, Graphics, Placement, Sheet
 from tui.widgets.strip_widget import StripWidget
 
-# Rich leaves alone what is marked as a control code; this one does nothing.
+# Rich passes control codes on as they are; this one does nothing.
 CONTROL = [(ControlType.CURSOR_FORWARD, 0)]
 
 
@@ -102,13 +102,13 @@ class Gallery(StripWidget):
 
     def redraw(self) -> None:
         wanted = self._wanted()
-        if same(wanted, self._sheets):
+        if look_the_same(wanted, self._sheets):
             self._sheets_wanted = self._sheets
             super().redraw()
         elif not wanted:
             self._sheets_wanted = []
             self._show_sheets([])
-        elif not same(wanted, self._sheets_wanted):
+        elif not look_the_same(wanted, self._sheets_wanted):
             # Captions wait for their pictures.
             self._sheets_wanted = wanted
             self._tasks = self._tasks or LatestTaskQueue(self._crash)
@@ -129,7 +129,7 @@ class Gallery(StripWidget):
     def _show_sheets(self, sheets: list[Sheet]) -> None:
         """Show encoded sheets, unless the layout has changed since or what is shown is wanted again."""
         wanted = self._wanted()
-        if not fit(sheets, wanted) or same(self._sheets, wanted):
+        if not cover_the_same(sheets, wanted) or look_the_same(self._sheets, wanted):
             if sheets is self._sheets_wanted:
                 self._sheets_wanted = []
             return
@@ -195,12 +195,12 @@ class Gallery(StripWidget):
             self.post_message(self.Clicked(self, index))
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
-        self._sheets_fit = fit(self._sheets, self._wanted())
+        self._sheets_fit = cover_the_same(self._sheets, self._wanted())
         if self._tiles is None or not len(self._tiles):
-            return [strip.apply_style(base) for strip in draw_message(self.message, width, height)]
+            return draw_message(self.message, width, height, base)
         tiling = self.tiling(self._tiles.shape[1:])
         if tiling is None:
-            return [strip.apply_style(base) for strip in draw_message("too small for pictures", width, height)]
+            return draw_message("too small for pictures", width, height, base)
         strips = draw_tiles(
             self._tiles,
             tiling,
@@ -210,15 +210,14 @@ class Gallery(StripWidget):
             selected=self._selected,
             captions=self._caption_placement,
         )
-        strips = [strip.adjust_cell_length(width, base) for strip in strips]
-        return strips + [Strip.blank(width, base)] * (height - len(strips))
+        return fill(strips, width, height, base)
 
 
-def fit(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:
+def cover_the_same(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:
     """Whether these cover the same cells as the others."""
     return [sheet.placement for sheet in sheets] == [other.placement for other in others]
 
 
-def same(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:
+def look_the_same(sheets: Sequence[Sheet], others: Sequence[Sheet]) -> bool:
     """Whether these look like the others."""
     return len(sheets) == len(others) and all(map(Sheet.shows, sheets, others))

@@ -5,13 +5,13 @@ from textual.strip import Strip
 
 from core.arrays import Floats
 from tui.drawing.heat_maps import draw_heat_maps
-from tui.drawing.strips import draw_message
+from tui.drawing.strips import draw_message, fill
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.strip_widget import StripWidget
 
 
 class HeatMaps(StripWidget):
-    """Maps with their numbers, or nothing."""
+    """Shows maps of numbers, or nothing."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -25,7 +25,6 @@ class HeatMaps(StripWidget):
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         if self._maps is None:
-            return [strip.apply_style(base) for strip in draw_message("", width, height)]
+            return draw_message("", width, height, base)
         drawn = draw_heat_maps(self._maps, self._titles, width, depth, base)
-        strips = [strip.adjust_cell_length(width, base) for strip in drawn]
-        return strips[:height] + [Strip.blank(width, base)] * (height - len(strips))
+        return fill(drawn, width, height, base)

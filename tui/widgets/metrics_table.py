@@ -1,4 +1,4 @@
-"""The table of an evaluation: a row for each figure, a column for each sampler that was measured."""
+"""The table of an evaluation: a row for each metric, a column for each sampler."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BELOW = 4  # lines
 
 @dataclass(frozen=True)
 class SamplerColumn:
-    """What was measured with one sampler, if anything, where the newest weights have the number `newest`."""
+    """What was measured with one sampler, if anything; `newest` is the version of the newest weights."""
 
     sampler: str
     measured: EvaluationResult | None
@@ -38,12 +38,12 @@ class SamplerColumn:
 
     @property
     def is_old(self) -> bool:
-        """Whether other weights than the newest were measured."""
+        """Whether older weights than the newest were measured."""
         return self.measured is not None and self.measured.weights != self.newest
 
     @property
     def state(self) -> str:
-        """Of which weights the figures are, or why there are none."""
+        """Which weights were measured, or why there is nothing."""
         if self.measuring:
             return "measuring"
         if self.measured is None:
@@ -51,7 +51,7 @@ class SamplerColumn:
         return "older weights" if self.is_old else evaluation_table.epoch(self.measured)
 
     def cells(self, names: Iterable[str]) -> tuple[Text, list[Text]]:
-        """The header, and a cell for each of the figures, all of one width."""
+        """The header, and a cell for each metric, all of one width."""
         measured = self.measured
         values = [evaluation_table.cells(measured.evaluation, name) if measured else ("", "") for name in names]
         before = max([VALUE_WIDTH, *(len(value) for value, _ in values)])
@@ -68,9 +68,9 @@ class SamplerColumn:
 
 
 class MetricsTable(DataTable[Text]):
-    """Shows as much as there is room for: the sampler that is chosen, then others, then meanings.
+    """Shows what there is room for: the chosen sampler, then the others, then what the metrics mean.
 
-    Where the meanings have no room there is a cursor: `meaning` is that of its row.
+    Where there is no room for meanings it has a cursor, and `meaning` explains the metric under it.
     """
 
     DEFAULT_CSS = """
@@ -93,12 +93,12 @@ class MetricsTable(DataTable[Text]):
 
     @property
     def meaning(self) -> str:
-        """What the row under the cursor means, where the table does not say it."""
+        """What the metric under the cursor means, where the table does not show it."""
         explained = self.show_cursor and 0 <= self.cursor_row < len(self._meanings)
         return self._meanings[self.cursor_row] if explained else ""
 
     def show(self, meanings: Mapping[str, str], columns: Sequence[SamplerColumn], room: Size) -> None:
-        """Figures with their meanings, and a column for each sampler, in so many cells."""
+        """Show metrics with their meanings and a column for each sampler, in `room` cells."""
         names = [f" {evaluation_table.name_shown(name)}" for name in meanings]
         shown = {column.sampler: column.cells(meanings) for column in columns}
         others = [column.sampler for column in columns if not column.chosen]
@@ -126,7 +126,7 @@ class MetricsTable(DataTable[Text]):
 
 
 class MetricsPanel(Vertical):
-    """The table, below it the meaning under the cursor and a line that a screen tells; or a message in its place."""
+    """The table, with the meaning under the cursor and a note below; or a message in its place."""
 
     DEFAULT_CSS = """
     MetricsPanel {
@@ -155,20 +155,20 @@ class MetricsPanel(Vertical):
         return self.query_one(MetricsTable)
 
     def show(self, meanings: Mapping[str, str], columns: Sequence[SamplerColumn]) -> None:
-        """What is measured, and what came out."""
+        """Show the metrics and what was measured."""
         self.table.show(meanings, columns, Size(self.size.width, self.size.height - BELOW))
         self.table.display = bool(meanings)
         self.on_data_table_row_highlighted()
 
-    def show_note(self, words: str) -> None:
-        """Put these words below the table."""
-        if (note := self.query_one("#note", Label)).content != words:
-            note.update(words)
+    def show_note(self, text: str) -> None:
+        """Show a line below the table."""
+        if (note := self.query_one("#note", Label)).content != text:
+            note.update(text)
 
-    def show_message(self, words: str) -> None:
-        """Show these words in place of the figures; none shows the figures again."""
-        self.query_one("#message", Label).update(words)
-        self.set_class(bool(words), "-message")
+    def show_message(self, message: str) -> None:
+        """Show a message in place of the table; an empty one shows the table again."""
+        self.query_one("#message", Label).update(message)
+        self.set_class(bool(message), "-message")
 
     @property
     def has_message(self) -> bool:

@@ -7,7 +7,7 @@ from textual.strip import Strip
 
 from core.arrays import Images
 from tui.drawing.images import Layout, arrange, draw_image, mosaic, resize
-from tui.drawing.strips import draw_message
+from tui.drawing.strips import draw_message, fill
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.strip_widget import StripWidget
 
@@ -40,7 +40,7 @@ class Picture(StripWidget):
             if layout := arrange(self._images, self._columns, width, height):
                 return self._grid(self._images, layout, width, height, base, depth)
             message = "too small for pictures"
-        return [strip.apply_style(base) for strip in draw_message(message, width, height)]
+        return draw_message(message, width, height, base)
 
     def _grid(
         self, images: Images, layout: Layout, width: int, height: int, base: Style, depth: ColorDepth
@@ -54,5 +54,4 @@ class Picture(StripWidget):
         if (shown := int((~missing).sum())) < len(images):
             note = f"{shown} of {len(images)} images fit"
             strips.append(Strip([Segment(note, base + Style(dim=True))]))
-        strips += [Strip.blank(width, base)] * (height - len(strips))
-        return [strip.adjust_cell_length(width, base) for strip in strips]
+        return fill(strips, width, height, base)

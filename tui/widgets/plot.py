@@ -12,7 +12,7 @@ from tui.widgets.strip_widget import StripWidget
 
 
 class Plot(StripWidget):
-    """Curves with a title, drawn again when they, the size or the theme change."""
+    """Shows curves, and draws them again when they, the size or the theme change."""
 
     def __init__(self, title: str = "", *, empty: str = "no steps yet", id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -31,7 +31,7 @@ class Plot(StripWidget):
         log_scale: bool = False,
         x_label: str = "epoch",
     ) -> None:
-        """Show these curves; what looks as before is not sent to the terminal again."""
+        """Show these curves; cells that look as before are not sent to the terminal again."""
         self._curves, self._x_range = tuple(curves), x_range
         self._log_scale, self._x_label = log_scale, x_label
         self.redraw()

@@ -1,4 +1,4 @@
-"""Labelled points in the plane, such as the latents of digits, with a view and a cursor."""
+"""A scatter plot of labelled points, such as the latents of digits, with a view and a cursor."""
 
 from dataclasses import dataclass
 
@@ -15,15 +15,15 @@ from tui.drawing.view import Canvas, View, finite, home_view, lay_out, nearest
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.widgets.strip_widget import StripWidget
 
-DEEPEST, WIDEST = 1000.0, 0.1  # zoom: beyond, tick labels have too few digits and the points are one blot
+LARGEST_ZOOM, SMALLEST_ZOOM = 1000.0, 0.1  # beyond, tick labels lack digits, or all points fall into one blot
 
 
 class Scatter(StripWidget):
-    """Points with a view and a cursor, which the screen's keys and the mouse move."""
+    """Points with a view and a cursor, which keys of the screen and the mouse move."""
 
     @dataclass
     class CursorMoved(Message):
-        """The cursor stands at another point."""
+        """The cursor moved to another point."""
 
         x: float
         y: float
@@ -71,10 +71,10 @@ class Scatter(StripWidget):
         home: View | None = None,
         message: str | None = None,
     ) -> None:
-        """Show points (N, 2) of classes (N,) 0..9, or None for the message. Raises ValueError.
+        """Show points (N, 2) of classes (N,) 0..9, or the message if there are none. Raises ValueError.
 
         `keep_view` keeps the view, the cursor and the hidden classes, for newer points of the same space. `home` is
-        the view to begin with, so that two plots can have the same; without one it is what holds all points.
+        the initial view, so that two plots can share one; by default it holds all points.
         """
         if message is not None:
             self.message = message
@@ -104,13 +104,13 @@ class Scatter(StripWidget):
         self.show(None, message=message)
 
     def cycle_markers(self) -> Markers:
-        """Change from dots to digits or back, and return what is drawn now; ASCII has digits only."""
+        """Switch between dots and digits, and return what is drawn now; ASCII has digits only."""
         depth = color_depth(self.app)
         self.markers = "digits" if markers_for(self.markers, depth) == "dots" else "dots"
         self._repaint()
         return markers_for(self.markers, depth)
 
-    def switch_class(self, digit: int) -> None:
+    def toggle_digit(self, digit: int) -> None:
         """Hide a class or show it again. ValueError if it is not 0..9."""
         if digit not in range(CLASSES):
             raise ValueError(f"class is {digit}, must be 0 to {CLASSES - 1}")
@@ -122,21 +122,21 @@ class Scatter(StripWidget):
         self._repaint()
 
     def zoom(self, factor: float) -> None:
-        """Draw everything `factor` times as large, the cursor in its place. ValueError unless factor > 0."""
+        """Zoom in by `factor`, with the cursor in its place. ValueError unless factor > 0."""
         if not factor > 0:
             raise ValueError(f"factor is {factor}, must be more than 0")
         if self._home is not None:
             (left, right), (start, end) = self._view.x, self._home.x
             now = (end - start) / (right - left)
-            factor = min(max(now * factor, WIDEST), DEEPEST) / now
+            factor = min(max(now * factor, SMALLEST_ZOOM), LARGEST_ZOOM) / now
             self._look_at(self._view.zoomed(factor, *self._cursor), self._cursor)
 
     def pan(self, columns: int, rows: int) -> None:
-        """Move the view by cells to the right and down; the cursor stays where it is until it meets the edge."""
+        """Move the view by cells to the right and down; the cursor keeps its point until it meets the edge."""
         self._look_at(self._canvas().panned(columns, rows), self._cursor)
 
     def reset_view(self) -> None:
-        """All points again."""
+        """Back to the initial view."""
         if self._home is not None:
             self._look_at(self._home, self._cursor)
 
@@ -154,7 +154,7 @@ class Scatter(StripWidget):
         self._look_at(canvas.panned(column - inside[0], row - inside[1]), (x, y))
 
     def nearest(self) -> int | None:
-        """Index of the point of a visible class that looks nearest to the cursor."""
+        """Index of the point of a visible class that is nearest to the cursor on the screen."""
         wide, high = self._canvas().cell_size
         visible = ~np.isin(self._labels, list(self._hidden))
         return nearest(self._points, visible, *self._cursor, (1 / wide, 2 / high))  # a cell is twice as high as wide
@@ -166,7 +166,7 @@ class Scatter(StripWidget):
         canvas = self._canvas()
         _, legend = legend_place(self._title, self.size.width)
         if canvas.top and at.y == 0 and 0 <= at.x - legend < 2 * CLASSES:
-            self.switch_class((at.x - legend) // 2)
+            self.toggle_digit((at.x - legend) // 2)
         elif canvas.clamp(*(cell := (at.x - canvas.left, at.y - canvas.top))) == cell:
             self.capture_mouse()
             self.place_cursor(*canvas.center_of(*cell))
@@ -182,8 +182,8 @@ class Scatter(StripWidget):
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         if not self._has_points:
-            return [strip.apply_style(base) for strip in draw_message(self.message, width, height)]
-        # A cursor that moves must not cost a drawing of all the points.
+            return draw_message(self.message, width, height, base)
+        # Moving the cursor must not draw all points again.
         look = (width, height, base, depth)
         if self._backdrop is None or self._backdrop[0] != look:
             strips = draw_points(
@@ -210,7 +210,7 @@ class Scatter(StripWidget):
         self.redraw()
 
     def _look_at(self, view: View, cursor: tuple[float, float]) -> None:
-        """Show a view that is near the points, and the cursor at a point or at the cell in view nearest to it."""
+        """Show a view, kept near the points, and the cursor at a point or in the nearest cell in view."""
         if self._home is None or not self._has_points:
             return
         view = view.kept_near(self._home)

@@ -12,7 +12,7 @@ from tui.terminal.capabilities import ColorDepth, color_depth
 
 
 class StripWidget(Widget):
-    """Serves strips that `draw_strips` prepared once; `redraw` repaints only what differs from last time."""
+    """Shows the strips of `draw_strips`; `redraw` repaints only the cells that differ from last time."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -32,7 +32,7 @@ class StripWidget(Widget):
         """The `height` lines of the widget, each of `width` cells."""
 
     def redraw(self) -> None:
-        """Draw again after the data changed and refresh the cells that are different now, if any."""
+        """Draw again after the data changed, and refresh the cells that differ."""
         if self._drawn_for is None or self._drawn_for != self._look():
             self._drawn_for = None
             self.refresh()

@@ -77,7 +77,7 @@ def test_classes_that_are_not_digits_are_refused(classes: list[float]) -> None:
     with pytest.raises(ValueError, match="must be integers 0 to 9"):
         Scatter().show(np.zeros((2, 2)), np.array(classes))
     with pytest.raises(ValueError, match="class is 10, must be 0 to 9"):
-        Scatter().switch_class(10)
+        Scatter().toggle_digit(10)
     with pytest.raises(ValueError, match="factor is 0"):
         Scatter().zoom(0)
 
@@ -167,7 +167,7 @@ async def test_newer_points_keep_the_view_the_cursor_and_the_hidden_classes_if_a
     async with shown() as (_, scatter):
         scatter.zoom(4)
         scatter.move_cursor(5, 5)
-        scatter.switch_class(3)
+        scatter.toggle_digit(3)
         view, cursor = scatter.view, scatter.cursor
         scatter.show_message("encoding")
         scatter.show(*clouds(seed=1), keep_view=True)
@@ -193,10 +193,10 @@ async def test_the_nearest_point_is_that_of_a_visible_class_as_seen() -> None:
         scatter.show(points, np.array([0, 1, 2, 3]))
         assert scatter.cursor == pytest.approx((10, 0.5))
         assert scatter.nearest() == 2
-        scatter.switch_class(2)
+        scatter.toggle_digit(2)
         assert scatter.nearest() == 3
         for digit in (0, 1, 3):
-            scatter.switch_class(digit)
+            scatter.toggle_digit(digit)
         assert scatter.nearest() is None
         scatter.show_all_classes()
         assert scatter.nearest() == 2
@@ -344,7 +344,7 @@ async def test_it_runs_at_any_size_and_colour_depth(
             lambda: scatter.cycle_markers(),
             lambda: scatter.zoom(3),
             lambda: scatter.pan(-1, 1),
-            lambda: scatter.switch_class(0),
+            lambda: scatter.toggle_digit(0),
         ]
         for action in actions:
             action()

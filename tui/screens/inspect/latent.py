@@ -204,7 +204,7 @@ class LatentScreen(ExploreScreen):
             if answer == "a":
                 self._scatter.show_all_classes()
             else:
-                self._scatter.switch_class(int(answer))
+                self._scatter.toggle_digit(int(answer))
             self._look()
 
         self.app.push_screen(AskClass("Switch which class on or off?", "show all"), answered)
