@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -262,7 +261,7 @@ def test_every_request_of_a_crowd_is_followed_by_an_answer_to_the_last(
         asker.join(60)
     last = launch.send_request(run, "pause")
     wait_until(lambda: run.status().handled == last.id and run.state() is State.PAUSED, what="the pause")
-    os.kill(process.pid, signal.SIGTERM)
+    trainers.send_signal(process, signal.SIGTERM)
     process.join(30)
     assert (process.exitcode, run.state()) == (0, State.STOPPED)
     assert "ignored" not in run.log_path.read_text()

@@ -13,27 +13,22 @@ from core.data import images
 from core.errors import DamagedFile
 from core.jobs import launch
 from core.jobs.failures import cause, describe
+from core.jobs.setup import Job
 from core.models.weights import load_model
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint
-from core.training.trainer import Trainer
-from tui.app import VaeTui
+from tests.support import trainers
 
 MakeRun = Callable[..., Run]
-MakeApp = Callable[..., VaeTui]
 WaitUntil = Callable[..., None]
 
 SHORT = {"preset": "ae", "epochs": 1, "batch_size": 1000}
 
 
 def train_two_steps(run: Run) -> None:
-    with run.open_metrics() as metrics:
-        trainer = Trainer(run, images.load_image_set("mnist-5k"), "cpu", metrics)
-        for _, _ in zip(range(2), trainer.steps(), strict=False):
-            pass
-        trainer.save()
+    trainers.train(run, images.load_image_set("mnist-5k"), boundaries=2)
 
 
 def make_explosive(run: Run) -> None:
@@ -44,15 +39,13 @@ def make_explosive(run: Run) -> None:
     checkpoint.save_state(run, state.model_copy(update={"model": model}))
 
 
-def test_a_training_that_diverges_fails_and_leaves_the_last_good_weights(
-    make_run: MakeRun, wait_until: WaitUntil
-) -> None:
+def test_a_training_that_diverges_fails_and_leaves_the_last_good_weights(make_run: MakeRun) -> None:
     run = make_run(**SHORT)
     train_two_steps(run)
     make_explosive(run)
     weights, state = run.read_weights(), run.read_state()
-    launch.resume(run).wait_until_started()
-    wait_until(lambda: run.state() is State.FAILED, what="the failure")
+    trainers.begin(run).join(60)
+    assert run.state() is State.FAILED
     status = run.status()
     assert status.cause == "diverged"
     assert status.error and "no longer" in status.error and "at step 2" in status.error
@@ -64,7 +57,7 @@ def test_a_run_goes_on_with_a_lower_learning_rate_and_keeps_it(make_run: MakeRun
     run = make_run(**SHORT)
     train_two_steps(run)
     run.write_status(run.status().model_copy(update={"state": State.FAILED, "cause": "diverged", "epochs": 1}))
-    launch.resume(run, learning_rate=2.5e-4).wait_until_started()
+    launch.resume(run, learning_rate=2.5e-4)
     wait_until(lambda: run.state() is State.FINISHED, what="the end")
     assert run.status().learning_rate == 2.5e-4
     assert run.status().cause is None
@@ -76,17 +69,15 @@ def test_a_run_goes_on_with_a_lower_learning_rate_and_keeps_it(make_run: MakeRun
     assert run.config().learning_rate == 1e-3
 
 
-def test_a_run_whose_state_is_gone_is_not_begun_again(make_run: MakeRun, wait_until: WaitUntil) -> None:
+def test_a_run_whose_state_is_gone_is_not_begun_again(make_run: MakeRun) -> None:
     run = make_run(**SHORT)
-    launch.start(run).wait_until_started()
-    wait_until(lambda: run.state() is State.FINISHED, what="the end")
+    trainers.finish(run)
     weights, lines = run.read_weights(), run.metrics_path.read_bytes()
     run.state_path.unlink()
     missing = "state.pt: is missing: training cannot go on from step 4"
     with pytest.raises(DamagedFile, match=missing):
         launch.resume(run, epochs=3)
-    worker = launch.start(run, epochs=3)  # as whoever does not ask first
-    wait_until(lambda: worker.ended, what="the refusal")
+    trainers.begin(run, Job(epochs=3)).join(60)  # as whoever does not ask first
     assert run.status().error == missing
     assert (run.read_weights(), run.metrics_path.read_bytes()) == (weights, lines)
 

@@ -161,12 +161,17 @@ DAMAGES: list[Damage] = [
 ]
 
 
-def write_run(folder: Path, random: Random | None = None) -> None:
-    """A run that trained, with one to three damages where there is a random generator."""
+def write_run(folder: Path) -> Path:
+    """A run that trained."""
     folder.mkdir()
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
-    for _ in range(random.choice([1, 1, 2, 3]) if random else 0):
+    return folder
+
+
+def damage(random: Random, folder: Path) -> None:
+    """Do one to three damages to a run."""
+    for _ in range(random.choice([1, 1, 2, 3])):
         path = folder / random.choice(3 * READ_BY_A_LIST + list(FILES))
         if path.is_file() and not path.is_symlink() and 0 < path.stat().st_size < 1 << 20:
             random.choice(DAMAGES)(random, path)
@@ -190,7 +195,7 @@ def list_damaged(folder: Path, seed: int, count: int) -> dict[str, int]:
     folder.mkdir()
     write_run(folder / CONTROL_RUN)
     for number in range(count):
-        write_run(folder / f"run-{number:04}", random)
+        damage(random, write_run(folder / f"run-{number:04}"))
     look_like_runs = {
         path.name for path in folder.iterdir() if any((path / name).exists() for name in READ_BY_A_LIST[:2])
     }

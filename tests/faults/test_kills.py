@@ -41,8 +41,8 @@ def kill_at_a_random_moment(run: Run, process: Process, chance: random.Random) -
 
     def saves(count: int) -> None:
         for _ in range(count):
-            seen = run.weights_version()
-            trainers.wait_while_alive(process, lambda seen=seen: run.weights_version() != seen)
+            version = run.weights_version()
+            trainers.wait_while_alive(process, lambda: run.weights_version() != version)  # noqa: B023
 
     match chance.choice(["anywhere", "while it starts", "within a file", "between two files"]):
         case "anywhere":
@@ -198,7 +198,7 @@ def test_asked_to_end_it_saves_and_stops(
     run, process = training
     if paused:
         pause(run, wait_until)
-    os.kill(process.pid, number)
+    trainers.send_signal(process, number)
     assert_stopped_with_everything_saved(run, process)
     assert f"stopped: {number.name}" in run.last_log_line()
 
@@ -207,7 +207,7 @@ def test_asked_to_end_while_it_loads_it_stops_before_the_first_step(make_small_r
     run = make_small_run(**LONG)
     process = trainers.begin(run)
     trainers.wait_until_at_work(run, process)
-    os.kill(process.pid, signal.SIGTERM)
+    trainers.send_signal(process, signal.SIGTERM)
     assert_stopped_with_everything_saved(run, process)
     assert run.status().step <= 2
 
@@ -216,7 +216,7 @@ def test_a_hang_up_changes_nothing_while_it_is_paused(training: tuple[Run, Proce
     run, process = training
     pause(run, wait_until)
     step, weights, beat = run.status().step, run.weights_version(), run.status().heartbeat
-    os.kill(process.pid, signal.SIGHUP)
+    trainers.send_signal(process, signal.SIGHUP)
     wait_until(lambda: run.status().heartbeat > beat, what="the next heartbeat")
     assert (run.state(), run.status().step, run.weights_version()) == (State.PAUSED, step, weights)
     launch.send_request(run, "resume")
@@ -229,7 +229,7 @@ def test_asked_to_save_while_it_is_paused_it_saves_and_stays_paused(
     run, process = training
     pause(run, wait_until)
     step, weights = run.status().step, run.weights_version()
-    os.kill(process.pid, signal.SIGUSR1)
+    trainers.send_signal(process, signal.SIGUSR1)
     wait_until(lambda: run.weights_version() != weights, what="the save")
     beat = run.status().heartbeat
     wait_until(lambda: run.status().heartbeat > beat, what="the next heartbeat")
@@ -246,8 +246,8 @@ def test_a_run_signalled_and_stopped_at_random_moments_ends_like_an_undisturbed_
         trainers.wait_until_at_work(run, process)
         for _ in range(5):
             time.sleep(chance.uniform(0, 0.15))
-            os.kill(process.pid, chance.choice([signal.SIGHUP, signal.SIGUSR1]))
-        os.kill(process.pid, number)
+            trainers.send_signal(process, chance.choice([signal.SIGHUP, signal.SIGUSR1]))
+        trainers.send_signal(process, number)
         process.join(30)
         assert process.exitcode == 0
         if run.state() is State.FINISHED:
@@ -284,7 +284,7 @@ def test_of_trainers_that_start_together_one_trains_and_the_others_change_nothin
     together = [trainers.begin(run) for _ in range(4)]
     for process in together:
         process.join(60)
-    assert sorted(process.exitcode for process in together) == [0, 3, 3, 3]
+    assert Counter(process.exitcode for process in together) == {0: 1, 3: 3}
     (winner,) = (process for process in together if process.exitcode == 0)
     assert (run.status().pid, run.state()) == (winner.pid, State.FINISHED)
     run_files.assert_same_end(run, undisturbed)
@@ -349,14 +349,14 @@ def test_a_live_trainer_is_not_lost_however_silent_it_is_and_whatever_the_clocks
     training: tuple[Run, Process], wait_until: WaitUntil, heartbeat: float
 ) -> None:
     run, process = training
-    os.kill(process.pid, signal.SIGSTOP)
-    wait_until(lambda: process_state(process.pid) == "T", what="standing still")
+    trainers.send_signal(process, signal.SIGSTOP)
+    wait_until(lambda: process_state(process.pid or 0) == "T", what="standing still")
     run.write_status(run.status().model_copy(update={"heartbeat": heartbeat}))
     assert run.state() is State.RUNNING
     with pytest.raises(RunError, match=f"a-run is running in process {process.pid}"):
         launch.resume(run)
     step = run.status().step
-    os.kill(process.pid, signal.SIGCONT)
+    trainers.send_signal(process, signal.SIGCONT)
     wait_until(lambda: run.status().step > step, what="going on")
     assert abs(run.status().heartbeat - time.time()) < LOST_AFTER_SECONDS
 

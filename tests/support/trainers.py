@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import socket
 import struct
 import sys
 import time
 from collections.abc import Callable, Mapping
 from itertools import islice
-from multiprocessing.context import ForkServerProcess as Process
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,8 @@ from core.jobs.timings import Timings
 from core.runs.run import Run
 from core.runs.status import State
 from core.training.trainer import Trainer
+
+Process = ForkServerProcess
 
 # Six steps an epoch of real digits, from a folder of their own: the fixture `few_digits` gives it.
 TRAINING, VALIDATION, BATCH = 60, 20, 10
@@ -102,6 +105,12 @@ def finish(run: Run, job: Job = EVERY_LINE) -> None:
     process = begin(run, job)
     process.join(60)
     assert (process.exitcode, run.state()) == (0, State.FINISHED), run.log_path.read_text()
+
+
+def send_signal(process: Process, number: signal.Signals) -> None:
+    """Signal a process that was started."""
+    assert process.pid is not None
+    os.kill(process.pid, number)
 
 
 def wait_while_alive(process: Process, condition: Callable[[], object]) -> None:

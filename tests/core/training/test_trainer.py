@@ -14,7 +14,7 @@ import torch
 
 from core.data.images import ImageSet, pixels
 from core.errors import DamagedFile, Diverged
-from core.models.autoencoder import loss
+from core.models.autoencoder import Autoencoder, loss
 from core.models.weights import load_model, metadata_of
 from core.runs.run import Run
 from core.runs.settings import PRESETS
@@ -203,6 +203,7 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(make_run: Make
     run = make_run(preset="ae", epochs=2, batch_size=50)
     with run.open_metrics() as metrics:
         trainer = Trainer(run, images, "cpu", metrics)
+        assert isinstance(trainer.model, Autoencoder)
         for _ in trainer.steps():
             if trainer.epoch == 1 and trainer.step_in_epoch == 1:
                 with torch.no_grad():
@@ -246,9 +247,10 @@ def test_a_loss_that_is_no_number_ends_training_and_leaves_the_last_good_weights
 
 def test_the_latent_scale_makes_latents_of_unit_spread(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(preset="vae", epochs=1, batch_size=100)
-    trainer = train(run, images)
+    trained = train(run, images).model
+    assert isinstance(trained, Autoencoder)
     model = load_model(run)
-    assert model.latent_scale == pytest.approx(latent_scale(trainer.model, images.train_images))
+    assert model.latent_scale == pytest.approx(latent_scale(trained, images.train_images))
     with torch.no_grad():
         z = model.encode(pixels(images.train_images)).sample() * model.latent_scale
     assert z.std() == pytest.approx(1.0, rel=0.02)
