@@ -1,7 +1,8 @@
-"""Names of array types, shared by everything."""
+"""Names of array types, the sizes of images and latents, and the even selection: shared by everything."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,3 +13,15 @@ Integers = npt.NDArray[np.integer[Any]]
 Labels = npt.NDArray[np.int64]
 Images = npt.NDArray[np.float32]  # in [0, 1]
 Column = npt.NDArray[np.float64]
+
+IMAGE_SIZE = 28  # pixels each way, as images are shown
+PADDING = 2  # pixels on each side, as models take them
+PADDED_SIZE = IMAGE_SIZE + 2 * PADDING
+LATENT_SHAPE = (4, 4, 4)  # channels, rows, columns
+LATENT_SIZE = math.prod(LATENT_SHAPE)
+
+
+def evenly_spaced(total: int, limit: int) -> Labels:
+    """The indices of `limit` of `total` items, or of all where there are fewer, evenly spaced from the first."""
+    count = min(limit, total)
+    return np.arange(count, dtype=np.int64) * total // max(count, 1)

@@ -15,7 +15,7 @@ import pytest
 from core.data.images import ImageSet
 from core.errors import DamagedFile
 from core.runs.config import make_config
-from core.runs.first_stage import first_stage_settings, first_stage_weights
+from core.runs.first_stage import first_stage_settings
 from core.runs.run import Run
 from core.runs.status import is_same_process
 
@@ -59,7 +59,7 @@ def make_run(runs_dir: Path) -> Callable[..., Run]:
         if values.get("preset") == "prior":
             first = Run(CHECKPOINTS / "ae-mnist")
             defaults = first_stage_settings(first) | defaults
-            weights = first_stage_weights(first)
+            weights = first.read_weights()
         return Run.create(runs_dir, name, make_config(**(defaults | values)), weights)
 
     return make

@@ -27,6 +27,7 @@ NO_TORCH = (
     "core.latents.options",
     "core.evaluation.results",
     "core.explorer.results",
+    "core.explorer.protocol",
     "core.jobs",
     "tui",
 )
@@ -39,6 +40,7 @@ READABLE = (
     "core.latents.options",
     "core.evaluation.results",
     "core.explorer.results",
+    "core.explorer.protocol",
 )
 PURE = ("tui.terminal", "tui.messages", *READABLE)
 WORDS = (

@@ -21,14 +21,13 @@ from textual.reactive import var
 
 from core.data import registry
 from core.errors import RunError
+from core.explorer.protocol import Explorer, Report
 from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
 from core.runs.run import Run
 from tui import formatting
-from tui.background.evaluation import Evaluator, RunEvaluator
 from tui.background.explorers import ExplorerCache
 from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReader
 from tui.background.preview import PreviewReader
-from tui.background.tasks import Report
 from tui.commands.options import command_hint
 from tui.messages import RunUpdate, Snapshot
 from tui.screens.dialogs import Keys
@@ -40,7 +39,6 @@ from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
 from tui.terminal.graphics import Graphics, delete_images
 
 if TYPE_CHECKING:
-    from core.explorer.session import Explorer
     from tui.screens.base import ExploreScreen
 
 
@@ -56,7 +54,6 @@ class Sources:
     pictures: Callable[[Run], PicturesReader]
     sightings: Callable[[Run], Reader[RunUpdate]]
     explorer: Callable[[Run, Report], Explorer]
-    evaluator: Evaluator
 
 
 class VaeTui(App[None]):
@@ -147,7 +144,7 @@ class VaeTui(App[None]):
             case _:
                 from tui.screens.inspect.evaluate import EvaluateScreen
 
-                return EvaluateScreen(sightings, explorer, self._sources.evaluator)
+                return EvaluateScreen(sightings, explorer)
 
     def _others(self, run: Run) -> list[Run]:
         """The runs that another can be compared with: those with a loss of the same kind first, of these the newest."""
@@ -164,7 +161,6 @@ class VaeTui(App[None]):
             pictures=lambda run: PreviewReader(run, explorers.of),
             sightings=RunUpdateReader,
             explorer=explorers.of,
-            evaluator=RunEvaluator(self.data_dir),
         )
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -9,8 +9,8 @@ from core.latents.options import SAMPLERS
 from tui.formatting import count
 
 if TYPE_CHECKING:
-    from core.evaluation.evaluate import Evaluation
-    from tui.messages import EvaluationResult
+    from core.evaluation.results import Evaluation
+    from core.explorer.results import EvaluationResult
 
 
 SHARES = ("precision", "recall", "classifier_confidence", "class_balance")

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from core.explorer.results import LatentProjection
-    from tui.messages import EvaluationResult
+    from core.explorer.results import EvaluationResult, LatentProjection
 
 Suffix = Literal[".png", ".csv"]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def title(plane: LatentProjection) -> tuple[str, str]:
     """What a plane is; how well it tells the classes apart, what it explains and how it was fitted."""
-    projection, choice = plane.projection, plane.choice
+    projection, choice = plane.projection, plane.options
     name = projection.name.upper()
     if projection.numbers is not None:
         name = "latent numbers {} and {}".format(*projection.numbers)

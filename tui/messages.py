@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from core.arrays import Column, Images
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
-
-if TYPE_CHECKING:
-    from core.evaluation.evaluate import Evaluation
-
-if TYPE_CHECKING:
-    pass
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """An evaluation, and of which weights: a number as of Run.weights_version and, where they say it, their epoch."""
-
-    evaluation: Evaluation
-    weights: int
-    epoch: int | None
-    note: str = ""  # about the images, when they are not what they are said to be
 
 
 class Cancelled(Exception):

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.arrays import PADDING
 from core.data import idx, registry
 from core.data.registry import (
     EMBEDDED,
@@ -62,7 +63,6 @@ def one_of_each(labels: Tensor) -> Tensor:
     return torch.stack([(labels == label).nonzero()[0, 0] for label in labels.unique()])
 
 
-PADDING = 2
 # QMNIST's test set is larger; its first 10,000 images are those of MNIST's, torchvision's test10k.
 VALIDATION_LIMIT = 10_000
 EMBEDDED_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"

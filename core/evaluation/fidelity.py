@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from core.arrays import Floats
+from core.latents.samplers import covariance_root
 
 NEIGHBOURS = 3
 BLOCK = 500  # points whose distances to all others are held at once: 40 MB for 10,000 others
@@ -36,15 +37,9 @@ def frechet_distance(one: Gaussian, other: Gaussian) -> float:
     rounding has made indefinite is needed.
     """
     with threadpool_limits(1):  # threads only wait for each other on matrices this small
-        common = np.linalg.norm(_factor(one.covariance).T @ _factor(other.covariance), "nuc")
+        common = np.linalg.norm(covariance_root(one.covariance).T @ covariance_root(other.covariance), "nuc")
     spread = np.trace(one.covariance) + np.trace(other.covariance) - 2 * common
     return max(0.0, float(np.square(one.mean - other.mean).sum() + spread))
-
-
-def _factor(covariance: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(covariance)
-    factor: Floats = vectors * np.sqrt(values.clip(min=0))
-    return factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,20 +58,20 @@ class Manifold:
         nearest = [torch.cdist(block, points).kthvalue(NEIGHBOURS + 1).values for block in points.split(BLOCK)]
         return cls(points, torch.cat(nearest))
 
-    def share(self, other: Manifold) -> float:
-        """The share of the points of another manifold that lie in a ball of this one."""
+    def fraction_inside(self, other: Manifold) -> float:
+        """The fraction of the points of another manifold that lie in a ball of this one."""
         inside = [(torch.cdist(block, self.points) <= self.radii).any(dim=1) for block in other.points.split(BLOCK)]
         return float(torch.cat(inside).double().mean())
 
 
 def precision(real: Manifold, generated: Manifold) -> float:
-    """The share of what is generated that lies where real points do. Kynkäänniemi et al. 2019, equation 3."""
-    return real.share(generated)
+    """The fraction of generated points inside the manifold of the real ones. Kynkäänniemi et al. 2019, equation 3."""
+    return real.fraction_inside(generated)
 
 
 def recall(real: Manifold, generated: Manifold) -> float:
-    """The share of the real points that lie where something is generated. Kynkäänniemi et al. 2019, equation 3."""
-    return generated.share(real)
+    """The fraction of real points inside the manifold of the generated ones. Kynkäänniemi et al. 2019, equation 3."""
+    return generated.fraction_inside(real)
 
 
 def class_shares(labels: Tensor, classes: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.data.images import pixels
-from core.latents.encoding import Latents
+from core.latents.aggregate import Latents
 from core.models.autoencoder import Autoencoder, DiagonalGaussian, loss
 
 # Squared error + KL is minus the ELBO, but for a constant, where the decoder is a Gaussian of this variance.

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable
 import torch
 from torch import Tensor
 
+from core.arrays import evenly_spaced
 from core.data.images import pixels
 from core.errors import Diverged
 from core.evaluation import classifier
@@ -25,7 +26,7 @@ class PeriodicFrechet:
 
     def __init__(self, images: Tensor) -> None:
         self._classifier = classifier.shipped()
-        self._images = images[:: -(-len(images) // TRAINING_IMAGES)].cpu()
+        self._images = images[evenly_spaced(len(images), TRAINING_IMAGES)].cpu()
         self._reference: Gaussian | None = None
 
     def measure(self, batches: Iterable[Tensor]) -> Generator[None, None, float]:

@@ -7,16 +7,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays import Floats, Images, Labels
+from core.evaluation.results import Evaluation
 from core.latents.options import ProjectionOptions
 from core.latents.projection import Projection
 
 
 @dataclass(frozen=True, eq=False)
-class ReconstructionPage:
-    """Some validation images and what became of them; images (N, 28, 28) in [0, 1].
+class Reconstructions:
+    """Reconstructed images (N, 28, 28) in [0, 1] and their squared errors (N,).
 
-    `indices` are places in the validation set, `errors` squared errors summed over the pixels, each (N,);
-    `first` is the place of the page in the `total` images that were asked for.
+    An error is that of the loss: summed over the 32x32 pixels that the model takes, of its output as it is.
+    """
+
+    images: Images
+    errors: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class ReconstructionPage:
+    """Some validation images and their reconstructions, each (N, 28, 28) in [0, 1].
+
+    `indices` are places in the validation set, `errors` those of Reconstructions, each (N,); `first` is the place of
+    the page among the `total` images that were asked for.
     """
 
     indices: Labels
@@ -28,14 +40,22 @@ class ReconstructionPage:
     total: int
 
     def stacks(self) -> Images:
-        """Each image with its reconstruction and its error below, shape (N, 3, 28, 28)."""
+        """Each image with its reconstruction and its error below, (N, 3, 28, 28)."""
         error = np.abs(self.originals - self.reconstructions)
         return np.stack([self.originals, self.reconstructions, error], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
+class Comparison:
+    """A page of the left run, and the right run's reconstructions of the same images."""
+
+    page: ReconstructionPage
+    other: Reconstructions
+
+
+@dataclass(frozen=True, eq=False)
 class ImageDetail:
-    """One validation image: how its posterior looks, mean and deviation (C, h, w), and what its samples decode to.
+    """One validation image: its posterior's mean and deviation (C, h, w), and decoded samples of it.
 
     The posterior of an autoencoder is a point: its deviation is zero everywhere.
     """
@@ -65,12 +85,26 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class LatentProjection:
-    """Points (N, 2) of the latents of a part of the image set, with labels and places in that part, each (N,)."""
+    """Points (N, 2) of the latents of a part of the image set, with labels and places in that part, each (N,).
 
-    choice: ProjectionOptions
+    `fitted` is the number of latents that the projection was fitted to, `accuracy` the fraction of the shown ones
+    whose class its classifier tells.
+    """
+
+    options: ProjectionOptions
     projection: Projection
     points: Floats
     labels: Labels
     fitted: int
     accuracy: float | None
     indices: Labels
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """An evaluation, and of which weights: a number as of Run.weights_version and, where they say it, their epoch."""
+
+    evaluation: Evaluation
+    weights: int
+    epoch: int | None
+    note: str = ""  # about the images, where they are not what they are said to be

@@ -1,65 +1,24 @@
-"""The latents of many images."""
+"""Encoding many images."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from core.arrays import Floats, Labels
 from core.data.images import pixels
+from core.latents.aggregate import Latents
 from core.models.autoencoder import Autoencoder
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
 ENCODING_BATCH = 250
-
-
-@dataclass(frozen=True, eq=False)
-class Latents:
-    """Posteriors of N images: mean and variance, each (N, D); labels (N,). An autoencoder's variance is 0."""
-
-    mean: Floats
-    variance: Floats
-    labels: Labels
-
-    def __len__(self) -> int:
-        return len(self.mean)
-
-    def draw(self, seed: int = 0) -> Floats:
-        """One sample of each posterior, (N, D): together they are samples of the aggregate posterior."""
-        noise = np.random.default_rng(seed).standard_normal(self.mean.shape)
-        return self.mean + np.sqrt(self.variance) * noise
-
-    @cached_property
-    def center(self) -> Floats:
-        """The mean of the aggregate posterior, (D,)."""
-        center: Floats = self.mean.mean(axis=0, dtype=np.float64)
-        return center
-
-    @cached_property
-    def covariance(self) -> Floats:
-        """The covariance of the aggregate posterior, (D, D): that of the means plus the mean variance."""
-        between = np.cov(self.mean.astype(np.float64), rowvar=False, bias=True)
-        return between + np.diag(self.variance.mean(axis=0, dtype=np.float64))
-
-    @cached_property
-    def deviation(self) -> Floats:
-        """The standard deviation of each latent number in the aggregate posterior, (D,)."""
-        return np.sqrt(np.diag(self.covariance))
 
 
 @torch.inference_mode()
 def encode(
     model: Autoencoder, images: Tensor, labels: Tensor, on_progress: Callable[[int], object] | None = None
 ) -> Latents:
-    """The posteriors of uint8 images (N, 32, 32); `on_progress` hears how many are done."""
+    """The posteriors of uint8 images (N, 32, 32); `on_progress` is told how many are done."""
     means, variances = [], []
     for batch in images.split(ENCODING_BATCH):
         posterior = model.encode(pixels(batch))

@@ -4,71 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from core.latents.options import SamplingOptions, check_temperature
-from core.latents.schedulers import NoiseScheduler, Predict
-from core.models.autoencoder import LATENT_SHAPE
+from core.arrays import LATENT_SHAPE
+from core.latents.options import SamplingOptions, check_temperature, default_sampling_options
+from core.latents.schedulers import SCHEDULERS, NoiseScheduler, Predict
 from core.models.denoiser import CLASSES, NULL_CLASS, Denoiser
+from core.models.weights import load_denoiser
 
 SAMPLING_BATCH = 1000
-NUMBERS = 64
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedPrior:
-    """Draws latents by denoising, as it is wished for."""
+    """Draws latents by denoising, as its options say."""
 
     network: Denoiser
-    dynamics: NoiseScheduler
-    wish: SamplingOptions
+    scheduler: NoiseScheduler
+    options: SamplingOptions
+
+    @classmethod
+    def of(cls, network: Denoiser, scheduler: str) -> LearnedPrior:
+        """A prior with the default options of the scheduler of that name."""
+        return cls(network, SCHEDULERS[scheduler](), default_sampling_options(scheduler))
 
     def sample(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
         """Latents (count, 64); the same for the same seed. Raises ConfigError for a temperature out of bounds."""
-        *_, last = self.walk(count, seed, temperature)
+        *_, last = self.denoise(count, seed, temperature)
         return last
 
-    def walk(self, count: int, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
-        """Where latents (count, 64) are after each step on their way from noise, which temperature scales."""
+    def denoise(self, count: int, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
+        """Latents (count, 64) after each step from noise, which temperature scales. Raises ConfigError."""
         check_temperature(temperature)
-        return self._walk(self._labels(count, torch.Generator().manual_seed(seed)), seed, temperature)
+        return self._denoise(self._labels(count, torch.Generator().manual_seed(seed)), seed, temperature)
 
     def of_each_class(self, seed: int) -> Tensor:
         """A sample of each class, (10, 64)."""
-        *_, last = self._walk(torch.arange(CLASSES), seed)
+        *_, last = self._denoise(torch.arange(CLASSES), seed)
         return last
 
     @torch.inference_mode()
-    def _walk(self, labels: Tensor, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
+    def _denoise(self, labels: Tensor, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(seed)
         noise = temperature * torch.randn((len(labels), *LATENT_SHAPE), generator=generator)
         batches = zip(noise.split(SAMPLING_BATCH), labels.split(SAMPLING_BATCH), strict=True)
-        walks = [
-            self.dynamics.walk(self._predictor(label), start, self.wish.steps, generator) for start, label in batches
+        ways = [
+            self.scheduler.denoise(self._predictor(label), start, self.options.steps, generator)
+            for start, label in batches
         ]
-        for parts in zip(*walks, strict=True):
+        for parts in zip(*ways, strict=True):
             yield torch.cat(parts).flatten(1) / self.network.latent_scale
 
     def _labels(self, count: int, generator: torch.Generator) -> Tensor:
-        """The wished class, or classes drawn as often as training images have them."""
+        """The class that was asked for, or classes drawn as often as training images have them."""
         drawn = torch.multinomial(self.network.class_shares, count, replacement=True, generator=generator)
-        return drawn if self.wish.digit is None else torch.full((count,), self.wish.digit)
+        return drawn if self.options.digit is None else torch.full((count,), self.options.digit)
 
     def _predictor(self, labels: Tensor) -> Predict:
-        """What the network predicts for these classes, guided away from what it predicts for any.
+        """The network's prediction for these classes, guided away from its prediction without a class.
 
         Ho & Salimans 2022, equation 6, with a guidance of 1 for none.
         """
-        untold, guidance = torch.full_like(labels, NULL_CLASS), self.wish.guidance
+        no_class, guidance = torch.full_like(labels, NULL_CLASS), self.options.guidance
 
         def predict(z: Tensor, time: float) -> Tensor:
             times = torch.full((len(z),), time)
-            told: Tensor = self.network(z, times, labels)
+            conditional: Tensor = self.network(z, times, labels)
             if guidance == 1:
-                return told
-            any_class: Tensor = self.network(z, times, untold)
-            return torch.lerp(any_class, told, guidance)
+                return conditional
+            unconditional: Tensor = self.network(z, times, no_class)
+            return torch.lerp(unconditional, conditional, guidance)
 
         return predict
+
+
+def load_learned_prior(content: bytes, scheduler: str, path: Path) -> LearnedPrior:
+    """The learned prior in a file's content, with the default options. Raises DamagedFile, which names `path`."""
+    return LearnedPrior.of(load_denoiser(content, path), scheduler)

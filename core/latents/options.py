@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from core.arrays import LATENT_SIZE
 from core.errors import ConfigError
 
 Order = Literal["index", "worst"]
@@ -28,7 +29,6 @@ PROJECTIONS: dict[Projections, str] = {
     "dims": "two latent numbers",
 }
 assert tuple(PROJECTIONS) == get_args(Projections)
-LATENT_NUMBERS = 64
 TEMPERATURES = (0.0, 3.0)
 GUIDANCES = (0.0, 10.0)
 SEEDS = (0, 2**32 - 1)
@@ -141,7 +141,7 @@ def check_numbers(text: str) -> tuple[int, int]:
     parts = text.split(",")
     if len(parts) != 2:
         raise ConfigError({"numbers": f"numbers must be two latent numbers such as 3,17, not {text[:60]!r}"})
-    first, second = (check_whole("each of the numbers", part, 0, LATENT_NUMBERS - 1) for part in parts)
+    first, second = (check_whole("each of the numbers", part, 0, LATENT_SIZE - 1) for part in parts)
     if first == second:
         raise ConfigError({"numbers": f"numbers must be two different latent numbers, not {first} twice"})
     return first, second

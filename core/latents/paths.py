@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from core.arrays import Floats
-from core.latents.encoding import Latents
+from core.latents.aggregate import Latents
 from core.latents.options import PathKind
-
-if TYPE_CHECKING:
-    pass
-
 
 REACH = 3.0  # standard deviations that a traversal goes to either side
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core.arrays import Floats
-from core.latents.encoding import Latents
-from core.models.autoencoder import LATENT_SHAPE
+from core.arrays import LATENT_SHAPE, Floats
+from core.latents.aggregate import Latents
 
 if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

@@ -1,10 +1,9 @@
-"""Where new latents come from: samplers behind one interface."""
+"""Where new latents come from: Gaussians and mixtures of them, behind the interface of every sampler."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,11 +11,9 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from core.arrays import Floats
-from core.latents.encoding import Latents
-from core.latents.options import LATENT_NUMBERS, SamplingOptions, check_sampler, check_temperature
-from core.models.weights import load_prior
-from core.runs.run import Run
+from core.arrays import LATENT_SIZE, Floats
+from core.latents.aggregate import Latents
+from core.latents.options import check_temperature
 
 COMPONENTS = 10
 ITERATIONS = 30
@@ -47,24 +44,9 @@ class GaussianMixture:
         return self.means[chosen] + temperature * (self.factors[chosen] @ noise[:, :, None])[:, :, 0]
 
 
-def prior(size: int) -> Sampler:
-    """N(0, I) over D = `size` numbers."""
+def standard_normal(size: int = LATENT_SIZE) -> Sampler:
+    """N(0, I) over D = `size` numbers: the prior of a variational autoencoder."""
     return GaussianMixture(torch.ones(1), torch.zeros(1, size), torch.eye(size)[None])
-
-
-def of_run(run: Run, name: str, latents: Callable[[], Latents], wish: SamplingOptions | None = None) -> Sampler:
-    """A sampler of a run by its name; `latents` gives what it is fitted to, where it is.
-
-    Raises ConfigError, FileNotFoundError, DamagedFile or OSError.
-    """
-    match check_sampler(name, run.config().preset):
-        case "prior":
-            return prior(LATENT_NUMBERS)
-        case "learned":
-            learned = load_prior(run)
-            return replace(learned, wish=wish or learned.wish)
-        case _:
-            return fit(name, latents())
 
 
 def fit(name: str, latents: Latents) -> Sampler:
@@ -73,11 +55,18 @@ def fit(name: str, latents: Latents) -> Sampler:
         case "gaussian":
             return _mixture([1.0], latents.center[None], np.diag(latents.deviation)[None])
         case "full":
-            return _mixture([1.0], latents.center[None], _factors(latents.covariance[None]))
+            return _mixture([1.0], latents.center[None], covariance_root(latents.covariance[None]))
         case "mixture":
             return _fit_mixture(latents)
         case _:
             raise ValueError(f"{name} is not fitted to latents")
+
+
+def covariance_root(covariances: Floats) -> Floats:
+    """F of the same shape (..., D, D) with F F^T = C; a covariance may be singular: some numbers never vary."""
+    values, vectors = np.linalg.eigh(covariances)
+    factors: Floats = vectors * np.sqrt(values.clip(min=0))[..., None, :]
+    return factors
 
 
 def _fit_mixture(latents: Latents) -> GaussianMixture:
@@ -90,14 +79,7 @@ def _fit_mixture(latents: Latents) -> GaussianMixture:
         # matrices this small: with a trainer beside them the fit takes forty times as long.
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(latents.draw())
-    return _mixture(mixture.weights_, mixture.means_, _factors(mixture.covariances_))
-
-
-def _factors(covariances: Floats) -> Floats:
-    """Square roots of covariances (K, D, D), which may be singular: some latent numbers never vary."""
-    values, vectors = np.linalg.eigh(covariances)
-    factors: Floats = vectors * np.sqrt(values.clip(min=0))[:, None, :]
-    return factors
+    return _mixture(mixture.weights_, mixture.means_, covariance_root(mixture.covariances_))
 
 
 def _mixture(weights: Any, means: Floats, factors: Floats) -> GaussianMixture:

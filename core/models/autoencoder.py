@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from core.arrays import LATENT_SHAPE, PADDED_SIZE
+
 FEATURES = (1, 8, 16, 32)
-PIXELS = 32 * 32
-LATENT_CHANNELS = 4
-LATENT_SHAPE = (LATENT_CHANNELS, 4, 4)  # 64 numbers
+PIXELS = PADDED_SIZE**2
+LATENT_CHANNELS = LATENT_SHAPE[0]
 LOG_VARIANCE_BOUNDS = (-30.0, 20.0)
 Number = TypeVar("Number", float, Tensor)
 # As published, sigma can reach 0 and the KL divergence infinity; below this the KL stops pulling.

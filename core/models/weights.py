@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -13,12 +14,8 @@ from safetensors import SafetensorError
 from torch import nn
 
 from core.errors import DamagedFile
-from core.latents.learned_prior import LearnedPrior
-from core.latents.options import default_sampling_options
-from core.latents.schedulers import SCHEDULERS
 from core.models.autoencoder import MODELS, Autoencoder
 from core.models.denoiser import Denoiser
-from core.runs.run import Run
 from core.text import printable
 
 M = TypeVar("M", Autoencoder, Denoiser)
@@ -30,39 +27,21 @@ def weights_to_bytes(model: nn.Module, metadata: Mapping[str, object]) -> bytes:
     return safetensors.torch.save(tensors, {key: str(value) for key, value in metadata.items()})
 
 
-def load_model(run: Run, *, best: bool = False) -> Autoencoder:
-    """The newest model of a run, or the best validated one, on the CPU in evaluation mode.
+def load_autoencoder(content: bytes, preset: str, path: Path) -> Autoencoder:
+    """The autoencoder of a preset, on the CPU in evaluation mode, with its latent scale.
 
-    Of a learned prior it is the first stage. `latent_scale` is set from the file. Raises FileNotFoundError,
-    DamagedFile or OSError.
+    Raises DamagedFile, which names `path`.
     """
-    config = run.config()
-    if config.preset == "prior":
-        return load_first_stage(run)
-    return _load(MODELS[config.preset](), config.preset, run.read_weights(best=best), run.weights_path(best=best))
+    return _load(MODELS[preset](), preset, content, path)
 
 
-def load_first_stage(run: Run) -> Autoencoder:
-    """What a learned prior makes latents for, frozen. Raises FileNotFoundError, DamagedFile or OSError."""
-    preset = run.config().first_stage_preset
-    if preset is None:
-        raise DamagedFile(run.path / "config.json", "names no first stage of the prior")
-    model = _load(MODELS[preset](), preset, run.read_first_stage(), run.first_stage_path)
-    return model.requires_grad_(False)
-
-
-def load_prior(run: Run) -> LearnedPrior:
-    """The newest prior of a run that learns one, with the usual wish.
-
-    Raises FileNotFoundError, DamagedFile or OSError.
-    """
-    config = run.config()
-    content, path = run.read_weights(), run.weights_path()
-    network = _load(Denoiser(), config.preset, content, path)
-    shares = network.class_shares
+def load_denoiser(content: bytes, path: Path) -> Denoiser:
+    """The network of a learned prior, on the CPU in evaluation mode. Raises DamagedFile, which names `path`."""
+    denoiser = _load(Denoiser(), "prior", content, path)
+    shares = denoiser.class_shares
     if not (shares >= 0).all() or not shares.any():
         raise DamagedFile(path, "has shares of classes that are none")
-    return LearnedPrior(network, SCHEDULERS[config.dynamics](), default_sampling_options(config.dynamics))
+    return denoiser
 
 
 def _load(model: M, preset: str, content: bytes, path: Path) -> M:
@@ -84,6 +63,12 @@ def metadata_of(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:8], "little")
     metadata: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
     return metadata
+
+
+def epoch_of(content: bytes) -> int | None:
+    """The number of finished epochs when these weights, which load, were saved; None where they do not say."""
+    epoch = metadata_of(content).get("epoch", "")
+    return int(epoch) if re.fullmatch(r"[0-9]{1,9}", epoch) else None
 
 
 def first_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data import registry
-from core.errors import RunError
+from core.errors import DamagedFile, RunError
 from core.runs.run import Run
 from core.runs.settings import FIRST_STAGES, either
 
@@ -24,12 +24,12 @@ def first_stage_settings(run: Run) -> dict[str, Any]:
     return taken | {"dataset": config.dataset, "holdout": config.holdout}
 
 
-def first_stage_weights(run: Run) -> bytes:
-    """The weights that a learned prior keeps of that run, as they are now. Raises RunError, DamagedFile or OSError."""
-    try:
-        return run.read_weights()
-    except FileNotFoundError:
-        raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts") from None
+def read_first_stage(run: Run) -> tuple[str, bytes]:
+    """The preset and the weights of the first stage that a learned prior keeps. Raises DamagedFile or OSError."""
+    preset = run.config().first_stage_preset
+    if preset is None:
+        raise DamagedFile(run.path / "config.json", "names no first stage of the prior")
+    return preset, run.read_first_stage()
 
 
 def with_images(settings: Mapping[str, Any], data_dir: Path, taken_over: Mapping[str, Any]) -> dict[str, Any]:

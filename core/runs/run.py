@@ -11,7 +11,6 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core import files
-from core.data.registry import DIGITS
 from core.errors import ConfigError, DamagedFile, RunError
 from core.runs.config import RunConfig, check_name, problems
 from core.runs.lock import RunLock
@@ -157,8 +156,11 @@ class Run:
         return self.path / (BEST_WEIGHTS if best else WEIGHTS)
 
     def read_weights(self, *, best: bool = False) -> bytes:
-        """The newest weights, or the best validated ones. Raises FileNotFoundError, DamagedFile or OSError."""
-        return files.read(self.weights_path(best=best), TENSORS_LIMIT)
+        """The newest weights, or the best validated ones. Raises RunError without any, DamagedFile or OSError."""
+        try:
+            return files.read(self.weights_path(best=best), TENSORS_LIMIT)
+        except FileNotFoundError:
+            raise RunError(f"{self.name} has no weights yet: the trainer saves them soon after it starts") from None
 
     def write_weights(self, content: bytes, *, best: bool = False) -> None:
         files.replace(self.weights_path(best=best), content)
@@ -241,9 +243,3 @@ class Run:
         except ValidationError as error:
             found = next(iter(problems(error).values()), "is not a JSON object")
             raise DamagedFile(path, found) from None
-
-
-def check_digits(run: Run, dataset: str) -> None:
-    """Raise RunError unless the classifier knows what such images show."""
-    if dataset not in DIGITS:
-        raise RunError(f"{run.name}: what is measured is told by a classifier of digits, {dataset} has none")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from core.arrays import LATENT_SHAPE, LATENT_SIZE
 from core.data.images import ImageSet
 from core.latents import encoding
-from core.latents.learned_prior import NUMBERS, LearnedPrior
-from core.latents.options import default_sampling_options
+from core.latents.learned_prior import LearnedPrior
 from core.latents.schedulers import SCHEDULERS
-from core.models.autoencoder import LATENT_SHAPE, Autoencoder, KlWeight, Loss, fold_batch_norm
+from core.models.autoencoder import Autoencoder, KlWeight, Loss, fold_batch_norm
 from core.models.denoiser import CLASSES, NULL_CLASS, Denoiser
 from core.runs.config import RunConfig
 
@@ -55,7 +55,7 @@ class LatentObjective:
         self, config: RunConfig, images: ImageSet, first_stage: Autoencoder, model: Denoiser, device: torch.device
     ) -> None:
         self.model, self.device = model.to(device), device
-        self.dynamics = SCHEDULERS[config.dynamics](device)
+        self.scheduler = SCHEDULERS[config.dynamics](device)
         self.kl_weight = KlWeight()
         self._first_stage = first = fold_batch_norm(first_stage)
         self._dynamics = config.dynamics
@@ -75,7 +75,7 @@ class LatentObjective:
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Noise of the posterior, noise of the diffusion, its time and the class dropout, (count, 130)."""
         device = generator.device
-        noise = torch.randn((count, 2 * NUMBERS), generator=generator, device=device)
+        noise = torch.randn((count, 2 * LATENT_SIZE), generator=generator, device=device)
         return torch.cat([noise, torch.rand((count, 2), generator=generator, device=device)], dim=1)
 
     def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
@@ -87,9 +87,9 @@ class LatentObjective:
     def _error(
         self, forward: nn.Module, latents: ScaledLatents, indices: Tensor, labels: Tensor, noise: Tensor
     ) -> Loss:
-        of_posterior, of_diffusion, time = noise[:, :NUMBERS], noise[:, NUMBERS : 2 * NUMBERS], noise[:, -2]
+        of_posterior, of_diffusion, time = noise[:, :LATENT_SIZE], noise[:, LATENT_SIZE : 2 * LATENT_SIZE], noise[:, -2]
         z = latents.sample(indices, of_posterior.view(-1, *LATENT_SHAPE))
-        noisy = self.dynamics.noisy(z, of_diffusion.view(-1, *LATENT_SHAPE), time)
+        noisy = self.scheduler.add_noise(z, of_diffusion.view(-1, *LATENT_SHAPE), time)
         predicted = forward(noisy.latents, noisy.time, labels)
         error = (predicted - noisy.target).square().sum(dim=(1, 2, 3))
         return Loss(error, torch.zeros_like(error))
@@ -105,7 +105,7 @@ class LatentObjective:
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many images in the default number of steps, with the class frequencies of the training images."""
         network = copy.deepcopy(self.model).cpu().eval()
-        learned = LearnedPrior(network, SCHEDULERS[self._dynamics](), default_sampling_options(self._dynamics))
+        learned = LearnedPrior.of(network, self._dynamics)
         for first in range(0, count, SAMPLE_BATCH):
             z = learned.sample(min(SAMPLE_BATCH, count - first), seed + first)
             yield self._first_stage.decode(z.view(-1, *LATENT_SHAPE))

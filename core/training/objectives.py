@@ -8,14 +8,16 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from core.arrays import LATENT_SHAPE, evenly_spaced
 from core.data.images import ImageSet, pixels
 from core.kernels import fused
 from core.latents import encoding, samplers
-from core.latents.options import LATENT_NUMBERS, default_sampler
-from core.models import weights
-from core.models.autoencoder import LATENT_SHAPE, MODELS, Autoencoder, KlWeight, Loss, fold_batch_norm, loss
+from core.latents.options import default_sampler
+from core.models.autoencoder import MODELS, Autoencoder, KlWeight, Loss, fold_batch_norm, loss
 from core.models.denoiser import Denoiser
+from core.models.weights import load_autoencoder
 from core.runs.config import RunConfig
+from core.runs.first_stage import read_first_stage
 from core.runs.run import Run
 from core.training.latent_objective import SAMPLE_BATCH, LatentObjective
 
@@ -92,9 +94,9 @@ class ImageObjective:
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many images from the preset's default sampler."""
         model = fold_batch_norm(self.model).cpu().requires_grad_(False)
-        sampler = samplers.prior(LATENT_NUMBERS)
+        sampler = samplers.standard_normal()
         if (name := default_sampler(self._preset)) != "prior":
-            every = slice(None, None, -(-self.examples // FITTED_IMAGES))
+            every = evenly_spaced(self.examples, FITTED_IMAGES)
             images, labels = self.images.train_images[every].cpu(), self.images.train_labels[every].cpu()
             sampler = samplers.fit(name, encoding.encode(model, images, labels))
         for z in sampler.sample(count, seed).split(SAMPLE_BATCH):
@@ -132,7 +134,9 @@ def make_objective(run: Run, images: ImageSet, device: torch.device) -> tuple[Ob
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         if config.preset == "prior":
-            objective = LatentObjective(config, images, weights.load_first_stage(run), Denoiser(), device)
+            preset, content = read_first_stage(run)
+            first_stage = load_autoencoder(content, preset, run.first_stage_path).requires_grad_(False)
+            objective = LatentObjective(config, images, first_stage, Denoiser(), device)
         else:
             objective = ImageObjective(config, images, MODELS[config.preset](), device)
         following = int(torch.randint(2**62, ()))

@@ -11,8 +11,8 @@ from importlib import import_module
 
 import numpy as np
 
-from core.latents.encoding import Latents
-from core.latents.options import LATENT_NUMBERS
+from core.arrays import LATENT_SIZE
+from core.latents.aggregate import Latents
 from core.latents.projection import Projection, fit_lda
 from tests.benchmarks.figures import Figure, run_alone
 from tui.drawing.points import draw_points
@@ -28,8 +28,8 @@ def measure(points: int) -> list[Figure]:
     imported = time.perf_counter() - start
     chance = np.random.default_rng(0)
     labels = chance.integers(0, CLASSES, points)
-    centers = 2 * chance.standard_normal((CLASSES, LATENT_NUMBERS))
-    means = (centers[labels] + chance.standard_normal((points, LATENT_NUMBERS))).astype(np.float32)
+    centers = 2 * chance.standard_normal((CLASSES, LATENT_SIZE))
+    means = (centers[labels] + chance.standard_normal((points, LATENT_SIZE))).astype(np.float32)
     latents = Latents(means, np.zeros_like(means), labels)
 
     start = time.perf_counter()

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from core.data.images import load_image_set, pixels
-from core.evaluation.evaluate import Evaluation, MeanStd
+from core.evaluation.results import Evaluation, MeanStd
 from tests.benchmarks import curves, latents, quality, rival, training, viewer
 from tests.benchmarks.figures import Figure
 
@@ -80,7 +80,7 @@ def test_evaluations_become_tables_and_a_picture(tmp_path: Path, capsys: pytest.
         iwae=None,
         active_units=64,
         sampler="gaussian",
-        wish=None,
+        sampling_options=None,
         samples=10_000,
         dataset="mnist",
         classifier={},

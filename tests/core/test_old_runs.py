@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from core.data import images
-from core.evaluation.evaluate import evaluate
-from core.explorer.session import Explorer
+from core.explorer.queries import RunExplorer
 from core.jobs import launch
 from core.runs.catalog import find_runs, summarise
 from core.runs.metrics import MetricsReader
@@ -39,14 +37,14 @@ def test_old_runs_are_listed_in_the_state_they_were_left_in() -> None:
 
 
 def test_an_old_run_is_browsed(old_run: Run, tmp_path: Path) -> None:
-    explorer = Explorer(old_run, tmp_path)
-    originals, reconstructions = explorer.one_of_each()
+    explorer = RunExplorer.open(old_run, tmp_path)
+    originals, reconstructions = explorer.preview()
     assert originals.shape == reconstructions.shape == (10, 28, 28)
     assert ((originals - reconstructions) ** 2).sum(axis=(1, 2)).mean() < 120  # of some 100 for an empty image
 
 
-def test_an_old_run_is_evaluated_to_the_same_figures(old_run: Run) -> None:
-    found = evaluate(old_run, images.load_image_set("mnist-5k"), SAMPLERS[old_run.name], samples=500, seeds=1)
+def test_an_old_run_is_evaluated_to_the_same_figures(old_run: Run, tmp_path: Path) -> None:
+    found = RunExplorer.open(old_run, tmp_path).evaluate(SAMPLERS[old_run.name], samples=500, seeds=1).evaluation
     figures = {
         "frechet_samples": found.frechet_samples.mean,
         "frechet_reconstructions": found.frechet_reconstructions,

@@ -10,12 +10,11 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from core.data.images import PADDING
+from core.arrays import LATENT_SHAPE, PADDING
 from core.evaluation.classifier import classify, shipped
-from core.explorer.session import Explorer
+from core.explorer.queries import RunExplorer
 from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions, SamplingOptions, default_sampler
-from core.models.autoencoder import LATENT_SHAPE
 from core.runs.catalog import summarise
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
@@ -30,9 +29,9 @@ each_run = pytest.mark.parametrize("name", RUNS)
 
 
 @pytest.fixture
-def explorer(name: str, tmp_path: Path) -> Explorer:
+def explorer(name: str, tmp_path: Path) -> RunExplorer:
     """An explorer that finds no image set but the one that is always there."""
-    return Explorer(Run(CHECKPOINTS / name), tmp_path)
+    return RunExplorer.open(Run(CHECKPOINTS / name), tmp_path)
 
 
 @each_run
@@ -61,9 +60,9 @@ def test_a_shipped_run_holds_no_file_but_those_of_a_run(name: str) -> None:
 
 
 @each_run
-def test_a_shipped_run_is_looked_at_without_mnist_on_disk(name: str, explorer: Explorer) -> None:
+def test_a_shipped_run_is_looked_at_without_mnist_on_disk(name: str, explorer: RunExplorer) -> None:
     # Where it was trained there may be MNIST.
-    config = explorer.run.config()
+    config = explorer.session.run.config()
     if config.data_dir and Path(config.data_dir).exists():
         pytest.skip("the folder that this run was trained from is here")
     page = explorer.page(0, 8)
@@ -72,8 +71,8 @@ def test_a_shipped_run_is_looked_at_without_mnist_on_disk(name: str, explorer: E
 
 
 @each_run
-def test_samples_of_a_shipped_run_are_digits_and_not_grey(name: str, explorer: Explorer) -> None:
-    samples = explorer.samples(default_sampler(explorer.run.config().preset), 32, 0)
+def test_samples_of_a_shipped_run_are_digits_and_not_grey(name: str, explorer: RunExplorer) -> None:
+    samples = explorer.samples(default_sampler(explorer.session.run.config().preset), 32, 0)
     ink = samples.images.mean(axis=(1, 2))
     assert ((ink > 0.03) & (ink < 0.35)).all()
     assert (samples.images.max(axis=(1, 2)) > 0.5).all()
@@ -81,20 +80,20 @@ def test_samples_of_a_shipped_run_are_digits_and_not_grey(name: str, explorer: E
 
 
 @each_run
-def test_a_class_mean_survives_the_way_to_the_plane_and_back(name: str, explorer: Explorer) -> None:
-    projection = explorer.plane(ProjectionOptions("lda")).projection
+def test_a_class_mean_survives_the_way_to_the_plane_and_back(name: str, explorer: RunExplorer) -> None:
+    projection = explorer.projection(ProjectionOptions("lda")).projection
     classifier = projection.classifier
     assert classifier is not None
     back = projection.invert(projection.project(projection.means))
-    with torch.inference_mode(), explorer._newest() as model:
+    with torch.inference_mode(), explorer.session.newest(print) as model:
         images = model.decode(torch.as_tensor(back, dtype=torch.float32).view(-1, *LATENT_SHAPE)).clamp(0, 1)
         again = encode(model, (images.squeeze(1) * 255).round().to(torch.uint8), torch.arange(10))
     assert (classifier.predict(again.mean) == np.arange(10)).mean() >= 0.9
 
 
 def test_the_shipped_prior_draws_the_digit_that_is_asked_for(tmp_path: Path) -> None:
-    explorer = Explorer(Run(CHECKPOINTS / "prior-mnist"), tmp_path)
+    explorer = RunExplorer.open(Run(CHECKPOINTS / "prior-mnist"), tmp_path)
     for digit in (2, 5, 8):
-        images = explorer.samples("learned", 50, 0, wish=SamplingOptions(digit, guidance=2.0)).images
+        images = explorer.samples("learned", 50, 0, options=SamplingOptions(digit, guidance=2.0)).images
         seen = classify(shipped(), [pad(torch.from_numpy(images)[:, None], (PADDING,) * 4)]).probabilities.argmax(dim=1)
         assert (seen == digit).double().mean() > 0.9

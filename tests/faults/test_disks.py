@@ -22,7 +22,7 @@ from core.data import images
 from core.data.images import ImageSet
 from core.errors import DamagedFile, RunError
 from core.jobs import launch
-from core.models.weights import load_model, weights_to_bytes
+from core.models.weights import weights_to_bytes
 from core.runs.catalog import summarise
 from core.runs.config import make_config
 from core.runs.metrics import MetricsReader
@@ -31,6 +31,7 @@ from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint
 from core.training.trainer import Trainer
+from tests.support.models import load_model
 
 WaitUntil = Callable[..., None]
 

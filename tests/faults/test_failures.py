@@ -14,12 +14,12 @@ from core.errors import DamagedFile
 from core.jobs import launch
 from core.jobs.failures import cause, describe
 from core.jobs.setup import Job
-from core.models.weights import load_model
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint
 from tests.support import trainers
+from tests.support.models import load_model
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]

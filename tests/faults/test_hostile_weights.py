@@ -11,9 +11,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from core.models.weights import load_model
 from core.runs.run import Run
 from tests.support.hostile import READERS, TENSOR_FILES, assert_listed, read_apart, refused
+from tests.support.models import load_model
 
 
 def header_of(content: bytes) -> tuple[dict[str, Any], bytes]:

@@ -18,11 +18,11 @@ from typing import Any
 
 import torch
 
-from core.models.weights import load_model
 from core.runs.catalog import find_runs, summarise
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
 from core.training import checkpoint
+from tests.support.models import load_model
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 SECONDS = 30

@@ -11,11 +11,12 @@ from typing import Any
 import safetensors.torch
 
 from core import files
-from core.models.weights import load_model, metadata_of
+from core.models.weights import metadata_of
 from core.runs.catalog import summarise
 from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint
+from tests.support.models import load_model
 from tests.support.trainers import STEPS_PER_EPOCH, Process
 
 CLOCKS = {"time", "images_per_second"}

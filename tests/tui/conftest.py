@@ -17,10 +17,17 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from core.errors import RunError
-from core.evaluation.evaluate import METRIC_DESCRIPTIONS, Evaluation, MeanStd
-from core.explorer.results import ImageDetail, LatentProjection, ReconstructionPage, Samples
-from core.explorer.session import Explorer
-from core.latents.encoding import Latents
+from core.evaluation.results import Evaluation, MeanStd
+from core.explorer.protocol import Explorer, Report
+from core.explorer.results import (
+    EvaluationResult,
+    ImageDetail,
+    LatentProjection,
+    ReconstructionPage,
+    Reconstructions,
+    Samples,
+)
+from core.latents.aggregate import Latents
 from core.latents.options import ProjectionOptions, SamplingOptions
 from core.latents.paths import interpolate
 from core.latents.projection import Projection, pick_dims
@@ -30,9 +37,7 @@ from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS
 from core.runs.run import Run
 from core.runs.status import DeviceLoad, State, Status
 from tui.app import Sources, VaeTui
-from tui.background.evaluation import Evaluator
-from tui.background.tasks import Report
-from tui.messages import EvaluationResult, Preview, RunUpdate, Snapshot
+from tui.messages import Preview, RunUpdate, Snapshot
 from tui.screens.base import ExploreScreen
 
 News = TypeVar("News")
@@ -82,6 +87,7 @@ class FakeExplorer:
 
     def __init__(self, run: Run, *, faintness: float = 0.5) -> None:
         self.run, self.faintness, self.note = run, faintness, ""
+        self.evaluator = FakeEvaluator()
         self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
         self.asked: list[tuple[Any, ...]] = []
         self.reports: list[Report] = []
@@ -127,8 +133,8 @@ class FakeExplorer:
         errors = ((originals - rebuilt) ** 2).sum(axis=(1, 2)) + indices / 100
         return ReconstructionPage(indices, self._labels[indices], errors, originals, rebuilt, first, len(places))
 
-    def closeup(self, index: int, samples: int, seed: int) -> ImageDetail:
-        self._hear("closeup", index, samples, seed)
+    def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
+        self._hear("image_detail", index, samples, seed)
         (original,) = self._originals(np.array([index]))
         mean = (np.arange(64.0).reshape(4, 4, 4) - 32 + index) / 10
         drawn = np.stack([original * (0.9 - number / 10) for number in range(samples)])
@@ -143,16 +149,19 @@ class FakeExplorer:
             np.roll(drawn, seed, 0),
         )
 
-    def one_of_each(self) -> tuple[np.ndarray, np.ndarray]:
-        self._hear("one_of_each")
+    def preview(self) -> tuple[np.ndarray, np.ndarray]:
+        self._hear("preview")
         originals = self._originals(np.arange(10))
         return originals, originals * self.faintness
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+    def reconstruct(self, images: np.ndarray) -> Reconstructions:
         self._hear("reconstruct", len(images))
-        return images * self.faintness
+        rebuilt = images * self.faintness
+        return Reconstructions(rebuilt, ((images - rebuilt) ** 2).sum(axis=(1, 2)))
 
-    def samples(self, sampler: str, count: int, seed: int, temperature: float = 1.0) -> Samples:
+    def samples(
+        self, sampler: str, count: int, seed: int, temperature: float = 1.0, options: SamplingOptions | None = None
+    ) -> Samples:
         self._hear("samples", sampler, count, seed, temperature)
         z = np.random.default_rng(seed).standard_normal((count, 64)) * temperature
         return Samples(self._decoded(z), z)
@@ -174,8 +183,8 @@ class FakeExplorer:
         between = interpolate(start, end, steps, path, np.zeros(64))  # type: ignore[arg-type]
         return Samples(self._decoded(between), between)
 
-    def plane(self, choice: ProjectionOptions) -> LatentProjection:
-        self._hear("plane", choice)
+    def projection(self, choice: ProjectionOptions) -> LatentProjection:
+        self._hear("projection", choice)
         explained = None
         match choice.projection:
             case "dims":
@@ -200,6 +209,14 @@ class FakeExplorer:
         self._hear("decode", z)
         return self._decoded(z)
 
+    def check_evaluable(self) -> None:
+        self.evaluator.check()
+
+    def evaluate(
+        self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
+    ) -> EvaluationResult:
+        return self.evaluator.evaluate(self.run, sampler, samples, seeds, self.reports[-1])
+
     def _decoded(self, z: np.ndarray) -> np.ndarray:
         return rings(0.5 + np.clip(z[:, 0], -3, 3) / 10)
 
@@ -220,20 +237,17 @@ class FakeEvaluator:
         self.gate.set()
         self.words = "seed 0: looking at samples: 3,000 of 10,000"
 
-    def figures(self, run: Run) -> dict[str, str]:
+    def check(self) -> None:
         if self.fail is not None:
             raise self.fail
-        return METRIC_DESCRIPTIONS
 
-    def measure(
-        self, run: Run, sampler: str, samples: int, seeds: int, say: Callable[[str], object]
-    ) -> EvaluationResult:
+    def evaluate(self, run: Run, sampler: str, samples: int, seeds: int, report: Report) -> EvaluationResult:
         self.asked.append((run.name, sampler, samples, seeds))
         weights = self.weights
         try:
-            say("reading the images")
+            report("reading the images")
             while not self.gate.wait(0.01):
-                say(self.words)
+                report(self.words)
             if self.fail is not None:
                 raise self.fail
         finally:
@@ -258,7 +272,7 @@ def make_evaluation(sampler: str = "prior", samples: int = 10_000, seeds: int = 
         iwae=MeanStd(-612.01, 0.07, seeds),
         active_units=8,
         sampler=sampler,
-        wish=None,
+        sampling_options=None,
         samples=samples,
         dataset="mnist",
         classifier={"sha256": "0" * 64, "test_accuracy": "0.9959", "command": "python -m core.classifier"},
@@ -268,9 +282,12 @@ def make_evaluation(sampler: str = "prior", samples: int = 10_000, seeds: int = 
 class FakeExplorers(dict[Run, FakeExplorer]):
     """One for each run, made when it is asked for."""
 
+    evaluator: FakeEvaluator | None = None  # of all runs; without it each has its own
+
     def of(self, run: Run, report: Report) -> Explorer:
         explorer = self.setdefault(run, FakeExplorer(run))
         explorer.reports.append(report)
+        explorer.evaluator = self.evaluator or explorer.evaluator
         return cast(Explorer, explorer)
 
 
@@ -364,19 +381,20 @@ def make_app(tmp_path: Path) -> Callable[..., VaeTui]:
         sightings: Callable[[Run], HandFed[RunUpdate]] | None = None,
         explorer: Callable[[Run, Report], Explorer] | None = None,
         snapshots: Callable[[Run], HandFed[Snapshot]] | None = None,
-        evaluator: Evaluator | None = None,
+        evaluator: FakeEvaluator | None = None,
     ) -> VaeTui:
         def summary_of(run: Run) -> RunSummary:
             shown = snapshot.summary if snapshot else make_summary()
             return replace(shown, run=run)
 
+        explorers = FakeExplorers()
+        explorers.evaluator = evaluator
         sources = Sources(
             runs=lambda: HandFed([make_summary()] if runs is None else runs),
             run=snapshots or (lambda run: HandFed(snapshot or make_snapshot())),
             pictures=pictures,
             sightings=sightings or (lambda run: HandFed(make_sighting(summary_of(run)))),
-            explorer=explorer or FakeExplorers().of,
-            evaluator=evaluator or FakeEvaluator(),
+            explorer=explorer or explorers.of,
         )
         chosen = snapshot.run if snapshot else None
         return VaeTui(tmp_path / "checkpoints", Path("/data"), chosen, sources)

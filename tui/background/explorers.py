@@ -1,4 +1,4 @@
-"""The explorers of the runs that are looked at, shared by all screens."""
+"""The explorers of the runs that are looked into; their sessions are shared by all screens."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
-from tui.background.tasks import Report
 
 if TYPE_CHECKING:
-    from core.explorer.session import Explorer
+    from core.explorer.session import RunSession
 
 
 # Two runs can be compared; what others hold in memory is given back.
@@ -42,28 +42,29 @@ class ExplorerCache:
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self._lock = threading.Lock()
-        self._kept: dict[Run, Explorer] = {}
-        self._asker = threading.local()
+        self._sessions: dict[Run, RunSession] = {}
 
     def of(self, run: Run, report: Report) -> Explorer:
-        """The explorer of a run. What it is asked in this thread from now on, it reports on to `report`."""
-        self._asker.report = report
+        """An explorer of a run for one task; `report` is told what takes long."""
         if self._lock.locked():
             report(LOADING)
         with self._lock:
-            explorer = self._kept.pop(run, None) or self._make(run)
-            self._kept[run] = explorer
-            while len(self._kept) > KEPT:
-                del self._kept[next(iter(self._kept))]
-            return explorer
+            session = self._sessions.pop(run, None) or self._open(run, report)
+            self._sessions[run] = session
+            while len(self._sessions) > KEPT:
+                del self._sessions[next(iter(self._sessions))]
+        from core.explorer.queries import RunExplorer
 
-    def _make(self, run: Run) -> Explorer:
-        self._asker.report(LOADING)
+        return RunExplorer(session, report)
+
+    def _open(self, run: Run, report: Report) -> RunSession:
+        report(LOADING)
         with loading():
             import torch
 
-            from core.explorer.session import Explorer
+            from core.explorer import queries  # noqa: F401 - which takes as long
+            from core.explorer.session import RunSession
 
         # Trainers may need every core.
         torch.set_num_threads(1)
-        return Explorer(run, self._data_dir, lambda words: self._asker.report(words))
+        return RunSession(run, self._data_dir)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from core.errors import UserError, describe
+from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
-from tui.background.tasks import Report
 from tui.messages import Preview
-
-if TYPE_CHECKING:
-    from core.explorer.session import Explorer
 
 
 class PreviewReader:
@@ -24,8 +20,6 @@ class PreviewReader:
         """The reconstructions as of now; what is missing or damaged becomes a message."""
         try:
             explorer = self._make_explorer(self._run, lambda words: None)
-            return Preview(self._run, *explorer.one_of_each(), explorer.note)
-        except FileNotFoundError:
-            return Preview(self._run, message="no weights yet")
+            return Preview(self._run, *explorer.preview(), explorer.note)
         except (UserError, OSError) as error:
             return Preview(self._run, message=describe(error))

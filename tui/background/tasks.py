@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-Report = Callable[[str], object]  # told in a few words what takes long
 Task = Callable[[], object]
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from core.data import registry
-from core.errors import RunError
+from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation, check_digits
 from core.latents.options import SAMPLERS, check_sampler, check_whole, default_sampler, parse_sampling_options
 from core.runs.catalog import find_run
 from core.runs.run import Run
 from tui import evaluation_table
-from tui.background.evaluation import RunEvaluator
 from tui.commands.options import RUNS_DIR, DataDir, Guidance, Json, RunName, RunsDir, Steps
 from tui.commands.output import print_error, print_json
 from tui.formatting import printable
-
-if TYPE_CHECKING:
-    from core.evaluation.evaluate import Evaluation
-
 
 SAMPLES = (100, 100_000)
 SEEDS = (1, 100)
@@ -49,15 +44,11 @@ def evaluate(
     config = found.config()  # what is wrong with a run is said before PyTorch is loaded
     name = default_sampler(config.preset) if sampler is None else check_sampler(sampler, config.preset)
     wish = parse_sampling_options(name, config.dynamics, None, guidance, steps)
-    if not found.weights_version():
-        raise RunError(f"{found.name} has no weights yet: the trainer saves them soon after it starts")
+    check_digits(found.name, config.dataset)
+    from tui.commands.printing import explored
 
-    from tui.commands.printing import progress
-
-    with progress() as say:
-        say("loading PyTorch")
-        evaluator = RunEvaluator(data_dir or registry.default_data_dir())
-        measured = evaluator.measure(found, name, many, times, say, wish)
+    with explored(found, data_dir or registry.default_data_dir()) as explorer:
+        measured = explorer.evaluate(name, many, times, wish)
     if measured.note:
         print_error(measured.note)
     if as_json:
@@ -71,12 +62,11 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from core.evaluation.evaluate import METRIC_DESCRIPTIONS
     from tui.commands.tables import print_table
 
     seeds = evaluation.frechet_samples.n
     how = evaluation.sampler, evaluation.samples, seeds, evaluation.dataset
-    measured = evaluation_table.conditions(*how, evaluation.wish)
+    measured = evaluation_table.conditions(*how, evaluation.sampling_options)
     print(f"{printable(run.name)}: {measured}")
     table = Table("figure", "value", "±", "meaning", box=None, pad_edge=False)
     for figure, meaning in METRIC_DESCRIPTIONS.items():

@@ -29,7 +29,7 @@ from tui.terminal.capabilities import ColorDepth, color_depth_of
 from tui.terminal.graphics import GAP
 
 if TYPE_CHECKING:
-    from core.explorer.session import Explorer
+    from core.explorer.protocol import Explorer
 
 
 COLUMNS = 8
@@ -88,7 +88,7 @@ def draw_samples(
 def draw_plane(run: Run, data_dir: Path, choice: ProjectionOptions, out: Path | None) -> None:
     """The latents in the plane. Raises RunError, DamagedFile, DataError or OSError."""
     with explored(run, data_dir) as explorer:
-        plane = explorer.plane(choice)
+        plane = explorer.projection(choice)
     if out is None:
         print_heading(run, ", ".join(filter(None, latent_plane.title(plane))))
         console, depth = terminal()
@@ -109,11 +109,9 @@ def draw_plane(run: Run, data_dir: Path, choice: ProjectionOptions, out: Path | 
 @contextmanager
 def explored(run: Run, data_dir: Path) -> Iterator[Explorer]:
     """The explorer of a run that has weights; on stderr what takes long while it lasts, then what to know of it."""
-    run.config()  # what is wrong with a run is said before PyTorch is loaded
-    if not run.weights_version():
-        raise RunError(f"{run.name} has no weights yet: the trainer saves them soon after it starts")
-    with progress() as say:
-        explorer = ExplorerCache(data_dir).of(run, say)
+    run.config(), run.read_weights()  # what is wrong with a run is said before PyTorch is loaded
+    with progress() as report:
+        explorer = ExplorerCache(data_dir).of(run, report)
         yield explorer
     if explorer.note:
         print(f"vae-tui: {explorer.note}", file=sys.stderr, flush=True)

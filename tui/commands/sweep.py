@@ -22,7 +22,7 @@ from core.data import registry
 from core.errors import RunError
 from core.jobs.sweep import Group, Member, Sweep, groups, plan, spread
 from core.runs.catalog import RunSummary, find_run
-from core.runs.first_stage import first_stage_settings, first_stage_weights, with_images
+from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.settings import DEFAULT_PRESET, SETTINGS
 from core.runs.status import State
 from core.text import printable
@@ -67,7 +67,7 @@ def sweep(
     folder = (data_dir or registry.default_data_dir()).absolute()
     first_stage = find_run(runs_dir, settings["first_stage"]) if "first_stage" in settings else None
     taken_over = first_stage_settings(first_stage) if first_stage else {}
-    weights = first_stage_weights(first_stage) if first_stage else None
+    weights = first_stage.read_weights() if first_stage else None
     chosen = with_images(DEFAULTS | settings, folder, taken_over)
     registry.check(chosen["dataset"], folder)
     varied = {name: spread(chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen}

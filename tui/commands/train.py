@@ -11,7 +11,7 @@ from core.data import registry
 from core.jobs import launch
 from core.runs.catalog import find_run, unused_name
 from core.runs.config import check_values, make_config
-from core.runs.first_stage import first_stage_settings, first_stage_weights, with_images
+from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.runs.settings import SETTINGS
 from core.runs.status import State
@@ -45,7 +45,7 @@ def train(
     folder = (data_dir or registry.default_data_dir()).absolute()
     first_stage = find_run(runs_dir, settings["first_stage"]) if "first_stage" in settings else None
     taken_over = first_stage_settings(first_stage) if first_stage else {}
-    weights = first_stage_weights(first_stage) if first_stage else None
+    weights = first_stage.read_weights() if first_stage else None
     config = make_config(**with_images(settings, folder, taken_over))
     check_device(config.device)
     if not registry.is_on_disk(config.dataset, folder):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -17,10 +16,11 @@ from textual.message import Message
 from textual.widgets import Label
 
 from core.errors import UserError, describe
+from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
 from tui import formatting
 from tui.background.polling import Poller, Reader
-from tui.background.tasks import LatestTaskQueue, Report
+from tui.background.tasks import LatestTaskQueue
 from tui.messages import RunUpdate
 from tui.screens.app_screen import SCREENS
 from tui.screens.exporting import ExportingScreen
@@ -28,13 +28,9 @@ from tui.terminal.graphics import Graphics
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.gallery import Gallery
 
-if TYPE_CHECKING:
-    from core.explorer.session import Explorer
-
-
 T = TypeVar("T")
 MakeReader = Callable[[Run], Reader[RunUpdate]]
-MakeExplorer = Callable[[Run, Report], "Explorer"]
+MakeExplorer = Callable[[Run, Report], Explorer]
 
 
 class ExploreScreen(ExportingScreen[int | None]):
@@ -199,21 +195,26 @@ class ExploreScreen(ExportingScreen[int | None]):
 
     # Asking
 
-    def ask(self, kind: str, question: Callable[[Explorer], T], show: Callable[[T], object]) -> None:
-        """Show the answer to a question about the run; of each kind only the newest question counts."""
+    def ask(
+        self,
+        kind: str,
+        question: Callable[[Explorer], T],
+        show: Callable[[T], object],
+        report: Report | None = None,
+    ) -> None:
+        """Show the answer to a question about the run; of each kind only the newest question counts.
+
+        What takes long is shown on this screen, or told to `report`.
+        """
         run = self.selected_run
         if run is not None and self._tasks is not None:
-            self._tasks.submit(kind, lambda: self._answer(run, question, show))
+            self._tasks.submit(kind, lambda: self._answer(run, question, show, report or partial(self._report, run)))
 
-    def _answer(self, run: Run, question: Callable[[Explorer], T], show: Callable[[T], object]) -> None:
+    def _answer(self, run: Run, question: Callable[[Explorer], T], show: Callable[[T], object], report: Report) -> None:
         """In the thread of the tasks."""
         try:
-            explorer = self._make_explorer(run, partial(self._report, run))
+            explorer = self._make_explorer(run, report)
             answer = question(explorer)
-        except FileNotFoundError as error:
-            whose = formatting.printable(Path(error.filename or "").parent.name or run.name)
-            words = f"{whose} has no weights yet: the trainer saves them soon after it starts"
-            self.call_later(self._deliver, run, self.say, words)
         except (UserError, OSError) as error:
             self.call_later(self._deliver, run, self.say, describe(error))
         else:

@@ -16,7 +16,7 @@ from textual.widgets import DataTable, Label
 from tui import evaluation_table
 
 if TYPE_CHECKING:
-    from tui.messages import EvaluationResult
+    from core.explorer.results import EvaluationResult
 
 
 VALUE_WIDTH, SPREAD_WIDTH = 8, 6

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from core.data.images import ImageSet, pixels
+from core.data.images import ImageSet, RunImages, pixels
 from core.errors import ConfigError, RunError
 from core.evaluation.classifier import ClassifierOutput, classify, shipped
-from core.evaluation.evaluate import METRIC_DESCRIPTIONS, Evaluation, MeanStd, Reference, compare, evaluate
-from core.models.weights import load_model, weights_to_bytes
+from core.evaluation.evaluate import Reference, compare
+from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation, MeanStd
+from core.explorer.queries import RunExplorer
+from core.explorer.session import RunSession
+from core.models.weights import weights_to_bytes
+from core.runs.config import make_config
 from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run
+from tests.support.models import load_model
 
 KEYS = [
     "frechet_samples",
@@ -73,6 +78,14 @@ def of_ae(runs: dict[str, Run], images: ImageSet) -> Evaluation:
 @pytest.fixture(scope="module")
 def reference(images: ImageSet) -> Reference:
     return Reference.of(shipped(), images.train_images, images.train_labels)
+
+
+def evaluate(
+    run: Run, images: ImageSet, sampler: str, samples: int, seeds: int, report: Callable[[str], object] = print
+) -> Evaluation:
+    """The evaluation of a run on these images."""
+    session = RunSession(run, run.path, load_images=lambda *_: RunImages(images))
+    return RunExplorer(session, report).evaluate(sampler, samples, seeds).evaluation
 
 
 def judged(images: Tensor) -> ClassifierOutput:
@@ -151,7 +164,7 @@ def test_a_spread_is_a_mean_and_the_deviation_of_a_sample() -> None:
 
 def test_it_says_what_it_is_doing(runs: dict[str, Run], images: ImageSet) -> None:
     said: list[str] = []
-    evaluate(runs["vae"], images, "gaussian", samples=100, seeds=1, say=said.append)
+    evaluate(runs["vae"], images, "gaussian", samples=100, seeds=1, report=said.append)
     assert "looking at training images: 750 of 1,000" in said
     assert "fitting a Gaussian for each latent number" in said
     assert "seed 0: importance-weighted bound: 4 of 5 images" in said
@@ -160,8 +173,9 @@ def test_it_says_what_it_is_doing(runs: dict[str, Run], images: ImageSet) -> Non
 def test_what_cannot_be_measured_is_refused(runs: dict[str, Run], images: ImageSet, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="sampler must be one of"):
         evaluate(runs["vae"], images, "flow", samples=100, seeds=1)
-    with pytest.raises(RunError, match="vae: what is measured is told by a classifier of digits, kmnist has none"):
-        evaluate(runs["vae"], replace(images, name="kmnist"), "prior", samples=100, seeds=1)
+    run = Run.create(tmp_path, "clothes", make_config(dataset="kmnist"))
+    with pytest.raises(RunError, match="clothes: what is measured is told by a classifier of digits, kmnist has none"):
+        evaluate(run, images, "prior", samples=100, seeds=1)
 
 
 def test_a_model_that_diverged_is_refused(images: ImageSet, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_ball_reaches_to_the_third_nearest_of_the_others() -> None:
     line = torch.tensor([[0.0], [1], [3], [6], [10]])
     assert Manifold.around(line).radii.tolist() == [6, 5, 3, 5, 9]
     probes = Manifold.around(torch.tensor([[-6.0], [-6.5], [19.0], [19.5]]))
-    assert Manifold.around(line).share(probes) == 0.5
+    assert Manifold.around(line).fraction_inside(probes) == 0.5
 
 
 def test_a_manifold_needs_four_points() -> None:

@@ -12,19 +12,19 @@ from torch import Tensor
 
 from core.data.images import ImageSet, load_image_set, pixels
 from core.errors import ConfigError, DamagedFile, RunError
-from core.explorer.session import Explorer
+from core.explorer.queries import RunExplorer
 from core.latents.learned_prior import LearnedPrior
 from core.latents.options import STEPS, SamplingOptions, parse_sampling_options
 from core.latents.schedulers import DDPM, SCHEDULERS, FlowMatching, NoiseScheduler, Predict
-from core.models import weights
 from core.models.denoiser import NULL_CLASS, Denoiser, timestep_embedding
 from core.runs.config import check_values
-from core.runs.first_stage import first_stage_settings, first_stage_weights
+from core.runs.first_stage import first_stage_settings
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
 from core.training.latent_objective import ScaledLatents
 from core.training.trainer import Trainer
 from tests.conftest import CHECKPOINTS
+from tests.support.models import load_model, load_prior
 from tests.support.trainers import train
 
 MakeRun = Callable[..., Run]
@@ -61,7 +61,7 @@ def test_the_way_back_from_noise_ends_in_the_distribution_that_is_predicted_for(
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn((400, 4, 4, 4), generator=generator)
-    *before, last = dynamics.walk(predict, noise, steps, generator)
+    *before, last = dynamics.denoise(predict, noise, steps, generator)
     assert len(before) == steps - 1
     assert last.mean().item() == pytest.approx(MEAN, abs=0.02)
     assert last.std().item() == pytest.approx(DEVIATION, rel=0.03)
@@ -72,7 +72,7 @@ def test_latents_become_noise_by_and_by(name: str) -> None:
     dynamics = SCHEDULERS[name]()
     z = torch.full((3, 4, 4, 4), 5.0)
     noise = torch.randn(3, 4, 4, 4, generator=torch.Generator().manual_seed(0))
-    noisy = dynamics.noisy(z, noise, torch.tensor([0.0, 0.5, 0.9999]))
+    noisy = dynamics.add_noise(z, noise, torch.tensor([0.0, 0.5, 0.9999]))
     far = (noisy.latents - noise).square().mean(dim=(1, 2, 3))
     assert torch.allclose(noisy.latents[0], z[0], atol=0.1)
     assert far[0] > far[1] > far[2]
@@ -83,7 +83,7 @@ def test_latents_become_noise_by_and_by(name: str) -> None:
 
 def test_a_flows_target_leads_from_noise_to_the_latents() -> None:
     z, noise = torch.randn(2, 4, 4, 4), torch.randn(2, 4, 4, 4)
-    noisy = FlowMatching().noisy(z, noise, torch.tensor([0.3, 0.8]))
+    noisy = FlowMatching().add_noise(z, noise, torch.tensor([0.3, 0.8]))
     assert torch.allclose(noisy.latents - torch.tensor([0.3, 0.8])[:, None, None, None] * noisy.target, z, atol=1e-5)
 
 
@@ -114,7 +114,7 @@ def test_the_waves_of_a_time_are_those_of_its_step() -> None:
 
 def test_latents_are_scaled_to_a_deviation_of_one() -> None:
     images = load_image_set("mnist-5k")
-    model = weights.load_model(Run(CHECKPOINTS / "vae-mnist"))
+    model = load_model(Run(CHECKPOINTS / "vae-mnist"))
     latents = ScaledLatents.of(model, images.validation_images, images.validation_labels, CPU)
     noise = torch.randn(latents.mean.shape, generator=torch.Generator().manual_seed(0))
     z = latents.sample(torch.arange(len(latents.mean)), noise)
@@ -146,20 +146,20 @@ def learned(tmp_path_factory: pytest.TempPathFactory, images: ImageSet) -> Run:
     first = Run(CHECKPOINTS / "ae-mnist")
     settings = {"epochs": 15, "batch_size": 50, "learning_rate": 3e-3, "dataset": "mnist-5k"}
     config = check_values(**first_stage_settings(first) | settings | {"preset": "prior"})
-    run = Run.create(tmp_path_factory.mktemp("runs"), "prior", config, first_stage_weights(first))
+    run = Run.create(tmp_path_factory.mktemp("runs"), "prior", config, first.read_weights())
     train(run, images)
     return run
 
 
 @pytest.fixture
 def prior(learned: Run) -> LearnedPrior:
-    found = weights.load_prior(learned)
-    return replace(found, wish=parse_sampling_options("learned", learned.config().dynamics, None, None, None))
+    found = load_prior(learned)
+    return replace(found, options=parse_sampling_options("learned", learned.config().dynamics, None, None, None))
 
 
 def ink(prior: LearnedPrior, run: Run, seed: int = 0) -> Tensor:
     """How much of the middle of each of 20 samples is white: little in a zero, much in a one."""
-    model = weights.load_model(run)
+    model = load_model(run)
     with torch.inference_mode():
         digits = model.decode(prior.sample(20, seed).view(-1, 4, 4, 4))
     middle: Tensor = digits[:, 0, 14:18, 14:18].mean(dim=(1, 2))
@@ -168,15 +168,15 @@ def ink(prior: LearnedPrior, run: Run, seed: int = 0) -> Tensor:
 
 @pytest.mark.slow
 def test_it_draws_the_digit_that_it_is_asked_for(prior: LearnedPrior, learned: Run) -> None:
-    zeros, ones = (ink(replace(prior, wish=replace(prior.wish, digit=digit)), learned) for digit in (0, 1))
+    zeros, ones = (ink(replace(prior, options=replace(prior.options, digit=digit)), learned) for digit in (0, 1))
     assert zeros.mean() < 0.25
     assert ones.mean() > 0.5
 
 
 @pytest.mark.slow
 def test_a_training_is_followed_by_samples_of_each_class(learned: Run) -> None:
-    explorer = Explorer(learned, learned.path)
-    rows = explorer.one_of_each()
+    explorer = RunExplorer.open(learned, learned.path)
+    rows = explorer.preview()
     assert [row.shape for row in rows] == [(10, 28, 28)] * 2
     for row in rows:
         assert row[1, 12:16, 12:16].mean() > row[0, 12:16, 12:16].mean() + 0.3
@@ -186,7 +186,7 @@ def test_a_training_is_followed_by_samples_of_each_class(learned: Run) -> None:
 @pytest.mark.slow
 def test_a_way_out_of_noise_has_as_many_moments_as_were_asked_for(learned: Run) -> None:
     explorer, wish = (
-        Explorer(learned, learned.path),
+        RunExplorer.open(learned, learned.path),
         parse_sampling_options("learned", learned.config().dynamics, "1", None, None),
     )
     film = explorer.denoising(5, 4, 0, 1.0, wish)
@@ -218,7 +218,7 @@ def test_the_same_seed_draws_the_same_and_more_of_them_begin_alike(prior: Learne
 
 @pytest.mark.slow
 def test_no_noise_makes_all_samples_of_a_class_alike(prior: LearnedPrior) -> None:
-    cold = replace(prior, wish=replace(prior.wish, digit=1)).sample(3, 0, temperature=0.0)
+    cold = replace(prior, options=replace(prior.options, digit=1)).sample(3, 0, temperature=0.0)
     assert torch.allclose(cold[0], cold[1], atol=1e-5)
     with pytest.raises(ConfigError, match="temperature must be from 0 to 3"):
         prior.sample(1, 0, -1.0)
@@ -233,11 +233,11 @@ def test_guidance_of_one_is_the_class_and_of_zero_any(prior: LearnedPrior) -> No
             asked.extend(label.tolist())
             return torch.full_like(z, float(label[0]))
 
-    heard = replace(prior, network=Listening(16, 32), wish=SamplingOptions(digit=4, guidance=1.0, steps=1))
+    heard = replace(prior, network=Listening(16, 32), options=SamplingOptions(digit=4, guidance=1.0, steps=1))
     heard.sample(1, 0)
     assert set(asked) == {4}
     for guidance, expected in ((0.0, float(NULL_CLASS)), (3.0, NULL_CLASS + 3.0 * (4 - NULL_CLASS))):
-        guided = replace(heard, wish=SamplingOptions(digit=4, guidance=guidance, steps=1))
+        guided = replace(heard, options=SamplingOptions(digit=4, guidance=guidance, steps=1))
         predicted = guided._predictor(torch.tensor([4]))(torch.zeros(1, 4, 4, 4), 0.5)
         assert predicted.mean().item() == pytest.approx(expected)
 
@@ -263,7 +263,7 @@ def test_a_prior_keeps_the_weights_of_its_first_stage(make_run: MakeRun) -> None
     first = Run(CHECKPOINTS / "ae-mnist")
     assert run.read_first_stage() == first.read_weights()
     assert run.config().first_stage == "ae-mnist"
-    model, expected = weights.load_model(run), weights.load_model(first)
+    model, expected = load_model(run), load_model(first)
     assert model.latent_scale == expected.latent_scale
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), expected.parameters(), strict=True))
     run.delete()
@@ -292,7 +292,7 @@ def test_only_a_learned_prior_grants_wishes() -> None:
 
 def test_a_run_without_weights_is_no_first_stage(make_run: MakeRun) -> None:
     with pytest.raises(RunError, match="a-run has no weights yet"):
-        first_stage_weights(make_run(preset="ae"))
+        make_run(preset="ae").read_weights()
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, None])

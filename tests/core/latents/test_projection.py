@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from core.latents.encoding import Latents, encode
+from core.latents.aggregate import Latents
+from core.latents.encoding import encode
 from core.latents.paths import interpolate, offsets, traverse
 from core.latents.projection import Projection, ProjectionError, fit_lda, fit_pca, most_active, number_name, pick_dims
 from core.models.autoencoder import MODELS

@@ -10,9 +10,10 @@ import torch
 
 from core.data.images import load_image_set
 from core.errors import ConfigError
-from core.latents.encoding import Latents, encode
+from core.latents.aggregate import Latents
+from core.latents.encoding import encode
 from core.latents.options import check_sampler, check_temperature, default_sampler, samplers
-from core.latents.samplers import GaussianMixture, Sampler, fit, prior
+from core.latents.samplers import GaussianMixture, Sampler, fit, standard_normal
 from core.models.autoencoder import MODELS
 from core.runs.settings import PRESETS
 
@@ -35,7 +36,7 @@ def latents() -> Latents:
 
 @pytest.fixture(params=samplers("vae"), scope="module")
 def sampler(request: pytest.FixtureRequest, latents: Latents) -> Sampler:
-    return prior(SIZE) if request.param == "prior" else fit(request.param, latents)
+    return standard_normal(SIZE) if request.param == "prior" else fit(request.param, latents)
 
 
 def test_the_same_seed_draws_the_same_bytes(sampler: Sampler) -> None:
@@ -69,7 +70,9 @@ def test_the_spread_grows_with_the_temperature(sampler: Sampler) -> None:
 
 @pytest.mark.parametrize("name", ["prior", "gaussian", "full"])
 def test_at_temperature_zero_every_sample_is_the_centre(name: str, latents: Latents) -> None:
-    fitted, center = (prior(SIZE), np.zeros(SIZE)) if name == "prior" else (fit(name, latents), latents.center)
+    fitted, center = (
+        (standard_normal(SIZE), np.zeros(SIZE)) if name == "prior" else (fit(name, latents), latents.center)
+    )
     assert np.allclose(fitted.sample(9, 4, temperature=0.0), center, atol=1e-5)
 
 
@@ -82,7 +85,7 @@ def test_at_temperature_zero_a_mixture_draws_the_centres_of_its_gaussians(latent
 
 
 def test_the_prior_is_a_standard_normal() -> None:
-    z = prior(SIZE).sample(MANY, 0)
+    z = standard_normal(SIZE).sample(MANY, 0)
     assert torch.allclose(z.mean(dim=0), torch.zeros(SIZE), atol=0.03)
     assert torch.allclose(z.T.cov(), torch.eye(SIZE), atol=0.05)
 
@@ -142,7 +145,7 @@ def test_a_temperature_out_of_bounds_is_refused(temperature: float | str) -> Non
         check_temperature(temperature)
     if not isinstance(temperature, str):
         with pytest.raises(ConfigError, match="temperature must be from 0 to 3"):
-            prior(SIZE).sample(1, 0, temperature)
+            standard_normal(SIZE).sample(1, 0, temperature)
 
 
 def test_an_unknown_sampler_is_refused_with_those_there_are() -> None:

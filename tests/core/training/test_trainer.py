@@ -15,12 +15,13 @@ import torch
 from core.data.images import ImageSet, pixels
 from core.errors import DamagedFile, Diverged
 from core.models.autoencoder import Autoencoder, loss
-from core.models.weights import load_model, metadata_of
+from core.models.weights import metadata_of
 from core.runs.run import Run
 from core.runs.settings import PRESETS
 from core.training.objectives import latent_scale
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
+from tests.support.models import load_model
 from tests.support.run_files import assert_same_weights, lines
 from tests.support.trainers import train
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluation.evaluate import METRIC_DESCRIPTIONS
+from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.runs.config import make_config
 from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run

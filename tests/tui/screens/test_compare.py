@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher
 
-from core.errors import DamagedFile
+from core.errors import DamagedFile, RunError
 from core.latents.options import SAMPLERS
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
@@ -354,9 +354,10 @@ async def test_a_model_that_is_damaged_does_not_concern_curves_and_settings(app:
         assert "holds no ae model" in heading(app)
 
 
-async def test_the_run_without_weights_is_named(app: VaeTui, runs: Runs) -> None:
-    path = OTHER.weights_path()
-    runs.explorers[OTHER].fail = FileNotFoundError(2, "No such file or directory", str(path))
+async def test_the_run_without_weights_is_named(app: VaeTui, runs: Runs, tmp_path: Path) -> None:
+    with pytest.raises(RunError) as missing:
+        Run(tmp_path / OTHER.name).read_weights()
+    runs.explorers[OTHER].fail = missing.value
     async with comparing(app, "latent") as pilot:
         assert "ae-mnist has no weights yet: the trainer saves them soon after it starts" in screen_text(app)
         runs.explorers[OTHER].fail = None

@@ -16,14 +16,15 @@ from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
 from core.errors import DamagedFile, DataError, RunError
-from core.evaluation.evaluate import METRIC_DESCRIPTIONS
+from core.evaluation.results import METRIC_DESCRIPTIONS
+from core.explorer.queries import RunExplorer
 from core.latents.options import samplers
 from core.runs.config import make_config
 from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run
 from tests.tui.conftest import FakeEvaluator, HandFed, answered, make_sighting, make_summary, press, screen_text, until
 from tui.app import VaeTui
-from tui.background.evaluation import RunEvaluator
+from tui.background.explorers import ExplorerCache
 from tui.background.polling import RunUpdateReader
 from tui.messages import RunUpdate
 from tui.screens.base import ExploreScreen
@@ -336,7 +337,7 @@ async def test_figures_of_weights_that_a_trainer_replaced_meanwhile_do_not_pass_
 @pytest.mark.parametrize(
     ("trouble", "message"),
     [
-        (FileNotFoundError(2, "no such file", "model.safetensors"), "vae-mnist has no weights yet"),
+        (RunError("vae-mnist has no weights yet: the trainer"), "vae-mnist has no weights yet"),
         (DamagedFile(Path("model.safetensors"), "holds no vae model"), "model.safetensors: holds no vae model"),
         (RunError("vae-mnist: what the model decodes is not finite"), "what the model decodes is not finite"),
     ],
@@ -416,7 +417,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_real_run_is_measured(make_app: MakeApp, tmp_path: Path, few_images: None) -> None:
     run = make_trained_run(tmp_path, "vae")
-    app = make_app(runs=[], sightings=RunUpdateReader, evaluator=RunEvaluator(tmp_path))
+    app = make_app(runs=[], sightings=RunUpdateReader, explorer=ExplorerCache(tmp_path).of)
     async with app.run_test(size=(120, 40)) as pilot:
         app.selected_run = run
         await press(pilot, "7", "n")
@@ -446,7 +447,7 @@ async def test_what_is_wrong_with_a_real_run_is_said_when_it_is_opened(
         run.write_weights(b"no weights")
     if name == "unreadable":
         (run.path / "config.json").write_text("{")
-    app = make_app(runs=[], sightings=RunUpdateReader, evaluator=RunEvaluator(tmp_path))
+    app = make_app(runs=[], sightings=RunUpdateReader, explorer=ExplorerCache(tmp_path).of)
     async with app.run_test(size=(120, 24)) as pilot:
         app.selected_run = run
         await press(pilot, "7")
@@ -455,9 +456,8 @@ async def test_what_is_wrong_with_a_real_run_is_said_when_it_is_opened(
 
 def test_a_learned_prior_cannot_be_measured_before_it_has_weights(make_run: Callable[..., Run]) -> None:
     run = make_run(preset="prior")
-    with pytest.raises(FileNotFoundError) as missing:
-        RunEvaluator(run.path).figures(run)
-    assert missing.value.filename == str(run.weights_path())
+    with pytest.raises(RunError, match="a-run has no weights yet"):
+        RunExplorer.open(run, run.path).check_evaluable()
 
 
 def test_a_measurement_of_a_real_run_ends_where_its_progress_is_refused(tmp_path: Path, few_images: None) -> None:
@@ -472,5 +472,5 @@ def test_a_measurement_of_a_real_run_ends_where_its_progress_is_refused(tmp_path
             raise Enough
 
     with pytest.raises(Enough):
-        RunEvaluator(tmp_path).measure(make_trained_run(tmp_path, "vae"), "prior", 1_000, 3, say)
+        RunExplorer.open(make_trained_run(tmp_path, "vae"), tmp_path, say).evaluate("prior", 1_000, 3)
     assert len(heard) == 3

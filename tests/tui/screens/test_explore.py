@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Label
 
 from core.errors import DamagedFile
+from core.explorer.protocol import Report
 from core.runs.run import Run
 from tests.tui.conftest import (
     FakeExplorer,
@@ -111,7 +112,7 @@ async def test_a_screen_that_nobody_looks_at_asks_nothing_about_another_run(
         assert {asked[0] for asked in explorers[OTHER].asked} == {"samples"}
         assert "ae-mnist" in screen_text(app)
         await press(pilot, "5")
-        assert explorers[OTHER].times("plane") == 1
+        assert explorers[OTHER].times("projection") == 1
         assert explorers[OTHER].times("page") == 0
 
 
@@ -163,12 +164,12 @@ async def test_loading_pytorch_is_said_where_it_is_waited_for(
 ) -> None:
     ready = threading.Event()
 
-    def load(explorers: ExplorerCache, run: Run) -> FakeExplorer:
-        explorers._asker.report("loading PyTorch")
+    def load(explorers: ExplorerCache, run: Run, report: Report) -> FakeExplorer:
+        report("loading PyTorch")
         assert ready.wait(10)
         return explorer
 
-    monkeypatch.setattr(ExplorerCache, "_make", load)
+    monkeypatch.setattr(ExplorerCache, "of", load)
     monkeypatch.setattr("tui.app.RunUpdateReader", sighting_of)
     app = VaeTui(tmp_path, Path("/data"))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -189,7 +190,7 @@ async def test_progress_is_shown_by_the_screen_that_asked_and_by_no_other(app: V
         await until(pilot, lambda: explorer.times("samples"), "the question of the sample screen")
         report = explorer.reports[-1]
         await pilot.press("5")
-        await until(pilot, lambda: explorer.times("plane"), "the question of the latent screen")
+        await until(pilot, lambda: explorer.times("projection"), "the question of the latent screen")
         report("encoding training images: 3,000 of 10,000")
         await pilot.pause()
         assert "encoding" not in screen_text(app)
@@ -259,10 +260,11 @@ async def test_nothing_of_an_image_stays_when_its_weights_are_damaged(app: VaeTu
         assert "channel 0 mean" in screen_text(app)
 
 
-async def test_closed_screens_are_given_back(app: VaeTui) -> None:
+async def test_closed_screens_are_given_back(app: VaeTui, explorer: FakeExplorer) -> None:
     async with opened(app, "3") as pilot:
         for _ in range(3):
             await press(pilot, "enter", "v", "escape", "escape", "question_mark", "escape")
+        explorer.reports.clear()
         gc.collect()
         kept = [
             type(thing).__name__
@@ -407,7 +409,7 @@ async def test_another_run_leaves_nothing_of_the_plane_before(app: VaeTui, explo
     async with opened(app, "5", "p") as pilot:
         assert "PCA of validation" in screen_text(app)
         app.selected_run = OTHER
-        await until(pilot, lambda: explorers[OTHER].times("plane"), "the question")
+        await until(pilot, lambda: explorers[OTHER].times("projection"), "the question")
         await pilot.pause()
         assert "PCA" not in screen_text(app)
         assert "waiting for the run" in screen_text(app)

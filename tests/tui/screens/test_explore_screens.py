@@ -13,7 +13,7 @@ from PIL import Image
 from syrupy.assertion import SnapshotAssertion
 from textual.widgets import Input
 
-from core.errors import DamagedFile, DataError
+from core.errors import DamagedFile, DataError, RunError
 from core.runs.run import Run
 from tests.tui.conftest import (
     FakeExplorer,
@@ -149,7 +149,7 @@ async def test_pictures_and_points_at_every_colour_depth(
 @pytest.mark.parametrize(
     ("trouble", "message"),
     [
-        (FileNotFoundError(2, "no such file", "model.safetensors"), "vae-mnist has no weights yet"),
+        (RunError("vae-mnist has no weights yet: the trainer"), "vae-mnist has no weights yet"),
         (DamagedFile(Path("model.safetensors"), "holds no vae model"), "model.safetensors: holds no vae model"),
         (DataError("kmnist is not in /data; get it with: vae-tui data --download kmnist"), "data --download kmnist"),
     ],
@@ -412,7 +412,7 @@ async def test_planes_are_chosen_by_key(open_app: MakeApp, explorers: FakeExplor
     app = open_app()
 
     def choice() -> tuple[object, ...]:
-        asked = [asked[1] for asked in explorer.asked if asked[0] == "plane"][-1]
+        asked = [asked[1] for asked in explorer.asked if asked[0] == "projection"][-1]
         return asked.projection, asked.part, asked.fit_on_shown, asked.numbers
 
     async with app.run_test(size=(120, 40)) as pilot:

@@ -48,7 +48,6 @@ tui.app.VaeTui._real_sources = lambda self: tui.app.Sources(
     pictures=fakes.Pictures,
     sightings=lambda run: fakes.HandFed(fakes.make_sighting()),
     explorer=fakes.FakeExplorers().of,
-    evaluator=fakes.FakeEvaluator(),
 )
 graphics = detect_graphics() if "--graphics" in sys.argv else None
 tui.app.open_in_terminal(Path("checkpoints"), Path("data"), Run(Path("checkpoints/vae-mnist")), graphics)

@@ -24,7 +24,7 @@ from tui.screens.dialogs import ChooseRun
 from tui.series import SMOOTHING_HINT
 
 if TYPE_CHECKING:
-    from core.explorer.session import Explorer
+    from core.explorer.protocol import Explorer
 
 
 VIEWS = ("curves", "digits", "samples", "latent", "settings")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Label, Static
 
+from core.explorer.protocol import compare_reconstructions
+from core.explorer.results import Comparison
 from core.latents.options import PROJECTIONS, SAMPLERS, ProjectionOptions, samplers
 from core.runs.run import Run
 from tui import export, formatting, latent_plane, series
@@ -28,9 +29,8 @@ from tui.widgets.plot import Plot
 from tui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
-    from core.arrays import Images
-    from core.explorer.results import LatentProjection, ReconstructionPage, Samples
-    from core.explorer.session import Explorer
+    from core.explorer.protocol import Explorer
+    from core.explorer.results import LatentProjection, Samples
 
 
 # Original, left, right; where there is room, the errors of both below.
@@ -121,20 +121,6 @@ class CurvesView(CompareView):
         return export.write_curves(folder, stem, self._curves(), label, self.options.log_scale)
 
 
-@dataclass(frozen=True, eq=False)
-class Rebuilt:
-    """A page of the left run's validation images, and what the right run makes of the same."""
-
-    page: ReconstructionPage
-    other: Images
-
-    @property
-    def other_errors(self) -> list[float]:
-        """Squared errors of the right run."""
-        errors: list[float] = ((self.other - self.page.originals) ** 2).sum(axis=(1, 2)).tolist()
-        return errors
-
-
 class DigitsView(CompareView):
     """The same digits, reconstructed by both."""
 
@@ -143,7 +129,7 @@ class DigitsView(CompareView):
     def __init__(self) -> None:
         super().__init__(id="digits")
         self.first = 0
-        self._rebuilt: Rebuilt | None = None
+        self._comparison: Comparison | None = None
 
     def compose(self) -> ComposeResult:
         yield Gallery(at_least=4, message=WAITING)
@@ -155,16 +141,13 @@ class DigitsView(CompareView):
     def question(self) -> Question:
         tiling, first = self.query_one(Gallery).tiling(self._stack), self.first
 
-        def ask(left: Explorer, right: Explorer) -> Rebuilt:
-            page = left.page(first, tiling.capacity if tiling else 1)
-            return Rebuilt(page, right.reconstruct(page.originals))
-
-        return ask
+        count = tiling.capacity if tiling else 1
+        return lambda left, right: compare_reconstructions(left, right, first, count)
 
     def show(self, answer: object) -> None:
-        assert isinstance(answer, Rebuilt)
-        self._rebuilt, page = answer, answer.page
-        images = [page.originals, page.reconstructions, answer.other]
+        assert isinstance(answer, Comparison)
+        self._comparison, page = answer, answer.page
+        images = [page.originals, page.reconstructions, answer.other.images]
         self.heading = "original, left, right"
         if self._stack == TALL_STACK:
             images += [np.abs(image - page.originals) for image in images[1:]]
@@ -172,24 +155,25 @@ class DigitsView(CompareView):
         gallery = self.query_one(Gallery)
         tiling = gallery.tiling(self._stack)
         form = "{:.1f}  {:.1f}" if tiling and tiling.cells_wide >= ROOMY else "{:.0f} {:.0f}"
-        captions = [form.format(*pair) for pair in zip(page.errors.tolist(), answer.other_errors, strict=True)]
+        errors = zip(page.errors.tolist(), answer.other.errors.tolist(), strict=True)
+        captions = [form.format(*pair) for pair in errors]
         gallery.show(np.stack(images, axis=1), captions)
 
     def say(self, words: str) -> None:
-        self._rebuilt = None
+        self._comparison = None
         self.query_one(Gallery).show_message(words)
 
     def turn(self, by: int) -> None:
         """Go on to other digits, by pages."""
-        if self._rebuilt is not None:
-            page, shown = self._rebuilt.page, len(self._rebuilt.page.indices)
+        if self._comparison is not None:
+            page, shown = self._comparison.page, len(self._comparison.page.indices)
             self.first = min(max(page.first + by * shown, 0), max(page.total - shown, 0))
 
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
-        if self._rebuilt is None:
+        if self._comparison is None:
             return []
-        page, path = self._rebuilt.page, export.unused_path(folder, stem, ".png")
-        images = np.concatenate([page.originals, page.reconstructions, self._rebuilt.other])
+        page, path = self._comparison.page, export.unused_path(folder, stem, ".png")
+        images = np.concatenate([page.originals, page.reconstructions, self._comparison.other.images])
         export.save_picture(path, images, len(page.originals))
         return [path]
 
@@ -264,7 +248,7 @@ class LatentView(CompareView):
 
     def question(self) -> Question:
         choice = self.choice
-        return lambda left, right: (left.plane(choice), right.plane(choice))
+        return lambda left, right: (left.projection(choice), right.projection(choice))
 
     def show(self, answer: object) -> None:
         assert isinstance(answer, tuple)

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from core.evaluation.results import METRIC_DESCRIPTIONS
+from core.explorer.results import EvaluationResult
 from core.latents.options import SAMPLERS, default_sampler, samplers
 from core.runs.run import Run
 from tui import evaluation_table, export
-from tui.background.evaluation import EvaluationJob, Evaluator
-from tui.messages import Cancelled, EvaluationResult
+from tui.background.evaluation import Cancelled, EvaluationJob
 from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
 from tui.widgets.metrics_table import MetricsPanel, SamplerColumn
 
 if TYPE_CHECKING:
-    from core.explorer.session import Explorer
+    from core.explorer.protocol import Explorer
 
 
 SAMPLES = (10_000, 1_000)
@@ -43,9 +44,8 @@ class EvaluateScreen(ExploreScreen):
         Binding("down", "move(1)", show=False),
     ]
 
-    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer, evaluator: Evaluator) -> None:
+    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
         super().__init__(make_reader, make_explorer)
-        self._evaluator = evaluator
         self.sampler: str | None = None  # None: the one that suits the run
         self.samples = SAMPLES[0]
         self.measurement: EvaluationJob | None = None
@@ -86,7 +86,7 @@ class EvaluateScreen(ExploreScreen):
             if self._looked_at is None:
                 self._panel.show_message("")
             self._looked_at = run_update.weights
-            self.ask("figures", lambda explorer: self._evaluator.figures(run), self._show_figures)
+            self.ask("figures", lambda explorer: explorer.check_evaluable(), lambda checked: self._show_figures())
         self._draw()
 
     def forget(self) -> None:
@@ -105,8 +105,8 @@ class EvaluateScreen(ExploreScreen):
             self._panel.show_message(words)
             self.head()
 
-    def _show_figures(self, meanings: Mapping[str, str]) -> None:
-        self._meanings = meanings
+    def _show_figures(self) -> None:
+        self._meanings = METRIC_DESCRIPTIONS
         self._panel.show_message("")
         self._draw()
 
@@ -116,7 +116,7 @@ class EvaluateScreen(ExploreScreen):
             return
         config, measured = self.run_update.summary.config, self.shown.get(self.shown_sampler)
         dataset = measured.evaluation.dataset if measured else config.dataset if config else ""
-        wish = measured.evaluation.wish if measured else None
+        wish = measured.evaluation.sampling_options if measured else None
         self.head(evaluation_table.conditions(self.shown_sampler, self.samples, SEEDS, dataset, wish))
         columns = [self._column(name) for name in SAMPLERS]
         self._panel.show(self._meanings, [each for each in columns if each.measured or each.chosen or each.measuring])
@@ -157,7 +157,7 @@ class EvaluateScreen(ExploreScreen):
 
         def question(explorer: Explorer) -> EvaluationResult | None:
             try:
-                return self._evaluator.measure(run, sampler, samples, SEEDS, measurement.say)
+                return explorer.evaluate(sampler, samples, SEEDS)
             except Cancelled:
                 return None
 
@@ -170,7 +170,7 @@ class EvaluateScreen(ExploreScreen):
         self._panel.show_message("")
         self._failure = ""
         self._clock.resume()
-        self.ask("measure", question, show)
+        self.ask("measure", question, show, measurement.report)
         self._draw()
 
     def action_cancel(self) -> None:

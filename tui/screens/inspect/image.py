@@ -18,8 +18,8 @@ from tui.widgets.gallery import Gallery
 from tui.widgets.heat_maps import HeatMaps
 
 if TYPE_CHECKING:
+    from core.explorer.protocol import Explorer
     from core.explorer.results import ImageDetail
-    from core.explorer.session import Explorer
     from core.latents.options import Order
 
 
@@ -98,7 +98,7 @@ class ImageDetailScreen(DetailScreen):
 
         def question(explorer: Explorer) -> ImageDetail:
             page = explorer.page(place, 1, label, order)
-            return explorer.closeup(int(page.indices[0]), SAMPLES, seed)
+            return explorer.image_detail(int(page.indices[0]), SAMPLES, seed)
 
         self.ask("closeup", question, self._show)
 

@@ -12,7 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from core.latents.options import LATENT_NUMBERS, PROJECTIONS, ProjectionOptions
+from core.arrays import LATENT_SIZE
+from core.latents.options import PROJECTIONS, ProjectionOptions
 from tui import export, latent_plane
 from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
 from tui.screens.dialogs import AskClass
@@ -21,8 +22,8 @@ from tui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
     from core.arrays import Images
+    from core.explorer.protocol import Explorer
     from core.explorer.results import LatentProjection
-    from core.explorer.session import Explorer
 
 
 ZOOM = 1.5
@@ -117,7 +118,7 @@ class LatentScreen(ExploreScreen):
 
     def renew(self) -> None:
         choice = self.choice
-        self.ask("plane", lambda explorer: explorer.plane(choice), self._show)
+        self.ask("plane", lambda explorer: explorer.projection(choice), self._show)
 
     def forget(self) -> None:
         self.choice = ProjectionOptions()
@@ -132,7 +133,7 @@ class LatentScreen(ExploreScreen):
 
     def _show(self, plane: LatentProjection) -> None:
         # Newer weights move the points, but it is the same place that is looked at.
-        same_space = self.plane is not None and self.plane.choice == plane.choice
+        same_space = self.plane is not None and self.plane.options == plane.options
         self.plane, self._nearest = plane, None
         x_label, y_label = plane.projection.axes
         name, facts = latent_plane.title(plane)
@@ -154,7 +155,7 @@ class LatentScreen(ExploreScreen):
         if nearest is not None and nearest != self._nearest:
             self._nearest = nearest
             show = partial(self._show_pair, plane.labels[nearest])
-            self.ask("pair", lambda explorer: explorer.pair(plane.choice.part, nearest), show)
+            self.ask("pair", lambda explorer: explorer.pair(plane.options.part, nearest), show)
         if self.decoding:
             point = np.array([self._scatter.cursor])
 
@@ -230,7 +231,7 @@ class LatentScreen(ExploreScreen):
             self._choose(projection="dims", numbers=None)
             return
         changed = [*numbers]
-        changed[axis] = (changed[axis] + by) % LATENT_NUMBERS
+        changed[axis] = (changed[axis] + by) % LATENT_SIZE
         self._choose(numbers=(changed[0], changed[1]))
 
     def _choose(self, **changes: object) -> None:

@@ -14,13 +14,14 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from core.arrays import Floats, Images
+from core.latents.projection import number_name
 from tui import export
 from tui.screens.base import DetailScreen, MakeExplorer, MakeReader
 from tui.screens.dialogs import AskNumber
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
-    from core.explorer.session import Explorer
+    from core.explorer.protocol import Explorer
 
 
 TILE = (1, 28, 28)
@@ -141,8 +142,6 @@ class LatentPathScreen(DetailScreen):
     def _describe(self, line: int) -> str:
         if self.end is not None:
             return "on an arc around the mean (spherical)" if line else "straight"
-        from core.latents.projection import number_name
-
         return f"{number_name(line)}, from -3 to +3 deviations"
 
     def _captions(self, line: int, steps: int) -> list[str]:

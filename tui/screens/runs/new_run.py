@@ -19,7 +19,7 @@ from core.errors import ConfigError, DamagedFile, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import find_runs, unused_name
 from core.runs.config import RunConfig, check_name, check_values, stamp
-from core.runs.first_stage import first_stage_settings, first_stage_weights, with_images
+from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, defaults
 from tui.screens.runs.settings_form import SettingsForm
@@ -185,7 +185,7 @@ class NewRun(ModalScreen[Run | None]):
             registry.download(config.dataset, self._data_dir, self._show_download)
         registry.check(config.dataset, self._data_dir)
         self._say("starting the trainer")
-        weights = first_stage_weights(Run(self._runs_dir / config.first_stage)) if config.first_stage else None
+        weights = Run(self._runs_dir / config.first_stage).read_weights() if config.first_stage else None
         run = Run.create(self._runs_dir, name, stamp(config), weights)
         launch.start(run).wait_until_started()
         return run

@@ -1,0 +1,73 @@
+"""What an evaluation measures, and its results."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.data.registry import DIGITS
+from core.errors import RunError
+
+METRIC_DESCRIPTIONS = {
+    "frechet_samples": "squared Fréchet distance of samples to the training images in the classifier's features",
+    "frechet_reconstructions": "the same of reconstructed test images: what samples can reach with this decoder",
+    "frechet_floor": "the same of all test images themselves: what real digits have",
+    "precision": "share of samples that lie among as many training images: do they look real",
+    "recall": "share of as many training images that lie among samples: is everything there",
+    "classifier_confidence": "mean probability of the likeliest class of a sample",
+    "class_balance": "overlap of the classes of samples with those of training images; 1 is the same shares",
+    "test_squared_error": "of a reconstructed test image, summed over its pixels",
+    "elbo": "lower bound on the log-likelihood of a test image, in nats; decoder variance 1/2; an autoencoder has none",
+    "iwae": "a tighter one from 1,000 samples of its posterior (Burda et al. 2016), by way of 100 test images",
+    "active_units": "latent numbers of 64 whose posterior mean varies over the test images",
+}
+
+
+@dataclass(frozen=True)
+class MeanStd:
+    """The mean of a metric over n seeds; the sample standard deviation is None where n is 1."""
+
+    mean: float
+    std: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> MeanStd:
+        return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics that METRIC_DESCRIPTIONS explains, and what they were measured with.
+
+    `elbo` and `iwae` of an autoencoder are None, as are the sampling options of anything but a learned prior.
+    """
+
+    frechet_samples: MeanStd
+    frechet_reconstructions: float
+    frechet_floor: float
+    precision: MeanStd
+    recall: MeanStd
+    classifier_confidence: MeanStd
+    class_balance: MeanStd
+    test_squared_error: float
+    elbo: MeanStd | None
+    iwae: MeanStd | None
+    active_units: int
+    sampler: str
+    sampling_options: dict[str, float] | None  # guidance and steps
+    samples: int
+    dataset: str
+    classifier: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values, under the names that are printed."""
+        return {"wish" if name == "sampling_options" else name: value for name, value in asdict(self).items()}
+
+
+def check_digits(run: str, dataset: str) -> None:
+    """Raise RunError unless the classifier knows what images of the data set show."""
+    if dataset not in DIGITS:
+        raise RunError(f"{run}: what is measured is told by a classifier of digits, {dataset} has none")

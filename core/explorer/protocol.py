@@ -1,0 +1,95 @@
+"""What can be asked of a run: the interface between the explorer and all that shows its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from core.arrays import Floats, Images
+from core.explorer.results import (
+    Comparison,
+    EvaluationResult,
+    ImageDetail,
+    LatentProjection,
+    ReconstructionPage,
+    Reconstructions,
+    Samples,
+)
+from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
+
+Report = Callable[[str], object]  # told in a few words what takes long, in the thread that asks
+
+
+class Explorer(Protocol):
+    """Answers from the newest weights of a run, which may take long: never ask in the UI's thread.
+
+    Every question raises RunError before there are weights, DamagedFile, DataError or OSError.
+    """
+
+    @property
+    def note(self) -> str:
+        """What to know about the images that are shown, once they were read; mostly nothing."""
+
+    @property
+    def default_sampler(self) -> str:
+        """The sampler that suits the run's model."""
+
+    def page(self, first: int, count: int, label: int | None = None, order: Order = "index") -> ReconstructionPage:
+        """Validation images from place `first` on, of one class or of all, by index or worst first.
+
+        Raises RunError where no image is of that class.
+        """
+
+    def reconstruct(self, images: Images) -> Reconstructions:
+        """Images (N, 28, 28) in [0, 1] reconstructed by way of the posterior's mode."""
+
+    def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
+        """One validation image and `samples` draws of its posterior."""
+
+    def pair(self, part: Part, index: int) -> tuple[Images, Images]:
+        """An image of a part and its reconstruction, each (28, 28)."""
+
+    def preview(self) -> tuple[Images, Images]:
+        """The first validation image of each class and its reconstruction, each (classes, 28, 28).
+
+        Of a learned prior it is two samples of each class.
+        """
+
+    def samples(
+        self, sampler: str, count: int, seed: int, temperature: float = 1.0, options: SamplingOptions | None = None
+    ) -> Samples:
+        """Decoded draws of a sampler, the same for the same seed. Raises ConfigError."""
+
+    def denoising(
+        self, frames: int, count: int, seed: int, temperature: float, options: SamplingOptions
+    ) -> list[Samples]:
+        """Draws of the learned prior at up to `frames` steps from noise; the last are those that `samples` gives.
+
+        Raises ConfigError for any other run.
+        """
+
+    def traversal(self, z: Floats, number: int, steps: int) -> Samples:
+        """The path that moves one latent number of z (D,) from -3 to +3 standard deviations."""
+
+    def interpolation(self, start: Floats, end: Floats, steps: int, path: PathKind) -> Samples:
+        """A path between two latents (D,)."""
+
+    def decode(self, z: Floats) -> Images:
+        """Images (N, 28, 28) in [0, 1] of latents (N, D)."""
+
+    def projection(self, options: ProjectionOptions) -> LatentProjection:
+        """The latents of a part projected to the plane. Raises RunError where that cannot be."""
+
+    def check_evaluable(self) -> None:
+        """Raise RunError for a run whose images are no digits, and what every question raises."""
+
+    def evaluate(
+        self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
+    ) -> EvaluationResult:
+        """Every metric of the newest weights; what `report` raises ends it. Raises ConfigError or RunError."""
+
+
+def compare_reconstructions(left: Explorer, right: Explorer, first: int, count: int) -> Comparison:
+    """A page of the left run's validation images, and what the right run makes of the same images."""
+    page = left.page(first, count)
+    return Comparison(page, right.reconstruct(page.originals))

@@ -1,0 +1,241 @@
+"""Questions about a run, answered with arrays; core.explorer.protocol says what each one gives."""
+
+from __future__ import annotations
+
+import math
+import threading
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from core.arrays import LATENT_SHAPE, PADDING, Floats, Images, Labels
+from core.data.images import one_of_each, pixels
+from core.errors import RunError
+from core.evaluation.evaluate import Subject, evaluate
+from core.evaluation.results import check_digits
+from core.explorer.protocol import Report
+from core.explorer.results import (
+    EvaluationResult,
+    ImageDetail,
+    LatentProjection,
+    ReconstructionPage,
+    Reconstructions,
+    Samples,
+)
+from core.explorer.session import RunSession
+from core.latents import paths
+from core.latents.aggregate import Latents
+from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions, default_sampler
+from core.latents.projection import Projection, ProjectionError, fit_lda, fit_pca, most_active, pick_dims
+from core.models.autoencoder import Autoencoder
+from core.runs.run import Run
+
+BATCH = 250
+
+
+class RunExplorer:
+    """Asks a session on behalf of one task; `report` is told what takes long."""
+
+    def __init__(self, session: RunSession, report: Report = lambda words: None) -> None:
+        self.session, self._report = session, report
+
+    @classmethod
+    def open(cls, run: Run, data_dir: Path, report: Report = lambda words: None) -> RunExplorer:
+        """An explorer with a session of its own. Raises DamagedFile or OSError."""
+        return cls(RunSession(run, data_dir), report)
+
+    @property
+    def note(self) -> str:
+        return self.session.note
+
+    @property
+    def default_sampler(self) -> str:
+        return default_sampler(self.session.run.config().preset)
+
+    # Reconstructions
+
+    def page(self, first: int, count: int, label: int | None = None, order: Order = "index") -> ReconstructionPage:
+        session = self.session
+        with session.newest(self._report) as model:
+            images, labels = session.images("validation")
+            places = np.arange(len(labels)) if label is None else np.flatnonzero(labels.numpy() == label)
+            if not len(places):
+                raise RunError(f"no validation image is of class {label}")
+            if order == "worst":
+                places = places[np.argsort(-_errors(session, model, label, places), kind="stable")]
+            first = max(0, min(first, len(places) - 1))
+            chosen = torch.as_tensor(places[first : first + count])
+            x = pixels(images[chosen])
+            output = reconstructed(model, x)
+            return ReconstructionPage(
+                chosen.numpy(), labels[chosen].numpy(), output.errors, shown(x), output.images, first, len(places)
+            )
+
+    def reconstruct(self, images: Images) -> Reconstructions:
+        with self.session.newest(self._report) as model:
+            return reconstructed(model, pad(torch.from_numpy(images)[:, None], (PADDING,) * 4))
+
+    def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
+        with self.session.newest(self._report) as model:
+            images, labels = self.session.images("validation")
+            x = pixels(images[index : index + 1])
+            output = reconstructed(model, x)
+            posterior = model.encode(x)
+            noise = torch.randn(samples, *LATENT_SHAPE, generator=torch.Generator().manual_seed(seed))
+            deviation = posterior.variance().sqrt()
+            return ImageDetail(
+                index,
+                int(labels[index]),
+                float(output.errors[0]),
+                shown(x)[0],
+                output.images[0],
+                posterior.mean[0].numpy(),
+                deviation[0].numpy(),
+                shown(model.decode(posterior.mean + deviation * noise)),
+            )
+
+    def pair(self, part: Part, index: int) -> tuple[Images, Images]:
+        with self.session.newest(self._report) as model:
+            images, _ = self.session.images(part)
+            x = pixels(images[index : index + 1])
+            return shown(x)[0], reconstructed(model, x).images[0]
+
+    def preview(self) -> tuple[Images, Images]:
+        with self.session.newest(self._report) as model:
+            if self.session.config.preset == "prior":
+                learned = self.session.learned_prior()
+                one, other = (decoded(model, learned.of_each_class(seed).numpy()) for seed in (0, 1))
+                return one, other
+            images, labels = self.session.images("validation")
+            x = pixels(images[one_of_each(labels)])
+            return shown(x), reconstructed(model, x).images
+
+    # Samples and paths
+
+    def samples(
+        self, sampler: str, count: int, seed: int, temperature: float = 1.0, options: SamplingOptions | None = None
+    ) -> Samples:
+        with self.session.newest(self._report) as model:
+            z = self.session.sampler(sampler, options).sample(count, seed, temperature).numpy()
+            return Samples(decoded(model, z), z)
+
+    def denoising(
+        self, frames: int, count: int, seed: int, temperature: float, options: SamplingOptions
+    ) -> list[Samples]:
+        with self.session.newest(self._report) as model:
+            kept = {math.ceil(options.steps * (frame + 1) / frames) for frame in range(frames)}
+            steps = self.session.learned_prior(options).denoise(count, seed, temperature)
+            moments = []
+            for step, z in enumerate(steps, start=1):
+                self.session.report(f"denoising: {step:,} of {options.steps:,} steps")
+                if step in kept:
+                    moments.append(Samples(decoded(model, z.numpy()), z.numpy()))
+            return moments
+
+    def traversal(self, z: Floats, number: int, steps: int) -> Samples:
+        with self.session.newest(self._report) as model:
+            path = paths.traverse(z, number, self.session.latents("training"), steps)
+            return Samples(decoded(model, path), path)
+
+    def interpolation(self, start: Floats, end: Floats, steps: int, path: PathKind) -> Samples:
+        with self.session.newest(self._report) as model:
+            between = paths.interpolate(start, end, steps, path, self.session.latents("training").center)
+            return Samples(decoded(model, between), between)
+
+    def decode(self, z: Floats) -> Images:
+        with self.session.newest(self._report) as model:
+            return decoded(model, z)
+
+    # The plane
+
+    def projection(self, options: ProjectionOptions) -> LatentProjection:
+        session = self.session
+        with session.newest(self._report):
+            # scikit-learn takes a second to import: the latents are encoded meanwhile.
+            threading.Thread(target=import_module, args=("sklearn.discriminant_analysis",), daemon=True).start()
+            latents = session.latents(options.part)
+            basis: Part = options.part if options.fit_on_shown else "training"
+            fitted = session.latents(basis)
+            key = (options.projection, options.numbers, basis)
+            try:
+                projection = session.keep(("projection", *key), lambda: _fit_projection(options, fitted))
+            except ProjectionError as error:
+                raise RunError(f"{session.run.name}: {error}") from error
+            accuracy = session.keep(("accuracy", *key, options.part), lambda: projection.accuracy(latents))
+            points, indices = projection.project(latents.mean), session.indices(options.part)
+            return LatentProjection(options, projection, points, latents.labels, len(fitted), accuracy, indices)
+
+    # How good it is
+
+    def check_evaluable(self) -> None:
+        session = self.session
+        check_digits(session.run.name, session.run.config().dataset)
+        with session.newest(self._report):
+            if session.config.preset == "prior":
+                session.learned_prior()
+
+    def evaluate(
+        self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
+    ) -> EvaluationResult:
+        session = self.session
+        self.check_evaluable()
+        with session.newest(self._report) as model:
+            images = session.image_set()
+            subject = Subject(session.run.name, model, session.sampler(sampler, options), sampler)
+            version, epoch, held_out = session.version, session.epoch(), session.config.holdout
+        # It takes minutes, in which others may ask.
+        found = evaluate(subject, images, samples, seeds, self._report)
+        note = session.note
+        if held_out and not note:
+            note = f"in place of test images: {held_out:,} that were held out of the training images"
+        return EvaluationResult(found, version, epoch, note)
+
+
+def reconstructed(model: Autoencoder, x: Tensor) -> Reconstructions:
+    """Images (N, 1, 32, 32) by way of the posterior's mode."""
+    output = model.decode(model.encode(x).mode())
+    return Reconstructions(shown(output), (output - x).square().sum(dim=(1, 2, 3)).numpy())
+
+
+def shown(images: Tensor) -> Images:
+    """Images (N, 1, 32, 32) as they are shown: without the padding, (N, 28, 28) in [0, 1]."""
+    inside = slice(PADDING, -PADDING)
+    cut: Images = images[:, 0, inside, inside].clamp(0, 1).numpy()
+    return cut
+
+
+def decoded(model: Autoencoder, z: Floats) -> Images:
+    """Images (N, 28, 28) in [0, 1] of latents (N, D)."""
+    batches = torch.as_tensor(np.asarray(z, np.float32)).view(-1, *LATENT_SHAPE).split(BATCH)
+    return shown(torch.cat([model.decode(batch) for batch in batches]))
+
+
+def _errors(session: RunSession, model: Autoencoder, label: int | None, places: Labels) -> Floats:
+    """The errors of the images at these places, which are those of a class, or all."""
+
+    def compute() -> Floats:
+        images = session.images("validation")[0][torch.as_tensor(places)]
+        report = session.counted("reconstructing validation images", len(images))
+        errors = []
+        for batch in images.split(BATCH):
+            errors.append(reconstructed(model, pixels(batch)).errors)
+            report(len(errors) * BATCH)
+        return np.concatenate(errors)
+
+    if session.has(("errors", None)):
+        return session.keep(("errors", None), compute)[places]
+    return session.keep(("errors", label), compute)
+
+
+def _fit_projection(options: ProjectionOptions, latents: Latents) -> Projection:
+    match options.projection:
+        case "lda":
+            return fit_lda(latents)
+        case "pca":
+            return fit_pca(latents)
+        case _:
+            return pick_dims(latents, options.numbers or most_active(latents))
