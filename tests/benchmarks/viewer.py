@@ -28,6 +28,7 @@ from core.runs.config import make_config
 from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
 from tests.support.terminal import ENVIRONMENT, KNOWN, UNKNOWN, Terminal
+from tui.series import SMOOTHING_WINDOWS
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
@@ -229,8 +230,7 @@ def smoothed(over: str) -> View:
 
 # Nothing but these keys changes what they are seen by; after all of them everything is as before.
 KEYS: tuple[tuple[str, str, View], ...] = (
-    ("smoothing", "m", smoothed("10")),
-    ("smoothing", "m", smoothed("100")),
+    *(("smoothing", "m", smoothed(str(window))) for window in SMOOTHING_WINDOWS[1:]),
     ("smoothing", "m", smoothed("")),
     ("other screen", "1", lambda screen: "data set" in screen),
     ("other screen", "2", lambda screen: "squared error" in screen),
