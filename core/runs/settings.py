@@ -143,7 +143,7 @@ class Settings(BaseModel):
     dataset: Annotated[
         Word,
         Setting(
-            f"Images: {', '.join(registry.CHOICES)}. auto: mnist if it is on disk, else mnist-5k",
+            f"Image set: {', '.join(registry.NAMES)}, or auto, which is mnist if it is on disk, else mnist-5k",
             "SET",
             registry.NAMES,
             common=True,
@@ -292,3 +292,9 @@ def default_text(name: str) -> str:
 def as_text(value: object) -> str:
     """The value of a setting as a user would type it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def chosen(settings: Settings) -> dict[str, object]:
+    """The settings that are not the defaults of the preset."""
+    usual = defaults(vars(settings))
+    return {name: value for name in SETTINGS if (value := getattr(settings, name)) != usual[name]}

@@ -35,6 +35,7 @@ from core.runs.catalog import RunSummary
 from core.runs.config import RunConfig
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS
 from core.runs.run import Run
+from core.runs.settings import defaults
 from core.runs.status import DeviceLoad, State, Status
 from tui.app import Sources, VaeTui
 from tui.messages import Preview, RunUpdate, Snapshot
@@ -308,14 +309,9 @@ def make_summary(name: str = "vae-mnist", state: State = State.RUNNING, **news: 
         device_load=DeviceLoad(utilisation=93, memory_used=1_200_000_000, memory_total=85_000_000_000),
         **{field: news.pop(field) for field in ("error", "cause", "learning_rate", "saved_step") if field in news},
     )
+    chosen = {"preset": news.pop("preset", "vae"), "dynamics": news.pop("dynamics", "flow"), "epochs": 10}
     values: dict[str, Any] = {
-        "config": RunConfig(
-            preset=news.pop("preset", "vae"),
-            dataset="mnist",
-            dynamics=news.pop("dynamics", "flow"),
-            epochs=10,
-            created="2026-01-02",
-        ),
+        "config": RunConfig(**defaults(chosen) | chosen | {"dataset": "mnist", "created": "2026-01-02"}),
         "status": status,
         "state": state,
         "train_loss": 42.125,

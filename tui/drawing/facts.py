@@ -7,6 +7,7 @@ import textwrap
 import numpy as np
 from rich.text import Text
 
+from core.runs.settings import as_text, chosen, title
 from core.runs.status import Cause, State
 from tui import formatting
 from tui.messages import Snapshot
@@ -15,6 +16,7 @@ from tui.terminal.capabilities import ColorDepth
 LABEL_WIDTH = 7
 MUTED = "dim"
 SPEED_READINGS = 9
+ON_OTHER_LINES = ("preset", "dataset", "epochs", "learning_rate", "batch_size", "seed", "device")
 # What to do about a run that ended early, by the cause of its failure.
 HINTS: dict[Cause | None, str] = {
     None: "r resumes from the last save",
@@ -38,7 +40,7 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
         *_progress(snapshot, width, depth),
         *_losses(snapshot),
         *_device(snapshot),
-        *_settings(snapshot),
+        *_settings(snapshot, width),
     ]
     return Text("\n").join(lines)
 
@@ -118,7 +120,7 @@ def _device(snapshot: Snapshot) -> list[Text]:
     return lines
 
 
-def _settings(snapshot: Snapshot) -> list[Text]:
+def _settings(snapshot: Snapshot, width: int) -> list[Text]:
     config, status = snapshot.summary.config, snapshot.summary.status
     if config is None:
         return []
@@ -128,6 +130,11 @@ def _settings(snapshot: Snapshot) -> list[Text]:
         _line("lr", f"{rate:.3g}", (", batch ", MUTED), str(config.batch_size)),
         _line("seed", str(config.seed)),
     ]
+    others = ", ".join(
+        f"{title(name)} {as_text(value)}" for name, value in chosen(config).items() if name not in ON_OTHER_LINES
+    )
+    wrapped = textwrap.wrap(formatting.printable(others), max(width - LABEL_WIDTH - 1, 1))
+    lines += [_line("" if index else "with", line) for index, line in enumerate(wrapped)]
     if status and status.host:
         lines.append(_line("host", formatting.printable(f"{status.host}, process {status.pid}")))
     return lines

@@ -198,11 +198,11 @@ class NewRun(ModalScreen[Run | None]):
         self._say(f"downloading {file}: {news.bytes_done / 1e6:.1f}{of} MB")
 
     def _say(self, text: str) -> None:
-        self.app.call_from_thread(self.query_one("#progress", Label).update, text)
+        self.app.call_from_thread(self._form.show_progress, text)
 
     def _refuse(self, reason: str, problems: dict[str, str] | None = None) -> None:
         self._starting = False
-        self.query_one("#progress", Label).update(reason)
+        self._form.show_progress(reason)
         if problems:
             self._form.explain(problems, self._hints())
             self._form.show_problem()

@@ -71,7 +71,7 @@ class SettingsForm(Vertical):
     }
     SettingsForm Row > .message.problem { color: $text-error; text-wrap: wrap; }
     SettingsForm Row.wrong { height: auto; }
-    SettingsForm Collapsible { background: transparent; border: none; padding: 0; margin-bottom: 1; }
+    SettingsForm Collapsible { background: transparent; border: none; padding: 0; }
     SettingsForm Collapsible Contents { padding: 1 0 0 0; }
     SettingsForm CollapsibleTitle { padding: 0; }
     SettingsForm #said { dock: bottom; height: auto; }
@@ -84,6 +84,8 @@ class SettingsForm(Vertical):
         self._rows = {setting: Row(setting, title(setting), _field(setting)) for setting in SETTINGS}
         self._rows["name"] = Row("name", "name", Field(compact=True, id="name"))
         self._defaults: dict[str, str] = {}
+        self._progress = Label("", id="progress", markup=False)
+        self._progress.display = False
         self._more = Collapsible(title="more settings", collapsed_symbol="+", expanded_symbol="-", id="more")
 
     def compose(self) -> ComposeResult:
@@ -93,7 +95,7 @@ class SettingsForm(Vertical):
                 yield from (self._rows[name] for name in OTHERS)
         with Vertical(id="said"):
             yield Label("", id="detail", markup=False)
-            yield Label("", id="progress", markup=False)
+            yield self._progress
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -138,6 +140,11 @@ class SettingsForm(Vertical):
             row.explain(problems.get(name), hints[name])
         wrong = sum(name in problems for name in OTHERS)
         self._more.title = f"more settings{f': {wrong} to correct' if wrong else ''}"
+
+    def show_progress(self, text: str) -> None:
+        """Say what goes on before the run starts, or why it did not."""
+        self._progress.update(text)
+        self._progress.display = bool(text)
 
     def toggle_more(self) -> None:
         """Show or hide the settings that few runs need."""
