@@ -31,6 +31,7 @@ from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint
 from core.training.trainer import Trainer
+from tests.support import trainers
 from tests.support.models import load_model
 
 WaitUntil = Callable[..., None]
@@ -82,7 +83,7 @@ def fill(disk: Path, leave: int = 0) -> Path:
 def training(disk: Path, wait_until: WaitUntil) -> Iterator[Run]:
     """A run on the small disk that a worker trains."""
     run = Run.create(disk, "a-run", make_config(**LONG))
-    launch.start(run).wait_until_started()
+    trainers.begin(run)
     wait_until(lambda: run.status().step > 2, what="the first steps")
     yield run
     if run.path.exists() and run.state().active:
@@ -144,7 +145,7 @@ def test_a_training_that_is_stopped_on_a_full_disk_fails_and_keeps_its_last_save
     assert is_whole(training)
 
     (disk / "filler").unlink()
-    launch.resume(training).wait_until_started()
+    trainers.begin(training)
     wait_until(lambda: training.status().step > (saved or 0) + 2, what="going on from the last save")
 
 
