@@ -1,4 +1,4 @@
-"""Starts, resumes and asks the worker processes that train runs."""
+"""Starts and resumes the processes that train runs, and sends them requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.runs.status import Action, Request, State
 
 START_SECONDS = 30.0
 _FOR_TRAINING = {
-    # What a step frees the next one needs again: glibc would give it back to the system, and in small pages.
+    # Keep what a step frees for the next one, in huge pages; glibc would return it to the system.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -27,12 +27,12 @@ _FOR_TRAINING = {
 
 
 class TrainerProcess:
-    """A worker process that this process started."""
+    """A trainer's process that this process started."""
 
     def __init__(self, run: Run, process: subprocess.Popen[bytes]) -> None:
         self.run = run
         self._process = process
-        # Whoever starts a process must wait for it, or its remains stay until this process ends.
+        # A process that nobody waits for stays a zombie until this one ends.
         threading.Thread(target=process.wait, name=f"wait for {run.name}", daemon=True).start()
 
     @property
@@ -44,7 +44,7 @@ class TrainerProcess:
         return self._process.returncode is not None
 
     def wait_until_started(self, seconds: float = START_SECONDS) -> None:
-        """Return once the worker has the run. Raises RunError with its last words when it ends before."""
+        """Return once the trainer has the run. Raises RunError with its last log line when it ends before."""
         deadline = time.monotonic() + seconds
         while not self._has_the_run():
             if self.ended or time.monotonic() > deadline:
@@ -67,7 +67,7 @@ def start(
 ) -> TrainerProcess:
     """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile.
 
-    Several processes are started by torchrun, which ends when one of them does. `threads` bounds those that compute.
+    torchrun starts several processes, and ends all when one fails. `threads` bounds those that compute.
     """
     config = run.training_config()
     words = command(run, config)
@@ -92,7 +92,7 @@ def start(
 
 
 def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:
-    """The environment of a trainer; what its user has set stays as it is."""
+    """The environment of a trainer; variables that its user has set win."""
     chosen = _FOR_TRAINING | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     if config.processes > 1 and threads is None:
         threads = max(1, (os.cpu_count() or 1) // config.processes)
@@ -102,7 +102,7 @@ def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]
 
 
 def command(run: Run, config: RunConfig) -> list[str]:
-    """What starts the trainer of a run."""
+    """The command line that starts the trainer of a run."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
     return [sys.executable, "-P", *(torchrun if config.processes > 1 else []), "-m", "core.worker", str(run.path)]
 
@@ -110,9 +110,9 @@ def command(run: Run, config: RunConfig) -> list[str]:
 def resume(
     run: Run, epochs: int | None = None, learning_rate: float | None = None, threads: int | None = None
 ) -> TrainerProcess:
-    """Go on with a run that no trainer has, from what was saved last.
+    """Go on with a run that no trainer has, from its last save.
 
-    Raises RunError when there is nothing to go on with, DamagedFile or OSError.
+    Raises RunError when there is nothing left to train, DamagedFile or OSError.
     """
     run.training_config()
     run.check_state()
@@ -122,7 +122,7 @@ def resume(
     if status.state is State.UNKNOWN:
         raise RunError(f"{run.name} is in a state that only a newer version of vae-tui knows")
     goal = epochs or status.epochs
-    # One that was killed between its last save and its last word still has to say that it finished.
+    # One that was killed between its last save and its last status still has to say that it finished.
     if status.epoch >= goal > 0 and (epochs or status.state is State.FINISHED):
         done = f"{status.epoch} epoch{'s' * (status.epoch != 1)}"
         raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
@@ -132,9 +132,9 @@ def resume(
 
 
 def send_request(run: Run, action: Action) -> Request:
-    """Ask the trainer of a run. Raises RunError when there is none.
+    """Send a request to the trainer of a run. Raises RunError when there is none.
 
-    The last request wins, but one to save leaves one to stop that waits as it is: the trainer saves then.
+    The last request wins, except that a save never replaces a stop that waits: the trainer saves when it stops.
     """
     state = run.state()
     if not state.active:

@@ -17,14 +17,14 @@ from core.runs.run import Run
 from core.runs.settings import SETTINGS
 from core.runs.status import State
 
-# What may differ between a run on disk and the member of a sweep that it is.
+# What may differ between a run on disk and the planned member of the same name.
 INCIDENTAL = {"created", "versions", "device", "data_dir"}
 MEMBERS_LIMIT = 1000
 
 
 @dataclass(frozen=True)
 class Member:
-    """One run of a sweep; `varied` are the settings in which it differs from others."""
+    """One run of a sweep; `varied` holds the settings in which it differs from others."""
 
     run: Run
     config: RunConfig
@@ -33,7 +33,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """The members that differ in nothing but the seed, and the mean and spread of their validation losses."""
+    """Members that differ in nothing but the seed, with the mean and standard deviation of their validation losses."""
 
     varied: Mapping[str, object]
     losses: Sequence[float]
@@ -44,7 +44,7 @@ class Group:
 
     @property
     def deviation(self) -> float | None:
-        """The standard deviation of a sample, None for fewer than two."""
+        """The sample standard deviation, None for fewer than two."""
         return statistics.stdev(self.losses) if len(self.losses) > 1 else None
 
 
@@ -74,7 +74,7 @@ def _same(one: RunConfig, other: RunConfig) -> bool:
     return one.model_dump(exclude=INCIDENTAL) == other.model_dump(exclude=INCIDENTAL)
 
 
-def spread(text: str) -> list[str]:
+def parse_values(text: str) -> list[str]:
     """The values of a list such as `1e-3,3e-4` or `0-4,7`, as text; only whole numbers have ranges."""
     values: list[str] = []
     for part in text.split(","):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.runs.metrics_log import STEP_LINE_SECONDS
 from core.runs.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS
 
 
@@ -11,7 +12,7 @@ from core.runs.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS
 class Timings:
     """In seconds; a share is one part in so many of the time."""
 
-    report: float = 0.5  # between step lines
+    report: float = STEP_LINE_SECONDS  # between step lines
     control: float = 0.1  # between looks at requests
     # Early saves let a viewer see the first pictures; later ones bound what a kill can cost.
     first_save: float = 2.0

@@ -14,6 +14,8 @@ from core import files
 from core.runs.lock import RunLock
 from core.runs.metrics import LONGEST_LINE
 
+STEP_LINE_SECONDS = 0.5  # between two step lines
+
 
 class MetricsLog:
     """Whole lines are appended, and while it is open nobody else trains the run.

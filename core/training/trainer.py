@@ -13,7 +13,7 @@ from torch import Tensor
 from core.data.images import ImageSet
 from core.errors import DamagedFile, Diverged
 from core.models import weights
-from core.runs.metrics_log import MetricsLog
+from core.runs.metrics_log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
 from core.runs.status import StatusChanges
 from core.training.checkpoint import Checkpoints, TrainingState, load_state
@@ -23,7 +23,6 @@ from core.training.step import CudaRecorder, Recorder, ScheduledAdam, TrainingSt
 from core.training.totals import LossTotals, RunningTotals, TrainingClock
 from core.training.validation import FRECHET_SAMPLES, Validation
 
-REPORT_SECONDS = 0.5
 ACTIVITIES = {Task.VALIDATE: "validating", Task.MEASURE: "measuring samples"}
 
 
@@ -47,7 +46,7 @@ class Trainer:
         learning_rate: float | None = None,
         ranks: SingleProcess = ALONE,
         *,
-        report_seconds: float = REPORT_SECONDS,
+        report_seconds: float = STEP_LINE_SECONDS,
         frechet_samples: int = FRECHET_SAMPLES,
         now: Callable[[], float] = time.perf_counter,
         recorder: Recorder | None = None,

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.jobs import launch
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
+from tests.support import trainers
 from tests.support.terminal import ENVIRONMENT, Terminal
 
 MakeRun = Callable[..., Run]
@@ -78,7 +78,7 @@ def test_hours_of_use_leave_the_app_as_it_was(
     seed = int(os.environ.get("VAE_TUI_SOAK_SEED", random.randrange(2**32)))
     print(f"seed {seed}")
     run = make_run(preset="vae", epochs=100_000, batch_size=100)
-    launch.start(run).wait_until_started()
+    trainers.begin(run)
     wait_until(lambda: run.status().step > 2, what="the first steps")
     with Window([VAE_TUI, run.name, "--data-dir", str(tmp_path / "data")], tmp_path, ENVIRONMENT) as window:
         readings = use_at_random(window, random.Random(seed), minutes)

@@ -22,7 +22,8 @@ from typing import Any
 import torch
 from torch.nn.functional import pad
 
-from core.data.images import PADDING, ImageSet, load_image_set
+from core.arrays import PADDING
+from core.data.images import ImageSet, load_image_set
 from core.jobs import worker
 from core.jobs.follower import run_follower_rank
 from core.jobs.setup import Job

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from core.data import registry
 from core.errors import RunError
-from core.jobs.sweep import Group, Member, Sweep, groups, plan, spread
+from core.jobs.sweep import Group, Member, Sweep, groups, parse_values, plan
 from core.runs.catalog import RunSummary, find_run
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.settings import DEFAULT_PRESET, SETTINGS
@@ -70,7 +70,7 @@ def sweep(
     weights = first_stage.read_weights() if first_stage else None
     chosen = with_images(DEFAULTS | settings, folder, taken_over)
     registry.check(chosen["dataset"], folder)
-    varied = {name: spread(chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen}
+    varied = {name: parse_values(chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen}
     members = plan(runs_dir, name, varied, chosen)
     slots = _slots(settings.get("device", "auto"), jobs)
     on_cpu = sum(slot == "cpu" for slot in slots)

@@ -31,18 +31,18 @@ FIXED = {"dataset": "mnist-5k", "device": "cpu", "epochs": 1, "batch_size": 1000
     ],
 )
 def test_lists_of_values(text: str, values: list[str]) -> None:
-    assert sweep.spread(text) == values
+    assert sweep.parse_values(text) == values
 
 
 def test_a_range_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(ConfigError, match="must begin with the smaller number, not 5-3"):
-        sweep.spread("1,5-3")
+        sweep.parse_values("1,5-3")
 
 
 @pytest.mark.parametrize("text", ["0-1000", "0-999999999999"])
 def test_a_range_that_is_too_long_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="at most 1,000 runs"):
-        sweep.spread(text)
+        sweep.parse_values(text)
 
 
 def test_every_combination_is_a_member_named_after_what_varies(runs_dir: Path) -> None:

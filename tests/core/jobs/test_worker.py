@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -120,13 +119,9 @@ def test_the_end_of_another_process_is_told_without_the_words_of_libraries() -> 
     assert describe(gloo) == "another of the processes that trained the run together has ended"
 
 
-def test_a_trainer_that_fails_says_why(
-    make_run: MakeRun, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VAE_TUI_DATA", str(tmp_path / "elsewhere"))
+def test_a_trainer_that_fails_says_why(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(dataset="mnist", data_dir=str(tmp_path / "nowhere"))
-    launch.start(run).wait_until_started()
-    wait_until(lambda: not run.state().active)
+    trainers.begin(run, environment={"VAE_TUI_DATA": str(tmp_path / "elsewhere")}).join(60)
     assert run.state() is State.FAILED
     assert str(tmp_path / "nowhere") in (run.status().error or "")
     assert "\n" not in (run.status().error or "")
@@ -165,27 +160,11 @@ def test_a_damaged_run_is_not_resumed(make_run: MakeRun, file: str) -> None:
 
 
 def test_a_run_goes_on_where_its_image_set_lies_elsewhere(
-    make_run: MakeRun, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_small_run: MakeRun, few_digits: Path, tmp_path: Path
 ) -> None:
-    here = tmp_path / "here"
-    write_set(here)
-    monkeypatch.setenv("VAE_TUI_DATA", str(here))
-    run = make_run(preset="ae", dataset="kmnist", data_dir=str(tmp_path / "where-it-was-trained"), epochs=1)
-    worker = launch.start(run)
-    worker.wait_until_started()
-    wait_until(lambda: run.state() is not State.RUNNING, what="the end")
+    run = make_small_run(data_dir=str(tmp_path / "where-it-was-trained"), epochs=1)
+    trainers.begin(run, environment={"VAE_TUI_DATA": str(few_digits)}).join(60)
     assert (run.state(), run.status().error) == (State.FINISHED, None)
-
-
-def write_set(folder: Path) -> None:
-    """A small set in torchvision's layout of kmnist."""
-    raw = folder / "KMNIST" / "raw"
-    raw.mkdir(parents=True)
-    for part, count in (("train", 40), ("t10k", 20)):
-        images = struct.pack(">4I", 0x803, count, 28, 28) + bytes(784 * count)
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(images)
-        labels = struct.pack(">2I", 0x801, count) + bytes(number % 10 for number in range(count))
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(labels)
 
 
 def test_a_run_that_reached_its_goal_is_finished_with_everything_saved(make_small_run: MakeRun) -> None:
