@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Suffix = Literal[".png", ".csv"]
 
+SCALE = 4  # of the pixels of images
 DPI = 160
 WIDE, HALF_HIGHER, SQUARE = (10.0, 5.625), (10.0, 8.4375), (8.75, 7.5)  # inches: 1600 x 900, 1600 x 1350, 1400 x 1200
 
@@ -45,7 +46,6 @@ class Panel:
 
     title: str
     curves: Sequence[Curve]
-    y_label: str = ""
 
 
 def suffix_of(path: Path) -> Suffix:
@@ -79,27 +79,24 @@ def write_file(path: Path, content: bytes, *, replace: bool) -> None:
         raise
 
 
-def save_picture(
-    path: Path, images: Images, columns: int, *, scale: int = 4, gap: int = 1, replace: bool = False
-) -> None:
-    """Images (N, H, W) in [0, 1] as a grey PNG with `columns` images a row and `scale` x `scale` pixels for each one.
+def save_picture(path: Path, images: Images, columns: int, *, replace: bool = False) -> None:
+    """Images (N, H, W) in [0, 1] as a grey PNG with `columns` images a row and 4 x 4 pixels for each of theirs.
 
     Values are clipped, NaN is black. Raises ValueError for other shapes, OSError.
     """
-    if images.ndim != 3 or not images.size or columns < 1 or scale < 1:
-        asked = f"images are {images.shape} in {columns} columns at scale {scale}"
-        raise ValueError(f"{asked}, must be (N, H, W) in 1 or more at 1 or more")
+    if images.ndim != 3 or not images.size or columns < 1:
+        raise ValueError(f"images are {images.shape} in {columns} columns, must be (N, H, W) in 1 or more")
     number, height, width = images.shape
     columns = min(columns, number)
     rows = -(-number // columns)
     whole: Images = np.zeros((rows * columns, height, width), images.dtype)
     whole[:number] = images
-    picture = np.clip(np.nan_to_num(mosaic(whole.reshape(rows, columns, height, width), gap)), 0, 1)
-    pixels = np.rint(picture * 255).astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+    picture = np.clip(np.nan_to_num(mosaic(whole.reshape(rows, columns, height, width))), 0, 1)
+    pixels = np.rint(picture * 255).astype(np.uint8).repeat(SCALE, axis=0).repeat(SCALE, axis=1)
     write_file(path, png(pixels), replace=replace)
 
 
-def save_panels(
+def save_curves(
     path: Path, panels: Sequence[Panel], *, x_label: str = "epoch", log_scale: bool = False, replace: bool = False
 ) -> None:
     """Plots as a PNG 1600 pixels wide: the first over the whole width, the others side by side below it.
@@ -192,7 +189,7 @@ def write_curves(
     """Curves by the part of the loss they show, as PNG and CSV."""
     picture, table = (unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
     panels = [Panel(series.TITLES[part], drawn) for part, drawn in curves.items()]
-    save_panels(picture, panels, x_label=x_label, log_scale=log_scale)
+    save_curves(picture, panels, x_label=x_label, log_scale=log_scale)
     save_table(table, series.curve_table(curves, x_label))
     return [picture, table]
 
@@ -243,7 +240,7 @@ def _label(axes: Axes, title: str, x_label: str, y_label: str) -> None:
 def _draw_panel(axes: Axes, panel: Panel, x_label: str, log_scale: bool) -> None:
     from matplotlib.ticker import LogFormatter
 
-    _label(axes, panel.title, x_label, panel.y_label)
+    _label(axes, panel.title, x_label, "")
     points = [curve.visible(log_scale=log_scale) for curve in panel.curves]
     if log_scale and any(len(y) for _, y in points):
         axes.set_yscale("log")

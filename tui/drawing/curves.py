@@ -125,11 +125,10 @@ def draw_curves(
     log_scale: bool = False,
     x_range: Range | None = None,
     depth: ColorDepth = ColorDepth.TRUECOLOR,
-    empty: str = "no steps yet",
 ) -> list[Strip]:
     """`height` strips of `width` cells: title and legend, y ticks, the curves, x ticks.
 
-    A log scale leaves out values of zero and below; without any value `empty` is shown in the middle.
+    A log scale leaves out values of zero and below; without any value a message is shown in the middle.
     """
     if width < 1 or height < 1:
         return []
@@ -156,7 +155,7 @@ def draw_curves(
         names = [marker.ascii if depth is ColorDepth.ASCII else marker.plotext for marker in looks]
         canvas = _canvas(curves, series, names, styles, (columns, rows), x_limits, y_limits)
     else:
-        canvas = draw_message(empty, columns, rows)
+        canvas = draw_message("no steps yet", columns, rows)
     if framed:
         down = place(y_ticks, y_limits[1], y_limits[0], rows)
         along = place(x_ticks, *x_limits, columns) if x_ticks else {}

@@ -32,16 +32,16 @@ class Scale(NamedTuple):
     down: int
 
 
-def mosaic(images: AnyImages, gap: int = GAP) -> Images:
-    """A grid of images (rows, columns, H, W) as one picture in [0, 1] with `gap` black pixels between them.
+def mosaic(images: AnyImages) -> Images:
+    """A grid of images (rows, columns, H, W) as one picture in [0, 1] with a black pixel between them.
 
     uint8 is divided by 255.
     """
     grid = _unit(images)
     rows, columns, height, width = grid.shape
-    padded = np.pad(grid, ((0, 0), (0, 0), (0, gap), (0, gap)))
-    picture = padded.transpose(0, 2, 1, 3).reshape(rows * (height + gap), columns * (width + gap))
-    return picture[: max(0, rows * (height + gap) - gap), : max(0, columns * (width + gap) - gap)]
+    padded = np.pad(grid, ((0, 0), (0, 0), (0, GAP), (0, GAP)))
+    picture = padded.transpose(0, 2, 1, 3).reshape(rows * (height + GAP), columns * (width + GAP))
+    return picture[: max(0, rows * (height + GAP) - GAP), : max(0, columns * (width + GAP) - GAP)]
 
 
 def shrink(images: AnyImages, factor: int) -> Images:

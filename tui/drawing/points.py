@@ -55,7 +55,6 @@ def draw_points(
     y_label: str = "",
     hidden: Set[int] = frozenset(),
     markers: Markers | None = None,
-    cursor: tuple[float, float] | None = None,
     depth: ColorDepth = ColorDepth.TRUECOLOR,
 ) -> list[Strip]:
     """`height` strips of `width` cells: title and legend, y ticks, points (N, 2) of classes (N,) 0..9, x ticks.
@@ -74,8 +73,7 @@ def draw_points(
         along = place(ticks_within(start, end, max(2, columns // 12)), start, end, columns)
         down = place(canvas.y_ticks, view.y[1] - high / 2, view.y[0] + high / 2, rows)
         shown = frame(shown, down, along, f"{x_label} {arrow}" if x_label else "", depth)
-    strips = [_header(title, y_label, hidden, width, depth)] * canvas.top + shown
-    return with_cursor(strips, canvas, cursor, PLAIN, depth) if cursor else strips
+    return [_header(title, y_label, hidden, width, depth)] * canvas.top + shown
 
 
 def markers_for(asked: Markers | None, depth: ColorDepth) -> Markers:

@@ -14,10 +14,9 @@ from tui.widgets.strip_widget import StripWidget
 class Plot(StripWidget):
     """Shows curves, and draws them again when they, the size or the theme change."""
 
-    def __init__(self, title: str = "", *, empty: str = "no steps yet", id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, title: str = "", *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.title = title
-        self.empty = empty
         self._curves: Sequence[Curve] = ()
         self._x_range: Range | None = None
         self._log_scale = False
@@ -46,6 +45,5 @@ class Plot(StripWidget):
             log_scale=self._log_scale,
             x_range=self._x_range,
             depth=depth,
-            empty=self.empty,
         )
         return [strip.apply_style(base) for strip in strips]

@@ -22,8 +22,8 @@ class StripWidget(Widget):
     }
     """
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(name=name, id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
         self._strips: list[Strip] = []
         self._drawn_for: tuple[int, int, Style, ColorDepth] | None = None
 

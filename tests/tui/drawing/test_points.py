@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from rich.color import ColorSystem
+from rich.style import Style
 
 from tests.support.drawing import cell, clouds, color_of, text_of
-from tui.drawing.points import CLASS_COLORS, SIXTEEN_COLORS, Markers, class_styles, draw_points, markers_for
+from tui.drawing.points import (
+    CLASS_COLORS,
+    SIXTEEN_COLORS,
+    Markers,
+    class_styles,
+    draw_points,
+    markers_for,
+    with_cursor,
+)
 from tui.drawing.view import Canvas, View, home_view, lay_out
 from tui.terminal.capabilities import ColorDepth
 
@@ -150,15 +157,13 @@ def test_markers_follow_the_colours_of_the_terminal_and_then_the_user(
     depth: ColorDepth, markers: tuple[str, str, str]
 ) -> None:
     assert (markers_for(None, depth), markers_for("dots", depth), markers_for("digits", depth)) == markers
-    drawing = text_of(
-        draw_points(*clouds(200), 60, 20, title="t", x_label="x", y_label="y", cursor=(0, 0), depth=depth)[1:-2]
-    )
+    drawing = text_of(draw_points(*clouds(200), 60, 20, title="t", x_label="x", y_label="y", depth=depth)[1:-2])
     assert any("\u2800" <= glyph < "\u2900" for glyph in drawing) == (markers[0] == "dots")
 
 
 def test_ascii_draws_nothing_but_ascii() -> None:
     drawing = draw_points(
-        *clouds(200), 60, 20, title="t", x_label="x", y_label="y", cursor=(0, 0), depth=ColorDepth.ASCII, markers="dots"
+        *clouds(200), 60, 20, title="t", x_label="x", y_label="y", depth=ColorDepth.ASCII, markers="dots"
     )
     assert text_of(drawing).isascii()
     assert "^ y" in drawing[0].text
@@ -184,7 +189,7 @@ def test_ten_classes_have_ten_colours(depth: ColorDepth, system: ColorSystem) ->
 
 @pytest.mark.parametrize("depth", [ColorDepth.NONE, ColorDepth.ASCII])
 def test_without_colours_the_classes_have_none(depth: ColorDepth) -> None:
-    strips = draw_points(*clouds(200), 60, 20, depth=depth, markers="dots", cursor=(0, 0))
+    strips = draw_points(*clouds(200), 60, 20, depth=depth, markers="dots")
     assert not any(segment.style and segment.style.color for strip in strips for segment in strip)
 
 
@@ -193,10 +198,12 @@ def test_without_colours_the_classes_have_none(depth: ColorDepth) -> None:
 def test_every_size_is_drawn_exactly_and_with_styles(depth: ColorDepth, markers: Markers) -> None:
     points, classes = clouds(100)
     for data in ((points, classes), (np.empty((0, 2)), np.empty(0, int)), (points * 1e-7 + 1e9, classes)):
-        look: dict[str, Any] = {"cursor": home_view(data[0]).center, "depth": depth, "markers": markers}
+        view = home_view(data[0])
         for width in (0, 1, 2, 9, 19, 20, 21, 80):
             for height in (0, 1, 2, 3, 4, 5, 6, 24):
-                strips = draw_points(data[0], data[1], width, height, title="latents", **look)
+                strips = draw_points(data[0], data[1], width, height, title="latents", depth=depth, markers=markers)
+                if strips:
+                    strips = with_cursor(strips, lay_out(width, height, view), view.center, Style(), depth)
                 assert len(strips) == (height if width else 0)
                 assert all(strip.cell_length == width == len(strip.text) for strip in strips)
                 assert all(segment.style is not None for strip in strips for segment in strip)
