@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.arrays import Floats, Images
+from core.errors import ConfigError
 from core.runs.catalog import next_name
 from tui import evaluation_table, latent_plane, series
 from tui.drawing.curves import Curve, decimate, markers
@@ -36,10 +37,6 @@ DPI = 160
 WIDE, HALF_HIGHER, SQUARE = (10.0, 5.625), (10.0, 8.4375), (8.75, 7.5)  # inches: 1600 x 900, 1600 x 1350, 1400 x 1200
 
 
-class ExportError(ValueError):
-    """A file name that asks for a kind of file that is not written."""
-
-
 @dataclass(frozen=True)
 class Panel:
     """Curves that share axes."""
@@ -49,13 +46,13 @@ class Panel:
 
 
 def suffix_of(path: Path) -> Suffix:
-    """The kind of file that a name asks for, in upper or lower case. Raises ExportError for other endings."""
+    """The kind of file that a name asks for, in upper or lower case. Raises ConfigError for other endings."""
     match path.suffix.lower():
         case ".png":
             return ".png"
         case ".csv":
             return ".csv"
-    raise ExportError(f"out must end in .png or .csv, not {path.name[:60]!r}")
+    raise ConfigError({"out": f"out must end in .png or .csv, not {path.name[:60]!r}"})
 
 
 def unused_path(folder: Path, stem: str, suffix: str) -> Path:

@@ -124,8 +124,3 @@ def curve_table(curves: Mapping[str, Sequence[Curve]], x_label: str) -> dict[str
         x_label: np.concatenate([curve.x for _, curve in pairs]),
         "value": np.concatenate([curve.y for _, curve in pairs]),
     }
-
-
-def has_kl(snapshot: Snapshot) -> bool:
-    """Whether the run's loss has a KL divergence that is not 0 throughout."""
-    return snapshot.summary.preset.has_kl

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.errors import ConfigError
 from tests.support.pictures import BLUE, pixels_of
 from tui.drawing.curves import Curve
 from tui.export import (
-    ExportError,
     Panel,
     save_curves,
     save_picture,
@@ -65,7 +65,7 @@ def test_the_ending_says_what_is_written(name: str, suffix: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.pdf", "a", ".png", "a.png.gz", "a.\x1b[2J"])
 def test_other_endings_are_refused_in_one_line(name: str) -> None:
-    with pytest.raises(ExportError, match=r"^out must end in \.png or \.csv, not '.+'$") as refusal:
+    with pytest.raises(ConfigError, match=r"^out must end in \.png or \.csv, not '.+'$") as refusal:
         suffix_of(Path(name))
     assert str(refusal.value).isprintable()
 

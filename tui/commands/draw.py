@@ -140,12 +140,9 @@ def check_out(out: Path | None) -> None:
     """Raises ConfigError early for a file that cannot be written, whatever is in it."""
     if out is None:
         return
-    from tui.export import ExportError, suffix_of
+    from tui.export import suffix_of
 
-    try:
-        suffix_of(out)
-    except ExportError as error:
-        raise ConfigError({"out": str(error)}) from error
+    suffix_of(out)
     if not out.absolute().parent.is_dir():
         raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})
 

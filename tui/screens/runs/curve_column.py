@@ -61,7 +61,7 @@ class CurveColumn(Vertical):
             plot.show(lines, x_range=shown, log_scale=self._options.log_scale, x_label=axis.label)
 
     def _curves(self, snapshot: Snapshot) -> dict[str, list[Curve]]:
-        parts = list(series.LOSS_TITLES) if series.has_kl(snapshot) else ["loss"]
+        parts = list(series.LOSS_TITLES) if snapshot.summary.preset.has_kl else ["loss"]
         drawn = {part: series.loss_curves(snapshot, part, self._options.window) for part in parts}
         frechet = series.frechet_curve(snapshot)
         return drawn | {"frechet": [frechet]} if len(frechet.x) else drawn
