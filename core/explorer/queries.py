@@ -29,7 +29,7 @@ from core.explorer.results import (
 from core.explorer.session import RunSession
 from core.latents import paths
 from core.latents.aggregate import Latents
-from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions, default_sampler
+from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
 from core.latents.projection import Projection, ProjectionError, fit_lda, fit_pca, most_active, pick_dims
 from core.models.autoencoder import Autoencoder
 from core.runs.run import Run
@@ -54,7 +54,7 @@ class RunExplorer:
 
     @property
     def default_sampler(self) -> str:
-        return default_sampler(self.session.run.config().preset)
+        return self.session.run.config().preset_record.default_sampler
 
     # Reconstructions
 
@@ -106,7 +106,7 @@ class RunExplorer:
 
     def preview(self) -> tuple[Images, Images]:
         with self.session.newest(self._report) as model:
-            if self.session.config.preset == "prior":
+            if self.session.config.preset_record.learns_prior:
                 learned = self.session.learned_prior()
                 one, other = (decoded(model, learned.of_each_class(seed).numpy()) for seed in (0, 1))
                 return one, other
@@ -175,7 +175,7 @@ class RunExplorer:
         session = self.session
         check_digits(session.run.name, session.run.config().dataset)
         with session.newest(self._report):
-            if session.config.preset == "prior":
+            if session.config.preset_record.learns_prior:
                 session.learned_prior()
 
     def evaluate(

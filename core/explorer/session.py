@@ -153,7 +153,7 @@ class RunSession:
 
     def sampler(self, name: str, options: SamplingOptions | None = None) -> samplers.Sampler:
         """A sampler by its name, fitted to training latents where it is fitted. Raises ConfigError."""
-        match check_sampler(name, self.config.preset):
+        match check_sampler(name, self.config.preset_record.samplers):
             case "prior":
                 return samplers.standard_normal()
             case "learned":
@@ -163,7 +163,7 @@ class RunSession:
 
     def learned_prior(self, options: SamplingOptions | None = None) -> LearnedPrior:
         """The learned prior with these options, else its default ones. Raises ConfigError for a run without one."""
-        check_sampler("learned", self.config.preset)
+        check_sampler("learned", self.config.preset_record.samplers)
         path, scheduler = self.run.weights_path(), self.config.dynamics
         learned = self.keep("learned prior", lambda: load_learned_prior(self._weights(), scheduler, path))
         return replace(learned, options=options or learned.options)
@@ -183,7 +183,7 @@ class RunSession:
 
     def _load_model(self) -> Autoencoder:
         """The autoencoder; of a learned prior it is the first stage."""
-        if self.config.preset == "prior":
+        if self.config.preset_record.learns_prior:
             preset, content = read_first_stage(self.run)
             return load_autoencoder(content, preset, self.run.first_stage_path)
         return load_autoencoder(self._weights(), self.config.preset, self.run.weights_path())

@@ -81,19 +81,9 @@ class ProjectionOptions:
     numbers: tuple[int, int] | None = None
 
 
-def samplers(preset: str) -> tuple[str, ...]:
-    """The samplers that a run of the preset has, in the order in which a user steps through them."""
-    return tuple(name for name in SAMPLERS if name != "learned" or preset == "prior")
-
-
-def default_sampler(preset: str) -> str:
-    """The sampler to begin with: the prior where training pulled the latents to it."""
-    return {"ae": "gaussian", "prior": "learned"}.get(preset, "prior")
-
-
-def check_sampler(name: str, preset: str = "prior") -> str:
-    """The name itself when a run of the preset has such a sampler. Raises ConfigError."""
-    return _check_name("sampler", name, samplers(preset))
+def check_sampler(name: str, known: Collection[str]) -> str:
+    """The name itself when it is one of the samplers that a run has. Raises ConfigError."""
+    return _check_name("sampler", name, known)
 
 
 def check_projection(name: str) -> Projections:

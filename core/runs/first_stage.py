@@ -9,7 +9,7 @@ from typing import Any
 from core.data import registry
 from core.errors import DamagedFile, RunError
 from core.runs.run import Run
-from core.runs.settings import FIRST_STAGES, either
+from core.runs.settings import FIRST_STAGES, either, find_preset
 
 
 def first_stage_settings(run: Run) -> dict[str, Any]:
@@ -25,9 +25,12 @@ def first_stage_settings(run: Run) -> dict[str, Any]:
 
 
 def read_first_stage(run: Run) -> tuple[str, bytes]:
-    """The preset and the weights of the first stage that a learned prior keeps. Raises DamagedFile or OSError."""
+    """The preset and the weights of the first stage that a learned prior keeps.
+
+    Raises RunError, DamagedFile or OSError.
+    """
     preset = run.config().first_stage_preset
-    if preset is None:
+    if preset is None or find_preset(preset).learns_prior:
         raise DamagedFile(run.path / "config.json", "names no first stage of the prior")
     return preset, run.read_first_stage()
 

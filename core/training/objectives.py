@@ -12,7 +12,6 @@ from core.arrays import LATENT_SHAPE, evenly_spaced
 from core.data.images import ImageSet, pixels
 from core.kernels import fused
 from core.latents import encoding, samplers
-from core.latents.options import default_sampler
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight, Loss, fold_batch_norm, loss
 from core.models.denoiser import Denoiser
 from core.models.weights import load_autoencoder
@@ -60,7 +59,7 @@ class ImageObjective:
     """An autoencoder on images: squared error, and the weighted KL divergence of the posterior."""
 
     def __init__(self, config: RunConfig, images: ImageSet, model: Autoencoder, device: torch.device) -> None:
-        self._preset = config.preset
+        self._sampler = config.preset_record.default_sampler
         self.images, self.device = images.to(device), device
         self.model = model.to(device)
         self.kl_weight = KlWeight(config.beta, optimal=config.decoder_variance == "optimal")
@@ -95,10 +94,10 @@ class ImageObjective:
         """So many images from the preset's default sampler."""
         model = fold_batch_norm(self.model).cpu().requires_grad_(False)
         sampler = samplers.standard_normal()
-        if (name := default_sampler(self._preset)) != "prior":
+        if self._sampler != "prior":
             every = evenly_spaced(self.examples, FITTED_IMAGES)
             images, labels = self.images.train_images[every].cpu(), self.images.train_labels[every].cpu()
-            sampler = samplers.fit(name, encoding.encode(model, images, labels))
+            sampler = samplers.fit(self._sampler, encoding.encode(model, images, labels))
         for z in sampler.sample(count, seed).split(SAMPLE_BATCH):
             yield model.decode(z.view(-1, *LATENT_SHAPE))
 
@@ -133,7 +132,7 @@ def make_objective(run: Run, images: ImageSet, device: torch.device) -> tuple[Ob
     objective: Objective
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        if config.preset == "prior":
+        if config.preset_record.learns_prior:
             preset, content = read_first_stage(run)
             first_stage = load_autoencoder(content, preset, run.first_stage_path).requires_grad_(False)
             objective = LatentObjective(config, images, first_stage, Denoiser(), device)

@@ -14,7 +14,7 @@ from core.arrays import LATENT_SHAPE, PADDING
 from core.evaluation.classifier import classify, shipped
 from core.explorer.queries import RunExplorer
 from core.latents.encoding import encode
-from core.latents.options import ProjectionOptions, SamplingOptions, default_sampler
+from core.latents.options import ProjectionOptions, SamplingOptions
 from core.runs.catalog import summarise
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
@@ -72,7 +72,7 @@ def test_a_shipped_run_is_looked_at_without_mnist_on_disk(name: str, explorer: R
 
 @each_run
 def test_samples_of_a_shipped_run_are_digits_and_not_grey(name: str, explorer: RunExplorer) -> None:
-    samples = explorer.samples(default_sampler(explorer.session.run.config().preset), 32, 0)
+    samples = explorer.samples(explorer.session.run.config().preset_record.default_sampler, 32, 0)
     ink = samples.images.mean(axis=(1, 2))
     assert ((ink > 0.03) & (ink < 0.35)).all()
     assert (samples.images.max(axis=(1, 2)) > 0.5).all()

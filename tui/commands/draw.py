@@ -23,7 +23,6 @@ from core.latents.options import (
     check_sampler,
     check_temperature,
     check_whole,
-    default_sampler,
     parse_sampling_options,
 )
 from core.runs.catalog import find_run
@@ -86,7 +85,8 @@ def sample(
     check_out(out)
     found = find_run(runs_dir, run)
     config = found.config()
-    name = default_sampler(config.preset) if sampler is None else check_sampler(sampler, config.preset)
+    preset = config.preset_record
+    name = preset.default_sampler if sampler is None else check_sampler(sampler, preset.samplers)
     wish = parse_sampling_options(name, config.dynamics, digit, guidance, steps)
     from tui.commands.printing import draw_samples
 

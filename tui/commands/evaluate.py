@@ -8,7 +8,7 @@ import typer
 
 from core.data import registry
 from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation, check_digits
-from core.latents.options import SAMPLERS, check_sampler, check_whole, default_sampler, parse_sampling_options
+from core.latents.options import SAMPLERS, check_sampler, check_whole, parse_sampling_options
 from core.runs.catalog import find_run
 from core.runs.run import Run
 from tui import evaluation_table
@@ -42,7 +42,8 @@ def evaluate(
     many, times = check_whole("samples", samples, *SAMPLES), check_whole("seeds", seeds, *SEEDS)
     found = find_run(runs_dir, run)
     config = found.config()  # what is wrong with a run is said before PyTorch is loaded
-    name = default_sampler(config.preset) if sampler is None else check_sampler(sampler, config.preset)
+    preset = config.preset_record
+    name = preset.default_sampler if sampler is None else check_sampler(sampler, preset.samplers)
     wish = parse_sampling_options(name, config.dynamics, None, guidance, steps)
     check_digits(found.name, config.dataset)
     from tui.commands.printing import explored

@@ -18,6 +18,7 @@ from textual.widgets import Label
 from core.errors import UserError, describe
 from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
+from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from tui import formatting
 from tui.background.polling import Poller, Reader
 from tui.background.tasks import LatestTaskQueue
@@ -118,10 +119,9 @@ class ExploreScreen(ExportingScreen[int | None]):
         return self.TITLE_IN_BAR
 
     @property
-    def preset(self) -> str:
+    def preset(self) -> Preset:
         """That of the run, once it is known."""
-        config = self.run_update.summary.config if self.run_update else None
-        return config.preset if config else "vae"
+        return self.run_update.summary.preset if self.run_update else PRESETS[DEFAULT_PRESET]
 
     def on_mount(self) -> None:
         app = self.app  # a screen that was closed meanwhile has none

@@ -20,10 +20,11 @@ from core.errors import ConfigError, DamagedFile, DataError, RunError
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
 from core.latents.encoding import encode
-from core.latents.options import ProjectionOptions, samplers
+from core.latents.options import ProjectionOptions
 from core.models.autoencoder import MODELS, Autoencoder, fold_batch_norm
 from core.models.weights import load_autoencoder, weights_to_bytes
 from core.runs.run import Run
+from core.runs.settings import PRESETS
 from tests.conftest import make_trained_run
 from tests.core.data.test_data import put
 from tests.support.models import load_model
@@ -153,7 +154,7 @@ def test_samples_of_the_posterior_differ_where_it_has_a_spread(explorer: RunExpl
         assert (other.samples != closeup.samples).any()
 
 
-@pytest.mark.parametrize("sampler", samplers("vae"))
+@pytest.mark.parametrize("sampler", PRESETS["vae"].samplers)
 def test_every_sampler_gives_digits_for_every_preset(explorer: RunExplorer, sampler: str) -> None:
     samples = explorer.samples(sampler, 12, seed=3)
     assert samples.images.shape == (12, 28, 28)

@@ -12,7 +12,7 @@ from core.data.images import load_image_set
 from core.errors import ConfigError
 from core.latents.aggregate import Latents
 from core.latents.encoding import encode
-from core.latents.options import check_sampler, check_temperature, default_sampler, samplers
+from core.latents.options import check_sampler, check_temperature
 from core.latents.samplers import GaussianMixture, Sampler, fit, standard_normal
 from core.models.autoencoder import MODELS
 from core.runs.settings import PRESETS
@@ -34,7 +34,7 @@ def latents() -> Latents:
     return Latents(mean, variance, labels)
 
 
-@pytest.fixture(params=samplers("vae"), scope="module")
+@pytest.fixture(params=PRESETS["vae"].samplers, scope="module")
 def sampler(request: pytest.FixtureRequest, latents: Latents) -> Sampler:
     return standard_normal(SIZE) if request.param == "prior" else fit(request.param, latents)
 
@@ -150,12 +150,12 @@ def test_a_temperature_out_of_bounds_is_refused(temperature: float | str) -> Non
 
 def test_an_unknown_sampler_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="sampler must be one of prior, gaussian, full, mixture, not 'flow'"):
-        check_sampler("flow", "vae")
+        check_sampler("flow", PRESETS["vae"].samplers)
     with pytest.raises(ConfigError, match="sampler must be one of prior, gaussian, full, mixture, not 'learned'"):
-        check_sampler("learned", "ae")
-    assert check_sampler("learned", "prior") == "learned"
+        check_sampler("learned", PRESETS["ae"].samplers)
+    assert check_sampler("learned", PRESETS["prior"].samplers) == "learned"
 
 
 def test_every_preset_begins_with_the_sampler_that_suits_it() -> None:
-    begun = {preset: default_sampler(preset) for preset in PRESETS}
+    begun = {preset.name: preset.default_sampler for preset in PRESETS.values()}
     assert begun == {"ae": "gaussian", "vae": "prior", "vae-post": "prior", "prior": "learned"}

@@ -18,9 +18,9 @@ from textual.pilot import Pilot
 from core.errors import DamagedFile, DataError, RunError
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.explorer.queries import RunExplorer
-from core.latents.options import samplers
 from core.runs.config import make_config
 from core.runs.run import Run
+from core.runs.settings import PRESETS
 from tests.conftest import cut_digits, make_trained_run
 from tests.tui.conftest import FakeEvaluator, HandFed, answered, make_sighting, make_summary, press, screen_text, until
 from tui.app import VaeTui
@@ -37,7 +37,7 @@ MakeApp = Callable[..., VaeTui]
 
 RUN, OTHER = (make_summary(name).run for name in ("vae-mnist", "ae-mnist"))
 SIZES = [(80, 24), (120, 40)]
-SAMPLERS_OF_VAE = samplers("vae")
+SAMPLERS_OF_VAE = PRESETS["vae"].samplers
 NOT_YET = "enter measures these figures"
 
 
@@ -115,11 +115,11 @@ async def test_a_learned_prior_begins_with_itself_and_other_runs_have_none(
         app = make_app(runs=[], sightings=lambda run, shown=run_update: HandFed(shown), evaluator=evaluator)
         async with opened(app) as pilot:
             steps = [shown_sampler(app)]
-            for _ in samplers(preset):
+            for _ in PRESETS[preset].samplers:
                 await press(pilot, "s")
                 steps.append(shown_sampler(app))
             assert steps[0] == steps[-1] == first
-            assert set(steps) == set(samplers(preset))
+            assert set(steps) == set(PRESETS[preset].samplers)
 
 
 async def test_without_a_run_n_starts_one(app: VaeTui) -> None:

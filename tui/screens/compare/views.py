@@ -16,8 +16,9 @@ from textual.widgets import Label, Static
 
 from core.explorer.protocol import compare_reconstructions
 from core.explorer.results import Comparison
-from core.latents.options import PROJECTIONS, SAMPLERS, ProjectionOptions, samplers
+from core.latents.options import PROJECTIONS, SAMPLERS, ProjectionOptions
 from core.runs.run import Run
+from core.runs.settings import DEFAULT_PRESET, PRESETS
 from tui import export, formatting, latent_plane, series
 from tui.drawing.curves import Curve
 from tui.drawing.view import home_view
@@ -218,7 +219,7 @@ class SamplesView(CompareView):
             gallery.show_message(words)
 
     def next_sampler(self) -> None:
-        names = [None, *samplers("vae")]  # None: to each its own
+        names = [None, *PRESETS[DEFAULT_PRESET].samplers]  # None: to each its own
         self.sampler = names[(names.index(self.sampler) + 1) % len(names)]
 
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:

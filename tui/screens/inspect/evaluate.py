@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.explorer.results import EvaluationResult
-from core.latents.options import SAMPLERS, default_sampler, samplers
+from core.latents.options import SAMPLERS
 from core.runs.run import Run
 from tui import evaluation_table, export
 from tui.background.evaluation import Cancelled, EvaluationJob
@@ -70,7 +70,7 @@ class EvaluateScreen(ExploreScreen):
     @property
     def shown_sampler(self) -> str:
         """The sampler that was chosen, else the one that suits the run."""
-        return self.sampler or default_sampler(self.preset)
+        return self.sampler or self.preset.default_sampler
 
     @property
     def shown(self) -> dict[str, EvaluationResult]:
@@ -185,7 +185,7 @@ class EvaluateScreen(ExploreScreen):
         self._clock.pause()
 
     def action_sampler(self) -> None:
-        names = samplers(self.preset)
+        names = self.preset.samplers
         self.sampler, self._failure = names[(names.index(self.shown_sampler) + 1) % len(names)], ""
         self._draw()
 

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from core.latents.options import SAMPLERS, SEEDS, TEMPERATURES, default_sampler, samplers
+from core.latents.options import SAMPLERS, SEEDS, TEMPERATURES
 from tui import export
 from tui.screens.base import MakeExplorer, MakeReader
 from tui.screens.dialogs import AskNumber
@@ -85,7 +85,7 @@ class SampleScreen(Denoising):
     @property
     def shown_sampler(self) -> str:
         """The sampler that was chosen, else the one that suits the run."""
-        return self.sampler or default_sampler(self.preset)
+        return self.sampler or self.preset.default_sampler
 
     # What is shown
 
@@ -136,7 +136,7 @@ class SampleScreen(Denoising):
     # What keys do
 
     def action_sampler(self) -> None:
-        names = samplers(self.preset)
+        names = self.preset.samplers
         self.sampler = names[(names.index(self.shown_sampler) + 1) % len(names)]
         self.refresh_bindings()
         self.change()
