@@ -59,22 +59,6 @@ def resize(images: AnyImages, scale: Scale) -> Images:
     return shrink(images, scale.down).repeat(scale.up, axis=-2).repeat(scale.up, axis=-1)
 
 
-def fit(height: int, width: int, rows: int, columns: int, cells_wide: int, cells_high: int) -> Scale | None:
-    """The largest scale at which rows x columns images of height x width pixels fit, or None.
-
-    A cell is one pixel wide and two high. Images shrink by 2 or 4, where that divides their sides.
-    """
-    wide = cells_wide - (columns - 1) * GAP
-    high = 2 * cells_high - (rows - 1) * GAP
-    if up := max(0, min(wide // (columns * width), high // (rows * height))):
-        return Scale(up, 1)
-    for down in (2, 4):
-        whole = height % down == 0 and width % down == 0
-        if whole and columns * width <= wide * down and rows * height <= high * down:
-            return Scale(1, down)
-    return None
-
-
 def draw_image(pixels: Images, depth: ColorDepth, base: Style) -> list[Strip]:
     """A picture (H, W) in [0, 1] as ceil(H / 2) strips of W cells; values are clipped, NaN is black.
 
@@ -134,32 +118,3 @@ def _two_greys(upper: int, lower: int) -> tuple[str, Style]:
     if upper == lower:
         return " ", Style.from_color(None, below)
     return "▀", Style.from_color(Color.from_rgb(upper, upper, upper), below)
-
-
-class Layout(NamedTuple):
-    """How many rows and columns of a grid are drawn, and at which scale."""
-
-    rows: int
-    columns: int
-    scale: Scale
-
-
-def arrange(images: AnyImages, columns: int | None, cells_wide: int, cells_high: int) -> Layout | None:
-    """The layout in which images (N, H, W) are largest, in `columns` columns unless None; None if not one fits.
-
-    Where not all of them fit, one line is kept free to say so.
-    """
-    count, height, width = images.shape
-    layouts = []
-    for tried in range(1, count + 1) if columns is None else (columns,):
-        rows = -(-count // tried)
-        if scale := fit(height, width, rows, tried, cells_wide, cells_high):
-            layouts.append(Layout(rows, tried, scale))
-    if layouts:
-        return max(layouts, key=lambda chosen: (chosen.scale.up / chosen.scale.down, -chosen.rows * chosen.columns))
-    down = next(factor for factor in (4, 2, 1) if height % factor == width % factor == 0)
-    across = min((cells_wide + GAP) // (width // down + GAP), columns or count)
-    rows = (2 * (cells_high - 1) + GAP) // (height // down + GAP)
-    if across < 1 or rows < 1:
-        return None
-    return Layout(min(rows, -(-count // (columns or across))), across, Scale(1, down))

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.support.drawing import BASE, greys_of
-from tui.drawing.images import Scale, draw_image, fit, mosaic, resize, shrink
+from tui.drawing.images import Scale, draw_image, mosaic, resize, shrink
 from tui.terminal.capabilities import ColorDepth
 
 
@@ -77,29 +77,3 @@ def test_shrinking_takes_the_mean_of_blocks() -> None:
 def test_growing_repeats_pixels_exactly() -> None:
     image = np.array([[[0.0, 0.25], [0.5, 1.0]]])
     assert resize(image, Scale(3, 1)).tolist() == np.kron(image, np.ones((1, 3, 3))).tolist()
-
-
-@pytest.mark.parametrize(
-    ("cells", "rows", "columns", "expected"),
-    [
-        ((32, 16), 1, 1, Scale(1, 1)),
-        ((63, 32), 1, 1, Scale(1, 1)),
-        ((64, 32), 1, 1, Scale(2, 1)),
-        ((200, 60), 1, 1, Scale(3, 1)),
-        ((65, 16), 1, 2, Scale(1, 1)),
-        ((64, 16), 1, 2, Scale(1, 2)),
-        ((8, 4), 1, 1, Scale(1, 4)),
-        ((7, 4), 1, 1, None),
-        ((8, 3), 1, 1, None),
-        ((1, 1), 4, 4, None),
-        ((0, 0), 1, 1, None),
-    ],
-)
-def test_the_scale_is_the_largest_that_fits(
-    cells: tuple[int, int], rows: int, columns: int, expected: Scale | None
-) -> None:
-    assert fit(32, 32, rows, columns, *cells) == expected
-
-
-def test_images_of_odd_sides_are_not_shrunk() -> None:
-    assert fit(7, 7, 1, 1, 6, 6) is None

@@ -36,6 +36,7 @@ def ramps(count: int, images: int = 1) -> np.ndarray:
         (STACK, (80, 21), 4, None, Scale(1, 4), 10, 1),
         (STACK, (80, 11), 4, None, None, 0, 0),
         (DIGIT, (6, 40), 1, None, None, 0, 0),
+        ((1, 7, 7), (6, 6), 1, None, None, 0, 0),  # odd sides do not shrink
         (DIGIT, (0, 0), 1, None, None, 0, 0),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
+from tests.support.drawing import greys_of
 from tui.widgets.gallery import Gallery
 
 DIGIT, STACK = (1, 28, 28), (3, 28, 28)
@@ -139,6 +140,34 @@ async def test_a_click_tells_which_tile_it_hit() -> None:
         for x, y in ((35, 9), (46, 3), (3, 18)):  # behind the last tile, beside the tiles, below them
             await pilot.click(Gallery, offset=(x, y))
         assert app.clicked == []
+
+
+async def test_an_image_is_shown_pixel_by_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    app = GalleryApp(captions="none")
+    async with app.run_test(size=(50, 24)) as pilot:
+        image = np.random.default_rng(0).random((28, 28), dtype=np.float32)
+        app.query_one(Gallery).show(image[None, None])
+        await pilot.pause()
+        shown = greys_of([strip.crop(0, 28) for strip in strips_of(app)[:14]])
+        assert np.abs(shown - 255 * image).max() <= 2.5 + 1e-3
+        assert not lines(app)[14]
+
+
+async def test_only_the_image_that_changed_is_refreshed(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = GalleryApp(at_least=3, captions="none")
+    async with app.run_test(size=(44, 8)) as pilot:
+        gallery = app.query_one(Gallery)
+        tiles = ramps(3)
+        gallery.show(tiles)
+        await pilot.pause()
+        regions: list[Any] = []
+        monkeypatch.setattr(gallery, "refresh", lambda *dirty, **options: regions.extend(dirty or ["all"]))
+        changed = tiles.copy()
+        changed[1] = 0
+        gallery.show(changed)
+        assert len(regions) == 7
+        assert all(15 <= region.x < region.right <= 29 for region in regions)
 
 
 async def test_only_what_changed_is_refreshed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,10 +32,9 @@ from tui.screens.runs.curve_column import CurveColumn
 from tui.series import SMOOTHING_HINT
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.facts_column import FactsColumn
-from tui.widgets.picture import Picture
+from tui.widgets.gallery import Gallery
 
 DRAW_SECONDS = 1.0
-DIGIT_CELLS = 15  # a digit of 28 pixels at half size, and the gap to the next
 
 
 class PicturesReader(Protocol):
@@ -128,7 +127,7 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
             yield CurveColumn(id="curves")
             yield FactsColumn(id="facts")
             with Vertical(id="pictures"):
-                yield Picture()
+                yield Gallery(captions="none")
                 yield Label("", id="note", markup=False)
         yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
         yield KeyLine()
@@ -176,7 +175,7 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
         if self._pictures and version not in (0, self._pictured) and is_seen(self):
             self._pictured = version
             if not self.preview:
-                self.query_one(Picture).show(None, message="loading PyTorch for the pictures")
+                self.query_one(Gallery).show_message("loading PyTorch for the pictures")
             self._read_pictures(self._pictures)
 
     @work(thread=True, exclusive=True, group="preview", exit_on_error=True)
@@ -198,15 +197,22 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
         else:
             self._draw_in_time()
         if not snapshot.weights_version:
-            self.query_one(Picture).show(None, message="no weights yet")
+            self.query_one(Gallery).show_message("no weights yet")
         self._read_newer_pictures()
 
-    def watch_preview(self) -> None:
-        self._draw_pictures()
+    def watch_preview(self, before: Preview | None, preview: Preview | None) -> None:
+        if preview is None:
+            return
+        gallery, note = self.query_one(Gallery), self.query_one("#note", Label)
+        note.display = bool(preview.message) and preview.originals is not None
+        note.update(preview.message)
+        if preview.originals is None or preview.reconstructions is None:
+            gallery.show_message(preview.message)
+        else:
+            gallery.show(np.stack([preview.originals, preview.reconstructions], axis=1))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
-        self.call_after_refresh(self._draw_pictures)
 
     def _draw_in_time(self) -> None:
         """Draw now, or when the last drawing is long enough ago: each keeps a trainer beside it from its work."""
@@ -226,20 +232,6 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
             return
         self.query_one(CurveColumn).show(snapshot)
         self.query_one(FactsColumn).show(snapshot)
-
-    def _draw_pictures(self) -> None:
-        preview = self.preview
-        if preview is None:
-            return
-        picture = self.query_one(Picture)
-        note = self.query_one("#note", Label)
-        note.display = bool(preview.message) and preview.originals is not None
-        note.update(preview.message)
-        if preview.originals is None or preview.reconstructions is None:
-            picture.show(None, message=preview.message)
-            return
-        count = max(1, min(len(preview.originals), (picture.size.width + 1) // DIGIT_CELLS))
-        picture.show(np.concatenate([preview.originals[:count], preview.reconstructions[:count]]), count)
 
     # What keys do
 
