@@ -23,7 +23,13 @@ EXPECTED: dict[str, Any] = json.loads((FIXTURES / "expected.json").read_text())
 SAMPLERS = {"finished-ae": "gaussian", "killed-vae": "prior", "paused-vae-post": "prior"}
 
 
-@pytest.fixture(params=sorted(EXPECTED))
+# One of them in the suite, the others with what is slow.
+ONE_IN_THE_SUITE = [
+    pytest.param(name, marks=[] if name == "killed-vae" else [pytest.mark.slow]) for name in sorted(EXPECTED)
+]
+
+
+@pytest.fixture(params=ONE_IN_THE_SUITE)
 def old_run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     """A copy of a run as the earlier version left it."""
     shutil.copytree(FIXTURES / "runs" / request.param, tmp_path / request.param)
@@ -40,7 +46,7 @@ def test_an_old_run_is_browsed(old_run: Run, tmp_path: Path) -> None:
     explorer = RunExplorer.open(old_run, tmp_path)
     originals, reconstructions = explorer.preview()
     assert originals.shape == reconstructions.shape == (10, 28, 28)
-    assert ((originals - reconstructions) ** 2).sum(axis=(1, 2)).mean() < 120  # of some 100 for an empty image
+    assert ((originals - reconstructions) ** 2).sum() < 0.7 * (originals**2).sum()
 
 
 def test_an_old_run_is_evaluated_to_the_same_figures(old_run: Run, tmp_path: Path) -> None:
