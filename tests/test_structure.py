@@ -77,7 +77,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.jobs.setup": ("core.runs", "core.data", "core.training", "core.jobs.timings"),
     "core.explorer": ("core.evaluation", "core.latents", "core.models", "core.data", "core.runs"),
     "core.worker": ("core.jobs.worker",),
-    "core.classifier": ("core.evaluation.classifier",),
+    "core.classifier": ("core.evaluation.classifier_training",),
     "tui.terminal": READABLE,
     "tui.messages": READABLE,
     "tui.formatting": (*PURE, *WORDS),

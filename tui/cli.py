@@ -16,7 +16,7 @@ from core.errors import ConfigError, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import find_run, find_runs, newest_first, summarise
 from core.runs.status import ACTIONS
-from tui.commands import draw, evaluate, sweep, train
+from tui.commands import explore, sweep, train
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
 from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, echo, print_error, print_json
 
@@ -86,10 +86,10 @@ def control(
     echo(f"asked {run} to {action}")
 
 
-cli.command(help="Draw validation images and what the newest weights make of them.")(draw.reconstruct)
-cli.command(help="Draw new digits, decoded from latents that a sampler draws.")(draw.sample)
-cli.command(help="Draw the latents of images in the plane.")(draw.latent)
-cli.command(help="Measure how good samples, reconstructions and likelihood are, in a minute or two.")(evaluate.evaluate)
+cli.command(help="Draw validation images and what the newest weights make of them.")(explore.reconstruct)
+cli.command(help="Draw new digits, decoded from latents that a sampler draws.")(explore.sample)
+cli.command(help="Draw the latents of images in the plane.")(explore.latent)
+cli.command(help="Measure how good samples, reconstructions and likelihood are, in a minute or two.")(explore.evaluate)
 
 
 @cli.command(help="List the runs, newest first.")

@@ -10,24 +10,24 @@ if TYPE_CHECKING:
 
 
 def title(plane: LatentProjection) -> tuple[str, str]:
-    """What a plane is; how well it tells the classes apart, what it explains and how it was fitted."""
-    projection, choice = plane.projection, plane.options
+    """The projection; and its accuracy, explained variance and fit."""
+    projection, options = plane.projection, plane.options
     name = projection.name.upper()
     if projection.numbers is not None:
         name = "latent numbers {} and {}".format(*projection.numbers)
     facts = []
     if plane.accuracy is not None:
-        held_out = choice.part == "validation" and not choice.fit_on_shown
+        held_out = options.part == "validation" and not options.fit_on_shown
         facts.append(f"{'held-out ' if held_out else ''}accuracy {plane.accuracy:.1%}")
     if projection.explained is not None:
         first, second = projection.explained
         facts.append(f"explains {first:.0%} + {second:.0%}")
-        facts.append(f"fitted to {'what is shown' if choice.fit_on_shown else f'{plane.fitted:,} of training'}")
-    return f"{name} of {choice.part}", ", ".join(facts)
+        facts.append(f"fitted to {'what is shown' if options.fit_on_shown else f'{plane.fitted:,} of training'}")
+    return f"{name} of {options.part}", ", ".join(facts)
 
 
 def columns(plane: LatentProjection) -> dict[str, Floats | Labels]:
-    """The points of a plane as columns of a table, by their places in the image set."""
+    """The points as columns of a table, with their indices in the image set."""
     x_label, y_label = plane.projection.axes
     return {
         "index": plane.indices,

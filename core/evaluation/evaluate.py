@@ -68,13 +68,13 @@ def evaluate(subject: Subject, images: ImageSet, samples: int, seeds: int, repor
     """
     model, classifier = subject.model, shipped()
     reference = Reference.of(classifier, images.train_images, images.train_labels, report)
-    test = classify(classifier, _pixels(images.validation_images, "looking at test images", report))
+    test = classify(classifier, _pixels(images.validation_images, "classifying test images", report))
     reconstructed, squared_error = _reconstruct(model, classifier, images.validation_images, report)
     _check_finite(subject.name, reconstructed)
     drawn = []
     for seed in range(seeds):
         z = subject.sampler.sample(samples, seed)
-        seen = classify(classifier, _decoded(model, z, f"seed {seed}: looking at samples", report))
+        seen = classify(classifier, _decoded(model, z, f"seed {seed}: classifying samples", report))
         _check_finite(subject.name, seen)
         report(f"seed {seed}: comparing samples with training images")
         drawn.append(compare(seen, reference))
@@ -110,8 +110,8 @@ class Reference:
 
     @classmethod
     def of(cls, classifier: DigitClassifier, images: Tensor, labels: Tensor, report: Report = ignore) -> Reference:
-        """The reference that images uint8 (N, 32, 32) with labels (N,) are."""
-        features = classify(classifier, _pixels(images, "looking at training images", report)).features
+        """The reference made of images uint8 (N, 32, 32) with labels (N,)."""
+        features = classify(classifier, _pixels(images, "classifying training images", report)).features
         return cls(fit_gaussian(features), features, class_shares(labels, CLASSES))
 
 
@@ -144,7 +144,7 @@ def compare(seen: ClassifierOutput, reference: Reference) -> Fidelity:
 def _reconstruct(
     model: Autoencoder, classifier: DigitClassifier, images: Tensor, report: Report
 ) -> tuple[ClassifierOutput, float]:
-    """What the classifier makes of reconstructions by the posterior's mode, and their mean squared error."""
+    """The classifier's output for reconstructions by the posterior's mode, and their mean squared error."""
     outputs, errors = [], []
     for x in _pixels(images, "reconstructing test images", report):
         posterior = model.encode(x)
@@ -184,7 +184,6 @@ def _bounds(model: Autoencoder, images: Tensor, seed: int, report: Report) -> tu
 
 
 def _evenly(items: Tensor, limit: int) -> Tensor:
-    """So many of the items (N, ...), evenly spaced."""
     return items[torch.from_numpy(evenly_spaced(len(items), limit))]
 
 
@@ -201,7 +200,7 @@ def _decoded(model: Autoencoder, z: Tensor, what: str, report: Report) -> Iterat
 
 
 def _describe_classifier() -> dict[str, str]:
-    """Which classifier it was: figures of different ones cannot be compared."""
+    """Which classifier it was: metrics of different ones cannot be compared."""
     described = description()
     digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     return {"sha256": digest, "test_accuracy": described["test_accuracy"], "command": described["command"]}

@@ -1,4 +1,4 @@
-"""How far generated images are from real ones, told from the features and classes that a classifier sees in them."""
+"""Distances of generated images from real ones, in the features and classes that a classifier gives them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def recall(real: Manifold, generated: Manifold) -> float:
 
 
 def class_shares(labels: Tensor, classes: int) -> Tensor:
-    """The share of each class in labels (N,), as (classes,) that sum to 1."""
+    """The frequency of each class in labels (N,), (classes,); they sum to 1."""
     return labels.bincount(minlength=classes).double() / len(labels)
 
 

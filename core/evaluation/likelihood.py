@@ -1,4 +1,4 @@
-"""Lower bounds on the log-likelihood of images under a variational autoencoder, and what its latent numbers carry."""
+"""Lower bounds on the log-likelihood of images under a variational autoencoder, and its active latent numbers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _log_weights(model: Autoencoder, x: Tensor, samples: int, generator: torch.G
     for count in _batches(samples):
         noise = model.noise(count, generator)
         assert noise is not None, "a point has no density"
-        z = posterior.at(noise)
+        z = posterior.reparameterize(noise)
         errors = (model.decode(z) - x).square().sum(dim=(1, 2, 3))
         weights.append(log_likelihood(errors.double(), x.numel()) + _log_density_ratio(posterior, z, noise))
     return torch.cat(weights)
@@ -80,7 +80,7 @@ def _log_density_ratio(posterior: DiagonalGaussian, z: Tensor, noise: Tensor) ->
 
 
 def active_units(latents: Latents) -> int:
-    """How many latent numbers have a posterior mean that varies over the images: variance above 0.01.
+    """The number of latent numbers whose posterior mean varies over the images: variance above 0.01.
 
     Burda et al. 2016, section 5.2.
     """

@@ -1,4 +1,4 @@
-"""How good samples are, told again and again while a model trains: the distance of evaluation, at a smaller size."""
+"""The Fréchet distance of samples while a model trains: that of an evaluation, with fewer samples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = 250
 class PeriodicFrechet:
     """The Fréchet distance of samples to training images uint8 (N, 32, 32), an even selection of at most 10,000.
 
-    2,000 samples stand farther from anything than 10,000 of the same kind: compare these figures with each other only.
+    2,000 samples are farther from anything than 10,000 of the same kind: compare these values with each other only.
     """
 
     def __init__(self, images: Tensor) -> None:

@@ -11,17 +11,17 @@ from core.data.registry import DIGITS
 from core.errors import RunError
 
 METRIC_DESCRIPTIONS = {
-    "frechet_samples": "squared Fréchet distance of samples to the training images in the classifier's features",
-    "frechet_reconstructions": "the same of reconstructed test images: what samples can reach with this decoder",
-    "frechet_floor": "the same of all test images themselves: what real digits have",
-    "precision": "share of samples that lie among as many training images: do they look real",
-    "recall": "share of as many training images that lie among samples: is everything there",
-    "classifier_confidence": "mean probability of the likeliest class of a sample",
-    "class_balance": "overlap of the classes of samples with those of training images; 1 is the same shares",
-    "test_squared_error": "of a reconstructed test image, summed over its pixels",
-    "elbo": "lower bound on the log-likelihood of a test image, in nats; decoder variance 1/2; an autoencoder has none",
-    "iwae": "a tighter one from 1,000 samples of its posterior (Burda et al. 2016), by way of 100 test images",
-    "active_units": "latent numbers of 64 whose posterior mean varies over the test images",
+    "frechet_samples": "squared Fréchet distance from samples to training images in the classifier's features",
+    "frechet_reconstructions": "the same for reconstructed test images: what this decoder can reach",
+    "frechet_floor": "the same for the test images themselves: what real digits reach",
+    "precision": "fraction of samples inside the manifold of as many training images",
+    "recall": "fraction of as many training images inside the manifold of the samples",
+    "classifier_confidence": "mean probability of the most likely class of a sample",
+    "class_balance": "overlap of the class frequencies of samples and training images; 1 if equal",
+    "test_squared_error": "squared error of a reconstructed test image, summed over its pixels",
+    "elbo": "lower bound on the log-likelihood of a test image in nats, decoder variance 1/2; none for an autoencoder",
+    "iwae": "importance-weighted bound from 1,000 posterior samples (Burda et al. 2016), on 100 test images",
+    "active_units": "latent numbers, of 64, whose posterior mean varies over the test images",
 }
 
 
@@ -68,6 +68,6 @@ class Evaluation:
 
 
 def check_digits(run: str, dataset: str) -> None:
-    """Raise RunError unless the classifier knows what images of the data set show."""
+    """Raise RunError unless the data set consists of digits, which is all that the classifier knows."""
     if dataset not in DIGITS:
-        raise RunError(f"{run}: what is measured is told by a classifier of digits, {dataset} has none")
+        raise RunError(f"{run}: the evaluation uses a classifier of digits, {dataset} has none")

@@ -1,4 +1,4 @@
-"""What can be chosen when a run is looked at: names, bounds and messages, without PyTorch."""
+"""The options of samplers, projections and pages: their names and bounds, and the checks of what a user types."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ SEEDS = (0, 2**32 - 1)
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """What a learned prior is asked for: a class or any, how much it matters (1: no guidance), in how many steps."""
+    """How a learned prior draws: a digit or any, the guidance towards it (1 is none), and the number of steps."""
 
     digit: int | None = None
     guidance: float = 1.0
     steps: int = 10
 
 
-# What a user steps through, by the dynamics; the second is where they begin.
+# The choices of each scheduler; the second is the default.
 STEPS = {"flow": (4, 10, 20, 40, 100), "ddpm": (20, 50, 200, 1000)}
 
 
-def default_sampling_options(dynamics: str) -> SamplingOptions:
-    """Any class, unguided, in as many steps as show what the dynamics can do."""
-    return SamplingOptions(steps=STEPS[dynamics][1])
+def default_sampling_options(scheduler: str) -> SamplingOptions:
+    """Any digit, unguided, in as many steps as the scheduler needs for good samples."""
+    return SamplingOptions(steps=STEPS[scheduler][1])
 
 
 def parse_sampling_options(
-    sampler: str, dynamics: str, digit: str | None, guidance: str | None, steps: str | None
+    sampler: str, scheduler: str, digit: str | None, guidance: str | None, steps: str | None
 ) -> SamplingOptions:
-    """What a user typed, or the usual for the dynamics where it is None.
+    """What a user typed, or the defaults of the scheduler where it is None.
 
-    Raises ConfigError, also where something is wished of a sampler that grants nothing.
+    Raises ConfigError, also for a sampler that has no options.
     """
     given = {"digit": digit, "guidance": guidance, "steps": steps}
     if sampler != "learned" and (name := next((name for name in given if given[name] is not None), None)):
@@ -65,15 +65,15 @@ def parse_sampling_options(
     return SamplingOptions(
         None if digit is None else check_whole("digit", digit, 0, 9),
         1.0 if guidance is None else _check_real("guidance", guidance, *GUIDANCES),
-        default_sampling_options(dynamics).steps
+        default_sampling_options(scheduler).steps
         if steps is None
-        else check_whole("steps", steps, 1, STEPS[dynamics][-1]),
+        else check_whole("steps", steps, 1, STEPS[scheduler][-1]),
     )
 
 
 @dataclass(frozen=True)
 class ProjectionOptions:
-    """How latents are brought to the plane; `numbers` None takes the two latent numbers that vary most."""
+    """How latents are projected to the plane; `numbers` None takes the two latent numbers that vary most."""
 
     projection: Projections = "lda"
     part: Part = "validation"

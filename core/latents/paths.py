@@ -1,4 +1,4 @@
-"""Paths through the latent space: one latent number varied, or the way between two latents."""
+"""Paths through the latent space: traversals of one latent number, and interpolations between two latents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def traverse(z: Floats, number: int, latents: Latents, steps: int) -> Floats:
 
 
 def offsets(steps: int) -> Floats:
-    """How many standard deviations each step of a traversal is off the mean, (steps,)."""
+    """The distance of each step of a traversal from the mean, in standard deviations, (steps,)."""
     return np.linspace(-REACH, REACH, steps)
 
 
@@ -28,12 +28,12 @@ def interpolate(start: Floats, end: Floats, steps: int, path: PathKind, center: 
 
     The arc keeps the distance from the centre that samples of a Gaussian have. Shoemake 1985.
     """
-    share = np.linspace(0.0, 1.0, steps)[:, None]
+    t = np.linspace(0.0, 1.0, steps)[:, None]
     a, b = start - center, end - center
     lengths = np.linalg.norm(a) * np.linalg.norm(b)
     angle = np.arccos(np.clip(a @ b / lengths, -1, 1)) if lengths > 0 else 0.0
     # Where both lie on one line through the centre there is no arc between them, or more than one.
     if path == "straight" or np.sin(angle) < 1e-6:
-        return start + share * (end - start)
-    arc: Floats = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+        return start + t * (end - start)
+    arc: Floats = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
     return center + arc

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 
-# How strongly the likeliest Gaussian owns a point on the way back from the plane; 1 would mix all digits that
-# could lie there into one that is none of them.
+# The exponent of responsibilities on the way back from the plane: 1 would mix all digits that could lie there into one
+# that is none of them.
 SHARPNESS = 8.0
 
 
 class ProjectionError(ValueError):
-    """Latents that cannot be projected so; one line that says why."""
+    """Latents that cannot be projected this way; the text is one line that says why."""
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
     """A linear map of latents to the plane, y = (z - origin) W, and the way back.
 
-    The way back takes z as drawn from K Gaussians with a common covariance: K is 1, or the number of classes for LDA,
-    whose model this is.
+    The way back models z as a mixture of K Gaussians with a common covariance: K is 1, or for LDA, whose model this is,
+    the number of classes.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Projection:
     covariance: Floats  # (D, D)
     explained: tuple[float, float] | None = None
     classifier: LinearDiscriminantAnalysis | None = None
-    numbers: tuple[int, int] | None = None  # of the latent that are the axes, where two are
+    numbers: tuple[int, int] | None = None  # the latent numbers that are the axes, if any
 
     def project(self, z: Floats) -> Floats:
         """Points (N, 2) of latents (N, D)."""
@@ -49,9 +49,9 @@ class Projection:
         return points
 
     def invert(self, points: Floats) -> Floats:
-        """Latents (N, D) that lie above points (N, 2): the likeliest in the Gaussian that owns the point.
+        """The most likely latents (N, D) of points (N, 2), in the Gaussian that is responsible for the point.
 
-        Bishop 2006, equation 2.81. Near the border of two Gaussians the latents of both are mixed, so that a walk
+        Bishop 2006, equation 2.81. Near the border of two Gaussians the latents of both are mixed, so that a path
         through the plane has no jumps.
         """
         centers = self.project(self.means)
@@ -61,13 +61,15 @@ class Projection:
         precision = np.linalg.pinv(self.weights.T @ spread)
         distances = np.einsum("nki,ij,nkj->nk", offsets, precision, offsets)
         likelihoods = SHARPNESS * (np.log(self.shares) - distances / 2)
-        owners = np.exp(likelihoods - likelihoods.max(axis=1, keepdims=True))
-        owners /= owners.sum(axis=1, keepdims=True)
-        latents: Floats = owners @ self.means + np.einsum("nk,nki->ni", owners, offsets) @ (spread @ precision).T
+        responsibilities = np.exp(likelihoods - likelihoods.max(axis=1, keepdims=True))
+        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+        latents: Floats = (
+            responsibilities @ self.means + np.einsum("nk,nki->ni", responsibilities, offsets) @ (spread @ precision).T
+        )
         return latents
 
     def accuracy(self, latents: Latents) -> float | None:
-        """The share of latents whose class the projection's classifier tells; None without one."""
+        """The fraction of latents that the projection's classifier assigns to their class; None without one."""
         return None if self.classifier is None else float(self.classifier.score(latents.mean, latents.labels))
 
 
@@ -81,8 +83,8 @@ def fit_lda(latents: Latents) -> Projection:
     classes, places, counts = np.unique(latents.labels, return_inverse=True, return_counts=True)
     if len(classes) < 3:
         raise ProjectionError(f"LDA to two dimensions needs three classes or more, not {len(classes)}")
-    # In single precision the class means of a number that never varies differ by rounding, which LDA takes for what
-    # tells the classes apart.
+    # In single precision the class means of a number that never varies differ by rounding, which LDA would take for a
+    # difference between the classes.
     z = latents.mean.astype(np.float64)
     within = z - np.stack([z[places == place].mean(axis=0) for place in range(len(classes))])[places]
     if not within.any():
@@ -116,7 +118,7 @@ def fit_pca(latents: Latents) -> Projection:
 
 
 def pick_dims(latents: Latents, numbers: tuple[int, int]) -> Projection:
-    """Two latent numbers as they are, as in the post's first scatter. Raises ProjectionError."""
+    """Two latent numbers themselves, as in the post's first scatter plot. Raises ProjectionError."""
     size = latents.mean.shape[1]
     if not all(0 <= number < size for number in numbers):
         raise ProjectionError(f"latent numbers are from 0 to {size - 1}, not {numbers[0]} and {numbers[1]}")

@@ -39,9 +39,9 @@ class DiagonalGaussian:
         if self.log_variance is None:
             return self.mean
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
-        return self.at(noise)
+        return self.reparameterize(noise)
 
-    def at(self, noise: Tensor | None) -> Tensor:
+    def reparameterize(self, noise: Tensor | None) -> Tensor:
         """The latents so many standard deviations from the mean, (B, C, H, W). Kingma & Welling 2014, section 2.4."""
         if self.log_variance is None or noise is None:
             return self.mean
@@ -123,7 +123,7 @@ class Autoencoder(nn.Module):
     def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, DiagonalGaussian]:
         """The reconstruction from the posterior sample that the noise (B, 4, 4, 4) leads to, and the posterior."""
         posterior = self.encode(x)
-        return self.decode(posterior.at(noise)), posterior
+        return self.decode(posterior.reparameterize(noise)), posterior
 
     def noise(self, count: int, generator: torch.Generator) -> Tensor | None:
         """What posterior samples of so many images are drawn with, on the generator's device; None for a point."""

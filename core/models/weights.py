@@ -40,7 +40,7 @@ def load_denoiser(content: bytes, path: Path) -> Denoiser:
     denoiser = _load(Denoiser(), "prior", content, path)
     shares = denoiser.class_shares
     if not (shares >= 0).all() or not shares.any():
-        raise DamagedFile(path, "has shares of classes that are none")
+        raise DamagedFile(path, "holds no class frequencies")
     return denoiser
 
 
@@ -53,7 +53,7 @@ def _load(model: M, preset: str, content: bytes, path: Path) -> M:
     if not all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values()):
         raise DamagedFile(path, "holds numbers that are not finite")
     if not 0 < model.latent_scale < math.inf:
-        raise DamagedFile(path, "has a latent scale that cannot be one")
+        raise DamagedFile(path, "holds a latent scale that is not a positive number")
     model.eval()
     return model
 

@@ -72,7 +72,7 @@ def test_a_shipped_run_is_looked_at_without_mnist_on_disk(name: str, explorer: R
 
 @each_run
 def test_samples_of_a_shipped_run_are_digits_and_not_grey(name: str, explorer: RunExplorer) -> None:
-    samples = explorer.samples(explorer.session.run.config().preset_record.default_sampler, 32, 0)
+    samples = explorer.samples(explorer.default_sampler, 32, 0)
     ink = samples.images.mean(axis=(1, 2))
     assert ((ink > 0.03) & (ink < 0.35)).all()
     assert (samples.images.max(axis=(1, 2)) > 0.5).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from core.latents.learned_prior import LearnedPrior, load_learned_prior
 from core.models.autoencoder import Autoencoder
 from core.models.weights import load_autoencoder
@@ -21,3 +23,15 @@ def load_model(run: Run, *, best: bool = False) -> Autoencoder:
 def load_prior(run: Run) -> LearnedPrior:
     """The newest learned prior of a run."""
     return load_learned_prior(run.read_weights(), run.config().dynamics, run.weights_path())
+
+
+def last_convolution(network: nn.Module) -> nn.Conv2d:
+    """The last convolution of a network, whose weights a test may change."""
+    *_, last = (module for module in network.modules() if isinstance(module, nn.Conv2d))
+    return last
+
+
+def last_normalisation(network: nn.Module) -> nn.BatchNorm2d:
+    """The last batch normalisation of a network, whose weights a test may change."""
+    *_, last = (module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    return last

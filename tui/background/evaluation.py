@@ -1,14 +1,14 @@
-"""A measurement that was asked for: what it measures, how far it is, and its end on request."""
+"""An evaluation in the background: what it measures, its progress, and how it is cancelled."""
 
 from __future__ import annotations
 
 
 class Cancelled(Exception):
-    """The user does not want the figures any more."""
+    """The user cancelled the evaluation."""
 
 
 class EvaluationJob:
-    """One that was asked for: with what, and what it is at."""
+    """An evaluation that was asked for, and its progress."""
 
     def __init__(self, sampler: str, samples: int) -> None:
         self.sampler, self.samples = sampler, samples
@@ -16,7 +16,7 @@ class EvaluationJob:
         self.cancelled = False
 
     def report(self, words: str) -> None:
-        """Called by the thread that measures. Raises Cancelled."""
+        """Called in the thread that evaluates. Raises Cancelled."""
         if self.cancelled:
             raise Cancelled
         self.words = words

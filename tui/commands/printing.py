@@ -8,41 +8,58 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
+from rich.table import Table
+from rich.text import Text
 from textual.strip import Strip
 
 from core.arrays import Images
+from core.data import registry
 from core.errors import RunError
-from core.latents.options import SAMPLERS, Order, ProjectionOptions, SamplingOptions
+from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation
+from core.explorer.protocol import Explorer
+from core.explorer.results import LatentProjection, ReconstructionPage, Samples
+from core.latents.options import SAMPLERS, Order, SamplingOptions
 from core.runs.run import Run
-from tui import export, formatting, latent_plane
+from tui import evaluation_table, export, formatting, latent_plane
 from tui.background.explorers import ExplorerCache
+from tui.commands.output import print_error
+from tui.commands.tables import print_table
 from tui.drawing.images import Scale
 from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
 from tui.terminal.capabilities import ColorDepth, color_depth_of
 from tui.terminal.graphics import GAP
 
-if TYPE_CHECKING:
-    from core.explorer.protocol import Explorer
-
-
+T = TypeVar("T")
 COLUMNS = 8
 PLOT_LINES = 30
 PIPE_WIDTH = 80
 
 
-def draw_reconstructions(
-    run: Run, data_dir: Path, count: int, label: int | None, order: Order, out: Path | None
-) -> None:
-    """Validation images with their reconstructions and errors. Raises RunError, DamagedFile, DataError or OSError."""
-    with explored(run, data_dir) as explorer:
-        page = explorer.page(0, count, label, order)
+def answer(
+    run: Run, data_dir: Path | None, question: Callable[[Explorer], T], note_of: Callable[[T], str] | None = None
+) -> T:
+    """The answer to a question about a run. Progress goes to stderr, and so does what to know about the images.
+
+    Raises RunError, DamagedFile, DataError or OSError.
+    """
+    run.config(), run.read_weights()  # what is wrong with a run is said before PyTorch is loaded
+    with progress() as report:
+        explorer = ExplorerCache(data_dir or registry.default_data_dir()).of(run, report)
+        found = question(explorer)
+    if note := note_of(found) if note_of else explorer.note:
+        print_error(note)
+    return found
+
+
+def show_reconstructions(run: Run, page: ReconstructionPage, label: int | None, order: Order, out: Path | None) -> None:
+    """Validation images with their reconstructions and errors."""
     tiles = page.stacks()
     if out is None:
         which = "all classes" if label is None else f"class {label}"
@@ -59,62 +76,59 @@ def draw_reconstructions(
     else:
         table = {"index": page.indices, "class": page.labels, "squared_error": page.errors}
         export.save_table(out, table, replace=True)
+    print_written(out)
 
 
-def draw_samples(
-    run: Run,
-    data_dir: Path,
-    count: int,
-    sampler: str,
-    seed: int,
-    temperature: float,
-    wish: SamplingOptions,
-    out: Path | None,
+def show_samples(
+    run: Run, samples: Samples, sampler: str, options: SamplingOptions, conditions: str, out: Path | None
 ) -> None:
-    """New digits. Raises RunError, DamagedFile, DataError or OSError."""
-    with explored(run, data_dir) as explorer:
-        samples = explorer.samples(sampler, count, seed, temperature, wish)
+    """New digits."""
     if out is None:
-        source = SAMPLERS[sampler] + (f": {formatting.sampling_options(wish)}" if sampler == "learned" else "")
-        print_heading(run, f"samples from {source}, temperature {temperature:g}, seed {seed}")
+        source = SAMPLERS[sampler] + (f": {formatting.sampling_options(options)}" if sampler == "learned" else "")
+        print_heading(run, f"samples from {source}, {conditions}")
         print_tiles(samples.images[:, None])
     elif export.suffix_of(out) == ".png":
-        export.save_picture(out, samples.images, min(COLUMNS, count), replace=True)
+        export.save_picture(out, samples.images, min(COLUMNS, len(samples.images)), replace=True)
     else:
         numbers = {f"z{number}": column for number, column in enumerate(samples.latents.T)}
-        export.save_table(out, {"sample": np.arange(count)} | numbers, replace=True)
+        export.save_table(out, {"sample": np.arange(len(samples.latents))} | numbers, replace=True)
+    print_written(out)
 
 
-def draw_plane(run: Run, data_dir: Path, choice: ProjectionOptions, out: Path | None) -> None:
-    """The latents in the plane. Raises RunError, DamagedFile, DataError or OSError."""
-    with explored(run, data_dir) as explorer:
-        plane = explorer.projection(choice)
+def show_projection(run: Run, plane: LatentProjection, out: Path | None) -> None:
+    """The latents in the plane."""
     if out is None:
         print_heading(run, ", ".join(filter(None, latent_plane.title(plane))))
         console, depth = terminal()
         x_label, y_label = plane.projection.axes
         lines = min(PLOT_LINES, console.height - 3) if console.is_terminal else PLOT_LINES
-        print_strips(
-            console,
-            draw_points(
-                plane.points, plane.labels, console.width, lines, x_label=x_label, y_label=y_label, depth=depth
-            ),
-        )
+        points, labels, width = plane.points, plane.labels, console.width
+        print_strips(console, draw_points(points, labels, width, lines, x_label=x_label, y_label=y_label, depth=depth))
     elif export.suffix_of(out) == ".png":
         export.save_projection(out, plane, replace=True)
     else:
         export.save_table(out, latent_plane.columns(plane), replace=True)
+    print_written(out)
 
 
-@contextmanager
-def explored(run: Run, data_dir: Path) -> Iterator[Explorer]:
-    """The explorer of a run that has weights; on stderr what takes long while it lasts, then what to know of it."""
-    run.config(), run.read_weights()  # what is wrong with a run is said before PyTorch is loaded
-    with progress() as report:
-        explorer = ExplorerCache(data_dir).of(run, report)
-        yield explorer
-    if explorer.note:
-        print(f"vae-tui: {explorer.note}", file=sys.stderr, flush=True)
+def print_evaluation(run: Run, evaluation: Evaluation) -> None:
+    """A row for each metric: its value, its standard deviation over the seeds and what it means."""
+    seeds, options = evaluation.frechet_samples.n, evaluation.sampling_options
+    print_heading(
+        run, evaluation_table.conditions(evaluation.sampler, evaluation.samples, seeds, evaluation.dataset, options)
+    )
+    table = Table("figure", "value", "±", "meaning", box=None, pad_edge=False)
+    for metric, meaning in METRIC_DESCRIPTIONS.items():
+        value, deviation = evaluation_table.cells(evaluation, metric)
+        numbers = Text(value, justify="right"), Text(deviation, justify="right")
+        table.add_row(evaluation_table.name_shown(metric), *numbers, Text(meaning))
+    print_table(table)
+    print(f"{evaluation_table.classifier(evaluation)}; {evaluation.classifier['command']}")
+
+
+def print_written(out: Path | None) -> None:
+    if out is not None:
+        print(f"written: {out}", flush=True)
 
 
 @contextmanager
@@ -132,7 +146,7 @@ def progress() -> Iterator[Callable[[str], None]]:
         erase()
         os._exit(128 + number)
 
-    def say(words: str) -> None:
+    def report(words: str) -> None:
         nonlocal length
         if sys.stderr.isatty():
             shown = words[: console.width - 1]
@@ -141,7 +155,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
     before = signal.signal(signal.SIGINT, leave)
     try:
-        yield say
+        yield report
     finally:
         signal.signal(signal.SIGINT, before)
         erase()

@@ -12,8 +12,9 @@ from torch import Tensor
 from core.data import registry
 from core.data.images import ImageSet, load_image_set, pixels
 from core.errors import DamagedFile
-from core.evaluation import classifier
-from core.evaluation.classifier import CLASSES, FEATURES, WEIGHTS, DigitClassifier, accuracy, augment, classify, shipped
+from core.evaluation import classifier, classifier_training
+from core.evaluation.classifier import CLASSES, FEATURES, WEIGHTS, DigitClassifier, accuracy, classify, shipped
+from core.evaluation.classifier_training import augment
 from tests.conftest import cut_digits
 from tests.core.test_full_mnist import FOLDER
 
@@ -96,12 +97,12 @@ def test_augmented_digits_are_the_same_digits_a_little_elsewhere(x: Tensor) -> N
 
 
 def test_training_learns_and_ends_where_it_ended_before(few: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier, "TRAINING_BATCH", 32)
+    monkeypatch.setattr(classifier_training, "TRAINING_BATCH", 32)
     losses: list[float] = []
-    trained = classifier.train(few, 4, 0, lambda epoch, loss: losses.append(loss))
+    trained = classifier_training.train(few, 4, 0, lambda epoch, loss: losses.append(loss))
     assert losses == sorted(losses, reverse=True)
     assert accuracy(trained, few.validation_images, few.validation_labels) > 0.7
-    one, same, other = (classifier.train(few, 1, seed).head.weight for seed in (3, 3, 4))
+    one, same, other = (classifier_training.train(few, 1, seed).head.weight for seed in (3, 3, 4))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
@@ -110,10 +111,10 @@ def test_the_command_trains_and_writes_what_can_be_loaded(
     tmp_path: Path, few: ImageSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "weights.safetensors"
-    monkeypatch.setattr(classifier, "load_image_set", lambda name, folder: few)
+    monkeypatch.setattr(classifier_training, "load_image_set", lambda name, folder: few)
     options = ["--dataset", "mnist-5k", "--epochs", "1", "--seed", "5"]
     monkeypatch.setattr(sys, "argv", ["classifier", *options, "--out", str(path)])
-    classifier.main()
+    classifier_training.main()
     assert capsys.readouterr().out.endswith(f"of the test images; written: {path}\n")
     assert classifier.description(path)["command"] == f"python -m core.classifier {' '.join(options)}"
     reached = accuracy(classifier.load(path), few.validation_images, few.validation_labels)
@@ -125,7 +126,7 @@ def test_the_command_says_where_mnist_is_missing(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["classifier", "--data-dir", str(tmp_path), "--out", str(tmp_path / "weights")])
     with pytest.raises(SystemExit) as end:
-        classifier.main()
+        classifier_training.main()
     assert end.value.code == 2
     assert f"mnist is not in {tmp_path}" in capsys.readouterr().err
 
@@ -142,6 +143,6 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     broken = DigitClassifier()
     torch.nn.init.constant_(broken.head.bias, float("nan"))
-    classifier.save(tmp_path / "weights.safetensors", broken, {})
+    classifier_training.save(tmp_path / "weights.safetensors", broken, {})
     with pytest.raises(DamagedFile, match="not finite"):
         classifier.load(tmp_path / "weights.safetensors")

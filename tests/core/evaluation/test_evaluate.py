@@ -165,7 +165,7 @@ def test_a_spread_is_a_mean_and_the_deviation_of_a_sample() -> None:
 def test_it_says_what_it_is_doing(runs: dict[str, Run], images: ImageSet) -> None:
     said: list[str] = []
     evaluate(runs["vae"], images, "gaussian", samples=100, seeds=1, report=said.append)
-    assert "looking at training images: 750 of 1,000" in said
+    assert "classifying training images: 750 of 1,000" in said
     assert "fitting a Gaussian for each latent number" in said
     assert "seed 0: importance-weighted bound: 4 of 5 images" in said
 
@@ -174,7 +174,7 @@ def test_what_cannot_be_measured_is_refused(runs: dict[str, Run], images: ImageS
     with pytest.raises(ConfigError, match="sampler must be one of"):
         evaluate(runs["vae"], images, "flow", samples=100, seeds=1)
     run = Run.create(tmp_path, "clothes", make_config(dataset="kmnist"))
-    with pytest.raises(RunError, match="clothes: what is measured is told by a classifier of digits, kmnist has none"):
+    with pytest.raises(RunError, match="clothes: the evaluation uses a classifier of digits, kmnist has none"):
         evaluate(run, images, "prior", samples=100, seeds=1)
 
 

@@ -24,7 +24,7 @@ from core.runs.run import Run
 from core.training.latent_objective import ScaledLatents
 from core.training.trainer import Trainer
 from tests.conftest import CHECKPOINTS
-from tests.support.models import load_model, load_prior
+from tests.support.models import last_convolution, load_model, load_prior
 from tests.support.trainers import train
 
 MakeRun = Callable[..., Run]
@@ -37,14 +37,16 @@ def best_guess_of_flow(z: Tensor, time: float) -> Tensor:
     """The velocity that is expected where latents are such Gaussians."""
     straying = z - (1 - time) * MEAN
     variance = (1 - time) ** 2 * DEVIATION**2 + time**2
-    return time * straying / variance - (MEAN + (1 - time) * DEVIATION**2 * straying / variance)
+    velocity: Tensor = time * straying / variance - (MEAN + (1 - time) * DEVIATION**2 * straying / variance)
+    return velocity
 
 
 def best_guess_of_noise(z: Tensor, time: float) -> Tensor:
     """The noise that is expected where latents are such Gaussians."""
     signal = float((1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)).cumprod(0)[round(time * 1000)])
     variance = signal * DEVIATION**2 + 1 - signal
-    return (1 - signal) ** 0.5 / variance * (z - signal**0.5 * MEAN)
+    noise: Tensor = (1 - signal) ** 0.5 / variance * (z - signal**0.5 * MEAN)
+    return noise
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_a_denoiser_tells_times_and_classes_apart() -> None:
     torch.manual_seed(0)
     network = Denoiser(channels=16, embedding=32)
     assert network(torch.randn(2, 4, 4, 4), torch.rand(2), torch.tensor([0, 1])).count_nonzero() == 0
-    torch.nn.init.normal_(network.leave[-1].weight)
+    torch.nn.init.normal_(last_convolution(network.leave).weight)
     z = torch.randn(1, 4, 4, 4)
 
     def predicted(time: float, label: int) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.arrays import Floats
 from core.data.images import load_image_set
 from core.errors import ConfigError
 from core.latents.aggregate import Latents
@@ -16,6 +17,7 @@ from core.latents.options import check_sampler, check_temperature
 from core.latents.samplers import GaussianMixture, Sampler, fit, standard_normal
 from core.models.autoencoder import MODELS
 from core.runs.settings import PRESETS
+from tests.support.models import last_convolution, last_normalisation
 
 SIZE = 6
 FITTED = ("gaussian", "full", "mixture")
@@ -106,9 +108,10 @@ def test_the_full_gaussian_has_their_covariance_too(latents: Latents) -> None:
 def test_the_mixture_draws_from_the_clouds_and_not_from_between_them(latents: Latents) -> None:
     centers = np.stack([latents.mean[latents.labels == label].mean(axis=0) for label in range(3)])
 
-    def away(name: str) -> np.ndarray:
+    def away(name: str) -> Floats:
         z = fit(name, latents).sample(2000, 0).numpy()
-        return np.linalg.norm(z[:, None] - centers, axis=2).min(axis=1)
+        distances: Floats = np.linalg.norm(z[:, None] - centers, axis=2).min(axis=1)
+        return distances
 
     assert np.quantile(away("mixture"), 0.95) < 3
     assert np.quantile(away("full"), 0.5) > 2
@@ -121,8 +124,9 @@ def test_the_mixture_draws_from_the_clouds_and_not_from_between_them(latents: La
 def test_samples_are_finite_where_latent_numbers_never_vary(preset: str, name: str) -> None:
     torch.manual_seed(0)
     model = MODELS[preset]().eval()  # untrained: its latents hardly vary
-    last = model.head if preset == "vae" else model.encoder[-1][-1][1]
+    last = last_convolution(model) if preset == "vae" else last_normalisation(model.encoder)
     torch.nn.init.zeros_(last.weight[1])  # and the 16 numbers of channel 1 do not at all
+    assert last.bias is not None
     torch.nn.init.constant_(last.bias[1], 0.1)
     images = load_image_set("mnist-5k")
     latents = encode(model, images.train_images[:100], images.train_labels[:100])

@@ -236,9 +236,9 @@ def test_words_of_progress_fit_the_line_and_need_no_escape_codes(monkeypatch: py
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setenv("TERM", "xterm")
-    with progress() as say:
-        say("encoding training images: 1,000 of 10,000")
-        say("fitting")
+    with progress() as report:
+        report("encoding training images: 1,000 of 10,000")
+        report("fitting")
     wide, short, erased, end = screen.getvalue().split("\r")[1:]
     assert (wide, short.rstrip()) == ("encoding training i", "fitting")
     assert len(short) == 19  # covers all of the words before

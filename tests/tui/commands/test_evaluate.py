@@ -128,10 +128,10 @@ def test_a_run_on_clothes_is_refused_before_anything_is_fetched(
     run.write_weights(Run(folder / "checkpoints" / "ae").read_weights())
     status, _, errors = call("clothes")
     assert status == 2
-    assert errors == "vae-tui: clothes: what is measured is told by a classifier of digits, fashion-mnist has none\n"
+    assert errors == "vae-tui: clothes: the evaluation uses a classifier of digits, fashion-mnist has none\n"
 
 
-def test_what_was_wished_of_a_learned_prior_stands_among_the_conditions() -> None:
-    wish = {"guidance": 2.0, "steps": 10}
-    shown = evaluation_table.conditions("learned", 10_000, 3, "mnist", wish)
+def test_the_options_of_a_learned_prior_are_named_among_the_conditions() -> None:
+    options = {"guidance": 2.0, "steps": 10}
+    shown = evaluation_table.conditions("learned", 10_000, 3, "mnist", options)
     assert shown == "10,000 samples from the learned prior (guidance 2, steps 10), 3 seeds, mnist"

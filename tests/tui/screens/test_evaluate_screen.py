@@ -197,7 +197,7 @@ async def test_in_a_small_window_the_cursor_reaches_every_figure(app: VaeTui) ->
         assert row(app, "frechet samples") == ["18.50", "0.12"]
         await press(pilot, *["down"] * 12)
         assert row(app, "active units") == ["8", "–"]
-        assert "latent numbers of 64" in screen_text(app)
+        assert "latent numbers, of 64" in screen_text(app)
         for size in ((20, 5), (1, 1), (300, 100)):
             await pilot.resize_terminal(*size)
             await answered(pilot)
@@ -433,7 +433,7 @@ async def test_a_real_run_is_measured(make_app: MakeApp, tmp_path: Path, few_ima
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("clothes", "clothes: what is measured is told by a classifier of digits, fashion-mnist has none"),
+        ("clothes", "clothes: the evaluation uses a classifier of digits, fashion-mnist has none"),
         ("new", "new has no weights yet: the trainer saves them soon after it starts"),
         ("broken", "broken: model.safetensors: holds no vae model"),
         ("unreadable", "unreadable: config.json"),

@@ -1,0 +1,205 @@
+"""The commands that look into a run: reconstruct, sample and latent, which draw what the screens show, and evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from core.errors import ConfigError
+from core.evaluation.results import check_digits
+from core.latents.options import (
+    PROJECTIONS,
+    SAMPLERS,
+    SEEDS,
+    Order,
+    Part,
+    ProjectionOptions,
+    SamplingOptions,
+    check_numbers,
+    check_order,
+    check_part,
+    check_projection,
+    check_sampler,
+    check_temperature,
+    check_whole,
+    parse_sampling_options,
+)
+from core.runs.catalog import find_run
+from core.runs.run import Run
+from core.runs.settings import DEFAULT_PRESET, PRESETS
+from tui import evaluation_table
+from tui.commands.options import RUNS_DIR, DataDir, Digit, Guidance, Json, Out, RunName, RunsDir, Steps
+from tui.commands.output import print_json
+
+COUNTS = (1, 10_000)
+SAMPLE_COUNTS = (100, 100_000)
+SEED_COUNTS = (1, 100)
+
+
+def choice(names: Any, option: str, **options: Any) -> Any:
+    """An option with these values, which the shell completes."""
+    return typer.Option(option, autocompletion=lambda: list(names), **options)
+
+
+DEFAULT_SAMPLER = PRESETS[DEFAULT_PRESET].default_sampler
+OTHER_DEFAULTS = [
+    f"{preset.name}: {preset.default_sampler}"
+    for preset in PRESETS.values()
+    if preset.default_sampler != DEFAULT_SAMPLER
+]
+Sampler = Annotated[
+    str | None,
+    choice(
+        SAMPLERS,
+        "--sampler",
+        help="; ".join(f"{name}: {text}" for name, text in SAMPLERS.items()),
+        metavar="SAMPLER",
+        show_default="; ".join([DEFAULT_SAMPLER, *OTHER_DEFAULTS]),
+    ),
+]
+
+
+def reconstruct(
+    run: RunName,
+    label: Annotated[
+        str | None, typer.Option("--class", help="Only images of this class.", metavar="0..9", show_default="all")
+    ] = None,
+    order: Annotated[
+        str, choice(get_args(Order), "--order", help="By index, or worst first.", metavar="|".join(get_args(Order)))
+    ] = "index",
+    count: Annotated[str, typer.Option("--count", help="How many.", metavar="N")] = "16",
+    out: Out = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    digit = None if label is None else check_whole("class", label, 0, 9)
+    checked_order, checked_count = check_order(order), check_whole("count", count, *COUNTS)
+    check_out(out)
+    found = find_run(runs_dir, run)
+    from tui.commands import printing
+
+    page = printing.answer(found, data_dir, lambda explorer: explorer.page(0, checked_count, digit, checked_order))
+    printing.show_reconstructions(found, page, digit, checked_order, out)
+
+
+def sample(
+    run: RunName,
+    sampler: Sampler = None,
+    digit: Digit = None,
+    guidance: Guidance = None,
+    steps: Steps = None,
+    seed: Annotated[str, typer.Option("--seed", help="The same seed draws the same digits.", metavar="N")] = "0",
+    temperature: Annotated[
+        str, typer.Option("--temperature", help="How far samples stray; 0 is the centre.", metavar="X")
+    ] = "1",
+    count: Annotated[str, typer.Option("--count", help="How many.", metavar="N")] = "32",
+    out: Out = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    checked_seed, checked_temperature = check_whole("seed", seed, *SEEDS), check_temperature(temperature)
+    checked_count = check_whole("count", count, *COUNTS)
+    check_out(out)
+    found = find_run(runs_dir, run)
+    name, options = check_sampling(found, sampler, digit, guidance, steps)
+    from tui.commands import printing
+
+    samples = printing.answer(
+        found,
+        data_dir,
+        lambda explorer: explorer.samples(name, checked_count, checked_seed, checked_temperature, options),
+    )
+    conditions = f"temperature {checked_temperature:g}, seed {checked_seed}"
+    printing.show_samples(found, samples, name, options, conditions, out)
+
+
+def latent(
+    run: RunName,
+    projection: Annotated[
+        str,
+        choice(
+            PROJECTIONS,
+            "--projection",
+            help="; ".join(f"{name}: {text}" for name, text in PROJECTIONS.items()),
+            metavar="PROJECTION",
+        ),
+    ] = "lda",
+    numbers: Annotated[
+        str | None,
+        typer.Option(
+            "--numbers", help="Which two latent numbers, for dims.", metavar="I,J", show_default="those that vary most"
+        ),
+    ] = None,
+    part: Annotated[
+        str, choice(get_args(Part), "--set", help="Whose latents.", metavar="|".join(get_args(Part)))
+    ] = "validation",
+    fit_on_shown: Annotated[
+        bool, typer.Option("--fit-on-shown", help="Fit to what is shown, as the post does, not to training latents.")
+    ] = False,
+    out: Out = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    if numbers is not None and projection != "dims":
+        raise ConfigError({"numbers": "numbers go with --projection dims"})
+    pair = None if numbers is None else check_numbers(numbers)
+    options = ProjectionOptions(check_projection(projection), check_part(part), fit_on_shown, pair)
+    check_out(out)
+    found = find_run(runs_dir, run)
+    from tui.commands import printing
+
+    plane = printing.answer(found, data_dir, lambda explorer: explorer.projection(options))
+    printing.show_projection(found, plane, out)
+
+
+def evaluate(
+    run: RunName,
+    samples: Annotated[str, typer.Option("--samples", help="How many to draw for each seed.", metavar="N")] = "10000",
+    seeds: Annotated[str, typer.Option("--seeds", help="How many times to draw.", metavar="N")] = "3",
+    sampler: Sampler = None,
+    guidance: Guidance = None,
+    steps: Steps = None,
+    as_json: Json = False,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    checked_samples = check_whole("samples", samples, *SAMPLE_COUNTS)
+    checked_seeds = check_whole("seeds", seeds, *SEED_COUNTS)
+    found = find_run(runs_dir, run)
+    name, options = check_sampling(found, sampler, None, guidance, steps)
+    check_digits(found.name, found.config().dataset)
+    from tui.commands import printing
+
+    result = printing.answer(
+        found,
+        data_dir,
+        lambda explorer: explorer.evaluate(name, checked_samples, checked_seeds, options),
+        note_of=lambda result: result.note,
+    )
+    if as_json:
+        print_json(evaluation_table.as_json(found.name, result))
+    else:
+        printing.print_evaluation(found, result.evaluation)
+
+
+def check_sampling(
+    run: Run, sampler: str | None, digit: str | None, guidance: str | None, steps: str | None
+) -> tuple[str, SamplingOptions]:
+    """The sampler that was named, else the one that suits the run, and its options. Raises ConfigError or RunError."""
+    config = run.config()
+    preset = config.preset_record
+    name = preset.default_sampler if sampler is None else check_sampler(sampler, preset.samplers)
+    return name, parse_sampling_options(name, config.dynamics, digit, guidance, steps)
+
+
+def check_out(out: Path | None) -> None:
+    """Raises ConfigError early for a file that cannot be written."""
+    if out is None:
+        return
+    from tui.export import suffix_of
+
+    suffix_of(out)
+    if not out.absolute().parent.is_dir():
+        raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})
