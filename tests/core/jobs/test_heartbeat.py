@@ -1,0 +1,79 @@
+"""A trainer's status is checked when it is written, outlasts a full disk, and comes as often as the disk can bear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from pydantic import ValidationError
+
+from core.jobs.heartbeat import Heartbeat
+from core.jobs.timings import Timings
+from core.runs.run import Run
+from core.runs.status import State
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> Run:
+    return make_run()
+
+
+@pytest.fixture
+def heartbeat(run: Run) -> Heartbeat:
+    return Heartbeat(run, run.status(), Timings())
+
+
+def test_a_heartbeat_writes_what_changed_and_when(run: Run, heartbeat: Heartbeat) -> None:
+    heartbeat.note(state=State.RUNNING)
+    assert run.status().state is State.CREATED
+    assert heartbeat.beat(epoch=3)
+    assert (run.status().state, run.status().epoch) == (State.RUNNING, 3)
+    assert run.status().heartbeat > 0
+
+
+def test_a_value_that_readers_would_refuse_is_refused_by_the_writer(run: Run, heartbeat: Heartbeat) -> None:
+    before = run.status()
+    with pytest.raises(ValidationError, match="epoch"):
+        heartbeat.beat(epoch="nonsense")  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="learning_rate"):
+        heartbeat.beat(learning_rate=float("nan"))
+    assert run.status() == before
+
+
+def test_what_the_disk_refused_goes_out_with_the_next_heartbeat(
+    run: Run, heartbeat: Heartbeat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run.path / "status.json"
+    status.unlink()
+    status.mkdir()  # nothing can be renamed onto a folder
+    assert not heartbeat.beat(epoch=1)
+    assert not heartbeat.beat(step=7)
+    assert capsys.readouterr().out.count("cannot write the status: Is a directory") == 1
+    status.rmdir()
+    assert heartbeat.beat()
+    assert (run.status().epoch, run.status().step) == (1, 7)
+
+
+def test_a_run_that_is_gone_ends_its_trainer(run: Run, heartbeat: Heartbeat) -> None:
+    run.path.rename(run.path.with_name("elsewhere"))
+    with pytest.raises(FileNotFoundError):
+        heartbeat.beat()
+
+
+@pytest.mark.parametrize(("seconds", "due"), [(60.0, False), (0.0, True)])
+def test_a_heartbeat_is_due_once_its_interval_is_over(run: Run, seconds: float, due: bool) -> None:
+    heartbeat = Heartbeat(run, run.status(), Timings(heartbeat=seconds, heartbeat_share=0.0))
+    heartbeat.beat()
+    assert heartbeat.due == due
+
+
+@pytest.mark.parametrize(("trained", "cost", "interval"), [(0, 0, 2), (50, 0, 5), (9999, 0, 15), (50, 1, 50)])
+def test_saves_become_rarer_and_take_a_small_part_of_the_time(trained: float, cost: float, interval: float) -> None:
+    assert Timings().save_interval(trained, cost) == interval
+
+
+@pytest.mark.parametrize(("cost", "interval"), [(0, 1), (0.1, 5), (10, 20)])
+def test_heartbeats_on_a_slow_disk_are_rarer_but_come_before_a_reader_gives_up(cost: float, interval: float) -> None:
+    assert Timings().heartbeat_interval(cost) == interval
