@@ -117,7 +117,7 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     print_heading(
         run, evaluation_table.conditions(evaluation.sampler, evaluation.samples, seeds, evaluation.dataset, options)
     )
-    table = Table("figure", "value", "±", "meaning", box=None, pad_edge=False)
+    table = Table("metric", "value", "±", "meaning", box=None, pad_edge=False)
     for metric, meaning in METRIC_DESCRIPTIONS.items():
         value, deviation = evaluation_table.cells(evaluation, metric)
         numbers = Text(value, justify="right"), Text(deviation, justify="right")

@@ -112,7 +112,7 @@ class MetricsTable(DataTable[Text]):
 
         row, self._meanings = self.cursor_row, list(meanings.values())
         self.clear(columns=True)
-        self.add_column(Text(" figure"), width=_width(names))
+        self.add_column(Text(" metric"), width=_width(names))
         for header, cells in drawn:
             self.add_column(header, width=_width_of((header, cells)))
         if whole:
@@ -144,7 +144,7 @@ class MetricsPanel(Vertical):
     """
 
     def compose(self) -> ComposeResult:
-        yield MetricsTable(id="figures")
+        yield MetricsTable(id="metrics")
         with Vertical(id="below"):
             yield Label("", id="meaning", markup=False)
             yield Label("", id="note", markup=False)

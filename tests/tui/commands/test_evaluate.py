@@ -55,7 +55,7 @@ def test_a_table_has_each_figure_its_spread_and_its_meaning(call: Call) -> None:
     assert (status, errors) == (0, "")
     heading, columns, *rows, last = output.splitlines()
     assert heading == "vae: 200 samples from the prior N(0, I), 2 seeds, mnist-5k"
-    assert columns.split() == ["figure", "value", "±", "meaning"]
+    assert columns.split() == ["metric", "value", "±", "meaning"]
     assert len(rows) == len(METRIC_DESCRIPTIONS)
     for row, (name, meaning) in zip(rows, METRIC_DESCRIPTIONS.items(), strict=True):
         assert row.startswith(name.replace("_", " "))

@@ -38,7 +38,7 @@ MakeApp = Callable[..., VaeTui]
 RUN, OTHER = (make_summary(name).run for name in ("vae-mnist", "ae-mnist"))
 SIZES = [(80, 24), (120, 40)]
 SAMPLERS_OF_VAE = PRESETS["vae"].samplers
-NOT_YET = "enter measures these figures"
+NOT_YET = "enter measures these metrics"
 
 
 def sighting_of(run: Run) -> HandFed[RunUpdate]:

@@ -28,7 +28,7 @@ SAY_SECONDS = 0.5
 
 
 class EvaluateScreen(ExploreScreen):
-    """The figures of a run by each sampler they were measured with, kept until the app is left."""
+    """The metrics of a run for each sampler that was measured, kept until the app is left."""
 
     TITLE_IN_BAR = "evaluate"
 
@@ -40,7 +40,7 @@ class EvaluateScreen(ExploreScreen):
         Binding("escape", "cancel", "cancel", tooltip="end the measurement", id="evaluate.cancel"),
         Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="evaluate.sampler"),
         Binding("n", "samples", "samples", tooltip="draw 1,000 or 10,000 samples", id="evaluate.samples"),
-        Binding("up", "move(-1)", "figure", key_display="↑↓", tooltip="explain another figure", show=False),
+        Binding("up", "move(-1)", "metric", key_display="↑↓", tooltip="explain another metric", show=False),
         Binding("down", "move(1)", show=False),
     ]
 
@@ -129,7 +129,7 @@ class EvaluateScreen(ExploreScreen):
 
     def _tell(self) -> None:
         column = self._column(self.shown_sampler)
-        words = [self._failure or "enter measures these figures; it takes minutes, training goes on meanwhile"]
+        words = [self._failure or "enter measures these metrics; it takes minutes, training goes on meanwhile"]
         if self.measurement is not None:
             words = [f"measuring with {self.measurement.sampler}: {self.measurement.words}"]
         elif column.measured is not None and not self._failure:

@@ -1,4 +1,4 @@
-"""Screen 2: one run as it trains: curves, figures, and the newest reconstructions."""
+"""Screen 2: one run as it trains: curves, facts, and the newest reconstructions."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
         if self._pictures and version not in (0, self._pictured) and is_seen(self):
             self._pictured = version
             if not self.preview:
-                self.query_one(Gallery).show_message("loading PyTorch for the pictures")
+                self.query_one(Gallery).show_message("loading PyTorch")
             self._read_pictures(self._pictures)
 
     @work(thread=True, exclusive=True, group="preview", exit_on_error=True)
