@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.reactive import var
 
 from core.data import registry
 from core.errors import RunError
@@ -29,18 +28,17 @@ from tui.background.explorers import ExplorerCache
 from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReader
 from tui.background.preview import PreviewReader
 from tui.commands.options import command_hint
-from tui.messages import RunUpdate, Snapshot
+from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunUpdate, Snapshot
+from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.dialogs import Keys
+from tui.screens.explore import ExploreSources
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.new_run import NewRun
 from tui.screens.runs.training import PicturesReader, TrainingScreen
+from tui.screens.shared import Shared, Timing
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
 from tui.terminal.graphics import Graphics, delete_images
-
-if TYPE_CHECKING:
-    from tui.screens.base import ExploreScreen
-
 
 MODE_CHANGE_SECONDS = 0.005
 
@@ -50,10 +48,11 @@ class Sources:
     """Where screens read from; tests put their own readers in."""
 
     runs: Callable[[], Reader[list[RunSummary]]]
-    run: Callable[[Run], Reader[Snapshot]]
+    snapshots: Callable[[Run], Reader[Snapshot]]
     pictures: Callable[[Run], PicturesReader]
-    sightings: Callable[[Run], Reader[RunUpdate]]
+    updates: Callable[[Run], Reader[RunUpdate]]
     explorer: Callable[[Run, Report], Explorer]
+    other_runs: Callable[[Run], list[Run]]
 
 
 class VaeTui(App[None]):
@@ -99,9 +98,6 @@ class VaeTui(App[None]):
         Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
     ]
 
-    selected_run: var[Run | None] = var(None)
-    graphics_shown: var[Graphics | None] = var(None)
-
     def __init__(
         self,
         runs_dir: Path,
@@ -109,59 +105,59 @@ class VaeTui(App[None]):
         run: Run | None = None,
         sources: Sources | None = None,
         graphics: Graphics | None = None,
+        timing: Timing = Timing(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
         self.runs_dir, self.data_dir, self.graphics = runs_dir, data_dir, graphics
-        self._sources = sources or self._real_sources()
-        self.selected_run = run
+        self.shared = Shared(self, run, timing)
         self.exported: list[Path] = []
-        self.add_mode("runs", lambda: RunsScreen(self._sources.runs(), registry.explain_auto(data_dir)))
-        self.add_mode("training", lambda: TrainingScreen(self._sources.run, self._sources.pictures))
+        self._sources = sources or real_sources(runs_dir, data_dir)
+        for name in SCREENS:
+            self.add_mode(name, partial(self._make_screen, name))
 
-        for name in ("reconstruct", "sample", "latent", "compare", "evaluate"):
-            self.add_mode(name, partial(self._explore_screen, name))
-
-    def _explore_screen(self, name: str) -> ExploreScreen:
-        """A screen that looks into a run. Its code is loaded when it is first shown: the runs are listed sooner so."""
-        sightings, explorer = self._sources.sightings, self._sources.explorer
+    def _make_screen(self, name: str) -> BaseScreen[Any]:
+        """A screen by its name. Those that look into a run are imported when first shown: the list is seen sooner."""
+        shared, sources = self.shared, self._sources
+        explored = ExploreSources(sources.updates, sources.explorer)
         match name:
+            case "runs":
+                return RunsScreen(shared, sources.runs, registry.explain_auto(self.data_dir))
+            case "training":
+                return TrainingScreen(shared, sources.snapshots, sources.pictures)
             case "reconstruct":
                 from tui.screens.inspect.reconstruct import ReconstructScreen
 
-                return ReconstructScreen(sightings, explorer)
+                return ReconstructScreen(shared, explored)
             case "sample":
                 from tui.screens.inspect.sample import SampleScreen
 
-                return SampleScreen(sightings, explorer)
+                return SampleScreen(shared, explored)
             case "latent":
                 from tui.screens.inspect.latent import LatentScreen
 
-                return LatentScreen(sightings, explorer)
+                return LatentScreen(shared, explored)
             case "compare":
                 from tui.screens.compare.screen import CompareScreen
 
-                return CompareScreen(sightings, explorer, self._sources.run, self._others)
+                return CompareScreen(shared, explored, sources.snapshots, sources.other_runs)
             case _:
                 from tui.screens.inspect.evaluate import EvaluateScreen
 
-                return EvaluateScreen(sightings, explorer)
+                return EvaluateScreen(shared, explored)
 
-    def _others(self, run: Run) -> list[Run]:
-        """The runs that another can be compared with: those with a loss of the same kind first, of these the newest."""
-        summaries = newest_first(summarise(found) for found in find_runs(self.runs_dir) if found != run)
-        whole = [summary for summary in summaries if summary.damage is None]
-        alike = summarise(run).preset.learns_prior
-        return [summary.run for summary in sorted(whole, key=lambda summary: summary.preset.learns_prior != alike)]
+    @property
+    def selected_run(self) -> Run | None:
+        """The run that screens show."""
+        return self.shared.selection.run
 
-    def _real_sources(self) -> Sources:
-        explorers = ExplorerCache(self.data_dir)
-        return Sources(
-            runs=lambda: RunsReader(self.runs_dir),
-            run=RunReader,
-            pictures=lambda run: PreviewReader(run, explorers.of),
-            sightings=RunUpdateReader,
-            explorer=explorers.of,
-        )
+    @selected_run.setter
+    def selected_run(self, run: Run | None) -> None:
+        self.shared.select(run)
+
+    @property
+    def graphics_shown(self) -> Graphics | None:
+        """What draws pictures in place of half-blocks, if anything does."""
+        return self.shared.selection.graphics
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
@@ -176,18 +172,20 @@ class VaeTui(App[None]):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.switch_mode("training" if self.selected_run else "runs")
 
-    def show_run(self, run: Run) -> None:
-        """Show how a run trains."""
-        self.selected_run = run
+    def on_run_chosen(self, message: RunChosen) -> None:
+        self.selected_run = message.run
+
+    def on_run_opened(self, message: RunOpened) -> None:
+        self.selected_run = message.run
         self.switch_mode("training")
 
-    def forget(self, run: Run) -> None:
-        """Leave a run that was deleted."""
-        if self.selected_run == run:
+    def on_run_deleted(self, message: RunDeleted) -> None:
+        if self.selected_run == message.run:
             self.selected_run = None
         self.switch_mode("runs")
-        if isinstance(self.screen, RunsScreen):
-            self.screen.nudge()
+
+    def on_files_written(self, message: FilesWritten) -> None:
+        self.exported += message.files
 
     def action_show(self, mode: str) -> None:
         if mode != "runs" and isinstance(self.screen, RunsScreen) and (chosen := self.screen.chosen()):
@@ -198,22 +196,43 @@ class VaeTui(App[None]):
         if self.graphics is None:
             self.notify("pictures are half-blocks; for sixel or kitty graphics start with: vae-tui --graphics")
         else:
-            self.graphics_shown = None if self.graphics_shown else self.graphics
+            self.shared.draw_with(None if self.graphics_shown else self.graphics)
 
     def on_resize(self) -> None:
         if self.graphics is not None:
             self.graphics = self.graphics.resized()
-            self.graphics_shown = self.graphics_shown and self.graphics
+            self.shared.draw_with(self.graphics_shown and self.graphics)
 
     def action_new_run(self) -> None:
         def started(run: Run | None) -> None:
             if run is not None:
-                self.show_run(run)
+                self.post_message(RunOpened(run))
 
         self.push_screen(NewRun(self.runs_dir, self.data_dir), started)
 
     def action_keys(self) -> None:
         self.push_screen(Keys(sorted_keys(self)))
+
+
+def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
+    """The runs of a folder, explored with the images of another."""
+    explorers = ExplorerCache(data_dir)
+
+    def other_runs(run: Run) -> list[Run]:
+        """Those with a loss of the same kind first, of these the newest."""
+        summaries = newest_first(summarise(found) for found in find_runs(runs_dir) if found != run)
+        whole = [summary for summary in summaries if summary.damage is None]
+        alike = summarise(run).preset.learns_prior
+        return [summary.run for summary in sorted(whole, key=lambda summary: summary.preset.learns_prior != alike)]
+
+    return Sources(
+        runs=lambda: RunsReader(runs_dir),
+        snapshots=RunReader,
+        pictures=lambda run: PreviewReader(run, explorers.of),
+        updates=RunUpdateReader,
+        explorer=explorers.of,
+        other_runs=other_runs,
+    )
 
 
 def sorted_keys(app: VaeTui) -> list[tuple[str, str]]:

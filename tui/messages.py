@@ -1,16 +1,15 @@
-"""Everything that readers and tasks hand to screens: immutable snapshots and results."""
+"""What is handed on: snapshots from readers to screens, and messages from screens to the app."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from textual.message import Message
 
 from core.arrays import Column, Images
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
-
-
-class Cancelled(Exception):
-    """The user does not want the figures any more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +32,7 @@ class RunUpdate:
     """A run in short and a number that changes whenever its newest weights do, 0 while there are none."""
 
     summary: RunSummary
-    weights: int
+    weights_version: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,3 +43,31 @@ class Preview:
     originals: Images | None = None
     reconstructions: Images | None = None
     message: str = ""
+
+
+@dataclass
+class RunChosen(Message):
+    """All screens are to show this run."""
+
+    run: Run
+
+
+@dataclass
+class RunOpened(Message):
+    """All screens are to show this run, and the training screen is to be seen."""
+
+    run: Run
+
+
+@dataclass
+class RunDeleted(Message):
+    """The files of a run are gone."""
+
+    run: Run
+
+
+@dataclass
+class FilesWritten(Message):
+    """What a screen shows was exported to these files."""
+
+    files: list[Path]

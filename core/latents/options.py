@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core.arrays import LATENT_SIZE
+from core.arrays import LATENT_SHAPE, LATENT_SIZE
 from core.errors import ConfigError
 
 Order = Literal["index", "worst"]
@@ -141,3 +141,10 @@ def _check_name(what: str, name: str, known: Collection[str]) -> str:
     if name not in known:
         raise ConfigError({what: f"{what} must be one of {', '.join(known)}, not {name[:60]!r}"})
     return name
+
+
+def number_name(number: int) -> str:
+    """A latent number with its place: channel, row, column."""
+    _, rows, columns = LATENT_SHAPE
+    channel, place = divmod(number, rows * columns)
+    return f"z{number} (channel {channel}, row {place // columns}, column {place % columns})"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core.arrays import LATENT_SHAPE, Floats
+from core.arrays import Floats
 from core.latents.aggregate import Latents
+from core.latents.options import number_name
 
 if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -144,9 +145,3 @@ def most_active(latents: Latents) -> tuple[int, int]:
     """The two latent numbers whose posterior means vary most."""
     second, first = np.argsort(latents.mean.var(axis=0))[-2:].tolist()
     return first, second
-
-
-def number_name(number: int) -> str:
-    """A latent number with its place: channel, row, column."""
-    channel, row, column = np.unravel_index(number, LATENT_SHAPE)
-    return f"z{number} (channel {channel}, row {row}, column {column})"

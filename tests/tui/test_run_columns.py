@@ -12,7 +12,8 @@ from textual.widgets import DataTable
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from core.runs.status import State
-from tests.tui.conftest import answered, make_summary
+from tests.support.screens import answered
+from tests.support.snapshots import make_summary
 from tui.app import VaeTui
 from tui.commands.tables import print_runs
 from tui.run_columns import RUN_COLUMNS, run_cells

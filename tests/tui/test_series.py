@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.tui.conftest import make_snapshot, make_summary
+from tests.support.snapshots import make_snapshot, make_summary
 from tui import series
 from tui.series import SMOOTHING_WINDOWS, VISIBLE_FRACTIONS, Axis, CurveOptions
 

@@ -64,7 +64,7 @@ class RunUpdateReader:
     def poll(self) -> RunUpdate | None:
         """An update when the state of the run or its weights changed."""
         run_update = RunUpdate(summarise(self._run), self._run.weights_version())
-        seen = (run_update.summary.state, run_update.summary.damage, run_update.weights)
+        seen = (run_update.summary.state, run_update.summary.damage, run_update.weights_version)
         if seen == self._seen:
             return None
         self._seen = seen

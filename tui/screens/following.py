@@ -42,10 +42,15 @@ class Follower(Generic[News]):
             if self.poller is self.follower._poller:
                 self.follower._on_update(self.news)
 
-    def __init__(self, screen: Screen[Any], on_update: Callable[[News], object]) -> None:
-        self._screen, self._on_update = screen, on_update
+    def __init__(self, screen: Screen[Any], on_update: Callable[[News], object], seconds: float) -> None:
+        self._screen, self._on_update, self._seconds = screen, on_update, seconds
         self._open: Callable[[], Reader[News]] | None = None
         self._poller: Poller[News] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to follow."""
+        return self._open is not None
 
     def follow(self, open_reader: Callable[[], Reader[News]] | None) -> None:
         """Follow this reader, or nothing, in place of what was followed before."""
@@ -64,6 +69,7 @@ class Follower(Generic[News]):
                 self._open(),
                 lambda news: self._screen.post_message(self.Updated(self, poller, news)),
                 lambda error: self._screen.notify(describe(error), severity="error", markup=False),
+                self._seconds,
             )
             poller.start()
 

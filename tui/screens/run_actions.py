@@ -1,4 +1,4 @@
-"""What screens that show runs share: the keys that act on a run."""
+"""The keys that act on a run: pause, stop, save, resume, delete."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from core.runs.config import check_values
 from core.runs.settings import EPOCHS_LIMIT
 from core.runs.status import Action, State
 from tui import formatting
-from tui.screens.app_screen import AppScreen
+from tui.messages import RunDeleted
+from tui.screens.base import BaseScreen
 from tui.screens.dialogs import AskNumber, AskValue, Confirm
 
 
-class RunScreen(AppScreen[None]):
+class RunScreen(BaseScreen[None]):
     """A screen on which one run is chosen and can be acted on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,15 +71,15 @@ class RunScreen(AppScreen[None]):
 
     def action_pause(self) -> None:
         if chosen := self.chosen():
-            self._ask(chosen, "pause")
+            self._request(chosen, "pause")
 
     def action_unpause(self) -> None:
         if chosen := self.chosen():
-            self._ask(chosen, "resume")
+            self._request(chosen, "resume")
 
     def action_save(self) -> None:
         if chosen := self.chosen():
-            self._ask(chosen, "save")
+            self._request(chosen, "save")
 
     def action_stop(self) -> None:
         chosen = self.chosen()
@@ -87,7 +88,7 @@ class RunScreen(AppScreen[None]):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._ask(chosen, "stop")
+                self._request(chosen, "stop")
 
         self.app.push_screen(Confirm(f"Save and stop {chosen.run.name}?", "stop", "let it run"), answered)
 
@@ -97,7 +98,7 @@ class RunScreen(AppScreen[None]):
             return
         status = chosen.status
         if chosen.state is State.PAUSED:
-            self._ask(chosen, "resume")
+            self._request(chosen, "resume")
             return
 
         def farther(epochs: int | None) -> None:
@@ -138,7 +139,7 @@ class RunScreen(AppScreen[None]):
         self.app.push_screen(Confirm(question, "delete"), answered)
 
     @work(thread=True)
-    def _ask(self, chosen: RunSummary, action: Action) -> None:
+    def _request(self, chosen: RunSummary, action: Action) -> None:
         if self._try(lambda: launch.send_request(chosen.run, action)):
             self.notify(f"asked {chosen.run.name} to {action}", timeout=2, markup=False)
 
@@ -149,7 +150,7 @@ class RunScreen(AppScreen[None]):
     @work(thread=True)
     def _delete(self, chosen: RunSummary) -> None:
         if self._try(chosen.run.delete):
-            self.app.call_from_thread(self.vae_tui.forget, chosen.run)
+            self.post_message(RunDeleted(chosen.run))
 
     def _try(self, act: Callable[[], object]) -> bool:
         """Do it, off the UI thread; a refusal is shown in one line."""

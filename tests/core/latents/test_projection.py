@@ -14,8 +14,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from core.latents.aggregate import Latents
 from core.latents.encoding import encode
+from core.latents.options import number_name
 from core.latents.paths import interpolate, offsets, traverse
-from core.latents.projection import Projection, ProjectionError, fit_lda, fit_pca, most_active, number_name, pick_dims
+from core.latents.projection import Projection, ProjectionError, fit_lda, fit_pca, most_active, pick_dims
 from core.models.autoencoder import MODELS
 
 SIZE = 64

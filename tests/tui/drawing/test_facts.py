@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.runs.config import check_values
-from tests.tui.conftest import make_snapshot, make_summary
+from tests.support.snapshots import make_snapshot, make_summary
 from tui.drawing.facts import facts
 from tui.terminal.capabilities import ColorDepth
 

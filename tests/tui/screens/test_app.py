@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,9 @@ from core.jobs import launch
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
-from tests.tui.conftest import HandFed, Pictures, make_snapshot, make_summary, screen_text, until
+from tests.support.readers import HandFed, Pictures
+from tests.support.screens import MakeApp, feed, screen_text, until
+from tests.support.snapshots import make_snapshot, make_summary
 from tui.app import VaeTui
 from tui.messages import Snapshot
 from tui.screens.compare.screen import CompareScreen
@@ -23,12 +24,11 @@ from tui.screens.inspect.evaluate import EvaluateScreen
 from tui.screens.inspect.latent import LatentScreen
 from tui.screens.inspect.reconstruct import ReconstructScreen
 from tui.screens.inspect.sample import SampleScreen
-from tui.screens.runs import training
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.training import TrainingScreen
+from tui.screens.shared import Timing
 from tui.widgets.plot import Plot
 
-MakeApp = Callable[..., VaeTui]
 SIZES = [(80, 24), (120, 40)]
 
 
@@ -169,13 +169,11 @@ async def test_the_cursor_stays_on_its_run_when_the_list_changes(make_app: MakeA
     reader = HandFed(RUNS)
     app = make_app()
     async with app.run_test() as pilot:
-        screen = RunsScreen(reader, "")
+        screen = RunsScreen(app.shared, lambda: reader, "")
         await app.push_screen(screen)
         await settle(pilot)
         await pilot.press("down", "down")
-        reader.waiting.append([make_summary("newest"), *RUNS])
-        screen.nudge()
-        await settle(pilot)
+        await feed(pilot, reader, [make_summary("newest"), *RUNS])
         chosen = screen.chosen()
         assert chosen is not None
         assert chosen.run == RUNS[2].run
@@ -258,9 +256,8 @@ async def test_pictures_are_read_again_only_when_the_weights_changed(make_app: M
 
 
 async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "DRAW_SECONDS", 0.0)
     summary = make_summary()
-    app = make_app(snapshot=make_snapshot(summary))
+    app = make_app(snapshot=make_snapshot(summary), timing=Timing(poll=0.1, draw=0))
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         plot = app.screen.query_one("#loss", Plot)
@@ -275,9 +272,8 @@ async def test_nothing_is_drawn_again_when_nothing_changed(make_app: MakeApp, mo
 
 
 async def test_news_in_quick_succession_are_drawn_together(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "DRAW_SECONDS", 2)
     summary = make_summary()
-    app = make_app(snapshot=make_snapshot(summary))
+    app = make_app(snapshot=make_snapshot(summary), timing=Timing(poll=0.1, draw=2))
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         drawn: list[object] = []
@@ -288,9 +284,21 @@ async def test_news_in_quick_succession_are_drawn_together(make_app: MakeApp, mo
             await pilot.pause()
         await until(pilot, lambda: drawn and drawn[-1] == 29, "the newest")
         assert len(drawn) <= 4  # one, or some more where the machine is slow
-        monkeypatch.setattr(training, "DRAW_SECONDS", 3600)
+
+
+async def test_another_state_is_drawn_at_once(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = make_summary()
+    app = make_app(snapshot=make_snapshot(summary), timing=Timing(poll=0.1, draw=3600))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        drawn: list[object] = []
+        plot = app.screen.query_one("#loss", Plot)
+        monkeypatch.setattr(plot, "show", lambda curves, **options: drawn.append(len(curves[0].x)))
+        show(app, make_snapshot(summary, steps=29))
+        await pilot.pause()
+        assert drawn == []
         show(app, make_snapshot(make_summary(state=State.PAUSED), steps=30))
-        await until(pilot, lambda: drawn[-1] == 30, "another state, at once")
+        await until(pilot, lambda: drawn == [30], "the drawing")
 
 
 @pytest.fixture
@@ -395,13 +403,11 @@ async def test_the_cursor_stays_in_its_row_when_the_run_there_is_deleted(make_ap
     reader = HandFed(RUNS)
     app = make_app()
     async with app.run_test() as pilot:
-        screen = RunsScreen(reader, "")
+        screen = RunsScreen(app.shared, lambda: reader, "")
         await app.push_screen(screen)
         await settle(pilot)
         await pilot.press("down", "down")
-        reader.waiting.append([summary for summary in RUNS if summary is not RUNS[2]])
-        screen.nudge()
-        await settle(pilot)
+        await feed(pilot, reader, [summary for summary in RUNS if summary is not RUNS[2]])
         assert screen.chosen() is RUNS[3]
 
 

@@ -16,27 +16,17 @@ from core.errors import DamagedFile, RunError
 from core.latents.options import SAMPLERS
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
-from tests.tui.conftest import (
-    FakeExplorer,
-    FakeExplorers,
-    HandFed,
-    answered,
-    make_sighting,
-    make_snapshot,
-    make_summary,
-    screen_text,
-    until,
-)
-from tui.app import VaeTui
+from tests.support.explorers import FakeExplorer, FakeExplorers
+from tests.support.readers import HandFed, Readers
+from tests.support.screens import MakeApp, answered, feed, screen_text, until
+from tests.support.snapshots import make_run_update, make_snapshot, make_summary
+from tui.app import VaeTui, real_sources
 from tui.messages import RunUpdate, Snapshot
-from tui.screens.base import ExploreScreen
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import ChooseRun
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
 from tui.widgets.scatter import Scatter
-
-MakeApp = Callable[..., VaeTui]
 
 RUN, OTHER, THIRD = (make_summary(name).run for name in ("vae-mnist", "ae-mnist", "third"))
 KEYS = {"curves": (), "digits": ("v",), "samples": ("v", "v"), "latent": ("v", "v", "v"), "settings": ("V",)}
@@ -57,8 +47,8 @@ class Runs:
     def snapshots_of(self, run: Run) -> HandFed[Snapshot]:
         return self.snapshots.setdefault(run, HandFed(make_snapshot(summary_of(run))))
 
-    def sightings_of(self, run: Run) -> HandFed[RunUpdate]:
-        return HandFed(make_sighting(summary_of(run)))
+    def others_of(self, run: Run) -> list[Run]:
+        return [other for other in self.others if other != run]
 
     def asked(self, question: str) -> list[list[tuple[object, ...]]]:
         """What both runs were asked."""
@@ -71,12 +61,9 @@ def runs() -> Runs:
 
 
 @pytest.fixture
-def app(make_app: MakeApp, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> VaeTui:
-    app: VaeTui = make_app(
-        runs=[], explorer=runs.explorers.of, snapshots=runs.snapshots_of, sightings=runs.sightings_of
-    )
-    monkeypatch.setattr(app, "_others", lambda run: [other for other in runs.others if other != run])
-    return app
+def app(make_app: MakeApp, runs: Runs, updates: Readers[RunUpdate]) -> VaeTui:
+    updates.first = lambda run: make_run_update(summary_of(run))
+    return make_app(runs=[], explorer=runs.explorers.of, snapshots=runs.snapshots_of, other_runs=runs.others_of)
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
@@ -93,7 +80,7 @@ async def comparing(app: VaeTui, view: str, size: tuple[int, int] = (120, 40)) -
         await until(pilot, lambda: len(screen_of(app)._snapshots) == 2, "both snapshots")
         for key in KEYS[view]:
             await press(pilot, key)
-        assert screen_of(app).view.name_shown == view
+        assert screen_of(app).view.title == view
         yield pilot
 
 
@@ -354,15 +341,16 @@ async def test_a_model_that_is_damaged_does_not_concern_curves_and_settings(app:
         assert "holds no ae model" in heading(app)
 
 
-async def test_the_run_without_weights_is_named(app: VaeTui, runs: Runs, tmp_path: Path) -> None:
+async def test_the_run_without_weights_is_named(
+    app: VaeTui, runs: Runs, updates: Readers[RunUpdate], tmp_path: Path
+) -> None:
     with pytest.raises(RunError) as missing:
         Run(tmp_path / OTHER.name).read_weights()
     runs.explorers[OTHER].fail = missing.value
     async with comparing(app, "latent") as pilot:
         assert "ae-mnist has no weights yet: the trainer saves them soon after it starts" in screen_text(app)
         runs.explorers[OTHER].fail = None
-        app.screen.post_message(ExploreScreen.RunUpdated(make_sighting(weights=2)))
-        await answered(pilot)
+        await feed(pilot, updates.last, make_run_update(weights_version=2))
         assert "no weights" not in screen_text(app)
 
 
@@ -387,6 +375,6 @@ async def test_settings_are_written_as_a_table_under_the_names_of_the_runs(
 def test_what_can_be_compared_best_comes_first(runs_dir: Path, make_run: Callable[..., Run]) -> None:
     names = {"one": "vae", "a-prior": "prior", "another": "ae", "newest-prior": "prior"}
     made = {name: make_run(name, preset=preset) for name, preset in names.items()}
-    app = VaeTui(runs_dir, runs_dir)
-    assert [run.name for run in app._others(made["one"])] == ["another", "newest-prior", "a-prior"]
-    assert [run.name for run in app._others(made["a-prior"])] == ["newest-prior", "another", "one"]
+    other_runs = real_sources(runs_dir, runs_dir).other_runs
+    assert [run.name for run in other_runs(made["one"])] == ["another", "newest-prior", "a-prior"]
+    assert [run.name for run in other_runs(made["a-prior"])] == ["newest-prior", "another", "one"]

@@ -8,24 +8,14 @@ import numpy as np
 import pytest
 
 from core.latents.options import SamplingOptions
-from core.runs.run import Run
-from tests.tui.conftest import (
-    FakeExplorer,
-    FakeExplorers,
-    HandFed,
-    make_sighting,
-    make_snapshot,
-    make_summary,
-    press,
-    screen_text,
-    until,
-)
+from tests.support.explorers import FakeExplorer, FakeExplorers
+from tests.support.screens import MakeApp, press, screen_text, until
+from tests.support.snapshots import make_snapshot, make_summary
 from tui.app import VaeTui
-from tui.messages import RunUpdate
-from tui.screens.inspect import denoising
-from tui.screens.inspect.sample import SampleScreen
+from tui.screens.inspect.sample import FRAMES, SampleScreen
+from tui.screens.shared import Timing
 
-MakeApp = Callable[..., VaeTui]
+OpenApp = Callable[..., VaeTui]
 
 
 @pytest.fixture
@@ -34,14 +24,14 @@ def explorers() -> FakeExplorers:
 
 
 @pytest.fixture
-def open_app(make_app: MakeApp, explorers: FakeExplorers) -> MakeApp:
+def open_app(make_app: MakeApp, explorers: FakeExplorers) -> OpenApp:
     """An app whose run learned a prior."""
 
-    def open_it(dynamics: str = "flow") -> VaeTui:
-        def sighting_of(run: Run) -> HandFed[RunUpdate]:
-            return HandFed(make_sighting(make_summary(run.name, preset="prior", dynamics=dynamics)))
-
-        return make_app(snapshot=make_snapshot(), sightings=sighting_of, explorer=explorers.of)
+    def open_it(dynamics: str = "flow", denoise: float = 0.4) -> VaeTui:
+        learned = make_summary(preset="prior", dynamics=dynamics)
+        return make_app(
+            snapshot=make_snapshot(learned), explorer=explorers.of, timing=Timing(poll=0.1, denoise=denoise)
+        )
 
     return open_it
 
@@ -63,15 +53,15 @@ def spread(app: VaeTui) -> float:
     return float(np.std(samples.latents))
 
 
-async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: MakeApp, explorers: FakeExplorers) -> None:
+async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: OpenApp, explorers: FakeExplorers) -> None:
     app = open_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
-        assert only(explorers).asked[-1] == ("denoising", denoising.MOMENTS, 32, 0, 1.0, SamplingOptions(steps=10))
+        assert only(explorers).asked[-1] == ("denoising", FRAMES, 32, 0, 1.0, SamplingOptions(steps=10))
         assert "from the learned prior: any digit, 10 steps, seed 0, temperature 1.0" in screen_text(app)
 
 
-async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: MakeApp, explorers: FakeExplorers) -> None:
+async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: OpenApp, explorers: FakeExplorers) -> None:
     app = open_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
@@ -89,15 +79,12 @@ async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: MakeApp, exp
         assert "any digit, guidance 1.5, 4 steps" in screen_text(app)
 
 
-async def test_the_steps_are_shown_one_after_the_other(
-    open_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(denoising, "MOMENT_SECONDS", 0.2)
-    app = open_app()
+async def test_the_steps_are_shown_one_after_the_other(open_app: OpenApp, explorers: FakeExplorers) -> None:
+    app = open_app(denoise=0.2)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         seen = {spread(app)}
-        last = np.std(only(explorers).denoising(denoising.MOMENTS, 32, 0, 1.0, SamplingOptions())[-1].latents)
+        last = np.std(only(explorers).denoising(FRAMES, 32, 0, 1.0, SamplingOptions())[-1].latents)
         while spread(app) != last:
             await pilot.pause(0.05)
             assert spread(app) <= min(seen)
@@ -105,29 +92,28 @@ async def test_the_steps_are_shown_one_after_the_other(
         assert len(seen) >= 3
 
 
-async def test_the_steps_need_not_be_shown(open_app: MakeApp, explorers: FakeExplorers) -> None:
+async def test_the_steps_need_not_be_shown(open_app: OpenApp, explorers: FakeExplorers) -> None:
     app = open_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4", "a", "r")
         assert only(explorers).asked[-1][1] == 1
         await press(pilot, "a")
-        assert only(explorers).asked[-1][1] == denoising.MOMENTS
+        assert only(explorers).asked[-1][1] == FRAMES
 
 
 async def test_a_film_that_nobody_watches_ends_with_its_last_moment(
-    open_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+    open_app: OpenApp, explorers: FakeExplorers
 ) -> None:
-    monkeypatch.setattr(denoising, "MOMENT_SECONDS", 60.0)
-    app = open_app()
+    app = open_app(denoise=60.0)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         screen, first = shown(app), spread(app)
         await press(pilot, "5")
         assert screen.samples is not None
-        assert np.std(screen.samples.latents) == pytest.approx(first / denoising.MOMENTS)
+        assert np.std(screen.samples.latents) == pytest.approx(first / FRAMES)
 
 
-async def test_other_samplers_have_no_digit_to_ask_for(open_app: MakeApp, explorers: FakeExplorers) -> None:
+async def test_other_samplers_have_no_digit_to_ask_for(open_app: OpenApp, explorers: FakeExplorers) -> None:
     app = open_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
@@ -141,7 +127,7 @@ async def test_other_samplers_have_no_digit_to_ask_for(open_app: MakeApp, explor
 
 
 async def test_a_thousand_noisy_steps_are_offered_where_they_were_learned(
-    open_app: MakeApp, explorers: FakeExplorers
+    open_app: OpenApp, explorers: FakeExplorers
 ) -> None:
     app = open_app("ddpm")
     async with app.run_test(size=(120, 40)) as pilot:

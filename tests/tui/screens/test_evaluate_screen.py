@@ -22,27 +22,21 @@ from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.settings import PRESETS
 from tests.conftest import cut_digits, make_trained_run
-from tests.tui.conftest import FakeEvaluator, HandFed, answered, make_sighting, make_summary, press, screen_text, until
+from tests.support.explorers import FakeEvaluator
+from tests.support.readers import Readers
+from tests.support.screens import MakeApp, answered, feed, press, screen_text, until
+from tests.support.snapshots import make_run_update, make_summary
 from tui.app import VaeTui
-from tui.background.explorers import ExplorerCache
-from tui.background.polling import RunUpdateReader
 from tui.messages import RunUpdate
-from tui.screens.base import ExploreScreen
 from tui.screens.inspect.evaluate import EvaluateScreen
 from tui.screens.inspect.sample import SampleScreen
 from tui.screens.runs.new_run import NewRun
 from tui.widgets.metrics_table import MetricsTable
 
-MakeApp = Callable[..., VaeTui]
-
 RUN, OTHER = (make_summary(name).run for name in ("vae-mnist", "ae-mnist"))
 SIZES = [(80, 24), (120, 40)]
 SAMPLERS_OF_VAE = PRESETS["vae"].samplers
 NOT_YET = "enter measures these metrics"
-
-
-def sighting_of(run: Run) -> HandFed[RunUpdate]:
-    return HandFed(make_sighting(make_summary(run.name, preset="ae" if run == OTHER else "vae")))
 
 
 @pytest.fixture
@@ -51,8 +45,9 @@ def evaluator() -> FakeEvaluator:
 
 
 @pytest.fixture
-def app(make_app: MakeApp, evaluator: FakeEvaluator) -> VaeTui:
-    return make_app(runs=[], sightings=sighting_of, evaluator=evaluator)
+def app(make_app: MakeApp, updates: Readers[RunUpdate], evaluator: FakeEvaluator) -> VaeTui:
+    updates.first = lambda run: make_run_update(make_summary(run.name, preset="ae" if run == OTHER else "vae"))
+    return make_app(runs=[], evaluator=evaluator)
 
 
 @asynccontextmanager
@@ -64,10 +59,9 @@ async def opened(app: VaeTui, *keys: str, size: tuple[int, int] = (120, 40)) -> 
         yield pilot
 
 
-async def see_weights(pilot: Pilot[None], weights: int) -> None:
+async def see_weights(pilot: Pilot[None], updates: Readers[RunUpdate], version: int) -> None:
     """Let the screen hear of other weights on disk."""
-    pilot.app.screen.post_message(ExploreScreen.RunUpdated(make_sighting(weights=weights)))
-    await answered(pilot)
+    await feed(pilot, updates.last, make_run_update(weights_version=version))
 
 
 def row(app: VaeTui, figure: str) -> list[str]:
@@ -108,11 +102,11 @@ async def test_an_autoencoder_begins_with_the_fitted_gaussian(app: VaeTui, evalu
 
 
 async def test_a_learned_prior_begins_with_itself_and_other_runs_have_none(
-    make_app: MakeApp, evaluator: FakeEvaluator
+    make_app: MakeApp, updates: Readers[RunUpdate], evaluator: FakeEvaluator
 ) -> None:
     for preset, first in (("prior", "learned"), ("vae", "prior")):
-        run_update = make_sighting(make_summary(preset=preset))
-        app = make_app(runs=[], sightings=lambda run, shown=run_update: HandFed(shown), evaluator=evaluator)
+        updates.first = lambda run, preset=preset: make_run_update(make_summary(preset=preset))
+        app = make_app(runs=[], evaluator=evaluator)
         async with opened(app) as pilot:
             steps = [shown_sampler(app)]
             for _ in PRESETS[preset].samplers:
@@ -305,11 +299,11 @@ async def test_leaving_the_app_does_not_wait_for_a_measurement(app: VaeTui, eval
 
 
 async def test_figures_of_older_weights_stay_and_are_marked_until_measured_again(
-    app: VaeTui, evaluator: FakeEvaluator, snapshot: SnapshotAssertion
+    app: VaeTui, evaluator: FakeEvaluator, snapshot: SnapshotAssertion, updates: Readers[RunUpdate]
 ) -> None:
     async with opened(app, "enter", size=(80, 24)) as pilot:
         assert "older weights" not in screen_text(app)
-        await see_weights(pilot, 2)
+        await see_weights(pilot, updates, 2)
         assert row(app, "frechet samples") == ["15.50", "0.12"]
         assert screen_text(app) == snapshot
         evaluator.weights, evaluator.epoch = 2, 15
@@ -320,13 +314,13 @@ async def test_figures_of_older_weights_stay_and_are_marked_until_measured_again
 
 
 async def test_figures_of_weights_that_a_trainer_replaced_meanwhile_do_not_pass_for_new(
-    app: VaeTui, evaluator: FakeEvaluator
+    app: VaeTui, evaluator: FakeEvaluator, updates: Readers[RunUpdate]
 ) -> None:
     evaluator.gate.clear()
     async with opened(app) as pilot:
         await pilot.press("enter")
         await until(pilot, lambda: evaluator.asked, "the measurement")
-        app.screen.post_message(ExploreScreen.RunUpdated(make_sighting(weights=2)))
+        updates.last.waiting.append(make_run_update(weights_version=2))
         await pilot.pause()
         evaluator.gate.set()
         await answered(pilot)
@@ -343,7 +337,7 @@ async def test_figures_of_weights_that_a_trainer_replaced_meanwhile_do_not_pass_
     ],
 )
 async def test_a_run_that_cannot_be_measured_is_explained_until_it_can(
-    app: VaeTui, evaluator: FakeEvaluator, trouble: Exception, message: str
+    app: VaeTui, evaluator: FakeEvaluator, trouble: Exception, message: str, updates: Readers[RunUpdate]
 ) -> None:
     evaluator.fail = trouble
     async with opened(app) as pilot:
@@ -353,7 +347,7 @@ async def test_a_run_that_cannot_be_measured_is_explained_until_it_can(
         assert message in screen_text(app)
         assert "frechet" not in screen_text(app)
         evaluator.fail = None
-        await see_weights(pilot, 2)
+        await see_weights(pilot, updates, 2)
         assert message not in screen_text(app)
         assert NOT_YET in screen_text(app)
 
@@ -415,9 +409,9 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.evaluation.evaluate.IMPORTANCE_IMAGES", 3)
 
 
-async def test_a_real_run_is_measured(make_app: MakeApp, tmp_path: Path, few_images: None) -> None:
+async def test_a_real_run_is_measured(tmp_path: Path, few_images: None) -> None:
     run = make_trained_run(tmp_path, "vae")
-    app = make_app(runs=[], sightings=RunUpdateReader, explorer=ExplorerCache(tmp_path).of)
+    app = VaeTui(tmp_path, tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         app.selected_run = run
         await press(pilot, "7", "n")
@@ -439,15 +433,13 @@ async def test_a_real_run_is_measured(make_app: MakeApp, tmp_path: Path, few_ima
         ("unreadable", "unreadable: config.json"),
     ],
 )
-async def test_what_is_wrong_with_a_real_run_is_said_when_it_is_opened(
-    make_app: MakeApp, tmp_path: Path, name: str, said: str
-) -> None:
+async def test_what_is_wrong_with_a_real_run_is_said_when_it_is_opened(tmp_path: Path, name: str, said: str) -> None:
     run = Run.create(tmp_path, name, make_config(dataset="fashion-mnist" if name == "clothes" else "mnist-5k"))
     if name != "new":
         run.write_weights(b"no weights")
     if name == "unreadable":
         (run.path / "config.json").write_text("{")
-    app = make_app(runs=[], sightings=RunUpdateReader, explorer=ExplorerCache(tmp_path).of)
+    app = VaeTui(tmp_path, tmp_path)
     async with app.run_test(size=(120, 24)) as pilot:
         app.selected_run = run
         await press(pilot, "7")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -17,21 +17,15 @@ from textual.widgets import Input, Label
 from core.errors import DamagedFile
 from core.explorer.protocol import Report
 from core.runs.run import Run
-from tests.tui.conftest import (
-    FakeExplorer,
-    FakeExplorers,
-    HandFed,
-    answered,
-    make_sighting,
-    make_summary,
-    screen_text,
-    until,
-)
+from tests.support.explorers import FakeExplorer, FakeExplorers
+from tests.support.readers import Readers
+from tests.support.screens import MakeApp, answered, feed, screen_text, until
+from tests.support.snapshots import make_run_update, make_summary
 from tui.app import VaeTui
 from tui.background.explorers import ExplorerCache
 from tui.messages import RunUpdate
-from tui.screens.base import ExploreScreen
 from tui.screens.dialogs import Keys
+from tui.screens.explore import ExploreScreen
 from tui.screens.inspect.image import ImageDetailScreen
 from tui.screens.inspect.latent import LatentScreen
 from tui.screens.inspect.path import LatentPathScreen
@@ -40,15 +34,10 @@ from tui.screens.inspect.sample import SampleScreen
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
-MakeApp = Callable[..., VaeTui]
 OfScreen = TypeVar("OfScreen", bound=Screen[object])
 
 RUN = make_summary().run
 OTHER = Run(RUN.path.parent / "ae-mnist")
-
-
-def sighting_of(run: Run) -> HandFed[RunUpdate]:
-    return HandFed(make_sighting(make_summary(run.name)))
 
 
 @pytest.fixture
@@ -64,9 +53,9 @@ def explorer(explorers: FakeExplorers) -> FakeExplorer:
 @pytest.fixture
 def app(make_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch) -> VaeTui:
     """Shows a run; there is another one."""
-    app: VaeTui = make_app(runs=[], explorer=explorers.of, sightings=sighting_of)
-    monkeypatch.setattr(app, "_others", lambda run: [other for other in (OTHER, RUN) if other != run])
-    return app
+    return make_app(
+        runs=[], explorer=explorers.of, other_runs=lambda run: [other for other in (OTHER, RUN) if other != run]
+    )
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
@@ -117,21 +106,16 @@ async def test_a_screen_that_nobody_looks_at_asks_nothing_about_another_run(
 
 
 async def test_a_screen_that_is_looked_at_again_asks_again_only_for_newer_weights(
-    make_app: MakeApp, explorers: FakeExplorers
+    make_app: MakeApp, explorers: FakeExplorers, updates: Readers[RunUpdate]
 ) -> None:
-    readers: list[HandFed[RunUpdate]] = []
-
-    def sightings(run: Run) -> HandFed[RunUpdate]:
-        readers.append(sighting_of(run))
-        return readers[-1]
-
-    app: VaeTui = make_app(runs=[], explorer=explorers.of, sightings=sightings)
+    app = make_app(runs=[], explorer=explorers.of)
     async with opened(app, "4") as pilot:
+        reader = updates.last
         await press(pilot, "5")
         await press(pilot, "4")
         assert explorers[RUN].times("samples") == 1
         await press(pilot, "5")
-        readers[0].waiting.append(make_sighting(weights=2))
+        reader.waiting.append(make_run_update(weights_version=2))
         await pilot.press("4")
         await until(pilot, lambda: explorers[RUN].times("samples") == 2, "the question for newer digits")
 
@@ -160,7 +144,7 @@ async def test_the_image_that_was_looked_at_stays_in_sight_when_pages_shrink(
 
 
 async def test_loading_pytorch_is_said_where_it_is_waited_for(
-    tmp_path: Path, explorer: FakeExplorer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, explorer: FakeExplorer, monkeypatch: pytest.MonkeyPatch, updates: Readers[RunUpdate]
 ) -> None:
     ready = threading.Event()
 
@@ -170,7 +154,7 @@ async def test_loading_pytorch_is_said_where_it_is_waited_for(
         return explorer
 
     monkeypatch.setattr(ExplorerCache, "of", load)
-    monkeypatch.setattr("tui.app.RunUpdateReader", sighting_of)
+    monkeypatch.setattr("tui.app.RunUpdateReader", updates.open)
     app = VaeTui(tmp_path, Path("/data"))
     async with app.run_test(size=(80, 24)) as pilot:
         app.selected_run = RUN
@@ -247,11 +231,12 @@ async def test_what_was_said_of_work_goes_when_the_work_is_done(app: VaeTui, exp
         await until(pilot, lambda: "encoding" not in screen_text(app), "silence")
 
 
-async def test_nothing_of_an_image_stays_when_its_weights_are_damaged(app: VaeTui, explorer: FakeExplorer) -> None:
+async def test_nothing_of_an_image_stays_when_its_weights_are_damaged(
+    app: VaeTui, explorer: FakeExplorer, updates: Readers[RunUpdate]
+) -> None:
     async with opened(app, "3", "enter") as pilot:
         explorer.fail = DamagedFile(Path("model.safetensors"), "holds no vae model")
-        app.screen.post_message(ExploreScreen.RunUpdated(make_sighting(weights=2)))
-        await answered(pilot)
+        await feed(pilot, updates.last, make_run_update(weights_version=2))
         assert "holds no vae model" in screen_text(app)
         assert "channel" not in screen_text(app)
         assert "squared error" not in screen_text(app)
@@ -265,6 +250,7 @@ async def test_closed_screens_are_given_back(app: VaeTui, explorer: FakeExplorer
         for _ in range(3):
             await press(pilot, "enter", "v", "escape", "escape", "question_mark", "escape")
         explorer.reports.clear()
+        explorer.reports.clear()  # a real explorer lives as long as its task
         gc.collect()
         kept = [
             type(thing).__name__
@@ -367,13 +353,14 @@ async def test_a_walk_between_two_digits_has_no_numbers_to_go_to(app: VaeTui) ->
         assert "on an arc around the mean" in screen_text(app)
 
 
-async def test_a_film_follows_the_chosen_path_and_newer_weights(app: VaeTui, explorer: FakeExplorer) -> None:
+async def test_a_film_follows_the_chosen_path_and_newer_weights(
+    app: VaeTui, explorer: FakeExplorer, updates: Readers[RunUpdate]
+) -> None:
     async with opened(app, "4", "v", "a") as pilot:
         assert explorer.asked[-1] == ("traversal", 0, 25)
         await press(pilot, "down")
         assert explorer.asked[-1] == ("traversal", 1, 25)
-        app.screen.post_message(ExploreScreen.RunUpdated(make_sighting(weights=2)))
-        await answered(pilot)
+        await feed(pilot, updates.last, make_run_update(weights_version=2))
         assert explorer.asked[-1] == ("traversal", 1, 25)
         assert explorer.asked.count(("traversal", 1, 25)) == 2
 
@@ -470,12 +457,11 @@ async def test_how_to_decode_is_said_until_something_is(app: VaeTui) -> None:
         assert hint in screen_text(app)
 
 
-async def test_newer_weights_keep_the_view_and_the_hidden_classes(app: VaeTui) -> None:
+async def test_newer_weights_keep_the_view_and_the_hidden_classes(app: VaeTui, updates: Readers[RunUpdate]) -> None:
     async with opened(app, "5", "plus", "plus", "c", "4") as pilot:
         scatter = app.screen.query_one(Scatter)
         view, cursor = scatter.view, scatter.cursor
-        app.screen.post_message(ExploreScreen.RunUpdated(make_sighting(weights=2)))
-        await answered(pilot)
+        await feed(pilot, updates.last, make_run_update(weights_version=2))
         assert (scatter.view, scatter.cursor, scatter.hidden) == (view, cursor, {4})
 
 

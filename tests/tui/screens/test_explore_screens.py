@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +14,13 @@ from textual.widgets import Input
 
 from core.errors import DamagedFile, DataError, RunError
 from core.runs.run import Run
-from tests.tui.conftest import (
-    FakeExplorer,
-    FakeExplorers,
-    HandFed,
-    answered,
-    make_sighting,
-    make_snapshot,
-    make_summary,
-    press,
-    screen_text,
-    until,
-)
+from tests.support.explorers import FakeExplorer, FakeExplorers
+from tests.support.readers import HandFed, Readers
+from tests.support.screens import MakeApp, answered, feed, press, screen_text, until
+from tests.support.snapshots import make_run_update, make_snapshot, make_summary
 from tui.app import VaeTui
 from tui.background.tasks import LatestTaskQueue
-from tui.screens.base import ExploreScreen
+from tui.messages import RunUpdate
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import AskNumber, ChooseRun, Keys
 from tui.screens.inspect.image import ImageDetailScreen
@@ -40,7 +31,6 @@ from tui.screens.inspect.sample import SampleScreen
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
-MakeApp = Callable[..., VaeTui]
 SIZES = [(80, 24), (120, 40)]
 OTHER = Run(Path("checkpoints") / "ae-mnist")
 
@@ -71,9 +61,17 @@ def open_app(make_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.Mo
     """An app that shows a run, with another one to compare with."""
 
     def open_one(**news: object) -> VaeTui:
-        app = make_app(**({"snapshot": make_snapshot(), "explorer": explorers.of, "snapshots": snapshot_of} | news))
-        monkeypatch.setattr(app, "_others", lambda run: [other for other in (OTHER, RUN) if other != run])
-        return app
+        return make_app(
+            **(
+                {
+                    "snapshot": make_snapshot(),
+                    "explorer": explorers.of,
+                    "snapshots": snapshot_of,
+                    "other_runs": lambda run: [other for other in (OTHER, RUN) if other != run],
+                }
+                | news
+            )
+        )
 
     return open_one
 
@@ -155,7 +153,7 @@ async def test_pictures_and_points_at_every_colour_depth(
     ],
 )
 async def test_what_cannot_be_shown_is_explained(
-    open_app: MakeApp, explorers: FakeExplorers, key: str, trouble: Exception, message: str
+    open_app: MakeApp, explorers: FakeExplorers, key: str, trouble: Exception, message: str, updates: Readers[RunUpdate]
 ) -> None:
     explorer_of(explorers).fail = trouble
     app = open_app()
@@ -163,8 +161,7 @@ async def test_what_cannot_be_shown_is_explained(
         await press(pilot, key, *(["v"] if key == "6" else []))
         assert message in screen_text(app)
         explorer_of(explorers).fail = None
-        app.screen.post_message(ExploreScreen.RunUpdated(make_sighting(weights=2)))
-        await answered(pilot)
+        await feed(pilot, updates.last, make_run_update(weights_version=2))
         assert message not in screen_text(app)
 
 
@@ -180,8 +177,7 @@ async def test_without_a_run_the_screens_say_what_to_do(make_app: MakeApp) -> No
 async def test_without_another_run_there_is_nothing_to_compare_with(
     open_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = open_app()
-    monkeypatch.setattr(app, "_others", lambda run: [])
+    app = open_app(other_runs=lambda run: [])
     async with app.run_test() as pilot:
         await press(pilot, "6", "v")
         assert "there is no other run to compare with; n starts one" in screen_text(app)
@@ -491,8 +487,7 @@ async def test_two_runs_are_compared_view_by_view(open_app: MakeApp, explorers: 
 
 async def test_another_run_is_chosen_and_sides_are_swapped(open_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     third = Run(Path("checkpoints") / "third")
-    app = open_app()
-    monkeypatch.setattr(app, "_others", lambda run: [other for other in (OTHER, third, RUN) if other != run])
+    app = open_app(other_runs=lambda run: [other for other in (OTHER, third, RUN) if other != run])
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "6", "o")
         assert isinstance(app.screen, ChooseRun)
@@ -507,15 +502,14 @@ async def test_another_run_is_chosen_and_sides_are_swapped(open_app: MakeApp, mo
 
 
 async def test_newer_weights_are_looked_at_and_the_same_are_not_asked_for_again(
-    open_app: MakeApp, explorers: FakeExplorers
+    open_app: MakeApp, explorers: FakeExplorers, updates: Readers[RunUpdate]
 ) -> None:
     app = open_app()
     explorer = explorer_of(explorers)
     async with app.run_test() as pilot:
         await press(pilot, "4")
         for weights, times in ((1, 1), (2, 2), (2, 2), (3, 3)):
-            app.screen.post_message(ExploreScreen.RunUpdated(make_sighting(weights=weights)))
-            await answered(pilot)
+            await feed(pilot, updates.last, make_run_update(weights_version=weights))
             assert explorer.times("samples") == times
 
 
@@ -524,7 +518,7 @@ async def test_an_answer_for_a_run_that_is_no_longer_shown_is_not_shown(
 ) -> None:
     slow = explorer_of(explorers)
     slow.gate.clear()
-    app = open_app(sightings=lambda run: HandFed(make_sighting(make_summary(run.name))))
+    app = open_app()
     async with app.run_test() as pilot:
         await pilot.press("4")
         await until(pilot, lambda: slow.times("samples") or None, "the question")
@@ -538,7 +532,7 @@ async def test_an_answer_for_a_run_that_is_no_longer_shown_is_not_shown(
 
 
 async def test_a_closer_look_at_a_run_ends_when_another_is_shown(open_app: MakeApp) -> None:
-    app = open_app(sightings=lambda run: HandFed(make_sighting(make_summary(run.name))))
+    app = open_app()
     async with app.run_test() as pilot:
         await press(pilot, "3", "enter")
         assert isinstance(app.screen, ImageDetailScreen)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from textual.widgets import Input
 
 from core.jobs import launch
 from core.runs.run import Run
 from core.runs.status import State
-from tests.tui.conftest import make_snapshot, make_summary, screen_text
-from tui.app import VaeTui
+from tests.support.screens import MakeApp, screen_text
+from tests.support.snapshots import make_snapshot, make_summary
 from tui.screens.dialogs import AskValue
-
-MakeApp = Callable[..., VaeTui]
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,12 @@ from core.runs.first_stage import first_stage_settings
 from core.runs.run import Run
 from core.runs.settings import PRESETS, SETTINGS
 from tests.conftest import make_trained_run
-from tests.tui.conftest import screen_text, until
+from tests.support.screens import MakeApp, screen_text, until
 from tui.app import VaeTui
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.new_run import NewRun
 from tui.screens.runs.training import TrainingScreen
 
-MakeApp = Callable[..., VaeTui]
 SIZES = [(80, 24), (120, 40)]
 
 

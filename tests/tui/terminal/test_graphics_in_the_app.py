@@ -9,7 +9,6 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -22,15 +21,13 @@ from tests.support.drawing_terminal import (
     XTERM,
     OpenTerminal,
 )
-from tests.tui.conftest import FakeExplorers, answered, make_snapshot, make_summary, until
-from tui.app import VaeTui
+from tests.support.explorers import FakeExplorers
+from tests.support.screens import MakeApp, answered, until
+from tests.support.snapshots import make_snapshot, make_summary
 from tui.terminal.graphics import Graphics
 from tui.widgets.gallery import Gallery
 
 pytest.importorskip("textual_image", reason="the extra `graphics` is not installed")
-
-
-MakeApp = Callable[..., VaeTui]
 
 
 # The program itself, but for explorers that need no model.
@@ -39,15 +36,16 @@ import sys
 from pathlib import Path
 import tui.app
 from core.runs.run import Run
-from tests.tui import conftest as fakes
+from tests.support import explorers, readers, snapshots
 from tui.terminal.detection import detect_graphics
 
-tui.app.VaeTui._real_sources = lambda self: tui.app.Sources(
-    runs=lambda: fakes.HandFed([fakes.make_summary()]),
-    run=lambda run: fakes.HandFed(fakes.make_snapshot()),
-    pictures=fakes.Pictures,
-    sightings=lambda run: fakes.HandFed(fakes.make_sighting()),
-    explorer=fakes.FakeExplorers().of,
+tui.app.real_sources = lambda runs_dir, data_dir: tui.app.Sources(
+    runs=lambda: readers.HandFed([snapshots.make_summary()]),
+    snapshots=lambda run: readers.HandFed(snapshots.make_snapshot()),
+    pictures=readers.Pictures,
+    updates=lambda run: readers.HandFed(snapshots.make_run_update()),
+    explorer=explorers.FakeExplorers().of,
+    other_runs=lambda run: [],
 )
 graphics = detect_graphics() if "--graphics" in sys.argv else None
 tui.app.open_in_terminal(Path("checkpoints"), Path("data"), Run(Path("checkpoints/vae-mnist")), graphics)
@@ -175,8 +173,8 @@ def test_what_a_message_covered_is_drawn_again(open_terminal: OpenTerminal) -> N
 
 async def test_each_screen_switches_and_keeps_its_answers(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     explorers = FakeExplorers()
-    app = make_app(snapshot=make_snapshot(), explorer=explorers.of)
-    monkeypatch.setattr(app, "_others", lambda run: [make_summary("other").run])
+    other = make_summary("other").run
+    app = make_app(snapshot=make_snapshot(), explorer=explorers.of, other_runs=lambda run: [other])
     monkeypatch.setattr(Run, "weights_version", lambda run: 1)
     app.graphics = GRAPHICS
     async with app.run_test(size=(140, 44)) as pilot:

@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from tests.tui.conftest import screen_text, until
+from tests.support.screens import screen_text, until
 from tui.drawing.tiles import CaptionPlacement
 from tui.terminal.graphics import Graphics
 from tui.widgets.gallery import Gallery

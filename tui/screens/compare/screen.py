@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
 from textual.widgets import ContentSwitcher
 
+from core.explorer.protocol import Explorer
 from core.runs.run import Run
 from tui import formatting
-from tui.background.polling import Poller, Reader
-from tui.messages import Snapshot
-from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
-from tui.screens.compare.views import CompareView, CurvesView, DigitsView, LatentView, SamplesView, SettingsView
+from tui.background.polling import Reader
+from tui.messages import RunChosen, Snapshot
+from tui.screens.compare.curves import CurvesView
+from tui.screens.compare.digits import DigitsView
+from tui.screens.compare.latent import LatentView
+from tui.screens.compare.samples import SamplesView
+from tui.screens.compare.settings import SettingsView
+from tui.screens.compare.view import WAITING, CompareView, MetricsView, ModelsView
 from tui.screens.dialogs import ChooseRun
+from tui.screens.explore import ExploreScreen, ExploreSources
+from tui.screens.following import is_seen
+from tui.screens.shared import Shared
 from tui.series import SMOOTHING_HINT
-
-if TYPE_CHECKING:
-    from core.explorer.protocol import Explorer
-
 
 VIEWS = ("curves", "digits", "samples", "latent", "settings")
 
@@ -48,8 +50,8 @@ class CompareScreen(ExploreScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "turn(1)", "view", tooltip="the next view (also tab)", id="compare.view"),
         Binding("V", "turn(-1)", "view before", tooltip="the view before", id="compare.back", show=False),
-        Binding("tab", "turn(1)", show=False, priority=True),
-        Binding("shift+tab", "turn(-1)", show=False, priority=True),
+        Binding("tab", "turn(1)", id="compare.tab", show=False, priority=True),
+        Binding("shift+tab", "turn(-1)", id="compare.back_tab", show=False, priority=True),
         Binding("o", "choose_other", "other run", tooltip="choose the run to compare with", id="compare.other"),
         Binding("x", "swap", "swap", tooltip="swap left and right", id="compare.swap"),
         Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="compare.log"),
@@ -69,23 +71,18 @@ class CompareScreen(ExploreScreen):
         "projection": "latent",
     }
 
-    @dataclass
-    class Snapped(Message):
-        """One of the two runs has news."""
-
-        snapshot: Snapshot
-
     def __init__(
         self,
-        make_reader: MakeReader,
-        make_explorer: MakeExplorer,
-        make_snapshots: Callable[[Run], Reader[Snapshot]],
+        shared: Shared,
+        sources: ExploreSources,
+        snapshots: Callable[[Run], Reader[Snapshot]],
         other_runs: Callable[[Run], list[Run]],
     ) -> None:
-        super().__init__(make_reader, make_explorer)
-        self._make_snapshots, self._other_runs = make_snapshots, other_runs
+        super().__init__(shared, sources)
+        self._open_snapshots, self._other_runs = snapshots, other_runs
         self.other: Run | None = None
-        self._feeds: list[Poller[Snapshot]] = []
+        self._swapped: Run | None = None  # was on the left until now
+        self._both = [self.add_follower(self._take) for _ in range(2)]
         self._snapshots: dict[Run, Snapshot] = {}
 
     def compose_body(self) -> ComposeResult:
@@ -104,120 +101,100 @@ class CompareScreen(ExploreScreen):
 
     # Which runs
 
-    def forget(self) -> None:
-        self.other = None
+    def reset(self) -> None:
+        self.other, self._swapped = self._swapped, None
         self._follow_both()
 
     def _follow_both(self) -> None:
-        self._close()
-        self._feeds, self._snapshots = [], {}
-        if self.selected_run is None or not self.in_sight:
-            self.say("waiting for the runs")
+        """Follow the selected run and the other; where none was chosen, the first that it can be compared with."""
+        for follower in self._both:
+            follower.close()
+        self._snapshots = {}
+        if self.selected_run is None or not is_seen(self):
+            self.show_message(WAITING)
             return
         if self.other is None or self.other == self.selected_run:
             self.other = next(iter(self._other_runs(self.selected_run)), None)
         if self.other is None:
-            self.say("there is no other run to compare with; n starts one")
+            self.show_message("there is no other run to compare with; n starts one")
             return
-        for run in (self.selected_run, self.other):
-            reader = self._make_snapshots(run)
-            feed = Poller(reader, lambda news: self.post_message(self.Snapped(news)), self._show_trouble)
-            self._feeds.append(feed)
-            feed.start()
+        for follower, run in zip(self._both, (self.selected_run, self.other), strict=True):
+            follower.follow(partial(self._open_snapshots, run))
         for view in self.query(CompareView):
-            view.say("waiting for the runs")
+            view.show_message(WAITING)
             view.heading = ""
             view.name_runs(formatting.printable(self.selected_run.name), formatting.printable(self.other.name))
         self._draw_heading()
 
-    def _close(self) -> None:
-        for feed in self._feeds:
-            feed.close()
-
-    def on_unmount(self) -> None:
-        self._close()
-
-    def on_screen_suspend(self) -> None:
-        if not self.in_sight:
-            for feed in self._feeds:
-                feed.pause()
-
     def on_screen_resume(self) -> None:
-        if not self._feeds:
+        if not any(follower.is_open for follower in self._both):
             self._follow_both()
-        for feed in self._feeds:
-            feed.resume()
 
-    def on_compare_screen_snapped(self, message: Snapped) -> None:
-        run = message.snapshot.run
-        if run not in (self.selected_run, self.other):
-            return
-        before = self._snapshots.get(run)
-        self._snapshots[run] = message.snapshot
-        newer = before is None or before.weights_version != message.snapshot.weights_version
+    def _take(self, snapshot: Snapshot) -> None:
+        before = self._snapshots.get(snapshot.run)
+        self._snapshots[snapshot.run] = snapshot
+        newer = before is None or before.weights_version != snapshot.weights_version
         # Newer weights of the left run are seen by the base class.
-        if not self.view.needs_models or (newer and run == self.other):
-            self.renew()
+        if isinstance(self.view, MetricsView) or (newer and snapshot.run == self.other):
+            self.request_content()
 
     # What is shown
 
-    def say(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         # What a model lacks does not concern the views that need none.
-        concerned = [view for view in self.query(CompareView) if view.needs_models or self.other is None]
+        concerned = [view for view in self.query(CompareView) if isinstance(view, ModelsView) or self.other is None]
         for view in concerned:
-            view.say(words)
+            view.show_message(message)
         if self.view in concerned:
-            self.head("compare", words)
+            self.set_heading("compare", message)
 
-    def renew(self) -> None:
+    def request_content(self) -> None:
         view, run, other = self.view, self.selected_run, self.other
         if run is None or other is None:
             return
-        if view.needs_models:
+        if isinstance(view, ModelsView):
             self._ask_both(view, run, other)
-            return
-        both = [self._snapshots[each] for each in (run, other) if each in self._snapshots]
-        if len(both) == 2:
-            view.show_snapshots(both)
+        elif isinstance(view, MetricsView) and len(self._snapshots) == 2:
+            view.show_snapshots([self._snapshots[run], self._snapshots[other]])
             self._draw_heading()
 
-    def _ask_both(self, view: CompareView, run: Run, other: Run) -> None:
+    def _ask_both(self, view: ModelsView[Any], run: Run, other: Run) -> None:
         of_both = view.question()
 
         def question(left: Explorer) -> object:
-            return of_both(left, self._make_explorer(other, partial(self._report, run)))
+            return of_both(left, self.sources.explorer(other, self.reporter(run)))
 
         def show(answer: object) -> None:
             if other == self.other:
                 view.show(answer)
                 self._draw_heading()
 
-        self.ask(view.name_shown, question, show)
+        self.ask(view.title, question, show)
 
     def _draw_heading(self) -> None:
         if self.selected_run is not None and self.other is not None:
             names = f"{formatting.printable(self.selected_run.name)} and {formatting.printable(self.other.name)}"
-            facts = ": ".join(filter(None, (self.view.name_shown, self.view.heading)))
-            self.head(names, facts, "v shows more, o another run")
+            facts = ": ".join(filter(None, (self.view.title, self.view.heading)))
+            self.set_heading(names, facts, "v shows more, o another run")
 
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.selected_run is None or self.other is None:
             return []
-        stem = f"{stem}-{self.other.name}-{self.view.name_shown}"
+        stem = f"{stem}-{self.other.name}-{self.view.title}"
         return self.view.write(folder, stem, (self.selected_run, self.other))
 
     # What keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         view = self.VIEW_OF_ACTION.get(action)
-        return view is None or not self.is_mounted or view == self.view.name_shown
+        return view is None or not self.is_mounted or view == self.view.title
 
     def action_turn(self, by: int) -> None:
-        following = VIEWS[(VIEWS.index(self.view.name_shown) + by) % len(VIEWS)]
+        following = VIEWS[(VIEWS.index(self.view.title) + by) % len(VIEWS)]
         self.query_one("#views", ContentSwitcher).current = following
         self.refresh_bindings()
         self._draw_heading()
-        self.call_after_refresh(self.renew)
+        self.call_after_refresh(self.request_content)
 
     def action_choose_other(self) -> None:
         if self.selected_run is None:
@@ -227,37 +204,36 @@ class CompareScreen(ExploreScreen):
             if run is not None:
                 self.other = run
                 self._follow_both()
-                self.renew()
+                self.request_content()
 
         self.app.push_screen(ChooseRun("Compare with", self._other_runs(self.selected_run)), answered)
 
     def action_swap(self) -> None:
         left, right = self.selected_run, self.other
         if left is not None and right is not None:
-            self.vae_tui.selected_run = right  # which forgets the other
-            self.other = left
-            self._follow_both()
+            self._swapped = left
+            self.post_message(RunChosen(right))
 
     def action_log_scale(self) -> None:
         self.query_one(CurvesView).switch_log_scale()
-        self.renew()
+        self.request_content()
 
     def action_smoothing(self) -> None:
         self.query_one(CurvesView).next_smoothing()
-        self.renew()
+        self.request_content()
 
     def action_page(self, by: int) -> None:
         self.query_one(DigitsView).turn(by)
-        self.renew()
+        self.request_content()
 
     def action_sampler(self) -> None:
         self.query_one(SamplesView).next_sampler()
-        self.renew()
+        self.request_content()
 
     def action_reseed(self) -> None:
         self.query_one(SamplesView).seed += 1
-        self.renew()
+        self.request_content()
 
     def action_projection(self) -> None:
         self.query_one(LatentView).next_projection()
-        self.renew()
+        self.request_content()

@@ -15,7 +15,8 @@ from core.latents.options import SAMPLERS
 from core.runs.run import Run
 from tui import evaluation_table, export
 from tui.background.evaluation import Cancelled, EvaluationJob
-from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
+from tui.screens.explore import ExploreScreen, ExploreSources
+from tui.screens.shared import Shared
 from tui.widgets.metrics_table import MetricsPanel, SamplerColumn
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 SAMPLES = (10_000, 1_000)
 SEEDS = 3
-SAY_SECONDS = 0.5
 
 
 class EvaluateScreen(ExploreScreen):
@@ -44,8 +44,8 @@ class EvaluateScreen(ExploreScreen):
         Binding("down", "move(1)", show=False),
     ]
 
-    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
-        super().__init__(make_reader, make_explorer)
+    def __init__(self, shared: Shared, sources: ExploreSources) -> None:
+        super().__init__(shared, sources)
         self.sampler: str | None = None  # None: the one that suits the run
         self.samples = SAMPLES[0]
         self.measurement: EvaluationJob | None = None
@@ -62,7 +62,7 @@ class EvaluateScreen(ExploreScreen):
         return self.query_one(MetricsPanel)
 
     def on_mount(self) -> None:
-        self._clock = self.set_interval(SAY_SECONDS, self._tell, pause=True)
+        self._clock = self.set_interval(self.shared.timing.progress, self._show_progress, pause=True)
 
     def on_unmount(self) -> None:
         self._cancel()
@@ -80,30 +80,30 @@ class EvaluateScreen(ExploreScreen):
 
     # What is shown
 
-    def renew(self) -> None:
+    def request_content(self) -> None:
         run, run_update = self.selected_run, self.run_update
-        if run is not None and run_update is not None and run_update.weights != self._looked_at:
+        if run is not None and run_update is not None and run_update.weights_version != self._looked_at:
             if self._looked_at is None:
                 self._panel.show_message("")
-            self._looked_at = run_update.weights
+            self._looked_at = run_update.weights_version
             self.ask("figures", lambda explorer: explorer.check_evaluable(), lambda checked: self._show_figures())
         self._draw()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         if self.measurement is not None:
             self.notify("the measurement was cancelled: another run is shown")
         self.sampler, self._looked_at, self._meanings, self._failure = None, None, {}, ""
-        self.say("waiting for the run")
+        self.show_message("waiting for the run")
 
-    def say(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         failed = self.measurement is not None and bool(self._meanings)
         self._cancel()
         if failed:  # what was measured before is still true
-            self._failure = words
+            self._failure = message
             self._draw()
         else:
-            self._panel.show_message(words)
-            self.head()
+            self._panel.show_message(message)
+            self.set_heading()
 
     def _show_figures(self) -> None:
         self._meanings = METRIC_DESCRIPTIONS
@@ -117,17 +117,17 @@ class EvaluateScreen(ExploreScreen):
         config, measured = self.run_update.summary.config, self.shown.get(self.shown_sampler)
         dataset = measured.evaluation.dataset if measured else config.dataset if config else ""
         wish = measured.evaluation.sampling_options if measured else None
-        self.head(evaluation_table.conditions(self.shown_sampler, self.samples, SEEDS, dataset, wish))
+        self.set_heading(evaluation_table.conditions(self.shown_sampler, self.samples, SEEDS, dataset, wish))
         columns = [self._column(name) for name in SAMPLERS]
         self._panel.show(self._meanings, [each for each in columns if each.measured or each.chosen or each.measuring])
-        self._tell()
+        self._show_progress()
 
     def _column(self, sampler: str) -> SamplerColumn:
-        newest, at = self.run_update.weights if self.run_update else 0, self.measurement
+        newest, at = self.run_update.weights_version if self.run_update else 0, self.measurement
         measuring = at is not None and (at.sampler, at.samples) == (sampler, self.samples)
         return SamplerColumn(sampler, self.shown.get(sampler), newest, sampler == self.shown_sampler, measuring)
 
-    def _tell(self) -> None:
+    def _show_progress(self) -> None:
         column = self._column(self.shown_sampler)
         words = [self._failure or "enter measures these metrics; it takes minutes, training goes on meanwhile"]
         if self.measurement is not None:

@@ -12,8 +12,9 @@ from textual.containers import Vertical
 from textual.widgets import Label
 
 from tui import export
-from tui.screens.base import DetailScreen, MakeExplorer, MakeReader
+from tui.screens.explore import DetailScreen, ExploreSources
 from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.shared import Shared
 from tui.widgets.gallery import Gallery
 from tui.widgets.heat_maps import HeatMaps
 
@@ -69,14 +70,14 @@ class ImageDetailScreen(DetailScreen):
 
     def __init__(
         self,
-        make_reader: MakeReader,
-        make_explorer: MakeExplorer,
+        shared: Shared,
+        sources: ExploreSources,
         place: int,
         total: int,
         label: int | None,
         order: Order,
     ) -> None:
-        super().__init__(make_reader, make_explorer)
+        super().__init__(shared, sources)
         self.place, self._total, self._label, self._order = place, total, label, order
         self.seed = 0
         self.deviation = False
@@ -93,7 +94,7 @@ class ImageDetailScreen(DetailScreen):
             yield Gallery(at_least=5, captions="none", id="samples")
             yield Label("22 lines show latent and samples", id="small", markup=False)
 
-    def renew(self) -> None:
+    def request_content(self) -> None:
         place, label, order, seed = self.place, self._label, self._order, self.seed
 
         def question(explorer: Explorer) -> ImageDetail:
@@ -102,11 +103,11 @@ class ImageDetailScreen(DetailScreen):
 
         self.ask("closeup", question, self._show)
 
-    def say(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         self.closeup = None
         self.add_class("-nothing")
-        self.head()
-        self.query_one("#pair", Gallery).show_message(words)
+        self.set_heading()
+        self.query_one("#pair", Gallery).show_message(message)
 
     def _show(self, closeup: ImageDetail) -> None:
         self.closeup = closeup
@@ -125,7 +126,7 @@ class ImageDetailScreen(DetailScreen):
         self.query_one("#latent", HeatMaps).show(values, titles)
         of_what = "the latent" if closeup.is_point else f"{what} of the posterior over the latent"
         self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
-        self.head(
+        self.set_heading(
             f"class {closeup.label}",
             f"image {closeup.index:,}, squared error {closeup.error:.2f}",
             f"{self.place + 1:,} of {self._total:,}",
@@ -140,11 +141,11 @@ class ImageDetailScreen(DetailScreen):
 
     def action_move(self, by: int) -> None:
         self.place = min(max(self.place + by, 0), self._total - 1)
-        self.renew()
+        self.request_content()
 
     def action_reseed(self) -> None:
         self.seed += 1
-        self.renew()
+        self.request_content()
 
     def action_deviation(self) -> None:
         self.deviation = not self.deviation
@@ -154,7 +155,7 @@ class ImageDetailScreen(DetailScreen):
     def action_traverse(self) -> None:
         if self.closeup is not None:
             latent = self.closeup.mean.reshape(-1)
-            walk = LatentPathScreen(self._make_reader, self._make_explorer, latent, opened_from=self.title_in_bar)
+            walk = LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar)
             self.app.push_screen(walk)
 
     def write_files(self, folder: Path, stem: str) -> list[Path]:

@@ -15,8 +15,9 @@ from textual.containers import Horizontal, Vertical
 from core.arrays import LATENT_SIZE
 from core.latents.options import PROJECTIONS, ProjectionOptions
 from tui import export, latent_plane
-from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
 from tui.screens.dialogs import AskClass
+from tui.screens.explore import ExploreScreen, ExploreSources
+from tui.screens.shared import Shared
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
@@ -96,8 +97,8 @@ class LatentScreen(ExploreScreen):
         ),
     ]
 
-    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
-        super().__init__(make_reader, make_explorer)
+    def __init__(self, shared: Shared, sources: ExploreSources) -> None:
+        super().__init__(shared, sources)
         self.choice = ProjectionOptions()
         self.decoding = False
         self.plane: LatentProjection | None = None
@@ -116,18 +117,18 @@ class LatentScreen(ExploreScreen):
 
     # What is shown
 
-    def renew(self) -> None:
+    def request_content(self) -> None:
         choice = self.choice
         self.ask("plane", lambda explorer: explorer.projection(choice), self._show)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.choice = ProjectionOptions()
-        self.say("waiting for the run")
+        self.show_message("waiting for the run")
 
-    def say(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         self.plane, self._nearest = None, None
-        self._scatter.show_message(words)
-        self.head()
+        self._scatter.show_message(message)
+        self.set_heading()
         self.query_one("#pair", Gallery).show_message("")
         self.query_one("#decoded", Gallery).show_message(HINT)
 
@@ -137,7 +138,7 @@ class LatentScreen(ExploreScreen):
         self.plane, self._nearest = plane, None
         x_label, y_label = plane.projection.axes
         name, facts = latent_plane.title(plane)
-        self.head(name, facts)
+        self.set_heading(name, facts)
         self._scatter.show(
             plane.points, plane.labels, title="classes", x_label=x_label, y_label=y_label, keep_view=same_space
         )
@@ -236,7 +237,7 @@ class LatentScreen(ExploreScreen):
 
     def _choose(self, **changes: object) -> None:
         self.choice = replace(self.choice, **changes)  # type: ignore[arg-type]
-        self.renew()
+        self.request_content()
 
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.plane is None:

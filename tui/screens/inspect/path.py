@@ -14,10 +14,12 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from core.arrays import Floats, Images
-from core.latents.projection import number_name
+from core.latents.options import number_name
 from tui import export
-from tui.screens.base import DetailScreen, MakeExplorer, MakeReader
 from tui.screens.dialogs import AskNumber
+from tui.screens.explore import DetailScreen, ExploreSources
+from tui.screens.following import is_seen
+from tui.screens.shared import Shared
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 TILE = (1, 28, 28)
 LONGEST = 13
 FRAMES = 25
-FRAME_SECONDS = 0.2
 
 
 class LatentPathScreen(DetailScreen):
@@ -54,13 +55,13 @@ class LatentPathScreen(DetailScreen):
 
     def __init__(
         self,
-        make_reader: MakeReader,
-        make_explorer: MakeExplorer,
+        shared: Shared,
+        sources: ExploreSources,
         start: Floats,
         end: Floats | None = None,
         opened_from: str = "sample",
     ) -> None:
-        super().__init__(make_reader, make_explorer)
+        super().__init__(shared, sources)
         self.start, self.end = start, end
         self._opened_from = opened_from
         self.line = 0  # the chosen path: the latent number that is varied, or 0 straight and 1 spherical
@@ -89,7 +90,7 @@ class LatentPathScreen(DetailScreen):
         return super().check_action(action, parameters)
 
     def on_screen_suspend(self) -> None:
-        if not self.in_sight:
+        if not is_seen(self):
             self._stop()
 
     # What is shown
@@ -103,7 +104,7 @@ class LatentPathScreen(DetailScreen):
         tiling = gallery.tiling(TILE)
         return steps, min(self.lines, tiling.rows if tiling else 1)
 
-    def renew(self) -> None:
+    def request_content(self) -> None:
         steps, rows = self._shape()
         first = self.line // rows * rows
         shown = range(first, min(first + rows, self.lines))
@@ -119,11 +120,11 @@ class LatentPathScreen(DetailScreen):
             return explorer.traversal(self.start, line, steps).images
         return explorer.interpolation(self.start, self.end, steps, "spherical" if line else "straight").images
 
-    def say(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         self._strips = None
         self._stop()
-        self.head()
-        self.query_one("#strips", Gallery).show_message(words)
+        self.set_heading()
+        self.query_one("#strips", Gallery).show_message(message)
 
     def _show(self, first: int, strips: Images) -> None:
         self._first, self._strips = first, strips
@@ -137,7 +138,7 @@ class LatentPathScreen(DetailScreen):
         tiles = self._strips.reshape(lines * steps, *TILE)
         self.query_one("#strips", Gallery).show(tiles, captions, (self.line - self._first) * steps)
         what = "one number varied" if self.end is None else "from one digit to another"
-        self.head(what, self._describe(self.line))
+        self.set_heading(what, self._describe(self.line))
 
     def _describe(self, line: int) -> str:
         if self.end is not None:
@@ -165,7 +166,7 @@ class LatentPathScreen(DetailScreen):
             self._draw()
             self._play()
         else:
-            self.renew()
+            self.request_content()
 
     def action_ask_number(self) -> None:
         def answered(number: int | None) -> None:
@@ -196,7 +197,7 @@ class LatentPathScreen(DetailScreen):
         self.add_class("-playing")
         order = cycle([*range(FRAMES), *range(FRAMES - 2, 0, -1)])
         film = self.query_one("#film", Gallery)
-        self._player = self.set_interval(FRAME_SECONDS, lambda: film.show(frames[next(order)][None, None]))
+        self._player = self.set_interval(self.shared.timing.frame, lambda: film.show(frames[next(order)][None, None]))
 
     def _stop(self) -> None:
         self._playing = False

@@ -12,9 +12,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from tui import export
-from tui.screens.base import ExploreScreen, MakeExplorer, MakeReader
 from tui.screens.dialogs import AskClass
+from tui.screens.explore import ExploreScreen, ExploreSources
 from tui.screens.inspect.image import ImageDetailScreen
+from tui.screens.shared import Shared
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class ReconstructScreen(ExploreScreen):
         ),
     ]
 
-    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
-        super().__init__(make_reader, make_explorer)
+    def __init__(self, shared: Shared, sources: ExploreSources) -> None:
+        super().__init__(shared, sources)
         self.place = 0
         self.label: int | None = None
         self.order: Order = "index"
@@ -85,20 +86,20 @@ class ReconstructScreen(ExploreScreen):
         tiling = self._gallery.tiling(STACK)
         return tiling.capacity if tiling else 1
 
-    def renew(self) -> None:
+    def request_content(self) -> None:
         capacity, label, order = self.capacity, self.label, self.order
         first = self.place // capacity * capacity
         self.ask("page", lambda explorer: explorer.page(first, capacity, label, order), self._show)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.page, self.place = None, 0
         self.order = "index"  # sorting takes seconds, which nobody asked of another run
-        self.say("waiting for the run")
+        self.show_message("waiting for the run")
 
-    def say(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         self.page = None
-        self._gallery.show_message(words)
-        self.head()
+        self._gallery.show_message(message)
+        self.set_heading()
         self.query_one("#large", Gallery).show_message("")
         self.query_one("#facts", Static).update("")
 
@@ -121,7 +122,7 @@ class ReconstructScreen(ExploreScreen):
         order = "worst first" if self.order == "worst" else "by index"
         last = page.first + len(page.indices)
         place = f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
-        self.head("validation images", place, "class, error")
+        self.set_heading("validation images", place, "class, error")
         names = ["original", "reconstruction", "error"]
         self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
         facts = Text.assemble(
@@ -162,7 +163,7 @@ class ReconstructScreen(ExploreScreen):
         if page.first <= self.place < page.first + len(page.indices):
             self._draw()
         else:
-            self.renew()
+            self.request_content()
 
     def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
         if self.page is not None and message.gallery.id == "page":
@@ -173,14 +174,14 @@ class ReconstructScreen(ExploreScreen):
             if answer is not None:
                 self.label = None if answer == "a" else int(answer)
                 self.place = 0
-                self.renew()
+                self.request_content()
 
         self.app.push_screen(AskClass("Show which class?", "all classes"), answered)
 
     def action_order(self) -> None:
         self.order = "index" if self.order == "worst" else "worst"
         self.place = 0
-        self.renew()
+        self.request_content()
 
     def action_close_up(self) -> None:
         page = self.page
@@ -192,7 +193,7 @@ class ReconstructScreen(ExploreScreen):
                 self._go_to(place)
 
         choice = (self.place, page.total, self.label, self.order)
-        self.app.push_screen(ImageDetailScreen(self._make_reader, self._make_explorer, *choice), closed)
+        self.app.push_screen(ImageDetailScreen(self.shared, self.sources, *choice), closed)
 
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.page is None:

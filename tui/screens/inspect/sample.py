@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from core.latents.options import SAMPLERS, SEEDS, TEMPERATURES
-from tui import export
-from tui.screens.base import MakeExplorer, MakeReader
-from tui.screens.dialogs import AskNumber
-from tui.screens.inspect.denoising import Denoising
+from core.explorer.results import Samples
+from core.latents.options import (
+    SAMPLERS,
+    SEEDS,
+    STEPS,
+    TEMPERATURES,
+    SamplingOptions,
+    default_sampling_options,
+)
+from tui import export, formatting
+from tui.screens.dialogs import AskClass, AskNumber
+from tui.screens.explore import ExploreScreen, ExploreSources
+from tui.screens.following import is_seen
+from tui.screens.inspect.film import Film
 from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.shared import Shared
 from tui.widgets.gallery import Gallery
-
-if TYPE_CHECKING:
-    from core.explorer.results import Samples
-
 
 ROWS, COLUMNS = 4, 8
 COUNT = ROWS * COLUMNS
 TILE = (1, 28, 28)
+# A page of digits costs a slow connection as much as any other page: few steps of denoising are shown.
+FRAMES = 5
+GUIDANCES = (1.0, 1.5, 2.0, 3.0, 5.0)
+Number = TypeVar("Number", int, float)
 
 
-class SampleScreen(Denoising):
-    """A grid of samples. One is chosen, to vary it or to walk from it to another."""
+class SampleScreen(ExploreScreen):
+    """A grid of samples. One is chosen, to vary it or to walk from it to another.
+
+    Samples of a learned prior have a class, guidance and a number of steps, and are shown on their way out of noise.
+    """
 
     TITLE_IN_BAR = "sample"
 
@@ -36,9 +50,9 @@ class SampleScreen(Denoising):
         Binding(
             "left", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose a digit", id="sample.move", show=False
         ),
-        Binding("right", "move(1)", show=False),
-        Binding("up", "move_row(-1)", show=False),
-        Binding("down", "move_row(1)", show=False),
+        Binding("right", "move(1)", id="sample.right", show=False),
+        Binding("up", "move_row(-1)", id="sample.up", show=False),
+        Binding("down", "move_row(1)", id="sample.down", show=False),
         Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="sample.sampler"),
         Binding("r", "reseed(1)", "reseed", tooltip="other digits: the next seed", id="sample.reseed"),
         Binding("R", "reseed(-1)", "back", tooltip="the seed before", id="sample.back", show=False),
@@ -53,21 +67,30 @@ class SampleScreen(Denoising):
             tooltip="raise or lower the temperature: bolder or safer digits",
             id="sample.hotter",
         ),
-        Binding("equals_sign", "warm(1)", show=False),
+        Binding("equals_sign", "warm(1)", id="sample.hotter_unshifted", show=False),
         Binding("minus", "warm(-1)", "cooler", show=False, id="sample.cooler"),
         Binding("v", "traverse", "vary", tooltip="vary one latent number of the chosen digit", id="sample.traverse"),
         Binding("x", "mark", "walk", tooltip="mark a digit, then walk from it to another", id="sample.walk"),
         Binding("z", "size", "size", tooltip="larger and fewer, or all of them", id="sample.size", show=False),
+        Binding("d", "ask_digit", "digit", tooltip="ask the learned prior for a digit, or for any", id="sample.digit"),
+        Binding(
+            "g", "guidance", "guide", tooltip="how much the digit that was asked for matters", id="sample.guidance"
+        ),
+        Binding("t", "steps", "steps", tooltip="in how many steps noise becomes digits", id="sample.steps"),
+        Binding("a", "animate", "film", tooltip="show the steps, or only what comes out", id="sample.animate"),
     ]
 
-    def __init__(self, make_reader: MakeReader, make_explorer: MakeExplorer) -> None:
-        super().__init__(make_reader, make_explorer)
+    def __init__(self, shared: Shared, sources: ExploreSources) -> None:
+        super().__init__(shared, sources)
         self.sampler: str | None = None  # None: the one that suits the run
         self.seed = 0
         self.tenths = 10  # of the temperature
         self.chosen = 0
         self.marked: int | None = None
         self.samples: Samples | None = None
+        self.options = SamplingOptions()  # of the learned prior
+        self.animated = True
+        self._film = Film(self, self._show_frame, shared.timing.denoise)
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
@@ -89,31 +112,42 @@ class SampleScreen(Denoising):
 
     # What is shown
 
-    def renew(self) -> None:
+    @property
+    def _dynamics(self) -> str:
+        config = self.run_update.summary.config if self.run_update else None
+        return config.dynamics if config else "flow"
+
+    def request_content(self) -> None:
         sampler, seed, temperature = self.shown_sampler, self.seed, self.temperature
-        if sampler == "learned":
-            self.denoise(COUNT, seed, temperature)
-        else:
-            self.ask("samples", lambda explorer: explorer.samples(sampler, COUNT, seed, temperature), self.show_samples)
+        if sampler != "learned":
+            self.ask("samples", lambda explorer: [explorer.samples(sampler, COUNT, seed, temperature)], self._film.play)
+            return
+        if self.options.steps not in STEPS[self._dynamics]:
+            self.options = replace(self.options, steps=default_sampling_options(self._dynamics).steps)
+        frames, options = FRAMES if self.animated else 1, self.options
+        self.refresh_bindings()
+        self.ask(
+            "samples", lambda explorer: explorer.denoising(frames, COUNT, seed, temperature, options), self._film.play
+        )
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.sampler, self.marked, self.chosen = None, None, 0
-        self.forget_wish()
-        self.say("waiting for the run")
+        self.options = SamplingOptions()
+        self.show_message("waiting for the run")
 
-    def say(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         self.samples = None
-        self.stop_film()
-        self._gallery.show_message(words)
-        self.head()
+        self._film.stop()
+        self._gallery.show_message(message)
+        self.set_heading()
 
-    def show_samples(self, samples: Samples) -> None:
-        self.stop_film()
-        self.show_moment(samples)
-
-    def show_moment(self, samples: Samples) -> None:
+    def _show_frame(self, samples: Samples) -> None:
         self.samples = samples
         self._draw()
+
+    def on_screen_suspend(self) -> None:
+        if not is_seen(self):
+            self._film.finish()
 
     def _draw(self) -> None:
         if self.samples is None:
@@ -129,39 +163,46 @@ class SampleScreen(Denoising):
         shown = min(COUNT, tiling.capacity) if tiling else 0
         what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
         walk = "x walks from the marked digit to the chosen one" if self.marked is not None else ""
-        source = f"{SAMPLERS[self.shown_sampler]}{self.wished if self.shown_sampler == 'learned' else ''}"
+        source = SAMPLERS[self.shown_sampler]
+        if self.shown_sampler == "learned":
+            source += f": {formatting.sampling_options(self.options)}"
         how = f"from {source}, seed {self.seed}, temperature {self.temperature:.1f}"
-        self.head(what, how, walk)
+        self.set_heading(what, how, walk)
 
     # What keys do
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("ask_digit", "guidance", "steps", "animate"):
+            return self.shown_sampler == "learned"
+        return super().check_action(action, parameters)
 
     def action_sampler(self) -> None:
         names = self.preset.samplers
         self.sampler = names[(names.index(self.shown_sampler) + 1) % len(names)]
         self.refresh_bindings()
-        self.change()
+        self._change()
 
     def action_reseed(self, by: int) -> None:
         self.seed = min(max(self.seed + by, SEEDS[0]), SEEDS[1])
-        self.change()
+        self._change()
 
     def action_ask_seed(self) -> None:
         def answered(seed: int | None) -> None:
             if seed is not None:
                 self.seed = seed
-                self.change()
+                self._change()
 
         self.app.push_screen(AskNumber("The seed of the samples:", self.seed, *SEEDS), answered)
 
     def action_warm(self, by: int) -> None:
         low, high = TEMPERATURES
         self.tenths = min(max(self.tenths + by, round(10 * low)), round(10 * high))
-        self.renew()
+        self.request_content()
 
-    def change(self) -> None:
-        """Other digits take the places of those that were marked."""
+    def _change(self) -> None:
+        """Ask for other digits, which take the places of those that were marked."""
         self.marked = None
-        self.renew()
+        self.request_content()
 
     def action_move(self, by: int) -> None:
         self.choose(self.chosen + by)
@@ -189,7 +230,8 @@ class SampleScreen(Denoising):
 
     def action_traverse(self) -> None:
         if self.samples is not None:
-            self._open(LatentPathScreen(self._make_reader, self._make_explorer, self.samples.latents[self.chosen]))
+            latent = self.samples.latents[self.chosen]
+            self.app.push_screen(LatentPathScreen(self.shared, self.sources, latent))
 
     def action_mark(self) -> None:
         if self.samples is None:
@@ -199,10 +241,29 @@ class SampleScreen(Denoising):
             self._draw()
             return
         start, end = self.samples.latents[self.marked], self.samples.latents[self.chosen]
-        self._open(LatentPathScreen(self._make_reader, self._make_explorer, start, end))
+        self.app.push_screen(LatentPathScreen(self.shared, self.sources, start, end))
 
-    def _open(self, walk: LatentPathScreen) -> None:
-        self.app.push_screen(walk)
+    def action_ask_digit(self) -> None:
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self.options = replace(self.options, digit=None if answer == "a" else int(answer))
+                self._change()
+
+        self.app.push_screen(AskClass("Which digit?", "any"), answered)
+
+    def action_guidance(self) -> None:
+        self.options = replace(self.options, guidance=_following(self.options.guidance, GUIDANCES))
+        self._change()
+
+    def action_steps(self) -> None:
+        self.options = replace(self.options, steps=_following(self.options.steps, STEPS[self._dynamics]))
+        self._change()
+
+    def action_animate(self) -> None:
+        self.animated = not self.animated
+        self.notify("the steps are shown" if self.animated else "only what comes out is shown", timeout=2)
+        if self.animated:
+            self._change()
 
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.samples is None:
@@ -210,3 +271,7 @@ class SampleScreen(Denoising):
         path = export.unused_path(folder, f"{stem}-{self.shown_sampler}-seed{self.seed}", ".png")
         export.save_picture(path, self.samples.images, COLUMNS)
         return [path]
+
+
+def _following(value: Number, values: tuple[Number, ...]) -> Number:
+    return values[(values.index(value) + 1) % len(values)]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
-from textual.message import Message
 from textual.widgets import DataTable, Label
 
-from core.errors import describe
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from tui import formatting
-from tui.background.polling import Poller, Reader
+from tui.background.polling import Reader
+from tui.messages import RunOpened
 from tui.run_columns import RUN_COLUMNS, run_cells
-from tui.screens.app_screen import SCREENS
+from tui.screens.base import SCREENS
 from tui.screens.run_actions import RunScreen
+from tui.screens.shared import Shared
 from tui.widgets.bars import KeyLine, TopBar
 
 
@@ -45,21 +45,13 @@ class RunsScreen(RunScreen):
         Binding("end", "edge(-1)", "last", tooltip="the oldest run", id="runs.last", show=False, priority=True),
     ]
 
-    @dataclass
-    class Listed(Message):
-        """The runs changed."""
-
-        summaries: list[RunSummary]
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RunsScreen.Listed)
-
-    def __init__(self, reader: Reader[list[RunSummary]], data_note: str) -> None:
-        super().__init__()
+    def __init__(self, shared: Shared, open_reader: Callable[[], Reader[list[RunSummary]]], data_note: str) -> None:
+        super().__init__(shared)
         self._summaries: list[RunSummary] = []
         self._data_note = data_note
         self._wanted: Run | None = None
-        self._feed = Poller(reader, lambda news: self.post_message(self.Listed(news)), self._show_trouble)
+        self._open_reader = open_reader
+        self._follower = self.add_follower(self._show_runs)
 
     def compose(self) -> ComposeResult:
         yield TopBar(SCREENS, "runs")
@@ -73,20 +65,12 @@ class RunsScreen(RunScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._feed.start()
-
-    def on_unmount(self) -> None:
-        self._feed.close()
-
-    def on_screen_suspend(self) -> None:
-        if not self.in_sight:
-            self._feed.pause()
+        self._follower.follow(self._open_reader)
 
     def on_screen_resume(self) -> None:
-        self._feed.resume()
         self._table.focus()
         # What was looked at last is what the next key should act on.
-        shown = self.vae_tui.selected_run
+        shown = self.shared.selection.run
         if any(summary.run == shown for summary in self._summaries):
             self._move_to(shown, self._table.cursor_row)
         else:
@@ -100,14 +84,13 @@ class RunsScreen(RunScreen):
         row = self._table.cursor_row
         return self._summaries[row] if 0 <= row < len(self._summaries) else None
 
-    def nudge(self) -> None:
-        """Look at the folder at once."""
-        self._feed.poll_now()
+    def on_run_deleted(self) -> None:
+        self._follower.poll_now()
 
-    def on_runs_screen_listed(self, message: Listed) -> None:
+    def _show_runs(self, summaries: list[RunSummary]) -> None:
         chosen, row = self.chosen(), self._table.cursor_row
         names = [summary.run for summary in self._summaries]
-        self._summaries = message.summaries
+        self._summaries = summaries
         table = self._table
         with self.app.batch_update():
             if names != [summary.run for summary in self._summaries]:
@@ -137,7 +120,7 @@ class RunsScreen(RunScreen):
 
     def action_open_run(self) -> None:
         if chosen := self.chosen():
-            self.vae_tui.show_run(chosen.run)
+            self.post_message(RunOpened(chosen.run))
 
     def action_edge(self, place: int) -> None:
         if self._summaries:
@@ -155,6 +138,3 @@ class RunsScreen(RunScreen):
         trouble.update(formatting.printable(text) if text else "")
         trouble.display = bool(text)
         self.refresh_bindings()
-
-    def _show_trouble(self, error: OSError) -> None:
-        self.notify(describe(error), severity="error", markup=False)

@@ -24,17 +24,16 @@ from core.runs.run import Run
 from tui import formatting
 from tui.background.polling import Reader
 from tui.messages import Preview, Snapshot
-from tui.screens.app_screen import SCREENS
-from tui.screens.exporting import ExportingScreen
-from tui.screens.following import Follower, is_seen
+from tui.screens.base import SCREENS
+from tui.screens.exporting import export_files
+from tui.screens.following import is_seen
 from tui.screens.run_actions import RunScreen
 from tui.screens.runs.curve_column import CurveColumn
+from tui.screens.shared import Shared
 from tui.series import SMOOTHING_HINT
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.facts_column import FactsColumn
 from tui.widgets.gallery import Gallery
-
-DRAW_SECONDS = 1.0
 
 
 class PicturesReader(Protocol):
@@ -43,7 +42,7 @@ class PicturesReader(Protocol):
     def read(self) -> Preview: ...
 
 
-class TrainingScreen(RunScreen, ExportingScreen[None]):
+class TrainingScreen(RunScreen):
     """How one run trains."""
 
     CSS = """
@@ -109,13 +108,13 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
 
     def __init__(
         self,
-        make_reader: Callable[[Run], Reader[Snapshot]],
-        make_pictures: Callable[[Run], PicturesReader],
+        shared: Shared,
+        snapshots: Callable[[Run], Reader[Snapshot]],
+        pictures: Callable[[Run], PicturesReader],
     ) -> None:
-        super().__init__()
-        self._make_reader, self._make_pictures = make_reader, make_pictures
-        self._run: Run | None = None
-        self._follower = Follower(self, self._update)
+        super().__init__(shared)
+        self._open_snapshots, self._open_pictures = snapshots, pictures
+        self._follower = self.add_follower(self._update)
         self._pictures: PicturesReader | None = None
         self._pictured = 0
         self._drawn = 0.0
@@ -132,41 +131,26 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
         yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
         yield KeyLine()
 
-    def on_mount(self) -> None:
-        self.watch(self.vae_tui, "selected_run", self._follow)
-
-    def on_unmount(self) -> None:
-        self._follower.close()
-
-    def on_screen_suspend(self) -> None:
-        self._follower.pause()
-
-    def on_screen_resume(self) -> None:
-        self._follower.resume()
-        self._read_newer_pictures()
-
-    def on_follower_updated(self, message: Follower.Updated) -> None:
-        message.deliver()
-
     def chosen(self) -> RunSummary | None:
         return self.snapshot.summary if self.snapshot else None
 
     # What comes in
 
-    def _follow(self, run: Run | None) -> None:
-        self.set_class(run is None, "-norun")
-        if run == self._run:
-            return
-        self._run, self._pictured = run, 0
+    def change_run(self, run: Run | None) -> None:
+        super().change_run(run)
+        self._pictured = 0
         self.snapshot = self.preview = None
-        self._pictures = self._make_pictures(run) if run else None
-        self._follower.follow(partial(self._make_reader, run) if run else None)
+        self._pictures = self._open_pictures(run) if run else None
+        self._follower.follow(partial(self._open_snapshots, run) if run else None)
+
+    def on_screen_resume(self) -> None:
+        self._read_newer_pictures()
 
     def _update(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
 
     def on_training_screen_reconstructed(self, message: Reconstructed) -> None:
-        if message.preview.run == self._run:
+        if message.preview.run == self.selected_run:
             self.preview = message.preview
 
     def _read_newer_pictures(self) -> None:
@@ -216,7 +200,7 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
 
     def _draw_in_time(self) -> None:
         """Draw now, or when the last drawing is long enough ago: each keeps a trainer beside it from its work."""
-        wait = self._drawn + DRAW_SECONDS - time.monotonic()
+        wait = self._drawn + self.shared.timing.draw - time.monotonic()
         if wait <= 0:
             self._draw()
         elif self._drawing is None:
@@ -235,11 +219,11 @@ class TrainingScreen(RunScreen, ExportingScreen[None]):
 
     # What keys do
 
-    @property
-    def exported_name(self) -> str:
-        return "training"
+    def action_export(self) -> None:
+        if run := self.selected_run:
+            export_files(self, lambda folder: self._write_files(folder, f"{run.name}-training"))
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
+    def _write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.snapshot is None:  # what is drawn is another run's
             return []
         return self.query_one(CurveColumn).write(folder, stem)

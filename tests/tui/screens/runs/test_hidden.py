@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from core.runs.run import Run
-from tests.tui.conftest import HandFed, Pictures, answered, make_snapshot, make_summary, until
-from tui.app import VaeTui
+from tests.support.readers import HandFed, Pictures
+from tests.support.screens import MakeApp, answered, until
+from tests.support.snapshots import make_snapshot, make_summary
 from tui.messages import Snapshot
 
-MakeApp = Callable[..., VaeTui]
 RUN = make_summary().run
 OTHER = Run(Path("checkpoints") / "ae-mnist")
 
@@ -44,7 +43,6 @@ async def test_a_hidden_training_screen_neither_polls_another_run_nor_loads_its_
         await answered(pilot)
         app.selected_run = OTHER
         await answered(pilot)
-        await pilot.pause(0.3)
         assert (runs.polls(OTHER), runs.reads(OTHER)) == (0, 0)
         await pilot.press("2")
         await until(pilot, lambda: runs.reads(OTHER) == 1, "the pictures once the screen is seen")

@@ -1,0 +1,87 @@
+"""Driving the app in tests, and its screen as text."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+import pytest
+from rich.console import Console
+from textual.app import App
+from textual.pilot import Pilot
+
+from core.explorer.protocol import Explorer, Report
+from core.runs.catalog import RunSummary
+from core.runs.run import Run
+from tests.support.explorers import FakeEvaluator
+from tests.support.readers import HandFed, Pictures
+from tui.app import VaeTui
+from tui.messages import Snapshot
+from tui.screens.explore import ExploreScreen
+from tui.screens.shared import Timing
+
+
+class MakeApp(Protocol):
+    """Makes an app that shows what it is given; its runs folder is empty."""
+
+    def __call__(
+        self,
+        *,
+        runs: list[RunSummary] | None = None,
+        snapshot: Snapshot | None = None,
+        pictures: Callable[[Run], Pictures] = Pictures,
+        explorer: Callable[[Run, Report], Explorer] | None = None,
+        snapshots: Callable[[Run], HandFed[Snapshot]] | None = None,
+        evaluator: FakeEvaluator | None = None,
+        other_runs: Callable[[Run], list[Run]] | None = None,
+        timing: Timing | None = None,
+    ) -> VaeTui: ...
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object], what: str = "it", seconds: float = 10) -> None:
+    """Wait for something to become true, and fail when it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not happen within {seconds:g} s; shown is\n{screen_text(pilot.app)}")
+        await pilot.pause(0.01)
+
+
+async def answered(pilot: Pilot[None]) -> None:
+    """Let the screen that looks into a run hear of it, and show the answers to all that it asks."""
+    quiet = 0
+    while quiet < 2:  # an answer may lead to a question, and a refresh too
+        screen = pilot.app.screen
+        await pilot.pause()
+        if isinstance(screen, ExploreScreen) and screen.selected_run is not None:
+            await until(pilot, partial(getattr, screen, "run_update"), "an update")
+            quiet = 0 if screen.is_busy else quiet + 1
+        else:
+            quiet += 1
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys, each after what the one before asked for is shown."""
+    for key in keys:
+        await pilot.press(key)
+        await answered(pilot)
+
+
+def screen_text(app: App[Any]) -> str:
+    """What the terminal shows, without colours."""
+    width, height = app.size
+    console = Console(width=width, height=height, file=io.StringIO(), record=True, color_system=None)
+    console.print(app.screen._compositor.render_update(full=True, screen_stack=app._background_screens))
+    return "\n".join(line.rstrip() for line in console.export_text(styles=False).splitlines())
+
+
+async def feed(pilot: Pilot[None], reader: HandFed[Any], news: object) -> None:
+    """Have a reader hand this on, and let the screen show what comes of it."""
+    polls = reader.polls
+    reader.waiting.append(news)
+    # The poll after next begins when this news was handed on.
+    await until(pilot, lambda: not reader.waiting and reader.polls >= polls + 2, "the polls")
+    await answered(pilot)

@@ -1,0 +1,65 @@
+"""The curves of two runs over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from core.runs.run import Run
+from tui import export, series
+from tui.drawing.curves import Curve
+from tui.messages import Snapshot
+from tui.screens.compare.view import MetricsView
+from tui.series import CurveOptions
+from tui.widgets.plot import Plot
+
+
+class CurvesView(MetricsView):
+    """Losses of both runs over each other."""
+
+    title = "curves"
+
+    def __init__(self) -> None:
+        super().__init__(id="curves")
+        self.options = CurveOptions()
+        self._snapshots: Sequence[Snapshot] = ()
+
+    def compose(self) -> ComposeResult:
+        yield Plot(series.LOSS_TITLES["loss"], id="loss")
+        with Horizontal(id="parts"):
+            yield Plot(series.LOSS_TITLES["reconstruction"], id="reconstruction")
+            yield Plot(series.LOSS_TITLES["kl"], id="kl")
+
+    def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        self._snapshots = snapshots
+        for part, drawn in self._curves().items():
+            self.query_one(f"#{part}", Plot).show(
+                drawn,
+                x_range=series.common_range(snapshots),
+                log_scale=self.options.log_scale,
+                x_label=series.x_axis(snapshots[0]).label,
+            )
+
+    def show_message(self, message: str) -> None:
+        self._snapshots = ()
+        for plot in self.query(Plot):
+            plot.show(())
+
+    def _curves(self) -> dict[str, list[Curve]]:
+        window = self.options.window
+        return {part: series.compared_curves(self._snapshots, part, window) for part in series.LOSS_TITLES}
+
+    def switch_log_scale(self) -> None:
+        self.options = self.options.other_scale()
+
+    def next_smoothing(self) -> None:
+        self.options = self.options.next_window()
+
+    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+        if not self._snapshots:
+            return []
+        label = series.x_axis(self._snapshots[0]).label
+        return export.write_curves(folder, stem, self._curves(), label, self.options.log_scale)

@@ -1,0 +1,75 @@
+"""The same digits, reconstructed by two runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from textual.app import ComposeResult
+
+from core.explorer.protocol import compare_reconstructions
+from core.explorer.results import Comparison
+from core.runs.run import Run
+from tui import export
+from tui.screens.compare.view import WAITING, ModelsView, Question
+from tui.widgets.gallery import Gallery
+
+# Original, left, right; where there is room, the errors of both below.
+STACK, TALL_STACK = (3, 28, 28), (5, 28, 28)
+TALL = 36
+ROOMY = 14  # cells for two errors with a decimal
+
+
+class DigitsView(ModelsView[Comparison]):
+    """The same digits, reconstructed by both."""
+
+    title = "digits"
+
+    def __init__(self) -> None:
+        super().__init__(id="digits")
+        self.first = 0
+        self._comparison: Comparison | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Gallery(at_least=4, message=WAITING)
+
+    @property
+    def _stack(self) -> tuple[int, int, int]:
+        return TALL_STACK if self.size.height >= TALL else STACK
+
+    def question(self) -> Question[Comparison]:
+        tiling, first = self.query_one(Gallery).tiling(self._stack), self.first
+        count = tiling.capacity if tiling else 1
+        return lambda left, right: compare_reconstructions(left, right, first, count)
+
+    def show(self, answer: Comparison) -> None:
+        self._comparison, page = answer, answer.page
+        images = [page.originals, page.reconstructions, answer.other.images]
+        self.heading = "original, left, right"
+        if self._stack == TALL_STACK:
+            images += [np.abs(image - page.originals) for image in images[1:]]
+            self.heading += ", their errors"
+        gallery = self.query_one(Gallery)
+        tiling = gallery.tiling(self._stack)
+        form = "{:.1f}  {:.1f}" if tiling and tiling.cells_wide >= ROOMY else "{:.0f} {:.0f}"
+        errors = zip(page.errors.tolist(), answer.other.errors.tolist(), strict=True)
+        captions = [form.format(*pair) for pair in errors]
+        gallery.show(np.stack(images, axis=1), captions)
+
+    def show_message(self, message: str) -> None:
+        self._comparison = None
+        self.query_one(Gallery).show_message(message)
+
+    def turn(self, by: int) -> None:
+        """Go on to other digits, by pages."""
+        if self._comparison is not None:
+            page, shown = self._comparison.page, len(self._comparison.page.indices)
+            self.first = min(max(page.first + by * shown, 0), max(page.total - shown, 0))
+
+    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+        if self._comparison is None:
+            return []
+        page, path = self._comparison.page, export.unused_path(folder, stem, ".png")
+        images = np.concatenate([page.originals, page.reconstructions, self._comparison.other.images])
+        export.save_picture(path, images, len(page.originals))
+        return [path]

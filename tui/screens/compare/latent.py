@@ -1,0 +1,69 @@
+"""The latents of two runs in the plane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import ascii_lowercase
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Label
+
+from core.explorer.results import LatentProjection
+from core.latents.options import PROJECTIONS, ProjectionOptions
+from core.runs.run import Run
+from tui import export, latent_plane
+from tui.drawing.view import home_view
+from tui.screens.compare.view import WAITING, ModelsView, Question
+from tui.widgets.scatter import Scatter
+
+Planes = tuple[LatentProjection, LatentProjection]
+
+
+class LatentView(ModelsView[Planes]):
+    """The latents of both in the plane, by the same rules and with the same limits."""
+
+    title = "latent"
+
+    def __init__(self) -> None:
+        super().__init__(id="latent")
+        self.options = ProjectionOptions()
+        self._planes: Planes | None = None
+
+    def compose(self) -> ComposeResult:
+        for _ in range(2):
+            with Vertical(classes="side"):
+                yield Label("", classes="run-name", markup=False)
+                yield Scatter(message=WAITING)
+
+    def question(self) -> Question[Planes]:
+        options = self.options
+        return lambda left, right: (left.projection(options), right.projection(options))
+
+    def show(self, answer: Planes) -> None:
+        self._planes = answer
+        home = home_view(np.concatenate([plane.points for plane in answer]))
+        for scatter, plane in zip(self.query(Scatter), answer, strict=True):
+            x_label, y_label = plane.projection.axes
+            scatter.show(plane.points, plane.labels, x_label=x_label, y_label=y_label, home=home)
+        names, facts = zip(*map(latent_plane.title, answer), strict=True)
+        left, right = (fact.partition(", ")[0] for fact in facts)
+        numbers = f"{left} | {right.lstrip(ascii_lowercase + '- ')}" if left else ""
+        both = " | ".join(dict.fromkeys(name.partition(" of ")[0] for name in names))
+        self.heading = ", ".join(filter(None, (both, numbers)))
+
+    def show_message(self, message: str) -> None:
+        self._planes = None
+        for scatter in self.query(Scatter):
+            scatter.show_message(message)
+
+    def next_projection(self) -> None:
+        names = list(PROJECTIONS)
+        self.options = ProjectionOptions(names[(names.index(self.options.projection) + 1) % len(names)])
+
+    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+        files: list[Path] = []
+        for run, plane in zip(runs, self._planes or (), strict=False):
+            files += export.write_projection(folder, f"{run.name}-latent", plane)
+        return files

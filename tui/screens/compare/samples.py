@@ -1,0 +1,72 @@
+"""Samples of two runs from the same seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Label
+
+from core.explorer.protocol import Explorer
+from core.explorer.results import Samples
+from core.latents.options import SAMPLERS
+from core.runs.run import Run
+from core.runs.settings import DEFAULT_PRESET, PRESETS
+from tui import export
+from tui.screens.compare.view import WAITING, ModelsView, Question
+from tui.widgets.gallery import Gallery
+
+COUNT, COLUMNS = 20, 4
+
+
+class SamplesView(ModelsView[tuple[str, list[Samples]]]):
+    """Samples of both from the same seed, each by the sampler that suits it unless one is chosen."""
+
+    title = "samples"
+
+    def __init__(self) -> None:
+        super().__init__(id="samples")
+        self.sampler: str | None = None
+        self.seed = 0
+        self._samples: list[Samples] = []
+
+    def compose(self) -> ComposeResult:
+        for _ in range(2):
+            with Vertical(classes="side"):
+                yield Label("", classes="run-name", markup=False)
+                yield Gallery(at_least=16, columns=COLUMNS, captions="none", message=WAITING)
+
+    def question(self) -> Question[tuple[str, list[Samples]]]:
+        sampler, seed = self.sampler, self.seed
+
+        def ask(*explorers: Explorer) -> tuple[str, list[Samples]]:
+            names = [sampler or explorer.default_sampler for explorer in explorers]
+            samplers = " and ".join(dict.fromkeys(SAMPLERS[name] for name in names))
+            pairs = zip(explorers, names, strict=True)
+            return f"{samplers}, seed {seed}", [explorer.samples(name, COUNT, seed) for explorer, name in pairs]
+
+        return ask
+
+    def show(self, answer: tuple[str, list[Samples]]) -> None:
+        self.heading, self._samples = answer
+        for gallery, samples in zip(self.query(Gallery), self._samples, strict=True):
+            gallery.show(samples.images[:, None])
+
+    def show_message(self, message: str) -> None:
+        self._samples = []
+        for gallery in self.query(Gallery):
+            gallery.show_message(message)
+
+    def next_sampler(self) -> None:
+        names = [None, *PRESETS[DEFAULT_PRESET].samplers]  # None: to each its own
+        self.sampler = names[(names.index(self.sampler) + 1) % len(names)]
+
+    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+        if not self._samples:
+            return []
+        path = export.unused_path(folder, stem, ".png")
+        rows = [samples.images.reshape(-1, COLUMNS, 28, 28) for samples in self._samples]
+        export.save_picture(path, np.concatenate(rows, axis=1).reshape(-1, 28, 28), 2 * COLUMNS)
+        return [path]

@@ -1,0 +1,54 @@
+"""The settings and results of two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from core.runs.run import Run
+from tui import export, formatting
+from tui.messages import Snapshot
+from tui.screens.compare.comparison import settings
+from tui.screens.compare.view import MetricsView
+
+
+class SettingsView(MetricsView):
+    """Every setting and result of both, those that differ marked."""
+
+    title = "settings"
+
+    def __init__(self) -> None:
+        super().__init__(id="settings")
+        self._snapshots: Sequence[Snapshot] = ()
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Static(id="table")
+
+    def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        self._snapshots = snapshots
+        rows = settings(snapshots[0].summary, snapshots[1].summary)
+        self.heading = f"{sum(row.differs for row in rows)} of {len(rows)} differ"
+        table = Table("", "", *(formatting.printable(snapshot.run.name) for snapshot in snapshots), box=None)
+        for row in rows:
+            mark, style = ("≠", None) if row.differs else ("", "dim")
+            table.add_row(mark, row.name, row.left, row.right, style=style)
+        self.query_one("#table", Static).update(table)
+
+    def show_message(self, message: str) -> None:
+        self._snapshots = ()
+        self.query_one("#table", Static).update(message)
+
+    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+        if not self._snapshots:
+            return []
+        rows = settings(self._snapshots[0].summary, self._snapshots[1].summary)
+        path = export.unused_path(folder, stem, ".csv")
+        columns = {"setting": [row.name for row in rows], runs[0].name: [row.left for row in rows]}
+        export.save_table(path, columns | {runs[1].name: [row.right for row in rows]})
+        return [path]

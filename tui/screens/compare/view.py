@@ -1,0 +1,61 @@
+"""What the views of two runs have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from rich.text import Text
+from textual.containers import Container
+from textual.widgets import Label
+
+from core.explorer.protocol import Explorer
+from core.runs.run import Run
+from tui import series
+from tui.messages import Snapshot
+
+WAITING = "waiting for the runs"
+Answer = TypeVar("Answer")
+Question = Callable[[Explorer, Explorer], Answer]
+
+
+class CompareView(Container):
+    """One way to look at two runs; its title is its id."""
+
+    title: ClassVar[str]
+    heading = ""  # what is shown, in a few words
+
+    def name_runs(self, left: str, right: str) -> None:
+        """Put the runs' names, in their colours, where the view has room for them."""
+        labels = self.query(".run-name").results(Label)
+        for label, name, (red, green, blue) in zip(labels, (left, right), series.COMPARED_COLORS, strict=False):
+            label.update(Text(name, f"bold rgb({red},{green},{blue})"))
+
+    def show_message(self, message: str) -> None:
+        """Show a message in place of the content."""
+        raise LookupError(f"{type(self).__name__} cannot show {message}")
+
+    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+        """Write what is shown; the files, or none while there is nothing. Raises OSError."""
+        raise LookupError(f"{type(self).__name__} writes nothing")
+
+
+class MetricsView(CompareView):
+    """Shows what the metrics and settings of two runs say."""
+
+    def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        """Show the left run and the right one."""
+        raise LookupError(f"{type(self).__name__} shows nothing")
+
+
+class ModelsView(CompareView, Generic[Answer]):
+    """Shows what the models of two runs answer."""
+
+    def question(self) -> Question[Answer]:
+        """What to ask of both runs in another thread; all that it depends on is looked up here."""
+        raise LookupError(f"{type(self).__name__} asks nothing")
+
+    def show(self, answer: Answer) -> None:
+        """Show the answer."""
+        raise LookupError(f"{type(self).__name__} shows nothing")

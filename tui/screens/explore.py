@@ -1,0 +1,244 @@
+"""What screens that look into a run do: they ask its explorer off the UI thread, always for its newest weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.geometry import Size
+from textual.message import Message
+from textual.widgets import Label
+
+from core.errors import UserError, describe
+from core.explorer.protocol import Explorer, Report
+from core.runs.run import Run
+from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
+from tui import formatting
+from tui.background.polling import Reader
+from tui.background.tasks import LatestTaskQueue
+from tui.messages import RunUpdate
+from tui.screens.base import SCREENS, BaseScreen
+from tui.screens.exporting import export_files
+from tui.screens.shared import Shared
+from tui.widgets.bars import KeyLine, TopBar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ExploreSources:
+    """What screens that look into a run read from: its state, and an explorer for a task that reports."""
+
+    updates: Callable[[Run], Reader[RunUpdate]]
+    explorer: Callable[[Run, Report], Explorer]
+
+
+class ExploreScreen(BaseScreen[int | None]):
+    """Looks into the selected run."""
+
+    TITLE_IN_BAR: ClassVar[str]
+
+    DEFAULT_CSS = """
+    ExploreScreen #line { height: 1; }
+    ExploreScreen #heading { width: 1fr; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    ExploreScreen #status { width: auto; max-width: 60%; color: $text-warning; text-wrap: nowrap;
+        text-overflow: ellipsis; }
+    ExploreScreen #none { display: none; width: 100%; height: 1fr; content-align: center middle; text-align: center; }
+    ExploreScreen.-norun #none { display: block; }
+    ExploreScreen.-norun #body { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "export", "export", tooltip="write what is shown to files", id="export"),
+        Binding("n", "app.new_run", "new", tooltip="fill in the form of a new run", id="explore.new_run", show=False),
+    ]
+
+    @dataclass
+    class TaskProgress(Message):
+        """A task about a run takes long and says what it does, or nothing when all tasks are done."""
+
+        run: Run | None
+        words: str
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, ExploreScreen.TaskProgress)
+
+    def __init__(self, shared: Shared, sources: ExploreSources) -> None:
+        super().__init__(shared)
+        self.sources = sources
+        self.run_update: RunUpdate | None = None
+        self._run_follower = self.add_follower(self._update)
+        self._tasks: LatestTaskQueue | None = None
+        self._size_requested: Size | None = None
+        self._note = ""
+
+    def compose(self) -> ComposeResult:
+        yield TopBar(SCREENS, self.title_in_bar)
+        with Horizontal(id="line"):
+            yield Label("", id="heading", markup=False)
+            yield Label("", id="status", markup=False)
+        yield from self.compose_body()
+        yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
+        yield KeyLine()
+
+    # What a screen must say of itself
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets between the bars, in one that has the id `body`."""
+        raise LookupError(f"{type(self).__name__} shows nothing")
+
+    def request_content(self) -> None:
+        """Ask for everything that is shown: there are newer weights, or there is more room."""
+        raise LookupError(f"{type(self).__name__} asks for nothing")
+
+    def reset(self) -> None:
+        """Drop what is shown of the run before."""
+
+    def show_message(self, message: str) -> None:
+        """Show a message in place of the content."""
+        raise LookupError(f"{type(self).__name__} cannot show {message}")
+
+    def write_files(self, folder: Path, stem: str) -> list[Path]:
+        """Write what is shown, off the UI thread; the files, or none while there is nothing. Raises OSError."""
+        raise LookupError(f"{type(self).__name__} exports nothing")
+
+    @property
+    def title_in_bar(self) -> str:
+        """The screen of the app that this belongs to."""
+        return self.TITLE_IN_BAR
+
+    # The run
+
+    @property
+    def preset(self) -> Preset:
+        """That of the run, once it is known."""
+        return self.run_update.summary.preset if self.run_update else PRESETS[DEFAULT_PRESET]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._tasks is not None and self._tasks.busy
+
+    def on_mount(self) -> None:
+        self._tasks = LatestTaskQueue(
+            partial(_raise_in_app, self.app), lambda: self.post_message(self.TaskProgress(self.selected_run, ""))
+        )
+
+    def on_unmount(self) -> None:
+        if self._tasks:
+            self._tasks.close()
+
+    def change_run(self, run: Run | None) -> None:
+        super().change_run(run)
+        if self._tasks:
+            self._tasks.cancel_pending()
+        self.run_update = None
+        self.reset()
+        self._run_follower.follow(partial(self.sources.updates, run) if run else None)
+
+    def _update(self, run_update: RunUpdate) -> None:
+        before, self.run_update, summary = self.run_update, run_update, run_update.summary
+        self.query_one(TopBar).show_run(formatting.printable(summary.run.name), formatting.state(summary))
+        if before is None or before.weights_version != run_update.weights_version:
+            self._request_content()
+
+    def on_resize(self) -> None:
+        # A screen that comes back is told its size again.
+        if self.run_update is not None and self.size != self._size_requested:
+            self.call_after_refresh(self._request_content)
+
+    def _request_content(self) -> None:
+        self._size_requested = self.size
+        self.request_content()
+
+    # Asking
+
+    def ask(
+        self,
+        kind: str,
+        question: Callable[[Explorer], T],
+        show: Callable[[T], object],
+        report: Report | None = None,
+    ) -> None:
+        """Show the answer to a question about the run; of each kind only the newest question counts.
+
+        What takes long is said in the status line, or to `report`.
+        """
+        run = self.selected_run
+        if run is not None and self._tasks is not None:
+            self._tasks.submit(kind, lambda: self._answer(run, question, show, report or self.reporter(run)))
+
+    def reporter(self, run: Run) -> Report:
+        """Says in the status line what a task about a run does; for the thread of the task."""
+        return lambda words: self.post_message(self.TaskProgress(run, words))
+
+    def _answer(self, run: Run, question: Callable[[Explorer], T], show: Callable[[T], object], report: Report) -> None:
+        """In the thread of the tasks."""
+        try:
+            explorer = self.sources.explorer(run, report)
+            answer = question(explorer)
+        except (UserError, OSError) as error:
+            self.call_later(self._deliver, run, self.show_message, describe(error))
+        else:
+            self.call_later(self._deliver, run, show, answer, explorer.note)
+
+    def _deliver(self, run: Run, show: Callable[[T], object], answer: T, note: str = "") -> None:
+        if run == self.selected_run:
+            self._note = note
+            self._set_status(note)
+            show(answer)
+
+    def on_explore_screen_task_progress(self, message: TaskProgress) -> None:
+        if message.run == self.selected_run:
+            self._set_status(message.words or self._note)
+
+    def set_heading(self, bold: str = "", rest: str = "", hint: str = "") -> None:
+        """Put this into the line below the bar on top."""
+        self.query_one("#heading", Label).update(
+            Text.assemble((bold, "bold"), f"  {rest}", (hint and f"   {hint}", "dim"))
+        )
+
+    def _set_status(self, text: str) -> None:
+        self.query_one("#status", Label).update(text and f" {text} ")
+
+    def action_export(self) -> None:
+        if run := self.selected_run:
+            export_files(self, lambda folder: self.write_files(folder, f"{run.name}-{self.TITLE_IN_BAR}"))
+
+
+class DetailScreen(ExploreScreen):
+    """Looks at something of one run, and closes when another is selected."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back", tooltip="back to where this was opened", id="explore.back"),
+    ]
+
+    def change_run(self, run: Run | None) -> None:
+        if self.selected_run is None:
+            super().change_run(run)
+
+    def on_screen_resume(self) -> None:
+        if self.shared.selection.run != self.selected_run:
+            self.call_later(self._leave)
+
+    def _leave(self) -> None:
+        if self.is_active:  # dismissing takes away whichever screen is on top
+            self.dismiss(None)
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+
+def _raise_in_app(app: App[object], error: Exception) -> None:
+    """Let a bug in a thread end the app."""
+
+    def fail() -> None:
+        raise error
+
+    app.call_later(fail)

@@ -1,0 +1,51 @@
+"""What all screens share: the selected run and the terminal's graphics, and one signal that tells of a change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from textual.dom import DOMNode
+from textual.signal import Signal
+
+from core.runs.run import Run
+from tui.terminal.graphics import Graphics
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds between two polls, two drawings of curves, two steps of denoising, two frames, two progress notes."""
+
+    poll: float = 0.5
+    draw: float = 1.0
+    denoise: float = 0.4
+    frame: float = 0.2
+    progress: float = 0.5
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The run that screens show, and what draws pictures in place of half-blocks, if anything does."""
+
+    run: Run | None = None
+    graphics: Graphics | None = None
+
+
+class Shared:
+    """The present selection; the app changes it, and every mounted screen hears of it by `changed`."""
+
+    def __init__(self, app: DOMNode, run: Run | None, timing: Timing) -> None:
+        self.selection, self.timing = Selection(run), timing
+        self.changed: Signal[Selection] = Signal(app, "selection")
+
+    def select(self, run: Run | None) -> None:
+        """Have screens show another run, or none."""
+        self._change(replace(self.selection, run=run))
+
+    def draw_with(self, graphics: Graphics | None) -> None:
+        """Have pictures drawn by these graphics, or as half-blocks."""
+        self._change(replace(self.selection, graphics=graphics))
+
+    def _change(self, selection: Selection) -> None:
+        if selection != self.selection:
+            self.selection = selection
+            self.changed.publish(selection)
