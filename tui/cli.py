@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.data import registry
-from core.errors import ConfigError, RunError, UserError, describe
-from core.jobs import launch
-from core.runs.catalog import find_run, find_runs, newest_first, summarise
+from core.errors import ConfigError, UserError, describe
+from core.runs.catalog import find_run
+from core.runs.settings import either
 from core.runs.status import ACTIONS
-from tui.commands import explore, sweep, train
-from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, complete_run
-from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, echo, print_error, print_json
+from tui.commands import explore, manage, sweep, train
+from tui.commands.options import RUNS_DIR, DataDir, RunsDir, complete_run
+from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, print_error
 
 if TYPE_CHECKING:
     from tui.terminal.graphics import Graphics
@@ -48,7 +46,6 @@ def root(
         raise typer.Exit
 
 
-@cli.command("open", help="Open the app; `vae-tui [RUN]` does the same.")
 def open_app(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="Run to show first.", autocompletion=complete_run)
@@ -57,7 +54,7 @@ def open_app(
     data_dir: DataDir = None,
     graphics: Annotated[
         bool,
-        typer.Option("--graphics", help="Ask the terminal for sixel or kitty graphics, which i then switches on."),
+        typer.Option("--graphics", help="Ask the terminal for sixel or kitty graphics; i then switches to them."),
     ] = False,
 ) -> None:
     from tui.app import open_in_terminal
@@ -67,84 +64,31 @@ def open_app(
     open_in_terminal(runs_dir, data_dir or registry.default_data_dir(), chosen, asked)
 
 
-cli.command(help="Train a new run without the app. Ctrl-C saves and stops.")(train.train)
-cli.command(help="Go on with a run that was stopped, lost, has failed or has finished.")(train.resume)
-cli.command(help="Train several runs that differ in some settings, and compare them. Ctrl-C saves and stops.")(
-    sweep.sweep
-)
-
-
-@cli.command(help=f"Ask the trainer of a run to {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}.")
-def control(
-    run: RunName,
-    action: Annotated[str, typer.Argument(metavar="|".join(ACTIONS), autocompletion=lambda: list(ACTIONS))],
-    runs_dir: RunsDir = RUNS_DIR,
-) -> None:
-    if action not in ACTIONS:
-        raise ConfigError({"action": f"action must be one of {', '.join(ACTIONS)}, not {action[:60]!r}"})
-    launch.send_request(find_run(runs_dir, run), action)
-    echo(f"asked {run} to {action}")
-
-
-cli.command(help="Draw validation images and what the newest weights make of them.")(explore.reconstruct)
-cli.command(help="Draw new digits, decoded from latents that a sampler draws.")(explore.sample)
-cli.command(help="Draw the latents of images in the plane.")(explore.latent)
-cli.command(help="Measure how good samples, reconstructions and likelihood are, in a minute or two.")(explore.evaluate)
-
-
-@cli.command(help="List the runs, newest first.")
-def runs(runs_dir: RunsDir = RUNS_DIR, as_json: Json = False) -> None:
-    summaries = newest_first(summarise(run) for run in find_runs(runs_dir))
-    if as_json:
-        print_json([summary.as_json() for summary in summaries])
-        return
-    from tui.commands.tables import print_runs
-
-    print_runs(summaries, runs_dir)
-
-
-@cli.command("data", help="List the image sets, which are on disk, and where.")
-def data_sets(
-    data_dir: DataDir = None,
-    as_json: Json = False,
-    download: Annotated[
-        str | None, typer.Option(help="Fetch this set first.", metavar="SET", show_default=False)
-    ] = None,
-) -> None:
-    folder = (data_dir or registry.default_data_dir()).absolute()
-    if download is not None:
-        from tui.commands.download import download_in_terminal
-
-        download_in_terminal(registry.resolve(download, folder), folder)
-    sets = registry.describe_sets(folder)
-    if as_json:
-        print_json([found.as_json() for found in sets])
-        return
-    from tui.commands.tables import print_sets
-
-    print_sets(sets, folder)
-
-
-@cli.command(
-    help="Measure this machine against the budgets of docs/performance.md. It takes ten minutes and more, on a machine "
-    "that is idle otherwise."
-)
-def bench(
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="training, viewer, curves or latents; may be given again.", metavar="PART"),
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
-    as_json: Json = False,
-) -> None:
-    checkout = Path(__file__).parents[1]
-    if not (checkout / "tests" / "benchmarks").is_dir():
-        raise RunError("the benchmarks are part of the repository: install it with pip install -e '.[test]'")
-    if find_spec("pyte") is None:
-        raise RunError("the benchmarks need what the tests need: pip install -e '.[test]'")
-    options = [*(f"--only={part}" for part in only or ()), *["--quick"] * quick, *["--json"] * as_json]
-    done = subprocess.run([sys.executable, "-m", "tests.benchmarks", *options], cwd=checkout, check=False)
-    raise typer.Exit(done.returncode)
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "open": (open_app, "Open the app; `vae-tui [RUN]` does the same."),
+    "train": (train.train, "Train a new run without the app. Ctrl-C saves and stops."),
+    "resume": (train.resume, "Resume a run that was stopped, was lost, has failed or has finished."),
+    "sweep": (
+        sweep.sweep,
+        "Train several runs with different settings, and compare them. Ctrl-C saves and stops.",
+    ),
+    "control": (manage.control, f"Ask the trainer of a run to {either(ACTIONS)}."),
+    "reconstruct": (explore.reconstruct, "Draw validation images and their reconstructions by the newest weights."),
+    "sample": (explore.sample, "Draw new digits, decoded from latents that a sampler draws."),
+    "latent": (explore.latent, "Draw the latents of images in the plane."),
+    "evaluate": (
+        explore.evaluate,
+        "Measure how good samples, reconstructions and likelihood are, in a minute or two.",
+    ),
+    "runs": (manage.runs, "List the runs, newest first."),
+    "data": (manage.data_sets, "List the image sets, which of them are on disk, and where."),
+    "bench": (
+        manage.bench,
+        "Measure this machine against the budgets of docs/performance.md: ten minutes and more, on an idle machine.",
+    ),
+}
+for name, (command, purpose) in COMMANDS.items():
+    cli.command(name, help=purpose)(command)
 
 
 def ask_for_graphics() -> Graphics:
@@ -160,9 +104,8 @@ def ask_for_graphics() -> Graphics:
 
 def with_command(arguments: list[str]) -> list[str]:
     """`vae-tui [RUN] ...` as `vae-tui open [RUN] ...`: what is not a command is a run or an option of the app."""
-    commands = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
-    own = {"-h", "--help", "--version", "--install-completion", "--show-completion"}
-    return arguments if arguments and arguments[0] in commands | own else ["open", *arguments]
+    known = {*COMMANDS, "-h", "--help", "--version", "--install-completion", "--show-completion"}
+    return arguments if arguments and arguments[0] in known else ["open", *arguments]
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from core.runs.status import State
 from tests.support.screens import answered
 from tests.support.snapshots import make_summary
 from tui.app import VaeTui
-from tui.commands.tables import print_runs
+from tui.commands.manage import print_runs
 from tui.run_columns import RUN_COLUMNS, run_cells
 
 

@@ -6,6 +6,9 @@ import json
 import sys
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
 from core.text import printable
 
 EXIT_FAILED = 1
@@ -22,3 +25,11 @@ def print_error(text: str) -> None:
 
 def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2))
+
+
+def print_table(table: Table) -> None:
+    """Fitted to a terminal; as wide as it needs where there is none, so that no line is cut."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=10_000, color_system=None)
+    console.print(table)

@@ -28,8 +28,7 @@ from core.latents.options import SAMPLERS, Order, SamplingOptions
 from core.runs.run import Run
 from tui import evaluation_table, export, formatting, latent_plane
 from tui.background.explorers import ExplorerCache
-from tui.commands.output import print_error
-from tui.commands.tables import print_table
+from tui.commands.output import print_error, print_table
 from tui.drawing.images import Scale
 from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles

@@ -28,8 +28,7 @@ from core.runs.status import State
 from core.text import printable
 from tui import formatting
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir, setting_option, takes_settings
-from tui.commands.output import EXIT_FAILED, echo, print_error, print_json
-from tui.commands.tables import print_table
+from tui.commands.output import EXIT_FAILED, echo, print_error, print_json, print_table
 from tui.run_columns import RUN_COLUMNS
 
 POLL_SECONDS = 0.5

@@ -6,6 +6,7 @@ import shlex
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from core.data import registry
 from core.jobs import launch
@@ -27,6 +28,7 @@ from tui.commands.options import (
     takes_settings,
 )
 from tui.commands.output import EXIT_FAILED, echo, print_error
+from tui.commands.progress import Follower, download_in_terminal
 
 
 @takes_settings({name: setting_option(name) for name in SETTINGS})
@@ -49,8 +51,6 @@ def train(
     config = make_config(**with_images(settings, folder, taken_over))
     check_device(config.device)
     if not registry.is_on_disk(config.dataset, folder):
-        from tui.commands.download import download_in_terminal
-
         download_in_terminal(config.dataset, folder)
     registry.check(config.dataset, folder)
     chosen = unused_name(runs_dir, f"{config.preset}-{config.dataset}") if name is None else name
@@ -95,10 +95,6 @@ def follow(run: Run, worker: launch.TrainerProcess, detach: bool) -> None:
         worker.wait_until_started()
         echo(f"{run.name} trains in process {worker.pid}; look at it with: {command_hint(run)}")
         return
-    from rich.console import Console
-
-    from tui.commands.follow import Follower
-
     echo(f"training {run.name} in {run.path}")
     state = Follower(run, Console()).follow(worker)
     status = run.status()

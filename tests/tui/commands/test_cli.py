@@ -306,7 +306,7 @@ def test_every_command_explains_itself(call: Call) -> None:
 
 def test_nothing_heavy_is_imported_to_show_the_app_or_the_runs() -> None:
     program = (
-        "import sys, tui.cli, tui.app, tui.commands.tables, tui.commands.follow;"
+        "import sys, tui.cli, tui.app, tui.commands.manage, tui.commands.progress;"
         "print([name for name in ('torch', 'torchvision', 'sklearn', 'mlxtend', 'scipy') if name in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Training without the app: follows a run as a progress bar, or as plain lines where there is no terminal."""
+"""How far training or a download is: a progress bar, or plain lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
+from core.data import registry
 from core.errors import RunError
 from core.jobs import launch
 from core.runs.metrics import MetricsReader, Table
@@ -130,3 +140,29 @@ def epoch_line(epochs: Table, row: int, goal: int) -> str:
 def rate(status: Status) -> str:
     """How fast a run trains, empty before that is known."""
     return formatting.throughput(status.images_per_second) if status.images_per_second else ""
+
+
+def download_in_terminal(name: str, data_dir: Path) -> None:
+    """Download a set that is not on disk. Raises DataError."""
+    if registry.is_on_disk(name, data_dir):
+        print(f"{name} is on disk already")
+        return
+    print(f"downloading {name} to {data_dir}", flush=True)
+    console = Console()
+    if not console.is_terminal:
+        registry.download(name, data_dir, _print_finished)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(name)
+
+        def show(news: registry.Progress) -> None:
+            file = f"{news.file} ({news.file_index + 1} of {news.files})"
+            progress.update(task, description=file, completed=news.bytes_done, total=news.bytes_total)
+
+        registry.download(name, data_dir, show)
+
+
+def _print_finished(news: registry.Progress) -> None:
+    if news.bytes_done == news.bytes_total:
+        print(f"{news.file} ({news.file_index + 1} of {news.files}): {news.bytes_done:,} bytes", flush=True)

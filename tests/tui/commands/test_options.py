@@ -1,0 +1,33 @@
+"""The options of commands are made from the declarations of the settings."""
+
+from __future__ import annotations
+
+import typer.main
+
+from core.runs.settings import SETTINGS
+from tui.cli import cli
+
+COMMANDS = typer.main.get_group(cli).commands
+
+
+def options(command: str) -> dict[str, list[str]]:
+    """The names of a command's options as typed, by parameter."""
+    return {str(option.name): list(option.opts) for option in COMMANDS[command].params if option.opts[0][0] == "-"}
+
+
+def test_train_has_an_option_for_every_setting() -> None:
+    named = options("train")
+    assert {name: named[name] for name in SETTINGS} == {name: [f"--{name.replace('_', '-')}"] for name in SETTINGS}
+
+
+def test_a_sweep_takes_lists_of_the_settings_that_it_may_vary() -> None:
+    swept = {name for name, setting in SETTINGS.items() if setting.in_sweep}
+    assert SETTINGS.keys() & options("sweep").keys() == swept
+    metavars = {option.name: option.metavar for option in COMMANDS["sweep"].params}
+    assert {name for name in swept if metavars[name] == "LIST"} == {name for name in swept if SETTINGS[name].sweep}
+
+
+def test_no_name_of_an_option_is_taken_from_its_metavar() -> None:
+    # As typer 0.27.0 to 0.27.3 do where no name is given.
+    names = {name for command in COMMANDS for typed in options(command).values() for name in typed}
+    assert {name for name in names if name != name.lower()} == set()

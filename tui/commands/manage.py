@@ -1,0 +1,105 @@
+"""The commands that manage what is there: runs and their trainers, image sets, and the measurements of this machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from core.data import registry
+from core.data.registry import SetOnDisk
+from core.errors import ConfigError, RunError
+from core.jobs import launch
+from core.runs.catalog import RunSummary, find_run, find_runs, newest_first, summarise
+from core.runs.status import ACTIONS
+from core.text import printable
+from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir
+from tui.commands.output import echo, print_json, print_table
+from tui.commands.progress import download_in_terminal
+from tui.run_columns import RUN_COLUMNS, run_cells
+
+
+def control(
+    run: RunName,
+    action: Annotated[str, typer.Argument(metavar="|".join(ACTIONS), autocompletion=lambda: list(ACTIONS))],
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    if action not in ACTIONS:
+        raise ConfigError({"action": f"action must be one of {', '.join(ACTIONS)}, not {action[:60]!r}"})
+    launch.send_request(find_run(runs_dir, run), action)
+    echo(f"asked {run} to {action}")
+
+
+def runs(runs_dir: RunsDir = RUNS_DIR, as_json: Json = False) -> None:
+    summaries = newest_first(summarise(run) for run in find_runs(runs_dir))
+    if as_json:
+        print_json([summary.as_json() for summary in summaries])
+        return
+    print_runs(summaries, runs_dir)
+
+
+def data_sets(
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    download: Annotated[
+        str | None, typer.Option("--download", help="Fetch this set first.", metavar="SET", show_default=False)
+    ] = None,
+) -> None:
+    folder = (data_dir or registry.default_data_dir()).absolute()
+    if download is not None:
+        download_in_terminal(registry.resolve(download, folder), folder)
+    sets = registry.describe_sets(folder)
+    if as_json:
+        print_json([found.as_json() for found in sets])
+        return
+    print_sets(sets, folder)
+
+
+def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="training, viewer, curves or latents; may be given again.", metavar="PART"),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
+    as_json: Json = False,
+) -> None:
+    checkout = Path(__file__).parents[2]
+    if not (checkout / "tests" / "benchmarks").is_dir():
+        raise RunError("the benchmarks are part of the repository: install it with pip install -e '.[test]'")
+    if find_spec("pyte") is None:
+        raise RunError("the benchmarks need what the tests need: pip install -e '.[test]'")
+    options = [*(f"--only={part}" for part in only or ()), *["--quick"] * quick, *["--json"] * as_json]
+    done = subprocess.run([sys.executable, "-m", "tests.benchmarks", *options], cwd=checkout, check=False)
+    raise typer.Exit(done.returncode)
+
+
+def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
+    """One row a run; damaged runs with what is wrong."""
+    if not summaries:
+        print(f"no runs in {runs_dir.absolute()} yet; train one with: vae-tui train")
+        return
+    table = Table(*RUN_COLUMNS, box=None, pad_edge=False)
+    for summary in summaries:
+        table.add_row(*run_cells(summary))
+    print_table(table)
+    for summary in summaries:
+        for remark in (summary.damage or (summary.status and summary.status.error), summary.newer):
+            if remark:
+                print(f"{printable(summary.run.name)}: {printable(remark)}")
+
+
+def print_sets(sets: Sequence[SetOnDisk], folder: Path) -> None:
+    """One row an image set, and how to get those that are missing."""
+    table = Table("set", "on disk", "images", "where", box=None, pad_edge=False)
+    for found in sets:
+        where = str(found.folder) if found.folder else "comes with vae-tui"
+        table.add_row(found.name, "yes" if found.on_disk else "no", found.title, where if found.on_disk else "–")
+    print_table(table)
+    if any(not found.on_disk for found in sets):
+        print(f"\nget one into {folder} with: vae-tui data --download NAME")
