@@ -42,7 +42,7 @@ class DiagonalGaussian:
         return self.reparameterize(noise)
 
     def reparameterize(self, noise: Tensor | None) -> Tensor:
-        """The latents so many standard deviations from the mean, (B, C, H, W). Kingma & Welling 2014, section 2.4."""
+        """Latents (B, C, H, W) from standard normal noise of that shape. Kingma & Welling 2014, section 2.4."""
         if self.log_variance is None or noise is None:
             return self.mean
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
@@ -121,12 +121,12 @@ class Autoencoder(nn.Module):
         return images
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, DiagonalGaussian]:
-        """The reconstruction from the posterior sample that the noise (B, 4, 4, 4) leads to, and the posterior."""
+        """The reconstruction from the posterior sample with this noise (B, 4, 4, 4), and the posterior."""
         posterior = self.encode(x)
         return self.decode(posterior.reparameterize(noise)), posterior
 
     def noise(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """What posterior samples of so many images are drawn with, on the generator's device; None for a point."""
+        """Noise for posterior samples of so many images, on the generator's device; None for a point."""
         return None
 
 
@@ -196,13 +196,13 @@ class Loss:
     kl: Tensor
 
     def total(self, kl_weight: Tensor | float = 1.0) -> Tensor:
-        """What training minimises, (B,)."""
+        """The training loss, (B,)."""
         return self.reconstruction + kl_weight * self.kl
 
 
 @dataclass(frozen=True)
 class KlWeight:
-    """What a nat of KL divergence counts beside the squared error summed over an image's pixels.
+    """The weight of the KL divergence beside the squared error summed over an image's pixels.
 
     `beta` itself where the decoder's variance is fixed at 1/2, which makes the sum minus the ELBO (beta 1; Higgins et
     al. 2017 for others). `optimal` takes the variance that suits the error best, the mean squared error of a pixel:
@@ -213,11 +213,11 @@ class KlWeight:
     optimal: bool = False
 
     def given(self, squared_error: Number) -> Number | float:
-        """The weight where the mean squared error of an image is this; it is held fixed in a step."""
+        """The weight at this mean squared error of an image; it is a constant within a step."""
         return self.beta * 2 * squared_error / PIXELS if self.optimal else self.beta
 
     def total(self, squared_error: float, kl: float) -> float:
-        """What training minimises, from the means over images."""
+        """The training loss, from the means over images."""
         return squared_error + self.given(squared_error) * kl
 
 

@@ -1,4 +1,4 @@
-"""The network of the learned prior: what it takes out of noisy latents, told how noisy they are and their class."""
+"""The network of the learned prior: its prediction for noisy latents, given their time and class."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ CHANNELS = 64
 EMBEDDING = 128
 GROUPS = 8
 CLASSES = 10
-NULL_CLASS = CLASSES  # the label of latents whose class is not told
+NULL_CLASS = CLASSES  # the label of latents without a class
 FREQUENCIES = 64
 LONGEST_WAVE = 10_000.0
-# Time runs from 0 to 1; the timestep_embedding were made for step numbers up to 1,000.
+# Time runs from 0 to 1; the embedding was designed for step numbers up to 1,000.
 TIME_STEPS = 1000
 
 
 class Denoiser(nn.Module):
     """A small U-Net on latents (B, 4, 4, 4), of two levels. Ronneberger et al. 2015; Ho et al. 2020, appendix B.
 
-    The class is one of ten, or NULL_CLASS; how often each is met in training is kept in `class_shares` (10,). The last
-    layer begins at zero.
+    The class is one of ten, or NULL_CLASS; `class_shares` (10,) holds their frequencies in training. The last layer
+    is initialised to zero.
     """
 
     def __init__(self, channels: int = CHANNELS, embedding: int = EMBEDDING) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,3 +214,64 @@ def test_weights_that_are_no_numbers_are_damaged(
     run.write_weights(weights_to_bytes(model, {"latent_scale": 1.0}))
     with pytest.raises(DamagedFile, match=r"model\.safetensors: holds numbers that are not finite"):
         RunExplorer.open(run, tmp_path).page(0, 4)
+
+
+def test_a_run_in_the_place_of_a_deleted_one_is_looked_into_as_what_it_is(
+    make_run: MakeRun, trained: dict[str, Run], tmp_path: Path
+) -> None:
+    run = make_run("again", preset="vae")
+    run.write_weights(trained["vae"].read_weights())
+    explorer = RunExplorer.open(run, tmp_path)
+    assert not explorer.image_detail(0, 1, 0).is_point
+    run.delete()
+    make_run("again", preset="ae").write_weights(trained["ae"].read_weights())
+    assert explorer.image_detail(0, 1, 0).is_point
+    assert explorer.default_sampler == "gaussian"
+
+
+def test_a_task_that_waits_is_told_what_it_waits_for(trained: dict[str, Run], tmp_path: Path) -> None:
+    session, waited = RunSession(trained["vae"], tmp_path), threading.Event()
+    heard: list[str] = []
+
+    def wait(words: str) -> None:
+        heard.append(words)
+        waited.set()
+
+    with session.newest(lambda words: None):
+        session.report("encoding training images: 1,000 of 4,000")
+        waiting = threading.Thread(target=RunExplorer(session, wait).decode, args=(np.zeros((1, 64)),))
+        waiting.start()
+        assert waited.wait(10)
+    waiting.join()
+    assert heard == ["encoding training images: 1,000 of 4,000"]
+
+
+def test_questions_are_answered_while_an_evaluation_goes_on(trained: dict[str, Run], tmp_path: Path) -> None:
+    session = RunSession(trained["ae"], tmp_path)
+    answers: list[int] = []
+
+    class Enough(Exception):
+        pass
+
+    def ask(words: str) -> None:
+        if words.startswith("classifying training images"):
+            asking = threading.Thread(target=lambda: answers.append(len(RunExplorer(session).page(0, 4).indices)))
+            asking.start()
+            asking.join(10)
+            assert answers == [4]
+            raise Enough
+
+    with pytest.raises(Enough):
+        RunExplorer(session, ask).evaluate("gaussian", 100, 1)
+
+
+def test_a_session_keeps_no_task_that_is_done(trained: dict[str, Run], tmp_path: Path) -> None:
+    class Screen:
+        def report(self, words: str) -> None:
+            pass
+
+    screen = Screen()
+    session, gone = RunSession(trained["ae"], tmp_path), weakref.ref(screen)
+    RunExplorer(session, screen.report).page(0, 4)
+    del screen
+    assert gone() is None
