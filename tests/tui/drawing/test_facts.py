@@ -1,10 +1,14 @@
-"""The facts beside the curves: the settings that were chosen, and whether a newer version wrote the run."""
+"""The facts beside the curves: how far a run is, how fast, its losses, its device and its settings."""
 
 from __future__ import annotations
 
+import pytest
+
 from core.runs.config import check_values
+from core.runs.status import State
 from tests.support.snapshots import make_snapshot, make_summary
 from tui.drawing.facts import facts
+from tui.messages import Snapshot
 from tui.terminal.capabilities import ColorDepth
 
 WIDTH = 40
@@ -32,3 +36,46 @@ def test_a_run_of_a_newer_version_says_so() -> None:
         facts(make_snapshot(make_summary(config=newer)), WIDTH, ColorDepth.TRUECOLOR).plain.splitlines()[:3]
     )
     assert shown.startswith("written by a newer version of vae-tui; this one does not know schedule linear")
+
+
+def shown_of(snapshot: Snapshot, depth: ColorDepth = ColorDepth.TRUECOLOR) -> dict[str, str]:
+    """The facts by their labels."""
+    return {line[:7].strip(): line[8:] for line in facts(snapshot, WIDTH, depth).plain.splitlines()}
+
+
+def test_a_run_that_trains_says_how_far_it_is_how_fast_and_when_it_ends() -> None:
+    shown = shown_of(make_snapshot())
+    assert shown["epoch"].endswith(" 3/10")
+    assert shown["run"].endswith(" 25%")
+    assert shown["run"].count("━") == round(1172 / 4690 * 28)
+    assert shown["time"] == "1 m 3 s, ETA 3 m"
+    assert shown["speed"] == "2,400 images/s"
+    assert (shown["train"], shown["val"]) == ("42.12", "40.50   best 40.50")
+    assert shown["load"] == "93%, 1.2 GB of 85.0 GB"
+    assert "Fréchet" not in shown
+    assert shown_of(make_snapshot(distances=(7.0, 9.0)))["Fréchet"] == "9.00   best 7.00"
+
+
+def test_a_single_slow_reading_changes_no_estimate() -> None:
+    snapshot = make_snapshot()
+    snapshot.steps["images_per_second"][-2:] = 3.0  # as after a save
+    assert shown_of(snapshot)["speed"] == "2,400 images/s"
+
+
+def test_a_run_that_does_not_train_promises_nothing() -> None:
+    shown = shown_of(make_snapshot(make_summary(state=State.STOPPED)))
+    assert shown["time"] == "1 m 3 s"
+    assert not {"speed", "load", "now"} & {*shown}
+
+
+def test_in_ascii_the_bars_are_ascii() -> None:
+    shown = shown_of(make_snapshot(), ColorDepth.ASCII)
+    assert shown["run"].isascii()
+    assert set(shown["run"].split()[0]) == {"#", "-"}
+
+
+@pytest.mark.parametrize("width", [0, 1, 8, 20])
+def test_a_column_of_any_width_is_filled(width: int) -> None:
+    broken = make_summary(state=State.FAILED, error="the loss is no longer a finite number at step 7")
+    assert "finite" in " ".join(facts(make_snapshot(broken), max(width, 8), ColorDepth.NONE).plain.split())
+    assert facts(make_snapshot(), width, ColorDepth.NONE).plain
