@@ -23,7 +23,7 @@ from core.errors import RunError
 from core.explorer.protocol import Explorer, Report
 from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
 from core.runs.run import Run
-from tui import formatting
+from core.text import printable
 from tui.background.explorers import ExplorerCache
 from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReader
 from tui.background.preview import PreviewReader
@@ -264,10 +264,10 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
     app.run()
     print(end=delete_images())
     for path in app.exported:
-        print(f"written: {formatting.printable(str(path))}")
+        print(f"written: {printable(str(path))}")
     for summary in RunsReader(runs_dir).poll() or []:
         if summary.state is not None and summary.state.active and summary.status is not None:
-            name, status = formatting.printable(summary.run.name), summary.status
+            name, status = printable(summary.run.name), summary.status
             look, stop = command_hint(summary.run), command_hint(summary.run, "control", "stop")
             print(
                 f"{name} is {summary.state} in epoch {min(status.epoch + 1, status.epochs)} of {status.epochs} "

@@ -7,7 +7,6 @@ from rich.text import Text
 from core.latents.options import SamplingOptions
 from core.runs.catalog import RunSummary
 from core.runs.status import State, Status
-from core.text import printable as printable
 
 NONE = "–"  # in place of a value that is not known
 

@@ -26,6 +26,7 @@ from core.explorer.protocol import Explorer
 from core.explorer.results import LatentProjection, ReconstructionPage, Samples
 from core.latents.options import SAMPLERS, Order, SamplingOptions
 from core.runs.run import Run
+from core.text import printable
 from tui import evaluation_table, export, formatting, latent_plane
 from tui.background.explorers import ExplorerCache
 from tui.commands.output import print_error, print_table
@@ -170,7 +171,7 @@ def terminal() -> tuple[Console, ColorDepth]:
 
 
 def print_heading(run: Run, facts: str) -> None:
-    print(f"{formatting.printable(run.name)}: {facts}", flush=True)
+    print(f"{printable(run.name)}: {facts}", flush=True)
 
 
 def print_tiles(tiles: Images, names: Sequence[str] = ()) -> None:

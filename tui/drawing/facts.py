@@ -9,6 +9,7 @@ from rich.text import Text
 
 from core.runs.settings import as_text, chosen, title
 from core.runs.status import Cause, State
+from core.text import printable
 from tui import formatting
 from tui.messages import Snapshot
 from tui.terminal.capabilities import ColorDepth
@@ -30,7 +31,7 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
     summary = snapshot.summary
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
-        lines += [Text(line, "bold red") for line in textwrap.wrap(formatting.printable(trouble), max(width, 1))]
+        lines += [Text(line, "bold red") for line in textwrap.wrap(printable(trouble), max(width, 1))]
     if summary.newer:
         lines += [Text(line, MUTED) for line in textwrap.wrap(summary.newer, max(width, 1))]
     if summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
@@ -109,7 +110,7 @@ def _device(snapshot: Snapshot) -> list[Text]:
     if status is None or not status.device:
         return []
     # The device, its threads and how it trains, such as `AMD EPYC, 2 threads, fused bfloat16`.
-    name, *details = formatting.printable(status.device_name).split(", ")
+    name, *details = printable(status.device_name).split(", ")
     lines = [_line("device", status.device, f", {name}" if name else "")]
     if details:
         lines.append(_line("", ", ".join(details)))
@@ -133,10 +134,10 @@ def _settings(snapshot: Snapshot, width: int) -> list[Text]:
     others = ", ".join(
         f"{title(name)} {as_text(value)}" for name, value in chosen(config).items() if name not in ON_OTHER_LINES
     )
-    wrapped = textwrap.wrap(formatting.printable(others), max(width - LABEL_WIDTH - 1, 1))
+    wrapped = textwrap.wrap(printable(others), max(width - LABEL_WIDTH - 1, 1))
     lines += [_line("" if index else "with", line) for index, line in enumerate(wrapped)]
     if status and status.host:
-        lines.append(_line("host", formatting.printable(f"{status.host}, process {status.pid}")))
+        lines.append(_line("host", printable(f"{status.host}, process {status.pid}")))
     return lines
 
 

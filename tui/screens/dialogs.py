@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 
 from core.runs.run import Run
-from tui import formatting
+from core.text import printable
 
 Value = TypeVar("Value")
 
@@ -160,7 +160,7 @@ class ChooseRun(ModalScreen[Run | None]):
         self._question, self._runs = question, runs
 
     def compose(self) -> ComposeResult:
-        options = Options(*(Text(formatting.printable(run.name)) for run in self._runs))
+        options = Options(*(Text(printable(run.name)) for run in self._runs))
         options.border_title = self._question
         options.border_subtitle = "enter chooses   esc leaves it" if self._runs else "there is no other run   esc"
         yield options

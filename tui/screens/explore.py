@@ -20,6 +20,7 @@ from core.errors import UserError, describe
 from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
+from core.text import printable
 from tui import formatting
 from tui.background.polling import Reader
 from tui.background.tasks import LatestTaskQueue
@@ -144,7 +145,7 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def _update(self, run_update: RunUpdate) -> None:
         before, self.run_update, summary = self.run_update, run_update, run_update.summary
-        self.query_one(TopBar).show_run(formatting.printable(summary.run.name), formatting.state(summary))
+        self.query_one(TopBar).show_run(printable(summary.run.name), formatting.state(summary))
         if before is None or before.weights_version != run_update.weights_version:
             self._request_content()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.runs.catalog import RunSummary
 from core.runs.config import RunConfig
 from core.runs.settings import title
+from core.text import printable
 from tui import formatting
 
 
@@ -41,11 +42,11 @@ def settings(left: RunSummary, right: RunSummary) -> list[Row]:
 
 def _setting(config: RunConfig | None, field: str) -> str:
     value = None if config is None else getattr(config, field)
-    return "–" if value is None else f"{value:g}" if isinstance(value, float) else formatting.printable(str(value))
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else printable(str(value))
 
 
 def _version(config: RunConfig | None, package: str) -> str:
-    return formatting.printable(config.versions.get(package, "–")) if config else "–"
+    return printable(config.versions.get(package, "–")) if config else "–"
 
 
 def _epoch(summary: RunSummary) -> str:

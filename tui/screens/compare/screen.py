@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher
 
 from core.explorer.protocol import Explorer
 from core.runs.run import Run
-from tui import formatting
+from core.text import printable
 from tui.background.polling import Reader
 from tui.messages import RunChosen, Snapshot
 from tui.screens.compare.curves import CurvesView
@@ -123,7 +123,7 @@ class CompareScreen(ExploreScreen):
         for view in self.query(CompareView):
             view.show_message(WAITING)
             view.heading = ""
-            view.name_runs(formatting.printable(self.selected_run.name), formatting.printable(self.other.name))
+            view.name_runs(printable(self.selected_run.name), printable(self.other.name))
         self._draw_heading()
 
     def on_screen_resume(self) -> None:
@@ -173,7 +173,7 @@ class CompareScreen(ExploreScreen):
 
     def _draw_heading(self) -> None:
         if self.selected_run is not None and self.other is not None:
-            names = f"{formatting.printable(self.selected_run.name)} and {formatting.printable(self.other.name)}"
+            names = f"{printable(self.selected_run.name)} and {printable(self.other.name)}"
             facts = ": ".join(filter(None, (self.view.title, self.view.heading)))
             self.set_heading(names, facts, "v shows more, o another run")
 

@@ -11,7 +11,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from core.runs.run import Run
-from tui import export, formatting
+from core.text import printable
+from tui import export
 from tui.messages import Snapshot
 from tui.screens.compare.comparison import settings
 from tui.screens.compare.view import MetricsView
@@ -34,7 +35,7 @@ class SettingsView(MetricsView):
         self._snapshots = snapshots
         rows = settings(snapshots[0].summary, snapshots[1].summary)
         self.heading = f"{sum(row.differs for row in rows)} of {len(rows)} differ"
-        table = Table("", "", *(formatting.printable(snapshot.run.name) for snapshot in snapshots), box=None)
+        table = Table("", "", *(printable(snapshot.run.name) for snapshot in snapshots), box=None)
         for row in rows:
             mark, style = ("≠", None) if row.differs else ("", "dim")
             table.add_row(mark, row.name, row.left, row.right, style=style)

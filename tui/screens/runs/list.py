@@ -12,7 +12,7 @@ from textual.widgets import DataTable, Label
 
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
-from tui import formatting
+from core.text import printable
 from tui.background.polling import Reader
 from tui.messages import RunOpened
 from tui.run_columns import RUN_COLUMNS, run_cells
@@ -135,6 +135,6 @@ class RunsScreen(RunScreen):
         chosen = self.chosen()
         text = chosen and (chosen.damage or (chosen.status and chosen.status.error))
         trouble = self.query_one("#trouble", Label)
-        trouble.update(formatting.printable(text) if text else "")
+        trouble.update(printable(text) if text else "")
         trouble.display = bool(text)
         self.refresh_bindings()

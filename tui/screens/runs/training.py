@@ -21,6 +21,7 @@ from textual.widgets import Label
 
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
+from core.text import printable
 from tui import formatting
 from tui.background.polling import Reader
 from tui.messages import Preview, Snapshot
@@ -175,7 +176,7 @@ class TrainingScreen(RunScreen):
         if snapshot is None:
             return
         summary = snapshot.summary
-        self.query_one(TopBar).show_run(formatting.printable(summary.run.name), formatting.state(summary))
+        self.query_one(TopBar).show_run(printable(summary.run.name), formatting.state(summary))
         if changed:
             self._draw()
         else:
