@@ -172,12 +172,26 @@ def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], 
     write_file(path, content.getvalue().encode(), replace=replace)
 
 
-def save_json(path: Path, content: Any, *, replace: bool = False) -> None:
-    """Plain values as JSON. Raises OSError."""
-    write_file(path, f"{json.dumps(content, indent=2)}\n".encode(), replace=replace)
+def save_json(path: Path, content: Any) -> None:
+    """Plain values as JSON in a new file. Raises OSError."""
+    write_file(path, f"{json.dumps(content, indent=2)}\n".encode(), replace=False)
 
 
-# All files of one screen; each takes the next unused name and returns the paths. Raises OSError.
+# What a screen shows, in new files with the next unused names; each returns their paths and raises OSError.
+
+
+def write_picture(folder: Path, stem: str, images: Images, columns: int) -> list[Path]:
+    """Images (N, H, W) as PNG, `columns` a row."""
+    path = unused_path(folder, stem, ".png")
+    save_picture(path, images, columns)
+    return [path]
+
+
+def write_table(folder: Path, stem: str, columns: Mapping[str, Sequence[Any]]) -> list[Path]:
+    """Columns as CSV."""
+    path = unused_path(folder, stem, ".csv")
+    save_table(path, columns)
+    return [path]
 
 
 def write_curves(

@@ -69,7 +69,6 @@ class DigitsView(ModelsView[Comparison]):
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
         if self._comparison is None:
             return []
-        page, path = self._comparison.page, export.unused_path(folder, stem, ".png")
+        page = self._comparison.page
         images = np.concatenate([page.originals, page.reconstructions, self._comparison.other.images])
-        export.save_picture(path, images, len(page.originals))
-        return [path]
+        return export.write_picture(folder, stem, images, len(page.originals))

@@ -66,7 +66,5 @@ class SamplesView(ModelsView[tuple[str, list[Samples]]]):
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
         if not self._samples:
             return []
-        path = export.unused_path(folder, stem, ".png")
         rows = [samples.images.reshape(-1, COLUMNS, 28, 28) for samples in self._samples]
-        export.save_picture(path, np.concatenate(rows, axis=1).reshape(-1, 28, 28), 2 * COLUMNS)
-        return [path]
+        return export.write_picture(folder, stem, np.concatenate(rows, axis=1).reshape(-1, 28, 28), 2 * COLUMNS)

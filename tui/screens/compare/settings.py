@@ -49,7 +49,5 @@ class SettingsView(MetricsView):
         if not self._snapshots:
             return []
         rows = settings(self._snapshots[0].summary, self._snapshots[1].summary)
-        path = export.unused_path(folder, stem, ".csv")
         columns = {"setting": [row.name for row in rows], runs[0].name: [row.left for row in rows]}
-        export.save_table(path, columns | {runs[1].name: [row.right for row in rows]})
-        return [path]
+        return export.write_table(folder, stem, columns | {runs[1].name: [row.right for row in rows]})

@@ -162,7 +162,5 @@ class ImageDetailScreen(DetailScreen):
         closeup = self.closeup
         if closeup is None:
             return []
-        path = export.unused_path(folder, f"{stem}-{closeup.index}", ".png")
         images = np.concatenate([closeup.original[None], closeup.reconstruction[None], closeup.samples])
-        export.save_picture(path, images, len(images))
-        return [path]
+        return export.write_picture(folder, f"{stem}-{closeup.index}", images, len(images))

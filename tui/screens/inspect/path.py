@@ -210,6 +210,5 @@ class LatentPathScreen(DetailScreen):
         if self._strips is None:
             return []
         what = "traversal" if self.end is None else "interpolation"
-        path = export.unused_path(folder, f"{stem}-{what}", ".png")
-        export.save_picture(path, self._strips.reshape(-1, 28, 28), self._strips.shape[1])
-        return [path]
+        images = self._strips.reshape(-1, 28, 28)
+        return export.write_picture(folder, f"{stem}-{what}", images, self._strips.shape[1])

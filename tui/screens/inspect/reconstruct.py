@@ -198,7 +198,6 @@ class ReconstructScreen(ExploreScreen):
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.page is None:
             return []
-        path = export.unused_path(folder, stem, ".png")
         tiles = self.page.stacks()
-        export.save_picture(path, tiles.swapaxes(0, 1).reshape(-1, *tiles.shape[2:]), len(tiles))
-        return [path]
+        images = tiles.swapaxes(0, 1).reshape(-1, *tiles.shape[2:])
+        return export.write_picture(folder, stem, images, len(tiles))

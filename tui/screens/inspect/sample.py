@@ -268,9 +268,8 @@ class SampleScreen(ExploreScreen):
     def write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.samples is None:
             return []
-        path = export.unused_path(folder, f"{stem}-{self.shown_sampler}-seed{self.seed}", ".png")
-        export.save_picture(path, self.samples.images, COLUMNS)
-        return [path]
+        stem = f"{stem}-{self.shown_sampler}-seed{self.seed}"
+        return export.write_picture(folder, stem, self.samples.images, COLUMNS)
 
 
 def _following(value: Number, values: tuple[Number, ...]) -> Number:
