@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
+
+import platformdirs
 
 from core.errors import DamagedFile
 
@@ -19,11 +20,7 @@ ABANDONED_SECONDS = 3600.0
 
 def cache_dir() -> Path:
     """The user's folder for what can be fetched or made again."""
-    if sys.platform == "darwin":
-        cache = Path("~/Library/Caches")
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    return cache.expanduser() / "vae-tui"
+    return platformdirs.user_cache_path("vae-tui", appauthor=False)
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Fetches checksummed archives from mirrors: a file is put in place whole and checked, or not at all."""
+"""Fetches image sets from the mirrors that torchvision knows: a file is put in place whole and checked, or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core import files
-from core.errors import UserError
+from core.data import registry
+from core.errors import DataError, UserError
 
 TIMEOUT_SECONDS = 15
 REPORT_SECONDS = 0.1
@@ -52,6 +53,35 @@ class Progress:
     files: int
     bytes_done: int
     bytes_total: int | None
+
+
+def download(name: str, data_dir: Path, on_progress: Callable[[Progress], None] | None = None) -> None:
+    """Fetch the files of a set that are missing, from torchvision's mirrors and checked by its MD5 sums.
+
+    Whatever `on_progress` raises ends the download and leaves no half file. Raises DataError.
+    """
+    missing = registry.missing_files(name, data_dir)
+    place = registry.folder(name, data_dir)
+    if not missing or place is None:
+        return
+    try:
+        fetch([archive for archive in _archives(name) if archive.content_name in missing], place, on_progress)
+    except DownloadError as error:
+        raise DataError(
+            f"cannot download {name} to {place}: {error}; {registry.EMBEDDED} needs no download, "
+            "and files that are copied there are found"
+        ) from error
+
+
+def _archives(name: str) -> list[Archive]:
+    try:
+        import torchvision.datasets
+    except (ImportError, RuntimeError) as error:
+        raise DataError(f"torchvision, which knows where {name} is, does not fit this PyTorch: {error}") from error
+    published = getattr(torchvision.datasets, registry.SETS[name].torchvision_name)
+    if isinstance(published.resources, dict):
+        return [Archive((url,), md5) for split in ("train", "test") for url, md5 in published.resources[split]]
+    return [Archive(tuple(f"{mirror}{file}" for mirror in published.mirrors), md5) for file, md5 in published.resources]
 
 
 def fetch(archives: Sequence[Archive], folder: Path, on_progress: Callable[[Progress], None] | None = None) -> None:

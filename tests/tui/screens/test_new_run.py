@@ -12,7 +12,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Label, OptionList, Select
 
-from core.data import registry
+from core.data import download, registry
 from core.errors import DataError
 from core.jobs import launch
 from core.runs.config import make_config
@@ -241,8 +241,8 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
     checked: list[str] = []
     started: list[Run] = []
 
-    def download(name: str, folder: Path, on_progress: Callable[[registry.Progress], None]) -> None:
-        on_progress(registry.Progress("train-images-idx3-ubyte", 0, 4, 3_000_000, 18_000_000))
+    def fetch(name: str, folder: Path, on_progress: Callable[[download.Progress], None]) -> None:
+        on_progress(download.Progress("train-images-idx3-ubyte", 0, 4, 3_000_000, 18_000_000))
         arrived.wait(10)
 
     class Started:
@@ -253,7 +253,7 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
         started.append(run)
         return Started()
 
-    monkeypatch.setattr(registry, "download", download)
+    monkeypatch.setattr(download, "download", fetch)
     monkeypatch.setattr(registry, "check", lambda name, folder: checked.append(name))
     monkeypatch.setattr(launch, "start", start)
     app = make_app(runs=[])
@@ -271,10 +271,10 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
 async def test_a_download_that_fails_is_explained_and_the_form_stays(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def download(name: str, folder: Path, on_progress: Callable[[registry.Progress], None]) -> None:
+    def fetch(name: str, folder: Path, on_progress: Callable[[download.Progress], None]) -> None:
         raise DataError("cannot download kmnist: no route; mnist-5k needs no download")
 
-    monkeypatch.setattr(registry, "download", download)
+    monkeypatch.setattr(download, "download", fetch)
     app = make_app(runs=[])
     async with app.run_test(size=(120, 40)) as pilot:
         await choose_a_set_to_download(app, pilot)

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 from textual.worker import get_current_worker
 
-from core.data import registry
+from core.data import download, registry
 from core.errors import ConfigError, DamagedFile, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import find_runs, unused_name
@@ -182,7 +182,7 @@ class NewRun(ModalScreen[Run | None]):
 
             devices.resolve(config.device)
         if not registry.is_on_disk(config.dataset, self._data_dir):
-            registry.download(config.dataset, self._data_dir, self._show_download)
+            download.download(config.dataset, self._data_dir, self._show_download)
         registry.check(config.dataset, self._data_dir)
         self._say("starting the trainer")
         weights = Run(self._runs_dir / config.first_stage).read_weights() if config.first_stage else None
@@ -190,7 +190,7 @@ class NewRun(ModalScreen[Run | None]):
         launch.start(run).wait_until_started()
         return run
 
-    def _show_download(self, news: registry.Progress) -> None:
+    def _show_download(self, news: download.Progress) -> None:
         if get_current_worker().is_cancelled:
             raise Cancelled
         of = f" of {news.bytes_total / 1e6:.1f}" if news.bytes_total else ""
