@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textual.app import App
+
 
 Task = Callable[[], object]
 
@@ -63,3 +68,12 @@ class LatestTaskQueue:
                 self._working = False
             if not self.busy:
                 self._on_idle()
+
+
+def raise_in_app(app: App[Any], error: Exception) -> None:
+    """Let a bug in a thread end the app, as one in the UI thread does."""
+
+    def fail() -> None:
+        raise error
+
+    app.call_later(fail)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.geometry import Size
@@ -23,7 +23,7 @@ from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.text import printable
 from tui import formatting
 from tui.background.polling import Reader
-from tui.background.tasks import LatestTaskQueue
+from tui.background.tasks import LatestTaskQueue, raise_in_app
 from tui.messages import RunUpdate
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.exporting import export_files
@@ -128,7 +128,7 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def on_mount(self) -> None:
         self._tasks = LatestTaskQueue(
-            partial(_raise_in_app, self.app), lambda: self.post_message(self.TaskProgress(self.selected_run, ""))
+            partial(raise_in_app, self.app), lambda: self.post_message(self.TaskProgress(self.selected_run, ""))
         )
 
     def on_unmount(self) -> None:
@@ -234,12 +234,3 @@ class DetailScreen(ExploreScreen):
 
     def action_back(self) -> None:
         self.dismiss(None)
-
-
-def _raise_in_app(app: App[object], error: Exception) -> None:
-    """Let a bug in a thread end the app."""
-
-    def fail() -> None:
-        raise error
-
-    app.call_later(fail)

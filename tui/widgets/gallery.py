@@ -1,6 +1,7 @@
 """A gallery: tiles of one or more images with captions, one of them selected."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from rich.segment import ControlType, Segment
 from rich.style import Style
@@ -11,7 +12,7 @@ from textual.reactive import var
 from textual.strip import Strip
 
 from core.arrays import Images
-from tui.background.tasks import LatestTaskQueue
+from tui.background.tasks import LatestTaskQueue, raise_in_app
 from tui.drawing.strips import draw_message, fill
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
@@ -111,7 +112,7 @@ class Gallery(StripWidget):
         elif not look_the_same(wanted, self._sheets_wanted):
             # Captions wait for their pictures.
             self._sheets_wanted = wanted
-            self._tasks = self._tasks or LatestTaskQueue(self._crash)
+            self._tasks = self._tasks or LatestTaskQueue(partial(raise_in_app, self.app))
             self._tasks.submit("sheets", lambda: self._encode(wanted))
 
     def _encode(self, sheets: list[Sheet]) -> None:
@@ -119,12 +120,6 @@ class Gallery(StripWidget):
         for sheet in sheets:
             sheet.encode()
         self.call_later(self._show_sheets, sheets)
-
-    def _crash(self, error: Exception) -> None:
-        def fail() -> None:
-            raise error
-
-        self.app.call_later(fail)
 
     def _show_sheets(self, sheets: list[Sheet]) -> None:
         """Show encoded sheets, unless the layout has changed since or what is shown is wanted again."""

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from tests.support.screens import screen_text, until
 from tui.drawing.tiles import CaptionPlacement
-from tui.terminal.graphics import Graphics
+from tui.terminal.graphics import Graphics, Sheet
 from tui.widgets.gallery import Gallery
 
 pytest.importorskip("textual_image", reason="the extra `graphics` is not installed")
@@ -177,3 +177,13 @@ async def test_a_screenshot_shows_the_text() -> None:
         picture = app.export_screenshot()
         assert "digit" in picture
         assert "1;1;" not in picture
+
+
+async def test_a_bug_while_pictures_are_encoded_ends_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sheet, "encode", lambda sheet: 1 / 0)
+    app = Shown()
+    with pytest.raises(ZeroDivisionError):
+        async with app.run_test(size=(65, 36)) as pilot:
+            app.query_one(Gallery).graphics = GRAPHICS
+            app.query_one(Gallery).show(digits(0))
+            await until(pilot, lambda: app.return_code, "the end of the app")
