@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.kernels import native
-from core.kernels.native import Kernels, Unavailable, empty_images
+from core.kernels.compiler import Unavailable
+from core.kernels.native import Kernels, empty_images
 from core.models.autoencoder import Autoencoder, ConvBlock
 
 # A row of the upsampled image with phase 0 or 1 sees two rows of the coarse one; these are the kernel's three rows
@@ -32,9 +33,8 @@ def accelerate(model: Autoencoder, device: torch.device, precision: str = "auto"
     It trains the model's own parameters and keeps its running statistics. Off the CPU, and without a compiler, it
     consists of PyTorch's own layers.
     """
-    low = precision == "bfloat16" or (precision == "auto" and device.type == "cpu" and has_bfloat16())
-    dtype = torch.bfloat16 if low else torch.float32
-    number = str(dtype).removeprefix("torch.")
+    dtype = number_type(precision, device)
+    low, number = dtype == torch.bfloat16, str(dtype).removeprefix("torch.")
     if device.type != "cpu":
         return (_with_sides(model, lambda layers: _Plain(layers, dtype, device.type)) if low else model), number
     try:
@@ -44,6 +44,12 @@ def accelerate(model: Autoencoder, device: torch.device, precision: str = "auto"
         return plain, f"{number} without fused kernels: {reason}"
     fused = _with_sides(model, lambda layers: nn.Sequential(_Enter(dtype), *_layers(layers, library), _Leave()))
     return fused, f"fused {number}"
+
+
+def number_type(precision: str, device: torch.device) -> torch.dtype:
+    """What a model's products are made of where a config asks for that precision."""
+    low = precision == "bfloat16" or (precision == "auto" and device.type == "cpu" and has_bfloat16())
+    return torch.bfloat16 if low else torch.float32
 
 
 def has_bfloat16() -> bool:

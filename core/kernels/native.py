@@ -1,30 +1,21 @@
-"""Compiles kernels.cpp for this machine, once, and calls it with tensors.
+"""Calls kernels.cpp with tensors.
 
-The library lies in the user's cache folder under a name made of all that it depends on, so that a home directory
-shared by different machines does no harm. It is not linked to PyTorch: only to the OpenMP that PyTorch has loaded,
-whose threads it uses.
+Not linked to PyTorch: only to the OpenMP that PyTorch has loaded, whose threads it uses.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from core import files
+from core.kernels import compiler
+from core.kernels.compiler import Unavailable
 
 SOURCE = Path(__file__).with_name("kernels.cpp")
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
-COMPILE_SECONDS = 120.0
 # As in kernels.cpp: numbers worked on at once, and the fewest channels.
 PACK, EIGHT = 64, 8
 AT_ONCE = 16  # pixels of a row in convolve_eight
@@ -44,10 +35,6 @@ _SIGNATURES = {
     "convolve_last_backward": [_POINTER] * 5 + [_LONG],
 }
 _BFLOAT16_SIGNATURES = {"convolve_eight": [_POINTER] * 3 + [_LONG, _INT]}
-
-
-class Unavailable(Exception):
-    """Why the kernels cannot be had on this machine, in a few words."""
 
 
 def empty_images(count: int, channels: int, size: int, dtype: torch.dtype) -> Tensor:
@@ -222,35 +209,6 @@ def load(dtype: torch.dtype) -> Kernels:
     """The kernels for float32 or bfloat16, compiled if they are not yet. Raises Unavailable."""
     defines = ("-DBFLOAT16",) if dtype == torch.bfloat16 else ()
     try:
-        path = _compiled(defines)
-        return Kernels(ctypes.CDLL(str(path)), dtype)
-    except subprocess.CalledProcessError as error:
-        raise Unavailable(f"the compiler refused: {(error.stderr.strip().splitlines() or ['no word'])[0]}") from error
-    except (OSError, AttributeError, subprocess.TimeoutExpired) as error:
+        return Kernels(compiler.load([SOURCE], ["-fopenmp", *defines]), dtype)
+    except AttributeError as error:
         raise Unavailable(str(error)) from error
-
-
-def _compiled(defines: tuple[str, ...]) -> Path:
-    compiler = shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
-    if compiler is None:
-        raise Unavailable("no C++ compiler")
-    target = files.cache_dir() / "kernels" / f"{_fingerprint(compiler, defines)}.so"
-    if not target.exists():
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            library = Path(folder) / "kernels.so"
-            command = [compiler, *FLAGS, *defines, str(SOURCE), "-o", str(library)]
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
-            files.replace(target, library.read_bytes())
-    return target
-
-
-def _fingerprint(compiler: str, defines: tuple[str, ...]) -> str:
-    """Of everything that decides what the compiler makes, or whether it runs here."""
-    found = Path(compiler).resolve()
-    parts = [SOURCE.read_text(), *FLAGS, *defines, str(found), str(found.stat().st_mtime_ns), platform.machine()]
-    processor = Path("/proc/cpuinfo")
-    if processor.exists():
-        lines = processor.read_text().splitlines()
-        parts += sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

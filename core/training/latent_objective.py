@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from core.arrays import LATENT_SHAPE, LATENT_SIZE
 from core.data.images import ImageSet
+from core.kernels.compiler import Unavailable
+from core.kernels.native_step import NativeStep
 from core.latents import encoding
 from core.latents.learned_prior import LearnedPrior
 from core.latents.schedulers import SCHEDULERS
@@ -71,6 +73,10 @@ class LatentObjective:
         if precision == "bfloat16":
             return Autocast(self.model, self.device.type), "bfloat16"
         return self.model, "float32"
+
+    def compile_step(self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype) -> NativeStep:
+        """There is none. Raises Unavailable."""
+        raise Unavailable("no step for a denoiser")
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Noise of the posterior, noise of the diffusion, its time and the class dropout, (count, 130)."""

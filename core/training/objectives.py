@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from core.arrays import LATENT_SHAPE, evenly_spaced
 from core.data.images import ImageSet, pixels
 from core.kernels import fused
+from core.kernels.native_step import NativeStep
 from core.latents import encoding, samplers
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight, Loss, fold_batch_norm, loss
 from core.models.denoiser import Denoiser
@@ -38,6 +39,9 @@ class Objective(Protocol):
 
     def accelerate(self, precision: str) -> tuple[nn.Module, str]:
         """A faster stand-in for the model in training mode, and its name in a few words."""
+
+    def compile_step(self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype) -> NativeStep:
+        """A step of the optimizer on a CPU as one call into compiled code. Raises Unavailable."""
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
         """What is random in a step on so many examples, (count, ...)."""
@@ -68,6 +72,11 @@ class ImageObjective:
     def accelerate(self, precision: str) -> tuple[nn.Module, str]:
         """A faster stand-in for the model in training mode, and its name in a few words."""
         return fused.accelerate(self.model, self.device, precision)
+
+    def compile_step(self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype) -> NativeStep:
+        """A step of the optimizer on a CPU as one call into compiled code. Raises Unavailable."""
+        images, threads = self.images.train_images, torch.get_num_threads()
+        return NativeStep(self.model, optimizer, images, min(batch_size, len(images)), self.kl_weight, dtype, threads)
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
         """The noise of posterior samples of so many images, (count, 4, 4, 4); None where the posterior is a point."""

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from core.data.images import ImageSet
 from core.errors import DamagedFile, Diverged
+from core.kernels import fused
+from core.kernels.compiler import Unavailable
 from core.models import weights
 from core.runs.metrics_log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
@@ -19,7 +21,7 @@ from core.runs.status import StatusChanges
 from core.training.checkpoint import Checkpoints, TrainingState, load_state
 from core.training.distributed import ALONE, SingleProcess, Task
 from core.training.objectives import make_objective
-from core.training.step import CudaRecorder, Recorder, ScheduledAdam, TrainingStep
+from core.training.step import CompiledStep, CudaRecorder, Recorder, ScheduledAdam, TrainingStep, compiled_by
 from core.training.totals import LossTotals, RunningTotals, TrainingClock
 from core.training.validation import FRECHET_SAMPLES, Validation
 
@@ -69,12 +71,6 @@ class Trainer:
         self.optimizer = ScheduledAdam(
             self.model, self.config.schedule, self.config.learning_rate, capturable=on_one_gpu
         )
-        forward, self.method = self.objective.accelerate(self.config.precision)
-        forward = ranks.wrap_ddp(forward)
-        self.training_step = TrainingStep(
-            self.objective, forward, self.optimizer, self.generator, self.totals.sums, ranks
-        )
-
         self.task = Task.STEP
         self.epochs = self.config.epochs
         self.epoch = 0  # finished epochs
@@ -88,12 +84,33 @@ class Trainer:
         self.epochs = epochs or self.epochs
         self.optimizer.base_rate = learning_rate or self.optimizer.base_rate
 
-        self._step: Callable[[Tensor], None] = self.training_step
         if recorder is None and on_one_gpu:
             recorder = CudaRecorder(self.device)
-        if recorder is not None:
-            self._step = self.training_step.recorded(recorder)
+        self._step, self.method = self._make_step(state, recorder)
         self.clock.start()
+
+    def _make_step(
+        self, state: TrainingState | None, recorder: Recorder | None
+    ) -> tuple[Callable[[Tensor], None], str]:
+        """What does a step, and its name in a few words. A run goes on by what it was begun with, bit for bit."""
+        objective, optimizer, precision = self.objective, self.optimizer, self.config.precision
+        dtype = fused.number_type(precision, self.device) if state is None else compiled_by(state.optimizer)
+        lost = ""
+        if dtype is not None and self.device.type == "cpu" and self.ranks.world_size == 1 and recorder is None:
+            try:
+                compiled = CompiledStep(
+                    objective, optimizer, self.generator, self.totals.sums, self.config.batch_size, dtype
+                )
+            except Unavailable as reason:
+                lost = "" if state is None else f", no longer bit for bit: {reason}"
+            else:
+                return compiled, compiled.method
+        forward, method = objective.accelerate(precision)
+        forward = self.ranks.wrap_ddp(forward)
+        self.training_step = step = TrainingStep(
+            objective, forward, optimizer, self.generator, self.totals.sums, self.ranks
+        )
+        return step if recorder is None else step.recorded(recorder), method + lost
 
     # Where training stands
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.kernels import fused, native
-from core.kernels.native import Unavailable
+from core.kernels.compiler import Unavailable
 from core.models.autoencoder import MODELS, Autoencoder, ConvBlock, loss
 from tests.support.models import last_convolution
 

@@ -70,7 +70,9 @@ def train_recorded(run: Run, images: ImageSet, boundaries: int | None = None) ->
 
 
 @pytest.mark.parametrize("preset", [pytest.param(name, marks=SLOW.get(name, ())) for name in PRESETS])
-def test_recorded_steps_end_bit_for_bit_where_done_ones_end(preset: str, make_run: MakeRun, images: ImageSet) -> None:
+def test_recorded_steps_end_bit_for_bit_where_done_ones_end(
+    preset: str, make_run: MakeRun, images: ImageSet, no_compiled_step: None
+) -> None:
     settings = {"preset": preset, "epochs": 2, "batch_size": 32}
     done, replayed, resumed = (make_run(name, **settings) for name in ("done", "replayed", "resumed"))
     train(done, images)

@@ -1,0 +1,180 @@
+"""The whole training step of an autoencoder on a CPU as one call into step/step.cpp.
+
+Parameters, Adam's moments and running statistics are changed where PyTorch has them, so state dicts are always those of
+the last step. Threads are its own, not PyTorch's: how many there are, and what else the machine does, changes no bit.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.kernels import compiler
+from core.kernels.compiler import Unavailable
+from core.models.autoencoder import (
+    Autoencoder,
+    KlWeight,
+    PublishedVariationalAutoencoder,
+    VariationalAutoencoder,
+)
+
+FOLDER = Path(__file__).with_name("step")
+# No number is tested for its sign of error, which lets square roots and comparisons be done in vectors.
+OPTIONS = ("-pthread", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+# How long a step waits for a part that another thread began, before it does the part itself.
+PATIENCE_MICROSECONDS = 100
+_POINTER, _INT, _LONG, _DOUBLE = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_double
+_SIDE = 32
+# As in step/frame.h.
+_POSTERIORS: dict[type[Autoencoder], int] = {
+    Autoencoder: 0,
+    PublishedVariationalAutoencoder: 1,
+    VariationalAutoencoder: 2,
+}
+
+
+class _Parameter(ctypes.Structure):
+    _fields_ = [(name, _POINTER) for name in ("value", "gradient", "moment", "square", "steps")] + [("count", _LONG)]
+
+
+class _Running(ctypes.Structure):
+    _fields_ = [(name, _POINTER) for name in ("mean", "variance", "batches")]
+
+
+class _Adam(ctypes.Structure):
+    _fields_ = [(name, _DOUBLE) for name in ("rate", "beta1", "beta2", "epsilon")]
+
+
+class NativeStep:
+    """Trains a model with Adam on images uint8 (N, 32, 32), up to `batch_size` of them a step.
+
+    Model, optimizer and images stay the caller's, but their tensors must not be replaced by others. Raises Unavailable
+    where it cannot stand for PyTorch's own step: another model, optimizer or device, or no compiler.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        optimizer: torch.optim.Adam,
+        images: Tensor,
+        batch_size: int,
+        kl_weight: KlWeight,
+        dtype: torch.dtype,
+        threads: int,
+        patience: int = PATIENCE_MICROSECONDS,
+    ) -> None:
+        _check(model, optimizer, images)
+        self._library, self._images, self._batch_size = library(dtype), images, batch_size
+        self._kl_weight, self._optimizer = kl_weight, optimizer
+        self._noisy = model.encoder_channels_per_latent == 2
+        self._tensors: list[Tensor] = []  # keeps what the library points to
+        parameters = [self._parameter(parameter) for parameter in model.parameters()]
+        buffers = [self._address(buffer) for buffer in model.buffers()]
+        running = [_Running(*buffers[i : i + 3]) for i in range(0, len(buffers), 3)]
+        handle = self._library.training_begin(
+            _POSTERIORS[type(model)],
+            threads,
+            patience,
+            images.data_ptr(),
+            len(images),
+            batch_size,
+            (_Parameter * len(parameters))(*parameters),
+            len(parameters),
+            (_Running * len(running))(*running),
+        )
+        if handle is None:
+            raise Unavailable("no memory for a training step")
+        self._handle = handle
+        self.close = weakref.finalize(self, self._library.training_end, handle)
+
+    def __call__(self, chosen: Tensor, noise: Tensor | None) -> Tensor:
+        """Do a step on the images with indices int64 (B,); a variational model samples with noise (B, 4, 4, 4).
+
+        Returns the sums over the batch of squared error and KL divergence, float64 (2,). The learning rate and the
+        rest of Adam are the optimizer's; the gradients are left in the parameters' `grad`.
+        """
+        count = len(chosen)
+        if not self.close.alive:
+            raise RuntimeError("the training step was closed")
+        if not 0 < count <= self._batch_size or chosen.dtype != torch.int64 or not chosen.is_contiguous():
+            raise ValueError(f"expected up to {self._batch_size} contiguous int64 indices, not {count} {chosen.dtype}")
+        if (noise is not None) != self._noisy:
+            raise ValueError("a variational model takes noise, another one none")
+        if noise is not None and (noise.shape[0] != count or noise.dtype != torch.float32):
+            raise ValueError(f"expected float32 noise for {count} images, not {noise.dtype} {tuple(noise.shape)}")
+        noise = None if noise is None else noise.contiguous()
+        (group,) = self._optimizer.param_groups
+        adam = _Adam(group["lr"], *group["betas"], group["eps"])
+        sums = torch.zeros(2, dtype=torch.float64)
+        failure = self._library.training_step(
+            self._handle,
+            chosen.data_ptr(),
+            count,
+            None if noise is None else noise.data_ptr(),
+            ctypes.byref(adam),
+            self._kl_weight.beta,
+            self._kl_weight.optimal,
+            sums.data_ptr(),
+        )
+        if failure == 1:
+            raise IndexError(f"an index is not below {len(self._images)}")
+        if failure:
+            raise MemoryError("no memory for a training step")
+        return sums
+
+    @property
+    def redone(self) -> int:
+        """How many parts of steps were done a second time because another thread was late."""
+        return int(self._library.training_redone(self._handle))
+
+    def _parameter(self, parameter: Tensor) -> _Parameter:
+        state = self._optimizer.state[parameter]
+        if not state:  # as Adam begins
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        parameter.grad = torch.zeros_like(parameter)
+        tensors = (parameter.detach(), parameter.grad, state["exp_avg"], state["exp_avg_sq"], state["step"])
+        return _Parameter(*map(self._address, tensors), parameter.numel())
+
+    def _address(self, tensor: Tensor) -> int:
+        if not tensor.is_contiguous() or tensor.dtype not in (torch.float32, torch.int64):
+            raise Unavailable(f"no step for {tensor.dtype} numbers laid out {tensor.stride()}")
+        self._tensors.append(tensor)
+        return tensor.data_ptr()
+
+
+def _check(model: Autoencoder, optimizer: torch.optim.Optimizer, images: Tensor) -> None:
+    """Raise Unavailable unless the step is one of step.cpp's."""
+    if type(model) not in _POSTERIORS:
+        raise Unavailable(f"no step for a {type(model).__name__}")
+    with torch.device("meta"):  # its layers only; nothing is drawn for weights
+        published = type(model)()
+    if repr(model) != repr(published):
+        raise Unavailable("its layers are not those of the preset")
+    if images.dtype != torch.uint8 or images.shape[1:] != (_SIDE, _SIDE) or not images.is_contiguous():
+        raise Unavailable(f"no step for {images.dtype} images {tuple(images.shape)}")
+    if images.device.type != "cpu":
+        raise Unavailable(f"no step on {images.device.type}")
+    (group, *others) = optimizer.param_groups
+    plain = isinstance(optimizer, torch.optim.Adam) and not others and not isinstance(group["lr"], Tensor)
+    if not plain or group["weight_decay"] or group["amsgrad"] or group["maximize"]:
+        raise Unavailable("no step for this optimizer")
+
+
+@cache
+def library(dtype: torch.dtype) -> ctypes.CDLL:
+    """The steps for float32 or bfloat16 products, compiled if they are not yet. Raises Unavailable."""
+    sources = [FOLDER / "step.cpp", *sorted(FOLDER.glob("*.h"))]
+    found = compiler.load(sources, [*OPTIONS, *(["-DBFLOAT16"] if dtype == torch.bfloat16 else [])])
+    found.training_begin.argtypes = [_INT, _INT, ctypes.c_long, _POINTER, _LONG, _INT, _POINTER, _INT, _POINTER]
+    found.training_begin.restype = _POINTER
+    found.training_step.argtypes = [_POINTER, _POINTER, _INT, _POINTER, _POINTER, _DOUBLE, _INT, _POINTER]
+    found.training_step.restype = _INT
+    found.training_redone.argtypes, found.training_redone.restype = [_POINTER], ctypes.c_long
+    found.training_end.argtypes, found.training_end.restype = [_POINTER], None
+    return found

@@ -1,0 +1,70 @@
+// Trains a small model some steps and prints what came out: for what Python cannot have, such as other processors under
+// an emulator, and ThreadSanitizer. `driver THREADS PATIENCE STEPS POSTERIOR`
+
+#include "../../../core/kernels/step/step.cpp"
+
+#include <cstdio>
+#include <deque>
+
+namespace {
+
+uint32_t state = 1;
+
+float number() {  // in [-1/2, 1/2)
+    state = state * 1664525u + 1013904223u;
+    return static_cast<float>(state >> 8) / (1 << 24) - 0.5f;
+}
+
+std::deque<std::vector<float>> memory;
+
+float* numbers(int count, float size, float about = 0) {
+    std::vector<float> made(static_cast<size_t>(count));
+    for (float& value : made) value = about + size * number();
+    memory.push_back(std::move(made));
+    return memory.back().data();
+}
+
+step::Parameter parameter(int count, float size, float about = 0) {
+    return {numbers(count, size, about), numbers(count, 0), numbers(count, 0), numbers(count, 0), numbers(1, 0), count};
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+    using namespace step;
+    const int threads = std::atoi(arguments[1]), patience = std::atoi(arguments[2]), steps = std::atoi(arguments[3]);
+    const int posterior = std::atoi(arguments[4]), batch = 32;
+    std::vector<Parameter> parameters;
+    std::vector<Running> running;
+    int64_t batches[DEPTH] = {};
+    for (int layer = 0; layer < DEPTH; ++layer) {
+        const bool narrow = posterior == 0 && layer == 7;
+        const int in = layer == 8 || layer == 9 || narrow ? LATENT_CHANNELS : LAYERS[layer].in;
+        const int out = layer == 8 || narrow || (posterior == 0 && layer == 6) ? LATENT_CHANNELS : LAYERS[layer].out;
+        parameters.push_back(parameter(9 * in * out, 0.3f));
+        parameters.push_back(parameter(out, 0.1f));
+        parameters.push_back(parameter(out, 0.1f, 1));
+        parameters.push_back(parameter(out, 0.1f));
+        running.push_back({numbers(out, 0), numbers(out, 0), &batches[layer]});
+    }
+    for (int count : {CHANNELS, 1, CHANNELS * CHANNELS, CHANNELS}) parameters.push_back(parameter(count, 0.3f));
+    std::vector<uint8_t> images(64 * PIXELS);
+    for (uint8_t& pixel : images) pixel = static_cast<uint8_t>(255 * (number() + 0.5f));
+    void* training = training_begin(
+        posterior, threads, patience, images.data(), 64, batch, parameters.data(), static_cast<int>(parameters.size()),
+        running.data());
+    double sums[2] = {};
+    for (int i = 0; i < steps; ++i) {
+        std::vector<int64_t> indices(batch);
+        for (int k = 0; k < batch; ++k) indices[k] = (7 * i + k) % 64;
+        const float* noise = numbers(batch * LATENT, 2);
+        const Adam adam = {1e-3, 0.9, 0.999, 1e-8};
+        if (training_step(training, indices.data(), batch, noise, &adam, 0.5, 0, sums) != 0) return 1;
+    }
+    std::fprintf(stderr, "%ld parts done again\n", training_redone(training));
+    training_end(training);
+    double first = 0, second = 0;
+    for (const Parameter& one : parameters)
+        for (int64_t i = 0; i < one.count; ++i) first += one.value[i], second += one.value[i] * one.gradient[i];
+    std::printf("%.9g %.9g %.9g %.9g\n", sums[0], sums[1], first, second);
+}
