@@ -12,11 +12,10 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from core.arrays import Floats, Images
+from core.arrays import Images
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.graphics import GAP
 
-AnyImages = Floats | NDArray[np.uint8]
 SHADES = " ░▒▓█"
 ASCII_SHADES = " .:-=+*#%@"
 # 52 greys look like 256, and longer runs of equal cells take fewer bytes.
@@ -32,30 +31,26 @@ class Scale(NamedTuple):
     down: int
 
 
-def mosaic(images: AnyImages) -> Images:
-    """A grid of images (rows, columns, H, W) as one picture in [0, 1] with a black pixel between them.
-
-    uint8 is divided by 255.
-    """
-    grid = _unit(images)
-    rows, columns, height, width = grid.shape
-    padded = np.pad(grid, ((0, 0), (0, 0), (0, GAP), (0, GAP)))
+def mosaic(images: Images) -> Images:
+    """A grid of images (rows, columns, H, W) as one picture with a black pixel between them."""
+    rows, columns, height, width = images.shape
+    padded = np.pad(images, ((0, 0), (0, 0), (0, GAP), (0, GAP)))
     picture = padded.transpose(0, 2, 1, 3).reshape(rows * (height + GAP), columns * (width + GAP))
     return picture[: max(0, rows * (height + GAP) - GAP), : max(0, columns * (width + GAP) - GAP)]
 
 
-def shrink(images: AnyImages, factor: int) -> Images:
+def shrink(images: Images, factor: int) -> Images:
     """Means of `factor` x `factor` blocks of (..., H, W); ValueError if it does not divide H and W."""
     *rest, height, width = images.shape
     if factor < 1 or height % factor or width % factor:
         raise ValueError(f"factor {factor} does not divide images of {height}x{width} pixels")
-    blocks = _unit(images).reshape(*rest, height // factor, factor, width // factor, factor)
+    blocks = images.reshape(*rest, height // factor, factor, width // factor, factor)
     means: Images = blocks.mean(axis=(-3, -1), dtype=np.float32)
     return means
 
 
-def resize(images: AnyImages, scale: Scale) -> Images:
-    """Images (..., H, W) at a scale, in [0, 1]."""
+def resize(images: Images, scale: Scale) -> Images:
+    """Images (..., H, W) at a scale."""
     return shrink(images, scale.down).repeat(scale.up, axis=-2).repeat(scale.up, axis=-1)
 
 
@@ -77,11 +72,6 @@ def draw_image(pixels: Images, depth: ColorDepth, base: Style) -> list[Strip]:
     ramp = ASCII_SHADES if depth is ColorDepth.ASCII else SHADES
     shades = np.array(list(ramp))[np.rint((upper + lower) / 2 * (len(ramp) - 1)).astype(int)]
     return [Strip([Segment("".join(row), base)], width) for row in shades]
-
-
-def _unit(images: AnyImages) -> Images:
-    values = np.asarray(images)
-    return values.astype(np.float32) / np.float32(255 if values.dtype == np.uint8 else 1)
 
 
 def _nearest(pixels: Images, greys: NDArray[np.int64]) -> NDArray[np.int64]:
