@@ -14,9 +14,9 @@ Labels = npt.NDArray[np.int64]
 Images = npt.NDArray[np.float32]  # in [0, 1]
 Column = npt.NDArray[np.float64]
 
-IMAGE_SIZE = 28  # pixels each way, as images are shown
+IMAGE_SHAPE = (28, 28)  # rows and columns of pixels, as images are shown
 PADDING = 2  # pixels on each side, as models take them
-PADDED_SIZE = IMAGE_SIZE + 2 * PADDING
+PADDED_SIZE = IMAGE_SHAPE[0] + 2 * PADDING
 LATENT_SHAPE = (4, 4, 4)  # channels, rows, columns
 LATENT_SIZE = math.prod(LATENT_SHAPE)
 

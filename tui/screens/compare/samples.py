@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Label
 
+from core.arrays import IMAGE_SHAPE
 from core.explorer.protocol import Explorer
 from core.explorer.results import Samples
 from core.latents.options import SAMPLERS
@@ -66,5 +67,5 @@ class SamplesView(ModelsView[tuple[str, list[Samples]]]):
     def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
         if not self._samples:
             return []
-        rows = [samples.images.reshape(-1, COLUMNS, 28, 28) for samples in self._samples]
-        return export.write_picture(folder, stem, np.concatenate(rows, axis=1).reshape(-1, 28, 28), 2 * COLUMNS)
+        rows = [samples.images.reshape(-1, COLUMNS, *IMAGE_SHAPE) for samples in self._samples]
+        return export.write_picture(folder, stem, np.concatenate(rows, axis=1).reshape(-1, *IMAGE_SHAPE), 2 * COLUMNS)

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.timer import Timer
 
-from core.arrays import Floats, Images
+from core.arrays import IMAGE_SHAPE, Floats, Images
 from core.latents.options import number_name
 from tui import export
 from tui.screens.dialogs import AskNumber
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
 
 
-TILE = (1, 28, 28)
+TILE = (1, *IMAGE_SHAPE)
 LONGEST = 13
 FRAMES = 25
 
@@ -210,5 +210,5 @@ class LatentPathScreen(DetailScreen):
         if self._strips is None:
             return []
         what = "traversal" if self.end is None else "interpolation"
-        images = self._strips.reshape(-1, 28, 28)
+        images = self._strips.reshape(-1, *IMAGE_SHAPE)
         return export.write_picture(folder, f"{stem}-{what}", images, self._strips.shape[1])

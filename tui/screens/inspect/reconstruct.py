@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from core.arrays import IMAGE_SHAPE
 from tui import export
 from tui.screens.dialogs import AskClass
 from tui.screens.explore import ExploreScreen, ExploreSources
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from core.latents.options import Order
 
 
-STACK = (3, 28, 28)
+STACK = (3, *IMAGE_SHAPE)
 
 
 class ReconstructScreen(ExploreScreen):

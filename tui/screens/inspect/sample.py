@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from core.arrays import IMAGE_SHAPE
 from core.explorer.results import Samples
 from core.latents.options import (
     SAMPLERS,
@@ -30,7 +31,7 @@ from tui.widgets.gallery import Gallery
 
 ROWS, COLUMNS = 4, 8
 COUNT = ROWS * COLUMNS
-TILE = (1, 28, 28)
+TILE = (1, *IMAGE_SHAPE)
 # A page of digits costs a slow connection as much as any other page: few steps of denoising are shown.
 FRAMES = 5
 GUIDANCES = (1.0, 1.5, 2.0, 3.0, 5.0)
