@@ -35,21 +35,21 @@ def available() -> tuple[str, ...]:
 
 
 def make_repeatable(device: torch.device) -> None:
-    """Have PyTorch choose algorithms that give the same bits every time, where it has them; on CPUs they do anyway."""
+    """Have PyTorch choose deterministic algorithms where it has them; those for CPUs are anyway."""
     if device.type == "cuda":
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def describe(device: torch.device) -> str:
-    """What the device is called by its maker."""
+    """The device's product name."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return processor_name() if device.type == "cpu" else f"{platform.machine()} GPU"
 
 
 def processor_name() -> str:
-    """The processor of this machine and the number of cores PyTorch computes on."""
+    """The processor of this machine and the number of threads PyTorch computes with."""
     name = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo") as file:  # noqa: PTH123 - a file of the kernel, read as a stream
