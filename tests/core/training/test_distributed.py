@@ -155,29 +155,25 @@ def test_two_processes_learn_what_one_learns(make_run: MakeRun, wait_until: Wait
         assert together["frechet"] == pytest.approx(alone["frechet"], rel=SAMPLES_TOLERANCE)
 
 
-def pause_and_go_on(run: Run, wait_until: WaitUntil) -> None:
-    wait_until(lambda: run.status().step > 3, what="the first steps")
-    launch.send_request(run, "pause")
-    wait_until(lambda: run.state() is State.PAUSED, what="the pause")
-    launch.send_request(run, "resume")
-    wait_until(lambda: run.state() is State.RUNNING, what="going on")
-
-
 def test_a_run_of_two_processes_that_was_paused_and_stopped_ends_as_if_nothing_had_happened(
     make_small_run: MakeRun, wait_until: WaitUntil
 ) -> None:
-    values = {"preset": "vae", "epochs": 30}
-    undisturbed, run = make_small_run("undisturbed", **values), make_small_run(**values)
+    undisturbed, run = make_small_run("undisturbed", preset="vae"), make_small_run(preset="vae")
     join(undisturbed, trainers.begin_together(undisturbed, 2))
+    run.request("pause")  # the first step boundary acts on it
     processes = trainers.begin_together(run, 2)
-    pause_and_go_on(run, wait_until)
+    wait_until(lambda: run.state() is State.PAUSED, what="the pause")
     launch.send_request(run, "stop")
     for process in processes:
         process.join(60)
         assert process.exitcode == 0
     assert run.state() is State.STOPPED
     assert not run_files.is_trained(run)
-    join(run, trainers.begin_together(run, 2))
+    run.request("pause")
+    processes = trainers.begin_together(run, 2)
+    wait_until(lambda: run.state() is State.PAUSED, what="the pause")
+    launch.send_request(run, "resume")
+    join(run, processes)
     run_files.assert_same_end(run, undisturbed)
 
 
@@ -221,7 +217,6 @@ def test_a_run_whose_processes_are_killed_one_or_the_other_ends_as_if_nothing_ha
     undisturbed, run = make_small_run("undisturbed", **values), make_small_run(**values)
     join(undisturbed, trainers.begin_together(undisturbed, 2))
     launch.start(run).wait_until_started()
-    pause_and_go_on(run, wait_until)
     for how in ("stop", "kill another", "kill the first"):
         end(run, how, wait_until)
         launch.resume(run).wait_until_started()
