@@ -53,7 +53,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(folder: Path, shared: str) -> None:
+def remove_temporary_files(folder: Path, shared: str) -> None:
     """Remove the temporary files that killed processes left; call it only while nobody else writes in the folder.
 
     Those of the file `shared`, which anybody may write, are left until they are old.

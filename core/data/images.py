@@ -1,4 +1,4 @@
-"""Images as tensors: the named sets, the embedded one, and those that a run is trained on and looked at with."""
+"""Images as tensors: the named sets, the embedded one, and those of a run."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _as_tensors(images: Any, labels: Any) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class RunImages:
-    """The images that a run is looked at with; `note` says when they are not those it was trained on."""
+    """The images to explore a run with; `note` says so when it was trained on others."""
 
     images: ImageSet
     note: str | None = None

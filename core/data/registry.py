@@ -1,4 +1,4 @@
-"""The named image sets: where their files lie and how to get them, without PyTorch."""
+"""The image sets: their names, sizes and folders, and which of them are on disk."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Worker:
         signal.signal(signal.SIGUSR1, self._on_save_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
-            self.run.sweep()
+            self.run.remove_temporary_files()
             self._train()
         except StopTraining as stop:
             log(f"stopped: {stop}")

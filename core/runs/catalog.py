@@ -1,4 +1,4 @@
-"""The runs of a folder: finding and naming them, and each in short."""
+"""The runs of a folder: finding, naming and summarising them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.runs.status import State, Status, apparent_state
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder looks like a run, be it a damaged one."""
+    """Whether a folder is a run, possibly a damaged one."""
     return not path.is_symlink() and path.is_dir() and any((path / file).exists() for file in (CONFIG, STATUS))
 
 
@@ -56,7 +56,7 @@ def next_name(stem: str, taken: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in short. A damaged one has `damage`, one line, and whatever could still be read."""
+    """A run as the list shows it. A damaged one has `damage`, one line, and whatever could still be read."""
 
     run: Run
     damage: str | None = None
@@ -103,7 +103,7 @@ class RunSummary:
 
 
 def summarise(run: Run) -> RunSummary:
-    """The run in short; damage is reported, never raised."""
+    """A summary of the run; damage is reported, never raised."""
     damage: str | None = None
     found: dict[str, Any] = {}
     try:
@@ -128,7 +128,7 @@ def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float |
 
 
 def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:
-    """The order in which runs are listed everywhere; damaged ones whose age is unknown come last."""
+    """The order of every list of runs; those of unknown age come last."""
     return sorted(summaries, key=_creation, reverse=True)
 
 

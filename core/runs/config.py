@@ -95,7 +95,7 @@ def check_values(**values: Any) -> RunConfig:
 
 
 def _unknown(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is no setting, and what is no choice of one; files of a newer version may have both."""
+    """Messages on names that are no settings and values that are no choices; files of a newer version may have both."""
     for name, value in given.items():
         said = _quoted(name).replace("_", " ")
         if name not in RunConfig.model_fields:
@@ -107,7 +107,7 @@ def _unknown(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def stamp(config: RunConfig) -> RunConfig:
-    """The configuration with the time and the versions in use."""
+    """The configuration with the present time and installed versions."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return config.model_copy(update={"created": now, "versions": installed_versions()})
 
@@ -121,7 +121,7 @@ def check_name(name: str) -> str:
 
 
 def installed_versions() -> dict[str, str]:
-    """The versions that decide what a run computes, read without importing the packages."""
+    """The versions of Python and of the packages that training depends on; none of them is imported."""
     found = {"python": platform.python_version()}
     for package in ("vae-tui", "torch", "torchvision", "numpy"):
         try:
@@ -132,7 +132,7 @@ def installed_versions() -> dict[str, str]:
 
 
 def problems(error: ValidationError) -> dict[str, str]:
-    """One message for each field that failed, in the words of this project."""
+    """A message for each field that failed."""
     return {_quoted(str(found["loc"][0])): _message(found) for found in error.errors() if found["loc"]}
 
 

@@ -1,4 +1,4 @@
-"""Run: a folder that a trainer writes and everything else reads. Nothing else knows its file names."""
+"""A run directory: a trainer writes it, everything else reads it. Only this module knows its file names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Run:
-    """One run directory. The constructor touches nothing; every reader checks what it reads."""
+    """A run directory. The constructor touches no file; what is read is checked."""
 
     path: Path
 
@@ -64,7 +64,7 @@ class Run:
     def name(self) -> str:
         return self.path.name
 
-    # What was asked for
+    # The configuration
 
     def config(self) -> RunConfig:
         """The settings, also those of a newer version. Raises DamagedFile or OSError."""
@@ -77,29 +77,29 @@ class Run:
             raise RunError(f"{self.name} was {config.newer}")
         return config
 
-    # What the trainer says
+    # The status, written by the trainer
 
     def status(self) -> Status:
-        """What the trainer wrote last. Raises DamagedFile or OSError."""
+        """The last status that the trainer wrote. Raises DamagedFile or OSError."""
         return self._read_json(STATUS, Status)
 
     def write_status(self, status: Status) -> None:
         self._write_json(STATUS, status)
 
     def state(self) -> State:
-        """Where the run stands as seen from here, LOST included. Raises DamagedFile or OSError."""
+        """The state, which is LOST where the trainer is gone. Raises DamagedFile or OSError."""
         return apparent_state(self.status())
 
-    # What a viewer asks
+    # Requests, written by viewers
 
     def request(self, action: Action) -> Request:
-        """Ask the trainer; the last request wins. Raises OSError."""
+        """Write a request for the trainer, in place of the one before. Raises OSError."""
         request = make_request(action)
         self._write_json(CONTROL, request)
         return request
 
     def requested(self) -> Request | None:
-        """The last request, None when nobody asked yet. Raises DamagedFile or OSError."""
+        """The last request, or None. Raises DamagedFile or OSError."""
         try:
             return self._read_json(CONTROL, Request)
         except FileNotFoundError:
@@ -109,7 +109,7 @@ class Run:
         """A number that changes whenever a request is written, 0 without one."""
         return self._changed(CONTROL)
 
-    # What training leaves behind
+    # Metrics, weights and training state
 
     def open_metrics(self) -> MetricsLog:
         """The trainer's end of metrics.jsonl, made where there is none; it holds the run's lock until it is closed.
@@ -194,9 +194,9 @@ class Run:
     def write_state(self, content: bytes) -> None:
         files.replace(self.state_path, content)
 
-    def sweep(self) -> None:
-        """Remove what killed trainers left half written; only the holder of the lock may."""
-        files.sweep(self.path, CONTROL)
+    def remove_temporary_files(self) -> None:
+        """Remove the half-written files of killed trainers; only the holder of the lock may."""
+        files.remove_temporary_files(self.path, CONTROL)
 
     def last_log_line(self, about: str = "") -> str:
         """The last line that the trainer printed, of those that contain something; or nothing."""
@@ -215,7 +215,7 @@ class Run:
             # A trainer would have made metrics.jsonl, and could not use what is no file.
             with suppress(FileNotFoundError, DamagedFile):
                 stack.enter_context(self.lock())
-            self.sweep()
+            self.remove_temporary_files()
             for file in (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG):
                 (self.path / file).unlink(missing_ok=True)
         try:
@@ -223,7 +223,7 @@ class Run:
         except OSError as error:
             raise RunError(f"{self.path} keeps files that are not the run's own: {error.strerror}") from error
 
-    # How the files are read and written
+    # Reading and writing files
 
     def _changed(self, file: str) -> int:
         try:

@@ -1,4 +1,4 @@
-"""What a trainer says of itself and what a viewer asks of it."""
+"""The status that a trainer writes, and the requests that viewers send it."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class StatusChanges(TypedDict, total=False):
 
 
 class Request(BaseModel):
-    """control.json: the last thing a viewer asked for. The trainer answers with the id in `Status.handled`."""
+    """control.json: the last request of a viewer. The trainer answers with its id in `Status.handled`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -129,17 +129,17 @@ class Request(BaseModel):
 
 
 def make_request(action: Action) -> Request:
-    """A request that no other request is equal to."""
+    """A request with an id of its own."""
     return Request(action=action, id=uuid4().hex, time=time.time())
 
 
 def uptime() -> float:
-    """Seconds since this host started; unlike the time of day nobody can set it."""
+    """Seconds since this host started; unlike the time of day, it cannot be set."""
     return time.monotonic()
 
 
 def process_started(pid: int) -> float | None:
-    """When the process with this number started, seconds since the host did; None when there is no live one."""
+    """When the process with this pid started, in seconds since the host did; None when it is gone."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -150,7 +150,7 @@ def process_started(pid: int) -> float | None:
 
 
 def apparent_state(status: Status) -> State:
-    """The state a reader should show: LOST when the trainer is gone, or silent on a host that cannot be asked."""
+    """The state to show: LOST when the trainer is gone, or, on another host, its heartbeat has stopped."""
     if not status.state.active:
         return status.state
     if status.host == socket.gethostname():
@@ -162,7 +162,7 @@ def apparent_state(status: Status) -> State:
 
 
 def is_same_process(pid: int, started: float | None) -> bool:
-    """Whether that very process lives, rather than a later one that was given its number."""
+    """Whether that process lives, rather than a later one with the same pid."""
     found = process_started(pid)
     if found is None:
         return False

@@ -244,7 +244,7 @@ def test_requests_from_many_threads_and_processes_never_tear_the_file(make_small
         request = run.requested()  # raises when it is not whole
         assert request is not None
         seen.add(request.id)
-        run.sweep()  # as a trainer does that starts just now
+        run.remove_temporary_files()  # as a trainer does that starts just now
     assert [asker.exitcode for asker in askers] == [0, 0, 0]
     assert len(seen) > 10
     assert run_files.temporaries(run) == []

@@ -282,7 +282,7 @@ def test_abandoned_files_are_swept_but_not_a_request_on_its_way(make_run: Callab
     for path in (ours, request, old):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
-    run.sweep()
+    run.remove_temporary_files()
     assert (ours.exists(), request.exists(), old.exists()) == (False, True, False)
 
 

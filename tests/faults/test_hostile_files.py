@@ -74,7 +74,7 @@ def test_a_run_is_not_deleted_under_its_trainer_when_its_status_is_damaged(run: 
 
 def test_a_folder_that_a_stranger_named_like_a_leftover_does_not_keep_a_run(run: Run) -> None:
     (run.path / ".model.safetensors.tmp-1").mkdir()
-    run.sweep()
+    run.remove_temporary_files()
 
 
 # What stands in a file

@@ -17,6 +17,7 @@ from core.runs.run import Run
 from core.runs.settings import SETTINGS
 from core.runs.status import State
 from tui import formatting
+from tui.background.devices import check_device
 from tui.commands.options import (
     RUNS_DIR,
     DataDir,
@@ -78,15 +79,6 @@ def resume(settings: dict[str, Any], run: RunName, detach: Detach = False, runs_
     checked = check_values(**settings)
     new = {name: getattr(checked, name) for name in settings}
     follow(found, launch.resume(found, new.get("epochs"), new.get("learning_rate")), detach)
-
-
-def check_device(device: str) -> None:
-    """Raises ConfigError early for a device that has to be there by name."""
-    if device in ("auto", "cpu"):
-        return
-    from core.training import devices
-
-    devices.resolve(device)
 
 
 def follow(run: Run, worker: launch.TrainerProcess, detach: bool) -> None:

@@ -74,7 +74,7 @@ def test_leftovers_of_a_killed_trainer_are_swept(make_run: MakeRun) -> None:
     run = make_run()
     leftover = run.path / f".model.safetensors{files.TEMPORARY_MARK}123"
     leftover.write_bytes(b"half")
-    run.sweep()
+    run.remove_temporary_files()
     assert not leftover.exists()
     assert run.config()
 

@@ -22,6 +22,7 @@ from core.runs.config import RunConfig, check_name, check_values, stamp
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, defaults
+from tui.background.devices import check_device
 from tui.screens.runs.settings_form import SettingsForm
 from tui.widgets.bars import KeyLine
 
@@ -176,11 +177,8 @@ class NewRun(ModalScreen[Run | None]):
             self.app.call_from_thread(self.dismiss, run)
 
     def _make(self, config: RunConfig, name: str) -> Run:
-        if config.device not in ("auto", "cpu"):
-            self._say(f"looking for {config.device}")
-            from core.training import devices
-
-            devices.resolve(config.device)
+        self._say(f"looking for device {config.device}")
+        check_device(config.device)
         if not registry.is_on_disk(config.dataset, self._data_dir):
             download.download(config.dataset, self._data_dir, self._show_download)
         registry.check(config.dataset, self._data_dir)
