@@ -187,16 +187,16 @@ def test_a_training_is_followed_by_samples_of_each_class(learned: Run) -> None:
 
 @pytest.mark.slow
 def test_a_way_out_of_noise_has_as_many_moments_as_were_asked_for(learned: Run) -> None:
-    explorer, wish = (
+    explorer, options = (
         RunExplorer.open(learned, learned.path),
         parse_sampling_options("learned", learned.config().dynamics, "1", None, None),
     )
-    film = explorer.denoising(5, 4, 0, 1.0, wish)
+    film = explorer.denoising(5, 4, 0, 1.0, options)
     assert [moment.images.shape for moment in film] == [(4, 28, 28)] * 5
-    assert (film[-1].latents == explorer.samples("learned", 4, 0, 1.0, wish).latents).all()
+    assert (film[-1].latents == explorer.samples("learned", 4, 0, 1.0, options).latents).all()
     distances = [abs(moment.latents - film[-1].latents).mean() for moment in film]
     assert distances == sorted(distances, reverse=True)
-    (only,) = explorer.denoising(1, 4, 0, 1.0, wish)
+    (only,) = explorer.denoising(1, 4, 0, 1.0, options)
     assert (only.latents == film[-1].latents).all()
 
 
@@ -286,7 +286,7 @@ def test_a_prior_is_no_first_stage(make_run: MakeRun) -> None:
         first_stage_settings(make_run("p", preset="prior"))
 
 
-def test_only_a_learned_prior_grants_wishes() -> None:
+def test_only_a_learned_prior_has_options() -> None:
     with pytest.raises(ConfigError, match="guidance goes with the sampler learned, not mixture"):
         parse_sampling_options("mixture", "flow", None, "2", None)
     assert parse_sampling_options("mixture", "flow", None, None, None) == SamplingOptions()
@@ -307,7 +307,7 @@ def test_a_first_stage_that_is_damaged_is_named(content: bytes | None, make_run:
         Trainer(run, images, "cpu", log)
 
 
-def test_a_wish_is_what_was_typed_or_the_usual() -> None:
+def test_options_are_what_was_typed_or_the_defaults() -> None:
     assert parse_sampling_options("learned", "flow", None, None, None) == SamplingOptions(None, 1.0, STEPS["flow"][1])
     assert parse_sampling_options("learned", "ddpm", "7", "2.5", "1000") == SamplingOptions(7, 2.5, 1000)
     for typed, message in (

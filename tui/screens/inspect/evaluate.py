@@ -116,8 +116,8 @@ class EvaluateScreen(ExploreScreen):
             return
         config, measured = self.run_update.summary.config, self.shown.get(self.shown_sampler)
         dataset = measured.evaluation.dataset if measured else config.dataset if config else ""
-        wish = measured.evaluation.sampling_options if measured else None
-        self.set_heading(evaluation_table.conditions(self.shown_sampler, self.samples, SEEDS, dataset, wish))
+        options = measured.evaluation.sampling_options if measured else None
+        self.set_heading(evaluation_table.conditions(self.shown_sampler, self.samples, SEEDS, dataset, options))
         columns = [self._column(name) for name in SAMPLERS]
         self._panel.show(self._meanings, [each for each in columns if each.measured or each.chosen or each.measuring])
         self._show_progress()
