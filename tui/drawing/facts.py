@@ -34,7 +34,7 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
         lines += [Text(line, "bold red") for line in textwrap.wrap(printable(trouble), max(width, 1))]
     if summary.newer:
         lines += [Text(line, MUTED) for line in textwrap.wrap(summary.newer, max(width, 1))]
-    if summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
+    elif summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
         hint = HINTS[summary.status.cause if summary.state is State.FAILED else None]
         lines += [Text(line, MUTED) for line in textwrap.wrap(hint, max(width, 1))]
     lines += [
