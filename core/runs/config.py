@@ -150,6 +150,7 @@ def _message(found: Any) -> str:
             "greater_than_equal": "at least {ge:.10g}",
             "greater_than": "greater than {gt:g}",
             "less_than_equal": "at most {le:.10g}",
+            "less_than": "less than {lt:g}",
             "finite_number": "a finite number",
         }.get(kind, "valid: " + found["msg"]).format(**context)
     wanted = wanted.replace("'", "")

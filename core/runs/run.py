@@ -27,6 +27,7 @@ FIRST_STAGE = "first-stage.safetensors"
 STATE = "state.pt"
 LOG = "train.log"
 JSON_LIMIT = 1 << 20
+UNKNOWN_KEYS_LIMIT = 100  # that a newer version may have added to the settings
 TENSORS_LIMIT = 1 << 28
 LOG_TAIL = 1 << 14
 Model = TypeVar("Model", bound=BaseModel)
@@ -68,7 +69,10 @@ class Run:
 
     def config(self) -> RunConfig:
         """The settings, also those of a newer version. Raises DamagedFile or OSError."""
-        return self._read_json(CONFIG, RunConfig)
+        config = self._read_json(CONFIG, RunConfig)
+        if len(config.model_extra or {}) > UNKNOWN_KEYS_LIMIT:
+            raise DamagedFile(self.path / CONFIG, "holds something else than settings")
+        return config
 
     def training_config(self) -> RunConfig:
         """The settings of a run that this version can train. Raises RunError, DamagedFile or OSError."""

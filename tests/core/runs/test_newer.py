@@ -65,6 +65,11 @@ def test_it_is_refused_for_training_in_one_line(make_run: MakeRun, values: dict[
     assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "status.json"]
 
 
+def test_a_file_of_something_else_is_damaged_not_newer(make_run: MakeRun) -> None:
+    run = rewritten(make_run(), **{f"key {number}": number for number in range(101)})
+    assert summarise(run).damage == "config.json: holds something else than settings"
+
+
 def test_keys_of_a_hostile_file_are_shown_harmless_and_short(make_run: MakeRun, tmp_path: Path) -> None:
     said = summarise(rewritten(make_run(), **{"\x1b[2J\n" + "x" * 1000: 1})).newer
     assert said is not None
