@@ -58,14 +58,14 @@ class RunSession:
         `report` is told of what is computed meanwhile. Raises RunError before there are weights, DamagedFile or
         OSError.
         """
-        if self._lock.locked():
+        if self._lock.locked() and self._words:
             report(self._words)
         with self._lock, torch.inference_mode():
             self._report = report
             try:
                 yield self._newest_model()
             finally:
-                self._report = None  # which may hold a screen
+                self._report, self._words = None, ""  # a report may hold a screen
 
     def _newest_model(self) -> Autoencoder:
         version = self.run.weights_version()

@@ -20,7 +20,7 @@ from core.latents.options import ProjectionOptions
 from core.models.autoencoder import Autoencoder, fold_batch_norm
 from core.models.weights import load_autoencoder, weights_to_bytes
 from core.runs.run import Run
-from tests.core.data.test_data import put
+from tests.support.image_sets import put
 from tests.support.models import load_model
 
 MakeRun = Callable[..., Run]
@@ -242,6 +242,11 @@ def test_a_task_that_waits_is_told_what_it_waits_for(trained: dict[str, Run], tm
         waiting = threading.Thread(target=RunExplorer(session, wait).decode, args=(np.zeros((1, 64)),))
         waiting.start()
         assert waited.wait(10)
+    waiting.join()
+    with session.newest(lambda words: None):  # who says nothing; what was said before is over
+        waiting = threading.Thread(target=RunExplorer(session, wait).decode, args=(np.zeros((1, 64)),))
+        waiting.start()
+        time.sleep(0.1)
     waiting.join()
     assert heard == ["encoding training images: 1,000 of 4,000"]
 
