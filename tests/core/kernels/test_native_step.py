@@ -335,5 +335,5 @@ def test_another_model_optimizer_or_device_is_left_to_pytorch(images: Tensor) ->
     assert torch.equal(drawn, torch.get_rng_state())
     narrow = Autoencoder((1, 4, 8, 16))
     refuse("layers", narrow, torch.optim.Adam(narrow.parameters()))
-    model.encoder[0][0][2] = torch.nn.LeakyReLU(0.2)  # type: ignore[index,operator]
+    model.encoder[0][0][2] = torch.nn.LeakyReLU(0.2)  # type: ignore[index]
     refuse("layers", model, adam)
