@@ -28,6 +28,7 @@ def open_app(tmp_path: Path) -> Callable[..., Terminal]:
 
 
 OpenApp = Callable[..., Terminal]
+EPOCHS = 12  # enough to be seen running and paused while the machine is busy
 
 
 def start_small_run(terminal: Terminal, epochs: int) -> None:
@@ -38,10 +39,10 @@ def start_small_run(terminal: Terminal, epochs: int) -> None:
     terminal.press("\r")
     terminal.wait_for("vae-post")
     terminal.press("\x1b[B\x1b[B\r")  # the list of presets: two down, to ae
-    terminal.wait_for("ae-mnist-5k")
+    terminal.wait_for("plain autoencoder", " ae-mnist-5k")
     terminal.press("\t\t")
     terminal.press(f"\x7f\x7f\x7f{epochs}")
-    terminal.press("\t\x7f\x7f\x7f250")
+    terminal.press("\t\t\x7f\x7f\x7f250")
     terminal.wait_for("250")
     terminal.press("\x13")
 
@@ -50,8 +51,8 @@ def start_small_run(terminal: Terminal, epochs: int) -> None:
 def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait_until: WaitUntil) -> None:
     run = Run(runs_dir / "ae-mnist-5k")
     with open_app() as terminal:
-        start_small_run(terminal, epochs=2)
-        terminal.wait_for("2 training", "▶ running", "images/s", "1/2")
+        start_small_run(terminal, epochs=EPOCHS)
+        terminal.wait_for("2 training", "▶ running", "images/s", f"/{EPOCHS}")
         wait_until(lambda: terminal.read() and run.path.exists() and run.status().step > 0, 120, what="the first steps")
 
         terminal.press(" ")
@@ -81,7 +82,7 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
         terminal.press("q")
         assert terminal.wait_for_end() == 0
         assert "goes on without" not in terminal.read()
-    assert (run.status().epoch, run.state()) == (2, State.FINISHED)
+    assert (run.status().epoch, run.state()) == (EPOCHS, State.FINISHED)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from tui.messages import Snapshot
 from tui.terminal.capabilities import ColorDepth
 
 LABEL_WIDTH = 7
+INDENT = LABEL_WIDTH + 1
 MUTED = "dim"
 SPEED_READINGS = 9
 ON_OTHER_LINES = ("preset", "dataset", "epochs", "learning_rate", "batch_size", "seed", "device")
@@ -31,16 +32,16 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
     summary = snapshot.summary
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
-        lines += [Text(line, "bold red") for line in textwrap.wrap(printable(trouble), max(width, 1))]
+        lines += [Text(line, "bold red") for line in _wrap(printable(trouble), width)]
     if summary.newer:
-        lines += [Text(line, MUTED) for line in textwrap.wrap(summary.newer, max(width, 1))]
+        lines += [Text(line, MUTED) for line in _wrap(summary.newer, width)]
     elif summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
         hint = HINTS[summary.status.cause if summary.state is State.FAILED else None]
-        lines += [Text(line, MUTED) for line in textwrap.wrap(hint, max(width, 1))]
+        lines += [Text(line, MUTED) for line in _wrap(hint, width)]
     lines += [
         *_progress(snapshot, width, depth),
         *_losses(snapshot),
-        *_device(snapshot),
+        *_device(snapshot, width),
         *_settings(snapshot, width),
     ]
     return Text("\n").join(lines)
@@ -48,6 +49,10 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
 
 def _line(label: str, *parts: str | Text | tuple[str, str]) -> Text:
     return Text.assemble((f"{label:<{LABEL_WIDTH}} ", MUTED), *parts)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 1))
 
 
 def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
@@ -66,7 +71,7 @@ def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
     epoch = min((step - in_epoch) // per_epoch + 1, status.epochs)
     if step >= total:
         in_epoch = per_epoch
-    room = width - LABEL_WIDTH - 1
+    room = width - INDENT
     lines = [
         _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, depth)),
         _line("run", bar(step / total, f"{step / total:.0%}", room, depth)),
@@ -105,15 +110,14 @@ def _losses(snapshot: Snapshot) -> list[Text]:
     return lines
 
 
-def _device(snapshot: Snapshot) -> list[Text]:
+def _device(snapshot: Snapshot, width: int) -> list[Text]:
     status = snapshot.summary.status
     if status is None or not status.device:
         return []
     # The device, its threads and how it trains, such as `AMD EPYC, 2 threads, fused bfloat16`.
     name, *details = printable(status.device_name).split(", ")
     lines = [_line("device", status.device, f", {name}" if name else "")]
-    if details:
-        lines.append(_line("", ", ".join(details)))
+    lines += [_line("", line) for line in _wrap(", ".join(details), width - INDENT)]
     if status.device_load and snapshot.summary.state in (State.RUNNING, State.PAUSED):
         load = status.device_load
         memory = f"{formatting.memory(load.memory_used)} of {formatting.memory(load.memory_total)}"
@@ -134,7 +138,7 @@ def _settings(snapshot: Snapshot, width: int) -> list[Text]:
     others = ", ".join(
         f"{title(name)} {as_text(value)}" for name, value in chosen(config).items() if name not in ON_OTHER_LINES
     )
-    wrapped = textwrap.wrap(printable(others), max(width - LABEL_WIDTH - 1, 1))
+    wrapped = _wrap(printable(others), width - INDENT)
     lines += [_line("" if index else "with", line) for index, line in enumerate(wrapped)]
     if status and status.host:
         lines.append(_line("host", printable(f"{status.host}, process {status.pid}")))

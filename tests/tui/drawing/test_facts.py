@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.runs.config import check_values
@@ -79,3 +81,16 @@ def test_a_column_of_any_width_is_filled(width: int) -> None:
     broken = make_summary(state=State.FAILED, error="the loss is no longer a finite number at step 7")
     assert "finite" in " ".join(facts(make_snapshot(broken), max(width, 8), ColorDepth.NONE).plain.split())
     assert facts(make_snapshot(), width, ColorDepth.NONE).plain
+
+
+def test_how_a_device_trains_is_wrapped_and_not_cut() -> None:
+    summary = make_summary()
+    assert summary.status is not None
+    named = summary.status.model_copy(update={"device_name": "AMD EPYC, 1 thread, compiled step, bfloat16"})
+    lines = facts(make_snapshot(replace(summary, status=named)), 34, ColorDepth.TRUECOLOR).plain.splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith("device"))
+    assert [line[8:] for line in lines[start : start + 3]] == [
+        "cuda:0, AMD EPYC",
+        "1 thread, compiled step,",
+        "bfloat16",
+    ]
