@@ -1,4 +1,6 @@
-"""Text that comes from elsewhere, made safe to show."""
+"""Text for people: made safe to show where it comes from elsewhere, and lists in words."""
+
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -8,3 +10,8 @@ def printable(text: str) -> str:
 
 def _printable(letter: str) -> str:
     return letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+
+
+def either(words: Sequence[str]) -> str:
+    """The words as alternatives: `a, b or c`."""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -12,8 +12,8 @@ import typer
 from core.data import registry
 from core.errors import ConfigError, UserError, describe
 from core.runs.catalog import find_run
-from core.runs.settings import either
 from core.runs.status import ACTIONS
+from core.text import either
 from tui.commands import explore, manage, sweep, train
 from tui.commands.options import RUNS_DIR, DataDir, RunsDir, complete_run
 from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, print_error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +16,8 @@ from pydantic import Field, ValidationError
 from core.data import registry
 from core.data.registry import ImageSource
 from core.errors import ConfigError
-from core.runs.settings import FIRST_STAGES, SETTINGS, Settings, Word, defaults, either
+from core.runs.settings import DEFAULT_PRESET, EPOCHS, FIRST_STAGES, PRESETS, SETTINGS, Settings, Word
+from core.text import either
 
 FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs more than one
 NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -92,6 +94,25 @@ def check_values(**values: Any) -> RunConfig:
             {"first_stage": f"first stage must be the name of a run, not {config.first_stage or 'nothing'}"}
         )
     return config
+
+
+def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the settings are that were not chosen, where these were."""
+    found = {name: declared.default for name, declared in Settings.model_fields.items()}
+    preset = PRESETS.get(str(given.get("preset", DEFAULT_PRESET)))
+    found |= preset.defaults if preset else {}
+    if given.get("decoder_variance") == "optimal":  # it weighs the KL divergence itself
+        found["beta"] = Settings.model_fields["beta"].default
+    with suppress(ValueError):
+        if float(given.get("epochs", found["epochs"])) < EPOCHS:  # a short run could end without a validation
+            found["validate_every"] = 1
+    return found
+
+
+def chosen(settings: Settings) -> dict[str, object]:
+    """The settings that are not the defaults of the preset."""
+    usual = defaults(vars(settings))
+    return {name: value for name in SETTINGS if (value := getattr(settings, name)) != usual[name]}
 
 
 def _unknown(given: dict[str, Any]) -> Iterator[tuple[str, str]]:

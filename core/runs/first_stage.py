@@ -9,7 +9,8 @@ from typing import Any
 from core.data import registry
 from core.errors import DamagedFile, RunError
 from core.runs.run import Run
-from core.runs.settings import FIRST_STAGES, either, find_preset
+from core.runs.settings import FIRST_STAGES, find_preset
+from core.text import either
 
 
 def first_stage_settings(run: Run) -> dict[str, Any]:

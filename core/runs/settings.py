@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.data import registry
 from core.errors import RunError
+from core.text import either
 
 EPOCHS = 400
 EPOCHS_LIMIT = 1_000_000
@@ -69,11 +69,6 @@ PRESETS: dict[str, Preset] = {
 }
 DEFAULT_PRESET = "vae"
 FIRST_STAGES = [preset.name for preset in PRESETS.values() if not preset.learns_prior]
-
-
-def either(words: Sequence[str]) -> str:
-    """The words as alternatives: `a, b or c`."""
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def find_preset(name: str) -> Preset:
@@ -267,19 +262,6 @@ def title(name: str) -> str:
     return (name in SETTINGS and SETTINGS[name].title) or name.replace("_", " ")
 
 
-def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the settings are that were not chosen, where these were."""
-    found = {name: declared.default for name, declared in Settings.model_fields.items()}
-    preset = PRESETS.get(str(given.get("preset", DEFAULT_PRESET)))
-    found |= preset.defaults if preset else {}
-    if given.get("decoder_variance") == "optimal":  # it weighs the KL divergence itself
-        found["beta"] = Settings.model_fields["beta"].default
-    with suppress(ValueError):
-        if float(given.get("epochs", found["epochs"])) < EPOCHS:  # a short run could end without a validation
-            found["validate_every"] = 1
-    return found
-
-
 def default_text(name: str) -> str:
     """What a setting is where it was not chosen, in words: `1; vae: 0.4`."""
     if SETTINGS[name].default_text:
@@ -292,9 +274,3 @@ def default_text(name: str) -> str:
 def as_text(value: object) -> str:
     """The value of a setting as a user would type it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def chosen(settings: Settings) -> dict[str, object]:
-    """The settings that are not the defaults of the preset."""
-    usual = defaults(vars(settings))
-    return {name: value for name in SETTINGS if (value := getattr(settings, name)) != usual[name]}

@@ -16,9 +16,9 @@ from core.explorer.queries import RunExplorer
 from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions, SamplingOptions
 from core.runs.catalog import summarise
+from core.runs.config import defaults
 from core.runs.metrics import MetricsReader
 from core.runs.run import Run
-from core.runs.settings import defaults
 from core.runs.status import State
 from tests.conftest import CHECKPOINTS
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from core.runs.catalog import RunSummary
-from core.runs.config import RunConfig
+from core.runs.config import RunConfig, defaults
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS
 from core.runs.run import Run
-from core.runs.settings import defaults
 from core.runs.status import DeviceLoad, State, Status
 from tui.messages import RunUpdate, Snapshot
 

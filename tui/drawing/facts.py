@@ -7,7 +7,8 @@ import textwrap
 import numpy as np
 from rich.text import Text
 
-from core.runs.settings import as_text, chosen, title
+from core.runs.config import chosen
+from core.runs.settings import as_text, title
 from core.runs.status import Cause, State
 from core.text import printable
 from tui import formatting

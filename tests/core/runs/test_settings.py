@@ -9,8 +9,9 @@ import pytest
 from core.latents.options import SAMPLERS
 from core.models.autoencoder import MODELS
 from core.models.denoiser import Denoiser
-from core.runs.config import make_config
-from core.runs.settings import PRESETS, SETTINGS, Settings, default_text, defaults, either, title
+from core.runs.config import defaults, make_config
+from core.runs.settings import PRESETS, SETTINGS, Settings, default_text, title
+from core.text import either
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 HEAD = """\

@@ -18,10 +18,10 @@ from core.data import download, registry
 from core.errors import ConfigError, DamagedFile, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import find_runs, unused_name
-from core.runs.config import RunConfig, check_name, check_values, stamp
+from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
-from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, defaults
+from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
 from tui.background.devices import check_device
 from tui.screens.runs.settings_form import SettingsForm
 from tui.widgets.bars import KeyLine
