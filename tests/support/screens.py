@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from rich.console import Console
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Label
 
 from core.explorer.protocol import Explorer, Report
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from tests.support.explorers import FakeEvaluator
 from tests.support.readers import HandFed, Pictures
+from tests.support.snapshots import RUN
 from tui.app import VaeTui
 from tui.messages import Snapshot
 from tui.screens.explore import ExploreScreen
+from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.training import TrainingScreen
 from tui.screens.shared import Timing
+
+OfScreen = TypeVar("OfScreen", bound=Screen[Any])
 
 
 class MakeApp(Protocol):
@@ -48,6 +56,24 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], what: str =
         if time.monotonic() > deadline:
             pytest.fail(f"{what} did not happen within {seconds:g} s; shown is\n{screen_text(pilot.app)}")
         await pilot.pause(0.01)
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until the list or the training screen, be it behind a dialog, shows what its readers and workers give."""
+    app = pilot.app
+    await until(pilot, lambda: all(worker.is_finished for worker in app.workers), "the end of all workers")
+    await until(pilot, lambda: has_news(app.screen_stack[0]), "the first news")
+    await until(pilot, lambda: all(worker.is_finished for worker in app.workers), "the end of all workers")
+    await pilot.pause()
+
+
+def has_news(screen: Screen[Any]) -> bool:
+    """Whether what a screen follows was heard of."""
+    if isinstance(screen, RunsScreen):
+        return screen.query_one("#empty", Label).content != "looking for runs"
+    if isinstance(screen, TrainingScreen) and screen.selected_run is not None:
+        return screen.snapshot is not None and bool(screen.preview or not screen.snapshot.weights_version)
+    return True
 
 
 async def answered(pilot: Pilot[None]) -> None:
@@ -85,3 +111,18 @@ async def feed(pilot: Pilot[None], reader: HandFed[Any], news: object) -> None:
     # The poll after next begins when this news was handed on.
     await until(pilot, lambda: not reader.waiting and reader.polls >= polls + 2, "the polls")
     await answered(pilot)
+
+
+@asynccontextmanager
+async def opened(app: VaeTui, *keys: str, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[None]]:
+    """The app, which shows a run, after these keys."""
+    async with app.run_test(size=size) as pilot:
+        app.selected_run = RUN
+        await press(pilot, *keys)
+        yield pilot
+
+
+def shown(app: VaeTui, screen: type[OfScreen]) -> OfScreen:
+    """The screen that is shown, which must be of this kind."""
+    assert isinstance(app.screen, screen)
+    return app.screen

@@ -73,3 +73,27 @@ def make_snapshot(
 def make_run_update(summary: RunSummary | None = None, weights_version: int = 1) -> RunUpdate:
     """A run whose newest weights are number `weights_version`."""
     return RunUpdate(summary or make_summary(), weights_version)
+
+
+RUN, OTHER = (Run(Path("checkpoints") / name) for name in ("vae-mnist", "ae-mnist"))
+
+
+def run_update_of(run: Run) -> RunUpdate:
+    """The other run is an autoencoder."""
+    return make_run_update(make_summary(run.name, preset="ae" if run == OTHER else "vae"))
+
+
+def snapshot_of(run: Run) -> Snapshot:
+    """The other run is an autoencoder."""
+    return make_snapshot(run_update_of(run).summary)
+
+
+# One in each state that a list can show.
+RUNS = [
+    make_summary("vae-mnist"),
+    make_summary("ae-mnist", State.PAUSED, preset="ae"),
+    make_summary("vae-post-mnist", State.FINISHED, preset="vae-post"),
+    make_summary("vae-2", State.FAILED, error="the loss is no longer a finite number at step 7"),
+    make_summary("vae-3", State.LOST),
+    make_summary("broken", damage="config.json: is not a JSON object", config=None, status=None),
+]

@@ -112,7 +112,7 @@ class AskClass(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "cancel", id="class.cancel"),
         Binding("a", "dismiss('a')", "all", id="class.all"),
-        *(Binding(str(digit), f"dismiss('{digit}')", show=False) for digit in range(10)),
+        *(Binding(str(digit), f"dismiss('{digit}')", id=f"class.{digit}", show=False) for digit in range(10)),
     ]
 
     def __init__(self, question: str, everything: str) -> None:

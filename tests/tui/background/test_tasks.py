@@ -3,6 +3,7 @@
 import gc
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_a_newer_question_takes_the_turn_of_the_older_one(
 ) -> None:
     heard: list[str] = []
     for question in ("page 1", "pair 1", "page 2", "film 1", "page 3"):
-        queue.submit(question[:4], lambda question=question: heard.append(question))
+        queue.submit(question[:4], partial(heard.append, question))
     gate.open.set()
     wait_until(lambda: len(heard) == 3)
     assert heard == ["page 3", "pair 1", "film 1"]

@@ -40,8 +40,10 @@ class EvaluateScreen(ExploreScreen):
         Binding("escape", "cancel", "cancel", tooltip="end the measurement", id="evaluate.cancel"),
         Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="evaluate.sampler"),
         Binding("n", "samples", "samples", tooltip="draw 1,000 or 10,000 samples", id="evaluate.samples"),
-        Binding("up", "move(-1)", "metric", key_display="↑↓", tooltip="explain another metric", show=False),
-        Binding("down", "move(1)", show=False),
+        Binding(
+            "up", "move(-1)", "metric", key_display="↑↓", tooltip="explain another metric", id="evaluate.up", show=False
+        ),
+        Binding("down", "move(1)", id="evaluate.down", show=False),
     ]
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:

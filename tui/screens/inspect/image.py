@@ -51,7 +51,7 @@ class ImageDetailScreen(DetailScreen):
     """
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (22, "-short"), (38, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "back", show=False),
+        Binding("enter", "back", id="closeup.back", show=False),
         Binding(
             "left",
             "move(-1)",
@@ -60,7 +60,7 @@ class ImageDetailScreen(DetailScreen):
             tooltip="the image before, the next one",
             id="closeup.move",
         ),
-        Binding("right", "move(1)", show=False),
+        Binding("right", "move(1)", id="closeup.right", show=False),
         Binding("r", "reseed", "resample", tooltip="other samples of the posterior", id="closeup.reseed"),
         Binding(
             "d", "deviation", "spread", tooltip="the deviation of the posterior, or its mean", id="closeup.deviation"
@@ -81,7 +81,7 @@ class ImageDetailScreen(DetailScreen):
         self.place, self._total, self._label, self._order = place, total, label, order
         self.seed = 0
         self.deviation = False
-        self.closeup: ImageDetail | None = None
+        self.detail: ImageDetail | None = None
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
@@ -101,40 +101,40 @@ class ImageDetailScreen(DetailScreen):
             page = explorer.page(place, 1, label, order)
             return explorer.image_detail(int(page.indices[0]), SAMPLES, seed)
 
-        self.ask("closeup", question, self._show)
+        self.ask("detail", question, self._show)
 
     def show_message(self, message: str) -> None:
-        self.closeup = None
+        self.detail = None
         self.add_class("-nothing")
         self.set_heading()
         self.query_one("#pair", Gallery).show_message(message)
 
-    def _show(self, closeup: ImageDetail) -> None:
-        self.closeup = closeup
+    def _show(self, detail: ImageDetail) -> None:
+        self.detail = detail
         self.remove_class("-nothing")
-        self.set_class(closeup.is_point, "-point")
+        self.set_class(detail.is_point, "-point")
         self.refresh_bindings()
-        error = np.abs(closeup.original - closeup.reconstruction)
+        error = np.abs(detail.original - detail.reconstruction)
         names = ["original", "reconstructed", "difference"]
-        tiles = np.stack([closeup.original, closeup.reconstruction, error])[:, None]
+        tiles = np.stack([detail.original, detail.reconstruction, error])[:, None]
         self.query_one("#pair", Gallery).show(tiles, names)
-        self.query_one("#samples", Gallery).show(closeup.samples[:, None])
-        spread = self.deviation and not closeup.is_point
-        what, values = ("deviation", closeup.deviation) if spread else ("mean", closeup.mean)
-        kind = "" if closeup.is_point else " spread" if spread else " mean"
+        self.query_one("#samples", Gallery).show(detail.samples[:, None])
+        spread = self.deviation and not detail.is_point
+        what, values = ("deviation", detail.deviation) if spread else ("mean", detail.mean)
+        kind = "" if detail.is_point else " spread" if spread else " mean"
         titles = [f"channel {channel}{kind}" for channel in range(len(values))]
         self.query_one("#latent", HeatMaps).show(values, titles)
-        of_what = "the latent" if closeup.is_point else f"{what} of the posterior over the latent"
+        of_what = "the latent" if detail.is_point else f"{what} of the posterior over the latent"
         self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
         self.set_heading(
-            f"class {closeup.label}",
-            f"image {closeup.index:,}, squared error {closeup.error:.2f}",
+            f"class {detail.label}",
+            f"image {detail.index:,}, squared error {detail.error:.2f}",
             f"{self.place + 1:,} of {self._total:,}",
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         # The posterior of an autoencoder has no samples and no spread.
-        return not (action in ("reseed", "deviation") and self.closeup is not None and self.closeup.is_point)
+        return not (action in ("reseed", "deviation") and self.detail is not None and self.detail.is_point)
 
     def action_back(self) -> None:
         self.dismiss(self.place)
@@ -149,18 +149,18 @@ class ImageDetailScreen(DetailScreen):
 
     def action_deviation(self) -> None:
         self.deviation = not self.deviation
-        if self.closeup is not None:
-            self._show(self.closeup)
+        if self.detail is not None:
+            self._show(self.detail)
 
     def action_traverse(self) -> None:
-        if self.closeup is not None:
-            latent = self.closeup.mean.reshape(-1)
+        if self.detail is not None:
+            latent = self.detail.mean.reshape(-1)
             walk = LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar)
             self.app.push_screen(walk)
 
     def write_files(self, folder: Path, stem: str) -> list[Path]:
-        closeup = self.closeup
-        if closeup is None:
+        detail = self.detail
+        if detail is None:
             return []
-        images = np.concatenate([closeup.original[None], closeup.reconstruction[None], closeup.samples])
-        return export.write_picture(folder, f"{stem}-{closeup.index}", images, len(images))
+        images = np.concatenate([detail.original[None], detail.reconstruction[None], detail.samples])
+        return export.write_picture(folder, f"{stem}-{detail.index}", images, len(images))

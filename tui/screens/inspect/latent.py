@@ -45,18 +45,20 @@ class LatentScreen(ExploreScreen):
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1, 0)", "cursor", key_display="←→↑↓", tooltip="move the cursor", show=False),
-        Binding("right", "move(1, 0)", show=False),
-        Binding("up", "move(0, -1)", show=False),
-        Binding("down", "move(0, 1)", show=False),
-        Binding("shift+left,h", "pan(-8, 0)", "pan", tooltip="move the view left", show=False),
-        Binding("shift+right,l", "pan(8, 0)", "pan", tooltip="move the view right", show=False),
-        Binding("shift+up,k", "pan(0, -4)", "pan", tooltip="move the view up", show=False),
-        Binding("shift+down,j", "pan(0, 4)", "pan", tooltip="move the view down", show=False),
+        Binding(
+            "left", "move(-1, 0)", "cursor", key_display="←→↑↓", tooltip="move the cursor", id="latent.left", show=False
+        ),
+        Binding("right", "move(1, 0)", id="latent.right", show=False),
+        Binding("up", "move(0, -1)", id="latent.up", show=False),
+        Binding("down", "move(0, 1)", id="latent.down", show=False),
+        Binding("shift+left,h", "pan(-8, 0)", "pan", tooltip="move the view left", id="latent.pan_left", show=False),
+        Binding("shift+right,l", "pan(8, 0)", "pan", tooltip="move the view right", id="latent.pan_right", show=False),
+        Binding("shift+up,k", "pan(0, -4)", "pan", tooltip="move the view up", id="latent.pan_up", show=False),
+        Binding("shift+down,j", "pan(0, 4)", "pan", tooltip="move the view down", id="latent.pan_down", show=False),
         Binding("g", "decode", "decode", tooltip="decode the point under the cursor itself", id="latent.decode"),
         Binding("p", "projection", "project", tooltip="LDA, PCA, or two latent numbers", id="latent.projection"),
         Binding("plus", "zoom(1)", "zoom", key_display="+", tooltip="zoom in", id="latent.in"),
-        Binding("equals_sign", "zoom(1)", show=False),
+        Binding("equals_sign", "zoom(1)", id="latent.in_unshifted", show=False),
         Binding("minus", "zoom(-1)", "zoom out", key_display="-", tooltip="zoom out", id="latent.out", show=False),
         Binding("v", "whole", "whole", tooltip="show all points again", id="latent.whole", show=False),
         Binding("c", "classes", "class", tooltip="switch a class on or off", id="latent.classes"),
@@ -69,6 +71,7 @@ class LatentScreen(ExploreScreen):
             "x number",
             key_display="[",
             tooltip="the latent number before, along x",
+            id="latent.x_before",
             show=False,
         ),
         Binding(
@@ -77,6 +80,7 @@ class LatentScreen(ExploreScreen):
             "x number",
             key_display="]",
             tooltip="the next latent number along x",
+            id="latent.x_next",
             show=False,
         ),
         Binding(
@@ -85,6 +89,7 @@ class LatentScreen(ExploreScreen):
             "y number",
             key_display="{",
             tooltip="the latent number before, along y",
+            id="latent.y_before",
             show=False,
         ),
         Binding(
@@ -93,6 +98,7 @@ class LatentScreen(ExploreScreen):
             "y number",
             key_display="}",
             tooltip="the next latent number along y",
+            id="latent.y_next",
             show=False,
         ),
     ]

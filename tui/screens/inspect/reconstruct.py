@@ -42,9 +42,9 @@ class ReconstructScreen(ExploreScreen):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose an image", id="reconstruct.move"),
-        Binding("right", "move(1)", show=False),
-        Binding("up", "move_row(-1)", show=False),
-        Binding("down", "move_row(1)", show=False),
+        Binding("right", "move(1)", id="reconstruct.right", show=False),
+        Binding("up", "move_row(-1)", id="reconstruct.up", show=False),
+        Binding("down", "move_row(1)", id="reconstruct.down", show=False),
         Binding("pageup,comma", "turn(-1)", "back", tooltip="the page before", id="reconstruct.back", show=False),
         Binding("pagedown,full_stop", "turn(1)", "next", tooltip="the next page", id="reconstruct.next", show=False),
         Binding("home", "first", "first", tooltip="the first image", id="reconstruct.first", show=False),

@@ -1,4 +1,4 @@
-"""A learned prior in the sample screen: it is asked for digits, and shows how they come out of noise."""
+"""Screen 4 with a learned prior: it is asked for digits, and shows how they come out of noise."""
 
 from __future__ import annotations
 

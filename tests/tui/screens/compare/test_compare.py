@@ -152,8 +152,8 @@ async def test_curves_grow_with_either_run(app: VaeTui, runs: Runs) -> None:
     async with comparing(app, "curves") as pilot:
         plot = app.screen.query_one("#loss", Plot)
         for place, run in enumerate((RUN, OTHER)):
-            runs.snapshots[run].waiting.append(make_snapshot(summary_of(run), steps=30))
-            await until(pilot, lambda place=place: len(plot._curves[place].x) == 30, "the newer curve")
+            await feed(pilot, runs.snapshots[run], make_snapshot(summary_of(run), steps=30))
+            assert len(plot._curves[place].x) == 30
 
 
 async def test_both_errors_of_a_digit_are_said_in_80_columns_too(app: VaeTui, runs: Runs) -> None:
@@ -213,8 +213,14 @@ async def test_settings_that_differ_are_marked_and_counted(app: VaeTui, runs: Ru
     runs.snapshots[OTHER] = HandFed(later)
     async with comparing(app, "settings") as pilot:
         marked = [line.split()[1:] for line in screen_text(app).splitlines() if "≠" in line]
-        assert marked == [["preset", "vae", "ae"], ["validation", "loss", "40.50", "39.25"]]
-        assert "2 of " in heading(app)
+        assert marked == [
+            ["preset", "vae", "ae"],
+            ["learning", "rate", "0.003", "0.001"],
+            ["schedule", "cosine", "constant"],
+            ["beta", "0.4", "1"],
+            ["validation", "loss", "40.50", "39.25"],
+        ]
+        assert "5 of " in heading(app)
         assert "differ" in heading(app)
         await pilot.resize_terminal(40, 12)
         await answered(pilot)

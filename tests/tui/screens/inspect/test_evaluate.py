@@ -1,14 +1,13 @@
-"""The screen that measures how good a model is: only when asked, off the UI thread, and never passing old for new."""
+"""Screen 7: what is measured, how it is asked for, shown and ended."""
 
 from __future__ import annotations
 
-import csv
-import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,8 @@ from textual.pilot import Pilot
 
 from core.errors import DamagedFile, DataError, RunError
 from core.evaluation.results import METRIC_DESCRIPTIONS
-from core.explorer.queries import RunExplorer
-from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.settings import PRESETS
-from tests.conftest import cut_digits, make_trained_run
 from tests.support.explorers import FakeEvaluator
 from tests.support.readers import Readers
 from tests.support.screens import MakeApp, answered, feed, press, screen_text, until
@@ -31,11 +27,13 @@ from tui.messages import RunUpdate
 from tui.screens.inspect.evaluate import EvaluateScreen
 from tui.screens.inspect.sample import SampleScreen
 from tui.screens.runs.new_run import NewRun
-from tui.widgets.metrics_table import MetricsTable
 
 RUN, OTHER = (make_summary(name).run for name in ("vae-mnist", "ae-mnist"))
-SIZES = [(80, 24), (120, 40)]
+
+
 SAMPLERS_OF_VAE = PRESETS["vae"].samplers
+
+
 NOT_YET = "enter measures these metrics"
 
 
@@ -75,9 +73,6 @@ def shown_sampler(app: VaeTui) -> str:
     return app.screen.shown_sampler
 
 
-# Before anything is measured
-
-
 async def test_opening_it_measures_nothing_and_says_what_enter_would(app: VaeTui, evaluator: FakeEvaluator) -> None:
     async with opened(app):
         text = screen_text(app)
@@ -101,11 +96,15 @@ async def test_an_autoencoder_begins_with_the_fitted_gaussian(app: VaeTui, evalu
         assert evaluator.asked == [("ae-mnist", "gaussian", 10_000, 3)]
 
 
+def learned_or_not(preset: str, run: Run) -> RunUpdate:
+    return make_run_update(make_summary(run.name, preset=preset))
+
+
 async def test_a_learned_prior_begins_with_itself_and_other_runs_have_none(
     make_app: MakeApp, updates: Readers[RunUpdate], evaluator: FakeEvaluator
 ) -> None:
     for preset, first in (("prior", "learned"), ("vae", "prior")):
-        updates.first = lambda run, preset=preset: make_run_update(make_summary(preset=preset))
+        updates.first = partial(learned_or_not, preset)
         app = make_app(runs=[], evaluator=evaluator)
         async with opened(app) as pilot:
             steps = [shown_sampler(app)]
@@ -131,98 +130,6 @@ def test_torch_is_not_imported_where_the_screen_is() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-# What comes out
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("keys", [(), ("enter",), ("enter", "s", "enter")], ids=["before", "one", "two"])
-async def test_the_table_at_two_sizes(
-    app: VaeTui, snapshot: SnapshotAssertion, keys: tuple[str, ...], size: tuple[int, int]
-) -> None:
-    async with opened(app, *keys, size=size):
-        assert screen_text(app) == snapshot
-
-
-@pytest.mark.parametrize("size", SIZES)
-async def test_all_samplers_side_by_side(app: VaeTui, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
-    async with opened(app, *["enter", "s"] * 4, size=size) as pilot:
-        await press(pilot, *["s"] * (len(SAMPLERS_OF_VAE) - 4))
-        assert row(app, "frechet samples")[:8] == ["15.50", "0.12", "18.50", "0.12", "14.50", "0.12", "17.50", "0.12"]
-        assert screen_text(app) == snapshot
-
-
-async def test_the_chosen_sampler_is_shown_where_others_have_no_room(app: VaeTui) -> None:
-    async with opened(app, *["enter", "s"] * 3, size=(60, 24)) as pilot:
-        await press(pilot, *["s"] * (len(SAMPLERS_OF_VAE) - 3))
-        assert row(app, "frechet samples") == ["15.50", "0.12", "18.50", "0.12"]
-        await press(pilot, "s", "s")
-        assert row(app, "frechet samples") == ["15.50", "0.12", "14.50", "0.12"]
-
-
-@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm-256color"}])
-async def test_every_figure_is_there_whatever_the_terminal_shows(
-    app: VaeTui, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
-) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    async with opened(app, "enter", size=(80, 24)):
-        assert row(app, "frechet samples") == ["15.50", "0.12"]
-        assert row(app, "frechet floor")[:1] == ["0.06"]
-        assert row(app, "elbo") == ["-614.68", "0.01"]
-        assert row(app, "active units")[:1] == ["8"]
-
-
-async def test_where_meanings_have_no_room_the_cursor_explains(app: VaeTui) -> None:
-    async with opened(app, "enter", size=(80, 24)) as pilot:
-        for meaning in list(METRIC_DESCRIPTIONS.values())[:2]:
-            assert meaning in " ".join(line.strip() for line in screen_text(app).splitlines())
-            await press(pilot, "down")
-        await press(pilot, "up", "up", "up")
-        assert app.screen.query_one(MetricsTable).cursor_row == 0
-        await pilot.resize_terminal(120, 40)
-        await answered(pilot)
-        assert not app.screen.query_one(MetricsTable).show_cursor
-        assert METRIC_DESCRIPTIONS["elbo"][:40] in screen_text(app)
-
-
-async def test_in_a_small_window_the_cursor_reaches_every_figure(app: VaeTui) -> None:
-    async with opened(app, "enter", "s", "enter", size=(40, 12)) as pilot:
-        assert "gaussian" in screen_text(app)
-        assert row(app, "frechet samples") == ["18.50", "0.12"]
-        await press(pilot, *["down"] * 12)
-        assert row(app, "active units") == ["8", "–"]
-        assert "latent numbers, of 64" in screen_text(app)
-        for size in ((20, 5), (1, 1), (300, 100)):
-            await pilot.resize_terminal(*size)
-            await answered(pilot)
-
-
-async def test_what_was_measured_is_kept_for_each_number_of_samples_and_each_run(
-    app: VaeTui, evaluator: FakeEvaluator
-) -> None:
-    async with opened(app, "enter") as pilot:
-        await press(pilot, "n")
-        assert NOT_YET in screen_text(app)
-        await press(pilot, "n")
-        assert row(app, "recall")[:2] == ["0.278", "0.002"]
-        app.selected_run = OTHER
-        await answered(pilot)
-        assert NOT_YET in screen_text(app)
-        app.selected_run = RUN
-        await answered(pilot)
-        assert row(app, "recall")[:2] == ["0.278", "0.002"]
-        assert len(evaluator.asked) == 1
-
-
-async def test_what_stands_in_for_the_images_is_said(app: VaeTui, evaluator: FakeEvaluator) -> None:
-    evaluator.note = "mnist is not here: mnist-5k"
-    async with opened(app, "enter"):
-        assert "mnist is not here: mnist-5k" in screen_text(app)
-
-
-# While it is measured
-
-
 async def test_it_says_what_it_is_at_and_keys_are_answered(app: VaeTui, evaluator: FakeEvaluator) -> None:
     evaluator.gate.clear()
     async with opened(app) as pilot:
@@ -243,7 +150,8 @@ async def test_it_says_what_it_is_at_and_keys_are_answered(app: VaeTui, evaluato
 async def test_progress_is_shown_twice_a_second_at_most(app: VaeTui, evaluator: FakeEvaluator) -> None:
     evaluator.gate.clear()
     async with opened(app) as pilot:
-        seen, start = set(), time.monotonic()
+        seen: set[str] = set()
+        start = time.monotonic()
         await pilot.press("enter")
 
         def look() -> bool:
@@ -293,9 +201,6 @@ async def test_leaving_the_app_does_not_wait_for_a_measurement(app: VaeTui, eval
     while not evaluator.ended and time.monotonic() < deadline:
         time.sleep(0.01)
     assert evaluator.ended == 1
-
-
-# Weights that change, and troubles
 
 
 async def test_figures_of_older_weights_stay_and_are_marked_until_measured_again(
@@ -363,106 +268,3 @@ async def test_what_goes_wrong_on_the_way_is_said_and_enter_tries_again(app: Vae
         await press(pilot, "enter")
         assert "download" not in screen_text(app)
         assert "epoch 12" in screen_text(app)
-
-
-# Files
-
-
-async def test_what_is_shown_is_written_as_json_and_csv(
-    app: VaeTui, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    async with opened(app, "e") as pilot:
-        await until(pilot, lambda: list(app._notifications), "the word")
-        assert [note.message for note in app._notifications] == ["there is nothing to export yet"]
-        await press(pilot, "enter", "s", "enter", "e")
-        await until(pilot, lambda: app.exported, "the files")
-    assert [path.name for path in app.exported] == ["vae-mnist-evaluate.json", "vae-mnist-evaluate.csv"]
-    content = json.loads(app.exported[0].read_text())
-    assert [(each["run"], each["epoch"], each["sampler"]) for each in content] == [
-        ("vae-mnist", 12, "prior"),
-        ("vae-mnist", 12, "gaussian"),
-    ]
-    around = {"run", "epoch", "sampler", "wish", "samples", "dataset", "classifier"}
-    assert set(content[0]) == around | set(METRIC_DESCRIPTIONS)
-    with app.exported[1].open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * len(METRIC_DESCRIPTIONS)
-    told = ("sampler", "value", "std", "draws")
-    assert [tuple(line[name] for name in told) for line in rows if line["figure"] == "frechet_samples"] == [
-        ("prior", "15.5", "0.125", "3"),
-        ("gaussian", "18.5", "0.125", "3"),
-    ]
-    floor = next(line for line in rows if line["figure"] == "frechet_floor")
-    assert (floor["value"], floor["std"], floor["meaning"]) == ("0.06", "", METRIC_DESCRIPTIONS["frechet_floor"])
-
-
-# Real runs
-
-
-@pytest.fixture
-def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has little to look at, so that measuring takes a second or two."""
-    few = cut_digits(500, 200)
-    monkeypatch.setattr("core.data.images.load_image_set", lambda name, place=None: few)
-    monkeypatch.setattr("core.evaluation.evaluate.IMPORTANCE_SAMPLES", 20)
-    monkeypatch.setattr("core.evaluation.evaluate.IMPORTANCE_IMAGES", 3)
-
-
-async def test_a_real_run_is_measured(tmp_path: Path, few_images: None) -> None:
-    run = make_trained_run(tmp_path, "vae")
-    app = VaeTui(tmp_path, tmp_path)
-    async with app.run_test(size=(120, 40)) as pilot:
-        app.selected_run = run
-        await press(pilot, "7", "n")
-        await pilot.press("enter")
-        await until(pilot, lambda: "classifier: 99." in screen_text(app), "the figures", 60)
-        assert "1,000 samples from the prior N(0, I), 3 seeds, mnist-5k" in screen_text(app)
-        assert "epoch 60" in screen_text(app)
-        (measured,) = app.screen.shown.values() if isinstance(app.screen, EvaluateScreen) else ()
-        assert row(app, "frechet samples")[0] == f"{measured.evaluation.frechet_samples.mean:.2f}"
-        assert row(app, "frechet floor")[:2] == [f"{measured.evaluation.frechet_floor:.2f}", "–"]
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("clothes", "clothes: the evaluation uses a classifier of digits, fashion-mnist has none"),
-        ("new", "new has no weights yet: the trainer saves them soon after it starts"),
-        ("broken", "broken: model.safetensors: holds no vae model"),
-        ("unreadable", "unreadable: config.json"),
-    ],
-)
-async def test_what_is_wrong_with_a_real_run_is_said_when_it_is_opened(tmp_path: Path, name: str, said: str) -> None:
-    run = Run.create(tmp_path, name, make_config(dataset="fashion-mnist" if name == "clothes" else "mnist-5k"))
-    if name != "new":
-        run.write_weights(b"no weights")
-    if name == "unreadable":
-        (run.path / "config.json").write_text("{")
-    app = VaeTui(tmp_path, tmp_path)
-    async with app.run_test(size=(120, 24)) as pilot:
-        app.selected_run = run
-        await press(pilot, "7")
-        assert said in screen_text(app)
-
-
-def test_a_learned_prior_cannot_be_measured_before_it_has_weights(make_run: Callable[..., Run]) -> None:
-    run = make_run(preset="prior")
-    with pytest.raises(RunError, match="a-run has no weights yet"):
-        RunExplorer.open(run, run.path).check_evaluable()
-
-
-def test_a_measurement_of_a_real_run_ends_where_its_progress_is_refused(tmp_path: Path, few_images: None) -> None:
-    class Enough(Exception):
-        pass
-
-    heard: list[str] = []
-
-    def say(words: str) -> None:
-        heard.append(words)
-        if len(heard) == 3:
-            raise Enough
-
-    with pytest.raises(Enough):
-        RunExplorer.open(make_trained_run(tmp_path, "vae"), tmp_path, say).evaluate("prior", 1_000, 3)
-    assert len(heard) == 3

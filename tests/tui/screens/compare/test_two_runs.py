@@ -1,0 +1,74 @@
+"""Screen 6: two runs, view by view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.latents.options import ProjectionOptions
+from core.runs.run import Run
+from tests.support.explorers import FakeExplorers
+from tests.support.readers import HandFed
+from tests.support.screens import MakeApp, press, screen_text
+from tests.support.snapshots import OTHER, RUN, make_snapshot, snapshot_of
+from tui.app import VaeTui
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialogs import ChooseRun
+from tui.widgets.scatter import Scatter
+
+
+async def test_without_another_run_there_is_nothing_to_compare_with(
+    make_app: MakeApp, explorers: FakeExplorers
+) -> None:
+    app = make_app(snapshot=make_snapshot(), explorer=explorers.of)
+    async with app.run_test() as pilot:
+        await press(pilot, "6", "v")
+        assert "there is no other run to compare with; n starts one" in screen_text(app)
+
+
+async def test_two_runs_are_compared_view_by_view(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    explorers[OTHER].faintness = 0.25
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "6")
+        screen = run_app.screen
+        assert isinstance(screen, CompareScreen)
+        assert "vae-mnist and ae-mnist" in screen_text(run_app)
+        assert "vae-mnist validation" in screen_text(run_app)
+        assert all(explorer.asked == [] for explorer in explorers.values())  # curves need no model
+        await press(pilot, "s")  # a key of another view
+        await press(pilot, "v")
+        left, right = explorers[RUN], explorers[OTHER]
+        assert left.asked[-1][:2] == ("page", 0)
+        assert right.asked[-1][0] == "reconstruct"
+        await press(pilot, "pagedown")
+        assert left.asked[-1][1] > 0
+        await press(pilot, "v")
+        assert left.asked[-1] == ("samples", "prior", 20, 0, 1.0)
+        assert right.asked[-1] == ("samples", "gaussian", 20, 0, 1.0)
+        await press(pilot, "s", "s", "r")
+        assert left.asked[-1] == right.asked[-1] == ("samples", "gaussian", 20, 1, 1.0)
+        await press(pilot, "v", "p")
+        assert left.asked[-1] == right.asked[-1]
+        assert left.asked.count(("projection", ProjectionOptions("pca"))) == 1
+        one, two = screen.query(Scatter)
+        assert one.view == two.view
+        await press(pilot, "v")
+        assert "≠  preset" in screen_text(run_app)
+        assert "4 of" in screen_text(run_app)
+
+
+async def test_another_run_is_chosen_and_sides_are_swapped(make_app: MakeApp, explorers: FakeExplorers) -> None:
+    third = Run(Path("checkpoints") / "third")
+    app = make_app(
+        snapshot=make_snapshot(),
+        explorer=explorers.of,
+        snapshots=lambda run: HandFed(snapshot_of(run)),
+        other_runs=lambda run: [other for other in (OTHER, third, RUN) if other != run],
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "6", "o")
+        assert isinstance(app.screen, ChooseRun)
+        await press(pilot, "down", "enter")
+        assert "vae-mnist and third" in screen_text(app)
+        await press(pilot, "x")
+        assert "third and vae-mnist" in screen_text(app)
+        assert app.selected_run == third

@@ -1,0 +1,173 @@
+"""Screen 5: the latent space as a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from core.arrays import Images
+from tests.support.explorers import FakeExplorer, FakeExplorers
+from tests.support.readers import Readers
+from tests.support.screens import answered, feed, opened, press, screen_text, shown, until
+from tests.support.snapshots import OTHER, RUN, make_run_update
+from tui.app import VaeTui
+from tui.messages import RunUpdate
+from tui.screens.inspect.latent import LatentScreen
+from tui.widgets.gallery import Gallery
+from tui.widgets.scatter import Scatter
+
+
+def message_of(app: VaeTui, gallery: str) -> str:
+    """What a gallery says in place of tiles."""
+    found = app.screen.query_one(gallery, Gallery)
+    return found.message if found._tiles is None else "tiles"
+
+
+async def test_the_cursor_shows_the_nearest_image_and_decodes_when_asked(
+    run_app: VaeTui, explorers: FakeExplorers
+) -> None:
+    explorer = explorers[RUN]
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "5")
+        screen = run_app.screen
+        assert isinstance(screen, LatentScreen)
+        assert "held-out accuracy 87.5%, explains 32% + 22%, fitted to 3,500 of training" in screen_text(run_app)
+        assert explorer.times("decode") == 0
+        pairs = explorer.times("pair")
+        await press(pilot, *(["right"] * 30))
+        assert explorer.times("pair") > pairs
+        assert explorer.asked[-1][:2] == ("pair", "validation")
+        await press(pilot, "g", "left")
+        assert explorer.times("decode") == 2
+        z = explorer.asked[-1][1]
+        assert z.shape == (1, 64)
+        assert screen.plane is not None
+        assert np.allclose(screen.plane.projection.project(z)[0], screen.query_one(Scatter).cursor)
+        await press(pilot, "g", "left")
+        assert explorer.times("decode") == 2
+
+
+async def test_planes_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    explorer = explorers[RUN]
+
+    def choice() -> tuple[object, ...]:
+        asked = [asked[1] for asked in explorer.asked if asked[0] == "projection"][-1]
+        return asked.projection, asked.part, asked.fit_on_shown, asked.numbers
+
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "5")
+        for key, expected in (
+            ("f", ("lda", "validation", True, None)),
+            ("t", ("lda", "training", True, None)),
+            ("t", ("lda", "validation", True, None)),
+            ("f", ("lda", "validation", False, None)),
+            ("p", ("pca", "validation", False, None)),
+            ("right_square_bracket", ("dims", "validation", False, None)),
+            ("right_square_bracket", ("dims", "validation", False, (1, 1))),
+            ("left_square_bracket", ("dims", "validation", False, (0, 1))),
+            ("left_square_bracket", ("dims", "validation", False, (63, 1))),
+            ("right_curly_bracket", ("dims", "validation", False, (63, 2))),
+            ("left_curly_bracket", ("dims", "validation", False, (63, 1))),
+            ("p", ("lda", "validation", False, None)),
+        ):
+            await press(pilot, key)
+            assert choice() == expected
+
+
+async def test_classes_and_the_view_are_changed_by_key(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "5")
+        scatter = run_app.screen.query_one(Scatter)
+        home = scatter.view
+        await press(pilot, "c", "4")
+        assert scatter.hidden == {4}
+        await press(pilot, "c", "a")
+        assert scatter.hidden == frozenset()
+        await press(pilot, "plus")
+        assert scatter.view.x[1] - scatter.view.x[0] < home.x[1] - home.x[0]
+        await press(pilot, "l", "j", "v")
+        assert scatter.view == home
+        markers = scatter.markers
+        await press(pilot, "m")
+        assert scatter.markers != markers
+
+
+async def test_another_run_leaves_nothing_of_the_plane_before(app: VaeTui, explorers: FakeExplorers) -> None:
+    explorers[OTHER].gate.clear()
+    async with opened(app, "5", "p") as pilot:
+        assert "PCA of validation" in screen_text(app)
+        app.selected_run = OTHER
+        await until(pilot, lambda: explorers[OTHER].times("projection"), "the question")
+        await pilot.pause()
+        assert "PCA" not in screen_text(app)
+        assert "waiting for the run" in screen_text(app)
+        assert message_of(app, "#pair") == ""
+        explorers[OTHER].gate.set()
+        await answered(pilot)
+        assert "LDA of validation" in screen_text(app)
+
+
+async def test_the_nearest_image_keeps_its_own_class(
+    app: VaeTui, explorer: FakeExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(app, "5", size=(120, 40)) as pilot:
+        explorer.gate.clear()
+        scatter, plane = app.screen.query_one(Scatter), shown(app, LatentScreen).plane
+        assert plane is not None
+        scatter.place_cursor(*plane.points[4])
+        await until(pilot, lambda: explorer.asked[-1] == ("pair", "validation", 4), "the question")
+        scatter.place_cursor(*plane.points[9])
+        await pilot.pause()
+        heard: list[str] = []
+        gallery = app.screen.query_one("#pair", Gallery)
+        show = gallery.show
+
+        def watched(tiles: Images, names: Sequence[str]) -> None:
+            heard.append(names[0])
+            show(tiles, names)
+
+        monkeypatch.setattr(gallery, "show", watched)
+        explorer.gate.set()
+        await answered(pilot)
+        assert heard == ["nearest: 4", "nearest: 9"]
+
+
+async def test_a_cursor_that_stays_nearest_to_its_image_asks_nothing(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "5", size=(120, 40)) as pilot:
+        screen = shown(app, LatentScreen)
+        scatter = screen.query_one(Scatter)
+        assert screen.plane is not None
+        scatter.place_cursor(*screen.plane.points[7])
+        await answered(pilot)
+        assert explorer.asked[-1] == ("pair", "validation", 7)
+        pairs = explorer.times("pair")
+        await press(pilot, "plus", "minus", "m")
+        assert explorer.times("pair") == pairs
+
+
+async def test_which_latent_numbers_are_shown_is_said_in_80_columns(app: VaeTui) -> None:
+    async with opened(app, "5", "right_square_bracket") as pilot:
+        assert "latent numbers 0 and 1 of validation" in screen_text(app)
+        await press(pilot, "right_square_bracket", "left_curly_bracket")
+        assert "latent numbers 1 and 0 of validation" in screen_text(app)
+
+
+async def test_how_to_decode_is_said_until_something_is(app: VaeTui) -> None:
+    hint = "g decodes the point itself"
+    async with opened(app, "5", size=(120, 40)) as pilot:
+        assert hint in screen_text(app)
+        await press(pilot, "g")
+        assert hint not in screen_text(app)
+        assert "decoded here" in screen_text(app)
+        await press(pilot, "g")
+        assert hint in screen_text(app)
+
+
+async def test_newer_weights_keep_the_view_and_the_hidden_classes(app: VaeTui, updates: Readers[RunUpdate]) -> None:
+    async with opened(app, "5", "plus", "plus", "c", "4") as pilot:
+        scatter = app.screen.query_one(Scatter)
+        view, cursor = scatter.view, scatter.cursor
+        await feed(pilot, updates.last, make_run_update(weights_version=2))
+        assert (scatter.view, scatter.cursor, set(scatter.hidden)) == (view, cursor, {4})

@@ -1,0 +1,141 @@
+"""Paths through the latent space, as strips and as a film."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+from tests.support.explorers import FakeExplorer, FakeExplorers
+from tests.support.readers import Readers
+from tests.support.screens import answered, feed, opened, press, screen_text, shown, until
+from tests.support.snapshots import RUN, make_run_update
+from tui.app import VaeTui
+from tui.messages import RunUpdate
+from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.inspect.sample import SampleScreen
+from tui.widgets.gallery import Gallery
+
+
+async def test_one_latent_number_is_varied(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", "right", "down", "v")
+        screen = run_app.screen
+        assert isinstance(screen, LatentPathScreen)
+        assert "z0 (channel 0, row 0, column 0), from -3 to +3" in screen_text(run_app)
+        assert "z3 -3.0" in screen_text(run_app)
+        await press(pilot, "down", "down")
+        assert screen.line == 2
+        await press(pilot, "number_sign")
+        run_app.screen.query_one(Input).value = "39"
+        await press(pilot, "enter")
+        assert "z39 (channel 2, row 1, column 3)" in screen_text(run_app)
+        assert explorers[RUN].asked[-1] == ("traversal", 39, 7)
+        await press(pilot, "escape")
+        assert isinstance(run_app.screen, SampleScreen)
+        assert run_app.screen.chosen == 9
+
+
+async def test_a_walk_needs_two_digits_and_shows_both_ways(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", "x", "x", "right")
+        assert isinstance(run_app.screen, SampleScreen)
+        assert run_app.screen.marked is None
+        await press(pilot, "x", "right")
+        assert "x walks from the marked digit" in screen_text(run_app)
+        await press(pilot, "x")
+        assert isinstance(run_app.screen, LatentPathScreen)
+        assert [asked[2] for asked in explorers[RUN].asked[-2:]] == ["straight", "spherical"]
+        assert "line 0%" in screen_text(run_app)
+        assert "arc 0%" in screen_text(run_app)
+
+
+async def test_an_animation_runs_only_when_it_is_asked_for(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "4", "v")
+        screen = run_app.screen
+        assert isinstance(screen, LatentPathScreen)
+        film = screen.query_one("#film", Gallery)
+        assert screen._player is None
+        assert film._tiles is None
+        await press(pilot, "a")
+        await until(pilot, lambda: film._tiles is not None, "the first frame")
+        first = film._tiles
+        assert first is not None
+        await until(pilot, lambda: film._tiles is not None and (film._tiles != first).any(), "another frame")
+        await press(pilot, "a")
+        assert screen._player is None
+        last = film._tiles
+        await pilot.pause(3 * run_app.shared.timing.frame)
+        assert film._tiles is last
+        await press(pilot, "a", "escape")
+        assert isinstance(run_app.screen, SampleScreen)
+
+
+async def test_paths_that_are_late_keep_their_names(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "4", "v") as pilot:
+        explorer.gate.clear()
+        await pilot.press("down", "down")  # behind the second, which is the last that fits
+        await until(pilot, lambda: explorer.asked[-1][:2] == ("traversal", 2), "the question")
+        await pilot.press("down")
+        before = app.screen.query_one("#strips", Gallery)._captions
+        assert {caption[:3] for caption in before if "z" in caption} <= {"z0 ", "z1 "}
+        explorer.gate.set()
+        await answered(pilot)
+        assert "▸z3" in screen_text(app)
+
+
+async def test_there_are_64_latent_numbers(app: VaeTui) -> None:
+    async with opened(app, "4", "v", "up") as pilot:
+        walk = shown(app, LatentPathScreen)
+        assert walk.line == 0
+        await press(pilot, "pagedown")
+        assert walk.line == 2
+        await press(pilot, "number_sign")
+        app.screen.query_one(Input).value = "62"
+        await press(pilot, "enter", "pagedown", "pagedown")
+        assert walk.line == 63
+        await press(pilot, "number_sign")
+        app.screen.query_one(Input).value = "64"
+        await pilot.press("enter")
+        assert "a whole number from 0 to 63" in screen_text(app)
+
+
+async def test_a_walk_between_two_digits_has_no_numbers_to_go_to(app: VaeTui) -> None:
+    async with opened(app, "4", "x", "right", "x") as pilot:
+        await press(pilot, "number_sign", "pagedown", "down", "down")
+        assert shown(app, LatentPathScreen).line == 1
+        assert "on an arc around the mean" in screen_text(app)
+
+
+async def test_a_film_follows_the_chosen_path_and_newer_weights(
+    app: VaeTui, explorer: FakeExplorer, updates: Readers[RunUpdate]
+) -> None:
+    async with opened(app, "4", "v", "a") as pilot:
+        assert explorer.asked[-1] == ("traversal", 0, 25)
+        await press(pilot, "down")
+        assert explorer.asked[-1] == ("traversal", 1, 25)
+        await feed(pilot, updates.last, make_run_update(weights_version=2))
+        assert explorer.asked[-1] == ("traversal", 1, 25)
+        assert explorer.asked.count(("traversal", 1, 25)) == 2
+
+
+async def test_a_film_that_is_no_longer_wanted_does_not_begin(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "4", "v") as pilot:
+        explorer.gate.clear()
+        await pilot.press("a", "a")
+        explorer.gate.set()
+        await answered(pilot)
+        walk = shown(app, LatentPathScreen)
+        assert walk._player is None
+        assert walk.query_one("#strips").display
+
+
+async def test_no_film_goes_on_behind_another_screen(app: VaeTui) -> None:
+    async with opened(app, "4", "v", "a") as pilot:
+        walk = shown(app, LatentPathScreen)
+        assert walk._player is not None
+        await press(pilot, "number_sign", "escape")
+        assert walk._player is not None  # a question stands in front of it for a moment
+        await press(pilot, "3")
+        assert walk._player is None
+        await press(pilot, "4")
+        assert "▸z0" in screen_text(app)

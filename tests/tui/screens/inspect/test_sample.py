@@ -1,0 +1,92 @@
+"""Screen 4: samples, the sampler, the seed, the temperature, one digit of them."""
+
+from __future__ import annotations
+
+from textual.widgets import Input, Label
+
+from tests.support.explorers import FakeExplorer, FakeExplorers
+from tests.support.screens import MakeApp, answered, opened, press, screen_text, shown
+from tests.support.snapshots import RUN, make_snapshot, make_summary
+from tui.app import VaeTui
+from tui.screens.dialogs import AskNumber
+from tui.screens.inspect.sample import SampleScreen
+
+
+async def test_samplers_seeds_and_temperatures_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    asked = explorers[RUN].asked
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        for key, expected in (
+            ("r", ("prior", 32, 1, 1.0)),
+            ("r", ("prior", 32, 2, 1.0)),
+            ("R", ("prior", 32, 1, 1.0)),
+            ("plus", ("prior", 32, 1, 1.1)),
+            ("minus", ("prior", 32, 1, 1.0)),
+            ("s", ("gaussian", 32, 1, 1.0)),
+            ("s", ("full", 32, 1, 1.0)),
+            ("s", ("mixture", 32, 1, 1.0)),
+            ("s", ("prior", 32, 1, 1.0)),
+        ):
+            await press(pilot, key)
+            assert asked[-1] == ("samples", *expected)
+        await press(pilot, *(["minus"] * 14))
+        assert asked[-1][-1] == 0.0
+        await press(pilot, *(["plus"] * 40))
+        assert asked[-1][-1] == 3.0
+        await press(pilot, "number_sign")
+        assert isinstance(run_app.screen, AskNumber)
+        run_app.screen.query_one(Input).value = "99999999999"
+        await press(pilot, "enter")
+        assert "a whole number from 0 to 4294967295" in screen_text(run_app)
+        run_app.screen.query_one(Input).value = "42"
+        await press(pilot, "enter")
+        assert asked[-1] == ("samples", "prior", 32, 42, 3.0)
+
+
+async def test_an_autoencoder_begins_with_the_fitted_gaussian(make_app: MakeApp, explorers: FakeExplorers) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(preset="ae")), explorer=explorers.of)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        assert explorers[RUN].asked[-1] == ("samples", "gaussian", 32, 0, 1.0)
+
+
+async def test_the_chosen_digit_is_always_one_that_is_shown(app: VaeTui) -> None:
+    async with opened(app, "4", "down", "down", "down", *["right"] * 7) as pilot:
+        assert shown(app, SampleScreen).chosen == 31
+        await pilot.resize_terminal(40, 12)
+        await answered(pilot)
+        assert shown(app, SampleScreen).chosen == 4
+        assert "5 of 32 samples" in screen_text(app)
+        await press(pilot, "right", "down")
+        assert shown(app, SampleScreen).chosen == 4
+
+
+async def test_fewer_digits_are_larger(app: VaeTui) -> None:
+    async with opened(app, "4") as pilot:
+        shares = []
+        for words in ("10 of 32 samples", "2 of 32 samples", " samples  from"):
+            await press(pilot, "z")
+            shares.append(screen_text(app).count("▒"))
+            assert words in screen_text(app)
+        assert "of 32" not in screen_text(app)
+
+
+async def test_a_seed_that_cannot_be_is_explained_and_none_is_drawn(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "4", "number_sign") as pilot:
+        for typed in ("", "-1", "4294967296"):
+            app.screen.query_one("#problem", Label).update("")
+            app.screen.query_one(Input).value = typed
+            await pilot.press("enter")
+            assert "a whole number from 0 to 4294967295" in screen_text(app)
+        await press(pilot, "escape")
+        assert shown(app, SampleScreen).seed == 0
+        assert explorer.times("samples") == 1
+        await press(pilot, "R")
+        assert explorer.asked[-1][3] == 0
+
+
+async def test_a_marked_digit_is_forgotten_when_others_take_its_place(app: VaeTui) -> None:
+    async with opened(app, "4", "x", "plus") as pilot:
+        assert "marked" in screen_text(app)  # warmer, it is the same digit
+        await press(pilot, "r", "right", "x")
+        assert shown(app, SampleScreen).marked == 1

@@ -1,0 +1,202 @@
+"""Keys that act on a run: what they ask of its trainer, and what is asked of the user first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from core.jobs import launch
+from core.runs.config import make_config
+from core.runs.run import Run
+from core.runs.status import State
+from tests.support.readers import HandFed
+from tests.support.screens import MakeApp, screen_text, settle
+from tests.support.snapshots import RUNS, make_snapshot, make_summary
+from tui.screens.dialogs import AskNumber, AskValue, Confirm
+from tui.screens.runs.list import RunsScreen
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """What the app asks of trainers, in place of asking them."""
+    calls: list[tuple[str, object]] = []
+    monkeypatch.setattr(launch, "send_request", lambda run, action: calls.append((run.name, action)))
+
+    class Started:
+        def wait_until_started(self) -> None:
+            calls.append(("started", None))
+
+    def resume(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
+        calls.append((run.name, epochs))
+        return Started()
+
+    monkeypatch.setattr(launch, "resume", resume)
+    return calls
+
+
+async def test_keys_ask_the_trainer(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    app = make_app(snapshot=make_snapshot())
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space", "w", "r")
+        await settle(pilot)
+        assert asked == [("vae-mnist", "pause"), ("vae-mnist", "save")]
+        await pilot.press("s")
+        assert isinstance(app.screen, Confirm)
+        await pilot.press("n")
+        await settle(pilot)
+        assert len(asked) == 2
+        await pilot.press("s", "enter")
+        assert isinstance(app.screen, Confirm)
+        await pilot.press("y")
+        await settle(pilot)
+        assert asked[2:] == [("vae-mnist", "stop")]
+
+
+async def test_space_resumes_a_paused_run(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.PAUSED)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space")
+        await settle(pilot)
+        assert asked == [("vae-mnist", "resume")]
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.LOST, State.FAILED, State.CREATED])
+async def test_r_goes_on_with_a_run_that_no_trainer_has(
+    make_app: MakeApp, asked: list[tuple[str, object]], state: State
+) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=state)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("space", "w", "r")
+        await settle(pilot)
+        assert asked == [("vae-mnist", None), ("started", None)]
+
+
+async def test_a_finished_run_is_asked_for_more_epochs(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    summary = make_summary(state=State.FINISHED)
+    assert summary.status
+    done = summary.status.model_copy(update={"epoch": 10})
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.FINISHED, status=done)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        assert isinstance(app.screen, AskNumber)
+        app.screen.query_one(Input).value = "10"
+        await pilot.press("enter")
+        assert "a whole number from 11 to 1000000" in screen_text(app)
+        app.screen.query_one(Input).value = "15"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert asked == [("vae-mnist", 15), ("started", None)]
+
+
+async def test_a_question_about_a_long_name_is_shown_whole(make_app: MakeApp) -> None:
+    name = 90 * "a"
+    app = make_app(snapshot=make_snapshot(make_summary(name, state=State.STOPPED)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        assert "This cannot be undone." in " ".join(screen_text(app).replace("│", "").split())
+
+
+async def test_the_screen_behind_a_question_goes_on(make_app: MakeApp) -> None:
+    summary = make_summary()
+    reader = HandFed(make_snapshot(summary))
+    app = make_app(snapshot=make_snapshot(summary), snapshots=lambda run: reader)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        assert isinstance(app.screen, Confirm)
+        assert summary.status
+        later = summary.status.model_copy(update={"epoch": 8, "step": 8 * 469})
+        reader.waiting.append(make_snapshot(make_summary(status=later)))
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if "9/10" in screen_text(app):
+                break
+        assert "9/10" in screen_text(app)
+        assert "Save and stop vae-mnist?" in screen_text(app)
+
+
+async def test_a_run_that_trains_is_not_deleted_and_that_is_said(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await settle(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert [note.message for note in app._notifications] == ["vae-mnist is running: stop it first"]
+
+
+async def test_d_deletes_after_asking(make_app: MakeApp, tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "checkpoints", "old", make_config(dataset="mnist-5k"))
+    summary = make_summary("old", State.STOPPED)
+    chosen = type(summary)(run, None, State.STOPPED, summary.config, summary.status)
+    app = make_app(runs=[chosen])
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("d", "n")
+        await settle(pilot)
+        assert run.path.exists()
+        await pilot.press("d", "y")
+        await settle(pilot)
+        assert not run.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("why", "error", "hints"),
+    [
+        ("diverged", "the loss is no longer a finite number at step 12", ("lower learning rate",)),
+        ("memory", "the device is out of memory", ("once memory is free", "smaller batch")),
+        (None, "something broke", ("r resumes from the last save",)),
+    ],
+)
+async def test_the_app_shows_the_reason_and_what_can_be_done(
+    make_app: MakeApp, why: str | None, error: str, hints: tuple[str, ...]
+) -> None:
+    summary = make_summary(state=State.FAILED, error=error, cause=why)
+    app = make_app(runs=[summary], snapshot=make_snapshot(summary))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        await settle(pilot)
+        shown = " ".join(screen_text(app).split())
+        for words in (error, *hints):
+            assert all(word in shown for word in words.split())
+
+
+async def test_a_lower_learning_rate_is_asked_for_and_checked(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int | None, float | None]] = []
+
+    class Started:
+        def wait_until_started(self) -> None: ...
+
+    def resumed(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
+        asked.append((epochs, learning_rate))
+        return Started()
+
+    monkeypatch.setattr(launch, "resume", resumed)
+    summary = make_summary(state=State.FAILED, error="the loss", cause="diverged", learning_rate=0.01, saved_step=1234)
+    app = make_app(runs=[summary], snapshot=make_snapshot(summary))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter", "r")
+        await pilot.pause()
+        assert isinstance(app.screen, AskValue)
+        shown = screen_text(app)
+        assert "diverged with learning rate 0.01" in shown
+        assert "step 1,234" in shown
+        field = app.screen.query_one(Input)
+        assert field.value == "0.001"
+        field.value = "nan"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "learning rate must be" in screen_text(app)
+        field.value = "2e-4"
+        await pilot.press("enter")
+        await app.workers.wait_for_complete()
+    assert asked == [(None, 2e-4)]
