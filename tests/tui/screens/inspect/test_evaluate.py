@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -21,15 +19,13 @@ from core.runs.settings import PRESETS
 from tests.support.explorers import FakeEvaluator
 from tests.support.readers import Readers
 from tests.support.screens import MakeApp, answered, feed, press, screen_text, until
-from tests.support.snapshots import make_run_update, make_summary
+from tests.support.snapshots import OTHER, make_run_update, make_summary, run_update_of
+from tests.tui.screens.inspect.evaluating import opened, row
 from tui.app import VaeTui
 from tui.messages import RunUpdate
 from tui.screens.inspect.evaluate import EvaluateScreen
 from tui.screens.inspect.sample import SampleScreen
 from tui.screens.runs.new_run import NewRun
-
-RUN, OTHER = (make_summary(name).run for name in ("vae-mnist", "ae-mnist"))
-
 
 SAMPLERS_OF_VAE = PRESETS["vae"].samplers
 
@@ -44,28 +40,13 @@ def evaluator() -> FakeEvaluator:
 
 @pytest.fixture
 def app(make_app: MakeApp, updates: Readers[RunUpdate], evaluator: FakeEvaluator) -> VaeTui:
-    updates.first = lambda run: make_run_update(make_summary(run.name, preset="ae" if run == OTHER else "vae"))
+    updates.first = run_update_of
     return make_app(runs=[], evaluator=evaluator)
-
-
-@asynccontextmanager
-async def opened(app: VaeTui, *keys: str, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
-    """The app with the screen of a run, after these keys."""
-    async with app.run_test(size=size) as pilot:
-        app.selected_run = RUN
-        await press(pilot, "7", *keys)
-        yield pilot
 
 
 async def see_weights(pilot: Pilot[None], updates: Readers[RunUpdate], version: int) -> None:
     """Let the screen hear of other weights on disk."""
     await feed(pilot, updates.last, make_run_update(weights_version=version))
-
-
-def row(app: VaeTui, figure: str) -> list[str]:
-    """What a line of the table shows behind the name of its figure."""
-    line = next(line for line in screen_text(app).splitlines() if line.startswith(f" {figure} "))
-    return line.removeprefix(f" {figure} ").split()
 
 
 def shown_sampler(app: VaeTui) -> str:

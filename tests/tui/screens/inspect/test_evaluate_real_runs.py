@@ -15,12 +15,11 @@ from tests.conftest import cut_digits, make_trained_run
 from tests.support.explorers import FakeEvaluator
 from tests.support.readers import Readers
 from tests.support.screens import MakeApp, press, screen_text, until
-from tests.support.snapshots import make_run_update, make_summary
+from tests.support.snapshots import run_update_of
+from tests.tui.screens.inspect.evaluating import row
 from tui.app import VaeTui
 from tui.messages import RunUpdate
 from tui.screens.inspect.evaluate import EvaluateScreen
-
-RUN, OTHER = (make_summary(name).run for name in ("vae-mnist", "ae-mnist"))
 
 
 @pytest.fixture
@@ -30,14 +29,8 @@ def evaluator() -> FakeEvaluator:
 
 @pytest.fixture
 def app(make_app: MakeApp, updates: Readers[RunUpdate], evaluator: FakeEvaluator) -> VaeTui:
-    updates.first = lambda run: make_run_update(make_summary(run.name, preset="ae" if run == OTHER else "vae"))
+    updates.first = run_update_of
     return make_app(runs=[], evaluator=evaluator)
-
-
-def row(app: VaeTui, figure: str) -> list[str]:
-    """What a line of the table shows behind the name of its figure."""
-    line = next(line for line in screen_text(app).splitlines() if line.startswith(f" {figure} "))
-    return line.removeprefix(f" {figure} ").split()
 
 
 @pytest.fixture

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from textual.pilot import Pilot
 
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.runs.settings import PRESETS
 from tests.support.explorers import FakeEvaluator
 from tests.support.readers import Readers
 from tests.support.screens import MakeApp, answered, press, screen_text, until
-from tests.support.snapshots import make_run_update, make_summary
+from tests.support.snapshots import OTHER, RUN, run_update_of
+from tests.tui.screens.inspect.evaluating import opened, row
 from tui.app import VaeTui
 from tui.messages import RunUpdate
 from tui.widgets.metrics_table import MetricsTable
-
-RUN, OTHER = (make_summary(name).run for name in ("vae-mnist", "ae-mnist"))
-
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -41,23 +36,8 @@ def evaluator() -> FakeEvaluator:
 
 @pytest.fixture
 def app(make_app: MakeApp, updates: Readers[RunUpdate], evaluator: FakeEvaluator) -> VaeTui:
-    updates.first = lambda run: make_run_update(make_summary(run.name, preset="ae" if run == OTHER else "vae"))
+    updates.first = run_update_of
     return make_app(runs=[], evaluator=evaluator)
-
-
-@asynccontextmanager
-async def opened(app: VaeTui, *keys: str, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
-    """The app with the screen of a run, after these keys."""
-    async with app.run_test(size=size) as pilot:
-        app.selected_run = RUN
-        await press(pilot, "7", *keys)
-        yield pilot
-
-
-def row(app: VaeTui, figure: str) -> list[str]:
-    """What a line of the table shows behind the name of its figure."""
-    line = next(line for line in screen_text(app).splitlines() if line.startswith(f" {figure} "))
-    return line.removeprefix(f" {figure} ").split()
 
 
 @pytest.mark.parametrize("size", SIZES)
