@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core.runs",
     ),
     "core.jobs": ("core.runs", "core.data.registry"),
-    "core.jobs.setup": ("core.runs", "core.data", "core.training", "core.jobs.timings"),
+    "core.jobs.setup": ("core.runs", "core.data", "core.training", "core.jobs.intervals"),
     "core.explorer": ("core.evaluation", "core.latents", "core.models", "core.data", "core.runs"),
     "core.worker": ("core.jobs.worker",),
     "core.classifier": ("core.evaluation.classifier_training",),

@@ -1,1 +1,1 @@
-"""One run opened for looking at."""
+"""Looking into one run: its newest model, what can be asked of it, and the answers."""

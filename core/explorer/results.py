@@ -1,4 +1,4 @@
-"""What an explorer answers with: arrays that a screen can show and a file can hold."""
+"""The answers of an explorer: arrays for screens and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a training failed, in words for its user; train.log, which holds the rest."""
+"""Why a training failed, in one line for its user; the rest goes to train.log."""
 
 from __future__ import annotations
 

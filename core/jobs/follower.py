@@ -1,4 +1,4 @@
-"""A trainer's process that is not the first of those which torchrun started: it computes what it is told to."""
+"""The other processes of a run that several processes train: each computes what the first one tells it to."""
 
 from __future__ import annotations
 

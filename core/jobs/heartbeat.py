@@ -1,4 +1,4 @@
-"""The status of a run as its trainer's process keeps it: typed changes, and a heartbeat that says it lives."""
+"""Writes the status of a run while it trains: typed changes, and a heartbeat that shows the trainer is alive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import Unpack
 
 from core.jobs.failures import log
-from core.jobs.timings import Timings
+from core.jobs.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import Status, StatusChanges, uptime
 
@@ -15,16 +15,16 @@ from core.runs.status import Status, StatusChanges, uptime
 class Heartbeat:
     """Writes status.json. What the disk refuses goes out with the next heartbeat."""
 
-    def __init__(self, run: Run, status: Status, timings: Timings) -> None:
+    def __init__(self, run: Run, status: Status, intervals: Intervals) -> None:
         self.status = status
-        self._run, self._timings = run, timings
+        self._run, self._intervals = run, timings
         self._last = self._cost = 0.0
         self._refused = False
 
     @property
     def due(self) -> bool:
         """Whether it is time for the next one."""
-        return time.monotonic() - self._last >= self._timings.heartbeat_interval(self._cost)
+        return time.monotonic() - self._last >= self._intervals.heartbeat_interval(self._cost)
 
     def note(self, **changes: Unpack[StatusChanges]) -> None:
         """Change the status that the next heartbeat writes. Raises pydantic's ValidationError."""

@@ -1,4 +1,4 @@
-"""Loads what a trainer's process needs of PyTorch, lazily: its status says so before the seconds which that takes."""
+"""Loads PyTorch, the images and the trainer: seconds in which the status says what is being loaded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.jobs.timings import Timings
+from core.jobs.intervals import Intervals
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
 
@@ -21,7 +21,7 @@ class Job:
 
     epochs: int | None = None
     learning_rate: float | None = None
-    timings: Timings = field(default_factory=Timings)
+    intervals: Intervals = field(default_factory=Intervals)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, say: Callable[[
     meter = devices.LoadMeter(device)
     say(f"moving {config.dataset} to {device}")
     trainer = Trainer(
-        run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.timings.report
+        run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report
     )
     description = f"{devices.describe(device)}, {trainer.method}"
     description += f", {ranks.world_size} processes" if ranks.world_size > 1 else ""

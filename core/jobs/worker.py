@@ -34,7 +34,7 @@ class Worker:
     """Trains one run to its goal, or until it is told to stop."""
 
     def __init__(self, run: Run, metrics: MetricsLog, job: Job) -> None:
-        self.run, self.metrics, self.job, self.timings = run, metrics, job, job.timings
+        self.run, self.metrics, self.job, self.intervals = run, metrics, job, job.intervals
         before, pid = run.status(), os.getpid()
         status = before.updated(
             state=State.RUNNING,
@@ -47,7 +47,7 @@ class Worker:
             error=None,
             cause=None,
         )
-        self._heartbeat = Heartbeat(run, status, job.timings)
+        self._heartbeat = Heartbeat(run, status, job.intervals)
         self._setup: Setup | None = None
         self._stop_signal: str | None = None
         self._save_signal = self._paused = self._disk_refuses = False
@@ -102,7 +102,7 @@ class Worker:
     def _on_step(self, setup: Setup) -> None:
         """Do what is due at a step boundary. Raises StopTraining."""
         now = time.monotonic()
-        if now - self._looked >= self.timings.control:
+        if now - self._looked >= self.intervals.control:
             self._looked = now
             self._read_request()
         if self._paused and not self._stop_signal:
@@ -110,7 +110,7 @@ class Worker:
         if self._stop_signal:
             self._save(setup)
             raise StopTraining(self._stop_signal)
-        interval = self.timings.save_interval(setup.trainer.seconds, self._save_cost)
+        interval = self.intervals.save_interval(setup.trainer.seconds, self._save_cost)
         if self._save_signal or now - self._saved >= interval:
             self._save(setup)
         elif self._heartbeat.due:
@@ -121,7 +121,7 @@ class Worker:
         self._update_status(state=State.PAUSED, activity="")
         with setup.trainer.paused():
             while self._paused and not self._stop_signal:
-                time.sleep(self.timings.control)
+                time.sleep(self.intervals.control)
                 self._read_request()
                 if self._save_signal:
                     self._save(setup)
@@ -185,9 +185,9 @@ class Worker:
         self._disk_refuses = True
         self._update_status(state=State.PAUSED, activity="", error=reason)
         with setup.trainer.paused():
-            until = time.monotonic() + self.timings.retry
+            until = time.monotonic() + self.intervals.retry
             while time.monotonic() < until and not self._stop_signal:
-                time.sleep(self.timings.control)
+                time.sleep(self.intervals.control)
                 self._read_request()
 
     # The status
@@ -204,7 +204,7 @@ class Worker:
         self._stop_signal = None
         self._heartbeat.note(**changes)
         while not self._update_status(activity="") and not self._stop_signal:
-            time.sleep(self.timings.retry)
+            time.sleep(self.intervals.retry)
 
 
 def train(run: Run, job: Job | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Encoding many images."""
+"""Encodes many images: their posteriors as arrays."""
 
 from __future__ import annotations
 

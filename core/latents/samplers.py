@@ -1,4 +1,7 @@
-"""Where new latents come from: Gaussians and mixtures of them, behind the interface of every sampler."""
+"""Where new latents come from: Gaussians and mixtures of them, behind the interface of every sampler.
+
+Their names are in `options`; which of them a preset has is in its record, in core/runs/settings.py.
+"""
 
 from __future__ import annotations
 

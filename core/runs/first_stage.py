@@ -1,4 +1,4 @@
-"""What a new run takes over: a learned prior from the run whose latents it learns, every run where its images lie."""
+"""What a new run takes from elsewhere: a learned prior the settings and weights of its first stage; where images lie."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ import pytest
 from core import files
 from core.errors import RunError
 from core.jobs import launch
+from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
-from core.jobs.timings import Timings
 from core.runs.run import Run
 from core.runs.status import LOST_AFTER_SECONDS, State, Status, process_started, uptime
 from tests.support import run_files, trainers
@@ -30,7 +30,7 @@ LONG = {"epochs": 100_000, "validate_every": 1000}
 # No process has that number.
 GONE = 2**22 - 1
 # Half of the time is spent saving.
-SAVING = Job(timings=Timings(report=0.0, first_save=0.0, last_save=0.0, save_share=1.0))
+SAVING = Job(intervals=Intervals(report=0.0, first_save=0.0, last_save=0.0, save_share=1.0))
 
 
 # SIGKILL

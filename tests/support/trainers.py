@@ -26,8 +26,8 @@ from core.arrays import PADDING
 from core.data.images import ImageSet, load_image_set
 from core.jobs import worker
 from core.jobs.follower import run_follower_rank
+from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
-from core.jobs.timings import Timings
 from core.runs.run import Run
 from core.runs.status import State
 from core.training.trainer import Trainer
@@ -40,7 +40,7 @@ STEPS_PER_EPOCH = TRAINING // BATCH
 SMALL: dict[str, object] = {"dataset": "kmnist", "batch_size": BATCH, "device": "cpu", "validate_every": 1}
 
 # Every step has its line, so that all of them can be compared.
-EVERY_LINE = Job(timings=Timings(report=0.0))
+EVERY_LINE = Job(intervals=Intervals(report=0.0))
 
 _forkserver = multiprocessing.get_context("forkserver")
 _forkserver.set_forkserver_preload(["pytest", "torch._dynamo", "core.training.devices", __name__])

@@ -1,4 +1,4 @@
-"""The explorers of the runs that are looked into; their sessions are shared by all screens."""
+"""Explorers of the runs that screens look into; all screens share one session a run."""
 
 from __future__ import annotations
 

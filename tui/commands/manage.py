@@ -1,4 +1,4 @@
-"""The commands that manage what is there: runs and their trainers, image sets, and the measurements of this machine."""
+"""The commands that manage runs, trainers and image sets, and measure this machine."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.jobs.heartbeat import Heartbeat
-from core.jobs.timings import Timings
+from core.jobs.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import State
 
@@ -22,7 +22,7 @@ def run(make_run: MakeRun) -> Run:
 
 @pytest.fixture
 def heartbeat(run: Run) -> Heartbeat:
-    return Heartbeat(run, run.status(), Timings())
+    return Heartbeat(run, run.status(), Intervals())
 
 
 def test_a_heartbeat_writes_what_changed_and_when(run: Run, heartbeat: Heartbeat) -> None:
@@ -64,16 +64,16 @@ def test_a_run_that_is_gone_ends_its_trainer(run: Run, heartbeat: Heartbeat) -> 
 
 @pytest.mark.parametrize(("seconds", "due"), [(60.0, False), (0.0, True)])
 def test_a_heartbeat_is_due_once_its_interval_is_over(run: Run, seconds: float, due: bool) -> None:
-    heartbeat = Heartbeat(run, run.status(), Timings(heartbeat=seconds, heartbeat_share=0.0))
+    heartbeat = Heartbeat(run, run.status(), Intervals(heartbeat=seconds, heartbeat_share=0.0))
     heartbeat.beat()
     assert heartbeat.due == due
 
 
 @pytest.mark.parametrize(("trained", "cost", "interval"), [(0, 0, 2), (50, 0, 5), (9999, 0, 15), (50, 1, 50)])
 def test_saves_become_rarer_and_take_a_small_part_of_the_time(trained: float, cost: float, interval: float) -> None:
-    assert Timings().save_interval(trained, cost) == interval
+    assert Intervals().save_interval(trained, cost) == interval
 
 
 @pytest.mark.parametrize(("cost", "interval"), [(0, 1), (0.1, 5), (10, 20)])
 def test_heartbeats_on_a_slow_disk_are_rarer_but_come_before_a_reader_gives_up(cost: float, interval: float) -> None:
-    assert Timings().heartbeat_interval(cost) == interval
+    assert Intervals().heartbeat_interval(cost) == interval

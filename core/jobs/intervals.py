@@ -1,4 +1,4 @@
-"""How often a trainer's process does what is not training."""
+"""How often a trainer saves, reports, looks for requests and sends heartbeats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.runs.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS
 
 
 @dataclass(frozen=True)
-class Timings:
+class Intervals:
     """In seconds; a share is one part in so many of the time."""
 
     report: float = STEP_LINE_SECONDS  # between step lines
