@@ -17,7 +17,7 @@ class Heartbeat:
 
     def __init__(self, run: Run, status: Status, intervals: Intervals) -> None:
         self.status = status
-        self._run, self._intervals = run, timings
+        self._run, self._intervals = run, intervals
         self._last = self._cost = 0.0
         self._refused = False
 

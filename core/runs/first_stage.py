@@ -1,4 +1,4 @@
-"""What a new run takes from elsewhere: a learned prior the settings and weights of its first stage; where images lie."""
+"""What a new run takes over: the settings and weights of its first stage, for a learned prior; where images lie."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters of every line on its way to the terminal: no control characters, and nothing but ASCII where it knows no more."""
+"""Filters of every line on its way to the terminal: no control characters, and only ASCII where it knows no more."""
 
 import re
 from functools import lru_cache
