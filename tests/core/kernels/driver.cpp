@@ -63,8 +63,11 @@ int main(int, char** arguments) {
     }
     std::fprintf(stderr, "%ld parts done again\n", training_redone(training));
     training_end(training);
-    double first = 0, second = 0;
+    double values = 0, gradients = 0;
     for (const Parameter& one : parameters)
-        for (int64_t i = 0; i < one.count; ++i) first += one.value[i], second += one.value[i] * one.gradient[i];
-    std::printf("%.9g %.9g %.9g %.9g\n", sums[0], sums[1], first, second);
+        for (int64_t i = 0; i < one.count; ++i) {
+            values += one.value[i] * one.value[i];
+            gradients += one.gradient[i] * one.gradient[i];
+        }
+    std::printf("%.9g %.9g %.9g %.9g\n", sums[0], sums[1], std::sqrt(values), std::sqrt(gradients));
 }
