@@ -65,6 +65,15 @@ async def test_every_view_survives_any_size(run_app: VaeTui) -> None:
             await press(pilot, "escape")
 
 
+@pytest.fixture
+def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Variables of the terminal, which an app reads when it is made."""
+    variables: dict[str, str] = request.param
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
 @pytest.mark.parametrize(
     ("environment", "signs", "colored"),
     [
@@ -74,12 +83,11 @@ async def test_every_view_survives_any_size(run_app: VaeTui) -> None:
         ({"NO_COLOR": "1"}, "█", False),
         ({"TERM": "dumb"}, "@", False),
     ],
+    indirect=["environment"],
 )
 async def test_pictures_and_points_at_every_colour_depth(
-    run_app: VaeTui, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], signs: str, colored: bool
+    environment: dict[str, str], run_app: VaeTui, signs: str, colored: bool
 ) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     async with run_app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         assert signs in screen_text(run_app)
