@@ -1,0 +1,242 @@
+"""The 3x3 convolutions forwards and backwards, each with the normalisation before it and the sums for the one after.
+
+Activations are stored as a convolution without its bias leaves them, z, channels last: (runs, images, size, size,
+channels). Whoever reads them normalises and activates. In the code y = leaky(a z + b) and dz = a g + c2 z + c3.
+"""
+
+import triton
+import triton.language as tl
+
+from core.gpu_step.shared import (
+    activate,
+    begin,
+    fold,
+    normalise,
+    normalise_backward,
+    places,
+    put_sums,
+    repeat,
+    through_activation,
+    window,
+)
+
+
+@triton.jit(do_not_specialize=["images", "source_parts", "parts"])
+def convolve(
+    source, chosen, source_sums, scale, shift, bias, coefficients, running,
+    matrix, z, sums, next_scale, pooled, winners,
+    images, source_parts, parts, parameters, statistics, matrices,
+    IMAGES: tl.constexpr, NORMALISED: tl.constexpr, GROUPS: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
+    BLOCK: tl.constexpr,
+    CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr, AHEAD: tl.constexpr,
+    ROWS: tl.constexpr, POOL: tl.constexpr, SUM_ROWS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
+    EARLY: tl.constexpr,
+):  # fmt: skip
+    """z of a layer from z of its source (or from uint8 images by their index), and z pooled by the winners' places."""
+    begin(EARLY)
+    part = tl.program_id(0)
+    run = tl.program_id(1)
+    SIZE: tl.constexpr = GROUPS * BLOCK
+    SOURCE: tl.constexpr = GROUPS * STRIDE
+    N: tl.constexpr = BLOCK * BLOCK * CO
+    PARTS: tl.constexpr = (WINDOW * WINDOW + TAPS - 1) // TAPS
+    block = part * ROWS + tl.arange(0, ROWS)
+    there = block < images * (GROUPS * GROUPS)
+    image, row, column = places(block, GROUPS)
+    within = tl.arange(0, TAPS * CI)
+    j = tl.arange(0, COLUMNS)
+    matrix += run * matrices
+    if IMAGES:
+        image = tl.load(chosen + run * images + image, mask=there, other=0).to(tl.int32)
+    else:
+        image += run * images
+    result = tl.zeros([ROWS, COLUMNS], tl.float32)
+    for first in tl.static_range(0, PARTS, AHEAD):
+        values = ()
+        weights = ()
+        for i in tl.static_range(AHEAD):
+            if first + i < PARTS:
+                k = (first + i) * (TAPS * CI) + within
+                y, x, inside = window(row, column, there, k, STRIDE, WINDOW, CI, SOURCE)
+                at = ((image[:, None] * SOURCE + y) * SOURCE + x) * CI + (k % CI)[None, :]
+                values = values + (tl.load(source + at, mask=inside, other=0),)
+                weights = weights + (
+                    tl.load(
+                        matrix + k[:, None] * N + j[None, :],
+                        mask=(k < WINDOW * WINDOW * CI)[:, None] & (j < N)[None, :],
+                        other=0.0,
+                    ),
+                )
+        if first == 0:
+            if not IMAGES:
+                a, b, _, _ = normalise(
+                    source_sums + run * source_parts * (2 * CI), source_parts,
+                    (images * NORMALISED).to(tl.float32), scale + run * parameters, shift + run * parameters,
+                    bias + run * parameters, coefficients + run * (4 * CI), running + run * statistics, part == 0,
+                    CI, SUM_ROWS,
+                )  # fmt: skip
+                a = repeat(a, TAPS, CI)[None, :]
+                b = repeat(b, TAPS, CI)[None, :]
+        for i in tl.static_range(AHEAD):
+            if first + i < PARTS:
+                k = (first + i) * (TAPS * CI) + within
+                if IMAGES:
+                    value = values[i].to(tl.float32) / 255.0
+                else:
+                    y, x, inside = window(row, column, there, k, STRIDE, WINDOW, CI, SOURCE)
+                    value = tl.where(inside, activate(values[i].to(tl.float32), a, b), 0.0)
+                result = tl.dot(value.to(DOT), weights[i].to(DOT), result, input_precision=PRECISION)
+    stored = result.to(z.dtype.element_ty)
+    y = BLOCK * row[:, None] + (j // CO // BLOCK)[None, :]
+    x = BLOCK * column[:, None] + (j // CO % BLOCK)[None, :]
+    own = (part * ROWS + tl.arange(0, ROWS)) // (GROUPS * GROUPS) + run * images
+    at = ((own[:, None] * SIZE + y) * SIZE + x) * CO + (j % CO)[None, :]
+    tl.store(z + at, stored, mask=there[:, None] & (j < N)[None, :])
+    rounded = stored.to(tl.float32)
+    put_all(sums + run * parts * (2 * CO), part, tl.sum(rounded, 0), tl.sum(rounded * rounded, 0), BLOCK, CO, COLUMNS)
+    if POOL:
+        c = tl.arange(0, CO)
+        sign = tl.where(tl.load(next_scale + run * parameters + c) < 0, -1.0, 1.0)[None, None, :]
+        SQUARES: tl.constexpr = ROWS * BLOCK * BLOCK // 4
+        square = part * SQUARES + tl.arange(0, SQUARES)
+        four = tl.reshape(rounded, (SQUARES, 4, CO)) * sign
+        best = tl.max(four, 1, keep_dims=True)
+        place = tl.arange(0, 4)[None, :, None]
+        winner = tl.min(tl.where(four == best, place, 4), 1)
+        value = tl.sum(best * sign, 1)
+        if BLOCK == 2:
+            of_image, y1, x1 = places(square, GROUPS)
+        else:
+            of_image = square // (GROUPS * GROUPS // 4)
+            y1 = square // (GROUPS // 2) % (GROUPS // 2)
+            x1 = square % (GROUPS // 2)
+        at = (((of_image + run * images) * (SIZE // 2) + y1) * (SIZE // 2) + x1)[:, None] * CO + c[None, :]
+        exists = (of_image < images)[:, None]
+        tl.store(pooled + at, value.to(pooled.dtype.element_ty), mask=exists)
+        tl.store(winners + at, winner.to(tl.int8), mask=exists)
+
+
+@triton.jit
+def put_all(sums, part, first, second, BLOCK: tl.constexpr, C: tl.constexpr, COLUMNS: tl.constexpr):
+    """The two sums of a program over the pixels of its blocks; columns beyond the blocks are left out."""
+    if COLUMNS > BLOCK * BLOCK * C:
+        j = tl.arange(0, COLUMNS)
+        tl.store(sums + part * (2 * C) + j * 2, first, mask=j < C)
+        tl.store(sums + part * (2 * C) + j * 2 + 1, second, mask=j < C)
+    else:
+        put_sums(sums, part, fold(first, BLOCK * BLOCK, C), fold(second, BLOCK * BLOCK, C), tl.arange(0, C), C)
+
+
+@triton.jit(do_not_specialize=["images", "own_parts", "parts"])
+def convolve_backward(
+    z, gradient, winners, own_coefficients, own_sums, of_scale, of_shift, weight,
+    matrix, source, chosen, source_coefficients, source_gradient, source_sums, of_matrix,
+    images, own_parts, parts, parameters, gradients, matrices, partials,
+    GRADIENT: tl.constexpr, IMAGES: tl.constexpr, GROUPS: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
+    BLOCK: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr,
+    AHEAD: tl.constexpr, ROWS: tl.constexpr, SUM_ROWS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
+    EARLY: tl.constexpr,
+):  # fmt: skip
+    """The gradient of a layer's source and of its matrix, each part of the latter in a row of its own.
+
+    GRADIENT says what is known of the layer's output: 0 its gradient, 1 that of its pooled output, 2 that of the
+    1x1 convolution to one channel which follows.
+    """
+    begin(EARLY)
+    part = tl.program_id(0)
+    run = tl.program_id(1)
+    SIZE: tl.constexpr = GROUPS * STRIDE
+    SOURCE: tl.constexpr = GROUPS * BLOCK
+    N: tl.constexpr = BLOCK * BLOCK * CI
+    PARTS: tl.constexpr = (WINDOW * WINDOW + TAPS - 1) // TAPS
+    block = part * ROWS + tl.arange(0, ROWS)
+    there = block < images * (GROUPS * GROUPS)
+    image, row, column = places(block, GROUPS)
+    within = tl.arange(0, TAPS * CO)
+    c = (within % CO)[None, :]
+    j = tl.arange(0, COLUMNS)
+    matrix += run * matrices
+    of_matrix += run * partials + part * (WINDOW * WINDOW * CO * N)
+    own_coefficients += run * (4 * CO)
+    image += run * images
+    # What the source is at the block itself: for the gradient of the matrix, and for the sums of the source.
+    y = BLOCK * row[:, None] + (j // CI // BLOCK)[None, :]
+    x = BLOCK * column[:, None] + (j // CI % BLOCK)[None, :]
+    known = there[:, None] & (j < N)[None, :]
+    if IMAGES:
+        picture = tl.load(chosen + image, mask=there, other=0).to(tl.int32)
+        at_source = ((picture[:, None] * SOURCE + y) * SOURCE + x) * CI + (j % CI)[None, :]
+        middle = tl.load(source + at_source, mask=known, other=0).to(tl.float32) / 255.0
+    else:
+        at_source = ((image[:, None] * SOURCE + y) * SOURCE + x) * CI + (j % CI)[None, :]
+        before = tl.load(source + at_source, mask=known, other=0).to(tl.float32)
+        source_coefficients += run * (4 * CI)
+        source_a = tl.load(source_coefficients + j % CI)[None, :]
+        source_b = tl.load(source_coefficients + CI + j % CI)[None, :]
+        middle = tl.where(known, activate(before, source_a, source_b), 0.0)
+    middle = middle.to(DOT)
+    a = tl.load(own_coefficients + within % CO)[None, :]
+    b = tl.load(own_coefficients + CO + within % CO)[None, :]
+    c2, c3 = normalise_backward(
+        own_sums + run * own_parts * (2 * CO), own_parts, (images * (SIZE * SIZE)).to(tl.float32), own_coefficients,
+        of_scale + run * gradients, of_shift + run * gradients, part == 0, CO, SUM_ROWS,
+    )  # fmt: skip
+    c2 = repeat(c2, TAPS, CO)[None, :]
+    c3 = repeat(c3, TAPS, CO)[None, :]
+    if GRADIENT == 2:
+        outer = tl.load(weight + run * parameters + within % CO)[None, :]
+    result = tl.zeros([ROWS, COLUMNS], tl.float32)
+    for first in tl.static_range(0, PARTS, AHEAD):
+        zs = ()
+        gs = ()
+        places_won = ()
+        weights = ()
+        for i in tl.static_range(AHEAD):
+            if first + i < PARTS:
+                k = (first + i) * (TAPS * CO) + within
+                y, x, inside = window(row, column, there, k, STRIDE, WINDOW, CO, SIZE)
+                pixel = (image[:, None] * SIZE + y) * SIZE + x
+                zs = zs + (tl.load(z + pixel * CO + c, mask=inside, other=0),)
+                if GRADIENT == 2:
+                    gs = gs + (tl.load(gradient + pixel, mask=inside, other=0),)
+                elif GRADIENT == 1:
+                    square = ((image[:, None] * (SIZE // 2) + (y >> 1)) * (SIZE // 2) + (x >> 1)) * CO + c
+                    gs = gs + (tl.load(gradient + square, mask=inside, other=0),)
+                    places_won = places_won + (tl.load(winners + square, mask=inside, other=0),)
+                else:
+                    gs = gs + (tl.load(gradient + pixel * CO + c, mask=inside, other=0),)
+                if not IMAGES:
+                    weights = weights + (
+                        tl.load(
+                            matrix + k[:, None] * N + j[None, :],
+                            mask=(k < WINDOW * WINDOW * CO)[:, None] & (j < N)[None, :],
+                            other=0.0,
+                        ),
+                    )
+        for i in tl.static_range(AHEAD):
+            if first + i < PARTS:
+                k = (first + i) * (TAPS * CO) + within
+                y, x, inside = window(row, column, there, k, STRIDE, WINDOW, CO, SIZE)
+                d = gs[i].to(tl.float32)
+                if GRADIENT == 2:
+                    d = d * outer
+                if GRADIENT == 1:
+                    d = tl.where(places_won[i].to(tl.int32) == (y & 1) * 2 + (x & 1), d, 0.0)
+                zf = zs[i].to(tl.float32)
+                dz = tl.where(inside, a * through_activation(d, zf, a, b) + (c2 * zf + c3), 0.0).to(DOT)
+                if not IMAGES:
+                    result = tl.dot(dz, weights[i].to(DOT), result, input_precision=PRECISION)
+                found = tl.dot(tl.trans(dz), middle, input_precision=PRECISION)
+                tl.store(
+                    of_matrix + k[:, None] * N + j[None, :],
+                    found,
+                    mask=(k < WINDOW * WINDOW * CO)[:, None] & (j < N)[None, :],
+                )
+    if not IMAGES:
+        stored = result.to(source_gradient.dtype.element_ty)
+        tl.store(source_gradient + at_source, stored, mask=known)
+        mean = tl.load(source_coefficients + 2 * CI + j % CI)[None, :]
+        inverse = tl.load(source_coefficients + 3 * CI + j % CI)[None, :]
+        g = through_activation(stored.to(tl.float32), before, source_a, source_b)
+        product = g * ((before - mean) * inverse)
+        put_all(source_sums + run * parts * (2 * CI), part, tl.sum(g, 0), tl.sum(product, 0), BLOCK, CI, COLUMNS)

@@ -1,0 +1,238 @@
+"""The step as a list of launches: forwards, the loss, backwards, and the new weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import triton
+from torch import Tensor
+
+from core.gpu_step import convolutions, ends, update
+from core.gpu_step.layers import IMAGE, Layer
+from core.gpu_step.memory import BLOCK
+from core.gpu_step.plan import FEWEST_COLUMNS, KINDS, SUM_ROWS, Launch, Plan, integers
+
+JOIN = "join"  # what comes after waits for what was launched on the side
+TERMS = 4
+PART_ROWS, PART_BLOCK = 32, 128
+
+
+class Builder:
+    """Builds the launches of a plan for batches of `count` images of a set uint8 (N, 32, 32)."""
+
+    def __init__(self, plan: Plan, images: Tensor, count: int) -> None:
+        self._plan, self._images, self._count = plan, images, count
+        self._memory = plan.memory
+        self._sources = dict(zip(plan.layers[1:], plan.layers, strict=False))
+        self._early = {"EARLY": plan.early, **({"launch_pdl": True} if plan.early else {})}
+        self._plans_of_parts: list[list[int]] = []
+        self.steps: list[Launch | str] = []
+
+    def build(self) -> list[Launch | str]:
+        """The launches in their order."""
+        plan = self._plan
+        middle = plan.decoder[0]
+        blocks = len(plan.terms)
+        self._matrices(0, plan.forward_blocks, aside=False)
+        self._matrices(plan.forward_blocks, blocks - plan.forward_blocks, aside=True)
+        for layer in plan.layers:
+            self.steps.append(self._encode() if layer is middle else self._forward(layer))
+        self.steps.append(self._last())
+        self.steps.append(JOIN)
+        self._part("last", plan.last_parts(self._count), 16, "last")
+        groups = []
+        for layer in reversed(plan.layers):
+            back = self._encode_backward() if layer is middle else self._backward(layer)
+            self.steps.append(back)
+            row = plan.middle_row if layer is middle else plan.row(layer)
+            self._part(layer.name, plan.parts(layer, self._count, back=True), row, layer.name)
+            if layer in (plan.decoder[4], middle, plan.encoder[2], plan.encoder[0]):
+                groups.append(len(self.steps))
+                self.steps.append(f"parts {len(self._plans_of_parts)}")
+        self._add_parts()
+        self.steps.append(JOIN)
+        self.steps.append(self._adam())
+        return self.steps
+
+    def _matrices(self, first: int, blocks: int, aside: bool) -> None:
+        plan = self._plan
+        arguments = (
+            self._memory.weights, plan.matrices, plan.table, plan.terms, first, plan.matrix_places.length,
+            self._memory.places.length,
+        )  # fmt: skip
+        constants = {"TERMS": TERMS, "BLOCK": BLOCK, "num_warps": 4}
+        name = "matrices back" if aside else "matrices"
+        self._add(name, update.make_matrices, blocks, arguments, constants, aside)
+
+    def _add(
+        self, name: str, kernel: Any, programs: int, arguments: tuple[Any, ...], constants: dict[str, Any], aside: bool
+    ) -> None:
+        self.steps.append(self._launch(name, kernel, programs, arguments, constants, aside))
+
+    def _launch(
+        self, name: str, kernel: Any, programs: int, arguments: tuple[Any, ...], constants: dict[str, Any],
+        aside: bool = False,
+    ) -> Launch:  # fmt: skip
+        # On the side, and after it, a launch waits for whole launches.
+        early = {"EARLY": False} if aside else self._early
+        return Launch(name, kernel, (programs, self._plan.runs), arguments, constants | early, aside)
+
+    def _normalisation(self, layer: Layer) -> tuple[Tensor, ...]:
+        """What `normalise` needs of the layer whose output is read."""
+        plan = self._plan
+        weight, bias = plan.weight(f"{layer.name}.1.weight"), plan.weight(f"{layer.name}.1.bias")
+        of_convolution = plan.weight(f"{layer.name}.0.bias")
+        return plan.sums[layer.name], weight, bias, of_convolution, plan.coefficients[layer.name], plan.statistic(layer)
+
+    def _source(self, layer: Layer) -> Tensor:
+        before = self._sources.get(layer)
+        if before is None:
+            return self._images
+        return self._plan.pooled[before.name] if before.pooled_after else self._plan.z[before.name]
+
+    def _forward(self, layer: Layer) -> Launch:
+        plan, name = self._plan, layer.name
+        tiling = plan.tiles.forward(layer)
+        view = layer.forward(tiling.block)
+        before = self._sources.get(layer)
+        normalisation = self._normalisation(before or layer)
+        programs = plan.parts(layer, self._count)
+        arguments = (
+            self._source(layer), plan.chosen, *normalisation, plan.matrix(name), plan.z[name], plan.sums[name],
+            plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]), plan.winners.get(name, plan.z[name]),
+            self._count, plan.parts(before, self._count) if before else 1, programs, self._memory.places.length,
+            self._memory.statistic_places.length, plan.matrix_places.length,
+        )  # fmt: skip
+        constants = {
+            "IMAGES": before is None, "NORMALISED": before.size**2 if before else 0, "GROUPS": view.groups, "STRIDE": view.stride, "WINDOW": view.window,
+            "BLOCK": view.block, "CI": layer.channels_in, "CO": layer.channels_out,
+            "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_out), "TAPS": tiling.taps,
+            "AHEAD": tiling.ahead, "ROWS": tiling.rows, "POOL": layer.pooled_after, "SUM_ROWS": SUM_ROWS,
+            "num_warps": tiling.warps, **plan.products,
+        }  # fmt: skip
+        return self._launch(f"forward {name}", convolutions.convolve, programs, arguments, constants)
+
+    def _backward(self, layer: Layer) -> Launch:
+        plan, name = self._plan, layer.name
+        tiling = plan.tiles.backward(layer)
+        view = layer.backward(tiling.block)
+        before = self._sources.get(layer)
+        is_last = layer is plan.layers[-1]
+        programs = plan.parts(layer, self._count, back=True)
+        source = before or layer
+        arguments = (
+            plan.z[name], plan.of_output if is_last else plan.gradient[name], plan.winners.get(name, plan.z[name]),
+            plan.coefficients[name], plan.sums_back[name], plan.gradient_of(f"{name} weight"),
+            plan.gradient_of(f"{name} bias"), plan.weight(plan.last), plan.matrix(f"{name} back"), self._source(layer),
+            plan.chosen, plan.coefficients[source.name], plan.gradient[source.name], plan.sums_back[source.name],
+            plan.partial(name),
+            self._count, self._parts_of_sums_back(layer), programs, self._memory.places.length,
+            plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
+        )  # fmt: skip
+        constants = {
+            "GRADIENT": 2 if is_last else 1 if layer.pooled_after else 0, "IMAGES": before is None,
+            "GROUPS": view.groups, "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block,
+            "CI": layer.channels_in, "CO": layer.channels_out,
+            "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_in), "TAPS": tiling.taps,
+            "AHEAD": tiling.ahead, "ROWS": tiling.rows, "SUM_ROWS": SUM_ROWS, "num_warps": tiling.warps, **plan.products,
+        }  # fmt: skip
+        return self._launch(f"backward {name}", convolutions.convolve_backward, programs, arguments, constants)
+
+    def _parts_of_sums_back(self, layer: Layer) -> int:
+        plan = self._plan
+        if layer is plan.layers[-1]:
+            return plan.last_parts(self._count)
+        return plan.parts(plan.layers[plan.layers.index(layer) + 1], self._count, back=True)
+
+    def _middle(self) -> dict[str, Any]:
+        plan = self._plan
+        constants = {"KIND": plan.kind, "CI": plan.encoder[-1].channels_out, "ROWS": plan.tiles.latents}
+        return constants | {"SUM_ROWS": SUM_ROWS, "num_warps": plan.tiles.latent_warps, **plan.products}
+
+    def _head(self, end: str) -> tuple[Tensor, Tensor]:
+        plan = self._plan
+        if plan.kind != KINDS["vae"]:
+            return plan.matrices, plan.matrices
+        return plan.matrix(f"mean{end}"), plan.matrix(f"spread{end}")
+
+    def _encode(self) -> Launch:
+        plan = self._plan
+        before, layer = plan.encoder[-1], plan.decoder[0]
+        programs = plan.parts(layer, self._count)
+        bias = plan.weight("head.bias") if plan.kind == KINDS["vae"] else self._memory.weights
+        arguments = (
+            plan.z[before.name], *self._normalisation(before), *self._head(""), bias, plan.noise, plan.moments,
+            plan.latents, plan.matrix(layer.name), plan.z[layer.name], plan.sums[layer.name], plan.divergences,
+            self._count, plan.parts(before, self._count), programs, self._memory.places.length,
+            self._memory.statistic_places.length, plan.matrix_places.length,
+        )  # fmt: skip
+        return self._launch("encode", ends.encode, programs, arguments, self._middle())
+
+    def _encode_backward(self) -> Launch:
+        plan = self._plan
+        before, layer = plan.encoder[-1], plan.decoder[0]
+        name = layer.name
+        programs = plan.parts(layer, self._count, back=True)
+        arguments = (
+            plan.z[name], plan.gradient[name], plan.coefficients[name], plan.sums_back[name],
+            plan.gradient_of(f"{name} weight"), plan.gradient_of(f"{name} bias"), plan.matrix(f"{name} back"),
+            plan.latents, plan.moments, plan.noise, *self._head(" back"), plan.z[before.name],
+            plan.coefficients[before.name], plan.gradient[before.name], plan.sums_back[before.name], plan.partial(name),
+            plan.errors, plan.weights_of_kl,
+            self._count, self._parts_of_sums_back(layer), programs, plan.last_parts(self._count),
+            plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
+        )  # fmt: skip
+        constants = self._middle() | {"OPTIMAL": plan.optimal}
+        return self._launch("encode backward", ends.encode_backward, programs, arguments, constants)
+
+    def _last(self) -> Launch:
+        plan = self._plan
+        before = plan.layers[-1]
+        programs = plan.last_parts(self._count)
+        arguments = (
+            plan.z[before.name], *self._normalisation(before), plan.weight(plan.last),
+            plan.weight(plan.last.replace("weight", "bias")), self._images, plan.chosen, plan.of_output,
+            plan.sums_back[before.name], plan.partial("last"), plan.errors,
+            self._count, plan.parts(before, self._count), programs, self._memory.places.length,
+            self._memory.statistic_places.length, plan.partial_places.length,
+        )  # fmt: skip
+        constants = {"SIZE": IMAGE, "ROWS": plan.tiles.pixels, "SUM_ROWS": SUM_ROWS, "num_warps": plan.tiles.pixel_warps}
+        return self._launch("project", ends.project, programs, arguments, constants)
+
+    # Parts of gradients
+
+    def _part(self, name: str, rows: int, row: int, to: str) -> None:
+        start, goal = self._plan.partial_places.start(name), self._plan.gradient_places.start(to)
+        self._plans_of_parts += [[start, rows, row, first, goal] for first in range(0, row, PART_BLOCK)]
+
+    def _add_parts(self) -> None:
+        """Put the launches where their places were kept."""
+        plan = self._plan
+        table = integers([number for row in self._plans_of_parts for number in row], plan.device)
+        done = 0
+        for index, step in enumerate(self.steps):
+            if isinstance(step, str) and step.startswith("parts"):
+                until = int(step.removeprefix("parts "))
+                arguments = (
+                    plan.partials, plan.gradients, table, done, plan.partial_places.length, plan.gradient_places.length,
+                )  # fmt: skip
+                constants = {"ROWS": PART_ROWS, "BLOCK": PART_BLOCK, "num_warps": 4}
+                self.steps[index] = self._launch(
+                    f"parts {done}", update.add_parts, until - done, arguments, constants, aside=True
+                )
+                done = until
+
+    def _adam(self) -> Launch:
+        plan, memory = self._plan, self._memory
+        errors, divergences = plan.last_parts(self._count), plan.parts(plan.decoder[0], self._count)
+        arguments = (
+            memory.weights, memory.first_moments, memory.second_moments, plan.gradients, plan.gradient_table,
+            plan.gradient_terms, memory.steps, memory.counts, memory.rates, plan.errors, plan.divergences, plan.totals,
+            self._count, errors, divergences, memory.places.length, plan.gradient_places.length, len(memory.counted),
+            memory.steps.shape[1],
+        )  # fmt: skip
+        constants = {
+            "TERMS": TERMS, "BLOCK": BLOCK, "PARTS": triton.next_power_of_2(max(errors, divergences)),
+            "COUNTS": triton.next_power_of_2(len(memory.counted)), "num_warps": 4,
+        }  # fmt: skip
+        return self._launch("adam", update.adam, memory.blocks, arguments, constants)

@@ -1,0 +1,262 @@
+"""The launches of a step in their order, and the tensors that lie between them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from core.gpu_step.layers import IMAGE, MIDDLE, Layer
+from core.gpu_step.memory import BLOCK, Memory, Slots
+from core.gpu_step.tables import backward_table, forward_table, pixelwise_table, transpose, whole_table
+from core.gpu_step.tiles import Tiles
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+LATENT = 4 * MIDDLE**2
+SUM_ROWS = 256
+FEWEST_COLUMNS = 8  # of a product
+KINDS = {"ae": 0, "vae": 1, "vae-post": 2}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch of a kernel; on the side, it waits for all before it, and those after it do not wait for it."""
+
+    name: str
+    kernel: Any
+    grid: tuple[int, ...]
+    arguments: tuple[Any, ...]
+    constants: dict[str, Any]
+    aside: bool = False
+
+    def __call__(self) -> None:
+        self.kernel[self.grid](*self.arguments, **self.constants)
+
+
+class Plan:
+    """All tensors of a step besides what it trains, for batches up to a size, and its launches for each size."""
+
+    def __init__(
+        self, encoder: list[Layer], decoder: list[Layer], preset: str, memory: Memory, tiles: Tiles, batch: int,
+        low: bool, optimal: bool, early: bool,
+    ) -> None:  # fmt: skip
+        self.encoder, self.decoder, self.layers = encoder, decoder, encoder + decoder
+        self.kind, self.memory, self.tiles, self.optimal, self.early = KINDS[preset], memory, tiles, optimal, early
+        self.batch, self.runs = batch, len(memory.weights)
+        self.device = memory.weights.device
+        self.low = torch.bfloat16 if low else torch.float32
+        dot = tl.bfloat16 if low and not INTERPRETED else tl.float32
+        self._products = {"DOT": dot, "PRECISION": "ieee" if INTERPRETED else "tf32"}
+        self._lay_out_matrices()
+        self._lay_out_images()
+        self._lay_out_partials()
+
+    # Tensors
+
+    def _empty(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.zeros(self.runs, *shape, dtype=dtype, device=self.device)
+
+    def _lay_out_matrices(self) -> None:
+        """Tables of matrices, forward ones first, and those that lead back from their gradients to the weights."""
+        forward: dict[str, tuple[Tensor, str]] = {}
+        backward: dict[str, tuple[Tensor, str]] = {}
+        middle = self.decoder[0]
+        for layer in self.layers:
+            weight = f"{layer.name}.0.weight"
+            if layer is middle:
+                forward[layer.name] = whole_table(layer.channels_in, layer.channels_out, False), weight
+                backward[layer.name] = whole_table(layer.channels_in, layer.channels_out, True), weight
+            else:
+                forward[layer.name] = forward_table(layer, self.tiles.forward(layer).block), weight
+                backward[layer.name] = backward_table(layer, self.tiles.backward(layer).block), weight
+        if self.kind == KINDS["vae"]:
+            for name, outputs in (("mean", range(4)), ("spread", range(4, 8))):
+                forward[name] = pixelwise_table(8, outputs, False), "head.weight"
+                backward[name] = pixelwise_table(8, outputs, True), "head.weight"
+        self.matrix_places, self.gradient_places = Slots(BLOCK), Slots()
+        rows: list[Tensor] = []
+        terms_of_block: list[int] = []
+        back: dict[str, list[Tensor]] = {}
+
+        def matrix(name: str, table: Tensor, weight: str) -> None:
+            self.matrix_places.add(name, table[..., 0].numel())
+            flat = _padded(table.flatten(0, 1), BLOCK)
+            rows.append(torch.where(flat >= 0, flat + self.memory.places.start(weight), -1))
+            terms_of_block.extend([table.shape[2]] * (len(flat) // BLOCK))
+
+        def gradient(name: str, weight: str, entries: Tensor) -> None:
+            """A gradient with so many entries, those of each weight given, (weights, terms)."""
+            start = self.gradient_places.start(name)
+            back.setdefault(weight, []).append(torch.where(entries >= 0, entries + start, -1))
+
+        for name, (table, weight) in forward.items():
+            matrix(name, table, weight)
+        self.forward_blocks = len(terms_of_block)
+        for name, (table, weight) in backward.items():
+            matrix(f"{name} back", table, weight)
+        self.matrices = self._empty(self.matrix_places.length, dtype=self.low)
+        self.table = _table(rows, self.device)
+        self.terms = integers(terms_of_block, self.device)
+        sizes = {weight: self.memory.places.of(self.memory.weights[0], weight).numel() for _, weight in backward.values()}
+        within = 0  # the gradients of what lies in the middle share the rows of one region
+        for name in [middle.name, *(name for name in ("mean", "spread") if name in backward)]:
+            table, weight = backward[name]
+            if name == middle.name:
+                length = table[..., 0].numel()
+                extra = 2 * (8 * MIDDLE**2 * LATENT + LATENT) if self.kind == KINDS["vae"] else 0
+                self.gradient_places.add(name, length + extra)
+                self.middle_row = length + extra
+            entries = transpose(table, sizes[weight])
+            gradient(middle.name, weight, torch.where(entries >= 0, entries + within, -1))
+            within += table[..., 0].numel()
+        if self.kind == KINDS["vae"]:
+            pixels = torch.arange(MIDDLE**2) * 4
+            entries = torch.cat([part * LATENT + torch.arange(4)[:, None] + pixels[None, :] for part in range(2)])
+            gradient(middle.name, "head.bias", entries + within)
+        for layer in self.layers:
+            if layer is not middle:
+                table, weight = backward[layer.name]
+                self.gradient_places.add(layer.name, table[..., 0].numel())
+                gradient(layer.name, weight, transpose(table, sizes[weight]))
+            for kind in ("weight", "bias"):
+                self.gradient_places.add(f"{layer.name} {kind}", layer.channels_out)
+                entries = torch.arange(layer.channels_out)[:, None]
+                gradient(f"{layer.name} {kind}", f"{layer.name}.1.{kind}", entries)
+        self.gradient_places.add("last", 16)
+        self.last = next(name for name in self.memory.places if self._is_last(name))
+        gradient("last", self.last, torch.arange(8)[:, None])
+        gradient("last", self.last.replace("weight", "bias"), torch.full((1, 1), 8))
+        self.gradients = self._empty(self.gradient_places.length)
+        self._lay_out_terms(back)
+
+    def _is_last(self, name: str) -> bool:
+        blocks = tuple(f"{layer.name}." for layer in self.layers)
+        return name.startswith("decoder") and name.endswith("weight") and not name.startswith(blocks)
+
+    def _lay_out_terms(self, back: dict[str, list[Tensor]]) -> None:
+        """For each weight where parts of its gradient are."""
+        length = self.memory.places.length
+        merged = {name: torch.cat(found, dim=1) for name, found in back.items()}
+        terms = torch.full((length, max(found.shape[1] for found in merged.values())), -1)
+        for name, found in merged.items():
+            start = self.memory.places.start(name)
+            terms[start : start + len(found), : found.shape[1]] = found
+        terms = terms.sort(dim=1, descending=True).values  # what is none comes last
+        most = int((terms >= 0).sum(1).max())
+        self.gradient_table = _table([terms[:, :most]], self.device)
+        blocks = _padded(terms, BLOCK).view(self.memory.blocks, BLOCK, -1)
+        self.gradient_terms = integers([int((block >= 0).sum(1).max()) for block in blocks], self.device)
+
+    def _lay_out_images(self) -> None:
+        """What lies between the launches, for the largest batch."""
+        self.z: dict[str, Tensor] = {}
+        self.pooled: dict[str, Tensor] = {}
+        self.winners: dict[str, Tensor] = {}
+        self.gradient: dict[str, Tensor] = {}
+        self.coefficients: dict[str, Tensor] = {}
+        for layer in self.layers:
+            size, channels = layer.size, layer.channels_out
+            self.z[layer.name] = self._empty(self.batch, size, size, channels, dtype=self.low)
+            if layer.pooled_after:
+                size //= 2
+                self.pooled[layer.name] = self._empty(self.batch, size, size, channels, dtype=self.low)
+                self.winners[layer.name] = self._empty(self.batch, size, size, channels, dtype=torch.int8)
+            self.gradient[layer.name] = self._empty(self.batch, size, size, channels, dtype=self.low)
+            self.coefficients[layer.name] = self._empty(4, channels)
+        self.of_output = self._empty(self.batch, IMAGE, IMAGE)
+        self.latents, self.moments = self._empty(self.batch, LATENT), self._empty(self.batch, 2, LATENT)
+        self.noise = self._empty(self.batch, 4, MIDDLE, MIDDLE)
+        self.chosen = self._empty(self.batch, dtype=torch.int64)
+        self.weights_of_kl = self._empty(1)
+        self.totals = self._empty(2, dtype=torch.float64)
+
+    def _lay_out_partials(self) -> None:
+        """Sums and parts of gradients, one from each program of the launch that makes them."""
+        self.sums: dict[str, Tensor] = {}
+        self.sums_back: dict[str, Tensor] = {}
+        self.partial_places = Slots()
+        followed = dict(zip(self.layers, self.layers[1:], strict=False))
+        for layer in self.layers:
+            self.sums[layer.name] = self._empty(self.parts(layer, self.batch), layer.channels_out, 2)
+            after = followed.get(layer)
+            parts = self.parts(after, self.batch, back=True) if after else self.last_parts(self.batch)
+            self.sums_back[layer.name] = self._empty(parts, layer.channels_out, 2)
+            row = self.middle_row if layer is self.decoder[0] else self.row(layer)
+            self.partial_places.add(layer.name, self.parts(layer, self.batch, back=True) * row)
+        self.partial_places.add("last", self.last_parts(self.batch) * 16)
+        self.partials = self._empty(self.partial_places.length)
+        self.errors = self._empty(self.last_parts(self.batch))
+        self.divergences = self._empty(self.parts(self.decoder[0], self.batch))
+
+    def row(self, layer: Layer) -> int:
+        """The entries of a layer's backward matrix."""
+        view = layer.backward(self.tiles.backward(layer).block)
+        return view.window**2 * layer.channels_out * view.block**2 * layer.channels_in
+
+    def parts(self, layer: Layer, count: int, back: bool = False) -> int:
+        """The programs of a layer's launch for so many images."""
+        if layer is self.decoder[0]:
+            return triton.cdiv(count, self.tiles.latents)
+        tiling = self.tiles.backward(layer) if back else self.tiles.forward(layer)
+        view = (layer.backward if back else layer.forward)(tiling.block)
+        return triton.cdiv(count * view.groups**2, tiling.rows)
+
+    def last_parts(self, count: int) -> int:
+        """The programs of the last convolution's launch."""
+        return triton.cdiv(count * IMAGE**2, self.tiles.pixels)
+
+    # Places of tensors that a kernel is given
+
+    def weight(self, name: str) -> Tensor:
+        """A tensor of the model, of all runs from the first on."""
+        return self.memory.weights.view(-1)[self.memory.places.start(name) :]
+
+    def statistic(self, layer: Layer) -> Tensor:
+        """The running mean and, after it, variance."""
+        return self.memory.statistics.view(-1)[self.memory.statistic_places.start(f"{layer.name}.1.running_mean") :]
+
+    def matrix(self, name: str) -> Tensor:
+        """A matrix, of all runs."""
+        return self.matrices.view(-1)[self.matrix_places.start(name) :]
+
+    def gradient_of(self, name: str) -> Tensor:
+        """A gradient that was added up, of all runs."""
+        return self.gradients.view(-1)[self.gradient_places.start(name) :]
+
+    def partial(self, name: str) -> Tensor:
+        """The parts of a gradient, of all runs."""
+        return self.partials.view(-1)[self.partial_places.start(name) :]
+
+    @property
+    def products(self) -> dict[str, Any]:
+        """What products are computed in."""
+        return self._products
+
+
+def _padded(rows: Tensor, multiple: int) -> Tensor:
+    """(N, terms) with rows of -1 up to a multiple."""
+    missing = -len(rows) % multiple
+    return torch.cat([rows, torch.full((missing, rows.shape[1]), -1)])
+
+
+def _table(rows: Iterable[Tensor], device: torch.device) -> Tensor:
+    """Rows of (N, terms) as one table (most terms, sum of N) on the device."""
+    found = list(rows)
+    most = max(part.shape[1] for part in found)
+    table = torch.full((sum(map(len, found)), most), -1)
+    start = 0
+    for part in found:
+        table[start : start + len(part), : part.shape[1]] = part
+        start += len(part)
+    return table.T.contiguous().to(device, torch.int32)
+
+
+def integers(values: list[int], device: torch.device) -> Tensor:
+    """Numbers that a kernel looks up."""
+    return torch.tensor(values, dtype=torch.int32, device=device)

@@ -1,0 +1,119 @@
+"""What several kernels do: batch normalisation from sums, the pixels of a window, and when a launch may begin."""
+
+import triton
+import triton.language as tl
+
+SLOPE = tl.constexpr(0.01)
+EPSILON = tl.constexpr(1e-5)
+MOMENTUM = tl.constexpr(0.1)
+
+
+@triton.jit
+def begin(EARLY: tl.constexpr):
+    """Wait for the launch before this one, which may have been overtaken on purpose, and let the next overtake."""
+    if EARLY:
+        tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
+
+
+@triton.jit
+def activate(z, a, b):
+    """Normalisation and leaky ReLU."""
+    y = z * a + b
+    return tl.maximum(y, y * SLOPE)
+
+
+@triton.jit
+def through_activation(gradient, z, a, b):
+    """The gradient before the leaky ReLU from that after it."""
+    return tl.where(z * a + b > 0, gradient, gradient * SLOPE)
+
+
+@triton.jit
+def repeat(vector, TIMES: tl.constexpr, C: tl.constexpr):
+    """(C,) to (TIMES * C,)."""
+    return tl.reshape(tl.broadcast_to(vector[None, :], TIMES, C), (TIMES * C,))
+
+
+@triton.jit
+def fold(vector, TIMES: tl.constexpr, C: tl.constexpr):
+    """(TIMES * C,) to the sums (C,)."""
+    return tl.sum(tl.reshape(vector, (TIMES, C)), 0)
+
+
+@triton.jit
+def add_up(sums, parts, C: tl.constexpr, ROWS: tl.constexpr):
+    """Two sums of each channel, from (parts, C, 2)."""
+    at = tl.arange(0, C)[:, None] * 2 + tl.arange(0, 2)[None, :]
+    found = tl.zeros([C, 2], tl.float32)
+    for first in range(0, parts, ROWS):
+        row = first + tl.arange(0, ROWS)
+        value = tl.load(sums + row[:, None, None] * (2 * C) + at[None, :, :], mask=(row < parts)[:, None, None], other=0.0)
+        found += tl.sum(value, 0)
+    return tl.split(found)
+
+
+@triton.jit
+def put_sums(sums, part, first, second, c, C: tl.constexpr):
+    """Where `add_up` looks for a program's two sums of channels c."""
+    at = sums + part * (2 * C) + c * 2
+    tl.store(at, first)
+    tl.store(at + 1, second)
+
+
+@triton.jit
+def normalise(
+    sums, parts, pixels, scale, shift, bias, coefficients, running, is_first, C: tl.constexpr, ROWS: tl.constexpr
+):
+    """Factor, summand, mean, 1 / deviation (C,) of a batch normalisation; the first program keeps them, and the running statistics."""
+    total, squares = add_up(sums, parts, C, ROWS)
+    mean = total / pixels
+    variance = tl.maximum(squares / pixels - mean * mean, 0.0)
+    inverse = 1.0 / tl.sqrt(variance + EPSILON)
+    c = tl.arange(0, C)
+    a = tl.load(scale + c) * inverse
+    b = tl.load(shift + c) - mean * a
+    if is_first:
+        tl.store(coefficients + c, a)
+        tl.store(coefficients + C + c, b)
+        tl.store(coefficients + 2 * C + c, mean)
+        tl.store(coefficients + 3 * C + c, inverse)
+        old = tl.load(running + c)
+        tl.store(running + c, old + (mean + tl.load(bias + c) - old) * MOMENTUM)
+        old = tl.load(running + C + c)
+        tl.store(running + C + c, old + (variance * (pixels / (pixels - 1.0)) - old) * MOMENTUM)
+    return a, b, mean, inverse
+
+
+@triton.jit
+def normalise_backward(sums, parts, pixels, coefficients, of_scale, of_shift, is_first, C: tl.constexpr, ROWS: tl.constexpr):
+    """c2 and c3 (C,) of dz = a g + c2 z + c3, g being the gradient before the leaky ReLU."""
+    total, product = add_up(sums, parts, C, ROWS)
+    c = tl.arange(0, C)
+    a = tl.load(coefficients + c)
+    mean = tl.load(coefficients + 2 * C + c)
+    inverse = tl.load(coefficients + 3 * C + c)
+    c2 = -a * inverse * (product / pixels)
+    if is_first:
+        tl.store(of_scale + c, product)
+        tl.store(of_shift + c, total)
+    return c2, -a * (total / pixels) - c2 * mean
+
+
+@triton.jit
+def places(block, GROUPS: tl.constexpr):
+    """Image, row and column of a block of pixels; four that form a square follow each other."""
+    within = block % (GROUPS * GROUPS)
+    square = within // 4
+    row = 2 * (square // (GROUPS // 2)) + (within % 4) // 2
+    return block // (GROUPS * GROUPS), row, 2 * (square % (GROUPS // 2)) + within % 2
+
+
+@triton.jit
+def window(row, column, there, k, STRIDE: tl.constexpr, WINDOW: tl.constexpr, C: tl.constexpr, SIZE: tl.constexpr):
+    """Row and column of the window's pixels that the entries k = (pixel, channel) are of, and whether they exist."""
+    pixel = (k // C)[None, :]
+    y = STRIDE * row[:, None] + (pixel // WINDOW - 1)
+    x = STRIDE * column[:, None] + (pixel % WINDOW - 1)
+    inside = (y >= 0) & (y < SIZE) & (x >= 0) & (x < SIZE) & (pixel < WINDOW * WINDOW)
+    return y, x, inside & there[:, None]

@@ -1,0 +1,154 @@
+"""The training step of one or several runs as a list of launches, recorded as one CUDA graph where there is a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from core.gpu_step.launches import JOIN, Builder
+from core.gpu_step.layers import IMAGE, Unfit, layers_of
+from core.gpu_step.memory import Memory
+from core.gpu_step.plan import Launch, Plan
+from core.gpu_step.tiles import Tiles
+from core.models import MODELS, Autoencoder, KlWeight
+
+LARGEST = 2**31  # what the kernels count with
+
+
+class TrainingStep:
+    """Trains the models in place of PyTorch's layers, autograd and Adam; all of the same preset, each with its own seed.
+
+    The models' and optimizers' tensors become views of this step's: what is read from them is always current, and
+    loading into a model needs nothing more; after loading into an optimizer call `memory.restored()`.
+    An optimizer has one group of Adam with its defaults, and a state already. Raises Unfit.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Autoencoder],
+        optimizers: Sequence[torch.optim.Optimizer],
+        generators: Sequence[torch.Generator],
+        images: Tensor,
+        kl_weights: Sequence[KlWeight],
+        batch: int,
+        precision: str = "float32",
+        tiles: Tiles | None = None,
+        early: bool = False,
+    ) -> None:
+        """`images` are uint8 (N, 32, 32) on the models' device, `batch` the most that a step is given."""
+        preset = _preset(models, kl_weights)
+        encoder, decoder = layers_of(models[0])
+        if max(len(models) * batch * IMAGE**2 * decoder[-1].channels_out, images.numel()) >= LARGEST:
+            raise Unfit("there is more than the kernels can count")
+        self.generators, self.images = generators, images
+        self.memory = Memory(models, optimizers)
+        self.plan = Plan(
+            encoder, decoder, preset, self.memory, tiles or Tiles(), batch, precision == "bfloat16",
+            kl_weights[0].optimal, early,
+        )  # fmt: skip
+        betas = torch.tensor([[weight.beta] for weight in kl_weights])
+        self.plan.weights_of_kl.copy_(betas)
+        self._draws = preset != "ae"
+        self._steps: dict[int, list[Launch | str]] = {}
+        self._recorded: dict[int, torch.cuda.CUDAGraph] = {}
+        self._side = torch.cuda.Stream(images.device) if images.is_cuda else None
+
+    @property
+    def totals(self) -> Tensor:
+        """What each run's squared errors and KL divergences added up to so far, float64 (runs, 2)."""
+        return self.plan.totals
+
+    def changing(self) -> list[Tensor]:
+        """All that a step changes and that goes on to the next."""
+        return [*self.memory.changing(), self.totals]
+
+    def __call__(self, chosen: Tensor) -> None:
+        """One step on the images with these indices, (B,) for one run or (runs, B)."""
+        count = chosen.shape[-1]
+        self.place(self.plan.chosen, count).copy_(chosen.view(-1, count))
+        if self._side is None:
+            self.draw(count)
+            self.run(count)
+            return
+        if count not in self._recorded:
+            self._recorded[count] = self._record(count)
+        self._recorded[count].replay()
+
+    def place(self, tensor: Tensor, count: int) -> Tensor:
+        """Where a batch of this size lies in a tensor for the largest batch, (runs, count, ...)."""
+        runs, _, *shape = tensor.shape
+        return tensor.flatten()[: runs * count * tensor[0, 0].numel()].view(runs, count, *shape)
+
+    def draw(self, count: int) -> None:
+        """Draw the noise of a step as the models themselves would."""
+        if self._draws:
+            noise = self.place(self.plan.noise, count)
+            for run, generator in enumerate(self.generators):
+                noise[run].normal_(generator=generator)
+
+    def run(self, count: int, draw: bool = False) -> None:
+        """Launch everything; with `draw`, the noise is drawn beside the first launches."""
+        if count not in self._steps:
+            self._steps[count] = Builder(self.plan, self.images, count).build()
+        if self._side is not None:
+            self._side.wait_stream(torch.cuda.current_stream(self.images.device))
+        if draw:
+            with self._aside():
+                self.draw(count)
+        for step in self._steps[count]:
+            if isinstance(step, Launch):
+                if step.name == "encode" and draw:
+                    self._join()
+                if step.aside:
+                    self._fork()
+                    with self._aside():
+                        step()
+                else:
+                    step()
+            elif step == JOIN:
+                self._join()
+
+    def launches(self, count: int) -> list[Launch]:
+        """What a step on so many images launches, in this order."""
+        if count not in self._steps:
+            self._steps[count] = Builder(self.plan, self.images, count).build()
+        return [step for step in self._steps[count] if isinstance(step, Launch)]
+
+    def _aside(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._side is None else torch.cuda.stream(self._side)
+
+    def _fork(self) -> None:
+        if self._side is not None:
+            self._side.wait_stream(torch.cuda.current_stream(self.images.device))
+
+    def _join(self) -> None:
+        if self._side is not None:
+            torch.cuda.current_stream(self.images.device).wait_stream(self._side)
+
+    def _record(self, count: int) -> torch.cuda.CUDAGraph:
+        """A graph of the step. The kernels are compiled and loaded by a step that is undone."""
+        before = [tensor.clone() for tensor in self.changing()]
+        with torch.cuda.device(self.images.device):
+            self.run(count)
+            torch.cuda.synchronize()
+            for tensor, value in zip(self.changing(), before, strict=True):
+                tensor.copy_(value)
+            graph = torch.cuda.CUDAGraph()
+            for generator in self.generators:
+                graph.register_generator_state(generator)
+            with torch.cuda.graph(graph):
+                self.run(count, draw=True)
+        return graph
+
+
+def _preset(models: Sequence[Autoencoder], kl_weights: Sequence[KlWeight]) -> str:
+    kinds = {type(model) for model in models}
+    presets = [preset for preset, kind in MODELS.items() if kinds == {kind}]
+    if not presets:
+        raise Unfit("there are no kernels for this model, or the runs' models differ")
+    if len({weight.optimal for weight in kl_weights}) > 1:
+        raise Unfit("the runs weigh the KL divergence in different ways")
+    return presets[0]

@@ -1,0 +1,46 @@
+"""How the convolutions are cut up: what was found to be fastest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from core.gpu_step.layers import Layer, Tiling
+
+# By the pixels on a side of what is computed: blocks of pixels a program, pixels of the window a product
+FORWARD = {
+    32: Tiling(block=2, rows=128, taps=4, ahead=2, warps=4),
+    16: Tiling(block=1, rows=128, taps=2, ahead=3, warps=4),
+    8: Tiling(block=1, rows=64, taps=2, ahead=3, warps=8),
+    4: Tiling(block=1, rows=32, taps=4, ahead=2, warps=4),
+}
+BACKWARD = {
+    32: Tiling(block=2, rows=128, taps=4, ahead=2, warps=8),
+    16: Tiling(block=1, rows=128, taps=4, ahead=1, warps=8),
+    8: Tiling(block=1, rows=64, taps=2, ahead=1, warps=8),
+    4: Tiling(block=1, rows=32, taps=4, ahead=1, warps=4),
+}
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The tiling of every layer, by its name where it was chosen for that layer."""
+
+    forwards: dict[str, Tiling] = field(default_factory=dict)
+    backwards: dict[str, Tiling] = field(default_factory=dict)
+    latents: int = 16  # images a program
+    latent_warps: int = 4
+    pixels: int = 512  # of the last convolution a program
+    pixel_warps: int = 4
+
+    def forward(self, layer: Layer) -> Tiling:
+        """Of the output's computation."""
+        return self.forwards.get(layer.name) or self._fit(FORWARD[layer.size], layer.channels_in)
+
+    def backward(self, layer: Layer) -> Tiling:
+        """Of the gradients' computation."""
+        return self.backwards.get(layer.name) or self._fit(BACKWARD[layer.source_size], layer.channels_out)
+
+    @staticmethod
+    def _fit(tiling: Tiling, channels: int) -> Tiling:
+        """A product needs sixteen entries of a window."""
+        return replace(tiling, taps=max(tiling.taps, 16 // channels))
