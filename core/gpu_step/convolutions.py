@@ -132,12 +132,13 @@ def convolve_backward(
     z, gradient, winners, own_coefficients, own_sums, of_scale, of_shift, weight,
     matrix, source, chosen, source_coefficients, source_gradient, source_sums, of_matrix,
     images, own_parts, parts, parameters, gradients, matrices, partials,
+    DATA: tl.constexpr, MATRIX: tl.constexpr,
     GRADIENT: tl.constexpr, IMAGES: tl.constexpr, GROUPS: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
     BLOCK: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr,
     AHEAD: tl.constexpr, ROWS: tl.constexpr, SUM_ROWS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
     EARLY: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of a layer's source and of its matrix, each part of the latter in a row of its own.
+    """The gradient of a layer's source (DATA) and of its matrix (MATRIX), each part of the latter in a row of its own.
 
     GRADIENT says what is known of the layer's output: 0 its gradient, 1 that of its pooled output, 2 that of the
     1x1 convolution to one channel which follows.
@@ -205,7 +206,7 @@ def convolve_backward(
                     places_won = places_won + (tl.load(winners + square, mask=inside, other=0),)
                 else:
                     gs = gs + (tl.load(gradient + pixel * CO + c, mask=inside, other=0),)
-                if not IMAGES:
+                if DATA:
                     weights = weights + (
                         tl.load(
                             matrix + k[:, None] * N + j[None, :],
@@ -224,15 +225,16 @@ def convolve_backward(
                     d = tl.where(places_won[i].to(tl.int32) == (y & 1) * 2 + (x & 1), d, 0.0)
                 zf = zs[i].to(tl.float32)
                 dz = tl.where(inside, a * through_activation(d, zf, a, b) + (c2 * zf + c3), 0.0).to(DOT)
-                if not IMAGES:
+                if DATA:
                     result = tl.dot(dz, weights[i].to(DOT), result, input_precision=PRECISION)
-                found = tl.dot(tl.trans(dz), middle, input_precision=PRECISION)
-                tl.store(
-                    of_matrix + k[:, None] * N + j[None, :],
-                    found,
-                    mask=(k < WINDOW * WINDOW * CO)[:, None] & (j < N)[None, :],
-                )
-    if not IMAGES:
+                if MATRIX:
+                    found = tl.dot(tl.trans(dz), middle, input_precision=PRECISION)
+                    tl.store(
+                        of_matrix + k[:, None] * N + j[None, :],
+                        found,
+                        mask=(k < WINDOW * WINDOW * CO)[:, None] & (j < N)[None, :],
+                    )
+    if DATA:
         stored = result.to(source_gradient.dtype.element_ty)
         tl.store(source_gradient + at_source, stored, mask=known)
         mean = tl.load(source_coefficients + 2 * CI + j % CI)[None, :]

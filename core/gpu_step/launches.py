@@ -130,7 +130,7 @@ class Builder:
             plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
         )  # fmt: skip
         constants = {
-            "GRADIENT": 2 if is_last else 1 if layer.pooled_after else 0, "IMAGES": before is None,
+            "DATA": before is not None, "MATRIX": True, "GRADIENT": 2 if is_last else 1 if layer.pooled_after else 0, "IMAGES": before is None,
             "GROUPS": view.groups, "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block,
             "CI": layer.channels_in, "CO": layer.channels_out,
             "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_in), "TAPS": tiling.taps,
