@@ -16,8 +16,8 @@ from core.gpu_step.shared import (
     places,
     put_sums,
     repeat,
+    seen,
     through_activation,
-    window,
 )
 
 
@@ -50,6 +50,8 @@ def convolve(
         image = tl.load(chosen + run * images + image, mask=there, other=0).to(tl.int32)
     else:
         image += run * images
+    corner = (((image * SOURCE + STRIDE * row - 1) * SOURCE + STRIDE * column - 1) * CI)[:, None]
+    exist = seen(row, column, there, GROUPS, WINDOW)[:, None]
     result = tl.zeros([ROWS, COLUMNS], tl.float32)
     for first in tl.static_range(0, PARTS, AHEAD):
         values = ()
@@ -57,9 +59,9 @@ def convolve(
         for i in tl.static_range(AHEAD):
             if first + i < PARTS:
                 k = (first + i) * (TAPS * CI) + within
-                y, x, inside = window(row, column, there, k, STRIDE, WINDOW, CI, SOURCE)
-                at = ((image[:, None] * SOURCE + y) * SOURCE + x) * CI + (k % CI)[None, :]
-                values = values + (tl.load(source + at, mask=inside, other=0),)
+                pixel = k // CI
+                at = corner + ((pixel // WINDOW * SOURCE + pixel % WINDOW) * CI + k % CI)[None, :]
+                values = values + (tl.load(source + at, mask=(exist & (1 << pixel)[None, :]) != 0, other=0),)
                 weights = weights + (
                     tl.load(
                         matrix + k[:, None] * N + j[None, :],
@@ -83,14 +85,13 @@ def convolve(
                 if IMAGES:
                     value = values[i].to(tl.float32) / 255.0
                 else:
-                    y, x, inside = window(row, column, there, k, STRIDE, WINDOW, CI, SOURCE)
+                    inside = (exist & (1 << (k // CI))[None, :]) != 0
                     value = tl.where(inside, activate(values[i].to(tl.float32), a, b), 0.0)
                 result = tl.dot(value.to(DOT), weights[i].to(DOT), result, input_precision=PRECISION)
     stored = result.to(z.dtype.element_ty)
-    y = BLOCK * row[:, None] + (j // CO // BLOCK)[None, :]
-    x = BLOCK * column[:, None] + (j // CO % BLOCK)[None, :]
-    own = (part * ROWS + tl.arange(0, ROWS)) // (GROUPS * GROUPS) + run * images
-    at = ((own[:, None] * SIZE + y) * SIZE + x) * CO + (j % CO)[None, :]
+    own = block // (GROUPS * GROUPS) + run * images
+    corner = ((own * SIZE + BLOCK * row) * SIZE + BLOCK * column) * CO
+    at = corner[:, None] + within_block(j, BLOCK, SIZE, CO)[None, :]
     tl.store(z + at, stored, mask=there[:, None] & (j < N)[None, :])
     rounded = stored.to(tl.float32)
     put_all(sums + run * parts * (2 * CO), part, tl.sum(rounded, 0), tl.sum(rounded * rounded, 0), BLOCK, CO, COLUMNS)
@@ -117,12 +118,19 @@ def convolve(
 
 
 @triton.jit
+def within_block(j, BLOCK: tl.constexpr, SIZE: tl.constexpr, C: tl.constexpr):
+    """Where entry j = (row, column, channel) of a block lies, from the block's first entry on."""
+    pixel = j // C
+    return (pixel // BLOCK * SIZE + pixel % BLOCK) * C + j % C
+
+
+@triton.jit
 def put_all(sums, part, first, second, BLOCK: tl.constexpr, C: tl.constexpr, COLUMNS: tl.constexpr):
     """The two sums of a program over the pixels of its blocks; columns beyond the blocks are left out."""
     if COLUMNS > BLOCK * BLOCK * C:
         j = tl.arange(0, COLUMNS)
-        tl.store(sums + part * (2 * C) + j * 2, first, mask=j < C)
-        tl.store(sums + part * (2 * C) + j * 2 + 1, second, mask=j < C)
+        tl.store(sums + part * (2 * C) + j, first, mask=j < C)
+        tl.store(sums + part * (2 * C) + C + j, second, mask=j < C)
     else:
         put_sums(sums, part, fold(first, BLOCK * BLOCK, C), fold(second, BLOCK * BLOCK, C), tl.arange(0, C), C)
 
@@ -161,15 +169,14 @@ def convolve_backward(
     own_coefficients += run * (4 * CO)
     image += run * images
     # What the source is at the block itself: for the gradient of the matrix, and for the sums of the source.
-    y = BLOCK * row[:, None] + (j // CI // BLOCK)[None, :]
-    x = BLOCK * column[:, None] + (j // CI % BLOCK)[None, :]
     known = there[:, None] & (j < N)[None, :]
+    of_block = within_block(j, BLOCK, SOURCE, CI)[None, :]
     if IMAGES:
         picture = tl.load(chosen + image, mask=there, other=0).to(tl.int32)
-        at_source = ((picture[:, None] * SOURCE + y) * SOURCE + x) * CI + (j % CI)[None, :]
+        at_source = (((picture * SOURCE + BLOCK * row) * SOURCE + BLOCK * column) * CI)[:, None] + of_block
         middle = tl.load(source + at_source, mask=known, other=0).to(tl.float32) / 255.0
     else:
-        at_source = ((image[:, None] * SOURCE + y) * SOURCE + x) * CI + (j % CI)[None, :]
+        at_source = (((image * SOURCE + BLOCK * row) * SOURCE + BLOCK * column) * CI)[:, None] + of_block
         before = tl.load(source + at_source, mask=known, other=0).to(tl.float32)
         source_coefficients += run * (4 * CI)
         source_a = tl.load(source_coefficients + j % CI)[None, :]
@@ -186,6 +193,10 @@ def convolve_backward(
     c3 = repeat(c3, TAPS, CO)[None, :]
     if GRADIENT == 2:
         outer = tl.load(weight + run * parameters + within % CO)[None, :]
+    corner = ((image * SIZE + STRIDE * row - 1) * SIZE + STRIDE * column - 1)[:, None]
+    exist = seen(row, column, there, GROUPS, WINDOW)[:, None]
+    # Where in its square of four a pixel lies: two bits of the block's place, changed by the place in the window.
+    of_square = ((STRIDE * row & 1) * 2 + (STRIDE * column & 1))[:, None]
     result = tl.zeros([ROWS, COLUMNS], tl.float32)
     for first in tl.static_range(0, PARTS, AHEAD):
         zs = ()
@@ -195,13 +206,17 @@ def convolve_backward(
         for i in tl.static_range(AHEAD):
             if first + i < PARTS:
                 k = (first + i) * (TAPS * CO) + within
-                y, x, inside = window(row, column, there, k, STRIDE, WINDOW, CO, SIZE)
-                pixel = (image[:, None] * SIZE + y) * SIZE + x
+                y = (k // CO // WINDOW)[None, :]
+                x = (k // CO % WINDOW)[None, :]
+                inside = (exist & (1 << (k // CO))[None, :]) != 0
+                pixel = corner + (y * SIZE + x)
                 zs = zs + (tl.load(z + pixel * CO + c, mask=inside, other=0),)
                 if GRADIENT == 2:
                     gs = gs + (tl.load(gradient + pixel, mask=inside, other=0),)
                 elif GRADIENT == 1:
-                    square = ((image[:, None] * (SIZE // 2) + (y >> 1)) * (SIZE // 2) + (x >> 1)) * CO + c
+                    y1 = (STRIDE * row[:, None] - 1 + y) >> 1
+                    x1 = (STRIDE * column[:, None] - 1 + x) >> 1
+                    square = ((image[:, None] * (SIZE // 2) + y1) * (SIZE // 2) + x1) * CO + c
                     gs = gs + (tl.load(gradient + square, mask=inside, other=0),)
                     places_won = places_won + (tl.load(winners + square, mask=inside, other=0),)
                 else:
@@ -217,12 +232,13 @@ def convolve_backward(
         for i in tl.static_range(AHEAD):
             if first + i < PARTS:
                 k = (first + i) * (TAPS * CO) + within
-                y, x, inside = window(row, column, there, k, STRIDE, WINDOW, CO, SIZE)
+                inside = (exist & (1 << (k // CO))[None, :]) != 0
                 d = gs[i].to(tl.float32)
                 if GRADIENT == 2:
                     d = d * outer
                 if GRADIENT == 1:
-                    d = tl.where(places_won[i].to(tl.int32) == (y & 1) * 2 + (x & 1), d, 0.0)
+                    moved = ((k // CO // WINDOW + 1) & 1) * 2 + ((k // CO % WINDOW + 1) & 1)
+                    d = tl.where(places_won[i].to(tl.int32) == of_square ^ moved[None, :], d, 0.0)
                 zf = zs[i].to(tl.float32)
                 dz = tl.where(inside, a * through_activation(d, zf, a, b) + (c2 * zf + c3), 0.0).to(DOT)
                 if DATA:

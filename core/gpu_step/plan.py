@@ -19,7 +19,7 @@ from core.gpu_step.tiles import Tiles
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 LATENT = 4 * MIDDLE**2
-SUM_ROWS = 256
+SUM_ROWS = 128
 FEWEST_COLUMNS = 8  # of a product
 KINDS = {"ae": 0, "vae": 1, "vae-post": 2}
 
@@ -183,10 +183,10 @@ class Plan:
         self.partial_places = Slots()
         followed = dict(zip(self.layers, self.layers[1:], strict=False))
         for layer in self.layers:
-            self.sums[layer.name] = self._empty(self.parts(layer, self.batch), layer.channels_out, 2)
+            self.sums[layer.name] = self._empty(self.parts(layer, self.batch), 2, layer.channels_out)
             after = followed.get(layer)
             parts = self.parts(after, self.batch, back=True) if after else self.last_parts(self.batch)
-            self.sums_back[layer.name] = self._empty(parts, layer.channels_out, 2)
+            self.sums_back[layer.name] = self._empty(parts, 2, layer.channels_out)
             row = self.middle_row if layer is self.decoder[0] else self.row(layer)
             self.partial_places.add(layer.name, self.parts(layer, self.batch, back=True) * row)
         self.partial_places.add("last", self.last_parts(self.batch) * 16)

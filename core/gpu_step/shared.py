@@ -43,22 +43,24 @@ def fold(vector, TIMES: tl.constexpr, C: tl.constexpr):
 
 @triton.jit
 def add_up(sums, parts, C: tl.constexpr, ROWS: tl.constexpr):
-    """Two sums of each channel, from (parts, C, 2)."""
-    at = tl.arange(0, C)[:, None] * 2 + tl.arange(0, 2)[None, :]
-    found = tl.zeros([C, 2], tl.float32)
-    for first in range(0, parts, ROWS):
-        row = first + tl.arange(0, ROWS)
-        value = tl.load(sums + row[:, None, None] * (2 * C) + at[None, :, :], mask=(row < parts)[:, None, None], other=0.0)
-        found += tl.sum(value, 0)
-    return tl.split(found)
+    """Two sums of each channel, from (parts, 2, C)."""
+    c = tl.arange(0, C)[None, :]
+    first = tl.zeros([ROWS, C], tl.float32)
+    second = tl.zeros([ROWS, C], tl.float32)
+    for start in range(0, parts, ROWS):
+        row = (start + tl.arange(0, ROWS))[:, None]
+        at = sums + row * (2 * C) + c
+        first += tl.load(at, mask=row < parts, other=0.0)
+        second += tl.load(at + C, mask=row < parts, other=0.0)
+    return tl.sum(first, 0), tl.sum(second, 0)
 
 
 @triton.jit
 def put_sums(sums, part, first, second, c, C: tl.constexpr):
     """Where `add_up` looks for a program's two sums of channels c."""
-    at = sums + part * (2 * C) + c * 2
+    at = sums + part * (2 * C) + c
     tl.store(at, first)
-    tl.store(at + 1, second)
+    tl.store(at + C, second)
 
 
 @triton.jit
@@ -110,10 +112,12 @@ def places(block, GROUPS: tl.constexpr):
 
 
 @triton.jit
-def window(row, column, there, k, STRIDE: tl.constexpr, WINDOW: tl.constexpr, C: tl.constexpr, SIZE: tl.constexpr):
-    """Row and column of the window's pixels that the entries k = (pixel, channel) are of, and whether they exist."""
-    pixel = (k // C)[None, :]
-    y = STRIDE * row[:, None] + (pixel // WINDOW - 1)
-    x = STRIDE * column[:, None] + (pixel % WINDOW - 1)
-    inside = (y >= 0) & (y < SIZE) & (x >= 0) & (x < SIZE) & (pixel < WINDOW * WINDOW)
-    return y, x, inside & there[:, None]
+def seen(row, column, there, GROUPS: tl.constexpr, WINDOW: tl.constexpr):
+    """For each window a bit for every pixel of it that exists: only its outer rows and columns can lie outside."""
+    first_row: tl.constexpr = (1 << WINDOW) - 1
+    first_column: tl.constexpr = 0x49 if WINDOW == 3 else 0x1111
+    bits = tl.where(there, (1 << (WINDOW * WINDOW)) - 1, 0)
+    bits = tl.where(row == 0, bits & ~first_row, bits)
+    bits = tl.where(row == GROUPS - 1, bits & ~(first_row << (WINDOW * (WINDOW - 1))), bits)
+    bits = tl.where(column == 0, bits & ~first_column, bits)
+    return tl.where(column == GROUPS - 1, bits & ~(first_column << (WINDOW - 1)), bits)
