@@ -8,6 +8,7 @@ import triton
 import triton.language as tl
 
 from core.gpu_step.shared import (
+    BIT,
     activate,
     begin,
     fold,
@@ -17,6 +18,7 @@ from core.gpu_step.shared import (
     put_sums,
     repeat,
     seen,
+    spread,
     through_activation,
 )
 
@@ -26,23 +28,25 @@ def convolve(
     source, chosen, source_sums, scale, shift, bias, coefficients, running,
     matrix, z, sums, next_scale, pooled, winners,
     images, source_parts, parts, parameters, statistics, matrices,
-    IMAGES: tl.constexpr, NORMALISED: tl.constexpr, GROUPS: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
+    IMAGES: tl.constexpr, NORMALISED: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
     BLOCK: tl.constexpr,
     CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr, AHEAD: tl.constexpr,
-    ROWS: tl.constexpr, POOL: tl.constexpr, SUM_ROWS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
+    ROWS: tl.constexpr, POOL: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr,
     EARLY: tl.constexpr,
 ):  # fmt: skip
     """z of a layer from z of its source (or from uint8 images by their index), and z pooled by the winners' places."""
     begin(EARLY)
     part = tl.program_id(0)
     run = tl.program_id(1)
+    GROUPS: tl.constexpr = 1 << LEVEL
     SIZE: tl.constexpr = GROUPS * BLOCK
     SOURCE: tl.constexpr = GROUPS * STRIDE
     N: tl.constexpr = BLOCK * BLOCK * CO
     PARTS: tl.constexpr = (WINDOW * WINDOW + TAPS - 1) // TAPS
     block = part * ROWS + tl.arange(0, ROWS)
     there = block < images * (GROUPS * GROUPS)
-    image, row, column = places(block, GROUPS)
+    image, row, column = places(block, LEVEL)
     within = tl.arange(0, TAPS * CI)
     j = tl.arange(0, COLUMNS)
     matrix += run * matrices
@@ -51,7 +55,7 @@ def convolve(
     else:
         image += run * images
     corner = (((image * SOURCE + STRIDE * row - 1) * SOURCE + STRIDE * column - 1) * CI)[:, None]
-    exist = seen(row, column, there, GROUPS, WINDOW)[:, None]
+    exist = seen(row, column, there, GROUPS, WINDOW)
     result = tl.zeros([ROWS, COLUMNS], tl.float32)
     for first in tl.static_range(0, PARTS, AHEAD):
         values = ()
@@ -61,7 +65,7 @@ def convolve(
                 k = (first + i) * (TAPS * CI) + within
                 pixel = k // CI
                 at = corner + ((pixel // WINDOW * SOURCE + pixel % WINDOW) * CI + k % CI)[None, :]
-                values = values + (tl.load(source + at, mask=(exist & (1 << pixel)[None, :]) != 0, other=0),)
+                values = values + (tl.load(source + at, mask=(exist[:, None] & ((1 << pixel) * BIT)[None, :]) != 0, other=0),)
                 weights = weights + (
                     tl.load(
                         matrix + k[:, None] * N + j[None, :],
@@ -72,10 +76,10 @@ def convolve(
         if first == 0:
             if not IMAGES:
                 a, b, _, _ = normalise(
-                    source_sums + run * source_parts * (2 * CI), source_parts,
+                    source_sums + run * (2 * CI * SOURCE_PARTS), source_parts,
                     (images * NORMALISED).to(tl.float32), scale + run * parameters, shift + run * parameters,
                     bias + run * parameters, coefficients + run * (4 * CI), running + run * statistics, part == 0,
-                    CI, SUM_ROWS,
+                    CI, SOURCE_PARTS,
                 )  # fmt: skip
                 a = repeat(a, TAPS, CI)[None, :]
                 b = repeat(b, TAPS, CI)[None, :]
@@ -85,16 +89,17 @@ def convolve(
                 if IMAGES:
                     value = values[i].to(tl.float32) / 255.0
                 else:
-                    inside = (exist & (1 << (k // CI))[None, :]) != 0
+                    inside = spread(exist, (first + i) * TAPS, TAPS, CI, ROWS)
                     value = tl.where(inside, activate(values[i].to(tl.float32), a, b), 0.0)
                 result = tl.dot(value.to(DOT), weights[i].to(DOT), result, input_precision=PRECISION)
     stored = result.to(z.dtype.element_ty)
-    own = block // (GROUPS * GROUPS) + run * images
+    own = (block >> (2 * LEVEL)) + run * images
     corner = ((own * SIZE + BLOCK * row) * SIZE + BLOCK * column) * CO
     at = corner[:, None] + within_block(j, BLOCK, SIZE, CO)[None, :]
     tl.store(z + at, stored, mask=there[:, None] & (j < N)[None, :])
     rounded = stored.to(tl.float32)
-    put_all(sums + run * parts * (2 * CO), part, tl.sum(rounded, 0), tl.sum(rounded * rounded, 0), BLOCK, CO, COLUMNS)
+    sums += run * (2 * CO * OWN_PARTS)
+    put_all(sums, part, rounded, rounded * rounded, ROWS, BLOCK, CO, COLUMNS, OWN_PARTS)
     if POOL:
         c = tl.arange(0, CO)
         sign = tl.where(tl.load(next_scale + run * parameters + c) < 0, -1.0, 1.0)[None, None, :]
@@ -106,11 +111,11 @@ def convolve(
         winner = tl.min(tl.where(four == best, place, 4), 1)
         value = tl.sum(best * sign, 1)
         if BLOCK == 2:
-            of_image, y1, x1 = places(square, GROUPS)
+            of_image, y1, x1 = places(square, LEVEL)
         else:
-            of_image = square // (GROUPS * GROUPS // 4)
-            y1 = square // (GROUPS // 2) % (GROUPS // 2)
-            x1 = square % (GROUPS // 2)
+            of_image = square >> (2 * LEVEL - 2)
+            y1 = (square >> (LEVEL - 1)) & (GROUPS // 2 - 1)
+            x1 = square & (GROUPS // 2 - 1)
         at = (((of_image + run * images) * (SIZE // 2) + y1) * (SIZE // 2) + x1)[:, None] * CO + c[None, :]
         exists = (of_image < images)[:, None]
         tl.store(pooled + at, value.to(pooled.dtype.element_ty), mask=exists)
@@ -125,14 +130,23 @@ def within_block(j, BLOCK: tl.constexpr, SIZE: tl.constexpr, C: tl.constexpr):
 
 
 @triton.jit
-def put_all(sums, part, first, second, BLOCK: tl.constexpr, C: tl.constexpr, COLUMNS: tl.constexpr):
-    """The two sums of a program over the pixels of its blocks; columns beyond the blocks are left out."""
+def put_all(
+    sums, part, first, second, ROWS: tl.constexpr, BLOCK: tl.constexpr, C: tl.constexpr, COLUMNS: tl.constexpr,
+    PARTS: tl.constexpr,
+):  # fmt: skip
+    """The sums of two tensors (ROWS, COLUMNS) over the pixels of the blocks; columns beyond the blocks are left out."""
     if COLUMNS > BLOCK * BLOCK * C:
         j = tl.arange(0, COLUMNS)
-        tl.store(sums + part * (2 * C) + j, first, mask=j < C)
-        tl.store(sums + part * (2 * C) + C + j, second, mask=j < C)
+        pixels: tl.constexpr = BLOCK * BLOCK
+        total = tl.sum(first, 0)
+        product = tl.sum(second, 0)
+        if pixels == 1:
+            at = sums + j * PARTS + part
+            tl.store(at, total, mask=j < C)
+            tl.store(at + C * PARTS, product, mask=j < C)
     else:
-        put_sums(sums, part, fold(first, BLOCK * BLOCK, C), fold(second, BLOCK * BLOCK, C), tl.arange(0, C), C)
+        c = tl.arange(0, C)
+        put_sums(sums, part, fold(first, ROWS, BLOCK * BLOCK, C), fold(second, ROWS, BLOCK * BLOCK, C), c, C, PARTS)
 
 
 @triton.jit(do_not_specialize=["images", "own_parts", "parts"])
@@ -141,9 +155,9 @@ def convolve_backward(
     matrix, source, chosen, source_coefficients, source_gradient, source_sums, of_matrix,
     images, own_parts, parts, parameters, gradients, matrices, partials,
     DATA: tl.constexpr, MATRIX: tl.constexpr,
-    GRADIENT: tl.constexpr, IMAGES: tl.constexpr, GROUPS: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
+    GRADIENT: tl.constexpr, IMAGES: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
     BLOCK: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr,
-    AHEAD: tl.constexpr, ROWS: tl.constexpr, SUM_ROWS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
+    AHEAD: tl.constexpr, ROWS: tl.constexpr, OWN_PARTS: tl.constexpr, SOURCE_PARTS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
     EARLY: tl.constexpr,
 ):  # fmt: skip
     """The gradient of a layer's source (DATA) and of its matrix (MATRIX), each part of the latter in a row of its own.
@@ -154,13 +168,14 @@ def convolve_backward(
     begin(EARLY)
     part = tl.program_id(0)
     run = tl.program_id(1)
+    GROUPS: tl.constexpr = 1 << LEVEL
     SIZE: tl.constexpr = GROUPS * STRIDE
     SOURCE: tl.constexpr = GROUPS * BLOCK
     N: tl.constexpr = BLOCK * BLOCK * CI
     PARTS: tl.constexpr = (WINDOW * WINDOW + TAPS - 1) // TAPS
     block = part * ROWS + tl.arange(0, ROWS)
     there = block < images * (GROUPS * GROUPS)
-    image, row, column = places(block, GROUPS)
+    image, row, column = places(block, LEVEL)
     within = tl.arange(0, TAPS * CO)
     c = (within % CO)[None, :]
     j = tl.arange(0, COLUMNS)
@@ -186,15 +201,15 @@ def convolve_backward(
     a = tl.load(own_coefficients + within % CO)[None, :]
     b = tl.load(own_coefficients + CO + within % CO)[None, :]
     c2, c3 = normalise_backward(
-        own_sums + run * own_parts * (2 * CO), own_parts, (images * (SIZE * SIZE)).to(tl.float32), own_coefficients,
-        of_scale + run * gradients, of_shift + run * gradients, part == 0, CO, SUM_ROWS,
+        own_sums + run * (2 * CO * OWN_PARTS), own_parts, (images * (SIZE * SIZE)).to(tl.float32), own_coefficients,
+        of_scale + run * gradients, of_shift + run * gradients, part == 0, CO, OWN_PARTS,
     )  # fmt: skip
     c2 = repeat(c2, TAPS, CO)[None, :]
     c3 = repeat(c3, TAPS, CO)[None, :]
     if GRADIENT == 2:
         outer = tl.load(weight + run * parameters + within % CO)[None, :]
     corner = ((image * SIZE + STRIDE * row - 1) * SIZE + STRIDE * column - 1)[:, None]
-    exist = seen(row, column, there, GROUPS, WINDOW)[:, None]
+    exist = seen(row, column, there, GROUPS, WINDOW)
     # Where in its square of four a pixel lies: two bits of the block's place, changed by the place in the window.
     of_square = ((STRIDE * row & 1) * 2 + (STRIDE * column & 1))[:, None]
     result = tl.zeros([ROWS, COLUMNS], tl.float32)
@@ -208,7 +223,7 @@ def convolve_backward(
                 k = (first + i) * (TAPS * CO) + within
                 y = (k // CO // WINDOW)[None, :]
                 x = (k // CO % WINDOW)[None, :]
-                inside = (exist & (1 << (k // CO))[None, :]) != 0
+                inside = (exist[:, None] & ((1 << (k // CO)) * BIT)[None, :]) != 0
                 pixel = corner + (y * SIZE + x)
                 zs = zs + (tl.load(z + pixel * CO + c, mask=inside, other=0),)
                 if GRADIENT == 2:
@@ -232,7 +247,7 @@ def convolve_backward(
         for i in tl.static_range(AHEAD):
             if first + i < PARTS:
                 k = (first + i) * (TAPS * CO) + within
-                inside = (exist & (1 << (k // CO))[None, :]) != 0
+                inside = spread(exist, (first + i) * TAPS, TAPS, CO, ROWS)
                 d = gs[i].to(tl.float32)
                 if GRADIENT == 2:
                     d = d * outer
@@ -257,4 +272,5 @@ def convolve_backward(
         inverse = tl.load(source_coefficients + 3 * CI + j % CI)[None, :]
         g = through_activation(stored.to(tl.float32), before, source_a, source_b)
         product = g * ((before - mean) * inverse)
-        put_all(source_sums + run * parts * (2 * CI), part, tl.sum(g, 0), tl.sum(product, 0), BLOCK, CI, COLUMNS)
+        source_sums += run * (2 * CI * SOURCE_PARTS)
+        put_all(source_sums, part, g, product, ROWS, BLOCK, CI, COLUMNS, SOURCE_PARTS)

@@ -30,8 +30,8 @@ def encode(
     source, source_sums, scale, shift, bias, coefficients, running, of_mean, of_spread, head_bias, noise, moments, latents,
     matrix, z, sums, divergences,
     images, source_parts, parts, parameters, statistics, matrices,
-    KIND: tl.constexpr, CI: tl.constexpr, ROWS: tl.constexpr, SUM_ROWS: tl.constexpr, DOT: tl.constexpr,
-    PRECISION: tl.constexpr, EARLY: tl.constexpr,
+    KIND: tl.constexpr, CI: tl.constexpr, ROWS: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """The latents, drawn with the noise (runs, images, 4, 16), and z of the decoder's first convolution."""
     begin(EARLY)
@@ -43,9 +43,9 @@ def encode(
     j = tl.arange(0, LATENT)
     at = row * LATENT + j[None, :]
     a, b, _, _ = normalise(
-        source_sums + run * source_parts * (2 * CI), source_parts, (images * 16).to(tl.float32),
+        source_sums + run * (2 * CI * SOURCE_PARTS), source_parts, (images * 16).to(tl.float32),
         scale + run * parameters, shift + run * parameters, bias + run * parameters, coefficients + run * (4 * CI),
-        running + run * statistics, part == 0, CI, SUM_ROWS,
+        running + run * statistics, part == 0, CI, SOURCE_PARTS,
     )  # fmt: skip
     divergence = tl.zeros([ROWS, LATENT], tl.float32)
     at_mean = row * (16 * CI) + (j // 4 * CI + j % 4)[None, :]
@@ -86,14 +86,15 @@ def encode(
     stored = tl.dot(latent.to(DOT), weights.to(DOT), input_precision=PRECISION).to(z.dtype.element_ty)
     tl.store(z + at, stored, mask=there)
     rounded = stored.to(tl.float32)
-    first = fold(tl.sum(rounded, 0), 16, 4)
-    put_sums(sums + run * parts * 8, part, first, fold(tl.sum(rounded * rounded, 0), 16, 4), tl.arange(0, 4), 4)
+    sums += run * (8 * OWN_PARTS)
+    squares = fold(rounded * rounded, ROWS, 16, 4)
+    put_sums(sums, part, fold(rounded, ROWS, 16, 4), squares, tl.arange(0, 4), 4, OWN_PARTS)
 
 
 @triton.jit
 def put_gradient(
-    gradient, before, a, b, mean, inverse, destination, at, there, sums, part, FIRST: tl.constexpr, TIMES: tl.constexpr,
-    WIDTH: tl.constexpr, C: tl.constexpr,
+    gradient, before, a, b, mean, inverse, destination, at, there, sums, part, FIRST: tl.constexpr, WIDTH: tl.constexpr,
+    C: tl.constexpr, ROWS: tl.constexpr, PARTS: tl.constexpr,
 ):  # fmt: skip
     """Store a gradient of the encoder's last output, and its sums for the channels from FIRST on."""
     stored = gradient.to(destination.dtype.element_ty)
@@ -101,7 +102,7 @@ def put_gradient(
     g = tl.where(there, through_activation(stored.to(tl.float32), before, a, b), 0.0)
     product = g * ((before - mean) * inverse)
     c = FIRST + tl.arange(0, WIDTH)
-    put_sums(sums, part, fold(tl.sum(g, 0), TIMES, WIDTH), fold(tl.sum(product, 0), TIMES, WIDTH), c, C)
+    put_sums(sums, part, fold(g, ROWS, 16, WIDTH), fold(product, ROWS, 16, WIDTH), c, C, PARTS)
 
 
 @triton.jit(do_not_specialize=["images", "own_parts", "parts", "error_parts"])
@@ -109,7 +110,8 @@ def encode_backward(
     z, gradient, own_coefficients, own_sums, of_scale, of_shift, matrix, latents, moments, noise, back_mean, back_spread,
     source, source_coefficients, source_gradient, source_sums, of_matrix, errors, weights_of_kl,
     images, own_parts, parts, error_parts, gradients, matrices, partials,
-    KIND: tl.constexpr, CI: tl.constexpr, OPTIMAL: tl.constexpr, ROWS: tl.constexpr, SUM_ROWS: tl.constexpr,
+    KIND: tl.constexpr, CI: tl.constexpr, OPTIMAL: tl.constexpr, ROWS: tl.constexpr, OWN_PARTS: tl.constexpr,
+    SOURCE_PARTS: tl.constexpr, ERROR_PARTS: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """From the gradient of the decoder's first output to that of the encoder's last, and of what lies between.
@@ -127,8 +129,8 @@ def encode_backward(
     at = row * LATENT + j[None, :]
     own_coefficients += run * 16
     c2, c3 = normalise_backward(
-        own_sums + run * own_parts * 8, own_parts, (images * 16).to(tl.float32), own_coefficients,
-        of_scale + run * gradients, of_shift + run * gradients, part == 0, 4, SUM_ROWS,
+        own_sums + run * (8 * OWN_PARTS), own_parts, (images * 16).to(tl.float32), own_coefficients,
+        of_scale + run * gradients, of_shift + run * gradients, part == 0, 4, OWN_PARTS,
     )  # fmt: skip
     own = tl.load(z + at, mask=there, other=0.0).to(tl.float32)
     d = tl.load(gradient + at, mask=there, other=0.0).to(tl.float32)
@@ -147,10 +149,8 @@ def encode_backward(
     if KIND != POINT:
         share = tl.load(weights_of_kl + run)
         if OPTIMAL:
-            error = tl.zeros([SUM_ROWS], tl.float32)
-            for first in range(0, error_parts, SUM_ROWS):
-                q = first + tl.arange(0, SUM_ROWS)
-                error += tl.load(errors + run * error_parts + q, mask=q < error_parts, other=0.0)
+            q = tl.arange(0, ERROR_PARTS)
+            error = tl.load(errors + run * error_parts + q, mask=q < error_parts, other=0.0)
             share = share * 2.0 * (tl.sum(error, 0) / images) / 1024.0
         share = share / images
         drawn = tl.load(noise + row * LATENT + (j % 4 * 16 + j // 4)[None, :], mask=there, other=0.0)
@@ -169,7 +169,7 @@ def encode_backward(
             of_spread = (of_latent * drawn * tl.sqrt(square) + share * (square - 1.0)) * inverse
             of_spread = tl.where((square >= VARIANCE_FLOOR) & there, of_spread, 0.0)
     source_coefficients += run * (4 * CI)
-    source_sums += run * parts * (2 * CI)
+    source_sums += run * (2 * CI * SOURCE_PARTS)
     if KIND == HEAD:
         i = tl.arange(0, 16 * CI)
         at_source = row * (16 * CI) + i[None, :]
@@ -189,7 +189,10 @@ def encode_backward(
         tl.store(of_matrix + size + 2 * width + LATENT + j, tl.sum(of_spread, 0))
         m = tl.load(source_coefficients + 2 * CI + i % CI)[None, :]
         inverse = tl.load(source_coefficients + 3 * CI + i % CI)[None, :]
-        put_gradient(found, before, a, b, m, inverse, source_gradient, at_source, there, source_sums, part, 0, 16, CI, CI)
+        put_gradient(
+            found, before, a, b, m, inverse, source_gradient, at_source, there, source_sums, part, 0, CI, CI, ROWS,
+            SOURCE_PARTS,
+        )  # fmt: skip
     else:
         for half in tl.static_range(1 if KIND == POINT else 2):
             at_source = row * (16 * CI) + (j // 4 * CI + j % 4 + 4 * half)[None, :]
@@ -204,8 +207,9 @@ def encode_backward(
             else:
                 found = of_spread
             put_gradient(
-                found, before, a, b, m, inverse, source_gradient, at_source, there, source_sums, part, 4 * half, 16, 4, CI
-            )
+                found, before, a, b, m, inverse, source_gradient, at_source, there, source_sums, part, 4 * half, 4, CI,
+                ROWS, SOURCE_PARTS,
+            )  # fmt: skip
 
 
 @triton.jit(do_not_specialize=["images", "source_parts", "parts"])
@@ -213,7 +217,8 @@ def project(
     source, source_sums, scale, shift, bias, coefficients, running, weight, own_bias, pictures, chosen, of_output, sums,
     of_matrix, errors,
     images, source_parts, parts, parameters, statistics, partials,
-    SIZE: tl.constexpr, ROWS: tl.constexpr, SUM_ROWS: tl.constexpr, EARLY: tl.constexpr,
+    LEVEL: tl.constexpr, ROWS: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
+    EARLY: tl.constexpr,
 ):  # fmt: skip
     """The 1x1 convolution from eight channels to one, the squared error, and the gradient of the output.
 
@@ -222,17 +227,19 @@ def project(
     begin(EARLY)
     part = tl.program_id(0)
     run = tl.program_id(1)
+    SIZE: tl.constexpr = 1 << LEVEL
     pixel = part * ROWS + tl.arange(0, ROWS)
     there = pixel < images * (SIZE * SIZE)
     row = run * images * (SIZE * SIZE) + pixel
     c = tl.arange(0, 8)
     z = tl.load(source + row[:, None] * 8 + c[None, :], mask=there[:, None], other=0.0).to(tl.float32)
-    picture = tl.load(chosen + run * images + pixel // (SIZE * SIZE), mask=there, other=0).to(tl.int32)
-    x = tl.load(pictures + picture * (SIZE * SIZE) + pixel % (SIZE * SIZE), mask=there, other=0).to(tl.float32) / 255.0
+    picture = tl.load(chosen + run * images + (pixel >> (2 * LEVEL)), mask=there, other=0).to(tl.int32)
+    x = tl.load(pictures + (picture << (2 * LEVEL)) + (pixel & (SIZE * SIZE - 1)), mask=there, other=0).to(tl.float32)
+    x = x / 255.0
     a, b, mean, inverse = normalise(
-        source_sums + run * source_parts * 16, source_parts, (images * (SIZE * SIZE)).to(tl.float32),
+        source_sums + run * (16 * SOURCE_PARTS), source_parts, (images * (SIZE * SIZE)).to(tl.float32),
         scale + run * parameters, shift + run * parameters, bias + run * parameters, coefficients + run * 32,
-        running + run * statistics, part == 0, 8, SUM_ROWS,
+        running + run * statistics, part == 0, 8, SOURCE_PARTS,
     )  # fmt: skip
     a = a[None, :]
     b = b[None, :]
@@ -243,7 +250,7 @@ def project(
     tl.store(of_output + row, d, mask=there)
     g = through_activation(d[:, None] * w, z, a, b)
     product = g * ((z - mean[None, :]) * inverse[None, :])
-    put_sums(sums + run * parts * 16, part, tl.sum(g, 0), tl.sum(product, 0), c, 8)
+    put_sums(sums + run * (16 * OWN_PARTS), part, tl.sum(g, 0), tl.sum(product, 0), c, 8, OWN_PARTS)
     of_matrix += run * partials + part * 16
     tl.store(of_matrix + c, tl.sum(y * d[:, None], 0))
     tl.store(of_matrix + 8 + c, tl.where(c == 0, tl.sum(d, 0), 0.0))

@@ -10,7 +10,7 @@ from torch import Tensor
 from core.gpu_step import convolutions, ends, update
 from core.gpu_step.layers import IMAGE, Layer
 from core.gpu_step.memory import BLOCK
-from core.gpu_step.plan import FEWEST_COLUMNS, KINDS, SUM_ROWS, Launch, Plan, integers
+from core.gpu_step.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers
 
 JOIN = "join"  # what comes after waits for what was launched on the side
 TERMS = 4
@@ -104,10 +104,11 @@ class Builder:
             self._memory.statistic_places.length, plan.matrix_places.length,
         )  # fmt: skip
         constants = {
-            "IMAGES": before is None, "NORMALISED": before.size**2 if before else 0, "GROUPS": view.groups, "STRIDE": view.stride, "WINDOW": view.window,
+            "IMAGES": before is None, "NORMALISED": before.size**2 if before else 0, "LEVEL": view.groups.bit_length() - 1, "STRIDE": view.stride, "WINDOW": view.window,
             "BLOCK": view.block, "CI": layer.channels_in, "CO": layer.channels_out,
             "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_out), "TAPS": tiling.taps,
-            "AHEAD": tiling.ahead, "ROWS": tiling.rows, "POOL": layer.pooled_after, "SUM_ROWS": SUM_ROWS,
+            "AHEAD": tiling.ahead, "ROWS": tiling.rows, "POOL": layer.pooled_after,
+            "SOURCE_PARTS": plan.capacity(before or layer), "OWN_PARTS": plan.capacity(layer),
             "num_warps": tiling.warps, **plan.products,
         }  # fmt: skip
         return self._launch(f"forward {name}", convolutions.convolve, programs, arguments, constants)
@@ -126,28 +127,23 @@ class Builder:
             plan.gradient_of(f"{name} bias"), plan.weight(plan.last), plan.matrix(f"{name} back"), self._source(layer),
             plan.chosen, plan.coefficients[source.name], plan.gradient[source.name], plan.sums_back[source.name],
             plan.partial(name),
-            self._count, self._parts_of_sums_back(layer), programs, self._memory.places.length,
+            self._count, plan.parts_back(layer, self._count), programs, self._memory.places.length,
             plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
         )  # fmt: skip
         constants = {
             "DATA": before is not None, "MATRIX": True, "GRADIENT": 2 if is_last else 1 if layer.pooled_after else 0, "IMAGES": before is None,
-            "GROUPS": view.groups, "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block,
+            "LEVEL": view.groups.bit_length() - 1, "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block,
             "CI": layer.channels_in, "CO": layer.channels_out,
             "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_in), "TAPS": tiling.taps,
-            "AHEAD": tiling.ahead, "ROWS": tiling.rows, "SUM_ROWS": SUM_ROWS, "num_warps": tiling.warps, **plan.products,
+            "AHEAD": tiling.ahead, "ROWS": tiling.rows, "OWN_PARTS": plan.capacity_back(layer),
+            "SOURCE_PARTS": plan.capacity_back(source), "num_warps": tiling.warps, **plan.products,
         }  # fmt: skip
         return self._launch(f"backward {name}", convolutions.convolve_backward, programs, arguments, constants)
-
-    def _parts_of_sums_back(self, layer: Layer) -> int:
-        plan = self._plan
-        if layer is plan.layers[-1]:
-            return plan.last_parts(self._count)
-        return plan.parts(plan.layers[plan.layers.index(layer) + 1], self._count, back=True)
 
     def _middle(self) -> dict[str, Any]:
         plan = self._plan
         constants = {"KIND": plan.kind, "CI": plan.encoder[-1].channels_out, "ROWS": plan.tiles.latents}
-        return constants | {"SUM_ROWS": SUM_ROWS, "num_warps": plan.tiles.latent_warps, **plan.products}
+        return constants | {"num_warps": plan.tiles.latent_warps, **plan.products}
 
     def _head(self, end: str) -> tuple[Tensor, Tensor]:
         plan = self._plan
@@ -166,7 +162,9 @@ class Builder:
             self._count, plan.parts(before, self._count), programs, self._memory.places.length,
             self._memory.statistic_places.length, plan.matrix_places.length,
         )  # fmt: skip
-        return self._launch("encode", ends.encode, programs, arguments, self._middle())
+        sizes = {"SOURCE_PARTS": plan.capacity(before), "OWN_PARTS": plan.capacity(layer)}
+        constants = self._middle() | sizes
+        return self._launch("encode", ends.encode, programs, arguments, constants)
 
     def _encode_backward(self) -> Launch:
         plan = self._plan
@@ -179,10 +177,12 @@ class Builder:
             plan.latents, plan.moments, plan.noise, *self._head(" back"), plan.z[before.name],
             plan.coefficients[before.name], plan.gradient[before.name], plan.sums_back[before.name], plan.partial(name),
             plan.errors, plan.weights_of_kl,
-            self._count, self._parts_of_sums_back(layer), programs, plan.last_parts(self._count),
+            self._count, plan.parts_back(layer, self._count), programs, plan.last_parts(self._count),
             plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
         )  # fmt: skip
-        constants = self._middle() | {"OPTIMAL": plan.optimal}
+        sizes = {"OWN_PARTS": plan.capacity_back(layer), "SOURCE_PARTS": plan.capacity_back(before)}
+        sizes |= {"ERROR_PARTS": triton.next_power_of_2(plan.last_parts(plan.batch))}
+        constants = self._middle() | sizes | {"OPTIMAL": plan.optimal}
         return self._launch("encode backward", ends.encode_backward, programs, arguments, constants)
 
     def _last(self) -> Launch:
@@ -196,7 +196,10 @@ class Builder:
             self._count, plan.parts(before, self._count), programs, self._memory.places.length,
             self._memory.statistic_places.length, plan.partial_places.length,
         )  # fmt: skip
-        constants = {"SIZE": IMAGE, "ROWS": plan.tiles.pixels, "SUM_ROWS": SUM_ROWS, "num_warps": plan.tiles.pixel_warps}
+        constants = {
+            "LEVEL": IMAGE.bit_length() - 1, "ROWS": plan.tiles.pixels, "SOURCE_PARTS": plan.capacity(before),
+            "OWN_PARTS": plan.capacity_back(before), "num_warps": plan.tiles.pixel_warps,
+        }  # fmt: skip
         return self._launch("project", ends.project, programs, arguments, constants)
 
     # Parts of gradients
@@ -232,7 +235,7 @@ class Builder:
             memory.steps.shape[1],
         )  # fmt: skip
         constants = {
-            "TERMS": TERMS, "BLOCK": BLOCK, "PARTS": triton.next_power_of_2(max(errors, divergences)),
+            "TERMS": TERMS, "BLOCK": BLOCK, "PARTS": triton.next_power_of_2(plan.last_parts(plan.batch)),
             "COUNTS": triton.next_power_of_2(len(memory.counted)), "num_warps": 4,
         }  # fmt: skip
         return self._launch("adam", update.adam, memory.blocks, arguments, constants)

@@ -19,7 +19,7 @@ from core.gpu_step.tiles import Tiles
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 LATENT = 4 * MIDDLE**2
-SUM_ROWS = 128
+FEWEST_PARTS = 16
 FEWEST_COLUMNS = 8  # of a product
 KINDS = {"ae": 0, "vae": 1, "vae-post": 2}
 
@@ -181,12 +181,9 @@ class Plan:
         self.sums: dict[str, Tensor] = {}
         self.sums_back: dict[str, Tensor] = {}
         self.partial_places = Slots()
-        followed = dict(zip(self.layers, self.layers[1:], strict=False))
         for layer in self.layers:
-            self.sums[layer.name] = self._empty(self.parts(layer, self.batch), 2, layer.channels_out)
-            after = followed.get(layer)
-            parts = self.parts(after, self.batch, back=True) if after else self.last_parts(self.batch)
-            self.sums_back[layer.name] = self._empty(parts, 2, layer.channels_out)
+            self.sums[layer.name] = self._empty(2, layer.channels_out, self.capacity(layer))
+            self.sums_back[layer.name] = self._empty(2, layer.channels_out, self.capacity_back(layer))
             row = self.middle_row if layer is self.decoder[0] else self.row(layer)
             self.partial_places.add(layer.name, self.parts(layer, self.batch, back=True) * row)
         self.partial_places.add("last", self.last_parts(self.batch) * 16)
@@ -206,6 +203,19 @@ class Plan:
         tiling = self.tiles.backward(layer) if back else self.tiles.forward(layer)
         view = (layer.backward if back else layer.forward)(tiling.block)
         return triton.cdiv(count * view.groups**2, tiling.rows)
+
+    def parts_back(self, layer: Layer, count: int) -> int:
+        """The programs that add up the gradient of a layer's output."""
+        after = self.layers.index(layer) + 1
+        return self.parts(self.layers[after], count, back=True) if after < len(self.layers) else self.last_parts(count)
+
+    def capacity(self, layer: Layer) -> int:
+        """For how many programs there is room where sums of a layer's output lie, a power of two."""
+        return max(FEWEST_PARTS, triton.next_power_of_2(self.parts(layer, self.batch)))
+
+    def capacity_back(self, layer: Layer) -> int:
+        """The same for the gradient of its output."""
+        return max(FEWEST_PARTS, triton.next_power_of_2(self.parts_back(layer, self.batch)))
 
     def last_parts(self, count: int) -> int:
         """The programs of the last convolution's launch."""

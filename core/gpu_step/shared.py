@@ -6,6 +6,7 @@ import triton.language as tl
 SLOPE = tl.constexpr(0.01)
 EPSILON = tl.constexpr(1e-5)
 MOMENTUM = tl.constexpr(0.1)
+BIT = tl.constexpr(1 << 8)
 
 
 @triton.jit
@@ -36,41 +37,38 @@ def repeat(vector, TIMES: tl.constexpr, C: tl.constexpr):
 
 
 @triton.jit
-def fold(vector, TIMES: tl.constexpr, C: tl.constexpr):
-    """(TIMES * C,) to the sums (C,)."""
-    return tl.sum(tl.reshape(vector, (TIMES, C)), 0)
+def fold(values, ROWS: tl.constexpr, TIMES: tl.constexpr, C: tl.constexpr):
+    """(ROWS, TIMES * C) to the sums (C,)."""
+    return tl.sum(tl.sum(tl.reshape(values, (ROWS, TIMES, C)), 1), 0)
 
 
 @triton.jit
-def add_up(sums, parts, C: tl.constexpr, ROWS: tl.constexpr):
-    """Two sums of each channel, from (parts, 2, C)."""
-    c = tl.arange(0, C)[None, :]
-    first = tl.zeros([ROWS, C], tl.float32)
-    second = tl.zeros([ROWS, C], tl.float32)
-    for start in range(0, parts, ROWS):
-        row = (start + tl.arange(0, ROWS))[:, None]
-        at = sums + row * (2 * C) + c
-        first += tl.load(at, mask=row < parts, other=0.0)
-        second += tl.load(at + C, mask=row < parts, other=0.0)
-    return tl.sum(first, 0), tl.sum(second, 0)
+def add_up(sums, parts, C: tl.constexpr, PARTS: tl.constexpr):
+    """Two sums of each channel, from (2, C, PARTS), of which so many parts are there."""
+    part = tl.arange(0, PARTS)[None, :]
+    at = sums + tl.arange(0, C)[:, None] * PARTS + part
+    first = tl.where(part < parts, tl.load(at), 0.0)
+    second = tl.where(part < parts, tl.load(at + C * PARTS), 0.0)
+    return tl.sum(first, 1), tl.sum(second, 1)
 
 
 @triton.jit
-def put_sums(sums, part, first, second, c, C: tl.constexpr):
+def put_sums(sums, part, first, second, c, C: tl.constexpr, PARTS: tl.constexpr):
     """Where `add_up` looks for a program's two sums of channels c."""
-    at = sums + part * (2 * C) + c
+    at = sums + c * PARTS + part
     tl.store(at, first)
-    tl.store(at + C, second)
+    tl.store(at + C * PARTS, second)
 
 
 @triton.jit
 def normalise(
-    sums, parts, pixels, scale, shift, bias, coefficients, running, is_first, C: tl.constexpr, ROWS: tl.constexpr
+    sums, parts, pixels, scale, shift, bias, coefficients, running, is_first, C: tl.constexpr, PARTS: tl.constexpr
 ):
     """Factor, summand, mean, 1 / deviation (C,) of a batch normalisation; the first program keeps them, and the running statistics."""
-    total, squares = add_up(sums, parts, C, ROWS)
-    mean = total / pixels
-    variance = tl.maximum(squares / pixels - mean * mean, 0.0)
+    total, squares = add_up(sums, parts, C, PARTS)
+    share = 1.0 / pixels
+    mean = total * share
+    variance = tl.maximum(squares * share - mean * mean, 0.0)
     inverse = 1.0 / tl.sqrt(variance + EPSILON)
     c = tl.arange(0, C)
     a = tl.load(scale + c) * inverse
@@ -88,36 +86,52 @@ def normalise(
 
 
 @triton.jit
-def normalise_backward(sums, parts, pixels, coefficients, of_scale, of_shift, is_first, C: tl.constexpr, ROWS: tl.constexpr):
+def normalise_backward(
+    sums, parts, pixels, coefficients, of_scale, of_shift, is_first, C: tl.constexpr, PARTS: tl.constexpr
+):
     """c2 and c3 (C,) of dz = a g + c2 z + c3, g being the gradient before the leaky ReLU."""
-    total, product = add_up(sums, parts, C, ROWS)
+    total, product = add_up(sums, parts, C, PARTS)
     c = tl.arange(0, C)
     a = tl.load(coefficients + c)
     mean = tl.load(coefficients + 2 * C + c)
     inverse = tl.load(coefficients + 3 * C + c)
-    c2 = -a * inverse * (product / pixels)
+    share = 1.0 / pixels
+    c2 = -a * inverse * (product * share)
     if is_first:
         tl.store(of_scale + c, product)
         tl.store(of_shift + c, total)
-    return c2, -a * (total / pixels) - c2 * mean
+    return c2, -a * (total * share) - c2 * mean
 
 
 @triton.jit
-def places(block, GROUPS: tl.constexpr):
-    """Image, row and column of a block of pixels; four that form a square follow each other."""
-    within = block % (GROUPS * GROUPS)
-    square = within // 4
-    row = 2 * (square // (GROUPS // 2)) + (within % 4) // 2
-    return block // (GROUPS * GROUPS), row, 2 * (square % (GROUPS // 2)) + within % 2
+def places(block, LEVEL: tl.constexpr):
+    """Image, row and column of a block of pixels, 2^LEVEL on a side of an image; four in a square follow each other.
+
+    Shifts instead of divisions, which would look after negative numbers.
+    """
+    within = block & ((1 << (2 * LEVEL)) - 1)
+    square = within >> 2
+    row = ((square >> (LEVEL - 1)) << 1) | ((within >> 1) & 1)
+    return block >> (2 * LEVEL), row, ((square & ((1 << (LEVEL - 1)) - 1)) << 1) | (within & 1)
 
 
 @triton.jit
 def seen(row, column, there, GROUPS: tl.constexpr, WINDOW: tl.constexpr):
-    """For each window a bit for every pixel of it that exists: only its outer rows and columns can lie outside."""
-    first_row: tl.constexpr = (1 << WINDOW) - 1
-    first_column: tl.constexpr = 0x49 if WINDOW == 3 else 0x1111
-    bits = tl.where(there, (1 << (WINDOW * WINDOW)) - 1, 0)
+    """For each window a bit for every pixel of it that exists: only its outer rows and columns can lie outside.
+
+    The bits begin at BIT: numbers that fit into 16 bits would be computed in pairs, which takes longer.
+    """
+    first_row: tl.constexpr = ((1 << WINDOW) - 1) * BIT
+    first_column: tl.constexpr = (0x49 if WINDOW == 3 else 0x1111) * BIT
+    bits = tl.where(there, ((1 << (WINDOW * WINDOW)) - 1) * BIT, 0)
     bits = tl.where(row == 0, bits & ~first_row, bits)
     bits = tl.where(row == GROUPS - 1, bits & ~(first_row << (WINDOW * (WINDOW - 1))), bits)
     bits = tl.where(column == 0, bits & ~first_column, bits)
     return tl.where(column == GROUPS - 1, bits & ~(first_column << (WINDOW - 1)), bits)
+
+
+@triton.jit
+def spread(exist, first, TAPS: tl.constexpr, C: tl.constexpr, ROWS: tl.constexpr):
+    """Whether each entry of some pixels of the windows exists, (ROWS, TAPS * C); found once for all its channels."""
+    inside = (exist[:, None] & ((1 << (first + tl.arange(0, TAPS))) * BIT)[None, :]) != 0
+    return tl.reshape(tl.broadcast_to(inside[:, :, None], ROWS, TAPS, C), (ROWS, TAPS * C))
