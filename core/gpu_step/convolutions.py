@@ -9,6 +9,7 @@ import triton.language as tl
 
 from core.gpu_step.shared import (
     BIT,
+    SLOPE,
     activate,
     begin,
     fold,
@@ -152,10 +153,10 @@ def put_all(
 @triton.jit(do_not_specialize=["images", "own_parts", "parts"])
 def convolve_backward(
     z, gradient, winners, own_coefficients, own_sums, of_scale, of_shift, weight,
-    matrix, source, chosen, source_coefficients, source_gradient, source_sums, of_matrix,
+    matrix, source, source_coefficients, source_gradient, source_sums, of_matrix,
     images, own_parts, parts, parameters, gradients, matrices, partials,
     DATA: tl.constexpr, MATRIX: tl.constexpr,
-    GRADIENT: tl.constexpr, IMAGES: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
+    GRADIENT: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
     BLOCK: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr,
     AHEAD: tl.constexpr, ROWS: tl.constexpr, OWN_PARTS: tl.constexpr, SOURCE_PARTS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
     EARLY: tl.constexpr,
@@ -186,20 +187,15 @@ def convolve_backward(
     # What the source is at the block itself: for the gradient of the matrix, and for the sums of the source.
     known = there[:, None] & (j < N)[None, :]
     of_block = within_block(j, BLOCK, SOURCE, CI)[None, :]
-    if IMAGES:
-        picture = tl.load(chosen + image, mask=there, other=0).to(tl.int32)
-        at_source = (((picture * SOURCE + BLOCK * row) * SOURCE + BLOCK * column) * CI)[:, None] + of_block
-        middle = tl.load(source + at_source, mask=known, other=0).to(tl.float32) / 255.0
-    else:
-        at_source = (((image * SOURCE + BLOCK * row) * SOURCE + BLOCK * column) * CI)[:, None] + of_block
-        before = tl.load(source + at_source, mask=known, other=0).to(tl.float32)
-        source_coefficients += run * (4 * CI)
-        source_a = tl.load(source_coefficients + j % CI)[None, :]
-        source_b = tl.load(source_coefficients + CI + j % CI)[None, :]
-        middle = tl.where(known, activate(before, source_a, source_b), 0.0)
-    middle = middle.to(DOT)
+    at_source = (((image * SOURCE + BLOCK * row) * SOURCE + BLOCK * column) * CI)[:, None] + of_block
+    before = tl.load(source + at_source, mask=known, other=0).to(tl.float32)
+    source_coefficients += run * (4 * CI)
+    source_a = tl.load(source_coefficients + j % CI)[None, :]
+    source_b = tl.load(source_coefficients + CI + j % CI)[None, :]
+    middle = tl.where(known, activate(before, source_a, source_b), 0.0).to(DOT)
     a = tl.load(own_coefficients + within % CO)[None, :]
     b = tl.load(own_coefficients + CO + within % CO)[None, :]
+    below = a * SLOPE
     c2, c3 = normalise_backward(
         own_sums + run * (2 * CO * OWN_PARTS), own_parts, (images * (SIZE * SIZE)).to(tl.float32), own_coefficients,
         of_scale + run * gradients, of_shift + run * gradients, part == 0, CO, OWN_PARTS,
@@ -255,7 +251,7 @@ def convolve_backward(
                     moved = ((k // CO // WINDOW + 1) & 1) * 2 + ((k // CO % WINDOW + 1) & 1)
                     d = tl.where(places_won[i].to(tl.int32) == of_square ^ moved[None, :], d, 0.0)
                 zf = zs[i].to(tl.float32)
-                dz = tl.where(inside, a * through_activation(d, zf, a, b) + (c2 * zf + c3), 0.0).to(DOT)
+                dz = tl.where(inside, d * tl.where(zf * a + b > 0, a, below) + (c2 * zf + c3), 0.0).to(DOT)
                 if DATA:
                     result = tl.dot(dz, weights[i].to(DOT), result, input_precision=PRECISION)
                 if MATRIX:

@@ -7,7 +7,7 @@ from typing import Any
 import triton
 from torch import Tensor
 
-from core.gpu_step import convolutions, ends, update
+from core.gpu_step import convolutions, ends, first, update
 from core.gpu_step.layers import IMAGE, Layer
 from core.gpu_step.memory import BLOCK
 from core.gpu_step.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers
@@ -42,8 +42,10 @@ class Builder:
         self._part("last", plan.last_parts(self._count), 16, "last")
         groups = []
         for layer in reversed(plan.layers):
-            back = self._encode_backward() if layer is middle else self._backward(layer)
-            self.steps.append(back)
+            if layer is middle:
+                self.steps.append(self._encode_backward())
+            else:
+                self.steps.append(self._backward(layer) if layer in self._sources else self._first_backward(layer))
             row = plan.middle_row if layer is middle else plan.row(layer)
             self._part(layer.name, plan.parts(layer, self._count, back=True), row, layer.name)
             if layer in (plan.decoder[4], middle, plan.encoder[2], plan.encoder[0]):
@@ -117,21 +119,20 @@ class Builder:
         plan, name = self._plan, layer.name
         tiling = plan.tiles.backward(layer)
         view = layer.backward(tiling.block)
-        before = self._sources.get(layer)
+        source = self._sources[layer]
         is_last = layer is plan.layers[-1]
         programs = plan.parts(layer, self._count, back=True)
-        source = before or layer
         arguments = (
             plan.z[name], plan.of_output if is_last else plan.gradient[name], plan.winners.get(name, plan.z[name]),
             plan.coefficients[name], plan.sums_back[name], plan.gradient_of(f"{name} weight"),
             plan.gradient_of(f"{name} bias"), plan.weight(plan.last), plan.matrix(f"{name} back"), self._source(layer),
-            plan.chosen, plan.coefficients[source.name], plan.gradient[source.name], plan.sums_back[source.name],
+            plan.coefficients[source.name], plan.gradient[source.name], plan.sums_back[source.name],
             plan.partial(name),
             self._count, plan.parts_back(layer, self._count), programs, self._memory.places.length,
             plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
         )  # fmt: skip
         constants = {
-            "DATA": before is not None, "MATRIX": True, "GRADIENT": 2 if is_last else 1 if layer.pooled_after else 0, "IMAGES": before is None,
+            "DATA": True, "MATRIX": True, "GRADIENT": 2 if is_last else 1 if layer.pooled_after else 0,
             "LEVEL": view.groups.bit_length() - 1, "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block,
             "CI": layer.channels_in, "CO": layer.channels_out,
             "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_in), "TAPS": tiling.taps,
@@ -139,6 +140,24 @@ class Builder:
             "SOURCE_PARTS": plan.capacity_back(source), "num_warps": tiling.warps, **plan.products,
         }  # fmt: skip
         return self._launch(f"backward {name}", convolutions.convolve_backward, programs, arguments, constants)
+
+    def _first_backward(self, layer: Layer) -> Launch:
+        plan, name = self._plan, layer.name
+        tiling = plan.tiles.backward(layer)
+        view = layer.forward(tiling.block)
+        arguments = (
+            plan.z[name], plan.gradient[name], plan.coefficients[name], plan.sums_back[name],
+            plan.gradient_of(f"{name} weight"), plan.gradient_of(f"{name} bias"), self._images, plan.chosen,
+            plan.partial(name), self._count, plan.parts_back(layer, self._count), plan.gradient_places.length,
+            plan.partial_places.length,
+        )  # fmt: skip
+        constants = {
+            "LEVEL": view.groups.bit_length() - 1, "WINDOW": view.window, "BLOCK": view.block,
+            "CO": layer.channels_out, "ENTRIES": triton.next_power_of_2(view.window**2), "ROWS": tiling.rows,
+            "OWN_PARTS": plan.capacity_back(layer), "num_warps": tiling.warps, **plan.products,
+        }  # fmt: skip
+        programs = plan.parts(layer, self._count, back=True)
+        return self._launch(f"backward {name}", first.first_backward, programs, arguments, constants)
 
     def _middle(self) -> dict[str, Any]:
         plan = self._plan

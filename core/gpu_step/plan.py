@@ -74,7 +74,8 @@ class Plan:
                 backward[layer.name] = whole_table(layer.channels_in, layer.channels_out, True), weight
             else:
                 forward[layer.name] = forward_table(layer, self.tiles.forward(layer).block), weight
-                backward[layer.name] = backward_table(layer, self.tiles.backward(layer).block), weight
+                table = forward_table if layer is self.layers[0] else backward_table
+                backward[layer.name] = table(layer, self.tiles.backward(layer).block), weight
         if self.kind == KINDS["vae"]:
             for name, outputs in (("mean", range(4)), ("spread", range(4, 8))):
                 forward[name] = pixelwise_table(8, outputs, False), "head.weight"
