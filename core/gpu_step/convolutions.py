@@ -12,6 +12,7 @@ from core.gpu_step.shared import (
     SLOPE,
     activate,
     begin,
+    factor,
     fold,
     normalise,
     normalise_backward,
@@ -92,7 +93,8 @@ def convolve(
                 else:
                     inside = spread(exist, (first + i) * TAPS, TAPS, CI, ROWS)
                     value = tl.where(inside, activate(values[i].to(tl.float32), a, b), 0.0)
-                result = tl.dot(value.to(DOT), weights[i].to(DOT), result, input_precision=PRECISION)
+                value = factor(value, DOT, PRECISION)
+                result = tl.dot(value, weights[i].to(DOT), result, input_precision=PRECISION)
     stored = result.to(z.dtype.element_ty)
     own = (block >> (2 * LEVEL)) + run * images
     corner = ((own * SIZE + BLOCK * row) * SIZE + BLOCK * column) * CO
@@ -192,7 +194,7 @@ def convolve_backward(
     source_coefficients += run * (4 * CI)
     source_a = tl.load(source_coefficients + j % CI)[None, :]
     source_b = tl.load(source_coefficients + CI + j % CI)[None, :]
-    middle = tl.where(known, activate(before, source_a, source_b), 0.0).to(DOT)
+    middle = factor(tl.where(known, activate(before, source_a, source_b), 0.0), DOT, PRECISION)
     a = tl.load(own_coefficients + within % CO)[None, :]
     b = tl.load(own_coefficients + CO + within % CO)[None, :]
     below = a * SLOPE
@@ -251,7 +253,8 @@ def convolve_backward(
                     moved = ((k // CO // WINDOW + 1) & 1) * 2 + ((k // CO % WINDOW + 1) & 1)
                     d = tl.where(places_won[i].to(tl.int32) == of_square ^ moved[None, :], d, 0.0)
                 zf = zs[i].to(tl.float32)
-                dz = tl.where(inside, d * tl.where(zf * a + b > 0, a, below) + (c2 * zf + c3), 0.0).to(DOT)
+                dz = tl.where(inside, d * tl.where(zf * a + b > 0, a, below) + (c2 * zf + c3), 0.0)
+                dz = factor(dz, DOT, PRECISION)
                 if DATA:
                     result = tl.dot(dz, weights[i].to(DOT), result, input_precision=PRECISION)
                 if MATRIX:

@@ -6,7 +6,7 @@ A latent is a row of 64 numbers, channels last. What the encoder leaves is a row
 import triton
 import triton.language as tl
 
-from core.gpu_step.shared import activate, begin, fold, normalise, normalise_backward, put_sums, repeat, through_activation
+from core.gpu_step.shared import activate, begin, factor, fold, normalise, normalise_backward, put_sums, repeat, through_activation
 
 POINT = tl.constexpr(0)  # `ae`
 HEAD = tl.constexpr(1)  # `vae`: mean and log-variance by a 1x1 convolution
@@ -52,7 +52,8 @@ def encode(
     if KIND == HEAD:
         i = tl.arange(0, 16 * CI)
         h = tl.load(source + row * (16 * CI) + i[None, :], mask=there, other=0.0).to(tl.float32)
-        h = activate(h, repeat(a, 16, CI)[None, :], repeat(b, 16, CI)[None, :]).to(DOT)
+        h = activate(h, repeat(a, 16, CI)[None, :], repeat(b, 16, CI)[None, :])
+        h = factor(h, DOT, PRECISION)
         entries = run * matrices + i[:, None] * LATENT + j[None, :]
         mean = tl.dot(h, tl.load(of_mean + entries).to(DOT), input_precision=PRECISION)
         spread = tl.dot(h, tl.load(of_spread + entries).to(DOT), input_precision=PRECISION)
@@ -83,7 +84,7 @@ def encode(
     tl.store(latents + at, latent, mask=there)
     k = tl.arange(0, LATENT)
     weights = tl.load(matrix + run * matrices + k[:, None] * LATENT + j[None, :])
-    stored = tl.dot(latent.to(DOT), weights.to(DOT), input_precision=PRECISION).to(z.dtype.element_ty)
+    stored = tl.dot(factor(latent, DOT, PRECISION), weights.to(DOT), input_precision=PRECISION).to(z.dtype.element_ty)
     tl.store(z + at, stored, mask=there)
     rounded = stored.to(tl.float32)
     sums += run * (8 * OWN_PARTS)
@@ -137,12 +138,12 @@ def encode_backward(
     a = tl.load(own_coefficients + j % 4)[None, :]
     b = tl.load(own_coefficients + 4 + j % 4)[None, :]
     dz = a * through_activation(d, own, a, b) + (repeat(c2, 16, 4)[None, :] * own + repeat(c3, 16, 4)[None, :])
-    dz = tl.where(there, dz, 0.0).to(DOT)
+    dz = factor(tl.where(there, dz, 0.0), DOT, PRECISION)
     size: tl.constexpr = LATENT * LATENT
     width: tl.constexpr = 16 * CI * LATENT
     row_size: tl.constexpr = size + (2 * width + 2 * LATENT if KIND == HEAD else 0)
     of_matrix += run * partials + part * row_size
-    latent = tl.load(latents + at, mask=there, other=0.0).to(DOT)
+    latent = factor(tl.load(latents + at, mask=there, other=0.0), DOT, PRECISION)
     tl.store(of_matrix + k[:, None] * LATENT + j[None, :], tl.dot(tl.trans(dz), latent, input_precision=PRECISION))
     entries = tl.load(matrix + run * matrices + k[:, None] * LATENT + j[None, :]).to(DOT)
     of_mean = tl.dot(dz, entries, input_precision=PRECISION)
@@ -176,9 +177,9 @@ def encode_backward(
         before = tl.load(source + at_source, mask=there, other=0.0).to(tl.float32)
         a = tl.load(source_coefficients + i % CI)[None, :]
         b = tl.load(source_coefficients + CI + i % CI)[None, :]
-        h = tl.where(there, activate(before, a, b), 0.0).to(DOT)
-        low_mean = of_mean.to(DOT)
-        low_spread = of_spread.to(DOT)
+        h = factor(tl.where(there, activate(before, a, b), 0.0), DOT, PRECISION)
+        low_mean = factor(of_mean, DOT, PRECISION)
+        low_spread = factor(of_spread, DOT, PRECISION)
         back = run * matrices + k[:, None] * (16 * CI) + i[None, :]
         found = tl.dot(low_mean, tl.load(back_mean + back).to(DOT), input_precision=PRECISION)
         found = tl.dot(low_spread, tl.load(back_spread + back).to(DOT), found, input_precision=PRECISION)

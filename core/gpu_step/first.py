@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 from core.gpu_step.convolutions import within_block
-from core.gpu_step.shared import BIT, SLOPE, begin, normalise_backward, places, repeat, seen
+from core.gpu_step.shared import BIT, SLOPE, begin, factor, normalise_backward, places, repeat, seen
 
 
 @triton.jit(do_not_specialize=["images", "own_parts"])
@@ -45,8 +45,8 @@ def first_backward(
     c2 = repeat(c2, BLOCK * BLOCK, CO)[None, :]
     c3 = repeat(c3, BLOCK * BLOCK, CO)[None, :]
     dz = d * tl.where(own * a + b > 0, a, a * SLOPE) + (c2 * own + c3)
-    dz = tl.where(there[:, None], dz, 0.0).to(DOT)
-    pixels = (x.to(tl.float32) / 255.0).to(DOT)
+    dz = factor(tl.where(there[:, None], dz, 0.0), DOT, PRECISION)
+    pixels = factor(x.to(tl.float32) / 255.0, DOT, PRECISION)
     found = tl.dot(tl.trans(pixels), dz, input_precision=PRECISION)
     of_matrix += run * partials + part * (WINDOW * WINDOW * N)
     tl.store(of_matrix + pixel[:, None] * N + j[None, :], found, mask=(pixel < WINDOW * WINDOW)[:, None])

@@ -62,7 +62,7 @@ class Builder:
             self._memory.weights, plan.matrices, plan.table, plan.terms, first, plan.matrix_places.length,
             self._memory.places.length,
         )  # fmt: skip
-        constants = {"TERMS": TERMS, "BLOCK": BLOCK, "num_warps": 4}
+        constants = {"TERMS": TERMS, "BLOCK": BLOCK, "num_warps": 4, **plan.products}
         name = "matrices back" if aside else "matrices"
         self._add(name, update.make_matrices, blocks, arguments, constants, aside)
 

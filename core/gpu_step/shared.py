@@ -18,6 +18,15 @@ def begin(EARLY: tl.constexpr):
 
 
 @triton.jit
+def factor(value, DOT: tl.constexpr, PRECISION: tl.constexpr):
+    """A factor of a product. The units that multiply tf32 cut off what does not fit; half of its last place rounds it."""
+    if PRECISION == "tf32" and DOT == tl.float32:
+        return (value.to(tl.int32, bitcast=True) + 0x1000).to(tl.float32, bitcast=True)
+    else:
+        return value.to(DOT)
+
+
+@triton.jit
 def activate(z, a, b):
     """Normalisation and leaky ReLU."""
     y = z * a + b

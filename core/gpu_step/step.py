@@ -43,7 +43,8 @@ class TrainingStep:
         encoder, decoder = layers_of(models[0])
         if max(len(models) * batch * IMAGE**2 * decoder[-1].channels_out, images.numel()) >= LARGEST:
             raise Unfit("there is more than the kernels can count")
-        self.generators, self.images = generators, images
+        self.models, self.optimizers, self.generators = models, optimizers, generators
+        self.images, self.kl_weights = images, kl_weights
         self.memory = Memory(models, optimizers)
         self.plan = Plan(
             encoder, decoder, preset, self.memory, tiles or Tiles(), batch, precision == "bfloat16",

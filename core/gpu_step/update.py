@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from core.gpu_step.shared import begin
+from core.gpu_step.shared import begin, factor
 
 FIRST_DECAY = tl.constexpr(0.9)
 SECOND_DECAY = tl.constexpr(0.999)
@@ -27,7 +27,7 @@ def gather(values, table, terms, length, i, inside, TERMS: tl.constexpr, BLOCK: 
 @triton.jit(do_not_specialize=["first_block"])
 def make_matrices(
     weights, matrices, table, terms_of_block, first_block, length, parameters, TERMS: tl.constexpr, BLOCK: tl.constexpr,
-    EARLY: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """The matrices of all convolutions; for each block of entries is known how many terms it needs."""
     begin(EARLY)
@@ -36,7 +36,8 @@ def make_matrices(
     i = block * BLOCK + tl.arange(0, BLOCK)
     terms = tl.load(terms_of_block + block)
     found = gather(weights + run * parameters, table, terms, length, i, i < length, TERMS, BLOCK)
-    tl.store(matrices + run * length + i, found.to(matrices.dtype.element_ty), mask=i < length)
+    found = factor(found, DOT, PRECISION).to(matrices.dtype.element_ty)
+    tl.store(matrices + run * length + i, found, mask=i < length)
 
 
 @triton.jit(do_not_specialize=["first_block"])

@@ -73,9 +73,7 @@ def make_step(
     generators = [torch.Generator(device).manual_seed(run) for run in range(runs)]
     weights = [KlWeight(0.4 + run / 10, optimal) for run in range(runs)]
     images = blobs(examples, device)
-    step = TrainingStep(models, optimizers, generators, images, weights, batch, precision, tiles, early)
-    step.models, step.optimizers, step.kl_weights = models, optimizers, weights  # type: ignore[attr-defined]
-    return step
+    return TrainingStep(models, optimizers, generators, images, weights, batch, precision, tiles, early)
 
 
 def truth(model: Autoencoder, images: Tensor, chosen: Tensor, noise: Tensor, weight: KlWeight) -> Truth:

@@ -27,9 +27,10 @@ from tests.gpu.runs import make_step
 
 IN_A_ROW = 20
 REGISTERS = 170
+REGISTERS_BACK = 235
 SHARED = 120_000  # bytes
 BATCH = 128
-SPARE = 1 << 23
+SPARE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -55,28 +56,33 @@ def candidates(step: TrainingStep, limit: int) -> Iterator[Candidate]:
 def _of(layer: Layer, back: bool, is_first: bool) -> Iterator[tuple[float, Tiling]]:
     read, made = (layer.channels_out, layer.channels_in) if back else (layer.channels_in, layer.channels_out)
     blocks = [2 if not back else 1] if layer.upsampled else [1, 2]
-    for block, rows, taps, warps in product(blocks, (16, 32, 64, 128, 256), (1, 2, 4, 8, 16), (2, 4, 8)):
+    for block, rows, taps, warps in product(blocks, (16, 32, 64, 128, 256), (1, 2, 4, 8, 16), (1, 2, 4, 8)):
         view = layer.backward(block) if back else layer.forward(block)
         pixels = view.window**2
         columns = max(8, view.block**2 * made)
         programs = BATCH * view.groups**2 / rows
         k = taps * read
         parts = -(-pixels // taps)
-        if not 60 <= programs <= 520 or k < 16 or k > 256 or taps > 16 or layer.pooled_after and layer.size == 2:
+        if not (30 if layer.size <= 8 else 60) <= programs <= 520 or not 16 <= k <= 256 or rows < 16 * warps or (parts * taps > 1.4 * pixels):
+            continue
+        if is_first and back:
+            if taps == 16 and block == 2:  # noqa: PLR2004
+                yield 1, Tiling(block, rows, taps, 1, warps)
+            continue
+        if back and k < 16 * warps:
             continue
         lanes = 32 * warps
         fixed = (rows * columns * (3 if back else 1) + (k * columns if back else 0)) / lanes
-        each = (rows * k * (2 if back else 1) + (0 if back and is_first else k * columns)) / lanes
-        ahead = min(parts, int((REGISTERS - fixed) / max(each, 1)))
+        each = (rows * k * (2 if back else 1) + k * columns) / lanes
+        ahead = min(parts, int(((REGISTERS_BACK if back else REGISTERS) - fixed) / max(each, 1)))
         shared = 4 * (k * rows + k * columns + (rows * columns if back else 0))
         if ahead < 1 or shared > SHARED:
             continue
-        waste = parts * taps / pixels
-        rounds = -(-parts // ahead)
-        work = waste * view.groups**2 * pixels * read / 1024 + pixels * read * columns * programs / BATCH / 1024
-        yield work / 10 + rounds + parts / 2 + abs(programs - 200) / 200, Tiling(block, rows, taps, ahead, warps)
-        if ahead > 1 and parts > 1:
-            yield work / 10 + rounds + 2 + parts / 2, Tiling(block, rows, taps, max(1, ahead // 2), warps)
+        work = parts * taps * (rows * read * (2 if back else 1) + read * columns) / lanes
+        for some in {ahead, -(-ahead // 2), 1}:
+            rounds = -(-parts // some)
+            if some == min(parts, some):
+                yield work * 8 + 300 * rounds + 100 * parts, Tiling(block, rows, taps, some, warps)
 
 
 def launch_of(step: TrainingStep, candidate: Candidate) -> Launch:
@@ -87,9 +93,15 @@ def launch_of(step: TrainingStep, candidate: Candidate) -> Launch:
     tiles = plan.tiles
     plan.tiles = replace(tiles, **{kind: {**getattr(tiles, kind), layer.name: candidate.tiling}})
     builder = Builder(plan, step.images, BATCH)
-    launch = builder._backward(layer) if candidate.back else builder._forward(layer)
+    launch = _build(builder, layer, candidate.back)
     plan.tiles = tiles
     return launch
+
+
+def _build(builder: Builder, layer: Layer, back: bool) -> Launch:
+    if not back:
+        return builder._forward(layer)
+    return builder._backward(layer) if layer in builder._sources else builder._first_backward(layer)
 
 
 def make(runs: int, precision: str, device: str) -> TrainingStep:
@@ -103,7 +115,7 @@ def make(runs: int, precision: str, device: str) -> TrainingStep:
         setattr(plan, name, torch.cat([tensor.flatten(), tensor.new_zeros(SPARE)])[None])
     for sums in (plan.sums, plan.sums_back):
         for name, tensor in sums.items():
-            sums[name] = tensor.new_zeros(1, runs * 600, tensor.shape[2], 2).uniform_()
+            sums[name] = tensor.new_zeros(runs * 1024 * tensor.shape[2] * 2).uniform_()
     return step
 
 
