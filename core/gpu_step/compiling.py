@@ -25,7 +25,6 @@ class Wanted:
     precision: str = "float32"
     runs: int = 1
     optimal: bool = False
-    early: bool = False
     tiles: Tiles | None = None
 
     def fresh_step(self, device: str | torch.device, seed: int = 0, examples: int = 1) -> TrainingStep:
@@ -44,7 +43,7 @@ class Wanted:
         generators = [torch.Generator(device).manual_seed(seed + run) for run in range(self.runs)]
         weights = [KlWeight(optimal=self.optimal)] * self.runs
         return TrainingStep(
-            models, optimizers, generators, images, weights, self.batch, self.precision, self.tiles, self.early
+            models, optimizers, generators, images, weights, self.batch, self.precision, self.tiles
         )
 
 

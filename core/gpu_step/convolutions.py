@@ -2,6 +2,9 @@
 
 Activations are stored as a convolution without its bias leaves them, z, channels last: (runs, images, size, size,
 channels). Whoever reads them normalises and activates. In the code y = leaky(a z + b) and dz = a g + c2 z + c3.
+
+A program computes whole images. It passes through what it reads once, y forwards and dz backwards, and stores that;
+then it reads every window of it, which is in the cache and needs no more arithmetic.
 """
 
 import triton
@@ -11,7 +14,6 @@ from core.gpu_step.shared import (
     BIT,
     SLOPE,
     activate,
-    begin,
     factor,
     fold,
     normalise,
@@ -20,30 +22,33 @@ from core.gpu_step.shared import (
     put_sums,
     repeat,
     seen,
-    spread,
     through_activation,
 )
 
 
+WIDTH = tl.constexpr(32)  # entries side by side where a tensor is passed through once
+
+
 @triton.jit(do_not_specialize=["images", "source_parts", "parts"])
 def convolve(
-    source, chosen, source_sums, scale, shift, bias, coefficients, running,
+    source, chosen, source_sums, scale, shift, bias, coefficients, running, activated,
     matrix, z, sums, next_scale, pooled, winners,
     images, source_parts, parts, parameters, statistics, matrices,
-    IMAGES: tl.constexpr, NORMALISED: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
-    BLOCK: tl.constexpr,
+    IMAGES: tl.constexpr, DOUBLED: tl.constexpr, NORMALISED: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr,
+    WINDOW: tl.constexpr, BLOCK: tl.constexpr,
     CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr, AHEAD: tl.constexpr,
     ROWS: tl.constexpr, POOL: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr,
-    EARLY: tl.constexpr,
 ):  # fmt: skip
-    """z of a layer from z of its source (or from uint8 images by their index), and z pooled by the winners' places."""
-    begin(EARLY)
+    """z of a layer from z of its source (or from uint8 images by their index), and z pooled by the winners' places.
+
+    DOUBLED: the source is upsampled by looking at each of its pixels from four places.
+    """
     part = tl.program_id(0)
     run = tl.program_id(1)
     GROUPS: tl.constexpr = 1 << LEVEL
     SIZE: tl.constexpr = GROUPS * BLOCK
-    SOURCE: tl.constexpr = GROUPS * STRIDE
+    SOURCE: tl.constexpr = GROUPS // 2 if DOUBLED else GROUPS * STRIDE
     N: tl.constexpr = BLOCK * BLOCK * CO
     PARTS: tl.constexpr = (WINDOW * WINDOW + TAPS - 1) // TAPS
     block = part * ROWS + tl.arange(0, ROWS)
@@ -56,6 +61,20 @@ def convolve(
         image = tl.load(chosen + run * images + image, mask=there, other=0).to(tl.int32)
     else:
         image += run * images
+    if not IMAGES:
+        a, b, _, _ = normalise(
+            source_sums + run * (2 * CI * SOURCE_PARTS), source_parts, (images * NORMALISED).to(tl.float32),
+            scale + run * parameters, shift + run * parameters, bias + run * parameters, coefficients + run * (4 * CI),
+            running + run * statistics, part == 0, CI, SOURCE_PARTS,
+        )  # fmt: skip
+        LINES: tl.constexpr = ROWS * SOURCE * SOURCE // (GROUPS * GROUPS) * CI // WIDTH
+        entry = (part * LINES + tl.arange(0, LINES))[:, None] * WIDTH + tl.arange(0, WIDTH)[None, :]
+        inside = entry < images * (SOURCE * SOURCE * CI)
+        entry += run * images * (SOURCE * SOURCE * CI)
+        y = tl.load(source + entry, mask=inside, other=0).to(tl.float32)
+        y = activate(y, repeat(a, WIDTH // CI, CI)[None, :], repeat(b, WIDTH // CI, CI)[None, :])
+        tl.store(activated + entry, factor(y, DOT, PRECISION).to(activated.dtype.element_ty), mask=inside)
+        tl.debug_barrier()
     corner = (((image * SOURCE + STRIDE * row - 1) * SOURCE + STRIDE * column - 1) * CI)[:, None]
     exist = seen(row, column, there, GROUPS, WINDOW)
     result = tl.zeros([ROWS, COLUMNS], tl.float32)
@@ -66,35 +85,28 @@ def convolve(
             if first + i < PARTS:
                 k = (first + i) * (TAPS * CI) + within
                 pixel = k // CI
-                at = corner + ((pixel // WINDOW * SOURCE + pixel % WINDOW) * CI + k % CI)[None, :]
-                values = values + (tl.load(source + at, mask=(exist[:, None] & ((1 << pixel) * BIT)[None, :]) != 0, other=0),)
+                if DOUBLED:
+                    y1 = (row[:, None] + (pixel // WINDOW)[None, :] - 1) >> 1
+                    x1 = (column[:, None] + (pixel % WINDOW)[None, :] - 1) >> 1
+                    at = ((image[:, None] * SOURCE + y1) * SOURCE + x1) * CI + (k % CI)[None, :]
+                else:
+                    at = corner + ((pixel // WINDOW * SOURCE + pixel % WINDOW) * CI + k % CI)[None, :]
+                inside = (exist[:, None] & ((1 << pixel) * BIT)[None, :]) != 0
+                if IMAGES:
+                    value = factor(tl.load(source + at, mask=inside, other=0).to(tl.float32) / 255.0, DOT, PRECISION)
+                else:
+                    value = tl.load(activated + at, mask=inside, other=0.0)
+                values = values + (value.to(DOT),)
                 weights = weights + (
                     tl.load(
                         matrix + k[:, None] * N + j[None, :],
                         mask=(k < WINDOW * WINDOW * CI)[:, None] & (j < N)[None, :],
                         other=0.0,
-                    ),
+                    ).to(DOT),
                 )
-        if first == 0:
-            if not IMAGES:
-                a, b, _, _ = normalise(
-                    source_sums + run * (2 * CI * SOURCE_PARTS), source_parts,
-                    (images * NORMALISED).to(tl.float32), scale + run * parameters, shift + run * parameters,
-                    bias + run * parameters, coefficients + run * (4 * CI), running + run * statistics, part == 0,
-                    CI, SOURCE_PARTS,
-                )  # fmt: skip
-                a = repeat(a, TAPS, CI)[None, :]
-                b = repeat(b, TAPS, CI)[None, :]
         for i in tl.static_range(AHEAD):
             if first + i < PARTS:
-                k = (first + i) * (TAPS * CI) + within
-                if IMAGES:
-                    value = values[i].to(tl.float32) / 255.0
-                else:
-                    inside = spread(exist, (first + i) * TAPS, TAPS, CI, ROWS)
-                    value = tl.where(inside, activate(values[i].to(tl.float32), a, b), 0.0)
-                value = factor(value, DOT, PRECISION)
-                result = tl.dot(value, weights[i].to(DOT), result, input_precision=PRECISION)
+                result = tl.dot(values[i], weights[i], result, input_precision=PRECISION)
     stored = result.to(z.dtype.element_ty)
     own = (block >> (2 * LEVEL)) + run * images
     corner = ((own * SIZE + BLOCK * row) * SIZE + BLOCK * column) * CO
@@ -154,21 +166,18 @@ def put_all(
 
 @triton.jit(do_not_specialize=["images", "own_parts", "parts"])
 def convolve_backward(
-    z, gradient, winners, own_coefficients, own_sums, of_scale, of_shift, weight,
+    z, gradient, winners, own_coefficients, own_sums, of_scale, of_shift, weight, of_z,
     matrix, source, source_coefficients, source_gradient, source_sums, of_matrix,
     images, own_parts, parts, parameters, gradients, matrices, partials,
-    DATA: tl.constexpr, MATRIX: tl.constexpr,
     GRADIENT: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
     BLOCK: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr,
     AHEAD: tl.constexpr, ROWS: tl.constexpr, OWN_PARTS: tl.constexpr, SOURCE_PARTS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
-    EARLY: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of a layer's source (DATA) and of its matrix (MATRIX), each part of the latter in a row of its own.
+    """The gradient of a layer's source and of its matrix, each part of the latter in a row of its own.
 
     GRADIENT says what is known of the layer's output: 0 its gradient, 1 that of its pooled output, 2 that of the
     1x1 convolution to one channel which follows.
     """
-    begin(EARLY)
     part = tl.program_id(0)
     run = tl.program_id(1)
     GROUPS: tl.constexpr = 1 << LEVEL
@@ -180,7 +189,6 @@ def convolve_backward(
     there = block < images * (GROUPS * GROUPS)
     image, row, column = places(block, LEVEL)
     within = tl.arange(0, TAPS * CO)
-    c = (within % CO)[None, :]
     j = tl.arange(0, COLUMNS)
     matrix += run * matrices
     of_matrix += run * partials + part * (WINDOW * WINDOW * CO * N)
@@ -195,81 +203,73 @@ def convolve_backward(
     source_a = tl.load(source_coefficients + j % CI)[None, :]
     source_b = tl.load(source_coefficients + CI + j % CI)[None, :]
     middle = factor(tl.where(known, activate(before, source_a, source_b), 0.0), DOT, PRECISION)
-    a = tl.load(own_coefficients + within % CO)[None, :]
-    b = tl.load(own_coefficients + CO + within % CO)[None, :]
-    below = a * SLOPE
     c2, c3 = normalise_backward(
         own_sums + run * (2 * CO * OWN_PARTS), own_parts, (images * (SIZE * SIZE)).to(tl.float32), own_coefficients,
         of_scale + run * gradients, of_shift + run * gradients, part == 0, CO, OWN_PARTS,
     )  # fmt: skip
-    c2 = repeat(c2, TAPS, CO)[None, :]
-    c3 = repeat(c3, TAPS, CO)[None, :]
+    LINES: tl.constexpr = ROWS * STRIDE * STRIDE * CO // WIDTH
+    PIXELS: tl.constexpr = WIDTH // CO
+    w = tl.arange(0, WIDTH)
+    line = part * LINES + tl.arange(0, LINES)
+    entry = line[:, None] * WIDTH + w[None, :]
+    inside = entry < images * (SIZE * SIZE * CO)
+    at = run * images * (SIZE * SIZE * CO) + entry
+    own = tl.load(z + at, mask=inside, other=0).to(tl.float32)
     if GRADIENT == 2:
-        outer = tl.load(weight + run * parameters + within % CO)[None, :]
-    corner = ((image * SIZE + STRIDE * row - 1) * SIZE + STRIDE * column - 1)[:, None]
+        pixel = run * images * (SIZE * SIZE) + (line * PIXELS)[:, None] + (w // CO)[None, :]
+        d = tl.load(gradient + pixel, mask=inside, other=0) * tl.load(weight + run * parameters + w % CO)[None, :]
+    elif GRADIENT == 1:
+        # A line lies within a row of pixels; squares of four pixels follow each other as their rows and columns do.
+        x = (line * PIXELS & (SIZE - 1))[:, None] + (w // CO)[None, :]
+        y = (line * PIXELS // SIZE)[:, None]
+        square = ((run * images * (SIZE // 2) + (y >> 1)) * (SIZE // 2) + (x >> 1)) * CO + (w % CO)[None, :]
+        d = tl.load(gradient + square, mask=inside, other=0).to(tl.float32)
+        won = tl.load(winners + square, mask=inside, other=0).to(tl.int32)
+        d = tl.where(won == ((y & 1) * 2 + (x & 1)), d, 0.0)
+    else:
+        d = tl.load(gradient + at, mask=inside, other=0).to(tl.float32)
+    a = tl.load(own_coefficients + w % CO)[None, :]
+    b = tl.load(own_coefficients + CO + w % CO)[None, :]
+    c2 = repeat(c2, PIXELS, CO)[None, :]
+    c3 = repeat(c3, PIXELS, CO)[None, :]
+    dz = d * tl.where(own * a + b > 0, a, a * SLOPE) + (c2 * own + c3)
+    tl.store(of_z + at, factor(dz, DOT, PRECISION).to(of_z.dtype.element_ty), mask=inside)
+    tl.debug_barrier()
+    corner = (((image * SIZE + STRIDE * row - 1) * SIZE + STRIDE * column - 1) * CO)[:, None]
     exist = seen(row, column, there, GROUPS, WINDOW)
-    # Where in its square of four a pixel lies: two bits of the block's place, changed by the place in the window.
-    of_square = ((STRIDE * row & 1) * 2 + (STRIDE * column & 1))[:, None]
     result = tl.zeros([ROWS, COLUMNS], tl.float32)
     for first in tl.static_range(0, PARTS, AHEAD):
-        zs = ()
-        gs = ()
-        places_won = ()
+        values = ()
         weights = ()
         for i in tl.static_range(AHEAD):
             if first + i < PARTS:
                 k = (first + i) * (TAPS * CO) + within
-                y = (k // CO // WINDOW)[None, :]
-                x = (k // CO % WINDOW)[None, :]
-                inside = (exist[:, None] & ((1 << (k // CO)) * BIT)[None, :]) != 0
-                pixel = corner + (y * SIZE + x)
-                zs = zs + (tl.load(z + pixel * CO + c, mask=inside, other=0),)
-                if GRADIENT == 2:
-                    gs = gs + (tl.load(gradient + pixel, mask=inside, other=0),)
-                elif GRADIENT == 1:
-                    y1 = (STRIDE * row[:, None] - 1 + y) >> 1
-                    x1 = (STRIDE * column[:, None] - 1 + x) >> 1
-                    square = ((image[:, None] * (SIZE // 2) + y1) * (SIZE // 2) + x1) * CO + c
-                    gs = gs + (tl.load(gradient + square, mask=inside, other=0),)
-                    places_won = places_won + (tl.load(winners + square, mask=inside, other=0),)
-                else:
-                    gs = gs + (tl.load(gradient + pixel * CO + c, mask=inside, other=0),)
-                if DATA:
-                    weights = weights + (
-                        tl.load(
-                            matrix + k[:, None] * N + j[None, :],
-                            mask=(k < WINDOW * WINDOW * CO)[:, None] & (j < N)[None, :],
-                            other=0.0,
-                        ),
-                    )
+                pixel = k // CO
+                at = corner + ((pixel // WINDOW * SIZE + pixel % WINDOW) * CO + k % CO)[None, :]
+                inside = (exist[:, None] & ((1 << pixel) * BIT)[None, :]) != 0
+                values = values + (tl.load(of_z + at, mask=inside, other=0.0).to(DOT),)
+                weights = weights + (
+                    tl.load(
+                        matrix + k[:, None] * N + j[None, :],
+                        mask=(k < WINDOW * WINDOW * CO)[:, None] & (j < N)[None, :],
+                        other=0.0,
+                    ).to(DOT),
+                )
         for i in tl.static_range(AHEAD):
             if first + i < PARTS:
                 k = (first + i) * (TAPS * CO) + within
-                inside = spread(exist, (first + i) * TAPS, TAPS, CO, ROWS)
-                d = gs[i].to(tl.float32)
-                if GRADIENT == 2:
-                    d = d * outer
-                if GRADIENT == 1:
-                    moved = ((k // CO // WINDOW + 1) & 1) * 2 + ((k // CO % WINDOW + 1) & 1)
-                    d = tl.where(places_won[i].to(tl.int32) == of_square ^ moved[None, :], d, 0.0)
-                zf = zs[i].to(tl.float32)
-                dz = tl.where(inside, d * tl.where(zf * a + b > 0, a, below) + (c2 * zf + c3), 0.0)
-                dz = factor(dz, DOT, PRECISION)
-                if DATA:
-                    result = tl.dot(dz, weights[i].to(DOT), result, input_precision=PRECISION)
-                if MATRIX:
-                    found = tl.dot(tl.trans(dz), middle, input_precision=PRECISION)
-                    tl.store(
-                        of_matrix + k[:, None] * N + j[None, :],
-                        found,
-                        mask=(k < WINDOW * WINDOW * CO)[:, None] & (j < N)[None, :],
-                    )
-    if DATA:
-        stored = result.to(source_gradient.dtype.element_ty)
-        tl.store(source_gradient + at_source, stored, mask=known)
-        mean = tl.load(source_coefficients + 2 * CI + j % CI)[None, :]
-        inverse = tl.load(source_coefficients + 3 * CI + j % CI)[None, :]
-        g = through_activation(stored.to(tl.float32), before, source_a, source_b)
-        product = g * ((before - mean) * inverse)
-        source_sums += run * (2 * CI * SOURCE_PARTS)
-        put_all(source_sums, part, g, product, ROWS, BLOCK, CI, COLUMNS, SOURCE_PARTS)
+                result = tl.dot(values[i], weights[i], result, input_precision=PRECISION)
+                found = tl.dot(tl.trans(values[i]), middle, input_precision=PRECISION)
+                tl.store(
+                    of_matrix + k[:, None] * N + j[None, :],
+                    found,
+                    mask=(k < WINDOW * WINDOW * CO)[:, None] & (j < N)[None, :],
+                )
+    stored = result.to(source_gradient.dtype.element_ty)
+    tl.store(source_gradient + at_source, stored, mask=known)
+    mean = tl.load(source_coefficients + 2 * CI + j % CI)[None, :]
+    inverse = tl.load(source_coefficients + 3 * CI + j % CI)[None, :]
+    g = through_activation(stored.to(tl.float32), before, source_a, source_b)
+    product = g * ((before - mean) * inverse)
+    source_sums += run * (2 * CI * SOURCE_PARTS)
+    put_all(source_sums, part, g, product, ROWS, BLOCK, CI, COLUMNS, SOURCE_PARTS)

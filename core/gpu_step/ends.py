@@ -6,7 +6,7 @@ A latent is a row of 64 numbers, channels last. What the encoder leaves is a row
 import triton
 import triton.language as tl
 
-from core.gpu_step.shared import activate, begin, factor, fold, normalise, normalise_backward, put_sums, repeat, through_activation
+from core.gpu_step.shared import activate, factor, fold, normalise, normalise_backward, put_sums, repeat, through_activation
 
 POINT = tl.constexpr(0)  # `ae`
 HEAD = tl.constexpr(1)  # `vae`: mean and log-variance by a 1x1 convolution
@@ -31,10 +31,9 @@ def encode(
     matrix, z, sums, divergences,
     images, source_parts, parts, parameters, statistics, matrices,
     KIND: tl.constexpr, CI: tl.constexpr, ROWS: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
-    DOT: tl.constexpr, PRECISION: tl.constexpr, EARLY: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The latents, drawn with the noise (runs, images, 4, 16), and z of the decoder's first convolution."""
-    begin(EARLY)
     part = tl.program_id(0)
     run = tl.program_id(1)
     image = part * ROWS + tl.arange(0, ROWS)
@@ -113,13 +112,12 @@ def encode_backward(
     images, own_parts, parts, error_parts, gradients, matrices, partials,
     KIND: tl.constexpr, CI: tl.constexpr, OPTIMAL: tl.constexpr, ROWS: tl.constexpr, OWN_PARTS: tl.constexpr,
     SOURCE_PARTS: tl.constexpr, ERROR_PARTS: tl.constexpr,
-    DOT: tl.constexpr, PRECISION: tl.constexpr, EARLY: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """From the gradient of the decoder's first output to that of the encoder's last, and of what lies between.
 
     A row of `of_matrix` holds the gradients of the first convolution's matrix, then of the head's two matrices and biases.
     """
-    begin(EARLY)
     part = tl.program_id(0)
     run = tl.program_id(1)
     image = part * ROWS + tl.arange(0, ROWS)
@@ -219,13 +217,11 @@ def project(
     of_matrix, errors,
     images, source_parts, parts, parameters, statistics, partials,
     LEVEL: tl.constexpr, ROWS: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
-    EARLY: tl.constexpr,
 ):  # fmt: skip
     """The 1x1 convolution from eight channels to one, the squared error, and the gradient of the output.
 
     A row of `of_matrix` holds the gradients of the eight weights, of the bias, and zeros.
     """
-    begin(EARLY)
     part = tl.program_id(0)
     run = tl.program_id(1)
     SIZE: tl.constexpr = 1 << LEVEL

@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 from core.gpu_step.convolutions import within_block
-from core.gpu_step.shared import BIT, SLOPE, begin, factor, normalise_backward, places, repeat, seen
+from core.gpu_step.shared import BIT, SLOPE, factor, normalise_backward, places, repeat, seen
 
 
 @triton.jit(do_not_specialize=["images", "own_parts"])
@@ -12,10 +12,9 @@ def first_backward(
     z, gradient, own_coefficients, own_sums, of_scale, of_shift, source, chosen, of_matrix,
     images, own_parts, gradients, partials,
     LEVEL: tl.constexpr, WINDOW: tl.constexpr, BLOCK: tl.constexpr, CO: tl.constexpr, ENTRIES: tl.constexpr,
-    ROWS: tl.constexpr, OWN_PARTS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr, EARLY: tl.constexpr,
+    ROWS: tl.constexpr, OWN_PARTS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """A row of `of_matrix` is the gradient of the forward matrix: from the pixels of a window to those of a block."""
-    begin(EARLY)
     part = tl.program_id(0)
     run = tl.program_id(1)
     GROUPS: tl.constexpr = 1 << LEVEL

@@ -12,7 +12,6 @@ from core.gpu_step.layers import IMAGE, Layer
 from core.gpu_step.memory import BLOCK
 from core.gpu_step.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers
 
-JOIN = "join"  # what comes after waits for what was launched on the side
 TERMS = 4
 PART_ROWS, PART_BLOCK = 32, 128
 
@@ -24,60 +23,35 @@ class Builder:
         self._plan, self._images, self._count = plan, images, count
         self._memory = plan.memory
         self._sources = dict(zip(plan.layers[1:], plan.layers, strict=False))
-        self._early = {"EARLY": plan.early, **({"launch_pdl": True} if plan.early else {})}
-        self._plans_of_parts: list[list[int]] = []
-        self.steps: list[Launch | str] = []
 
-    def build(self) -> list[Launch | str]:
+    def build(self) -> list[Launch]:
         """The launches in their order."""
         plan = self._plan
         middle = plan.decoder[0]
-        blocks = len(plan.terms)
-        self._matrices(0, plan.forward_blocks, aside=False)
-        self._matrices(plan.forward_blocks, blocks - plan.forward_blocks, aside=True)
+        launches = [self._matrices()]
         for layer in plan.layers:
-            self.steps.append(self._encode() if layer is middle else self._forward(layer))
-        self.steps.append(self._last())
-        self.steps.append(JOIN)
-        self._part("last", plan.last_parts(self._count), 16, "last")
-        groups = []
+            launches.append(self._encode() if layer is middle else self._forward(layer))
+        launches.append(self._last())
         for layer in reversed(plan.layers):
             if layer is middle:
-                self.steps.append(self._encode_backward())
+                launches.append(self._encode_backward())
             else:
-                self.steps.append(self._backward(layer) if layer in self._sources else self._first_backward(layer))
-            row = plan.middle_row if layer is middle else plan.row(layer)
-            self._part(layer.name, plan.parts(layer, self._count, back=True), row, layer.name)
-            if layer in (plan.decoder[4], middle, plan.encoder[2], plan.encoder[0]):
-                groups.append(len(self.steps))
-                self.steps.append(f"parts {len(self._plans_of_parts)}")
-        self._add_parts()
-        self.steps.append(JOIN)
-        self.steps.append(self._adam())
-        return self.steps
+                launches.append(self._backward(layer) if layer in self._sources else self._first_backward(layer))
+        return [*launches, self._add_parts(), self._adam()]
 
-    def _matrices(self, first: int, blocks: int, aside: bool) -> None:
+    def _matrices(self) -> Launch:
         plan = self._plan
         arguments = (
-            self._memory.weights, plan.matrices, plan.table, plan.terms, first, plan.matrix_places.length,
+            self._memory.weights, plan.matrices, plan.table, plan.terms, plan.matrix_places.length,
             self._memory.places.length,
         )  # fmt: skip
         constants = {"TERMS": TERMS, "BLOCK": BLOCK, "num_warps": 4, **plan.products}
-        name = "matrices back" if aside else "matrices"
-        self._add(name, update.make_matrices, blocks, arguments, constants, aside)
-
-    def _add(
-        self, name: str, kernel: Any, programs: int, arguments: tuple[Any, ...], constants: dict[str, Any], aside: bool
-    ) -> None:
-        self.steps.append(self._launch(name, kernel, programs, arguments, constants, aside))
+        return self._launch("matrices", update.make_matrices, len(plan.terms), arguments, constants)
 
     def _launch(
-        self, name: str, kernel: Any, programs: int, arguments: tuple[Any, ...], constants: dict[str, Any],
-        aside: bool = False,
-    ) -> Launch:  # fmt: skip
-        # On the side, and after it, a launch waits for whole launches.
-        early = {"EARLY": False} if aside else self._early
-        return Launch(name, kernel, (programs, self._plan.runs), arguments, constants | early, aside)
+        self, name: str, kernel: Any, programs: int, arguments: tuple[Any, ...], constants: dict[str, Any]
+    ) -> Launch:
+        return Launch(name, kernel, (programs, self._plan.runs), arguments, constants)
 
     def _normalisation(self, layer: Layer) -> tuple[Tensor, ...]:
         """What `normalise` needs of the layer whose output is read."""
@@ -100,16 +74,17 @@ class Builder:
         normalisation = self._normalisation(before or layer)
         programs = plan.parts(layer, self._count)
         arguments = (
-            self._source(layer), plan.chosen, *normalisation, plan.matrix(name), plan.z[name], plan.sums[name],
+            self._source(layer), plan.chosen, *normalisation, plan.passed, plan.matrix(name), plan.z[name], plan.sums[name],
             plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]), plan.winners.get(name, plan.z[name]),
             self._count, plan.parts(before, self._count) if before else 1, programs, self._memory.places.length,
             self._memory.statistic_places.length, plan.matrix_places.length,
         )  # fmt: skip
         constants = {
-            "IMAGES": before is None, "NORMALISED": before.size**2 if before else 0, "LEVEL": view.groups.bit_length() - 1, "STRIDE": view.stride, "WINDOW": view.window,
+            "IMAGES": before is None, "DOUBLED": layer.upsampled and view.block == 1,
+            "NORMALISED": before.size**2 if before else 0, "LEVEL": view.groups.bit_length() - 1, "STRIDE": view.stride, "WINDOW": view.window,
             "BLOCK": view.block, "CI": layer.channels_in, "CO": layer.channels_out,
             "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_out), "TAPS": tiling.taps,
-            "AHEAD": tiling.ahead, "ROWS": tiling.rows, "POOL": layer.pooled_after,
+            "AHEAD": tiling.ahead, "ROWS": tiling.images * view.groups**2, "POOL": layer.pooled_after,
             "SOURCE_PARTS": plan.capacity(before or layer), "OWN_PARTS": plan.capacity(layer),
             "num_warps": tiling.warps, **plan.products,
         }  # fmt: skip
@@ -125,18 +100,18 @@ class Builder:
         arguments = (
             plan.z[name], plan.of_output if is_last else plan.gradient[name], plan.winners.get(name, plan.z[name]),
             plan.coefficients[name], plan.sums_back[name], plan.gradient_of(f"{name} weight"),
-            plan.gradient_of(f"{name} bias"), plan.weight(plan.last), plan.matrix(f"{name} back"), self._source(layer),
+            plan.gradient_of(f"{name} bias"), plan.weight(plan.last), plan.passed, plan.matrix(f"{name} back"), self._source(layer),
             plan.coefficients[source.name], plan.gradient[source.name], plan.sums_back[source.name],
             plan.partial(name),
             self._count, plan.parts_back(layer, self._count), programs, self._memory.places.length,
             plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
         )  # fmt: skip
         constants = {
-            "DATA": True, "MATRIX": True, "GRADIENT": 2 if is_last else 1 if layer.pooled_after else 0,
+            "GRADIENT": 2 if is_last else 1 if layer.pooled_after else 0,
             "LEVEL": view.groups.bit_length() - 1, "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block,
             "CI": layer.channels_in, "CO": layer.channels_out,
             "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_in), "TAPS": tiling.taps,
-            "AHEAD": tiling.ahead, "ROWS": tiling.rows, "OWN_PARTS": plan.capacity_back(layer),
+            "AHEAD": tiling.ahead, "ROWS": tiling.images * view.groups**2, "OWN_PARTS": plan.capacity_back(layer),
             "SOURCE_PARTS": plan.capacity_back(source), "num_warps": tiling.warps, **plan.products,
         }  # fmt: skip
         return self._launch(f"backward {name}", convolutions.convolve_backward, programs, arguments, constants)
@@ -153,7 +128,7 @@ class Builder:
         )  # fmt: skip
         constants = {
             "LEVEL": view.groups.bit_length() - 1, "WINDOW": view.window, "BLOCK": view.block,
-            "CO": layer.channels_out, "ENTRIES": triton.next_power_of_2(view.window**2), "ROWS": tiling.rows,
+            "CO": layer.channels_out, "ENTRIES": triton.next_power_of_2(view.window**2), "ROWS": tiling.images * view.groups**2,
             "OWN_PARTS": plan.capacity_back(layer), "num_warps": tiling.warps, **plan.products,
         }  # fmt: skip
         programs = plan.parts(layer, self._count, back=True)
@@ -221,28 +196,19 @@ class Builder:
         }  # fmt: skip
         return self._launch("project", ends.project, programs, arguments, constants)
 
-    # Parts of gradients
-
-    def _part(self, name: str, rows: int, row: int, to: str) -> None:
-        start, goal = self._plan.partial_places.start(name), self._plan.gradient_places.start(to)
-        self._plans_of_parts += [[start, rows, row, first, goal] for first in range(0, row, PART_BLOCK)]
-
-    def _add_parts(self) -> None:
-        """Put the launches where their places were kept."""
+    def _add_parts(self) -> Launch:
         plan = self._plan
-        table = integers([number for row in self._plans_of_parts for number in row], plan.device)
-        done = 0
-        for index, step in enumerate(self.steps):
-            if isinstance(step, str) and step.startswith("parts"):
-                until = int(step.removeprefix("parts "))
-                arguments = (
-                    plan.partials, plan.gradients, table, done, plan.partial_places.length, plan.gradient_places.length,
-                )  # fmt: skip
-                constants = {"ROWS": PART_ROWS, "BLOCK": PART_BLOCK, "num_warps": 4}
-                self.steps[index] = self._launch(
-                    f"parts {done}", update.add_parts, until - done, arguments, constants, aside=True
-                )
-                done = until
+        rows = {layer.name: plan.parts(layer, self._count, back=True) for layer in plan.layers}
+        rows["last"] = plan.last_parts(self._count)
+        table = [
+            [plan.partial_places.start(name), count, plan.row(name), first, plan.gradient_places.start(name)]
+            for name, count in rows.items()
+            for first in range(0, plan.row(name), PART_BLOCK)
+        ]
+        places = integers([number for line in table for number in line], plan.device)
+        arguments = (plan.partials, plan.gradients, places, plan.partial_places.length, plan.gradient_places.length)
+        constants = {"ROWS": PART_ROWS, "BLOCK": PART_BLOCK, "num_warps": 4}
+        return self._launch("parts", update.add_parts, len(table), arguments, constants)
 
     def _adam(self) -> Launch:
         plan, memory = self._plan, self._memory

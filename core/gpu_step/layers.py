@@ -19,14 +19,14 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a convolution is cut up: a program computes `rows` blocks of pixels, each from a window around it.
+    """How a convolution is cut up: a program computes so many images, block by block, each from a window around it.
 
     A block is `block` x `block` pixels; `taps` pixels of the window are multiplied at a time, and `ahead` such parts are
-    loaded before the first is used. Where an upsampling lies between, the block is what that makes of one pixel.
+    loaded before the first is used. Where an upsampling lies between, a block of two is what that makes of one pixel.
     """
 
     block: int
-    rows: int
+    images: int
     taps: int
     ahead: int
     warps: int
@@ -63,7 +63,7 @@ class Layer:
 
     def forward(self, block: int) -> Window:
         """How its output depends on its source."""
-        if self.upsampled:
+        if self.upsampled and block > 1:
             return Window(self.size // 2, 1, 3, 2)
         return Window(self.size // block, block, block + 2, block)
 

@@ -29,6 +29,10 @@ class Slots:
         """Where it begins."""
         return self._places[name][0]
 
+    def size(self, name: str) -> int:
+        """How many entries it has."""
+        return self._places[name][1]
+
     def of(self, flat: Tensor, name: str) -> Tensor:
         """The part of a flat tensor (length,)."""
         start, size = self._places[name]

@@ -26,14 +26,13 @@ KINDS = {"ae": 0, "vae": 1, "vae-post": 2}
 
 @dataclass(frozen=True)
 class Launch:
-    """One launch of a kernel; on the side, it waits for all before it, and those after it do not wait for it."""
+    """One launch of a kernel."""
 
     name: str
     kernel: Any
     grid: tuple[int, ...]
     arguments: tuple[Any, ...]
     constants: dict[str, Any]
-    aside: bool = False
 
     def __call__(self) -> None:
         self.kernel[self.grid](*self.arguments, **self.constants)
@@ -44,10 +43,10 @@ class Plan:
 
     def __init__(
         self, encoder: list[Layer], decoder: list[Layer], preset: str, memory: Memory, tiles: Tiles, batch: int,
-        low: bool, optimal: bool, early: bool,
+        low: bool, optimal: bool,
     ) -> None:  # fmt: skip
         self.encoder, self.decoder, self.layers = encoder, decoder, encoder + decoder
-        self.kind, self.memory, self.tiles, self.optimal, self.early = KINDS[preset], memory, tiles, optimal, early
+        self.kind, self.memory, self.tiles, self.optimal = KINDS[preset], memory, tiles, optimal
         self.batch, self.runs = batch, len(memory.weights)
         self.device = memory.weights.device
         self.low = torch.bfloat16 if low else torch.float32
@@ -98,7 +97,6 @@ class Plan:
 
         for name, (table, weight) in forward.items():
             matrix(name, table, weight)
-        self.forward_blocks = len(terms_of_block)
         for name, (table, weight) in backward.items():
             matrix(f"{name} back", table, weight)
         self.matrices = self._empty(self.matrix_places.length, dtype=self.low)
@@ -112,7 +110,6 @@ class Plan:
                 length = table[..., 0].numel()
                 extra = 2 * (8 * MIDDLE**2 * LATENT + LATENT) if self.kind == KINDS["vae"] else 0
                 self.gradient_places.add(name, length + extra)
-                self.middle_row = length + extra
             entries = transpose(table, sizes[weight])
             gradient(middle.name, weight, torch.where(entries >= 0, entries + within, -1))
             within += table[..., 0].numel()
@@ -170,6 +167,8 @@ class Plan:
                 self.winners[layer.name] = self._empty(self.batch, size, size, channels, dtype=torch.int8)
             self.gradient[layer.name] = self._empty(self.batch, size, size, channels, dtype=self.low)
             self.coefficients[layer.name] = self._empty(4, channels)
+        largest = max(layer.size**2 * max(layer.channels_in, layer.channels_out) for layer in self.layers)
+        self.passed = self._empty(self.batch, largest, dtype=self.low)
         self.of_output = self._empty(self.batch, IMAGE, IMAGE)
         self.latents, self.moments = self._empty(self.batch, LATENT), self._empty(self.batch, 2, LATENT)
         self.noise = self._empty(self.batch, 4, MIDDLE, MIDDLE)
@@ -182,28 +181,26 @@ class Plan:
         self.sums: dict[str, Tensor] = {}
         self.sums_back: dict[str, Tensor] = {}
         self.partial_places = Slots()
+        self._rows = {name: self.gradient_places.size(name) for name in [*(layer.name for layer in self.layers), "last"]}
         for layer in self.layers:
             self.sums[layer.name] = self._empty(2, layer.channels_out, self.capacity(layer))
             self.sums_back[layer.name] = self._empty(2, layer.channels_out, self.capacity_back(layer))
-            row = self.middle_row if layer is self.decoder[0] else self.row(layer)
-            self.partial_places.add(layer.name, self.parts(layer, self.batch, back=True) * row)
-        self.partial_places.add("last", self.last_parts(self.batch) * 16)
+            self.partial_places.add(layer.name, self.parts(layer, self.batch, back=True) * self.row(layer.name))
+        self.partial_places.add("last", self.last_parts(self.batch) * self.row("last"))
         self.partials = self._empty(self.partial_places.length)
         self.errors = self._empty(self.last_parts(self.batch))
         self.divergences = self._empty(self.parts(self.decoder[0], self.batch))
 
-    def row(self, layer: Layer) -> int:
-        """The entries of a layer's backward matrix."""
-        view = layer.backward(self.tiles.backward(layer).block)
-        return view.window**2 * layer.channels_out * view.block**2 * layer.channels_in
+    def row(self, name: str) -> int:
+        """The entries of a gradient that programs leave in parts."""
+        return self._rows[name]
 
     def parts(self, layer: Layer, count: int, back: bool = False) -> int:
         """The programs of a layer's launch for so many images."""
         if layer is self.decoder[0]:
             return triton.cdiv(count, self.tiles.latents)
         tiling = self.tiles.backward(layer) if back else self.tiles.forward(layer)
-        view = (layer.backward if back else layer.forward)(tiling.block)
-        return triton.cdiv(count * view.groups**2, tiling.rows)
+        return triton.cdiv(count, tiling.images)
 
     def parts_back(self, layer: Layer, count: int) -> int:
         """The programs that add up the gradient of a layer's output."""

@@ -1,4 +1,4 @@
-"""What several kernels do: batch normalisation from sums, the pixels of a window, and when a launch may begin."""
+"""What several kernels do: batch normalisation from sums, and the pixels of a window."""
 
 import triton
 import triton.language as tl
@@ -7,14 +7,6 @@ SLOPE = tl.constexpr(0.01)
 EPSILON = tl.constexpr(1e-5)
 MOMENTUM = tl.constexpr(0.1)
 BIT = tl.constexpr(1 << 8)
-
-
-@triton.jit
-def begin(EARLY: tl.constexpr):
-    """Wait for the launch before this one, which may have been overtaken on purpose, and let the next overtake."""
-    if EARLY:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
 
 
 @triton.jit
@@ -137,10 +129,3 @@ def seen(row, column, there, GROUPS: tl.constexpr, WINDOW: tl.constexpr):
     bits = tl.where(row == GROUPS - 1, bits & ~(first_row << (WINDOW * (WINDOW - 1))), bits)
     bits = tl.where(column == 0, bits & ~first_column, bits)
     return tl.where(column == GROUPS - 1, bits & ~(first_column << (WINDOW - 1)), bits)
-
-
-@triton.jit
-def spread(exist, first, TAPS: tl.constexpr, C: tl.constexpr, ROWS: tl.constexpr):
-    """Whether each entry of some pixels of the windows exists, (ROWS, TAPS * C); found once for all its channels."""
-    inside = (exist[:, None] & ((1 << (first + tl.arange(0, TAPS))) * BIT)[None, :]) != 0
-    return tl.reshape(tl.broadcast_to(inside[:, :, None], ROWS, TAPS, C), (ROWS, TAPS * C))

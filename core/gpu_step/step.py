@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
-from core.gpu_step.launches import JOIN, Builder
+from core.gpu_step.launches import Builder
 from core.gpu_step.layers import IMAGE, Unfit, layers_of
 from core.gpu_step.memory import Memory
 from core.gpu_step.plan import Launch, Plan
@@ -36,7 +35,6 @@ class TrainingStep:
         batch: int,
         precision: str = "float32",
         tiles: Tiles | None = None,
-        early: bool = False,
     ) -> None:
         """`images` are uint8 (N, 32, 32) on the models' device, `batch` the most that a step is given."""
         preset = _preset(models, kl_weights)
@@ -48,14 +46,13 @@ class TrainingStep:
         self.memory = Memory(models, optimizers)
         self.plan = Plan(
             encoder, decoder, preset, self.memory, tiles or Tiles(), batch, precision == "bfloat16",
-            kl_weights[0].optimal, early,
+            kl_weights[0].optimal,
         )  # fmt: skip
         betas = torch.tensor([[weight.beta] for weight in kl_weights])
         self.plan.weights_of_kl.copy_(betas)
         self._draws = preset != "ae"
-        self._steps: dict[int, list[Launch | str]] = {}
+        self._steps: dict[int, list[Launch]] = {}
         self._recorded: dict[int, torch.cuda.CUDAGraph] = {}
-        self._side = torch.cuda.Stream(images.device) if images.is_cuda else None
 
     @property
     def totals(self) -> Tensor:
@@ -70,7 +67,7 @@ class TrainingStep:
         """One step on the images with these indices, (B,) for one run or (runs, B)."""
         count = chosen.shape[-1]
         self.place(self.plan.chosen, count).copy_(chosen.view(-1, count))
-        if self._side is None:
+        if not self.images.is_cuda:
             self.draw(count)
             self.run(count)
             return
@@ -90,44 +87,16 @@ class TrainingStep:
             for run, generator in enumerate(self.generators):
                 noise[run].normal_(generator=generator)
 
-    def run(self, count: int, draw: bool = False) -> None:
-        """Launch everything; with `draw`, the noise is drawn beside the first launches."""
-        if count not in self._steps:
-            self._steps[count] = Builder(self.plan, self.images, count).build()
-        if self._side is not None:
-            self._side.wait_stream(torch.cuda.current_stream(self.images.device))
-        if draw:
-            with self._aside():
-                self.draw(count)
-        for step in self._steps[count]:
-            if isinstance(step, Launch):
-                if step.name == "encode" and draw:
-                    self._join()
-                if step.aside:
-                    self._fork()
-                    with self._aside():
-                        step()
-                else:
-                    step()
-            elif step == JOIN:
-                self._join()
+    def run(self, count: int) -> None:
+        """Launch everything, on the noise that is there."""
+        for launch in self.launches(count):
+            launch()
 
     def launches(self, count: int) -> list[Launch]:
         """What a step on so many images launches, in this order."""
         if count not in self._steps:
             self._steps[count] = Builder(self.plan, self.images, count).build()
-        return [step for step in self._steps[count] if isinstance(step, Launch)]
-
-    def _aside(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._side is None else torch.cuda.stream(self._side)
-
-    def _fork(self) -> None:
-        if self._side is not None:
-            self._side.wait_stream(torch.cuda.current_stream(self.images.device))
-
-    def _join(self) -> None:
-        if self._side is not None:
-            torch.cuda.current_stream(self.images.device).wait_stream(self._side)
+        return self._steps[count]
 
     def _record(self, count: int) -> torch.cuda.CUDAGraph:
         """A graph of the step. The kernels are compiled and loaded by a step that is undone."""
@@ -141,7 +110,8 @@ class TrainingStep:
             for generator in self.generators:
                 graph.register_generator_state(generator)
             with torch.cuda.graph(graph):
-                self.run(count, draw=True)
+                self.draw(count)
+                self.run(count)
         return graph
 
 

@@ -19,7 +19,7 @@ def forward_table(layer: Layer, block: int) -> Tensor:
     view = layer.forward(block)
     # Where in the window a pixel of the block looks with row (or column) k of the kernel.
     look = {
-        (pixel, k): 1 + (pixel + k - 1) // 2 if layer.upsampled else pixel + k
+        (pixel, k): 1 + (pixel + k - 1) // 2 if layer.upsampled and view.block > 1 else pixel + k
         for pixel in range(view.block)
         for k in range(3)
     }

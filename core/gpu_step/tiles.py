@@ -8,16 +8,16 @@ from core.gpu_step.layers import Layer, Tiling
 
 # By the pixels on a side of what is computed: blocks of pixels a program, pixels of the window a product
 FORWARD = {
-    32: Tiling(block=2, rows=128, taps=4, ahead=2, warps=4),
-    16: Tiling(block=1, rows=128, taps=2, ahead=3, warps=4),
-    8: Tiling(block=1, rows=64, taps=2, ahead=3, warps=8),
-    4: Tiling(block=1, rows=32, taps=4, ahead=2, warps=4),
+    32: Tiling(block=2, images=1, taps=4, ahead=2, warps=8),
+    16: Tiling(block=1, images=1, taps=2, ahead=2, warps=8),
+    8: Tiling(block=1, images=1, taps=1, ahead=3, warps=4),
+    4: Tiling(block=1, images=1, taps=4, ahead=2, warps=1),
 }
 BACKWARD = {
-    32: Tiling(block=2, rows=128, taps=4, ahead=2, warps=8),
-    16: Tiling(block=1, rows=128, taps=4, ahead=1, warps=8),
-    8: Tiling(block=1, rows=64, taps=2, ahead=1, warps=8),
-    4: Tiling(block=1, rows=32, taps=4, ahead=1, warps=4),
+    32: Tiling(block=2, images=1, taps=8, ahead=1, warps=8),
+    16: Tiling(block=2, images=1, taps=4, ahead=1, warps=4),
+    8: Tiling(block=1, images=1, taps=2, ahead=1, warps=4),
+    4: Tiling(block=1, images=1, taps=4, ahead=1, warps=1),
 }
 
 
@@ -28,7 +28,7 @@ class Tiles:
     forwards: dict[str, Tiling] = field(default_factory=dict)
     backwards: dict[str, Tiling] = field(default_factory=dict)
     latents: int = 16  # images a program
-    latent_warps: int = 4
+    latent_warps: int = 8
     pixels: int = 512  # of the last convolution a program
     pixel_warps: int = 4
 

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from core.gpu_step.shared import begin, factor
+from core.gpu_step.shared import factor
 
 FIRST_DECAY = tl.constexpr(0.9)
 SECOND_DECAY = tl.constexpr(0.999)
@@ -24,14 +24,13 @@ def gather(values, table, terms, length, i, inside, TERMS: tl.constexpr, BLOCK: 
     return found
 
 
-@triton.jit(do_not_specialize=["first_block"])
+@triton.jit
 def make_matrices(
-    weights, matrices, table, terms_of_block, first_block, length, parameters, TERMS: tl.constexpr, BLOCK: tl.constexpr,
-    DOT: tl.constexpr, PRECISION: tl.constexpr, EARLY: tl.constexpr,
+    weights, matrices, table, terms_of_block, length, parameters, TERMS: tl.constexpr, BLOCK: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The matrices of all convolutions; for each block of entries is known how many terms it needs."""
-    begin(EARLY)
-    block = first_block + tl.program_id(0)
+    block = tl.program_id(0)
     run = tl.program_id(1)
     i = block * BLOCK + tl.arange(0, BLOCK)
     terms = tl.load(terms_of_block + block)
@@ -40,13 +39,12 @@ def make_matrices(
     tl.store(matrices + run * length + i, found, mask=i < length)
 
 
-@triton.jit(do_not_specialize=["first_block"])
+@triton.jit
 def add_parts(
-    partials, gradients, plan, first_block, stride, length, ROWS: tl.constexpr, BLOCK: tl.constexpr, EARLY: tl.constexpr
+    partials, gradients, plan, stride, length, ROWS: tl.constexpr, BLOCK: tl.constexpr
 ):
     """Add up the rows of each layer. A block's plan: its first entry, the rows, entries in a row, which it is, where to."""
-    begin(EARLY)
-    block = first_block + tl.program_id(0)
+    block = tl.program_id(0)
     run = tl.program_id(1)
     start = tl.load(plan + block * 5)
     rows = tl.load(plan + block * 5 + 1)
@@ -74,10 +72,9 @@ def adam(
     weights, first_moments, second_moments, gradients, table, terms_of_block, steps, counts, rates,
     errors, divergences, totals,
     images, error_parts, divergence_parts, parameters, length, tensors, blocks,
-    TERMS: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, COUNTS: tl.constexpr, EARLY: tl.constexpr,
+    TERMS: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, COUNTS: tl.constexpr,
 ):  # fmt: skip
     """Adam's step on all weights (Kingma & Ba 2015, algorithm 1); the first program counts it and adds up the loss."""
-    begin(EARLY)
     block = tl.program_id(0)
     run = tl.program_id(1)
     i = block * BLOCK + tl.arange(0, BLOCK)

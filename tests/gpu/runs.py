@@ -60,7 +60,6 @@ def make_step(
     optimal: bool = False,
     roughened: float = 0.2,
     tiles: Tiles | None = None,
-    early: bool = False,
 ) -> TrainingStep:
     """A step that trains `runs` models, each with its own weights, noise, learning rate and weight of the KL."""
     models = make_models(preset, runs, device, roughened)
@@ -73,7 +72,7 @@ def make_step(
     generators = [torch.Generator(device).manual_seed(run) for run in range(runs)]
     weights = [KlWeight(0.4 + run / 10, optimal) for run in range(runs)]
     images = blobs(examples, device)
-    return TrainingStep(models, optimizers, generators, images, weights, batch, precision, tiles, early)
+    return TrainingStep(models, optimizers, generators, images, weights, batch, precision, tiles)
 
 
 def truth(model: Autoencoder, images: Tensor, chosen: Tensor, noise: Tensor, weight: KlWeight) -> Truth:

@@ -55,34 +55,39 @@ def candidates(step: TrainingStep, limit: int) -> Iterator[Candidate]:
 
 def _of(layer: Layer, back: bool, is_first: bool) -> Iterator[tuple[float, Tiling]]:
     read, made = (layer.channels_out, layer.channels_in) if back else (layer.channels_in, layer.channels_out)
-    blocks = [2 if not back else 1] if layer.upsampled else [1, 2]
-    for block, rows, taps, warps in product(blocks, (16, 32, 64, 128, 256), (1, 2, 4, 8, 16), (1, 2, 4, 8)):
+    blocks = [1] if layer.upsampled and back else [1, 2]
+    for block, images, taps, warps in product(blocks, (1, 2, 4, 8), (1, 2, 4, 8, 16), (1, 2, 4, 8, 16)):
         view = layer.backward(block) if back else layer.forward(block)
         pixels = view.window**2
         columns = max(8, view.block**2 * made)
-        programs = BATCH * view.groups**2 / rows
+        rows = images * view.groups**2
         k = taps * read
         parts = -(-pixels // taps)
-        if not (30 if layer.size <= 8 else 60) <= programs <= 520 or not 16 <= k <= 256 or rows < 16 * warps or (parts * taps > 1.4 * pixels):
+        wasteful = parts * taps > 1.4 * pixels or rows < 16 * warps or images > 1 and rows > 64
+        if not 16 <= k <= 256 or wasteful:
             continue
         if is_first and back:
             if taps == 16 and block == 2:  # noqa: PLR2004
-                yield 1, Tiling(block, rows, taps, 1, warps)
+                yield 1, Tiling(block, images, taps, 1, warps)
             continue
-        if back and k < 16 * warps:
+        if back and k < 8 * warps:
             continue
         lanes = 32 * warps
         fixed = (rows * columns * (3 if back else 1) + (k * columns if back else 0)) / lanes
-        each = (rows * k * (2 if back else 1) + k * columns) / lanes
+        each = (rows * k + k * columns) / lanes
         ahead = min(parts, int(((REGISTERS_BACK if back else REGISTERS) - fixed) / max(each, 1)))
         shared = 4 * (k * rows + k * columns + (rows * columns if back else 0))
         if ahead < 1 or shared > SHARED:
             continue
-        work = parts * taps * (rows * read * (2 if back else 1) + read * columns) / lanes
+        work = parts * taps * (rows * read + read * columns) / lanes
+        if warps == 16:  # half of the registers  # noqa: PLR2004
+            ahead = min(ahead, int((110 - fixed) / max(each, 1)))
+            if ahead < 1:
+                continue
         for some in {ahead, -(-ahead // 2), 1}:
             rounds = -(-parts // some)
             if some == min(parts, some):
-                yield work * 8 + 300 * rounds + 100 * parts, Tiling(block, rows, taps, some, warps)
+                yield work * 3 + 300 * rounds + 100 * parts, Tiling(block, images, taps, some, warps)
 
 
 def launch_of(step: TrainingStep, candidate: Candidate) -> Launch:
@@ -203,7 +208,7 @@ def tiles_of(path: Path) -> Tiles:
     """The tilings that a sweep found best."""
     forwards, backwards = {}, {}
     for name, entry in json.loads(path.read_text()).items():
-        tiling = Tiling(*(entry[key] for key in ("block", "rows", "taps", "ahead", "warps")))
+        tiling = Tiling(*(entry[key] for key in ("block", "images", "taps", "ahead", "warps")))
         (backwards if name.endswith(" back") else forwards)[name.removesuffix(" back")] = tiling
     return Tiles(forwards, backwards)
 
