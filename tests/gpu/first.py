@@ -2,9 +2,9 @@
 import argparse, copy, json, sys, time, traceback
 from pathlib import Path
 import torch, triton
-from core.gpu_step import update, ends, convolutions
-from core.gpu_step.step import TrainingStep
-from core.gpu_step.launches import Builder
+from core.kernels.gpu import update, ends, convolutions
+from core.kernels.gpu.step import TritonStep
+from core.kernels.gpu.launches import Builder
 from tests.gpu.runs import make_step, truth
 from tests.gpu import sweep as S
 
@@ -149,15 +149,15 @@ def trouble(R,precision,steps=3000):
     say(precision,R,"finite to the end")
 
 def selftests():
-    from core.gpu_step.compiling import Wanted
-    from core.gpu_step.selftest import check as one
+    from core.kernels.gpu.compiling import Wanted
+    from core.kernels.gpu.selftest import check as one
     for preset,R,precision in (("vae",1,"float32"),("ae",1,"float32"),("vae-post",1,"float32"),("vae",1,"bfloat16"),("ae",1,"bfloat16")):
         for seed in range(3): say("selftest",preset,precision,one(Wanted(preset,128,precision,R),"cuda",seed))
 
 def main():
     out=Path(sys.argv[1]); seconds=float(sys.argv[2])
     say(torch.__version__,triton.__version__,torch.cuda.get_device_name())
-    from core.gpu_step.compiling import Wanted, start
+    from core.kernels.gpu.compiling import Wanted, start
     ps=start([Wanted("vae",128),Wanted("vae",128,"bfloat16"),Wanted("ae",128),Wanted("vae-post",128),Wanted("ae",128,"bfloat16")])
     for q in ps: q.join()
     say("compiled",[q.exitcode for q in ps])

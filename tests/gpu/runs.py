@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from core import graphs
-from core.gpu_step.step import TrainingStep
-from core.gpu_step.tiles import Tiles
-from core.models import MODELS, Autoencoder, KlWeight, loss
+from core.kernels.gpu.step import TritonStep
+from core.kernels.gpu.tiles import Tiles
+from core.models.autoencoder import MODELS, Autoencoder, KlWeight, loss
 
 EXAMPLES = 1024
 
@@ -60,7 +59,7 @@ def make_step(
     optimal: bool = False,
     roughened: float = 0.2,
     tiles: Tiles | None = None,
-) -> TrainingStep:
+) -> TritonStep:
     """A step that trains `runs` models, each with its own weights, noise, learning rate and weight of the KL."""
     models = make_models(preset, runs, device, roughened)
     optimizers = []
@@ -68,11 +67,10 @@ def make_step(
         rate = torch.tensor(1e-3 * (1 + run / 4), device=device)
         captured = torch.device(device).type == "cuda"
         optimizers.append(torch.optim.Adam(model.parameters(), lr=rate, capturable=captured, fused=True))
-        graphs.fill(optimizers[-1])
     generators = [torch.Generator(device).manual_seed(run) for run in range(runs)]
     weights = [KlWeight(0.4 + run / 10, optimal) for run in range(runs)]
     images = blobs(examples, device)
-    return TrainingStep(models, optimizers, generators, images, weights, batch, precision, tiles)
+    return TritonStep(models, optimizers, generators, images, weights, batch, precision, tiles)
 
 
 def truth(model: Autoencoder, images: Tensor, chosen: Tensor, noise: Tensor, weight: KlWeight) -> Truth:

@@ -18,11 +18,11 @@ from typing import Any
 
 import torch
 
-from core.gpu_step.launches import Builder
-from core.gpu_step.layers import Layer, Tiling
-from core.gpu_step.plan import Launch
-from core.gpu_step.step import TrainingStep
-from core.gpu_step.tiles import Tiles
+from core.kernels.gpu.launches import Builder
+from core.kernels.gpu.layers import Layer, Tiling
+from core.kernels.gpu.plan import Launch
+from core.kernels.gpu.step import TritonStep
+from core.kernels.gpu.tiles import Tiles
 from tests.gpu.runs import make_step
 
 IN_A_ROW = 20
@@ -42,7 +42,7 @@ class Candidate:
     tiling: Tiling
 
 
-def candidates(step: TrainingStep, limit: int) -> Iterator[Candidate]:
+def candidates(step: TritonStep, limit: int) -> Iterator[Candidate]:
     """For every kernel the tilings whose numbers fit into registers and shared memory, those with most at a time first."""
     plan = step.plan
     for index, back in product(range(len(plan.layers)), (False, True)):
@@ -90,7 +90,7 @@ def _of(layer: Layer, back: bool, is_first: bool) -> Iterator[tuple[float, Tilin
                 yield work * 3 + 300 * rounds + 100 * parts, Tiling(block, images, taps, some, warps)
 
 
-def launch_of(step: TrainingStep, candidate: Candidate) -> Launch:
+def launch_of(step: TritonStep, candidate: Candidate) -> Launch:
     """The launch with this tiling; what it computes is not what the step needs."""
     plan = step.plan
     layer = plan.layers[candidate.layer]
@@ -109,7 +109,7 @@ def _build(builder: Builder, layer: Layer, back: bool) -> Launch:
     return builder._backward(layer) if layer in builder._sources else builder._first_backward(layer)
 
 
-def make(runs: int, precision: str, device: str) -> TrainingStep:
+def make(runs: int, precision: str, device: str) -> TritonStep:
     """A step whose tensors are large enough for every tiling."""
     step = make_step("vae", runs, BATCH, precision, device)
     if device != "cpu":

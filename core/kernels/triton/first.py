@@ -3,8 +3,8 @@
 import triton
 import triton.language as tl
 
-from core.gpu_step.convolutions import within_block
-from core.gpu_step.shared import BIT, SLOPE, factor, normalise_backward, places, repeat, seen
+from core.kernels.triton.convolutions import within_block
+from core.kernels.triton.shared import BIT, SLOPE, factor, normalise_backward, places, repeat, seen
 
 
 @triton.jit(do_not_specialize=["images", "own_parts"])

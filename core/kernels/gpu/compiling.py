@@ -10,10 +10,9 @@ from multiprocessing.context import SpawnProcess
 
 import torch
 
-from core import graphs
-from core.gpu_step.step import TrainingStep
-from core.gpu_step.tiles import Tiles
-from core.models import MODELS, KlWeight
+from core.kernels.gpu.step import TritonStep
+from core.kernels.gpu.tiles import Tiles
+from core.models.autoencoder import MODELS, KlWeight
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Wanted:
     optimal: bool = False
     tiles: Tiles | None = None
 
-    def fresh_step(self, device: str | torch.device, seed: int = 0, examples: int = 1) -> TrainingStep:
+    def fresh_step(self, device: str | torch.device, seed: int = 0, examples: int = 1) -> TritonStep:
         """A step of its own, with fresh models and random images."""
         models, optimizers = [], []
         with torch.random.fork_rng(devices=[]):
@@ -36,13 +35,11 @@ class Wanted:
                 models.append(MODELS[self.preset]().to(device).train())
                 rate = torch.tensor(1e-3, device=device)
                 captured = torch.device(device).type == "cuda"
-                adam = torch.optim.Adam(models[-1].parameters(), lr=rate, capturable=captured, fused=True)
-                graphs.fill(adam)
-                optimizers.append(adam)
+                optimizers.append(torch.optim.Adam(models[-1].parameters(), lr=rate, capturable=captured, fused=True))
             images = torch.randint(0, 256, (examples, 32, 32), dtype=torch.uint8).to(device)
         generators = [torch.Generator(device).manual_seed(seed + run) for run in range(self.runs)]
         weights = [KlWeight(optimal=self.optimal)] * self.runs
-        return TrainingStep(
+        return TritonStep(
             models, optimizers, generators, images, weights, self.batch, self.precision, self.tiles
         )
 

@@ -6,7 +6,7 @@ A latent is a row of 64 numbers, channels last. What the encoder leaves is a row
 import triton
 import triton.language as tl
 
-from core.gpu_step.shared import activate, factor, fold, normalise, normalise_backward, put_sums, repeat, through_activation
+from core.kernels.triton.shared import activate, factor, fold, normalise, normalise_backward, put_sums, repeat, through_activation
 
 POINT = tl.constexpr(0)  # `ae`
 HEAD = tl.constexpr(1)  # `vae`: mean and log-variance by a 1x1 convolution

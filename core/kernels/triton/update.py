@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from core.gpu_step.shared import factor
+from core.kernels.triton.shared import factor
 
 FIRST_DECAY = tl.constexpr(0.9)
 SECOND_DECAY = tl.constexpr(0.999)

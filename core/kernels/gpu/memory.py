@@ -108,12 +108,13 @@ class Memory:
         group["lr"] = self.rates[run, 0]
         names = {id(parameter): name for name, parameter in self._models[run].named_parameters()}
         for index, parameter in enumerate(group["params"]):
-            state = optimizer.state[parameter]
+            state = optimizer.state[parameter]  # empty before the first step
             name = names[id(parameter)]
             for key, moments in (("exp_avg", self.first_moments), ("exp_avg_sq", self.second_moments)):
-                state[key] = _moved(state[key], self.places.of(moments[run], name))
+                old = state.get(key, torch.zeros_like(parameter))
+                state[key] = _moved(old, self.places.of(moments[run], name))
             if index == 0:
-                self.steps[run].fill_(float(state["step"]))
+                self.steps[run].fill_(float(state.get("step", 0.0)))
             state["step"] = self.steps[run, index]
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.gpu_step.compiling import Wanted
-from core.gpu_step.layers import Unfit
-from core.gpu_step.step import TrainingStep
-from core.models import Autoencoder, KlWeight, loss
+from core.kernels.gpu.compiling import Wanted
+from core.kernels.gpu.layers import Unfit
+from core.kernels.gpu.step import TritonStep
+from core.models.autoencoder import Autoencoder, KlWeight, loss
 
 # Of the whole gradient; a fresh network's is so badly conditioned that PyTorch's own tf32 is 0.03 to 0.07 away from exact.
 GRADIENT_TOLERANCE = {"float32": 0.15, "bfloat16": 0.6}
@@ -66,7 +66,7 @@ def require(wanted: Wanted, device: torch.device | str) -> Outcome:
     return outcome
 
 
-def compare(step: TrainingStep, run: int, model: Autoencoder, weight: KlWeight) -> tuple[float, float, float]:
+def compare(step: TritonStep, run: int, model: Autoencoder, weight: KlWeight) -> tuple[float, float, float]:
     """Errors of loss, gradient and running statistics of the first step of a run, whose model was this before it."""
     count = step.plan.batch
     chosen = step.place(step.plan.chosen, count)[run]

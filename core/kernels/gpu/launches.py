@@ -7,10 +7,10 @@ from typing import Any
 import triton
 from torch import Tensor
 
-from core.gpu_step import convolutions, ends, first, update
-from core.gpu_step.layers import IMAGE, Layer
-from core.gpu_step.memory import BLOCK
-from core.gpu_step.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers
+from core.kernels.triton import convolutions, ends, first, update
+from core.kernels.gpu.layers import IMAGE, Layer
+from core.kernels.gpu.memory import BLOCK
+from core.kernels.gpu.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers
 
 TERMS = 4
 PART_ROWS, PART_BLOCK = 32, 128

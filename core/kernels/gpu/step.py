@@ -7,22 +7,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.gpu_step.launches import Builder
-from core.gpu_step.layers import IMAGE, Unfit, layers_of
-from core.gpu_step.memory import Memory
-from core.gpu_step.plan import Launch, Plan
-from core.gpu_step.tiles import Tiles
-from core.models import MODELS, Autoencoder, KlWeight
+from core.kernels.gpu.launches import Builder
+from core.kernels.gpu.layers import IMAGE, Unfit, layers_of
+from core.kernels.gpu.memory import Memory
+from core.kernels.gpu.plan import Launch, Plan
+from core.kernels.gpu.tiles import Tiles
+from core.models.autoencoder import MODELS, Autoencoder, KlWeight
 
 LARGEST = 2**31  # what the kernels count with
 
 
-class TrainingStep:
+class TritonStep:
     """Trains the models in place of PyTorch's layers, autograd and Adam; all of the same preset, each with its own seed.
 
     The models' and optimizers' tensors become views of this step's: what is read from them is always current, and
     loading into a model needs nothing more; after loading into an optimizer call `memory.restored()`.
-    An optimizer has one group of Adam with its defaults, and a state already. Raises Unfit.
+    An optimizer is Adam with its defaults on one group of parameters. Raises Unfit.
     """
 
     def __init__(

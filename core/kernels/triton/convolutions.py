@@ -10,7 +10,7 @@ then it reads every window of it, which is in the cache and needs no more arithm
 import triton
 import triton.language as tl
 
-from core.gpu_step.shared import (
+from core.kernels.triton.shared import (
     BIT,
     SLOPE,
     activate,

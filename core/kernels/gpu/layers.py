@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from core.models import LATENT_CHANNELS, PIXELS, Autoencoder, ConvBlock
+from core.arrays import LATENT_SHAPE, PADDED_SIZE
+from core.models.autoencoder import Autoencoder, ConvBlock
 
-MIDDLE = 4  # the pixels on a side of a latent
-IMAGE = int(PIXELS**0.5)
+LATENT_CHANNELS, MIDDLE, _ = LATENT_SHAPE  # MIDDLE: the pixels on a side
+IMAGE = PADDED_SIZE
 
 
 class Unfit(Exception):

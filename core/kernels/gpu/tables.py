@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.gpu_step.layers import MIDDLE, Layer
+from core.kernels.gpu.layers import MIDDLE, Layer
 
 NONE = -1
 

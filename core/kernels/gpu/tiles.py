@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from core.gpu_step.layers import Layer, Tiling
+from core.kernels.gpu.layers import Layer, Tiling
 
 # By the pixels on a side of what is computed: blocks of pixels a program, pixels of the window a product
 FORWARD = {

@@ -12,10 +12,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from core.gpu_step.layers import IMAGE, MIDDLE, Layer
-from core.gpu_step.memory import BLOCK, Memory, Slots
-from core.gpu_step.tables import backward_table, forward_table, pixelwise_table, transpose, whole_table
-from core.gpu_step.tiles import Tiles
+from core.kernels.gpu.layers import IMAGE, MIDDLE, Layer
+from core.kernels.gpu.memory import BLOCK, Memory, Slots
+from core.kernels.gpu.tables import backward_table, forward_table, pixelwise_table, transpose, whole_table
+from core.kernels.gpu.tiles import Tiles
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 LATENT = 4 * MIDDLE**2
