@@ -9,11 +9,11 @@ from torch import Tensor
 
 from core.kernels.triton import convolutions, ends, first, update
 from core.kernels.gpu.layers import IMAGE, Layer
-from core.kernels.gpu.memory import BLOCK
 from core.kernels.gpu.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers
+from core.kernels.gpu.tiles import ENTRIES, WEIGHTS
 
-TERMS = 4
-PART_ROWS, PART_BLOCK = 32, 128
+TERMS = 4  # of the sums in a table that are looked up at once
+PART_ROWS = 32
 
 
 class Builder:
@@ -45,7 +45,7 @@ class Builder:
             self._memory.weights, plan.matrices, plan.table, plan.terms, plan.matrix_places.length,
             self._memory.places.length,
         )  # fmt: skip
-        constants = {"TERMS": TERMS, "BLOCK": BLOCK, "num_warps": 4, **plan.products}
+        constants = {"TERMS": TERMS, "BLOCK": WEIGHTS, "num_warps": 4, **plan.products}
         return self._launch("matrices", update.make_matrices, len(plan.terms), arguments, constants)
 
     def _launch(
@@ -203,11 +203,11 @@ class Builder:
         table = [
             [plan.partial_places.start(name), count, plan.row(name), first, plan.gradient_places.start(name)]
             for name, count in rows.items()
-            for first in range(0, plan.row(name), PART_BLOCK)
+            for first in range(0, plan.row(name), ENTRIES)
         ]
         places = integers([number for line in table for number in line], plan.device)
         arguments = (plan.partials, plan.gradients, places, plan.partial_places.length, plan.gradient_places.length)
-        constants = {"ROWS": PART_ROWS, "BLOCK": PART_BLOCK, "num_warps": 4}
+        constants = {"ROWS": PART_ROWS, "BLOCK": ENTRIES, "num_warps": 4}
         return self._launch("parts", update.add_parts, len(table), arguments, constants)
 
     def _adam(self) -> Launch:
@@ -220,7 +220,7 @@ class Builder:
             memory.steps.shape[1],
         )  # fmt: skip
         constants = {
-            "TERMS": TERMS, "BLOCK": BLOCK, "PARTS": triton.next_power_of_2(plan.last_parts(plan.batch)),
+            "TERMS": TERMS, "BLOCK": WEIGHTS, "PARTS": triton.next_power_of_2(plan.last_parts(plan.batch)),
             "COUNTS": triton.next_power_of_2(len(memory.counted)), "num_warps": 4,
         }  # fmt: skip
         return self._launch("adam", update.adam, memory.blocks, arguments, constants)

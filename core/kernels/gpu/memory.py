@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from core.kernels.gpu.tiles import WEIGHTS
+
 ALIGNED = 16  # entries; so that every tensor begins at a multiple of what a thread loads at once
 
 
@@ -63,7 +65,7 @@ class Memory:
                 self.counted.append(name)
             else:
                 self.statistic_places.add(name, buffer.numel())
-        self.blocks = -(-self.places.length // BLOCK)
+        self.blocks = -(-self.places.length // WEIGHTS)
 
         def flat(length: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(runs, length, dtype=dtype, device=device)
@@ -124,6 +126,3 @@ def _moved(tensor: Tensor, place: Tensor) -> Tensor:
     if view.data_ptr() != tensor.data_ptr():
         view.copy_(tensor)
     return view
-
-
-BLOCK = 256  # weights that one program of Adam changes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +12,10 @@ import triton.language as tl
 from torch import Tensor
 
 from core.kernels.gpu.layers import IMAGE, MIDDLE, Layer
-from core.kernels.gpu.memory import BLOCK, Memory, Slots
+from core.kernels.gpu.memory import Memory, Slots
 from core.kernels.gpu.tables import backward_table, forward_table, pixelwise_table, transpose, whole_table
-from core.kernels.gpu.tiles import Tiles
+from core.kernels.gpu.tiles import INTERPRETED, WEIGHTS, Tiles
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 LATENT = 4 * MIDDLE**2
 FEWEST_PARTS = 16
 FEWEST_COLUMNS = 8  # of a product
@@ -79,16 +77,16 @@ class Plan:
             for name, outputs in (("mean", range(4)), ("spread", range(4, 8))):
                 forward[name] = pixelwise_table(8, outputs, False), "head.weight"
                 backward[name] = pixelwise_table(8, outputs, True), "head.weight"
-        self.matrix_places, self.gradient_places = Slots(BLOCK), Slots()
+        self.matrix_places, self.gradient_places = Slots(WEIGHTS), Slots()
         rows: list[Tensor] = []
         terms_of_block: list[int] = []
         back: dict[str, list[Tensor]] = {}
 
         def matrix(name: str, table: Tensor, weight: str) -> None:
             self.matrix_places.add(name, table[..., 0].numel())
-            flat = _padded(table.flatten(0, 1), BLOCK)
+            flat = _padded(table.flatten(0, 1), WEIGHTS)
             rows.append(torch.where(flat >= 0, flat + self.memory.places.start(weight), -1))
-            terms_of_block.extend([table.shape[2]] * (len(flat) // BLOCK))
+            terms_of_block.extend([table.shape[2]] * (len(flat) // WEIGHTS))
 
         def gradient(name: str, weight: str, entries: Tensor) -> None:
             """A gradient with so many entries, those of each weight given, (weights, terms)."""
@@ -148,7 +146,7 @@ class Plan:
         terms = terms.sort(dim=1, descending=True).values  # what is none comes last
         most = int((terms >= 0).sum(1).max())
         self.gradient_table = _table([terms[:, :most]], self.device)
-        blocks = _padded(terms, BLOCK).view(self.memory.blocks, BLOCK, -1)
+        blocks = _padded(terms, WEIGHTS).view(self.memory.blocks, WEIGHTS, -1)
         self.gradient_terms = integers([int((block >= 0).sum(1).max()) for block in blocks], self.device)
 
     def _lay_out_images(self) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 
 from core.kernels.gpu.layers import Layer, Tiling
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+# The interpreter takes its time for every program, however little that does.
+WEIGHTS = 4096 if INTERPRETED else 256  # that one program of Adam changes, and entries that one makes of a matrix
+ENTRIES = 4096 if INTERPRETED else 128  # whose parts one program adds up
 
 # By the pixels on a side of what is computed: blocks of pixels a program, pixels of the window a product
 FORWARD = {
@@ -15,9 +21,9 @@ FORWARD = {
 }
 BACKWARD = {
     32: Tiling(block=2, images=1, taps=8, ahead=1, warps=8),
-    16: Tiling(block=2, images=1, taps=4, ahead=1, warps=4),
+    16: Tiling(block=1, images=1, taps=4, ahead=1, warps=8),
     8: Tiling(block=1, images=1, taps=2, ahead=1, warps=4),
-    4: Tiling(block=1, images=1, taps=4, ahead=1, warps=1),
+    4: Tiling(block=1, images=4, taps=4, ahead=1, warps=4),
 }
 
 
