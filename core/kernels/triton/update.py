@@ -82,7 +82,6 @@ def adam(
     terms = tl.load(terms_of_block + block)
     g = gather(gradients + run * length, table, terms, parameters, i, inside, TERMS, BLOCK)
     at = run * parameters + i
-    # Each program has a count of its own: one that others read could change before they do.
     step = tl.load(steps + run * blocks + block) + 1.0
     tl.store(steps + run * blocks + block, step)
     first = tl.load(first_moments + at, mask=inside, other=0.0)

@@ -1,0 +1,157 @@
+"""Whether training on this device is right: the step against PyTorch, the same bits, killed runs, other devices."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.jobs import launch
+from core.kernels.gpu.compiling import Wanted
+from core.kernels.gpu.selftest import check
+from core.kernels.gpu.tiles import Tiles
+from core.runs.config import make_config
+from core.runs.run import Run
+from core.runs.status import State
+from core.training.checkpoint import load_state
+from tests.gpu.runs import make_step
+
+BATCH = 128
+SHORT: dict[str, object] = {"dataset": "mnist-5k", "batch_size": BATCH, "validate_every": 2}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was looked at, whether it is as it should be, and what was found."""
+
+    name: str
+    passed: bool
+    found: str
+
+
+def self_tests(device: str, tiles: Tiles | None, batch: int = BATCH) -> Iterator[Result]:
+    """Every preset against PyTorch's float32 on the device, and the same bits twice."""
+    cases = [("vae", 1, "float32"), ("ae", 1, "float32"), ("vae-post", 1, "float32"), ("vae", 3, "float32")]
+    for preset, runs, precision in [*cases, ("vae", 1, "bfloat16")]:
+        outcome = check(Wanted(preset, batch, precision, runs, tiles=tiles), device)
+        complaint = outcome.complaint(precision)
+        yield Result(f"self-test {preset} {precision} {runs} run(s)", complaint is None, complaint or str(outcome))
+
+
+def recorded_is_eager(device: str, tiles: Tiles | None, steps: int = 20) -> Result:
+    """A recorded step and one that is launched from Python, so many times, also for a shorter last batch."""
+    found = []
+    for recorded in (True, False):
+        step = make_step("vae", 2, BATCH, device=device, tiles=tiles)
+        order = torch.Generator().manual_seed(1)
+        for number in range(steps):
+            count = 96 if number % 5 == 4 else BATCH  # noqa: PLR2004
+            chosen = torch.stack([torch.randperm(len(step.images), generator=order)[:count] for _ in range(2)])
+            if recorded:
+                step(chosen.to(device))
+            else:
+                step.place(step.plan.chosen, count).copy_(chosen)
+                step.draw(count)
+                step.run(count)
+        found.append([tensor.clone() for tensor in step.changing()])
+    same = all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    return Result("recorded and launched steps are the same bits", same, f"{steps} steps, two lengths of batch")
+
+
+def alone_is_grouped(device: str, tiles: Tiles | None, steps: int = 20) -> Result:
+    """A run that shares its step with others is as it would be alone."""
+    grouped = make_step("vae", 3, BATCH, device=device, tiles=tiles)
+    alone = make_step("vae", 1, BATCH, device=device, tiles=tiles)
+    order = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        chosen = torch.stack([torch.randperm(len(alone.images), generator=order)[:BATCH] for _ in range(3)]).to(device)
+        grouped(chosen)
+        alone(chosen[0])
+    same = torch.equal(grouped.memory.weights[0], alone.memory.weights[0])
+    return Result("a run alone and among three is the same bits", same, f"{steps} steps")
+
+
+def stays_finite(device: str, tiles: Tiles | None, precision: str, steps: int = 2000) -> Result:
+    """Eight runs on one batch each, until it is learned by heart."""
+    step = make_step("vae", 8, BATCH, precision, device, tiles=tiles, roughened=0.0)
+    chosen = torch.stack([torch.randperm(len(step.images))[:BATCH] for _ in range(8)]).to(device)
+    for _ in range(steps):
+        step.totals.zero_()
+        step(chosen)
+    errors = [round(error, 2) for error in (step.totals[:, 0] / BATCH).tolist()]
+    finite = bool(step.memory.weights.isfinite().all())
+    return Result(f"{steps} steps of 8 runs in {precision} stay finite", finite, f"squared errors {errors}")
+
+
+def command(run: Run, wired: bool) -> list[str]:
+    """What starts a trainer's process."""
+    return [sys.executable, "-m", "tests.gpu.wired", str(run.path)] if wired else launch.command(run, run.config())
+
+
+def train(run: Run, wired: bool, kill_at: int | None = None, seconds: float = 120.0) -> None:
+    """Train to the end in the real process, or kill it once its state is at that step or later."""
+    environment = launch.environment(run.config()) | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("PYTHONSAFEPATH", None)
+    with run.log_path.open("ab") as log:
+        process = subprocess.Popen(command(run, wired), stdout=log, stderr=log, env=environment)
+        until = time.monotonic() + seconds
+        while process.poll() is None:
+            if kill_at is not None and (run.status().step or 0) >= kill_at and run.state_path.exists():
+                process.send_signal(signal.SIGKILL)
+                kill_at = None
+            if time.monotonic() > until:
+                process.kill()
+                raise TimeoutError(run.log_path.read_text()[-500:])
+            time.sleep(0.005)
+
+
+def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int = 40, kills: int = 2) -> Result:
+    """Killed in the middle of an epoch and gone on with, a run ends as one that was left alone."""
+    config = make_config(**SHORT, preset="vae", epochs=epochs, device=device, seed=3)
+    kind = "Triton" if wired else "PyTorch"
+    whole, killed = (Run.create(folder, f"{name}-{kind}", config) for name in ("whole", "killed"))
+    train(whole, wired)
+    points = []
+    for number in range(kills):
+        train(killed, wired, kill_at=(number + 1) * epochs * 32 // (kills + 2) + 7)
+        state = load_state(killed)
+        points.append("none" if state is None else f"epoch {state.epoch} batch {state.batch}")
+    train(killed, wired)
+    states = [load_state(run) for run in (whole, killed)]
+    finished = [run.state() is State.FINISHED for run in (whole, killed)]
+    one, other = states
+    assert one is not None
+    assert other is not None
+    same = all(torch.equal(tensor, other.model[name]) for name, tensor in one.model.items())
+    same &= torch.equal(one.generator, other.generator)
+    moments = zip(one.optimizer["state"].values(), other.optimizer["state"].values(), strict=True)
+    same &= all(torch.equal(left[key], right[key]) for left, right in moments for key in left)
+    last = [run.metrics_path.read_text().splitlines()[-1] for run in (whole, killed)]
+    same &= [line.split('"train_loss"')[1].split(',"images')[0] for line in last][0] in last[1]
+    found = f"killed with states of {', '.join(points)}; finished: {finished}; {one.epoch} epochs"
+    return Result(f"killed and resumed bit for bit ({kind})", bool(same and all(finished)), found)
+
+
+def crosses_devices(folder: Path, device: str) -> Result:
+    """A state made on the CPU goes on on the device."""
+    config = make_config(**SHORT, preset="ae", epochs=2, device="cpu", seed=3)
+    run = Run.create(folder, "crossing", config)
+    train(run, wired=False)
+    before = run.read_state()
+    content = run.path / "config.json"
+    content.write_text(content.read_text().replace('"cpu"', f'"{device}"', 1))
+    environment = launch.environment(run.config()) | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("PYTHONSAFEPATH", None)
+    words = [*launch.command(Run(run.path), run.config()), "--epochs", "3"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    said = (done.stdout.strip().splitlines() or [""])[-1][-200:]
+    state = Run(run.path).state()
+    kept = run.read_state() == before
+    return Result("a state made on the CPU goes on on the device", state is State.FINISHED, f"{state}, {said}, {kept=}")

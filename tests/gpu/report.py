@@ -1,0 +1,147 @@
+"""Checks and measures training on a GPU with one command: `python -m tests.gpu.report --out DIR [--data DIR]`.
+
+Correctness comes first, then times; every line is printed and written as it comes. `--device cpu --quick` rehearses it
+without a GPU, where the kernels run in Triton's interpreter (TRITON_INTERPRET=1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.kernels.gpu import compiling
+from core.kernels.gpu.compiling import Wanted
+from core.kernels.gpu.tiles import Tiles
+from tests.benchmarks.machine import machine
+from tests.gpu import checks, timings
+from tests.gpu.checks import BATCH, Result
+from tests.gpu.sweep import tiles_of
+from tests.gpu.timings import Figure
+
+Found = Result | Figure
+
+
+class Report:
+    """Prints and keeps what is found, and goes on where something fails."""
+
+    def __init__(self, out: Path, seconds: float) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self._file = out / "report.jsonl"
+        self._file.write_text("")
+        self._began, self._seconds = time.monotonic(), seconds
+        self.failed = 0
+
+    def say(self, text: str, **content: Any) -> None:
+        """A line on the screen and in the file."""
+        passed = time.monotonic() - self._began
+        print(f"[{passed:6.1f}] {text}", flush=True)
+        with self._file.open("a") as file:
+            file.write(json.dumps({"time": round(passed, 1), "text": text} | content) + "\n")
+
+    def do(self, work: Callable[[], Found | Iterable[Found]]) -> None:
+        """Do a part of the work, unless the time is over."""
+        if time.monotonic() - self._began > self._seconds:
+            self.say("left out: the time is over")
+            return
+        try:
+            found = work()
+            for one in [found] if isinstance(found, Result | Figure) else found:
+                self._tell(one)
+        except Exception as error:  # noqa: BLE001 - whatever one part meets, the others are done
+            self.failed += 1
+            lines = "".join(traceback.format_exception(error)).strip().splitlines()
+            self.say(f"FAILED {type(error).__name__}: {' | '.join(line.strip() for line in lines[-4:])[-600:]}")
+
+    def _tell(self, found: Found) -> None:
+        if isinstance(found, Figure):
+            self.say(f"{found.name}: {found.value:,.4g} {found.unit}", **asdict(found))
+        else:
+            self.failed += not found.passed
+            self.say(f"{'ok  ' if found.passed else 'FAIL'} {found.name}: {found.found}", **asdict(found))
+
+
+def unpack(packed: Path, goal: Path) -> None:
+    """MNIST's gzipped files where they are looked for."""
+    for file in packed.rglob("*.gz"):
+        place = goal / file.relative_to(packed).with_suffix("")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(gzip.decompress(file.read_bytes()))
+
+
+def wanted(tiles: Tiles | None) -> list[Wanted]:
+    """The kernels that the report needs, compiled at once."""
+    presets = [Wanted(preset, BATCH, tiles=tiles) for preset in ("vae", "ae", "vae-post")]
+    return [*presets, Wanted("vae", BATCH, "bfloat16", tiles=tiles)]
+
+
+def measure(report: Report, device: str, quick: bool, dataset: str, tiles: Tiles | None, folder: Path) -> None:
+    """Everything, in order of importance."""
+    steps, batch = (2, 2) if quick else (300, BATCH)
+    report.do(lambda: checks.self_tests(device, tiles, batch))
+    if not quick:
+        report.do(lambda: checks.recorded_is_eager(device, tiles))
+        report.do(lambda: checks.alone_is_grouped(device, tiles))
+        report.do(lambda: timings.kernel_steps(device, steps, "vae", 1, "float32", tiles))
+        report.do(lambda: checks.killed_and_resumed(folder, device, wired=True))
+        report.do(lambda: checks.killed_and_resumed(folder, device, wired=False, epochs=10, kills=1))
+        report.do(lambda: checks.crosses_devices(folder, device))
+        report.do(lambda: checks.stays_finite(device, tiles, "bfloat16"))
+    for preset, runs, precision in (
+        ("vae", 1, "float32"), ("vae", 8, "float32"), ("vae", 1, "bfloat16"), ("vae", 8, "bfloat16"),
+        ("ae", 1, "float32"), ("vae-post", 1, "float32"), ("vae", 2, "float32"), ("vae", 4, "float32"),
+        ("vae", 16, "float32"),
+    )[: 1 if quick else None]:  # fmt: skip
+        report.do(lambda p=preset, r=runs, q=precision: timings.kernel_steps(device, steps, p, r, q, tiles, batch))
+    report.do(lambda: timings.plain_loop(device, 2 if quick else 50))
+    if not quick:
+        report.do(lambda: timings.trainer_step(folder, device, steps, wired=False))
+        report.do(lambda: timings.trainer_step(folder, device, steps, wired=True))
+        report.do(lambda: timings.save_and_validate(folder, device, dataset))
+        report.do(lambda: timings.whole_run(folder, device, dataset, 20, wired=True))
+        report.do(lambda: timings.whole_run(folder, device, dataset, 4, wired=False))
+
+
+def main() -> int:
+    """The command line; 1 if something is not as it should be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.gpu.report", description=__doc__)
+    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--quick", action="store_true", help="little of everything, to see that it works")
+    parser.add_argument("--out", type=Path, default=Path("gpu-report"))
+    parser.add_argument("--data", type=Path, help="a folder with MNIST's gzipped files")
+    parser.add_argument("--tiles", type=Path, help="tilings that tests.gpu.sweep wrote")
+    parser.add_argument("--seconds", type=float, default=280.0, help="after these nothing new is begun")
+    given = parser.parse_args()
+    report = Report(given.out, given.seconds)
+    tiles = tiles_of(given.tiles) if given.tiles else None
+    processes = compiling.start(wanted(tiles)) if given.device != "cpu" else []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset = "mnist-5k"
+        if given.data is not None:
+            unpack(given.data, folder / "data")
+            os.environ["VAE_TUI_DATA"] = str(folder / "data")
+            dataset = "mnist"
+        report.say(json.dumps(machine()))
+        for process in processes:
+            process.join()
+        report.say(f"compiled: {[process.exitcode for process in processes]}")
+        measure(report, given.device, given.quick, dataset, tiles, folder)
+    report.say(f"end; {report.failed} not as it should be")
+    torch.set_num_threads(1)
+    return min(report.failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

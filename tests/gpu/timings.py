@@ -1,0 +1,125 @@
+"""How long training on this device takes: steps, whole epochs, and what lies between them."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.data.images import load_image_set, pixels
+from core.kernels.gpu.tiles import Tiles
+from core.runs.config import make_config
+from core.runs.run import Run
+from core.training.trainer import Trainer
+from tests.benchmarks import rival
+from tests.gpu.checks import BATCH, train
+from tests.gpu.runs import make_step
+from tests.gpu.wired import wire
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured, in which unit."""
+
+    name: str
+    value: float
+    unit: str
+
+
+def wait(device: str) -> None:
+    """Until the device has done what it was given."""
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
+def microseconds(step: Callable[[], object], device: str, steps: int, rounds: int = 5) -> float:
+    """Of one step, by the host's clock around many; the median of the rounds."""
+    found = []
+    for _ in range(rounds):
+        wait(device)
+        begin = time.perf_counter()
+        for _ in range(steps):
+            step()
+        wait(device)
+        found.append((time.perf_counter() - begin) / steps * 1e6)
+    return statistics.median(found)
+
+
+def plain_loop(device: str, steps: int) -> Figure:
+    """The post's loop as anyone would type it."""
+    images = pixels(load_image_set("mnist-5k").train_images.to(device))
+    training = rival.train("vae", images, seed=0)
+    for _ in range(10):
+        next(training)
+    return Figure("plain loop, vae", microseconds(lambda: next(training), device, steps, rounds=3), "us a step")
+
+
+def trainer_step(folder: Path, device: str, steps: int, wired: bool) -> Figure:
+    """The trainer's own loop between reports, on the embedded digits."""
+    name = "Triton" if wired else "PyTorch, recorded"
+    config = make_config(preset="vae", epochs=100_000, validate_every=100_000, device=device)
+    run = Run.create(folder, f"steps-{wired}", config)
+    with run.open_metrics() as metrics:
+        trainer = Trainer(run, load_image_set("mnist-5k"), device, metrics)
+        if wired:
+            wire(trainer)
+        training = trainer.steps()
+        for _ in range(40):
+            next(training)
+        return Figure(f"trainer's loop, vae, {name}", microseconds(lambda: next(training), device, steps), "us a step")
+
+
+def kernel_steps(
+    device: str, steps: int, preset: str, runs: int, precision: str, tiles: Tiles | None, batch: int = BATCH
+) -> Figure:
+    """The recorded step alone, replayed."""
+    step = make_step(preset, runs, batch, precision, device, tiles=tiles, roughened=0.0)
+    order = [torch.randperm(len(step.images))[:batch] for _ in range(runs)]
+    chosen = torch.stack(order).to(device)
+    for _ in range(3):
+        step(chosen)
+    value = microseconds(lambda: step(chosen), device, steps)
+    return Figure(f"Triton step, {preset} {precision}, {runs} run(s)", value, "us a step of all")
+
+
+def whole_run(folder: Path, device: str, dataset: str, epochs: int, wired: bool) -> Iterator[Figure]:
+    """A run through the real process: the time of an epoch, and until the first line of metrics."""
+    kind = "Triton" if wired else "PyTorch"
+    config = make_config(preset="vae", dataset=dataset, epochs=epochs, device=device)
+    run = Run.create(folder, f"whole-{wired}", config)
+    begin = time.time()
+    train(run, wired, seconds=200)
+    took = time.time() - begin
+    lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
+    ends = [line for line in lines if line["kind"] == "epoch"]
+    spent = [later["time"] - earlier["time"] for earlier, later in zip(ends, ends[1:], strict=False)]
+    yield Figure(f"an epoch of {dataset}, {kind}, median of {len(spent)}", statistics.median(spent), "s")
+    yield Figure(f"{epochs} epochs of {dataset}, {kind}, by the run's own clock", ends[-1]["time"], "s")
+    yield Figure(f"{epochs} epochs of {dataset}, {kind}, process and all", took, "s")
+    yield Figure(f"validation loss after {epochs} epochs, {kind}", ends[-1]["val_loss"] or float("nan"), "")
+
+
+def save_and_validate(folder: Path, device: str, dataset: str) -> Iterator[Figure]:
+    """What interrupts training."""
+    config = make_config(preset="vae", dataset=dataset, epochs=10, device=device)
+    run = Run.create(folder, "interruptions", config)
+    with run.open_metrics() as metrics:
+        trainer = Trainer(run, load_image_set(dataset), device, metrics)
+        wire(trainer)
+        training = trainer.steps()
+        for _ in range(20):
+            next(training)
+        trainer.save()
+        yield Figure("a save", microseconds(trainer.save, device, 3) / 1e3, "ms")
+
+        def validate() -> None:
+            for _ in trainer.validation.losses(trainer.step):
+                pass
+
+        validate()
+        yield Figure(f"a validation of {dataset}", microseconds(validate, device, 2) / 1e3, "ms")
