@@ -24,7 +24,7 @@ from core.training.checkpoint import load_state
 from tests.gpu.runs import make_step
 
 BATCH = 128
-SHORT: dict[str, object] = {"dataset": "mnist-5k", "batch_size": BATCH, "validate_every": 2}
+SHORT: dict[str, object] = {"dataset": "mnist-5k", "batch_size": BATCH, "validate_every": 1000}
 
 
 @dataclass(frozen=True)
@@ -102,17 +102,21 @@ def train(run: Run, wired: bool, kill_at: int | None = None, seconds: float = 12
     with run.log_path.open("ab") as log:
         process = subprocess.Popen(command(run, wired), stdout=log, stderr=log, env=environment)
         until = time.monotonic() + seconds
+        saved = set()
         while process.poll() is None:
-            if kill_at is not None and (run.status().step or 0) >= kill_at and run.state_path.exists():
-                process.send_signal(signal.SIGKILL)
-                kill_at = None
+            if kill_at is not None and run.state_path.exists():
+                saved.add(run.state_path.stat().st_mtime_ns)
+                # Not the state that a trainer saves as it begins.
+                if len(saved) > 2 and (run.status().step or 0) >= kill_at:  # noqa: PLR2004
+                    process.send_signal(signal.SIGKILL)
+                    kill_at = None
             if time.monotonic() > until:
                 process.kill()
                 raise TimeoutError(run.log_path.read_text()[-500:])
             time.sleep(0.005)
 
 
-def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int = 40, kills: int = 2) -> Result:
+def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int, kills: int = 1) -> Result:
     """Killed in the middle of an epoch and gone on with, a run ends as one that was left alone."""
     config = make_config(**SHORT, preset="vae", epochs=epochs, device=device, seed=3)
     kind = "Triton" if wired else "PyTorch"
@@ -120,7 +124,7 @@ def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int = 40,
     train(whole, wired)
     points = []
     for number in range(kills):
-        train(killed, wired, kill_at=(number + 1) * epochs * 32 // (kills + 2) + 7)
+        train(killed, wired, kill_at=(number + 1) * epochs * 32 // (kills + 3) + 7)
         state = load_state(killed)
         points.append("none" if state is None else f"epoch {state.epoch} batch {state.batch}")
     train(killed, wired)
@@ -155,3 +159,16 @@ def crosses_devices(folder: Path, device: str) -> Result:
     state = Run(run.path).state()
     kept = run.read_state() == before
     return Result("a state made on the CPU goes on on the device", state is State.FINISHED, f"{state}, {said}, {kept=}")
+
+
+def short_of_memory(folder: Path, device: str) -> Result:
+    """What a trainer says whose GPU others have filled."""
+    free, _ = torch.cuda.mem_get_info(device)
+    held = torch.empty(free - (600 << 20), dtype=torch.uint8, device=device)
+    config = make_config(**SHORT, preset="vae", epochs=1, device=device)
+    run = Run.create(folder, "short", config)
+    train(run, wired=False, seconds=60)
+    del held
+    torch.cuda.empty_cache()
+    status = run.status()
+    return Result("a trainer without memory says so", status.cause == "memory", f"{status.state}: {status.error}")

@@ -31,6 +31,10 @@ from tests.gpu.sweep import tiles_of
 from tests.gpu.timings import Figure
 
 Found = Result | Figure
+STEPS = [
+    ("vae", 1, "float32"), ("vae", 8, "float32"), ("vae", 1, "bfloat16"), ("vae", 8, "bfloat16"), ("ae", 1, "float32"),
+    ("vae-post", 1, "float32"), ("vae", 2, "float32"), ("vae", 4, "float32"), ("vae", 16, "float32"),
+]  # fmt: skip
 
 
 class Report:
@@ -90,27 +94,27 @@ def measure(report: Report, device: str, quick: bool, dataset: str, tiles: Tiles
     """Everything, in order of importance."""
     steps, batch = (2, 2) if quick else (300, BATCH)
     report.do(lambda: checks.self_tests(device, tiles, batch))
-    if not quick:
-        report.do(lambda: checks.recorded_is_eager(device, tiles))
-        report.do(lambda: checks.alone_is_grouped(device, tiles))
-        report.do(lambda: timings.kernel_steps(device, steps, "vae", 1, "float32", tiles))
-        report.do(lambda: checks.killed_and_resumed(folder, device, wired=True))
-        report.do(lambda: checks.killed_and_resumed(folder, device, wired=False, epochs=10, kills=1))
-        report.do(lambda: checks.crosses_devices(folder, device))
-        report.do(lambda: checks.stays_finite(device, tiles, "bfloat16"))
-    for preset, runs, precision in (
-        ("vae", 1, "float32"), ("vae", 8, "float32"), ("vae", 1, "bfloat16"), ("vae", 8, "bfloat16"),
-        ("ae", 1, "float32"), ("vae-post", 1, "float32"), ("vae", 2, "float32"), ("vae", 4, "float32"),
-        ("vae", 16, "float32"),
-    )[: 1 if quick else None]:  # fmt: skip
-        report.do(lambda p=preset, r=runs, q=precision: timings.kernel_steps(device, steps, p, r, q, tiles, batch))
-    report.do(lambda: timings.plain_loop(device, 2 if quick else 50))
-    if not quick:
-        report.do(lambda: timings.trainer_step(folder, device, steps, wired=False))
-        report.do(lambda: timings.trainer_step(folder, device, steps, wired=True))
-        report.do(lambda: timings.save_and_validate(folder, device, dataset))
-        report.do(lambda: timings.whole_run(folder, device, dataset, 20, wired=True))
-        report.do(lambda: timings.whole_run(folder, device, dataset, 4, wired=False))
+    if quick:
+        report.do(lambda: timings.kernel_steps(device, steps, "vae", 1, "float32", tiles, batch))
+        report.do(lambda: timings.plain_loop(device, 2))
+        return
+    report.do(lambda: checks.recorded_is_eager(device, tiles))
+    report.do(lambda: checks.alone_is_grouped(device, tiles))
+    for preset, runs, precision in STEPS[:2]:
+        report.do(lambda p=preset, r=runs, q=precision: timings.kernel_steps(device, steps, p, r, q, tiles))
+    report.do(lambda: checks.killed_and_resumed(folder, device, wired=True, epochs=800))
+    for preset, runs, precision in STEPS[2:]:
+        report.do(lambda p=preset, r=runs, q=precision: timings.kernel_steps(device, steps, p, r, q, tiles))
+    report.do(lambda: timings.plain_loop(device, 50))
+    report.do(lambda: timings.trainer_step(folder, device, steps, wired=True))
+    report.do(lambda: timings.whole_run(folder, device, dataset, 20, wired=True))
+    report.do(lambda: timings.trainer_step(folder, device, steps, wired=False))
+    report.do(lambda: timings.save_and_validate(folder, device, dataset))
+    report.do(lambda: checks.stays_finite(device, tiles, "bfloat16"))
+    report.do(lambda: checks.crosses_devices(folder, device))
+    report.do(lambda: checks.killed_and_resumed(folder, device, wired=False, epochs=60))
+    report.do(lambda: checks.short_of_memory(folder, device))
+    report.do(lambda: timings.whole_run(folder, device, dataset, 4, wired=False))
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +19,8 @@ from typing import Any
 
 import torch
 
+from core.kernels.gpu import compiling
+from core.kernels.gpu.compiling import Wanted
 from core.kernels.gpu.launches import Builder
 from core.kernels.gpu.layers import Layer, Tiling
 from core.kernels.gpu.plan import Launch
@@ -202,6 +205,32 @@ def sweep(seconds: float, limit: int, precision: str, runs: list[int], out: Path
         print(f"{precision} {count} run(s): sum of the best {sum(us for us, _ in found.values()):.1f} us", flush=True)
         for name, (us, tiling) in sorted(found.items()):
             print(f"  {name:22s} {us:7.2f} {tiling}", flush=True)
+    chosen_tiles = {count: tiles_of(out / f"best-{precision}-{count}.json") for count in runs}
+    started = compiling.start([Wanted("vae", BATCH, precision, tiles=tiles) for tiles in chosen_tiles.values()])
+    for process in started:
+        process.join()
+    for count, tiles in chosen_tiles.items():
+        whole(count, precision, tiles)
+
+
+def whole(runs: int, precision: str, tiles: Tiles | None) -> None:
+    """Time the whole recorded step, and each launch of it."""
+    step = make_step("vae", runs, BATCH, precision, "cuda", tiles=tiles, roughened=0.0)
+    chosen = torch.stack([torch.randperm(len(step.images), device="cuda")[:BATCH] for _ in range(runs)])
+    step(chosen)
+    graph = step._recorded[BATCH]
+    times = []
+    for _ in range(5):
+        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        for _ in range(100):
+            graph.replay()
+        stop.record()
+        torch.cuda.synchronize()
+        times.append(start.elapsed_time(stop) * 10)
+    each = {launch.name: round(microseconds(launch), 2) for launch in step.launches(BATCH)}
+    print(f"*** {precision} {runs} run(s): {statistics.median(times):.1f} us a step, {len(each)} launches", flush=True)
+    print(f"    sum {sum(each.values()):.1f}: {each}", flush=True)
 
 
 def tiles_of(path: Path) -> Tiles:
