@@ -90,26 +90,25 @@ def stays_finite(device: str, tiles: Tiles | None, precision: str, steps: int = 
     return Result(f"{steps} steps of 8 runs in {precision} stay finite", finite, f"squared errors {errors}")
 
 
-def command(run: Run, wired: bool) -> list[str]:
-    """What starts a trainer's process."""
-    return [sys.executable, "-m", "tests.gpu.wired", str(run.path)] if wired else launch.command(run, run.config())
-
-
-def train(run: Run, wired: bool, kill_at: int | None = None, seconds: float = 120.0) -> None:
-    """Train to the end in the real process, or kill it once its state is at that step or later."""
+def train(run: Run, wired: bool, kill_after_saves: int | None = None, seconds: float = 120.0) -> None:
+    """Train to the end in the real process, or kill it a moment after so many saves."""
+    options = [] if wired else ["--torch"]
+    if kill_after_saves is not None:
+        options.append("--often")
     environment = launch.environment(run.config()) | {"PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("PYTHONSAFEPATH", None)
     with run.log_path.open("ab") as log:
-        process = subprocess.Popen(command(run, wired), stdout=log, stderr=log, env=environment)
+        words = [sys.executable, "-m", "tests.gpu.wired", str(run.path), *options]
+        process = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
         until = time.monotonic() + seconds
         saved = set()
         while process.poll() is None:
-            if kill_at is not None and run.state_path.exists():
+            if kill_after_saves is not None and run.state_path.exists():
                 saved.add(run.state_path.stat().st_mtime_ns)
-                # Not the state that a trainer saves as it begins.
-                if len(saved) > 2 and (run.status().step or 0) >= kill_at:  # noqa: PLR2004
+                if len(saved) > kill_after_saves:
+                    time.sleep(0.3)
                     process.send_signal(signal.SIGKILL)
-                    kill_at = None
+                    kill_after_saves = None
             if time.monotonic() > until:
                 process.kill()
                 raise TimeoutError(run.log_path.read_text()[-500:])
@@ -124,7 +123,7 @@ def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int, kill
     train(whole, wired)
     points = []
     for number in range(kills):
-        train(killed, wired, kill_at=(number + 1) * epochs * 32 // (kills + 3) + 7)
+        train(killed, wired, kill_after_saves=3 + number)
         state = load_state(killed)
         points.append("none" if state is None else f"epoch {state.epoch} batch {state.batch}")
     train(killed, wired)
@@ -138,9 +137,10 @@ def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int, kill
     moments = zip(one.optimizer["state"].values(), other.optimizer["state"].values(), strict=True)
     same &= all(torch.equal(left[key], right[key]) for left, right in moments for key in left)
     last = [run.metrics_path.read_text().splitlines()[-1] for run in (whole, killed)]
+    in_the_middle = any("batch" in point and not point.endswith("batch 0") for point in points)
     same &= [line.split('"train_loss"')[1].split(',"images')[0] for line in last][0] in last[1]
     found = f"killed with states of {', '.join(points)}; finished: {finished}; {one.epoch} epochs"
-    return Result(f"killed and resumed bit for bit ({kind})", bool(same and all(finished)), found)
+    return Result(f"killed and resumed bit for bit ({kind})", bool(same and in_the_middle and all(finished)), found)
 
 
 def crosses_devices(folder: Path, device: str) -> Result:

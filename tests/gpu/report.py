@@ -102,7 +102,7 @@ def measure(report: Report, device: str, quick: bool, dataset: str, tiles: Tiles
     report.do(lambda: checks.alone_is_grouped(device, tiles))
     for preset, runs, precision in STEPS[:2]:
         report.do(lambda p=preset, r=runs, q=precision: timings.kernel_steps(device, steps, p, r, q, tiles))
-    report.do(lambda: checks.killed_and_resumed(folder, device, wired=True, epochs=800))
+    report.do(lambda: checks.killed_and_resumed(folder, device, wired=True, epochs=400))
     for preset, runs, precision in STEPS[2:]:
         report.do(lambda p=preset, r=runs, q=precision: timings.kernel_steps(device, steps, p, r, q, tiles))
     report.do(lambda: timings.plain_loop(device, 50))

@@ -1,15 +1,20 @@
 """The trainer's real process with the Triton step in place of PyTorch's: `python -m tests.gpu.wired RUN_DIR`.
 
-It is what the wiring has to do, and nothing else: models, optimizer and state are the trainer's own.
+`wire` is what the wiring has to do, and nothing else: models, optimizer and state are the trainer's own. With `--torch`
+the process steps with PyTorch's layers; with `--often` it saves every half second.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from core.jobs import worker
+from core.jobs.setup import Job
+from core.jobs.timings import Timings
 from core.kernels.gpu.step import TritonStep
+from core.runs.run import Run
 from core.training import trainer as trainers
 from core.training.objectives import ImageObjective
 
@@ -40,8 +45,11 @@ class WiredTrainer(trainers.Trainer):
 
 def main() -> int:
     """Train the run that the command line names, as the worker does."""
-    trainers.Trainer = WiredTrainer  # type: ignore[misc]
-    return worker.main()
+    path, *options = sys.argv[1:]
+    if "--torch" not in options:
+        trainers.Trainer = WiredTrainer  # type: ignore[misc]
+    often = Timings(first_save=0.5, last_save=0.5, save_share=1.0)
+    return worker.train(Run(Path(path)), Job(timings=often if "--often" in options else Timings()))
 
 
 if __name__ == "__main__":

@@ -13,26 +13,33 @@ from core.kernels.gpu.layers import Unfit
 from core.kernels.gpu.step import TritonStep
 from core.models.autoencoder import Autoencoder, KlWeight, loss
 
-# Of the whole gradient; a fresh network's is so badly conditioned that PyTorch's own tf32 is 0.03 to 0.07 away from exact.
+# Of the whole gradient. A fresh network's is badly conditioned, and most where a standard deviation near zero is learned
+# (`vae-post`): so it may also be a few times as far from exact as PyTorch's own layers in tf32 are.
 GRADIENT_TOLERANCE = {"float32": 0.15, "bfloat16": 0.6}
+TIMES_PYTORCH = {"float32": 4.0, "bfloat16": 16.0}
 LOSS_TOLERANCE = {"float32": 2e-3, "bfloat16": 2e-2}
 STATISTICS_TOLERANCE = {"float32": 5e-3, "bfloat16": 5e-2}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Relative errors of the loss, the gradient and the running statistics, and whether a second time gave the same."""
+    """Relative errors of the loss, the gradient and the running statistics, and whether a second time gave the same.
+
+    `pytorch` is the error of PyTorch's own gradient in tf32, where the device has that.
+    """
 
     loss: float
     gradient: float
     statistics: float
+    pytorch: float
     repeats: bool
 
     def complaint(self, precision: str) -> str | None:
         """What is wrong, if anything is."""
+        gradient_tolerance = max(GRADIENT_TOLERANCE[precision], TIMES_PYTORCH[precision] * self.pytorch)
         for name, found, tolerance in (
             ("loss", self.loss, LOSS_TOLERANCE[precision]),
-            ("gradient", self.gradient, GRADIENT_TOLERANCE[precision]),
+            ("gradient", self.gradient, gradient_tolerance),
             ("running statistics", self.statistics, STATISTICS_TOLERANCE[precision]),
         ):
             if not found <= tolerance:
@@ -54,7 +61,7 @@ def check(wanted: Wanted, device: torch.device | str, seed: int = 0) -> Outcome:
         tensor.copy_(value)
     step.run(wanted.batch)
     repeats = all(torch.equal(one, other) for one, other in zip(step.changing(), first, strict=True))
-    worst = [max(error[part] for error in errors) for part in range(3)]
+    worst = [max(error[part] for error in errors) for part in range(4)]
     return Outcome(*worst, repeats)
 
 
@@ -66,30 +73,41 @@ def require(wanted: Wanted, device: torch.device | str) -> Outcome:
     return outcome
 
 
-def compare(step: TritonStep, run: int, model: Autoencoder, weight: KlWeight) -> tuple[float, float, float]:
-    """Errors of loss, gradient and running statistics of the first step of a run, whose model was this before it."""
+def compare(step: TritonStep, run: int, model: Autoencoder, weight: KlWeight) -> tuple[float, float, float, float]:
+    """Errors of loss, gradient and running statistics of a run's first step, whose model was this, and PyTorch's own."""
     count = step.plan.batch
     chosen = step.place(step.plan.chosen, count)[run]
     noise = step.place(step.plan.noise, count)[run]
     x = step.images[chosen].unsqueeze(1).float() / 255
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True):
+    _, own_gradient = _pytorch(copy.deepcopy(model), x, noise, weight, tf32=True)
+    sums, gradient = _pytorch(model, x, noise, weight, tf32=False)
+    # From zero, the first moment is a tenth of the gradient.
+    moments = step.optimizers[run].state
+    found = {name: moments[own]["exp_avg"] * 10 for name, own in step.models[run].named_parameters()}
+    statistics = [
+        _error(own, buffer)
+        for buffer, own in zip(model.buffers(), step.models[run].buffers(), strict=True)
+        if buffer.is_floating_point()
+    ]
+    errors = _error(step.totals[run], sums), _error(_together(found), _together(gradient)), max(statistics)
+    return *errors, _error(_together(own_gradient), _together(gradient))
+
+
+def _pytorch(
+    model: Autoencoder, x: Tensor, noise: Tensor, weight: KlWeight, *, tf32: bool
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The sums of the loss, and the gradients by name."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32, deterministic=True):
         parts = loss(x, *model(x, noise))
         total = parts.total(weight.given(parts.reconstruction.detach().mean()))
         total.mean().backward()
-    sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()]).detach().double()
-    wanted, found = [], []
-    for (name, parameter), own in zip(model.named_parameters(), step.models[run].parameters(), strict=True):
-        assert parameter.grad is not None
-        if not name.endswith("0.bias"):  # before a normalisation: exactly zero, or rounding
-            wanted.append(parameter.grad.flatten())
-            # From zero, the first moment is a tenth of the gradient.
-            found.append(step.optimizers[run].state[own]["exp_avg"].flatten() * 10)
-    statistics = [
-        _error(own, buffer)
-        for (_, buffer), own in zip(model.named_buffers(), step.models[run].buffers(), strict=True)
-        if buffer.is_floating_point()
-    ]
-    return _error(step.totals[run], sums), _error(torch.cat(found), torch.cat(wanted)), max(statistics)
+    sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()]).detach()
+    return sums, {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+
+
+def _together(gradients: dict[str, Tensor]) -> Tensor:
+    """All but those of biases before a normalisation, which are exactly zero, or rounding."""
+    return torch.cat([gradient.flatten() for name, gradient in gradients.items() if not name.endswith("0.bias")])
 
 
 def _error(found: Tensor, wanted: Tensor) -> float:

@@ -12,18 +12,18 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 WEIGHTS = 4096 if INTERPRETED else 256  # that one program of Adam changes, and entries that one makes of a matrix
 ENTRIES = 4096 if INTERPRETED else 128  # whose parts one program adds up
 
-# By the pixels on a side of what is computed: blocks of pixels a program, pixels of the window a product
+# By the pixels on a side of what is computed; measured on an H200.
 FORWARD = {
     32: Tiling(block=2, images=1, taps=4, ahead=2, warps=8),
     16: Tiling(block=1, images=1, taps=2, ahead=2, warps=8),
     8: Tiling(block=1, images=1, taps=1, ahead=3, warps=4),
-    4: Tiling(block=1, images=1, taps=4, ahead=2, warps=1),
+    4: Tiling(block=1, images=2, taps=4, ahead=2, warps=4),
 }
 BACKWARD = {
     32: Tiling(block=2, images=1, taps=8, ahead=1, warps=8),
     16: Tiling(block=1, images=1, taps=4, ahead=1, warps=8),
     8: Tiling(block=1, images=1, taps=2, ahead=1, warps=4),
-    4: Tiling(block=1, images=4, taps=4, ahead=1, warps=4),
+    4: Tiling(block=1, images=2, taps=4, ahead=1, warps=4),
 }
 
 
@@ -34,7 +34,7 @@ class Tiles:
     forwards: dict[str, Tiling] = field(default_factory=dict)
     backwards: dict[str, Tiling] = field(default_factory=dict)
     latents: int = 16  # images a program
-    latent_warps: int = 8
+    latent_warps: int = 4
     pixels: int = 512  # of the last convolution a program
     pixel_warps: int = 4
 
