@@ -1,7 +1,7 @@
 """Prepares a folder with all that a bare GPU machine needs for the report: `python -m tests.gpu.carry FOLDER`.
 
 The machine has Python 3.12, torch, triton, torchvision, scikit-learn, safetensors, numpy, matplotlib, pillow and rich.
-In the folder come to lie `tree` (this project), `site` (our other packages, unpacked) and `data` (MNIST, packed). There:
+In the folder come to lie `tree` (this project), `site` (other packages, unpacked) and `data` (MNIST, packed). There:
 `cd FOLDER/tree && PYTHONPATH=.:../site python3 -m tests.gpu.report --data ../data --out DIR`.
 """
 
@@ -46,7 +46,9 @@ def copy_tree(goal: Path) -> None:
     """The project's code as it is now."""
     shutil.rmtree(goal, ignore_errors=True)
     for name in FOLDERS:
-        shutil.copytree(ROOT / name, goal / name, ignore=shutil.ignore_patterns("__pycache__", "*.raw", "__snapshots__"))
+        shutil.copytree(
+            ROOT / name, goal / name, ignore=shutil.ignore_patterns("__pycache__", "*.raw", "__snapshots__")
+        )
     for file in (*ROOT.glob("*.toml"), *ROOT.glob("*.py")):
         shutil.copy(file, goal)
 
@@ -57,8 +59,8 @@ def unpack(goal: Path, python: str) -> None:
     names = [f"{name}=={version(name)}" for name in PACKAGES]
     with tempfile.TemporaryDirectory() as wheels:
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--implementation", "cp",
-             "--python-version", python, *platforms, "-d", wheels, *names],
+            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--implementation",
+             "cp", "--python-version", python, *platforms, "-d", wheels, *names],
             check=True,
         )  # fmt: skip
         for wheel in Path(wheels).glob("*.whl"):

@@ -52,7 +52,7 @@ def recorded_is_eager(device: str, tiles: Tiles | None, steps: int = 20) -> Resu
         step = make_step("vae", 2, BATCH, device=device, tiles=tiles)
         order = torch.Generator().manual_seed(1)
         for number in range(steps):
-            count = 96 if number % 5 == 4 else BATCH  # noqa: PLR2004
+            count = 96 if number % 5 == 4 else BATCH
             chosen = torch.stack([torch.randperm(len(step.images), generator=order)[:count] for _ in range(2)])
             if recorded:
                 step(chosen.to(device))
@@ -138,7 +138,7 @@ def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int, kill
     same &= all(torch.equal(left[key], right[key]) for left, right in moments for key in left)
     last = [run.metrics_path.read_text().splitlines()[-1] for run in (whole, killed)]
     in_the_middle = any("batch" in point and not point.endswith("batch 0") for point in points)
-    same &= [line.split('"train_loss"')[1].split(',"images')[0] for line in last][0] in last[1]
+    same &= last[0].split('"train_loss"')[1].split(',"images')[0] in last[1]
     found = f"killed with states of {', '.join(points)}; finished: {finished}; {one.epoch} epochs"
     return Result(f"killed and resumed bit for bit ({kind})", bool(same and in_the_middle and all(finished)), found)
 

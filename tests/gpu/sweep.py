@@ -46,7 +46,7 @@ class Candidate:
 
 
 def candidates(step: TritonStep, limit: int) -> Iterator[Candidate]:
-    """For every kernel the tilings whose numbers fit into registers and shared memory, those with most at a time first."""
+    """For every kernel the tilings that may fit into registers and shared memory, those with the least work first."""
     plan = step.plan
     for index, back in product(range(len(plan.layers)), (False, True)):
         layer = plan.layers[index]
@@ -66,11 +66,11 @@ def _of(layer: Layer, back: bool, is_first: bool) -> Iterator[tuple[float, Tilin
         rows = images * view.groups**2
         k = taps * read
         parts = -(-pixels // taps)
-        wasteful = parts * taps > 1.4 * pixels or rows < 16 * warps or images > 1 and rows > 64
+        wasteful = parts * taps > 1.4 * pixels or rows < 16 * warps or (images > 1 and rows > 64)
         if not 16 <= k <= 256 or wasteful:
             continue
         if is_first and back:
-            if taps == 16 and block == 2:  # noqa: PLR2004
+            if taps == 16 and block == 2:
                 yield 1, Tiling(block, images, taps, 1, warps)
             continue
         if back and k < 8 * warps:
@@ -83,7 +83,7 @@ def _of(layer: Layer, back: bool, is_first: bool) -> Iterator[tuple[float, Tilin
         if ahead < 1 or shared > SHARED:
             continue
         work = parts * taps * (rows * read + read * columns) / lanes
-        if warps == 16:  # half of the registers  # noqa: PLR2004
+        if warps == 16:  # half of the registers
             ahead = min(ahead, int((110 - fixed) / max(each, 1)))
             if ahead < 1:
                 continue

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -97,7 +98,7 @@ def whole_run(folder: Path, device: str, dataset: str, epochs: int, wired: bool)
     took = time.time() - begin
     lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
     ends = [line for line in lines if line["kind"] == "epoch"]
-    spent = [later["time"] - earlier["time"] for earlier, later in zip(ends, ends[1:], strict=False)]
+    spent = [later["time"] - earlier["time"] for earlier, later in pairwise(ends)]
     yield Figure(f"an epoch of {dataset}, {kind}, median of {len(spent)}", statistics.median(spent), "s")
     yield Figure(f"{epochs} epochs of {dataset}, {kind}, by the run's own clock", ends[-1]["time"], "s")
     yield Figure(f"{epochs} epochs of {dataset}, {kind}, process and all", took, "s")

@@ -39,9 +39,7 @@ class Wanted:
             images = torch.randint(0, 256, (examples, 32, 32), dtype=torch.uint8).to(device)
         generators = [torch.Generator(device).manual_seed(seed + run) for run in range(self.runs)]
         weights = [KlWeight(optimal=self.optimal)] * self.runs
-        return TritonStep(
-            models, optimizers, generators, images, weights, self.batch, self.precision, self.tiles
-        )
+        return TritonStep(models, optimizers, generators, images, weights, self.batch, self.precision, self.tiles)
 
 
 def compile_share(wanted: Sequence[Wanted], share: int, shares: int) -> None:

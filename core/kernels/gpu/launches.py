@@ -7,10 +7,10 @@ from typing import Any
 import triton
 from torch import Tensor
 
-from core.kernels.triton import convolutions, ends, first, update
 from core.kernels.gpu.layers import IMAGE, Layer
 from core.kernels.gpu.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers
 from core.kernels.gpu.tiles import ENTRIES, WEIGHTS
+from core.kernels.triton import convolutions, ends, first, update
 
 TERMS = 4  # of the sums in a table that are looked up at once
 PART_ROWS = 32
@@ -74,15 +74,16 @@ class Builder:
         normalisation = self._normalisation(before or layer)
         programs = plan.parts(layer, self._count)
         arguments = (
-            self._source(layer), plan.chosen, *normalisation, plan.passed, plan.matrix(name), plan.z[name], plan.sums[name],
-            plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]), plan.winners.get(name, plan.z[name]),
+            self._source(layer), plan.chosen, *normalisation, plan.passed, plan.matrix(name),
+            plan.z[name], plan.sums[name], plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]),
+            plan.winners.get(name, plan.z[name]),
             self._count, plan.parts(before, self._count) if before else 1, programs, self._memory.places.length,
             self._memory.statistic_places.length, plan.matrix_places.length,
         )  # fmt: skip
         constants = {
             "IMAGES": before is None, "DOUBLED": layer.upsampled and view.block == 1,
-            "NORMALISED": before.size**2 if before else 0, "LEVEL": view.groups.bit_length() - 1, "STRIDE": view.stride, "WINDOW": view.window,
-            "BLOCK": view.block, "CI": layer.channels_in, "CO": layer.channels_out,
+            "NORMALISED": before.size**2 if before else 0, "LEVEL": view.groups.bit_length() - 1,
+            "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block, "CI": layer.channels_in, "CO": layer.channels_out,
             "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_out), "TAPS": tiling.taps,
             "AHEAD": tiling.ahead, "ROWS": tiling.images * view.groups**2, "POOL": layer.pooled_after,
             "SOURCE_PARTS": plan.capacity(before or layer), "OWN_PARTS": plan.capacity(layer),
@@ -100,9 +101,9 @@ class Builder:
         arguments = (
             plan.z[name], plan.of_output if is_last else plan.gradient[name], plan.winners.get(name, plan.z[name]),
             plan.coefficients[name], plan.sums_back[name], plan.gradient_of(f"{name} weight"),
-            plan.gradient_of(f"{name} bias"), plan.weight(plan.last), plan.passed, plan.matrix(f"{name} back"), self._source(layer),
-            plan.coefficients[source.name], plan.gradient[source.name], plan.sums_back[source.name],
-            plan.partial(name),
+            plan.gradient_of(f"{name} bias"), plan.weight(plan.last), plan.passed,
+            plan.matrix(f"{name} back"), self._source(layer), plan.coefficients[source.name],
+            plan.gradient[source.name], plan.sums_back[source.name], plan.partial(name),
             self._count, plan.parts_back(layer, self._count), programs, self._memory.places.length,
             plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
         )  # fmt: skip
@@ -128,8 +129,9 @@ class Builder:
         )  # fmt: skip
         constants = {
             "LEVEL": view.groups.bit_length() - 1, "WINDOW": view.window, "BLOCK": view.block,
-            "CO": layer.channels_out, "ENTRIES": triton.next_power_of_2(view.window**2), "ROWS": tiling.images * view.groups**2,
-            "OWN_PARTS": plan.capacity_back(layer), "num_warps": tiling.warps, **plan.products,
+            "CO": layer.channels_out, "ENTRIES": triton.next_power_of_2(view.window**2),
+            "ROWS": tiling.images * view.groups**2, "OWN_PARTS": plan.capacity_back(layer),
+            "num_warps": tiling.warps, **plan.products,
         }  # fmt: skip
         programs = plan.parts(layer, self._count, back=True)
         return self._launch(f"backward {name}", first.first_backward, programs, arguments, constants)
@@ -221,6 +223,7 @@ class Builder:
         )  # fmt: skip
         constants = {
             "TERMS": TERMS, "BLOCK": WEIGHTS, "PARTS": triton.next_power_of_2(plan.last_parts(plan.batch)),
-            "COUNTS": triton.next_power_of_2(len(memory.counted)), "num_warps": 4,
+            "COUNTS": triton.next_power_of_2(len(memory.counted)),
+            "REPEATS": triton.next_power_of_2(triton.cdiv(memory.steps.shape[1], memory.blocks)), "num_warps": 4,
         }  # fmt: skip
         return self._launch("adam", update.adam, memory.blocks, arguments, constants)

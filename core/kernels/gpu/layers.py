@@ -22,8 +22,8 @@ class Unfit(Exception):
 class Tiling:
     """How a convolution is cut up: a program computes so many images, block by block, each from a window around it.
 
-    A block is `block` x `block` pixels; `taps` pixels of the window are multiplied at a time, and `ahead` such parts are
-    loaded before the first is used. Where an upsampling lies between, a block of two is what that makes of one pixel.
+    A block is `block` x `block` pixels; `taps` pixels of the window are multiplied at a time, and `ahead` such parts
+    are loaded before the first is used. After an upsampling, a block of two is what that made of one pixel.
     """
 
     block: int
@@ -85,7 +85,7 @@ def layers_of(model: Autoencoder) -> tuple[list[Layer], list[Layer]]:
         and encoder[-1].size == MIDDLE == decoder[0].size
         and decoder[-1].size == IMAGE
         and decoder[0].channels_in == LATENT_CHANNELS
-        and decoder[-1].channels_out == 8  # noqa: PLR2004 - what the kernel of the last layer is written for
+        and decoder[-1].channels_out == 8
         and channels <= {4, 8, 16, 32}
     )
     if not fits:

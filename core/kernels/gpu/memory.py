@@ -73,7 +73,7 @@ class Memory:
         self.weights, self.first_moments, self.second_moments = (flat(self.places.length) for _ in range(3))
         self.statistics = flat(self.statistic_places.length)
         self.counts = flat(len(self.counted), torch.int64)
-        self.steps = flat(self.blocks)  # a count for each program: one that others read could change before they do
+        self.steps = flat(max(self.blocks, len(list(first.parameters()))))
         self.rates = flat(1)
         for run in range(runs):
             self._bind(run)
@@ -117,7 +117,7 @@ class Memory:
                 state[key] = _moved(old, self.places.of(moments[run], name))
             if index == 0:
                 self.steps[run].fill_(float(state.get("step", 0.0)))
-            state["step"] = self.steps[run, index % self.blocks]
+            state["step"] = self.steps[run, index]
 
 
 def _moved(tensor: Tensor, place: Tensor) -> Tensor:

@@ -100,7 +100,9 @@ class Plan:
         self.matrices = self._empty(self.matrix_places.length, dtype=self.low)
         self.table = _table(rows, self.device)
         self.terms = integers(terms_of_block, self.device)
-        sizes = {weight: self.memory.places.of(self.memory.weights[0], weight).numel() for _, weight in backward.values()}
+        sizes = {
+            weight: self.memory.places.of(self.memory.weights[0], weight).numel() for _, weight in backward.values()
+        }
         within = 0  # the gradients of what lies in the middle share the rows of one region
         for name in [middle.name, *(name for name in ("mean", "spread") if name in backward)]:
             table, weight = backward[name]
@@ -179,7 +181,9 @@ class Plan:
         self.sums: dict[str, Tensor] = {}
         self.sums_back: dict[str, Tensor] = {}
         self.partial_places = Slots()
-        self._rows = {name: self.gradient_places.size(name) for name in [*(layer.name for layer in self.layers), "last"]}
+        self._rows = {
+            name: self.gradient_places.size(name) for name in [*(layer.name for layer in self.layers), "last"]
+        }
         for layer in self.layers:
             self.sums[layer.name] = self._empty(2, layer.channels_out, self.capacity(layer))
             self.sums_back[layer.name] = self._empty(2, layer.channels_out, self.capacity_back(layer))

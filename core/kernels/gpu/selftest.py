@@ -13,7 +13,7 @@ from core.kernels.gpu.layers import Unfit
 from core.kernels.gpu.step import TritonStep
 from core.models.autoencoder import Autoencoder, KlWeight, loss
 
-# Of the whole gradient. A fresh network's is badly conditioned, and most where a standard deviation near zero is learned
+# Of the whole gradient. A fresh network's is badly conditioned, most where a standard deviation near zero is learned
 # (`vae-post`): so it may also be a few times as far from exact as PyTorch's own layers in tf32 are.
 GRADIENT_TOLERANCE = {"float32": 0.15, "bfloat16": 0.6}
 TIMES_PYTORCH = {"float32": 4.0, "bfloat16": 16.0}
@@ -74,7 +74,7 @@ def require(wanted: Wanted, device: torch.device | str) -> Outcome:
 
 
 def compare(step: TritonStep, run: int, model: Autoencoder, weight: KlWeight) -> tuple[float, float, float, float]:
-    """Errors of loss, gradient and running statistics of a run's first step, whose model was this, and PyTorch's own."""
+    """Errors of loss, gradient and statistics of a run's first step, whose model was this, and PyTorch's own."""
     count = step.plan.batch
     chosen = step.place(step.plan.chosen, count)[run]
     noise = step.place(step.plan.noise, count)[run]

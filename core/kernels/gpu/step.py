@@ -18,7 +18,7 @@ LARGEST = 2**31  # what the kernels count with
 
 
 class TritonStep:
-    """Trains the models in place of PyTorch's layers, autograd and Adam; all of the same preset, each with its own seed.
+    """Trains models of the same preset, each with its own seed, in place of PyTorch's layers, autograd and Adam.
 
     The models' and optimizers' tensors become views of this step's: what is read from them is always current, and
     loading into a model needs nothing more; after loading into an optimizer call `memory.restored()`.

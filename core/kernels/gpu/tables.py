@@ -1,7 +1,7 @@
-"""A convolution of blocks of pixels is a product with a matrix; these tables say which of its entries are which weights.
+"""A convolution of blocks of pixels is a product with a matrix; these tables say which entries are which weights.
 
 An entry is the sum of a few weights, or zero. A table (rows, columns, terms) holds their indices in the kernel
-(out, in, 3, 3), -1 for none. Where the gradient of such a matrix is known, its transposed table leads back to the kernel.
+(out, in, 3, 3), -1 for none. From the gradient of such a matrix the transposed table leads back to the kernel.
 """
 
 from __future__ import annotations

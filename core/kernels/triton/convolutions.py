@@ -25,7 +25,6 @@ from core.kernels.triton.shared import (
     through_activation,
 )
 
-
 WIDTH = tl.constexpr(32)  # entries side by side where a tensor is passed through once
 
 
@@ -171,7 +170,8 @@ def convolve_backward(
     images, own_parts, parts, parameters, gradients, matrices, partials,
     GRADIENT: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr, WINDOW: tl.constexpr,
     BLOCK: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr, COLUMNS: tl.constexpr, TAPS: tl.constexpr,
-    AHEAD: tl.constexpr, ROWS: tl.constexpr, OWN_PARTS: tl.constexpr, SOURCE_PARTS: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr,
+    AHEAD: tl.constexpr, ROWS: tl.constexpr, OWN_PARTS: tl.constexpr, SOURCE_PARTS: tl.constexpr,
+    DOT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradient of a layer's source and of its matrix, each part of the latter in a row of its own.
 

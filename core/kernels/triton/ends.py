@@ -6,7 +6,16 @@ A latent is a row of 64 numbers, channels last. What the encoder leaves is a row
 import triton
 import triton.language as tl
 
-from core.kernels.triton.shared import activate, factor, fold, normalise, normalise_backward, put_sums, repeat, through_activation
+from core.kernels.triton.shared import (
+    activate,
+    factor,
+    fold,
+    normalise,
+    normalise_backward,
+    put_sums,
+    repeat,
+    through_activation,
+)
 
 POINT = tl.constexpr(0)  # `ae`
 HEAD = tl.constexpr(1)  # `vae`: mean and log-variance by a 1x1 convolution
@@ -27,8 +36,8 @@ def pick(vector, FIRST: tl.constexpr, C: tl.constexpr):
 
 @triton.jit(do_not_specialize=["images", "source_parts", "parts"])
 def encode(
-    source, source_sums, scale, shift, bias, coefficients, running, of_mean, of_spread, head_bias, noise, moments, latents,
-    matrix, z, sums, divergences,
+    source, source_sums, scale, shift, bias, coefficients, running, of_mean, of_spread, head_bias, noise, moments,
+    latents, matrix, z, sums, divergences,
     images, source_parts, parts, parameters, statistics, matrices,
     KIND: tl.constexpr, CI: tl.constexpr, ROWS: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr,
@@ -107,8 +116,8 @@ def put_gradient(
 
 @triton.jit(do_not_specialize=["images", "own_parts", "parts", "error_parts"])
 def encode_backward(
-    z, gradient, own_coefficients, own_sums, of_scale, of_shift, matrix, latents, moments, noise, back_mean, back_spread,
-    source, source_coefficients, source_gradient, source_sums, of_matrix, errors, weights_of_kl,
+    z, gradient, own_coefficients, own_sums, of_scale, of_shift, matrix, latents, moments, noise, back_mean,
+    back_spread, source, source_coefficients, source_gradient, source_sums, of_matrix, errors, weights_of_kl,
     images, own_parts, parts, error_parts, gradients, matrices, partials,
     KIND: tl.constexpr, CI: tl.constexpr, OPTIMAL: tl.constexpr, ROWS: tl.constexpr, OWN_PARTS: tl.constexpr,
     SOURCE_PARTS: tl.constexpr, ERROR_PARTS: tl.constexpr,
@@ -116,7 +125,7 @@ def encode_backward(
 ):  # fmt: skip
     """From the gradient of the decoder's first output to that of the encoder's last, and of what lies between.
 
-    A row of `of_matrix` holds the gradients of the first convolution's matrix, then of the head's two matrices and biases.
+    A row of `of_matrix` holds the gradients of the first convolution's matrix, the head's two matrices, its biases.
     """
     part = tl.program_id(0)
     run = tl.program_id(1)
@@ -201,10 +210,7 @@ def encode_backward(
             b = tl.load(source_coefficients + CI + c)[None, :]
             m = tl.load(source_coefficients + 2 * CI + c)[None, :]
             inverse = tl.load(source_coefficients + 3 * CI + c)[None, :]
-            if half == 0:
-                found = of_mean
-            else:
-                found = of_spread
+            found = of_mean if half == 0 else of_spread
             put_gradient(
                 found, before, a, b, m, inverse, source_gradient, at_source, there, source_sums, part, 4 * half, 4, CI,
                 ROWS, SOURCE_PARTS,

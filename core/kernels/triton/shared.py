@@ -11,10 +11,10 @@ BIT = tl.constexpr(1 << 8)
 
 @triton.jit
 def factor(value, DOT: tl.constexpr, PRECISION: tl.constexpr):
-    """A factor of a product. The units that multiply tf32 cut off what does not fit; half of its last place rounds it."""
-    if PRECISION == "tf32" and DOT == tl.float32:
+    """A factor of a product. Units that multiply tf32 cut off what does not fit: half of its last place rounds it."""
+    if PRECISION == "tf32" and tl.float32 == DOT:
         return (value.to(tl.int32, bitcast=True) + 0x1000).to(tl.float32, bitcast=True)
-    else:
+    else:  # noqa: RET505 - Triton compiles one of the two
         return value.to(DOT)
 
 
@@ -65,7 +65,7 @@ def put_sums(sums, part, first, second, c, C: tl.constexpr, PARTS: tl.constexpr)
 def normalise(
     sums, parts, pixels, scale, shift, bias, coefficients, running, is_first, C: tl.constexpr, PARTS: tl.constexpr
 ):
-    """Factor, summand, mean, 1 / deviation (C,) of a batch normalisation; the first program keeps them, and the running statistics."""
+    """Factor, summand, mean, 1 / deviation (C,) of a normalisation; the first program keeps them and what runs along."""
     total, squares = add_up(sums, parts, C, PARTS)
     share = 1.0 / pixels
     mean = total * share

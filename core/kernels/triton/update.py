@@ -40,10 +40,8 @@ def make_matrices(
 
 
 @triton.jit
-def add_parts(
-    partials, gradients, plan, stride, length, ROWS: tl.constexpr, BLOCK: tl.constexpr
-):
-    """Add up the rows of each layer. A block's plan: its first entry, the rows, entries in a row, which it is, where to."""
+def add_parts(partials, gradients, plan, stride, length, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    """Add up the rows of each layer. A block's plan: first entry, rows, entries in a row, which it is, where to."""
     block = tl.program_id(0)
     run = tl.program_id(1)
     start = tl.load(plan + block * 5)
@@ -71,8 +69,9 @@ def lost(logarithm, steps):
 def adam(
     weights, first_moments, second_moments, gradients, table, terms_of_block, steps, counts, rates,
     errors, divergences, totals,
-    images, error_parts, divergence_parts, parameters, length, tensors, blocks,
+    images, error_parts, divergence_parts, parameters, length, tensors, counted,
     TERMS: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, COUNTS: tl.constexpr,
+    REPEATS: tl.constexpr,
 ):  # fmt: skip
     """Adam's step on all weights (Kingma & Ba 2015, algorithm 1); the first program counts it and adds up the loss."""
     block = tl.program_id(0)
@@ -82,8 +81,11 @@ def adam(
     terms = tl.load(terms_of_block + block)
     g = gather(gradients + run * length, table, terms, parameters, i, inside, TERMS, BLOCK)
     at = run * parameters + i
-    step = tl.load(steps + run * blocks + block) + 1.0
-    tl.store(steps + run * blocks + block, step)
+    # Each program has counts of its own: those that others read could change before they do.
+    count = block + tl.num_programs(0) * tl.arange(0, REPEATS)
+    before = tl.load(steps + run * counted + count, mask=count < counted, other=0.0)
+    tl.store(steps + run * counted + count, before + 1.0, mask=count < counted)
+    step = tl.max(before, 0) + 1.0
     first = tl.load(first_moments + at, mask=inside, other=0.0)
     second = tl.load(second_moments + at, mask=inside, other=0.0)
     first += (g - first) * (1.0 - FIRST_DECAY)

@@ -1,0 +1,121 @@
+"""Steps of the GPU kernels in Triton's interpreter, compared with PyTorch in float64; prints what it found as JSON.
+
+A process of its own, as Triton reads TRITON_INTERPRET when kernels are declared.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import time
+
+import torch
+from torch import Tensor
+
+from core.kernels.gpu.step import TritonStep
+from tests.gpu.runs import make_step, truth
+
+BATCH = 2
+
+
+def error(found: Tensor, wanted: Tensor) -> float:
+    """Relative, of the whole tensor."""
+    return float((found.double() - wanted.double()).norm() / wanted.double().norm())
+
+
+def one_step(step: TritonStep, count: int, seed: int = 5) -> Tensor:
+    """Do a step on some images, whose indices are given back, (runs, count)."""
+    order = torch.Generator().manual_seed(seed)
+    chosen = torch.stack([torch.randperm(len(step.images), generator=order)[:count] for _ in step.models])
+    step(chosen)
+    return chosen
+
+
+def against_pytorch(
+    preset: str, runs: int, precision: str = "float32", *, optimal: bool = False, count: int = BATCH
+) -> dict[str, float]:
+    """The largest errors over the runs of loss, gradient and buffers of a step."""
+    step = make_step(preset, runs, BATCH, precision, examples=6, optimal=optimal)
+    before = [copy.deepcopy(model).double() for model in step.models]
+    chosen = one_step(step, count)
+    noise = step.place(step.plan.noise, count)
+    found: dict[str, list[float]] = {"loss": [], "gradient": [], "buffers": []}
+    for run, model in enumerate(step.models):
+        wanted = truth(before[run], step.images, chosen[run], noise[run].double(), step.kl_weights[run])
+        state = step.optimizers[run].state
+        names = [name for name, _ in model.named_parameters() if not name.endswith("0.bias")]
+        parameters = dict(model.named_parameters())
+        gradient = torch.cat([state[parameters[name]]["exp_avg"].flatten() * 10 for name in names])
+        found["gradient"].append(error(gradient, torch.cat([wanted.gradients[name].flatten() for name in names])))
+        found["loss"].append(error(step.totals[run], torch.tensor([wanted.reconstruction, wanted.kl])))
+        found["buffers"] += [error(buffer, wanted.buffers[name]) for name, buffer in model.named_buffers()]
+    return {part: max(errors) for part, errors in found.items()}
+
+
+def against_adam() -> dict[str, float]:
+    """What the second step makes of weights and moments, against torch.optim.Adam with the same gradient."""
+    step = make_step("ae", 1, BATCH, examples=6)
+    one_step(step, BATCH, seed=1)
+    model, optimizer = step.models[0], step.optimizers[0]
+    copied = [parameter.detach().clone().requires_grad_() for parameter in model.parameters()]
+    adam = torch.optim.Adam(copied, lr=float(optimizer.param_groups[0]["lr"]))
+    adam.load_state_dict(
+        {"state": copy.deepcopy(optimizer.state_dict()["state"]), "param_groups": adam.state_dict()["param_groups"]}
+    )
+    first = [state["exp_avg"].clone() for state in optimizer.state.values()]
+    one_step(step, BATCH, seed=2)
+    for parameter, old, state in zip(copied, first, optimizer.state.values(), strict=True):
+        parameter.grad = (state["exp_avg"] - 0.9 * old) * 10
+    adam.step()
+
+    def flat(tensors: list[Tensor]) -> Tensor:
+        return torch.cat([tensor.detach().flatten() for tensor in tensors])
+
+    return {
+        "weights": error(flat(list(model.parameters())), flat(copied)),
+        "moments": error(
+            flat([s["exp_avg_sq"] for s in optimizer.state.values()]),
+            flat([s["exp_avg_sq"] for s in adam.state.values()]),
+        ),
+        "steps": error(
+            flat([s["step"] for s in optimizer.state.values()]), flat([s["step"] for s in adam.state.values()])
+        ),
+    }
+
+
+def restored() -> dict[str, bool]:
+    """Whether a step that took over the state of another goes on as that does."""
+    one = make_step("vae", 1, BATCH, examples=6)
+    one_step(one, BATCH, seed=1)
+    model, optimizer = copy.deepcopy(one.models[0].state_dict()), copy.deepcopy(one.optimizers[0].state_dict())
+    other = make_step("vae", 1, BATCH, examples=6)
+    other.models[0].load_state_dict(model)
+    other.optimizers[0].load_state_dict(optimizer)
+    other.memory.restored()
+    other.generators[0].set_state(one.generators[0].get_state())
+    for step in (one, other):
+        one_step(step, BATCH, seed=2)
+    tensors = zip(one.memory.changing(), other.memory.changing(), strict=True)
+    return {"same": all(torch.equal(left, right) for left, right in tensors)}
+
+
+def main() -> None:
+    """Everything, or the parts that the command line names."""
+    work = {
+        f"{preset} {runs}": (against_pytorch, preset, runs) for runs in (1, 3) for preset in ("vae", "ae", "vae-post")
+    }
+    found: dict[str, object] = {}
+    for name, (function, *arguments) in work.items():
+        if not sys.argv[1:] or name in sys.argv[1:]:
+            began = time.process_time()
+            found[name] = function(*arguments, optimal=name == "vae 3")  # type: ignore[operator]
+            print(name, found[name], f"{time.process_time() - began:.1f} s", file=sys.stderr, flush=True)
+    if not sys.argv[1:] or "others" in sys.argv[1:]:
+        found |= {"bfloat16": against_pytorch("vae", 1, "bfloat16"), "last batch": against_pytorch("ae", 1, count=1)}
+        found |= {"adam": against_adam(), "restored": restored()}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

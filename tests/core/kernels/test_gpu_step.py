@@ -1,0 +1,103 @@
+"""The GPU's training step does what PyTorch's layers do, as far as that shows without a GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+
+from core.kernels.gpu import tables
+from core.kernels.gpu.layers import Unfit, layers_of
+from core.models.autoencoder import MODELS, Autoencoder
+from tests.gpu import ahead
+
+ROOT = Path(__file__).parents[3]
+ONE_AND_THREE = [f"{preset} {runs}" for runs in (1, 3) for preset in ("vae", "ae", "vae-post")]
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """What the interpreter found."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.core.kernels.interpreted_steps"],
+        env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.xdist_group("interpreter")
+@pytest.mark.timeout(600)
+class TestInterpreted:
+    """All of it comes from one process."""
+
+    @pytest.mark.parametrize("name", ONE_AND_THREE)
+    def test_a_step_is_that_of_pytorch_in_float64(self, found: dict[str, Any], name: str) -> None:
+        assert found[name]["loss"] < 1e-5
+        assert found[name]["buffers"] < 1e-5
+        # A pixel whose maximum is nearly shared, or a number near the kink of the leaky ReLU, may fall either way.
+        assert found[name]["gradient"] < 5e-2
+
+    def test_bfloat16_between_the_layers_costs_what_it_does_elsewhere(self, found: dict[str, Any]) -> None:
+        assert found["bfloat16"]["loss"] < 2e-2
+        assert found["bfloat16"]["gradient"] < 0.6
+
+    def test_the_last_batch_of_an_epoch_may_be_shorter(self, found: dict[str, Any]) -> None:
+        assert found["last batch"]["loss"] < 1e-5
+        assert found["last batch"]["buffers"] < 1e-5
+
+    def test_weights_move_as_adam_moves_them(self, found: dict[str, Any]) -> None:
+        assert found["adam"]["weights"] < 1e-6
+        assert found["adam"]["moments"] < 1e-5
+        assert found["adam"]["steps"] == 0
+
+    def test_a_step_goes_on_from_the_state_of_another(self, found: dict[str, Any]) -> None:
+        assert found["restored"]["same"]
+
+
+def test_other_networks_are_refused() -> None:
+    with pytest.raises(Unfit):
+        layers_of(Autoencoder(features=(1, 8, 12, 32)))
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_the_matrix_of_a_convolution_does_what_the_convolution_does(block: int) -> None:
+    encoder, _ = layers_of(MODELS["vae"]())
+    layer = encoder[1]
+    weight = torch.randn(layer.channels_out, layer.channels_in, 3, 3)
+    table = tables.forward_table(layer, block)
+    matrix = torch.where(table >= 0, weight.flatten()[table.clamp(min=0)], 0.0).sum(2)
+    size = 2 * block
+    images = torch.randn(1, layer.channels_in, size, size)
+    wanted = torch.nn.functional.conv2d(images, weight, padding=1)[0, :, :block, :block]
+    window = torch.nn.functional.pad(images, (1, 1, 1, 1))[0, :, : block + 2, : block + 2]
+    found = window.permute(1, 2, 0).flatten() @ matrix
+    torch.testing.assert_close(found.view(block, block, -1).permute(2, 0, 1), wanted)
+
+
+def test_a_transposed_table_leads_back() -> None:
+    encoder, decoder = layers_of(MODELS["vae"]())
+    for layer in (encoder[2], decoder[2]):
+        table = tables.backward_table(layer, 1)
+        weights = layer.channels_in * layer.channels_out * 9
+        back = tables.transpose(table, weights)
+        matrix, kernel = torch.randn(table.shape[:2]), torch.randn(weights)
+        product = (torch.where(table >= 0, kernel[table.clamp(min=0)], 0.0).sum(2) * matrix).sum()
+        gradient = torch.where(back >= 0, matrix.flatten()[back.clamp(min=0)], 0.0).sum(1)
+        torch.testing.assert_close((gradient * kernel).sum(), product, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("architecture", [80, 90])
+def test_kernels_compile_ahead_of_time_without_spilling(architecture: int) -> None:
+    compiled = ahead.compile_all(architecture, "float32", "vae", only=("encoder.1.2", "encode backward"))
+    assert len(compiled) == 3
+    assert [kernel.name for kernel in compiled if kernel.spilled] == []
