@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,10 @@ def measure(report: Report, device: str, quick: bool, dataset: str, tiles: Tiles
     report.do(lambda: checks.recorded_is_eager(device, tiles))
     report.do(lambda: checks.alone_is_grouped(device, tiles))
     for preset, runs, precision in STEPS[:2]:
-        report.do(lambda p=preset, r=runs, q=precision: timings.kernel_steps(device, steps, p, r, q, tiles))
+        report.do(partial(timings.kernel_steps, device, steps, preset, runs, precision, tiles))
     report.do(lambda: checks.killed_and_resumed(folder, device, wired=True, epochs=400))
     for preset, runs, precision in STEPS[2:]:
-        report.do(lambda p=preset, r=runs, q=precision: timings.kernel_steps(device, steps, p, r, q, tiles))
+        report.do(partial(timings.kernel_steps, device, steps, preset, runs, precision, tiles))
     report.do(lambda: timings.plain_loop(device, 50))
     report.do(lambda: timings.trainer_step(folder, device, steps, wired=True))
     report.do(lambda: timings.whole_run(folder, device, dataset, 20, wired=True))

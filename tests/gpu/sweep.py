@@ -99,7 +99,8 @@ def launch_of(step: TritonStep, candidate: Candidate) -> Launch:
     layer = plan.layers[candidate.layer]
     kind = "backwards" if candidate.back else "forwards"
     tiles = plan.tiles
-    plan.tiles = replace(tiles, **{kind: {**getattr(tiles, kind), layer.name: candidate.tiling}})
+    changed: dict[str, Any] = {kind: {**getattr(tiles, kind), layer.name: candidate.tiling}}
+    plan.tiles = replace(tiles, **changed)
     builder = Builder(plan, step.images, BATCH)
     launch = _build(builder, layer, candidate.back)
     plan.tiles = tiles
@@ -156,7 +157,7 @@ def microseconds(launch: Launch) -> float:
         stop.record()
         torch.cuda.synchronize()
         times.append(start.elapsed_time(stop) * 1000 / IN_A_ROW)
-    return min(times[1:])
+    return float(min(times[1:]))
 
 
 def sweep(seconds: float, limit: int, precision: str, runs: list[int], out: Path) -> None:
@@ -235,7 +236,8 @@ def whole(runs: int, precision: str, tiles: Tiles | None) -> None:
 
 def tiles_of(path: Path) -> Tiles:
     """The tilings that a sweep found best."""
-    forwards, backwards = {}, {}
+    forwards: dict[str, Tiling] = {}
+    backwards: dict[str, Tiling] = {}
     for name, entry in json.loads(path.read_text()).items():
         tiling = Tiling(*(entry[key] for key in ("block", "images", "taps", "ahead", "warps")))
         (backwards if name.endswith(" back") else forwards)[name.removesuffix(" back")] = tiling

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import triton
 from torch import Tensor
 
 from core.kernels.gpu.layers import IMAGE, Layer
-from core.kernels.gpu.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers
+from core.kernels.gpu.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers, power_of_two
 from core.kernels.gpu.tiles import ENTRIES, WEIGHTS
 from core.kernels.triton import convolutions, ends, first, update
 
@@ -83,7 +82,8 @@ class Builder:
         constants = {
             "IMAGES": before is None, "DOUBLED": layer.upsampled and view.block == 1,
             "NORMALISED": before.size**2 if before else 0, "LEVEL": view.groups.bit_length() - 1,
-            "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block, "CI": layer.channels_in, "CO": layer.channels_out,
+            "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block, "CI": layer.channels_in,
+            "CO": layer.channels_out,
             "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_out), "TAPS": tiling.taps,
             "AHEAD": tiling.ahead, "ROWS": tiling.images * view.groups**2, "POOL": layer.pooled_after,
             "SOURCE_PARTS": plan.capacity(before or layer), "OWN_PARTS": plan.capacity(layer),
@@ -129,7 +129,7 @@ class Builder:
         )  # fmt: skip
         constants = {
             "LEVEL": view.groups.bit_length() - 1, "WINDOW": view.window, "BLOCK": view.block,
-            "CO": layer.channels_out, "ENTRIES": triton.next_power_of_2(view.window**2),
+            "CO": layer.channels_out, "ENTRIES": power_of_two(view.window**2),
             "ROWS": tiling.images * view.groups**2, "OWN_PARTS": plan.capacity_back(layer),
             "num_warps": tiling.warps, **plan.products,
         }  # fmt: skip
@@ -177,7 +177,7 @@ class Builder:
             plan.gradient_places.length, plan.matrix_places.length, plan.partial_places.length,
         )  # fmt: skip
         sizes = {"OWN_PARTS": plan.capacity_back(layer), "SOURCE_PARTS": plan.capacity_back(before)}
-        sizes |= {"ERROR_PARTS": triton.next_power_of_2(plan.last_parts(plan.batch))}
+        sizes |= {"ERROR_PARTS": power_of_two(plan.last_parts(plan.batch))}
         constants = self._middle() | sizes | {"OPTIMAL": plan.optimal}
         return self._launch("encode backward", ends.encode_backward, programs, arguments, constants)
 
@@ -222,8 +222,8 @@ class Builder:
             memory.steps.shape[1],
         )  # fmt: skip
         constants = {
-            "TERMS": TERMS, "BLOCK": WEIGHTS, "PARTS": triton.next_power_of_2(plan.last_parts(plan.batch)),
-            "COUNTS": triton.next_power_of_2(len(memory.counted)),
-            "REPEATS": triton.next_power_of_2(triton.cdiv(memory.steps.shape[1], memory.blocks)), "num_warps": 4,
+            "TERMS": TERMS, "BLOCK": WEIGHTS, "PARTS": power_of_two(plan.last_parts(plan.batch)),
+            "COUNTS": power_of_two(len(memory.counted)),
+            "REPEATS": power_of_two(-(-memory.steps.shape[1] // memory.blocks)), "num_warps": 4,
         }  # fmt: skip
         return self._launch("adam", update.adam, memory.blocks, arguments, constants)

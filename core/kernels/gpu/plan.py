@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
@@ -71,8 +70,8 @@ class Plan:
                 backward[layer.name] = whole_table(layer.channels_in, layer.channels_out, True), weight
             else:
                 forward[layer.name] = forward_table(layer, self.tiles.forward(layer).block), weight
-                table = forward_table if layer is self.layers[0] else backward_table
-                backward[layer.name] = table(layer, self.tiles.backward(layer).block), weight
+                make = forward_table if layer is self.layers[0] else backward_table
+                backward[layer.name] = make(layer, self.tiles.backward(layer).block), weight
         if self.kind == KINDS["vae"]:
             for name, outputs in (("mean", range(4)), ("spread", range(4, 8))):
                 forward[name] = pixelwise_table(8, outputs, False), "head.weight"
@@ -200,9 +199,9 @@ class Plan:
     def parts(self, layer: Layer, count: int, back: bool = False) -> int:
         """The programs of a layer's launch for so many images."""
         if layer is self.decoder[0]:
-            return triton.cdiv(count, self.tiles.latents)
+            return -(-count // self.tiles.latents)
         tiling = self.tiles.backward(layer) if back else self.tiles.forward(layer)
-        return triton.cdiv(count, tiling.images)
+        return -(-count // tiling.images)
 
     def parts_back(self, layer: Layer, count: int) -> int:
         """The programs that add up the gradient of a layer's output."""
@@ -211,15 +210,15 @@ class Plan:
 
     def capacity(self, layer: Layer) -> int:
         """For how many programs there is room where sums of a layer's output lie, a power of two."""
-        return max(FEWEST_PARTS, triton.next_power_of_2(self.parts(layer, self.batch)))
+        return max(FEWEST_PARTS, power_of_two(self.parts(layer, self.batch)))
 
     def capacity_back(self, layer: Layer) -> int:
         """The same for the gradient of its output."""
-        return max(FEWEST_PARTS, triton.next_power_of_2(self.parts_back(layer, self.batch)))
+        return max(FEWEST_PARTS, power_of_two(self.parts_back(layer, self.batch)))
 
     def last_parts(self, count: int) -> int:
         """The programs of the last convolution's launch."""
-        return triton.cdiv(count * IMAGE**2, self.tiles.pixels)
+        return -(-count * IMAGE**2 // self.tiles.pixels)
 
     # Places of tensors that a kernel is given
 
@@ -265,6 +264,11 @@ def _table(rows: Iterable[Tensor], device: torch.device) -> Tensor:
         table[start : start + len(part), : part.shape[1]] = part
         start += len(part)
     return table.T.contiguous().to(device, torch.int32)
+
+
+def power_of_two(number: int) -> int:
+    """The smallest that is no less, as the sizes of a kernel's blocks have to be."""
+    return 1 << max(number - 1, 0).bit_length()
 
 
 def integers(values: list[int], device: torch.device) -> Tensor:

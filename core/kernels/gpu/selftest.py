@@ -61,8 +61,8 @@ def check(wanted: Wanted, device: torch.device | str, seed: int = 0) -> Outcome:
         tensor.copy_(value)
     step.run(wanted.batch)
     repeats = all(torch.equal(one, other) for one, other in zip(step.changing(), first, strict=True))
-    worst = [max(error[part] for error in errors) for part in range(4)]
-    return Outcome(*worst, repeats)
+    loss_error, gradient, statistics, pytorch = (max(error[part] for error in errors) for part in range(4))
+    return Outcome(loss_error, gradient, statistics, pytorch, repeats)
 
 
 def require(wanted: Wanted, device: torch.device | str) -> Outcome:

@@ -65,7 +65,7 @@ def put_sums(sums, part, first, second, c, C: tl.constexpr, PARTS: tl.constexpr)
 def normalise(
     sums, parts, pixels, scale, shift, bias, coefficients, running, is_first, C: tl.constexpr, PARTS: tl.constexpr
 ):
-    """Factor, summand, mean, 1 / deviation (C,) of a normalisation; the first program keeps them and what runs along."""
+    """Factor, summand, mean, 1 / deviation (C,) of a normalisation; the first program keeps that, and what runs."""
     total, squares = add_up(sums, parts, C, PARTS)
     share = 1.0 / pixels
     mean = total * share

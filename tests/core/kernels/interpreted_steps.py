@@ -9,6 +9,7 @@ import copy
 import json
 import sys
 import time
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -102,14 +103,12 @@ def restored() -> dict[str, bool]:
 
 def main() -> None:
     """Everything, or the parts that the command line names."""
-    work = {
-        f"{preset} {runs}": (against_pytorch, preset, runs) for runs in (1, 3) for preset in ("vae", "ae", "vae-post")
-    }
     found: dict[str, object] = {}
-    for name, (function, *arguments) in work.items():
+    for preset, runs in product(("vae", "ae", "vae-post"), (1, 3)):
+        name = f"{preset} {runs}"
         if not sys.argv[1:] or name in sys.argv[1:]:
             began = time.process_time()
-            found[name] = function(*arguments, optimal=name == "vae 3")  # type: ignore[operator]
+            found[name] = against_pytorch(preset, runs, optimal=name == "vae 3")
             print(name, found[name], f"{time.process_time() - began:.1f} s", file=sys.stderr, flush=True)
     if not sys.argv[1:] or "others" in sys.argv[1:]:
         found |= {"bfloat16": against_pytorch("vae", 1, "bfloat16"), "last batch": against_pytorch("ae", 1, count=1)}
