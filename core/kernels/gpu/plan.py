@@ -18,6 +18,7 @@ from core.kernels.gpu.tiles import INTERPRETED, WEIGHTS, Tiles
 LATENT = 4 * MIDDLE**2
 FEWEST_PARTS = 16
 FEWEST_COLUMNS = 8  # of a product
+Tables = dict[str, tuple[Tensor, str]]  # a matrix's table, and the weight it is made of
 KINDS = {"ae": 0, "vae": 1, "vae-post": 2}
 
 
@@ -49,7 +50,9 @@ class Plan:
         self.low = torch.bfloat16 if low else torch.float32
         dot = tl.bfloat16 if low and not INTERPRETED else tl.float32
         self._products = {"DOT": dot, "PRECISION": "ieee" if INTERPRETED else "tf32"}
-        self._lay_out_matrices()
+        forward, backward = self._tables()
+        self._lay_out_matrices(forward, backward)
+        self._lay_out_gradients(backward)
         self._lay_out_images()
         self._lay_out_partials()
 
@@ -58,14 +61,13 @@ class Plan:
     def _empty(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.zeros(self.runs, *shape, dtype=dtype, device=self.device)
 
-    def _lay_out_matrices(self) -> None:
-        """Tables of matrices, forward ones first, and those that lead back from their gradients to the weights."""
-        forward: dict[str, tuple[Tensor, str]] = {}
-        backward: dict[str, tuple[Tensor, str]] = {}
-        middle = self.decoder[0]
+    def _tables(self) -> tuple[Tables, Tables]:
+        """What the matrices are made of. The first layer passes nothing back: its gradient is of the forward one."""
+        forward: Tables = {}
+        backward: Tables = {}
         for layer in self.layers:
             weight = f"{layer.name}.0.weight"
-            if layer is middle:
+            if layer is self.decoder[0]:
                 forward[layer.name] = whole_table(layer.channels_in, layer.channels_out, False), weight
                 backward[layer.name] = whole_table(layer.channels_in, layer.channels_out, True), weight
             else:
@@ -76,59 +78,55 @@ class Plan:
             for name, outputs in (("mean", range(4)), ("spread", range(4, 8))):
                 forward[name] = pixelwise_table(8, outputs, False), "head.weight"
                 backward[name] = pixelwise_table(8, outputs, True), "head.weight"
-        self.matrix_places, self.gradient_places = Slots(WEIGHTS), Slots()
+        return forward, backward
+
+    def _lay_out_matrices(self, forward: Tables, backward: Tables) -> None:
+        """Room for the matrices, and the table of all their entries."""
+        self.matrix_places = Slots(WEIGHTS)
         rows: list[Tensor] = []
         terms_of_block: list[int] = []
-        back: dict[str, list[Tensor]] = {}
-
-        def matrix(name: str, table: Tensor, weight: str) -> None:
+        for name, (table, weight) in (forward | {f"{name} back": found for name, found in backward.items()}).items():
             self.matrix_places.add(name, table[..., 0].numel())
             flat = _padded(table.flatten(0, 1), WEIGHTS)
             rows.append(torch.where(flat >= 0, flat + self.memory.places.start(weight), -1))
             terms_of_block.extend([table.shape[2]] * (len(flat) // WEIGHTS))
-
-        def gradient(name: str, weight: str, entries: Tensor) -> None:
-            """A gradient with so many entries, those of each weight given, (weights, terms)."""
-            start = self.gradient_places.start(name)
-            back.setdefault(weight, []).append(torch.where(entries >= 0, entries + start, -1))
-
-        for name, (table, weight) in forward.items():
-            matrix(name, table, weight)
-        for name, (table, weight) in backward.items():
-            matrix(f"{name} back", table, weight)
         self.matrices = self._empty(self.matrix_places.length, dtype=self.low)
         self.table = _table(rows, self.device)
         self.terms = integers(terms_of_block, self.device)
-        sizes = {
-            weight: self.memory.places.of(self.memory.weights[0], weight).numel() for _, weight in backward.values()
-        }
-        within = 0  # the gradients of what lies in the middle share the rows of one region
-        for name in [middle.name, *(name for name in ("mean", "spread") if name in backward)]:
-            table, weight = backward[name]
-            if name == middle.name:
-                length = table[..., 0].numel()
-                extra = 2 * (8 * MIDDLE**2 * LATENT + LATENT) if self.kind == KINDS["vae"] else 0
-                self.gradient_places.add(name, length + extra)
-            entries = transpose(table, sizes[weight])
-            gradient(middle.name, weight, torch.where(entries >= 0, entries + within, -1))
-            within += table[..., 0].numel()
-        if self.kind == KINDS["vae"]:
-            pixels = torch.arange(MIDDLE**2) * 4
-            entries = torch.cat([part * LATENT + torch.arange(4)[:, None] + pixels[None, :] for part in range(2)])
-            gradient(middle.name, "head.bias", entries + within)
-        for layer in self.layers:
-            if layer is not middle:
-                table, weight = backward[layer.name]
-                self.gradient_places.add(layer.name, table[..., 0].numel())
-                gradient(layer.name, weight, transpose(table, sizes[weight]))
-            for kind in ("weight", "bias"):
-                self.gradient_places.add(f"{layer.name} {kind}", layer.channels_out)
-                entries = torch.arange(layer.channels_out)[:, None]
-                gradient(f"{layer.name} {kind}", f"{layer.name}.1.{kind}", entries)
-        self.gradient_places.add("last", 16)
+
+    def _lay_out_gradients(self, backward: Tables) -> None:
+        """Room for the gradients of matrices and normalisations, and which of them a weight's gradient is made of."""
+        self.gradient_places = Slots()
         self.last = next(name for name in self.memory.places if self._is_last(name))
-        gradient("last", self.last, torch.arange(8)[:, None])
-        gradient("last", self.last.replace("weight", "bias"), torch.full((1, 1), 8))
+        back: dict[str, list[Tensor]] = {}
+
+        def keep(name: str, size: int, of_weights: Iterable[tuple[str, Tensor]]) -> None:
+            """Room for a gradient, whose entries (weights, terms) belong to these weights."""
+            start = self.gradient_places.add(name, size)
+            for weight, entries in of_weights:
+                back.setdefault(weight, []).append(torch.where(entries >= 0, entries + start, -1))
+
+        def of_matrix(name: str, first: int = 0) -> tuple[str, Tensor]:
+            table, weight = backward[name]
+            entries = transpose(table, self.memory.places.size(weight))
+            return weight, torch.where(entries >= 0, entries + first, -1)
+
+        for layer in self.layers:
+            size = backward[layer.name][0][..., 0].numel()
+            of_weights = [of_matrix(layer.name)]
+            if layer is self.decoder[0] and self.kind == KINDS["vae"]:  # the head's share its rows
+                head = 8 * MIDDLE**2 * LATENT
+                of_weights += [of_matrix("mean", size), of_matrix("spread", size + head)]
+                pixels = torch.arange(MIDDLE**2) * 4
+                biases = [part * LATENT + torch.arange(4)[:, None] + pixels[None, :] for part in range(2)]
+                of_weights.append(("head.bias", torch.cat(biases) + size + 2 * head))
+                size += 2 * (head + LATENT)
+            keep(layer.name, size, of_weights)
+            for kind in ("weight", "bias"):
+                entries = torch.arange(layer.channels_out)[:, None]
+                keep(f"{layer.name} {kind}", layer.channels_out, [(f"{layer.name}.1.{kind}", entries)])
+        bias = (self.last.replace("weight", "bias"), torch.full((1, 1), 8))
+        keep("last", 16, [(self.last, torch.arange(8)[:, None]), bias])
         self.gradients = self._empty(self.gradient_places.length)
         self._lay_out_terms(back)
 
