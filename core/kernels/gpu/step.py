@@ -11,7 +11,7 @@ from core.kernels.gpu.launches import Builder
 from core.kernels.gpu.layers import IMAGE, Unfit, layers_of
 from core.kernels.gpu.memory import Memory
 from core.kernels.gpu.plan import Launch, Plan
-from core.kernels.gpu.tiles import Tiles
+from core.kernels.gpu.tiles import SHARED, Tiles
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight
 
 LARGEST = 2**31  # what the kernels count with
@@ -41,6 +41,10 @@ class TritonStep:
         encoder, decoder = layers_of(models[0])
         if max(len(models) * batch * IMAGE**2 * decoder[-1].channels_out, images.numel()) >= LARGEST:
             raise Unfit("there is more than the kernels can count")
+        if images.is_cuda:
+            shared = torch.cuda.get_device_properties(images.device).shared_memory_per_block_optin
+            if shared < SHARED:
+                raise Unfit(f"a program needs {SHARED // 1024} KB of shared memory; this GPU gives it {shared // 1024}")
         self.models, self.optimizers, self.generators = models, optimizers, generators
         self.images, self.kl_weights = images, kl_weights
         self.memory = Memory(models, optimizers)

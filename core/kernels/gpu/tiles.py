@@ -25,6 +25,10 @@ BACKWARD = {
     8: Tiling(block=1, images=1, taps=2, ahead=1, warps=4),
     4: Tiling(block=1, images=2, taps=4, ahead=1, warps=4),
 }
+# Where 16 x 16 pixels have eight channels on one side, four at a time need fewer registers than there are.
+EIGHT = 8
+BACKWARD_EIGHT = Tiling(block=2, images=1, taps=8, ahead=1, warps=4)
+SHARED = 172_032  # bytes of shared memory that the largest of these needs
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,10 @@ class Tiles:
 
     def backward(self, layer: Layer) -> Tiling:
         """Of the gradients' computation."""
-        return self.backwards.get(layer.name) or self._fit(BACKWARD[layer.source_size], layer.channels_out)
+        tiling = BACKWARD[layer.source_size]
+        if layer.size == 16 and EIGHT in (layer.channels_in, layer.channels_out):
+            tiling = BACKWARD_EIGHT
+        return self.backwards.get(layer.name) or self._fit(tiling, layer.channels_out)
 
     @staticmethod
     def _fit(tiling: Tiling, channels: int) -> Tiling:
