@@ -42,7 +42,8 @@ class TritonStep:
         if max(len(models) * batch * IMAGE**2 * decoder[-1].channels_out, images.numel()) >= LARGEST:
             raise Unfit("there is more than the kernels can count")
         if images.is_cuda:
-            shared = torch.cuda.get_device_properties(images.device).shared_memory_per_block_optin
+            properties = torch.cuda.get_device_properties(images.device)
+            shared = getattr(properties, "shared_memory_per_block_optin", SHARED)
             if shared < SHARED:
                 raise Unfit(f"a program needs {SHARED // 1024} KB of shared memory; this GPU gives it {shared // 1024}")
         self.models, self.optimizers, self.generators = models, optimizers, generators
