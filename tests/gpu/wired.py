@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from core.jobs.timings import Timings
+
 from core.jobs import worker
 from core.jobs.setup import Job
-from core.jobs.timings import Timings
 from core.kernels.gpu.step import TritonStep
 from core.runs.run import Run
 from core.training import trainer as trainers
