@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.jobs.timings import Timings
-
 from core.jobs import worker
+from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
 from core.kernels.gpu.step import TritonStep
 from core.runs.run import Run
@@ -49,8 +48,8 @@ def main() -> int:
     path, *options = sys.argv[1:]
     if "--torch" not in options:
         trainers.Trainer = WiredTrainer  # type: ignore[misc]
-    often = Timings(first_save=0.5, last_save=0.5, save_share=1.0)
-    return worker.train(Run(Path(path)), Job(timings=often if "--often" in options else Timings()))
+    often = Intervals(first_save=0.5, last_save=0.5, save_share=1.0)
+    return worker.train(Run(Path(path)), Job(intervals=often if "--often" in options else Intervals()))
 
 
 if __name__ == "__main__":
