@@ -1,4 +1,4 @@
-"""Where the installed command begins: a name nobody else has, so that a user's own `core` is never imported."""
+"""Where the installed command begins, under a name that no other package has: a folder named `core` is not imported."""
 
 import sys
 from pathlib import Path

@@ -31,11 +31,11 @@ from tui.commands.options import command_hint
 from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunUpdate, Snapshot
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.dialogs import Keys
-from tui.screens.explore import ExploreSources
+from tui.screens.explore_base import ExploreSources
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.new_run import NewRun
 from tui.screens.runs.training import PicturesReader, TrainingScreen
-from tui.screens.shared import Shared, Timing
+from tui.screens.selection import Shared, Timing
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
 from tui.terminal.graphics import Graphics, delete_images

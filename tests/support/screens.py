@@ -24,10 +24,10 @@ from tests.support.readers import HandFed, Pictures
 from tests.support.snapshots import RUN
 from tui.app import VaeTui
 from tui.messages import Snapshot
-from tui.screens.explore import ExploreScreen
+from tui.screens.explore_base import ExploreScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.training import TrainingScreen
-from tui.screens.shared import Timing
+from tui.screens.selection import Timing
 
 OfScreen = TypeVar("OfScreen", bound=Screen[Any])
 

@@ -17,7 +17,7 @@ from tests.support.screens import MakeApp
 from tests.support.snapshots import make_run_update, make_snapshot, make_summary
 from tui.app import Sources, VaeTui
 from tui.messages import RunUpdate, Snapshot
-from tui.screens.shared import Timing
+from tui.screens.selection import Timing
 
 
 @pytest.fixture(autouse=True)

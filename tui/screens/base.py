@@ -9,7 +9,7 @@ from textual.screen import Screen
 
 from core.runs.run import Run
 from tui.screens.following import Follower
-from tui.screens.shared import Selection, Shared
+from tui.screens.selection import Selection, Shared
 from tui.widgets.gallery import Gallery
 
 SCREENS = ("runs", "training", "reconstruct", "sample", "latent", "compare", "evaluate")  # keys 1 to 7

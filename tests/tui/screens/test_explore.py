@@ -19,7 +19,7 @@ from tui.app import VaeTui
 from tui.background.explorers import ExplorerCache
 from tui.messages import RunUpdate
 from tui.screens.dialogs import Keys
-from tui.screens.explore import ExploreScreen
+from tui.screens.explore_base import ExploreScreen
 from tui.screens.inspect.image import ImageDetailScreen
 from tui.screens.inspect.path import LatentPathScreen
 

@@ -24,9 +24,9 @@ from tui.screens.compare.samples import SamplesView
 from tui.screens.compare.settings import SettingsView
 from tui.screens.compare.view import WAITING, CompareView, MetricsView, ModelsView
 from tui.screens.dialogs import ChooseRun
-from tui.screens.explore import ExploreScreen, ExploreSources
+from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.following import is_seen
-from tui.screens.shared import Shared
+from tui.screens.selection import Shared
 from tui.series import SMOOTHING_HINT
 
 VIEWS = ("curves", "digits", "samples", "latent", "settings")

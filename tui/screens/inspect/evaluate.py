@@ -1,4 +1,4 @@
-"""Screen 7: how good a run's model is, measured when it is asked for."""
+"""Screen 7: how good a model is, measured on demand."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from core.latents.options import SAMPLERS
 from core.runs.run import Run
 from tui import evaluation_table, export
 from tui.background.evaluation import Cancelled, EvaluationJob
-from tui.screens.explore import ExploreScreen, ExploreSources
-from tui.screens.shared import Shared
+from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.selection import Shared
 from tui.widgets.metrics_table import MetricsPanel, SamplerColumn
 
 if TYPE_CHECKING:

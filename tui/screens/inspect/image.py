@@ -12,9 +12,9 @@ from textual.containers import Vertical
 from textual.widgets import Label
 
 from tui import export
-from tui.screens.explore import DetailScreen, ExploreSources
+from tui.screens.explore_base import DetailScreen, ExploreSources
 from tui.screens.inspect.path import LatentPathScreen
-from tui.screens.shared import Shared
+from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 from tui.widgets.heat_maps import HeatMaps
 

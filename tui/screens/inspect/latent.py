@@ -16,8 +16,8 @@ from core.arrays import LATENT_SIZE
 from core.latents.options import PROJECTIONS, ProjectionOptions
 from tui import export, latent_plane
 from tui.screens.dialogs import AskClass
-from tui.screens.explore import ExploreScreen, ExploreSources
-from tui.screens.shared import Shared
+from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 

@@ -17,9 +17,9 @@ from core.arrays import IMAGE_SHAPE, Floats, Images
 from core.latents.options import number_name
 from tui import export
 from tui.screens.dialogs import AskNumber
-from tui.screens.explore import DetailScreen, ExploreSources
+from tui.screens.explore_base import DetailScreen, ExploreSources
 from tui.screens.following import is_seen
-from tui.screens.shared import Shared
+from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:

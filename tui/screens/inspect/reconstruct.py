@@ -1,4 +1,4 @@
-"""Screen 3: validation images, what the model makes of them, and where it errs."""
+"""Screen 3: validation images, their reconstructions, and the errors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from textual.widgets import Static
 from core.arrays import IMAGE_SHAPE
 from tui import export
 from tui.screens.dialogs import AskClass
-from tui.screens.explore import ExploreScreen, ExploreSources
+from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.inspect.image import ImageDetailScreen
-from tui.screens.shared import Shared
+from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:

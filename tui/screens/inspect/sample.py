@@ -22,11 +22,11 @@ from core.latents.options import (
 )
 from tui import export, formatting
 from tui.screens.dialogs import AskClass, AskNumber
-from tui.screens.explore import ExploreScreen, ExploreSources
+from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.following import is_seen
 from tui.screens.inspect.film import Film
 from tui.screens.inspect.path import LatentPathScreen
-from tui.screens.shared import Shared
+from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 
 ROWS, COLUMNS = 4, 8

@@ -18,7 +18,7 @@ from tui.messages import RunOpened
 from tui.run_columns import RUN_COLUMNS, run_cells
 from tui.screens.base import SCREENS
 from tui.screens.run_actions import RunScreen
-from tui.screens.shared import Shared
+from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
 
 

@@ -30,7 +30,7 @@ from tui.screens.exporting import export_files
 from tui.screens.following import is_seen
 from tui.screens.run_actions import RunScreen
 from tui.screens.runs.curve_column import CurveColumn
-from tui.screens.shared import Shared
+from tui.screens.selection import Shared
 from tui.series import SMOOTHING_HINT
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.facts_column import FactsColumn

@@ -13,7 +13,7 @@ from tests.support.screens import MakeApp, press, screen_text, until
 from tests.support.snapshots import make_snapshot, make_summary
 from tui.app import VaeTui
 from tui.screens.inspect.sample import FRAMES, SampleScreen
-from tui.screens.shared import Timing
+from tui.screens.selection import Timing
 
 OpenApp = Callable[..., VaeTui]
 

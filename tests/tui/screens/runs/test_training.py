@@ -15,7 +15,7 @@ from tests.support.snapshots import make_snapshot, make_summary
 from tui.app import VaeTui
 from tui.messages import Snapshot
 from tui.screens.runs.training import TrainingScreen
-from tui.screens.shared import Timing
+from tui.screens.selection import Timing
 from tui.widgets.plot import Plot
 
 SIZES = [(80, 24), (120, 40)]

@@ -27,7 +27,7 @@ from tui.background.tasks import LatestTaskQueue, raise_in_app
 from tui.messages import RunUpdate
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.exporting import export_files
-from tui.screens.shared import Shared
+from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
 
 T = TypeVar("T")
