@@ -44,7 +44,7 @@ def test_bfloat16_stays_finite() -> None:
     assert result.passed, result.found
 
 
-@pytest.mark.xfail(reason="the generator's state has another size on the CPU; the trainer refuses it", strict=False)
+@pytest.mark.xfail(reason="the generator's state has another size on the CPU; the trainer refuses it", strict=True)
 def test_a_state_crosses_devices(tmp_path: Path) -> None:
     result = checks.crosses_devices(tmp_path, DEVICE)
     assert result.passed, result.found
