@@ -27,6 +27,8 @@ KNOWN_GLOBALS = {"torch._utils _rebuild_tensor_v2", "collections OrderedDict"}
 STORAGE = re.compile(r"torch \w+Storage")
 UNKNOWN_CALLS = {"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"}
 PROGRAM_LIMIT = 1 << 20
+# The states of random generators, in bytes: a CPU's Mersenne twister, and seed and offset of CUDA's Philox.
+GENERATORS = ((5056,), (16,))
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Amounts = tuple[int, Finite, Finite]
@@ -58,6 +60,10 @@ class TrainingState(BaseModel):
     def learning_rate(self) -> float:
         """The learning rate that was asked for, before any schedule."""
         return saved_base_rate(self.optimizer)
+
+    def is_foreign(self, generator: torch.Generator) -> bool:
+        """Whether it was saved on another kind of device, whose random numbers that generator cannot go on with."""
+        return self.generator.shape in GENERATORS and self.generator.shape != generator.get_state().shape
 
     def check(self, model: nn.Module, images: int, batch_size: int) -> None:
         """Raise ValueError or KeyError unless this can be a state of training that model on so many images."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from core.kernels.recording import new_graph
 from core.training.distributed import SingleProcess
 from core.training.objectives import Objective
 
@@ -189,10 +190,10 @@ class CudaRecorder:
 
     def record(self, work: Work, generator: torch.Generator) -> Work:
         """The graph's replay; each draws the generator's next numbers."""
-        graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(generator)
-        with torch.cuda.device(self._device), torch.cuda.graph(graph):
-            work()
+        with torch.cuda.device(self._device):
+            graph = new_graph([generator])
+            with torch.cuda.graph(graph):
+                work()
         replay: Work = graph.replay
         return replay
 

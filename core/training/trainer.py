@@ -34,8 +34,9 @@ class Trainer:
     Where several processes train a run, the first one goes through `steps` and holds the log; the others have None and
     do what it tells them (`follow`).
 
-    A run that was saved before goes on exactly where it was. `epochs` sets a new goal, `learning_rate` replaces the
-    saved rate. Raises DamagedFile when the state cannot be read.
+    A run that was saved before goes on exactly where it was; on another kind of device with other random numbers, which
+    `method` says. `epochs` sets a new goal, `learning_rate` replaces the saved rate. Raises DamagedFile when the state
+    cannot be read.
     """
 
     def __init__(
@@ -94,17 +95,20 @@ class Trainer:
     ) -> tuple[Callable[[Tensor], None], str]:
         """What does a step, and its name in a few words. A run goes on by what it was begun with, bit for bit."""
         objective, optimizer, precision = self.objective, self.optimizer, self.config.precision
-        dtype = fused.number_type(precision, self.device) if state is None else compiled_by(state.optimizer)
-        lost = ""
+        moved = state is not None and state.is_foreign(self.generator)
+        lost = ", no longer bit for bit: saved on another kind of device" if moved else ""
+        dtype: torch.dtype | None = fused.number_type(precision, self.device)
+        if state is not None and not moved:
+            dtype = compiled_by(state.optimizer)
         if dtype is not None and self.device.type == "cpu" and self.ranks.world_size == 1 and recorder is None:
             try:
                 compiled = CompiledStep(
                     objective, optimizer, self.generator, self.totals.sums, self.config.batch_size, dtype
                 )
             except Unavailable as reason:
-                lost = "" if state is None else f", no longer bit for bit: {reason}"
+                lost = lost or ("" if state is None else f", no longer bit for bit: {reason}")
             else:
-                return compiled, compiled.method
+                return compiled, compiled.method + lost
         forward, method = objective.accelerate(precision)
         forward = self.ranks.wrap_ddp(forward)
         self.training_step = step = TrainingStep(
@@ -278,11 +282,14 @@ class Trainer:
             state.check(self.model, self.objective.examples, self.config.batch_size)
             self.model.load_state_dict(state.model)
             self.optimizer.load_state_dict(state.optimizer)
-            self.generator.set_state(state.generator)
+            if not state.is_foreign(self.generator):
+                self.generator.set_state(state.generator)
         except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
             reason = f"is not the state of this run: {weights.first_line(error)}"
             raise DamagedFile(self.run.state_path, reason) from error
         self.permutation = None if state.permutation is None else state.permutation.to(self.device)
         self.epochs, self.epoch, self.step_in_epoch = state.epochs, state.epoch, state.batch
+        if state.is_foreign(self.generator):
+            self.generator.manual_seed(self.generator.initial_seed() + self.step)
         for part in (self.totals, self.clock, self.validation):
             part.load_state_dict(dict(state))

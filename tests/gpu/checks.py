@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import torch
 
@@ -143,22 +145,29 @@ def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int, kill
     return Result(f"killed and resumed bit for bit ({kind})", bool(same and in_the_middle and all(finished)), found)
 
 
-def crosses_devices(folder: Path, device: str) -> Result:
-    """A state made on the CPU goes on on the device."""
-    config = make_config(**SHORT, preset="ae", epochs=2, device="cpu", seed=3)
-    run = Run.create(folder, "crossing", config)
+def resume(run: Run, epochs: int | None = None) -> None:
+    """Go on with a run as a user would, to the end of its process."""
+    places = os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
+    with mock.patch.dict(os.environ, {"PYTHONPATH": places}):
+        worker = launch.resume(run, epochs)
+    while not worker.ended:
+        time.sleep(0.05)
+
+
+def crosses_devices(folder: Path, device: str) -> Iterator[Result]:
+    """A run goes from the CPU to the device and back, saying once each time that its bits change."""
+    run = Run.create(folder, "crossing", make_config(**SHORT, preset="ae", epochs=2, device="cpu", seed=3))
     train(run, wired=False)
-    before = run.read_state()
-    content = run.path / "config.json"
-    content.write_text(content.read_text().replace('"cpu"', f'"{device}"', 1))
-    environment = launch.environment(run.config()) | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    environment.pop("PYTHONSAFEPATH", None)
-    words = [*launch.command(Run(run.path), run.config()), "--epochs", "3"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    said = (done.stdout.strip().splitlines() or [""])[-1][-200:]
-    state = Run(run.path).state()
-    kept = run.read_state() == before
-    return Result("a state made on the CPU goes on on the device", state is State.FINISHED, f"{state}, {said}, {kept=}")
+    said = 0
+    for epochs, place, again in ((3, device, 1), (4, device, 0), (5, "cpu", 1)):
+        config = json.loads((run.path / "config.json").read_text())
+        (run.path / "config.json").write_text(json.dumps(config | {"device": place}))
+        before, said = run.status().device, said + again
+        resume(run, epochs)
+        status, lines = run.status(), run.log_path.read_text().count("no longer bit for bit")
+        passed = (status.state, status.epoch, status.device, lines) == (State.FINISHED, epochs, place, said)
+        found = f"{status.state}, epoch {status.epoch}, {status.device_name}, {status.error}; said {lines} times"
+        yield Result(f"a state made on {before} goes on on {place}", passed, found)
 
 
 def short_of_memory(folder: Path, device: str) -> Result:

@@ -44,10 +44,8 @@ def test_bfloat16_stays_finite() -> None:
     assert result.passed, result.found
 
 
-@pytest.mark.xfail(reason="the generator's state has another size on the CPU; the trainer refuses it", strict=True)
-def test_a_state_crosses_devices(tmp_path: Path) -> None:
-    result = checks.crosses_devices(tmp_path, DEVICE)
-    assert result.passed, result.found
+def test_a_state_crosses_devices_and_comes_back(tmp_path: Path) -> None:
+    assert [result.found for result in checks.crosses_devices(tmp_path, DEVICE) if not result.passed] == []
 
 
 def test_a_trainer_without_memory_says_so(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from core.kernels.gpu.layers import IMAGE, Unfit, layers_of
 from core.kernels.gpu.memory import Memory
 from core.kernels.gpu.plan import Launch, Plan
 from core.kernels.gpu.tiles import SHARED, Tiles
+from core.kernels.recording import new_graph
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight
 
 LARGEST = 2**31  # what the kernels count with
@@ -111,9 +112,7 @@ class TritonStep:
             torch.cuda.synchronize()
             for tensor, value in zip(self.changing(), before, strict=True):
                 tensor.copy_(value)
-            graph = torch.cuda.CUDAGraph()
-            for generator in self.generators:
-                graph.register_generator_state(generator)
+            graph = new_graph(self.generators)
             with torch.cuda.graph(graph):
                 self.draw(count)
                 self.run(count)

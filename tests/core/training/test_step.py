@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import pytest
 import torch
 from torch import nn
+from torch.torch_version import TorchVersion
 
 from core.data.images import ImageSet
 from core.runs.run import Run
 from core.runs.settings import PRESETS
-from core.training.step import WARM_UPS, ScheduledAdam, Work
+from core.training.step import WARM_UPS, CudaRecorder, ScheduledAdam, Work
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
 from tests.support.run_files import weights
@@ -67,6 +69,47 @@ def train_recorded(run: Run, images: ImageSet, boundaries: int | None = None) ->
             pass
         tape.trainer.save()
     return tape
+
+
+class FakeGraphs:
+    """Stands in for torch.cuda: what happens to a graph, and on which device."""
+
+    def __init__(self, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.current, self.happened = "cuda:0", list[str]()
+        monkeypatch.setattr(torch, "__version__", TorchVersion(version))
+        monkeypatch.setattr(torch.cuda, "device", self.device)
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: self)
+        monkeypatch.setattr(torch.cuda, "graph", self.graph)
+
+    @contextmanager
+    def device(self, device: torch.device) -> Iterator[None]:
+        before, self.current = self.current, str(device)
+        yield
+        self.current = before
+
+    @contextmanager
+    def graph(self, graph: FakeGraphs) -> Iterator[None]:
+        assert graph is self
+        self.happened.append(f"recording on {self.current}")
+        yield
+
+    def register_generator_state(self, generator: torch.Generator) -> None:
+        self.happened.append(f"a generator on {self.current}")
+
+    def replay(self) -> None:
+        self.happened.append("replay")
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("2.11.0+cu130", ["a generator on cuda:1"]), ("2.14.1+cu130", [])], ids=["2.11", "2.14"]
+)
+def test_a_graph_knows_its_generator_on_its_own_gpu_in_every_version_of_pytorch(
+    version: str, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs = FakeGraphs(version, monkeypatch)
+    replay = CudaRecorder(torch.device("cuda:1")).record(lambda: graphs.happened.append("work"), torch.Generator())
+    replay()
+    assert graphs.happened == [*told, "recording on cuda:1", "work", "replay"]
 
 
 @pytest.mark.parametrize("preset", [pytest.param(name, marks=SLOW.get(name, ())) for name in PRESETS])
