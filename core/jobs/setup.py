@@ -26,11 +26,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Setup:
-    """A trainer, what measures the load of its device, and the device and method in words."""
+    """A trainer, what measures the load of its device, and the device in words."""
 
     trainer: Trainer
     meter: LoadMeter
-    description: str
+    device: str
+
+    @property
+    def description(self) -> str:
+        """The device, and what does the steps on it; the latter may change at a save."""
+        return f"{self.device}, {self.trainer.method}"
 
 
 def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, say: Callable[[str], object]) -> Setup:
@@ -51,6 +56,5 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, say: Callable[[
     trainer = Trainer(
         run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report
     )
-    description = f"{devices.describe(device)}, {trainer.method}"
-    description += f", {ranks.world_size} processes" if ranks.world_size > 1 else ""
-    return Setup(trainer, meter, description)
+    processes = f", {ranks.world_size} processes" if ranks.world_size > 1 else ""
+    return Setup(trainer, meter, devices.describe(device) + processes)

@@ -52,6 +52,7 @@ class Worker:
         self._stop_signal: str | None = None
         self._save_signal = self._paused = self._disk_refuses = False
         self._request_seen = 0
+        self._described = ""
         self._looked = self._saved = self._save_cost = 0.0
 
     def work(self) -> int:
@@ -87,9 +88,9 @@ class Worker:
 
     def _train(self) -> None:
         self._setup = load_trainer(self.run, self.metrics, self.job, lambda text: self._update_status(activity=text))
-        trainer, config, description = self._setup.trainer, self.run.config(), self._setup.description
-        log(f"training {config.preset} on {config.dataset} with {description} from step {trainer.step}")
-        self._heartbeat.note(device=str(trainer.device), device_name=description)
+        trainer, config = self._setup.trainer, self.run.config()
+        log(f"training {config.preset} on {config.dataset}")
+        self._heartbeat.note(device=str(trainer.device))
         self._save(self._setup)
         try:
             for _ in trainer.steps():
@@ -105,6 +106,7 @@ class Worker:
         if now - self._looked >= self.intervals.control:
             self._looked = now
             self._read_request()
+            self._save_signal |= setup.trainer.waits_for_save
         if self._paused and not self._stop_signal:
             self._wait_while_paused(setup)
         if self._stop_signal:
@@ -171,12 +173,20 @@ class Worker:
                 break
         self._saved = time.monotonic()
         self._save_cost = self._saved - start
+        self._describe(setup)
         self._update_status(saved_step=setup.trainer.step)
         if self._disk_refuses:
             log("the disk can be written again")
             self._disk_refuses = False
             state, activity = (State.PAUSED, "") if self._paused else (State.RUNNING, "training")
             self._update_status(state=state, activity=activity, error=None)
+
+    def _describe(self, setup: Setup) -> None:
+        """Say what trains from this step on, where that is new."""
+        if setup.description != self._described:
+            self._described = setup.description
+            log(f"with {self._described} from step {setup.trainer.step}")
+            self._heartbeat.note(device_name=self._described)
 
     def _wait_for_disk(self, setup: Setup, error: OSError) -> None:
         reason = f"training waits until it can be saved: {error.strerror}"

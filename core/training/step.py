@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from core.kernels.recording import new_graph
 from core.training.distributed import SingleProcess
 from core.training.objectives import Objective
+from core.training.totals import RunningTotals
 
 Work = Callable[[], None]
 # PyTorch chooses algorithms and sets up libraries in the first steps, which a recording must not contain.
 WARM_UPS = 3
-COMPILED = "compiled"
-NUMBERS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class ScheduledAdam(torch.optim.Adam):
@@ -85,42 +84,8 @@ def saved_base_rate(state_dict: dict[str, Any]) -> float:
     return float(group.get("initial_lr", group["lr"]))
 
 
-def compiled_by(state_dict: dict[str, Any]) -> torch.dtype | None:
-    """The numbers of the compiled step that made the state of an optimizer; None where another step made it.
-
-    Its key is one that programs without such a step do not read, and do not write either.
-    """
-    return NUMBERS.get(str(state_dict["param_groups"][0].get(COMPILED)))
-
-
-class CompiledStep:
-    """The same step as one call into compiled code, on a CPU; its bits are not those of `TrainingStep`.
-
-    The optimizer's state says that it made it. Raises Unavailable.
-    """
-
-    def __init__(
-        self,
-        objective: Objective,
-        optimizer: ScheduledAdam,
-        generator: torch.Generator,
-        sums: Tensor,
-        batch_size: int,
-        dtype: torch.dtype,
-    ) -> None:
-        self._objective, self._generator, self._sums = objective, generator, sums
-        self._compiled = objective.compile_step(optimizer, batch_size, dtype)
-        number = str(dtype).removeprefix("torch.")
-        optimizer.param_groups[0][COMPILED] = number
-        self.method = f"compiled step, {number}"
-
-    def __call__(self, indices: Tensor) -> None:
-        """Do the step."""
-        self._sums += self._compiled(indices, self._objective.sample_noise(len(indices), self._generator))
-
-
 class TrainingStep:
-    """One step of the optimizer on the training examples with given indices; adds the parts of their loss to `sums`."""
+    """One step of the optimizer on the examples with given indices; adds the parts of their loss to `totals`."""
 
     def __init__(
         self,
@@ -128,11 +93,11 @@ class TrainingStep:
         forward: nn.Module,
         optimizer: ScheduledAdam,
         generator: torch.Generator,
-        sums: Tensor,
+        totals: RunningTotals,
         ranks: SingleProcess,
     ) -> None:
         self._objective, self._forward, self._optimizer = objective, forward, optimizer
-        self._generator, self._sums, self._ranks = generator, sums, ranks
+        self._generator, self._sums, self._ranks = generator, totals.sums, ranks
 
     def __call__(self, indices: Tensor) -> None:
         """Do the step; where several processes train, each computes its part of the batch."""

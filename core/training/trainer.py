@@ -12,16 +12,16 @@ from torch import Tensor
 
 from core.data.images import ImageSet
 from core.errors import DamagedFile, Diverged
-from core.kernels import fused
-from core.kernels.compiler import Unavailable
 from core.models import weights
 from core.runs.metrics_log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
 from core.runs.status import StatusChanges
 from core.training.checkpoint import Checkpoints, TrainingState, load_state
 from core.training.distributed import ALONE, SingleProcess, Task
+from core.training.methods.choice import Stepper
+from core.training.methods.training import Training
 from core.training.objectives import make_objective
-from core.training.step import CompiledStep, CudaRecorder, Recorder, ScheduledAdam, TrainingStep, compiled_by
+from core.training.step import Recorder, ScheduledAdam
 from core.training.totals import LossTotals, RunningTotals, TrainingClock
 from core.training.validation import FRECHET_SAMPLES, Validation
 
@@ -85,36 +85,11 @@ class Trainer:
         self.epochs = epochs or self.epochs
         self.optimizer.base_rate = learning_rate or self.optimizer.base_rate
 
-        if recorder is None and on_one_gpu:
-            recorder = CudaRecorder(self.device)
-        self._step, self.method = self._make_step(state, recorder)
-        self.clock.start()
-
-    def _make_step(
-        self, state: TrainingState | None, recorder: Recorder | None
-    ) -> tuple[Callable[[Tensor], None], str]:
-        """What does a step, and its name in a few words. A run goes on by what it was begun with, bit for bit."""
-        objective, optimizer, precision = self.objective, self.optimizer, self.config.precision
-        moved = state is not None and state.is_foreign(self.generator)
-        lost = ", no longer bit for bit: saved on another kind of device" if moved else ""
-        dtype: torch.dtype | None = fused.number_type(precision, self.device)
-        if state is not None and not moved:
-            dtype = compiled_by(state.optimizer)
-        if dtype is not None and self.device.type == "cpu" and self.ranks.world_size == 1 and recorder is None:
-            try:
-                compiled = CompiledStep(
-                    objective, optimizer, self.generator, self.totals.sums, self.config.batch_size, dtype
-                )
-            except Unavailable as reason:
-                lost = lost or ("" if state is None else f", no longer bit for bit: {reason}")
-            else:
-                return compiled, compiled.method + lost
-        forward, method = objective.accelerate(precision)
-        forward = self.ranks.wrap_ddp(forward)
-        self.training_step = step = TrainingStep(
-            objective, forward, optimizer, self.generator, self.totals.sums, self.ranks
+        training = Training(
+            self.objective, self.optimizer, self.generator, self.totals, ranks, self.config, self.device
         )
-        return step if recorder is None else step.recorded(recorder), method + lost
+        self._stepper = Stepper(training, state, recorder)
+        self.clock.start()
 
     # Where training stands
 
@@ -144,6 +119,16 @@ class Trainer:
     def activity(self) -> str:
         """What the trainer does now, in a word or two."""
         return ACTIVITIES.get(self.task, "training")
+
+    @property
+    def method(self) -> str:
+        """What does the steps, in a few words."""
+        return self._stepper.method
+
+    @property
+    def waits_for_save(self) -> bool:
+        """Whether training would be faster after a save."""
+        return self._stepper.waits_for_save
 
     @property
     def seconds(self) -> float:
@@ -215,7 +200,7 @@ class Trainer:
         begin = self.step_in_epoch * self.config.batch_size
         indices = self.permutation[begin : begin + self.config.batch_size]
         self.optimizer.set_rate(self._progress)
-        self._step(indices)
+        self._stepper(indices)
         self.totals.images += len(indices)
         self.step_in_epoch += 1
 
@@ -252,6 +237,7 @@ class Trainer:
 
         state.pt comes last and holds the weights too, so that being killed between two files does no harm.
         """
+        self._stepper.before_save()
         self.totals.read(self.step)
         self.checkpoints.save_weights(self._weights())
         progress = {

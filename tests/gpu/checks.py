@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -92,45 +93,43 @@ def stays_finite(device: str, tiles: Tiles | None, precision: str, steps: int = 
     return Result(f"{steps} steps of 8 runs in {precision} stay finite", finite, f"squared errors {errors}")
 
 
-def train(run: Run, wired: bool, kill_after_saves: int | None = None, seconds: float = 120.0) -> None:
-    """Train to the end in the real process, or kill it a moment after so many saves."""
-    options = [] if wired else ["--torch"]
-    if kill_after_saves is not None:
-        options.append("--often")
+def train(run: Run, *options: str, kill_after_saves: int | None = None, seconds: float = 120.0) -> float:
+    """Train to the end in the real process, or kill it after so many saves; the seconds until there were metrics."""
     environment = launch.environment(run.config()) | {"PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("PYTHONSAFEPATH", None)
+    begin, first_metrics = time.monotonic(), math.nan
     with run.log_path.open("ab") as log:
-        words = [sys.executable, "-m", "tests.gpu.wired", str(run.path), *options]
+        words = [sys.executable, "-m", "tests.gpu.process", str(run.path), *options]
         process = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
-        until = time.monotonic() + seconds
         saved = set()
         while process.poll() is None:
+            passed = time.monotonic() - begin
+            if math.isnan(first_metrics) and run.metrics_path.exists() and run.metrics_path.stat().st_size:
+                first_metrics = passed
             if kill_after_saves is not None and run.state_path.exists():
                 saved.add(run.state_path.stat().st_mtime_ns)
                 if len(saved) > kill_after_saves:
-                    time.sleep(0.3)
                     process.send_signal(signal.SIGKILL)
                     kill_after_saves = None
-            if time.monotonic() > until:
+            if passed > seconds:
                 process.kill()
                 raise TimeoutError(run.log_path.read_text()[-500:])
             time.sleep(0.005)
+    return first_metrics
 
 
-def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int, kills: int = 1) -> Result:
+def killed_and_resumed(folder: Path, device: str, *options: str, epochs: int = 3) -> Result:
     """Killed in the middle of an epoch and gone on with, a run ends as one that was left alone."""
     config = make_config(**SHORT, preset="vae", epochs=epochs, device=device, seed=3)
-    kind = "Triton" if wired else "PyTorch"
+    kind = "PyTorch" if "--layers" in options else "Triton"
     whole, killed = (Run.create(folder, f"{name}-{kind}", config) for name in ("whole", "killed"))
-    train(whole, wired)
-    points = []
-    for number in range(kills):
-        train(killed, wired, kill_after_saves=3 + number)
-        state = load_state(killed)
-        points.append("none" if state is None else f"epoch {state.epoch} batch {state.batch}")
-    train(killed, wired)
+    train(whole, *options)
+    train(killed, *options, "--every-step", kill_after_saves=40)
+    state = load_state(killed)
+    point = "none" if state is None else f"epoch {state.epoch} batch {state.batch}"
+    train(killed, *options)
     states = [load_state(run) for run in (whole, killed)]
-    finished = [run.state() is State.FINISHED for run in (whole, killed)]
+    finished = all(run.state() is State.FINISHED for run in (whole, killed))
     one, other = states
     assert one is not None
     assert other is not None
@@ -139,10 +138,11 @@ def killed_and_resumed(folder: Path, device: str, wired: bool, epochs: int, kill
     moments = zip(one.optimizer["state"].values(), other.optimizer["state"].values(), strict=True)
     same &= all(torch.equal(left[key], right[key]) for left, right in moments for key in left)
     last = [run.metrics_path.read_text().splitlines()[-1] for run in (whole, killed)]
-    in_the_middle = any("batch" in point and not point.endswith("batch 0") for point in points)
     same &= last[0].split('"train_loss"')[1].split(',"images')[0] in last[1]
-    found = f"killed with states of {', '.join(points)}; finished: {finished}; {one.epoch} epochs"
-    return Result(f"killed and resumed bit for bit ({kind})", bool(same and in_the_middle and all(finished)), found)
+    methods = {run.status().device_name.split(", ", 1)[-1] for run in (whole, killed)}
+    in_the_middle = state is not None and state.batch > 0
+    found = f"killed with the state of {point}; {same=}, {finished=}, {epochs} epochs, {methods}"
+    return Result(f"killed and resumed bit for bit ({kind})", same and in_the_middle and finished, found)
 
 
 def resume(run: Run, epochs: int | None = None) -> None:
@@ -157,7 +157,7 @@ def resume(run: Run, epochs: int | None = None) -> None:
 def crosses_devices(folder: Path, device: str) -> Iterator[Result]:
     """A run goes from the CPU to the device and back, saying once each time that its bits change."""
     run = Run.create(folder, "crossing", make_config(**SHORT, preset="ae", epochs=2, device="cpu", seed=3))
-    train(run, wired=False)
+    train(run)
     said = 0
     for epochs, place, again in ((3, device, 1), (4, device, 0), (5, "cpu", 1)):
         config = json.loads((run.path / "config.json").read_text())
@@ -176,7 +176,7 @@ def short_of_memory(folder: Path, device: str) -> Result:
     held = torch.empty(free - (600 << 20), dtype=torch.uint8, device=device)
     config = make_config(**SHORT, preset="vae", epochs=1, device=device)
     run = Run.create(folder, "short", config)
-    train(run, wired=False, seconds=60)
+    train(run, seconds=60)
     del held
     torch.cuda.empty_cache()
     status = run.status()

@@ -207,9 +207,7 @@ def sweep(seconds: float, limit: int, precision: str, runs: list[int], out: Path
         for name, (us, tiling) in sorted(found.items()):
             print(f"  {name:22s} {us:7.2f} {tiling}", flush=True)
     chosen_tiles = {count: tiles_of(out / f"best-{precision}-{count}.json") for count in runs}
-    started = compiling.start([Wanted("vae", BATCH, precision, tiles=tiles) for tiles in chosen_tiles.values()])
-    for process in started:
-        process.join()
+    compiling.compile_kernels([Wanted("vae", BATCH, precision, tiles=tiles) for tiles in chosen_tiles.values()])
     for count, tiles in chosen_tiles.items():
         whole(count, precision, tiles)
 

@@ -19,9 +19,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("wired", [True, False], ids=["triton", "pytorch"])
-def test_a_run_killed_in_the_middle_of_an_epoch_goes_on_bit_for_bit(tmp_path: Path, wired: bool) -> None:
-    result = checks.killed_and_resumed(tmp_path, DEVICE, wired=wired, epochs=400 if wired else 60)
+@pytest.mark.parametrize("options", [(), ("--layers",)], ids=["triton", "pytorch"])
+def test_a_run_killed_in_the_middle_of_an_epoch_goes_on_bit_for_bit(tmp_path: Path, options: tuple[str, ...]) -> None:
+    result = checks.killed_and_resumed(tmp_path, DEVICE, *options)
     assert result.passed, result.found
 
 

@@ -20,7 +20,6 @@ from core.training.trainer import Trainer
 from tests.benchmarks import rival
 from tests.gpu.checks import BATCH, train
 from tests.gpu.runs import make_step
-from tests.gpu.wired import wire
 
 
 @dataclass(frozen=True)
@@ -60,19 +59,17 @@ def plain_loop(device: str, steps: int) -> Figure:
     return Figure("plain loop, vae", microseconds(lambda: next(training), device, steps, rounds=3), "us a step")
 
 
-def trainer_step(folder: Path, device: str, steps: int, wired: bool) -> Figure:
+def trainer_step(folder: Path, device: str, steps: int) -> Figure:
     """The trainer's own loop between reports, on the embedded digits."""
-    name = "Triton" if wired else "PyTorch, recorded"
     config = make_config(preset="vae", epochs=100_000, validate_every=100_000, device=device)
-    run = Run.create(folder, f"steps-{wired}", config)
+    run = Run.create(folder, "steps", config)
     with run.open_metrics() as metrics:
         trainer = Trainer(run, load_image_set("mnist-5k"), device, metrics)
-        if wired:
-            wire(trainer)
         training = trainer.steps()
         for _ in range(40):
             next(training)
-        return Figure(f"trainer's loop, vae, {name}", microseconds(lambda: next(training), device, steps), "us a step")
+        value = microseconds(lambda: next(training), device, steps)
+        return Figure(f"trainer's loop, vae, {trainer.method}", value, "us a step")
 
 
 def kernel_steps(
@@ -88,17 +85,22 @@ def kernel_steps(
     return Figure(f"Triton step, {preset} {precision}, {runs} run(s)", value, "us a step of all")
 
 
-def whole_run(folder: Path, device: str, dataset: str, epochs: int, wired: bool) -> Iterator[Figure]:
-    """A run through the real process: the time of an epoch, and until the first line of metrics."""
-    kind = "Triton" if wired else "PyTorch"
-    config = make_config(preset="vae", dataset=dataset, epochs=epochs, device=device)
-    run = Run.create(folder, f"whole-{wired}", config)
+def whole_run(
+    folder: Path, device: str, dataset: str, epochs: int, *options: str, precision: str = "auto"
+) -> Iterator[Figure]:
+    """A run through the real process: until the first line of metrics, and the time of an epoch."""
+    config = make_config(preset="vae", dataset=dataset, epochs=epochs, device=device, precision=precision)
+    run = Run.create(folder, f"whole-{time.monotonic_ns()}", config)
     begin = time.time()
-    train(run, wired, seconds=200)
+    first = train(run, *options, seconds=200)
     took = time.time() - begin
     lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
     ends = [line for line in lines if line["kind"] == "epoch"]
     spent = [later["time"] - earlier["time"] for earlier, later in pairwise(ends)]
+    kind = run.status().device_name.split(", ", 1)[-1]
+    yield Figure(f"first line of metrics, {kind}", first, "s")
+    for line in run.log_path.read_text().splitlines():
+        print("        ", line)
     yield Figure(f"an epoch of {dataset}, {kind}, median of {len(spent)}", statistics.median(spent), "s")
     yield Figure(f"{epochs} epochs of {dataset}, {kind}, by the run's own clock", ends[-1]["time"], "s")
     yield Figure(f"{epochs} epochs of {dataset}, {kind}, process and all", took, "s")
@@ -111,7 +113,6 @@ def save_and_validate(folder: Path, device: str, dataset: str) -> Iterator[Figur
     run = Run.create(folder, "interruptions", config)
     with run.open_metrics() as metrics:
         trainer = Trainer(run, load_image_set(dataset), device, metrics)
-        wire(trainer)
         training = trainer.steps()
         for _ in range(20):
             next(training)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.context import SpawnProcess
+from functools import partial
+from pathlib import Path
 
 import torch
+import triton
 
+from core import files
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.tiles import Tiles
 from core.models.autoencoder import MODELS, KlWeight
 
+CACHE = "TRITON_CACHE_DIR"
+MOST_PROCESSES = 16
+MEMORY = 1 << 30  # bytes of the GPU's that a process needs
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """What decides about the kernels of a step."""
+    """What decides about the kernels of a step. `rest` is the size of an epoch's last batch, 0 for a whole one."""
 
     preset: str
     batch: int
@@ -25,6 +34,12 @@ class Wanted:
     runs: int = 1
     optimal: bool = False
     tiles: Tiles | None = None
+    rest: int = 0
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes of batches."""
+        return [self.batch, self.rest] if self.rest else [self.batch]
 
     def fresh_step(self, device: str | torch.device, seed: int = 0, examples: int = 1) -> TritonStep:
         """A step of its own, with fresh models and random images."""
@@ -42,21 +57,34 @@ class Wanted:
         return TritonStep(models, optimizers, generators, images, weights, self.batch, self.precision, self.tiles)
 
 
-def compile_share(wanted: Sequence[Wanted], share: int, shares: int) -> None:
+def use_cache() -> None:
+    """Have Triton keep what it compiles in the program's cache folder, by versions, unless its user said where."""
+    versions = f"torch-{torch.__version__}-triton-{triton.__version__}"
+    os.environ.setdefault(CACHE, str(files.cache_dir() / versions))
+
+
+def stamp(wanted: Wanted, device: str | torch.device) -> Path:
+    """A file that is there once these kernels were compiled for the device, and did what they should."""
+    folder = Path(__file__).parents[1]
+    sources = [file.read_text() for part in ("gpu", "triton") for file in sorted((folder / part).glob("*.py"))]
+    gpu = torch.cuda.get_device_properties(device)
+    parts = [*sources, repr(wanted), torch.__version__, triton.__version__, gpu.name, f"{gpu.major}.{gpu.minor}"]
+    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return Path(os.environ[CACHE]) / f"{name}.checked"
+
+
+def compile_kernels(wanted: Sequence[Wanted], device: str | torch.device = "cuda") -> None:
+    """Compile what is not yet. Raises what Triton raises."""
+    free, _ = torch.cuda.mem_get_info(device)
+    processes = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1, free // MEMORY))
+    work = partial(_compile_share, wanted=wanted, shares=processes, device=str(device))
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(work, range(processes)))
+
+
+def _compile_share(share: int, wanted: Sequence[Wanted], shares: int, device: str) -> None:
     """Compile every so many-th kernel."""
-    number = 0
-    for one in wanted:
-        for launch in one.fresh_step("cuda").launches(one.batch):
-            if number % shares == share:
-                launch.kernel.warmup(*launch.arguments, grid=launch.grid, **launch.constants)
-            number += 1
-
-
-def start(wanted: Sequence[Wanted], processes: int | None = None) -> list[SpawnProcess]:
-    """Start compiling; the processes end by themselves."""
-    shares = processes or max(1, (os.cpu_count() or 2) - 2)
-    context = multiprocessing.get_context("spawn")
-    started = [context.Process(target=compile_share, args=(wanted, share, shares)) for share in range(shares)]
-    for process in started:
-        process.start()
-    return started
+    torch.cuda.set_device(device)
+    launches = [launch for one in wanted for size in one.sizes for launch in one.fresh_step(device).launches(size)]
+    for launch in launches[share::shares]:
+        launch.kernel.warmup(*launch.arguments, grid=launch.grid, **launch.constants)

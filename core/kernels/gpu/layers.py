@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from core.arrays import LATENT_SHAPE, PADDED_SIZE
+from core.kernels.compiler import Unavailable
 from core.models.autoencoder import Autoencoder, ConvBlock
 
 LATENT_CHANNELS, MIDDLE, _ = LATENT_SHAPE  # MIDDLE: the pixels on a side
 IMAGE = PADDED_SIZE
 
 
-class Unfit(Exception):
+class Unfit(Unavailable):
     """The kernels are not made for this network, batch or machine; the text says why."""
 
 

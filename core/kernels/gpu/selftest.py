@@ -1,14 +1,20 @@
-"""Whether the kernels do on this device what PyTorch's layers do: one batch compared, and the same bits twice."""
+"""Whether the kernels do on this device what PyTorch's layers do: one batch compared, and the same bits twice.
+
+`python -m core.kernels.gpu.selftest WANTED DEVICE` compiles and checks, and remembers that for the next time.
+"""
 
 from __future__ import annotations
 
 import copy
+import json
+import sys
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.kernels.gpu.compiling import Wanted
+from core import files
+from core.kernels.gpu.compiling import Wanted, compile_kernels, stamp
 from core.kernels.gpu.layers import Unfit
 from core.kernels.gpu.step import TritonStep
 from core.models.autoencoder import Autoencoder, KlWeight, loss
@@ -113,3 +119,21 @@ def _together(gradients: dict[str, Tensor]) -> Tensor:
 def _error(found: Tensor, wanted: Tensor) -> float:
     difference = (found.double() - wanted.double()).norm() / wanted.double().norm()
     return float(difference) if difference.isfinite() else float("inf")
+
+
+def main() -> int:
+    """Compile and check what the command line names; 1, with the reason as the last line, if it cannot be used."""
+    wanted, device = Wanted(**json.loads(sys.argv[1])), sys.argv[2]
+    torch.cuda.set_device(device)
+    try:
+        compile_kernels([wanted], device)
+        outcome = require(wanted, device)
+    except Exception as error:  # noqa: BLE001 - whatever it meets, its caller trains without these kernels and says why
+        print(" ".join((str(error) or type(error).__name__).split())[:300])
+        return 1
+    files.replace(stamp(wanted, device), f"{outcome}\n".encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

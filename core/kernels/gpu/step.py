@@ -77,9 +77,13 @@ class TritonStep:
             self.draw(count)
             self.run(count)
             return
+        self.record(count)
+        self._recorded[count].replay()
+
+    def record(self, count: int) -> None:
+        """Record the step for batches of this size, which its first one does otherwise."""
         if count not in self._recorded:
             self._recorded[count] = self._record(count)
-        self._recorded[count].replay()
 
     def place(self, tensor: Tensor, count: int) -> Tensor:
         """Where a batch of this size lies in a tensor for the largest batch, (runs, count, ...)."""

@@ -35,7 +35,10 @@ class Tape:
         self.warm_ups, self.recorded, self.replays = 0, 0, 0
 
     def _addresses(self) -> list[int]:
-        return [tensor.data_ptr() for tensor in self.trainer.training_step.changing()]
+        trainer = self.trainer
+        moments = [tensor for state in trainer.optimizer.state.values() for tensor in state.values()]
+        changing = [*trainer.model.state_dict().values(), *moments, trainer.totals.sums]
+        return [tensor.data_ptr() for tensor in changing]
 
     def warm_up(self, work: Work) -> None:
         self.warm_ups += 1

@@ -1,0 +1,1 @@
+"""By which method a step of training is done: compiled code, kernels for a GPU, or PyTorch's own layers."""

@@ -1,0 +1,122 @@
+"""Which method does a run's steps: the one its state names, else the fastest there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from core.kernels import fused
+from core.kernels.compiler import Unavailable
+from core.training.checkpoint import TrainingState
+from core.training.methods.compiled import NUMBERS, CompiledStep
+from core.training.methods.kernels import MARKED, Kernels
+from core.training.methods.training import MARK, Training, mark_of
+from core.training.step import CudaRecorder, Recorder, TrainingStep
+
+GPU = "cuda"
+CHANGED = "no longer bit for bit"
+UNTIL = ", until its kernels are compiled"
+
+
+class Stepper:
+    """Does the steps of a training. Called with the indices (B,) of its examples.
+
+    `method` names what does them, in a few words. A run goes on by the method of its state, bit for bit. Kernels that
+    have to be compiled first take over at a save, whose state names them, and PyTorch's layers do the steps until then.
+    `recorder` records PyTorch's, and then nothing else does them.
+    """
+
+    def __init__(self, training: Training, state: TrainingState | None, recorder: Recorder | None) -> None:
+        self._training, self._recorder = training, recorder
+        self._kernels: Kernels | None = None
+        moved = state is not None and state.is_foreign(training.generator)
+        self._remark = f", {CHANGED}: saved on another kind of device" if moved else ""
+        mark = None if state is None or moved else mark_of(state.optimizer)
+        is_new = state is None or moved
+        self._step: Callable[[Tensor], None]
+        alone = recorder is None and training.ranks.world_size == 1
+        if alone and training.device.type == GPU:
+            self._recorder = CudaRecorder(training.device)
+            self._prepare(is_new, mark)
+        elif alone and training.device.type == "cpu":
+            self._compile(is_new, mark)
+        else:
+            self._use_layers()
+
+    def __call__(self, indices: Tensor) -> None:
+        self._step(indices)
+
+    @property
+    def method(self) -> str:
+        """What does the steps, in a few words, and why nothing faster does."""
+        return self._method + self._remark
+
+    @property
+    def waits_for_save(self) -> bool:
+        """Whether a save would let other kernels take over."""
+        try:
+            return self._kernels is not None and self._kernels.ready
+        except Unavailable as reason:
+            self._give_up(reason)
+            return False
+
+    def before_save(self) -> None:
+        """Have kernels that are ready take over, so that the state which is saved now names them."""
+        if self._kernels is not None and self.waits_for_save:
+            self._remark = ""
+            self._take_over(self._kernels)
+
+    def _compile(self, is_new: bool, mark: str | None) -> None:
+        training = self._training
+        dtype = fused.number_type(training.config.precision, training.device) if is_new else NUMBERS.get(str(mark))
+        if dtype is not None:
+            try:
+                self._step = compiled = CompiledStep(training, dtype)
+            except Unavailable as reason:
+                self._remark += "" if is_new else f", {CHANGED}: {reason}"
+            else:
+                self._method = compiled.method
+                return
+        self._use_layers()
+
+    def _prepare(self, is_new: bool, mark: str | None) -> None:
+        """Take kernels at once if they are ready, or if the state says that they did the steps before."""
+        named = mark is not None and mark.startswith(MARKED)
+        precision = str(mark).removeprefix(MARKED) if named else self._training.config.precision
+        try:
+            self._kernels = Kernels(self._training, "bfloat16" if precision == "bfloat16" else "float32")
+            ready = named or (is_new and self._kernels.ready)
+        except (Unavailable, OSError) as reason:
+            self._use_layers()
+            self._give_up(reason, f", {CHANGED}" if named else "")
+            return
+        if ready:
+            self._take_over(self._kernels, f", {CHANGED}" if named else "")
+        else:
+            self._use_layers()
+            self._remark += UNTIL
+
+    def _take_over(self, kernels: Kernels, lost: str = "") -> None:
+        try:
+            step = kernels.step()
+        except Exception as error:  # noqa: BLE001 - whatever a GPU refuses these kernels, PyTorch's layers can train
+            self._use_layers()  # anew: tensors may have been moved
+            self._give_up(error, lost)
+        else:
+            self._step, self._method, self._kernels = step, step.method, None
+
+    def _give_up(self, reason: Exception, lost: str = "") -> None:
+        self._kernels = None
+        first = (str(reason).strip().splitlines() or [type(reason).__name__])[0]
+        self._remark = f"{self._remark.removesuffix(UNTIL)}{lost}, without kernels of its own: {first}"
+
+    def _use_layers(self) -> None:
+        training = self._training
+        training.optimizer.param_groups[0].pop(MARK, None)
+        forward, self._method = training.objective.accelerate(training.config.precision)
+        step = TrainingStep(
+            training.objective, training.ranks.wrap_ddp(forward), training.optimizer, training.generator,
+            training.totals, training.ranks,
+        )  # fmt: skip
+        self._step = step if self._recorder is None else step.recorded(self._recorder)

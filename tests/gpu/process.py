@@ -1,0 +1,34 @@
+"""The trainer's real process under other conditions: `python -m tests.gpu.process RUN_DIR [--layers] [--every-step]`.
+
+With `--layers` PyTorch's own do all steps; with `--every-step` it saves after each.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from core.jobs import worker
+from core.jobs.intervals import Intervals
+from core.jobs.setup import Job
+from core.kernels.compiler import Unavailable
+from core.runs.run import Run
+from core.training.methods import choice
+
+
+def no_kernels(*given: object) -> None:
+    """In place of `Kernels`."""
+    raise Unavailable("they are not wanted")
+
+
+def main() -> int:
+    """Train the run that the command line names, as the worker does."""
+    path, *options = sys.argv[1:]
+    if "--layers" in options:
+        vars(choice)["Kernels"] = no_kernels
+    every_step = Intervals(first_save=0.0, last_save=0.0, save_share=0.0)
+    return worker.train(Run(Path(path)), Job(intervals=every_step if "--every-step" in options else Intervals()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
