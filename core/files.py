@@ -93,8 +93,11 @@ def read(path: Path, limit: int) -> bytes:
     Raises FileNotFoundError, OSError, or DamagedFile when it is larger or no regular file.
     """
     with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
-        too_large = os.fstat(file.fileno()).st_size > limit
-        content = b"" if too_large else file.read(limit + 1)
-    if too_large or len(content) > limit:
+        size = os.fstat(file.fileno()).st_size
+        # Asking for no more than there is saves room that would be cleared first.
+        content = b"" if size > limit else file.read(size + 1)
+        if len(content) > size:  # it grew
+            content += file.read(limit - size)
+    if size > limit or len(content) > limit:
         raise DamagedFile(path, f"is larger than {limit:,} bytes")
     return content

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,18 +17,30 @@ from core.runs.run import CONFIG, STATUS, Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.runs.status import State, Status, apparent_state
 
+# Of the runs that no trainer has, each is looked at in one of so many looks.
+TURNS = 4
+# Longer than a tick of any file system's clock, within which two changes may not be told apart; FAT's has 2 seconds.
+TICK_SECONDS = 2.5
 
-def is_run(path: Path) -> bool:
+
+def is_run(folder: Path) -> bool:
     """Whether a folder is a run, possibly a damaged one."""
-    return not path.is_symlink() and path.is_dir() and any((path / file).exists() for file in (CONFIG, STATUS))
+    return any(os.path.exists(f"{folder}/{file}") for file in (CONFIG, STATUS))  # noqa: PTH110 - of thousands
+
+
+def folders(path: Path) -> list[str]:
+    """The names of the folders in one, in no order; none when there is no such folder. Raises OSError."""
+    try:
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
 
 
 def find_runs(runs_dir: Path | str) -> list[Run]:
     """The runs in a folder by name; none when there is no such folder. Raises OSError."""
-    try:
-        return [Run(path.absolute()) for path in sorted(Path(runs_dir).iterdir()) if is_run(path)]
-    except FileNotFoundError:
-        return []
+    parent = Path(runs_dir).absolute()
+    return [Run(parent / name) for name in sorted(folders(parent)) if is_run(parent / name)]
 
 
 def find_run(runs_dir: Path | str, name: str) -> Run:
@@ -134,3 +148,57 @@ def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:
 
 def _creation(summary: RunSummary) -> tuple[str, str]:
     return summary.config.created if summary.config else "", summary.run.name
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A folder as it was read, `since` when its files have been like that; one that is no run has no summary."""
+
+    run: Run
+    summary: RunSummary | None
+    version: tuple[int, ...]
+    since: float
+    read: float
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing but a file that changes can change the summary."""
+        summary = self.summary
+        return summary is None or not (summary.damage or summary.state is None or summary.state.active)
+
+
+class Catalog:
+    """The runs of a folder, which are read again only where files changed.
+
+    Every look reads the folder and the runs that a trainer has. The files of the others are looked at by turns. `clock`
+    gives seconds.
+    """
+
+    def __init__(self, runs_dir: Path | str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._runs_dir, self._clock = Path(runs_dir).absolute(), clock
+        self._seen: dict[str, _Seen] = {}
+        self._turn = 0
+
+    def look(self) -> list[RunSummary]:
+        """The summaries, the same objects for runs that did not change; none when there is no such folder.
+
+        Raises OSError.
+        """
+        self._turn = (self._turn + 1) % TURNS
+        now, before = self._clock(), self._seen
+        self._seen = {name: self._look_at(name, before.get(name), now) for name in folders(self._runs_dir)}
+        return [seen.summary for seen in self._seen.values() if seen.summary]
+
+    def _look_at(self, name: str, before: _Seen | None, now: float) -> _Seen:
+        if before and before.at_rest and hash(name) % TURNS != self._turn:
+            return before
+        run = before.run if before else Run(self._runs_dir / name)
+        version = run.summary_version()
+        since = before.since if before and before.version == version else now
+        settled = since + TICK_SECONDS  # what was read earlier may have changed once more in the same tick
+        if before and before.at_rest and before.version == version and not before.read < settled <= now:
+            return before
+        summary = summarise(run) if is_run(run.path) else None
+        if before and summary == before.summary:
+            summary = before.summary
+        return _Seen(run, summary, version, since, now)

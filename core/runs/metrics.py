@@ -183,17 +183,20 @@ def last_lines(path: Path) -> dict[str, Row]:
         return {}
     try:
         start = max(0, os.fstat(descriptor).st_size - LONGEST_LINE)
-        lines = os.pread(descriptor, LONGEST_LINE, start).split(b"\n")[:-1]
+        content = os.pread(descriptor, LONGEST_LINE, start)
     finally:
         os.close(descriptor)
     found: dict[str, Row] = {}
-    for line in reversed(lines):
+    end = content.rfind(b"\n")
+    while end >= 0 and len(found) < len(COLUMNS):
+        start = content.rfind(b"\n", 0, end) + 1
         with suppress(*DAMAGE):
-            row = parse_line(line)
-            as_columns([row], COLUMNS[row["kind"]])
-            found.setdefault(row["kind"], row)
-        if len(found) == len(COLUMNS):
-            break
+            row = parse_line(content[start:end])
+            kind = row["kind"]
+            if kind in COLUMNS and kind not in found:
+                as_columns([row], COLUMNS[kind])
+                found[kind] = row
+        end = start - 1
     return found
 
 

@@ -26,6 +26,7 @@ BEST_WEIGHTS = "best.safetensors"
 FIRST_STAGE = "first-stage.safetensors"
 STATE = "state.pt"
 LOG = "train.log"
+SUMMARISED = (CONFIG, STATUS, METRICS)  # what a summary is made of
 JSON_LIMIT = 1 << 20
 UNKNOWN_KEYS_LIMIT = 100  # that a newer version may have added to the settings
 TENSORS_LIMIT = 1 << 28
@@ -227,11 +228,18 @@ class Run:
         except OSError as error:
             raise RunError(f"{self.path} keeps files that are not the run's own: {error.strerror}") from error
 
+    def summary_version(self) -> tuple[int, ...]:
+        """A number for each file of a summary that changes with it, 0 without it.
+
+        A file system may not tell apart two changes within one tick of its clock.
+        """
+        return tuple(map(self._changed, SUMMARISED))
+
     # Reading and writing files
 
     def _changed(self, file: str) -> int:
         try:
-            found = (self.path / file).lstat()
+            found = os.lstat(f"{self.path}/{file}")
         except OSError:
             return 0
         return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from core.arrays import Column
 from core.errors import DamagedFile
-from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
+from core.runs.catalog import Catalog, RunSummary, newest_first, summarise
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, Table
 from core.runs.run import Run
 from tui.messages import RunUpdate, Snapshot
@@ -75,16 +75,16 @@ class RunsReader:
     """All runs of a folder in short, newest first."""
 
     def __init__(self, runs_dir: Path) -> None:
-        self._runs_dir = runs_dir
+        self._catalog = Catalog(runs_dir)
         self._seen: list[RunSummary] | None = None
 
     def poll(self) -> list[RunSummary] | None:
-        """The runs when any of them changed."""
-        summaries = newest_first(summarise(run) for run in find_runs(self._runs_dir))
+        """The runs when any of them changed; those that did not are the same objects as before."""
+        summaries = self._catalog.look()
         if summaries == self._seen:
             return None
         self._seen = summaries
-        return summaries
+        return newest_first(summaries)
 
 
 def columns(table: Table, names: tuple[str, ...]) -> dict[str, Column]:
