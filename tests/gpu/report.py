@@ -22,11 +22,12 @@ from typing import Any
 
 import torch
 
+from core.data.images import load_image_set
 from core.kernels.gpu import compiling
 from core.kernels.gpu.compiling import Wanted
 from core.kernels.gpu.tiles import Tiles
 from tests.benchmarks.machine import machine
-from tests.gpu import checks, timings
+from tests.gpu import checks, quality, timings
 from tests.gpu.checks import BATCH, Result
 from tests.gpu.sweep import tiles_of
 from tests.gpu.timings import Figure
@@ -113,6 +114,7 @@ def measure(report: Report, device: str, quick: bool, dataset: str, tiles: Tiles
     report.do(lambda: timings.whole_run(folder, device, dataset, 20))
     report.do(lambda: timings.save_and_validate(folder, device, dataset))
     report.do(lambda: checks.stays_finite(device, tiles, "bfloat16"))
+    report.do(lambda: quality.compare(device, load_image_set(dataset), 20))
     report.do(lambda: checks.crosses_devices(folder, device))
     report.do(lambda: checks.killed_and_resumed(folder, device, "--layers"))
     report.do(lambda: checks.short_of_memory(folder, device))
