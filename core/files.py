@@ -23,6 +23,11 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path("vae-tui", appauthor=False)
 
 
+def state_dir() -> Path:
+    """The user's folder for what is kept between one use and the next."""
+    return platformdirs.user_state_path("vae-tui", appauthor=False)
+
+
 def replace(path: Path, content: bytes) -> None:
     """Put `content` in place of the file so that a reader sees the old file or the new one, never a part.
 

@@ -17,7 +17,7 @@ from core.runs.run import Run
 from core.runs.status import Action, Request, State
 
 START_SECONDS = 30.0
-_FOR_TRAINING = {
+FOR_TRAINING = {
     # Keep what a step frees for the next one, in huge pages; glibc would return it to the system.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
@@ -93,7 +93,7 @@ def start(
 
 def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:
     """The environment of a trainer; variables that its user has set win."""
-    chosen = _FOR_TRAINING | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    chosen = FOR_TRAINING | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     if config.processes > 1 and threads is None:
         threads = max(1, (os.cpu_count() or 1) // config.processes)
     if threads is not None:

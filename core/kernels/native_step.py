@@ -166,6 +166,11 @@ def _check(model: Autoencoder, optimizer: torch.optim.Optimizer, images: Tensor)
         raise Unavailable("no step for this optimizer")
 
 
+def lanes(dtype: torch.dtype) -> int:
+    """How many float32 numbers the vectors of this machine's step have. Raises Unavailable."""
+    return int(library(dtype).training_lanes())
+
+
 @cache
 def library(dtype: torch.dtype) -> ctypes.CDLL:
     """The steps for float32 or bfloat16 products, compiled if they are not yet. Raises Unavailable."""
@@ -176,5 +181,6 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     found.training_step.argtypes = [_POINTER, _POINTER, _INT, _POINTER, _POINTER, _DOUBLE, _INT, _POINTER]
     found.training_step.restype = _INT
     found.training_redone.argtypes, found.training_redone.restype = [_POINTER], ctypes.c_long
+    found.training_lanes.argtypes, found.training_lanes.restype = [], _INT
     found.training_end.argtypes, found.training_end.restype = [_POINTER], None
     return found

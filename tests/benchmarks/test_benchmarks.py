@@ -7,17 +7,21 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 import torch
 
 from core.data.images import load_image_set, pixels
 from core.evaluation.results import Evaluation, MeanStd
-from tests.benchmarks import curves, latents, quality, rival, training, viewer
-from tests.benchmarks.figures import Figure
+from tests.benchmarks import curves, history, latents, machine, others, quality, rival, training, viewer
+from tests.benchmarks.figures import Before, Figure, as_json, show
 
+WaitUntil = Callable[..., None]
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -43,6 +47,7 @@ def test_the_rival_learns() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_training_is_measured_against_the_rival() -> None:
     (figure,) = training.measure("ae", "cpu", seconds=0.2, rounds=1)
     assert_sound([figure])
@@ -106,12 +111,123 @@ def test_a_figure_knows_whether_its_budget_is_kept(value: float, bound: str, kep
     assert figure.as_json()["of_budget"] == round(value / 3, 3)
 
 
+# What was measured before
+
+
+RECORD: dict[str, Any] = {
+    "machine": {"processor": "X", "cores": 2, "extensions": "avx2", "gpu": None, "date": "2026-11-01T10:00+00:00"},
+    "figures": [{"name": "speed", "value": 3.0}, {"name": "wait", "value": 2.0}],
+}
+
+
+@pytest.fixture
+def history_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return history.path()
+
+
+def test_the_last_figures_of_the_same_kind_of_machine_are_found_again(
+    history_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = dict(RECORD["machine"])
+    assert history.last_on(found) == {}
+    history.append(RECORD)
+    history.append(RECORD | {"machine": found | {"extensions": "avx512f"}, "figures": [{"name": "speed", "value": 9}]})
+    with history_path.open("a") as file:
+        file.write('[1]\n{"machine"\n')
+    history.append(RECORD | {"machine": found | {"date": "2026-11-02"}, "figures": [{"name": "speed", "value": 3.2}]})
+    assert history.last_on(found | {"date": "2026-11-09"}) == {
+        "speed": Before(3.2, "2026-11-02"),
+        "wait": Before(2.0, "2026-11-01T10:00+00:00"),
+    }
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2] for line in said] == [f"line {n} is not what this version writes" for n in (3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "before", "words"),
+    [
+        (3.3, "at least", 3.0, "1.10 times as good as 3 times on 2026-11-01"),
+        (2.6, "at least", 3.0, "WORSE: 0.87 times as good as 3 times on 2026-11-01"),
+        (2.0, "at most", 1.0, "WORSE: 0.50 times as good as 1 times on 2026-11-01"),
+        (0.0, "at most", 0.0, "0 times on 2026-11-01"),
+        (1.0, "at least", 0.0, "0 times on 2026-11-01"),
+    ],
+)
+def test_a_figure_says_how_it_stands_against_the_one_before(
+    value: float, bound: str, before: float, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figure = Figure("x", value, "times", bound, 3.0)  # type: ignore[arg-type]
+    past = {"x": Before(before, "2026-11-01T10:00+00:00")}
+    show([figure], {}, past)
+    assert capsys.readouterr().out.splitlines()[1].strip() == words
+    (line,) = as_json([figure], {}, past)["figures"]
+    assert line["before"]["value"] == before
+    json.dumps(line, allow_nan=False)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"machine": {}}', '{"machine": {"date": 1}, "figures": [1]}'])
+def test_what_is_no_kept_measurement_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "kept.json").write_text(content)
+    with pytest.raises(ValueError, match=r".+"):
+        history.read(tmp_path / "kept.json")
+
+
+def test_the_vector_extensions_are_those_that_the_kernel_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    for words, extensions in {
+        "model name\t: X\nflags\t\t: fpu avx avx2 fma avx512f": "avx avx2 fma avx512f",
+        "Features\t: fp asimd bf16": "neon bf16",
+    }.items():
+        machine.CPUINFO.write_text(f"processor\t: 0\n{words}\n\nprocessor\t: 1\n")
+        assert machine.extensions() == extensions
+
+
+def test_nothing_that_a_benchmark_started_outlives_it_even_when_it_is_killed(wait_until: WaitUntil) -> None:
+    code = """
+import subprocess, sys, time
+from tests.benchmarks.guard import Guard
+with Guard() as guard:
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
+    guard.watch(sleeper.pid)
+    print(guard.folder, sleeper.pid, flush=True)
+    if len(sys.argv) > 1:
+        time.sleep(1000)
+"""
+    for arguments in ([], ["stay"]):
+        with subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=CHECKOUT, stdout=subprocess.PIPE) as bench:
+            assert bench.stdout is not None
+            folder, pid = bench.stdout.readline().decode().split()
+            if arguments:
+                assert Path(folder).is_dir()
+                assert psutil.pid_exists(int(pid))
+                bench.kill()
+        wait_until(lambda pid=pid, folder=folder: not psutil.pid_exists(int(pid)) and not Path(folder).exists())
+
+
 @pytest.mark.slow
-def test_the_command_prints_figures_and_the_machine() -> None:
-    command = [str(Path(sys.executable).with_name("vae-tui")), "bench", "--quick", "--only", "latents", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True, cwd="/")
-    found = json.loads(done.stdout)
-    assert {"processor", "cores", "torch", "date"} <= found["machine"].keys()
+@pytest.mark.timeout(300)
+def test_runs_are_measured_beside_others() -> None:
+    figures = others.measure(seconds=0.5, rounds=1, most=2)
+    assert_sound(figures)
+    assert len(figures) == 3
+    assert all(figure.unit == "times" and "one alone" in figure.detail for figure in figures)
+
+
+@pytest.mark.slow
+def test_the_command_prints_figures_the_machine_and_how_they_stand_against_kept_ones(tmp_path: Path) -> None:
+    def bench(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("vae-tui")), "bench", "--quick", *options]
+        return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path)
+
+    found = json.loads(bench("--only", "latents", "--json").stdout)
+    assert {"processor", "cores", "extensions", "threads", "step", "torch", "date"} <= found["machine"].keys()
     assert len(found["figures"]) == 2
-    refused = subprocess.run([*command[:-3], "nonsense"], capture_output=True, text=True, timeout=100, check=False)
-    assert refused.returncode == 2
+    (tmp_path / "kept.json").write_text(json.dumps(found))
+    again = bench("--only", "latents", "--against", "kept.json")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("times as good as") == 2
+    for wrong in (["--only", "nonsense"], ["--against", "missing.json"]):
+        refused = bench(*wrong)
+        assert refused.returncode == 2
+        assert wrong[1] in refused.stderr.splitlines()[-1]

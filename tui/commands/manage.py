@@ -64,9 +64,12 @@ def data_sets(
 def bench(
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="training, viewer, curves or latents; may be given again.", metavar="PART"),
+        typer.Option("--only", help="training, others, viewer, curves or latents; may be given again.", metavar="PART"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Compare with what --json printed into a file.", metavar="FILE")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     checkout = Path(__file__).parents[2]
@@ -75,6 +78,7 @@ def bench(
     if find_spec("pyte") is None:
         raise RunError("the benchmarks need what the tests need: pip install -e '.[test]'")
     options = [*(f"--only={part}" for part in only or ()), *["--quick"] * quick, *["--json"] * as_json]
+    options += [f"--against={against.absolute()}"] if against else []
     done = subprocess.run([sys.executable, "-m", "tests.benchmarks", *options], cwd=checkout, check=False)
     raise typer.Exit(done.returncode)
 

@@ -91,6 +91,9 @@ int training_step(
 // How many parts were done again because a helper was late.
 long training_redone(const void* training) { return static_cast<const step::Training*>(training)->crew.redone(); }
 
+// How many floats a vector has.
+int training_lanes() { return step::LANES; }
+
 void training_end(void* training) {
     auto* ours = static_cast<step::Training*>(training);
     if (!ours->crew.is_forked()) delete ours;
