@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ import torch
 import triton
 
 from core import files
+from core.kernels.gpu.plan import Launch
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.tiles import Tiles
 from core.models.autoencoder import MODELS, KlWeight
@@ -77,14 +78,27 @@ def compile_kernels(wanted: Sequence[Wanted], device: str | torch.device = "cuda
     """Compile what is not yet. Raises what Triton raises."""
     free, _ = torch.cuda.mem_get_info(device)
     processes = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1, free // MEMORY))
-    work = partial(_compile_share, wanted=wanted, shares=processes, device=str(device))
+    count = sum(len(launches) for launches in _launches(wanted, "cpu"))
+    work = partial(_compile, wanted=wanted, device=str(device))
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(work, range(processes)))
+        list(pool.map(work, range(count)))
 
 
-def _compile_share(share: int, wanted: Sequence[Wanted], shares: int, device: str) -> None:
-    """Compile every so many-th kernel."""
+def _launches(wanted: Sequence[Wanted], device: str) -> Iterator[list[Launch]]:
+    """Of each size of a batch; what takes longest, the way back, comes first."""
+    for one in wanted:
+        step = one.fresh_step(device)
+        yield from (step.launches(size)[::-1] for size in one.sizes)
+
+
+_OWN: list[Launch] = []  # of a process that compiles
+
+
+def _compile(number: int, wanted: Sequence[Wanted], device: str) -> None:
     torch.cuda.set_device(device)
-    launches = [launch for one in wanted for size in one.sizes for launch in one.fresh_step(device).launches(size)]
-    for launch in launches[share::shares]:
-        launch.kernel.warmup(*launch.arguments, grid=launch.grid, **launch.constants)
+    if not _OWN:
+        torch.set_num_threads(1)  # the other processes have work for the other cores
+        for launches in _launches(wanted, device):
+            _OWN.extend(launches)
+    launch = _OWN[number]
+    launch.kernel.warmup(*launch.arguments, grid=launch.grid, **launch.constants)

@@ -107,7 +107,8 @@ def _start(wanted: Wanted, device: torch.device) -> subprocess.Popen[str] | None
     if stamp(wanted, device).exists():
         return None
     words = [sys.executable, "-P", "-m", "core.kernels.gpu.selftest", json.dumps(asdict(wanted)), str(device)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # its processes share the cores
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
