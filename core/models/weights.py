@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import safetensors.torch
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor
 
 from core.errors import DamagedFile
 from core.models.autoencoder import MODELS, Autoencoder
@@ -21,9 +21,9 @@ from core.text import printable
 M = TypeVar("M", Autoencoder, Denoiser)
 
 
-def weights_to_bytes(model: nn.Module, metadata: Mapping[str, object]) -> bytes:
-    """The model in safetensors format, each metadata value as text."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+def weights_to_bytes(model: Mapping[str, Tensor], metadata: Mapping[str, object]) -> bytes:
+    """A model's state dict in safetensors format, each metadata value as text."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}
     return safetensors.torch.save(tensors, {key: str(value) for key, value in metadata.items()})
 
 

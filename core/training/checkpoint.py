@@ -9,8 +9,7 @@ import pickletools
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -31,6 +30,7 @@ PROGRAM_LIMIT = 1 << 20
 GENERATORS = ((5056,), (16,))
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = TypeVar("Name", str, tuple[int, str])  # of a tensor
 Amounts = tuple[int, Finite, Finite]
 
 
@@ -95,31 +95,54 @@ def _is_permutation(order: Tensor, count: int) -> bool:
 
 
 class Checkpoints:
-    """Writes the weights and the state of a run. Best weights that the disk refuses wait for the next save."""
+    """Writes the weights and the state of a run. Best weights wait for the next save; a resume finds them again."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._unwritten_best: bytes | None = None
+        self._best: bytes | None = None
 
     def keep_best(self, weights: bytes) -> None:
-        """Write weights as the best ones, later where the disk refuses them now."""
-        self._unwritten_best = weights
-        with suppress(OSError):  # nothing is lost: `save_weights` writes them or raises
-            self._write_best()
+        """Have the next save write these weights as the best ones."""
+        self._best = weights
 
     def save_weights(self, weights: bytes) -> None:
-        """Write the newest weights, and best ones that wait. Raises OSError."""
-        self._write_best()
+        """Write the newest weights, and the best ones since the last save. Raises OSError."""
+        if self._best is not None:
+            self._run.write_weights(self._best, best=True)
+            self._best = None
         self._run.write_weights(weights)
-
-    def _write_best(self) -> None:
-        if self._unwritten_best is not None:
-            self._run.write_weights(self._unwritten_best, best=True)
-            self._unwritten_best = None
 
     def save_state(self, state: Mapping[str, Any]) -> None:
         """Write the fields of a TrainingState. Raises ValidationError or OSError."""
         save_state(self._run, TrainingState.model_validate(state))
+
+
+def on_host(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
+    """The tensors in the CPU's memory, of which those on a GPU come in one copy for each type of number."""
+    found = {name: tensor.detach() for name, tensor in tensors.items()}
+    elsewhere = {name: tensor for name, tensor in found.items() if tensor.device.type != "cpu"}
+    for dtype in {tensor.dtype for tensor in elsewhere.values()}:
+        found |= in_one_copy({name: tensor for name, tensor in elsewhere.items() if tensor.dtype == dtype})
+    return found
+
+
+def optimizer_on_host(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state dict of an optimizer with its moments in the CPU's memory."""
+    entries: dict[int, dict[str, Tensor]] = {index: {} for index in state["state"]}
+    moments = {(index, key): tensor for index, entry in state["state"].items() for key, tensor in entry.items()}
+    for (index, key), tensor in on_host(moments).items():
+        entries[index][key] = tensor
+    return {**state, "state": entries}
+
+
+def in_one_copy(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
+    """Tensors of one type, copied to the CPU's memory together and then each given its own."""
+    parts = (
+        torch.cat([tensor.flatten() for tensor in tensors.values()])
+        .cpu()
+        .split([tensor.numel() for tensor in tensors.values()])
+    )
+    return {name: part.clone().view(tensor.shape) for (name, tensor), part in zip(tensors.items(), parts, strict=True)}
 
 
 def save_state(run: Run, state: TrainingState) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 
 import torch
@@ -16,7 +16,7 @@ from core.models import weights
 from core.runs.metrics_log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
 from core.runs.status import StatusChanges
-from core.training.checkpoint import Checkpoints, TrainingState, load_state
+from core.training.checkpoint import Checkpoints, TrainingState, load_state, on_host, optimizer_on_host
 from core.training.distributed import ALONE, SingleProcess, Task
 from core.training.methods.choice import Stepper
 from core.training.methods.training import Training
@@ -228,7 +228,7 @@ class Trainer:
         self.metrics.append(line | validated | {"frechet": frechet, "images_per_second": throughput})
         self.totals.carry_over(totals)
         if (loss := validated["val_loss"]) is not None and self.validation.is_best(loss):
-            self.checkpoints.keep_best(self._weights())
+            self.checkpoints.keep_best(self._weights(on_host(self.model.state_dict())))
 
     # What it saves
 
@@ -239,10 +239,11 @@ class Trainer:
         """
         self._stepper.before_save()
         self.totals.read(self.step)
-        self.checkpoints.save_weights(self._weights())
+        model = on_host(self.model.state_dict())
+        self.checkpoints.save_weights(self._weights(model))
         progress = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": model,
+            "optimizer": optimizer_on_host(self.optimizer.state_dict()),
             "generator": self.generator.get_state(),
             "permutation": self.permutation,
             "epochs": self.epochs,
@@ -253,15 +254,15 @@ class Trainer:
         parts = self.totals.state_dict() | self.clock.state_dict() | self.validation.state_dict()
         self.checkpoints.save_state(progress | parts)
 
-    def _weights(self) -> bytes:
+    def _weights(self, model: Mapping[str, Tensor]) -> bytes:
         """The weights as a file holds them. Raises Diverged."""
-        if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
+        if not all(bool(tensor.isfinite().all()) for tensor in model.values()):
             raise Diverged(f"the weights are no longer finite numbers at step {self.step}")
         measured = self.objective.metadata()
         if not all(math.isfinite(number) for number in measured.values()):
             raise Diverged(f"the latents are no longer finite numbers at step {self.step}")
         metadata = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step} | measured
-        return weights.weights_to_bytes(self.model, metadata)
+        return weights.weights_to_bytes(model, metadata)
 
     def _load(self, state: TrainingState) -> None:
         try:

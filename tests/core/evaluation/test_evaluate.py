@@ -183,6 +183,6 @@ def test_a_model_that_diverged_is_refused(images: ImageSet, tmp_path: Path) -> N
     model = load_model(run)
     for tensor in model.decoder.parameters():
         tensor.data *= 1e30
-    run.write_weights(weights_to_bytes(model, {"latent_scale": 1.0}))
+    run.write_weights(weights_to_bytes(model.state_dict(), {"latent_scale": 1.0}))
     with pytest.raises(RunError, match="ae: what the model decodes is not finite; its training diverged"):
         evaluate(run, images, "gaussian", samples=100, seeds=1)

@@ -53,7 +53,7 @@ def change_weights(run: Run) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(1.1)
-    run.write_weights(weights_to_bytes(model, {"latent_scale": 1.0}))
+    run.write_weights(weights_to_bytes(model.state_dict(), {"latent_scale": 1.0}))
 
 
 def test_newer_weights_are_used_at_the_next_question(copy_of_vae: Run, tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_weights_that_are_no_numbers_are_damaged(
     model = load_model(trained["vae"])
     with torch.no_grad():
         next(model.parameters()).fill_(float("nan"))
-    run.write_weights(weights_to_bytes(model, {"latent_scale": 1.0}))
+    run.write_weights(weights_to_bytes(model.state_dict(), {"latent_scale": 1.0}))
     with pytest.raises(DamagedFile, match=r"model\.safetensors: holds numbers that are not finite"):
         RunExplorer.open(run, tmp_path).page(0, 4)
 
