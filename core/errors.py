@@ -7,6 +7,7 @@ from pathlib import Path
 from core.text import printable
 
 LONGEST_REASON = 300
+NO_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
 
 
 class UserError(Exception):
@@ -33,6 +34,10 @@ class Diverged(ArithmeticError):
     """The loss, the weights or the samples of a training are no longer finite; its last saved state still is."""
 
 
+class OutOfMemory(MemoryError):
+    """A device has no memory left; the text says what is free there and what to do."""
+
+
 class DamagedFile(UserError):
     """A file that is there but cannot be what it should be; the text names it."""
 
@@ -49,3 +54,15 @@ def describe(error: UserError | OSError) -> str:
     if isinstance(error, OSError) and error.strerror:
         return printable(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     return printable(str(error))
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether the error, or one that it comes of, says that the machine or a device has no memory left."""
+    while error is not None:
+        # PyTorch's own class cannot be named without loading PyTorch; CUDA and its libraries have texts only.
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        if any(words in str(error) for words in NO_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

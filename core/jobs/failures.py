@@ -5,15 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from core.errors import Diverged
+from core.errors import Diverged, is_out_of_memory
 from core.runs.status import Cause
 
 
 def describe(error: BaseException) -> str:
     """Why a training failed, in one line that says what to do where there is something to do."""
     text = (str(error).strip().splitlines() or [""])[0][:500]
-    if cause(error) == "memory":
-        return f"the device is out of memory; a smaller batch size needs less ({text})"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot write the run: {error.strerror}"
     if type(error).__name__ == "DistBackendError" or ("gloo" in text and "peer" in text):
@@ -25,10 +23,7 @@ def cause(error: BaseException) -> Cause | None:
     """The kind of failure, where something can be done about it."""
     if isinstance(error, Diverged):
         return "diverged"
-    # PyTorch's own class cannot be named without loading PyTorch.
-    if type(error).__name__ in ("OutOfMemoryError", "MemoryError") or "can't allocate memory" in str(error):
-        return "memory"
-    return None
+    return "memory" if is_out_of_memory(error) else None
 
 
 def log(text: str) -> None:

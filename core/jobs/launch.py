@@ -22,7 +22,6 @@ FOR_TRAINING = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it matrix products on a GPU do not repeat bit for bit
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
 
 if TYPE_CHECKING:
-    from core.training.devices import LoadMeter
+    from core.training.devices.load import LoadMeter
     from core.training.trainer import Trainer
 
 
@@ -43,18 +44,29 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, say: Callable[[
     say("loading PyTorch")
     from core.data import registry
     from core.data.images import load_for_run
-    from core.training import devices
+    from core.training.devices.choice import describe
+    from core.training.devices.load import LoadMeter
     from core.training.distributed import init_distributed
     from core.training.trainer import Trainer
 
     config = run.config()
     say(f"loading {config.dataset}")
     images = load_for_run(config.image_source, registry.default_data_dir())
-    device, ranks = init_distributed(config.device)
-    meter = devices.LoadMeter(device)
+    choice, ranks = init_distributed(config.device)
+    device = choice.device
+    meter = LoadMeter(device)
     say(f"moving {config.dataset} to {device}")
     trainer = Trainer(
         run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report
     )
-    processes = f", {ranks.world_size} processes" if ranks.world_size > 1 else ""
-    return Setup(trainer, meter, devices.describe(device) + processes)
+    processes = f"{ranks.world_size} processes" if ranks.world_size > 1 else ""
+    return Setup(trainer, meter, ", ".join(filter(None, [describe(device), processes, choice.note])))
+
+
+def explained(error: Exception) -> Exception:
+    """An error that a lack of memory is behind as one that says what to do about it; any other as it is."""
+    if "torch" not in sys.modules:
+        return error
+    from core.training.devices.memory import explained
+
+    return explained(error)

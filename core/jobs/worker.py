@@ -15,7 +15,7 @@ from core.errors import DamagedFile, UserError
 from core.jobs.failures import cause, describe, log
 from core.jobs.follower import run_follower_rank
 from core.jobs.heartbeat import Heartbeat
-from core.jobs.setup import Job, Setup, load_trainer
+from core.jobs.setup import Job, Setup, explained, load_trainer
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
 from core.runs.status import State, StatusChanges, process_started
@@ -36,6 +36,7 @@ class Worker:
     def __init__(self, run: Run, metrics: MetricsLog, job: Job) -> None:
         self.run, self.metrics, self.job, self.intervals = run, metrics, job, job.intervals
         before, pid = run.status(), os.getpid()
+        self._before = before
         status = before.updated(
             state=State.RUNNING,
             pid=pid,
@@ -44,6 +45,7 @@ class Worker:
             epochs=job.epochs or before.epochs or run.config().epochs,
             images_per_second=0.0,
             device_load=None,
+            gpu=None,
             error=None,
             cause=None,
         )
@@ -67,8 +69,13 @@ class Worker:
         except StopTraining as stop:
             log(f"stopped: {stop}")
             self._end(state=State.STOPPED)
-        except Exception as error:  # noqa: BLE001 - whatever ends a training must end up where its users look
+        except Exception as failure:
+            if self._setup is None and isinstance(failure, UserError):
+                # Refused before it began: the run stays what it was.
+                self.run.write_status(self._before.updated(error=describe(failure)))
+                raise
             log(traceback.format_exc())
+            error = explained(failure)
             self._end(state=State.FAILED, error=describe(error), cause=cause(error))
             return EXIT_FAILED
         else:
@@ -206,7 +213,7 @@ class Worker:
         """Write the status with these changes and the progress; whether the disk took it."""
         if self._setup is not None:
             self._heartbeat.note(**self._setup.trainer.progress())
-            self._heartbeat.note(device_load=self._setup.meter.read())
+            self._heartbeat.note(**self._setup.meter.read())
         return self._heartbeat.beat(**changes)
 
     def _end(self, **changes: Unpack[StatusChanges]) -> None:

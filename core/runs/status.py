@@ -62,6 +62,22 @@ class DeviceLoad(BaseModel):
     memory_total: Count
 
 
+class GpuFigures(BaseModel):
+    """A GPU as NVML sees it, None where it cannot be read.
+
+    `card` is its number there, utilisation in percent, memory in bytes, temperature in degrees Celsius, power in watts.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    card: Count | None = None
+    utilisation: Annotated[float, Field(ge=0, le=100)] | None = None
+    memory_used: Count | None = None
+    memory_total: Count | None = None
+    temperature: Annotated[float, Field(ge=-300, le=1000)] | None = None
+    power: Annotated[float, Field(ge=0, le=1e6)] | None = None
+
+
 class Status(BaseModel):
     """status.json. Clocks are seconds: `heartbeat` since 1970, `uptime` since the host started."""
 
@@ -84,6 +100,7 @@ class Status(BaseModel):
     device: Text = ""
     device_name: Text = ""
     device_load: DeviceLoad | None = None
+    gpu: GpuFigures | None = None
     handled: Text | None = None
     error: Text | None = None
     cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
@@ -113,6 +130,7 @@ class StatusChanges(TypedDict, total=False):
     device: str
     device_name: str
     device_load: DeviceLoad | None
+    gpu: GpuFigures | None
     handled: str
     error: str | None
     cause: Cause | None

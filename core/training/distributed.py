@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from core.runs.config import FEWEST_IMAGES
-from core.training import devices
+from core.training.devices.choice import Choice, choose, of_process
+from core.training.devices.numerics import prepare
 
 # A paused run keeps the others waiting.
 PATIENCE = timedelta(days=365)
@@ -111,17 +112,9 @@ def started_together() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def own_device(name: str) -> str:
-    """The device of this process on its machine: where GPUs were asked for, the one of its local rank."""
-    gpus = torch.cuda.device_count()
-    if name in ("auto", "cuda") and gpus:
-        return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % gpus}"
-    return name
-
-
-def init_distributed(device_name: str) -> tuple[torch.device, SingleProcess]:
+def init_distributed(device_name: str) -> tuple[Choice, SingleProcess]:
     """The device of this process, set up, and its place among those that train the run. Raises ConfigError."""
-    together = started_together()
-    device = devices.resolve(own_device(device_name) if together else device_name)
-    devices.make_repeatable(device)
-    return device, ProcessGroup(device) if together else ALONE
+    beside = os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("WORLD_SIZE", "1")
+    choice = choose(of_process(device_name, int(beside), int(os.environ.get("LOCAL_RANK", "0"))))
+    prepare(choice.device)
+    return choice, ProcessGroup(choice.device) if started_together() else ALONE

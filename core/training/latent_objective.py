@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from core.latents.schedulers import SCHEDULERS
 from core.models.autoencoder import Autoencoder, KlWeight, Loss, fold_batch_norm
 from core.models.denoiser import CLASSES, NULL_CLASS, Denoiser
 from core.runs.config import RunConfig
+from core.training.devices.memory import measure
+from core.training.devices.numerics import proper_float32
 
 # How often training drops the class, so that guidance can tell what the class adds. Ho & Salimans 2022.
 CLASS_DROPOUT = 0.1
@@ -38,6 +41,7 @@ class ScaledLatents:
     labels: Tensor
 
     @classmethod
+    @proper_float32()
     def of(cls, model: Autoencoder, images: Tensor, labels: Tensor, device: torch.device) -> ScaledLatents:
         """The posteriors of images uint8 (N, 32, 32) on the CPU, moved to a device."""
         found = encoding.encode(model, images, labels)
@@ -103,10 +107,13 @@ class LatentObjective:
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
         """For each batch of validation images, classes given, the sums of the error and zero, (2,)."""
         for indices in torch.arange(self.held_out, device=self.device).split(VALIDATION_BATCH):
-            with torch.no_grad():
-                noise = self.sample_noise(len(indices), generator)
-                parts = self._error(self.model, self._validation, indices, self._validation.labels[indices], noise)
-            yield torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
+            noise = self.sample_noise(len(indices), generator)
+            yield measure(partial(self._validation_sums, indices, noise), len(indices))
+
+    def _validation_sums(self, indices: Tensor, noise: Tensor, part: slice) -> Tensor:
+        chosen = indices[part]
+        parts = self._error(self.model, self._validation, chosen, self._validation.labels[chosen], noise[part])
+        return torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many images in the default number of steps, with the class frequencies of the training images."""

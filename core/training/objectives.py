@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -19,6 +20,8 @@ from core.models.weights import load_autoencoder
 from core.runs.config import RunConfig
 from core.runs.first_stage import read_first_stage
 from core.runs.run import Run
+from core.training.devices.memory import measure
+from core.training.devices.numerics import proper_float32
 from core.training.latent_objective import SAMPLE_BATCH, LatentObjective
 
 FITTED_IMAGES = 10_000
@@ -90,14 +93,13 @@ class ImageObjective:
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
         """For each batch of validation images the sums of squared error and KL divergence, (2,).
 
-        In evaluation mode and float32, with one posterior sample an image. The weights are those of the first call.
+        In evaluation mode and proper float32, with one posterior sample an image. The weights are those of the first
+        call.
         """
         model = fold_batch_norm(self.model)
         for batch in self.images.validation_images.split(VALIDATION_BATCH):
-            x = pixels(batch)
-            with torch.no_grad():
-                parts = loss(x, *model(x, model.noise(len(x), generator)))
-            yield torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
+            noise = model.noise(len(batch), generator)
+            yield measure(partial(_sums, model, batch, noise), len(batch))
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many images from the preset's default sampler."""
@@ -116,7 +118,14 @@ class ImageObjective:
         return {"latent_scale": self.model.latent_scale}
 
 
+def _sums(model: Autoencoder, images: Tensor, noise: Tensor | None, part: slice) -> Tensor:
+    x = pixels(images[part])
+    parts = loss(x, *model(x, None if noise is None else noise[part]))
+    return torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
+
+
 @torch.no_grad()
+@proper_float32()
 def latent_scale(model: Autoencoder, images: Tensor) -> float:
     """1 / standard deviation of the latents of images (N, 32, 32), from an even selection of 2,048 of them.
 

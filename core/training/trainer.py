@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from core.data.images import ImageSet
-from core.errors import DamagedFile, Diverged
+from core.errors import DamagedFile, Diverged, is_out_of_memory
 from core.models import weights
 from core.runs.metrics_log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
 from core.runs.status import StatusChanges
 from core.training.checkpoint import Checkpoints, TrainingState, load_state, on_host, optimizer_on_host
+from core.training.devices.numerics import prepare
 from core.training.distributed import ALONE, SingleProcess, Task
 from core.training.methods.choice import Stepper
 from core.training.methods.training import Training
@@ -57,6 +58,7 @@ class Trainer:
         self.run, self.ranks = run, ranks
         self.config = run.training_config()
         self.device = torch.device(device)
+        prepare(self.device)
         self._metrics, self._report_seconds, self._frechet_samples = metrics, report_seconds, frechet_samples
 
         self.objective, self.generator = make_objective(run, images, self.device)
@@ -272,6 +274,8 @@ class Trainer:
             if not state.is_foreign(self.generator):
                 self.generator.set_state(state.generator)
         except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
+            if is_out_of_memory(error):
+                raise
             reason = f"is not the state of this run: {weights.first_line(error)}"
             raise DamagedFile(self.run.state_path, reason) from error
         self.permutation = None if state.permutation is None else state.permutation.to(self.device)

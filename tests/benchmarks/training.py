@@ -118,10 +118,10 @@ def budget(device: str) -> float:
 def compete(name: str, preset: str, device: str) -> None:
     """The contestant's side: a line when ready, then for each line with seconds one with images a second."""
     from core.data.images import load_image_set, pixels
-    from core.training import devices
+    from core.training.devices.choice import resolve
 
     images = load_image_set("mnist-5k")
-    where = devices.resolve(device)
+    where = resolve(device)
     with contextlib.ExitStack() as stack:
         if name == "plain":
             from tests.benchmarks import rival

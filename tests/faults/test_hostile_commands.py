@@ -85,9 +85,11 @@ def test_an_unknown_key_reaches_the_terminal_in_one_short_line(run: Run, call: C
 
 def test_a_state_that_calls_fails_the_resume_and_is_not_executed(run: Run, call: Call_, place: Path) -> None:
     run.write_state(saved({"model": Call(os.system, f"touch {place}/executed")}))
+    before = run.status()
     assert_refused(call("resume", "vae"), status=1)
     assert not (place / "executed").exists()
-    assert run.status().state is State.FAILED
+    error = "state.pt: is damaged, or holds more than tensors and plain values"
+    assert run.status() == before.updated(error=error)
 
 
 @pytest.mark.parametrize("shown", [(), ("--json",)], ids=["table", "json"])

@@ -19,7 +19,7 @@ from core.runs.config import RunConfig
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, last_lines
 from core.runs.run import Run
 from core.runs.settings import PRESETS
-from core.runs.status import ACTIONS, DeviceLoad, Request, State, Status
+from core.runs.status import ACTIONS, DeviceLoad, GpuFigures, Request, State, Status
 
 LONGEST_COMPLAINT = 500
 
@@ -49,6 +49,15 @@ configs = st.builds(
     versions=st.dictionaries(texts, texts, max_size=4),
 )
 loads = st.builds(DeviceLoad, utilisation=st.floats(0, 100_000), memory_used=counts, memory_total=counts)
+gpus = st.builds(
+    GpuFigures,
+    card=st.none() | counts,
+    utilisation=st.none() | st.floats(0, 100),
+    memory_used=st.none() | counts,
+    memory_total=st.none() | counts,
+    temperature=st.none() | st.floats(-300, 1000),
+    power=st.none() | st.floats(0, 1e6),
+)
 statuses = st.builds(
     Status,
     state=st.sampled_from(State),
@@ -68,6 +77,7 @@ statuses = st.builds(
     device=texts,
     device_name=texts,
     device_load=st.none() | loads,
+    gpu=st.none() | gpus,
     handled=st.none() | texts,
     error=st.none() | texts,
     cause=st.sampled_from([None, "diverged", "memory"]),

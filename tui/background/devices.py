@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 
-def check_device(name: str) -> None:
-    """Raise ConfigError, which names the devices there are, where there is no such device."""
-    if name in ("auto", "cpu"):
+def check_device(name: str, processes: int = 1) -> None:
+    """Raise ConfigError where there is no such device, it cannot be used, or too few for processes on this machine."""
+    if name == "cpu" or (name == "auto" and processes == 1):
         return
-    from core.training import devices
+    from core.training.devices import choice
 
-    devices.resolve(name)
+    choice.resolve(choice.of_process(name, processes, rank=0))

@@ -80,10 +80,13 @@ def sweep(
 
 def _slots(device: str, jobs: int | None) -> list[str]:
     """The device of each run that trains at the same time. Raises ConfigError."""
-    from core.training import devices
+    from core.training.devices import choice
 
-    found = [each for each in devices.available() if each.startswith("cuda")] if device in ("auto", "cuda") else []
-    usable = found or [str(devices.resolve(device))]
+    for each in choice.present() if device == "auto" else ():
+        if reason := choice.complaint(each):
+            print_error(f"not {each}: {reason}")
+    found = [each for each in choice.available() if each.startswith("cuda")] if device in ("auto", "cuda") else []
+    usable = found or [str(choice.resolve(device))]
     return [usable[slot % len(usable)] for slot in range(jobs or len(usable))]
 
 
@@ -121,7 +124,7 @@ def train_all(runs: Sweep, as_json: bool) -> bool:
     for name, reason in runs.failures.items():
         print_error(f"{name} did not start: {reason}")
     for _, summary in found:
-        if summary is not None and summary.state is State.FAILED and summary.status is not None:
+        if summary is not None and summary.status is not None and summary.status.error:
             print_error(f"{summary.run.name} failed: {summary.status.error}")
     done = all(summary is not None and summary.state is State.FINISHED for _, summary in found)
     if not done and stops:

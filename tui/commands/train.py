@@ -50,7 +50,7 @@ def train(
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
     config = make_config(**with_images(settings, folder, taken_over))
-    check_device(config.device)
+    check_device(config.device, 1 if create_only else config.processes)
     if not registry.is_on_disk(config.dataset, folder):
         download_in_terminal(config.dataset, folder)
     registry.check(config.dataset, folder)
@@ -90,6 +90,9 @@ def follow(run: Run, worker: launch.TrainerProcess, detach: bool) -> None:
     echo(f"training {run.name} in {run.path}")
     state = Follower(run, Console()).follow(worker)
     status = run.status()
+    if status.error and state is not State.FAILED:
+        print_error(f"{run.name} is {state}: {status.error}")
+        raise typer.Exit(EXIT_FAILED)
     match state:
         case State.FINISHED:
             echo(f"{run.name} finished after {formatting.count(status.epoch, 'epoch')}")

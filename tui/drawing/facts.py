@@ -9,7 +9,7 @@ from rich.text import Text
 
 from core.runs.config import chosen
 from core.runs.settings import as_text, title
-from core.runs.status import Cause, State
+from core.runs.status import Cause, State, Status
 from core.text import printable
 from tui import formatting
 from tui.messages import Snapshot
@@ -119,11 +119,27 @@ def _device(snapshot: Snapshot, width: int) -> list[Text]:
     name, *details = printable(status.device_name).split(", ")
     lines = [_line("device", status.device, f", {name}" if name else "")]
     lines += [_line("", line) for line in _wrap(", ".join(details), width - INDENT)]
-    if status.device_load and snapshot.summary.state in (State.RUNNING, State.PAUSED):
-        load = status.device_load
-        memory = f"{formatting.memory(load.memory_used)} of {formatting.memory(load.memory_total)}"
-        lines.append(_line("load", f"{load.utilisation:.0f}%, {memory}"))
+    if snapshot.summary.state in (State.RUNNING, State.PAUSED):
+        wrapped = _wrap(", ".join(_load(status)), width - INDENT)
+        lines += [_line("" if index else "load", line) for index, line in enumerate(wrapped)]
     return lines
+
+
+def _load(status: Status) -> list[str]:
+    """What is known of how busy the device is, in words."""
+    load, gpu = status.gpu or status.device_load, status.gpu
+    words = []
+    if load and load.utilisation is not None:
+        words.append(f"{load.utilisation:.0f}%")
+    if load and load.memory_used is not None and load.memory_total is not None:
+        words.append(f"{formatting.memory(load.memory_used)} of {formatting.memory(load.memory_total)}")
+    if gpu and gpu.temperature is not None:
+        words.append(f"{gpu.temperature:.0f} °C")
+    if gpu and gpu.power is not None:
+        words.append(f"{gpu.power:.0f} W")
+    if gpu and gpu.card is not None and status.device != f"cuda:{gpu.card}":
+        words.append(f"card {gpu.card}")
+    return words
 
 
 def _settings(snapshot: Snapshot, width: int) -> list[Text]:

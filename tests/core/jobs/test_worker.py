@@ -16,6 +16,8 @@ import pytest
 from core.errors import DamagedFile, RunError
 from core.jobs import launch
 from core.jobs.failures import describe
+from core.jobs.setup import Job
+from core.jobs.worker import EXIT_REFUSED
 from core.runs.run import Run
 from core.runs.status import State, Status
 from tests.support import run_files, trainers
@@ -119,12 +121,32 @@ def test_the_end_of_another_process_is_told_without_the_words_of_libraries() -> 
     assert describe(gloo) == "another of the processes that trained the run together has ended"
 
 
-def test_a_trainer_that_fails_says_why(make_run: MakeRun, tmp_path: Path) -> None:
+def test_a_trainer_that_is_refused_says_why_and_leaves_the_run_as_it_was(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(dataset="mnist", data_dir=str(tmp_path / "nowhere"))
-    trainers.begin(run, environment={"VAE_TUI_DATA": str(tmp_path / "elsewhere")}).join(60)
-    assert run.state() is State.FAILED
-    assert str(tmp_path / "nowhere") in (run.status().error or "")
-    assert "\n" not in (run.status().error or "")
+    before = run.status()
+    process = trainers.begin(run, environment={"VAE_TUI_DATA": str(tmp_path / "elsewhere")})
+    process.join(60)
+    error = run.status().error or ""
+    assert (process.exitcode, run.state()) == (EXIT_REFUSED, State.CREATED)
+    assert str(tmp_path / "nowhere") in error
+    assert "\n" not in error
+    assert run.status() == before.updated(error=error)
+    assert run.last_log_line().endswith(f"refused: {error}")
+
+
+def test_a_finished_run_stays_finished_where_its_device_is_not(make_small_run: MakeRun) -> None:
+    run = make_small_run(epochs=1)
+    trainers.finish(run)
+    before, config = run.status(), (run.path / "config.json").read_text()
+    (run.path / "config.json").write_text(config.replace('"device": "cpu"', '"device": "cuda:7"'))
+    process = trainers.begin(run, Job(epochs=2))
+    process.join(60)
+    error = "device must be one that this machine has: auto, cpu; not cuda:7"
+    assert process.exitcode == EXIT_REFUSED
+    assert run.status() == before.updated(error=error)
+    (run.path / "config.json").write_text(config)
+    trainers.finish(run, Job(epochs=2))
+    assert (run.status().epoch, run.status().error) == (2, None)
 
 
 def test_a_folder_named_core_where_the_user_stands_is_never_imported(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -16,6 +17,8 @@ from core.jobs import launch
 from core.runs.run import Run
 from core.runs.status import (
     LOST_AFTER_SECONDS,
+    DeviceLoad,
+    GpuFigures,
     State,
     Status,
     StatusChanges,
@@ -43,6 +46,19 @@ def test_what_a_newer_version_says_is_read_as_far_as_it_is_known(make_run: MakeR
     assert run.status() == Status(state=State.UNKNOWN, epoch=3, error="taken away")
     with pytest.raises(RunError, match="is in a state that only a newer version of vae-tui knows"):
         launch.resume(run)
+
+
+def test_the_figures_of_a_gpu_are_gaps_where_they_cannot_be_read_and_earlier_readers_meet_none(
+    make_run: MakeRun,
+) -> None:
+    run = make_run()
+    status = Status(state=State.RUNNING, gpu=GpuFigures(memory_used=3, memory_total=80))
+    run.write_status(status)
+    assert run.status() == status
+    written = json.loads((run.path / "status.json").read_text())
+    assert written["device_load"] is None
+    assert written["gpu"]["utilisation"] is None
+    assert all(field.is_required() for field in DeviceLoad.model_fields.values())
 
 
 def test_a_change_leaves_the_rest_of_the_status() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.runs.config import check_values
-from core.runs.status import State
+from core.runs.status import GpuFigures, State
 from tests.support.snapshots import make_snapshot, make_summary
 from tui.drawing.facts import facts
 from tui.messages import Snapshot
@@ -94,3 +94,30 @@ def test_how_a_device_trains_is_wrapped_and_not_cut() -> None:
         "1 thread, compiled step,",
         "bfloat16",
     ]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "shown"),
+    [
+        (None, ["93%, 1.2 GB of 85.0 GB"]),
+        (
+            GpuFigures(
+                card=0, utilisation=7, memory_used=2 * 10**9, memory_total=85 * 10**9, temperature=41, power=123
+            ),
+            ["7%, 2.0 GB of 85.0 GB, 41", "°C, 123 W"],
+        ),
+        (GpuFigures(card=3, memory_used=2 * 10**9, memory_total=10**10), ["2.0 GB of 10.0 GB, card 3"]),
+        (GpuFigures(power=90.0), ["90 W"]),
+        (GpuFigures(), []),
+    ],
+    ids=["an earlier version's", "all", "a part of a card", "power only", "nothing"],
+)
+def test_of_a_gpu_is_shown_what_can_be_read(gpu: GpuFigures | None, shown: list[str]) -> None:
+    summary = make_summary()
+    assert summary.status is not None
+    read = summary.status.model_copy(update={"gpu": gpu})
+    lines = facts(make_snapshot(replace(summary, status=read)), 34, ColorDepth.TRUECOLOR).plain.splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith("device")) + 1
+    end = next(index for index, line in enumerate(lines) if line.startswith("model"))
+    assert [line[8:] for line in lines[start:end]] == shown
+    assert all(line.startswith("load" if index == 0 else "    ") for index, line in enumerate(lines[start:end]))

@@ -178,7 +178,7 @@ class NewRun(ModalScreen[Run | None]):
 
     def _make(self, config: RunConfig, name: str) -> Run:
         self._say(f"looking for device {config.device}")
-        check_device(config.device)
+        check_device(config.device, config.processes)
         if not registry.is_on_disk(config.dataset, self._data_dir):
             download.download(config.dataset, self._data_dir, self._show_download)
         registry.check(config.dataset, self._data_dir)
