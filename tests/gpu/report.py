@@ -27,7 +27,7 @@ from core.kernels.gpu import compiling
 from core.kernels.gpu.compiling import Wanted
 from core.kernels.gpu.tiles import Tiles
 from tests.benchmarks.machine import machine
-from tests.gpu import checks, quality, timings
+from tests.gpu import checks, devices, quality, timings
 from tests.gpu.checks import BATCH, Result
 from tests.gpu.sweep import tiles_of
 from tests.gpu.timings import Figure
@@ -116,6 +116,8 @@ def measure(report: Report, device: str, quick: bool, dataset: str, tiles: Tiles
     report.do(lambda: checks.stays_finite(device, tiles, "bfloat16"))
     report.do(lambda: quality.compare(device, load_image_set(dataset), 20))
     report.do(lambda: checks.crosses_devices(folder, device))
+    for check in devices.CHECKS:
+        report.do(partial(check, folder, device))
     report.do(lambda: checks.killed_and_resumed(folder, device, "--layers"))
     report.do(lambda: checks.short_of_memory(folder, device))
     report.do(lambda: timings.whole_run(folder, device, dataset, 4, "--layers"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 
 pytest.importorskip("triton")
 
-from tests.gpu import checks
+from tests.gpu import checks, devices
+from tests.gpu.checks import Result
 
 DEVICE = "cuda:0"
 pytestmark = [
@@ -46,6 +48,12 @@ def test_bfloat16_stays_finite() -> None:
 
 def test_a_state_crosses_devices_and_comes_back(tmp_path: Path) -> None:
     assert [result.found for result in checks.crosses_devices(tmp_path, DEVICE) if not result.passed] == []
+
+
+@pytest.mark.parametrize("check", devices.CHECKS, ids=lambda check: check.__name__)
+def test_a_gpu_is_taken_care_of(check: Callable[[Path, str], Result | Iterator[Result]], tmp_path: Path) -> None:
+    found = check(tmp_path, DEVICE)
+    assert [one.found for one in ([found] if isinstance(found, Result) else found) if not one.passed] == []
 
 
 def test_a_trainer_without_memory_says_so(tmp_path: Path) -> None:
