@@ -18,12 +18,16 @@ ENCODING_BATCH = 250
 def encode(
     model: Autoencoder, images: Tensor, labels: Tensor, on_progress: Callable[[int], object] | None = None
 ) -> Latents:
-    """The posteriors of uint8 images (N, 32, 32); `on_progress` is told how many are done."""
+    """The posteriors of uint8 images (N, 32, 32) on the CPU, computed on the model's device.
+
+    `on_progress` is told how many are done.
+    """
     means, variances = [], []
+    device = next(model.parameters()).device
     for batch in images.split(ENCODING_BATCH):
-        posterior = model.encode(pixels(batch))
+        posterior = model.encode(pixels(batch.to(device)))
         means.append(posterior.mean.flatten(1))
         variances.append(posterior.variance().flatten(1))
         if on_progress is not None:
             on_progress(len(means) * ENCODING_BATCH)
-    return Latents(torch.cat(means).numpy(), torch.cat(variances).numpy(), labels.numpy())
+    return Latents(torch.cat(means).cpu().numpy(), torch.cat(variances).cpu().numpy(), labels.numpy())

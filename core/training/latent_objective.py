@@ -43,8 +43,8 @@ class ScaledLatents:
     @classmethod
     @proper_float32()
     def of(cls, model: Autoencoder, images: Tensor, labels: Tensor, device: torch.device) -> ScaledLatents:
-        """The posteriors of images uint8 (N, 32, 32) on the CPU, moved to a device."""
-        found = encoding.encode(model, images, labels)
+        """The posteriors of images uint8 (N, 32, 32) on the CPU, computed on a device and left there."""
+        found = encoding.encode(copy.deepcopy(model).to(device), images, labels)
         mean, variance = (torch.from_numpy(part).view(-1, *LATENT_SHAPE) for part in (found.mean, found.variance))
         scaled = mean * model.latent_scale, variance.sqrt() * model.latent_scale, labels
         return cls(*(part.to(device) for part in scaled))

@@ -26,6 +26,7 @@ from core.training.latent_objective import SAMPLE_BATCH, LatentObjective
 
 FITTED_IMAGES = 10_000
 VALIDATION_BATCH = 500
+VALIDATION_BATCH_GPU = 4000  # a small batch takes a GPU as long as a large one
 LATENT_SCALE_IMAGES = 2048
 
 
@@ -97,7 +98,8 @@ class ImageObjective:
         call.
         """
         model = fold_batch_norm(self.model)
-        for batch in self.images.validation_images.split(VALIDATION_BATCH):
+        at_once = VALIDATION_BATCH_GPU if self.device.type == "cuda" else VALIDATION_BATCH
+        for batch in self.images.validation_images.split(at_once):
             noise = model.noise(len(batch), generator)
             yield measure(partial(_sums, model, batch, noise), len(batch))
 

@@ -13,7 +13,7 @@ import torch
 from core.errors import ConfigError, is_out_of_memory
 from core.text import printable
 
-REINSTALL = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl"
+OLDER = "install PyTorch's build {}, as pytorch.org/get-started says"
 # PyTorch's builds that run with drivers of an older CUDA; the last ones know older GPUs too.
 BUILDS = {11: "cu118", 12: "cu126"}
 Complaint = Callable[[str], str | None]
@@ -102,7 +102,7 @@ def complaint(name: str) -> str | None:
     if any(own <= capability and (portable or own[0] == capability[0]) for own, portable in built_for):
         return None
     newer = all(own < capability for own, _ in built_for)
-    mend = "pip install --upgrade torch" if newer else f"{REINSTALL}/{BUILDS[12]}"
+    mend = "pip install --upgrade torch" if newer else OLDER.format(BUILDS[12])
     known = ", ".join(torch.cuda.get_arch_list())
     wanted = "sm_{}{}".format(*capability)
     return f"PyTorch {torch.__version__} is built for {known}, not for its {wanted}; {mend}"
@@ -126,7 +126,7 @@ def _no_cuda(error: Exception) -> str:
     major, minor = known // 1000, known % 1000 // 10
     if needed is None or not 0 < major < int(needed.split(".")[0]):
         return f"{_first_line(error)}; nvidia-smi may say more"
-    older = f", or {REINSTALL}/{BUILDS[major]}" if major in BUILDS else ""
+    older = f", or {OLDER.format(BUILDS[major])}" if major in BUILDS else ""
     return f"its driver is for CUDA {major}.{minor}, PyTorch {torch.__version__} for {needed}; update the driver{older}"
 
 

@@ -79,7 +79,7 @@ def test_a_driver_that_is_too_old_leaves_the_cpu_and_a_command_that_mends_it(mak
     make_cuda(8, driver=12040).begins = TOO_OLD
     says = (
         "its driver is for CUDA 12.4, PyTorch 2.11.0 for 13.0; update the driver, or "
-        "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu126"
+        "install PyTorch's build cu126, as pytorch.org/get-started says"
     )
     assert choice.choose("auto") == choice.Choice(torch.device("cpu"), f"not cuda:0: {says}")
     assert choice.available() == ("cpu",)
@@ -96,8 +96,8 @@ def test_what_else_keeps_cuda_from_beginning_is_told_in_its_own_words(make_cuda:
 @pytest.mark.parametrize(
     ("capability", "mend"),
     [
-        ((6, 1), "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu126"),
-        ((7, 0), "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu126"),
+        ((6, 1), "install PyTorch's build cu126, as pytorch.org/get-started says"),
+        ((7, 0), "install PyTorch's build cu126, as pytorch.org/get-started says"),
     ],
 )
 def test_a_gpu_that_this_pytorch_was_not_built_for_is_not_taken(
