@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -25,20 +25,20 @@ from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
 from core.runs.run import Run
 from core.text import printable
 from tui.background.explorers import ExplorerCache
+from tui.background.garbage import FULL_SECONDS, collect, collect_by_the_clock
 from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReader
-from tui.background.preview import PreviewReader
 from tui.commands.options import command_hint
 from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunUpdate, Snapshot
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.dialogs import Keys
-from tui.screens.explore_base import ExploreSources
 from tui.screens.runs.list import RunsScreen
-from tui.screens.runs.new_run import NewRun
-from tui.screens.runs.training import PicturesReader, TrainingScreen
 from tui.screens.selection import Shared, Timing
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
-from tui.terminal.graphics import Graphics, delete_images
+
+if TYPE_CHECKING:
+    from tui.screens.runs.training import PicturesReader
+    from tui.terminal.graphics import Graphics
 
 MODE_CHANGE_SECONDS = 0.005
 
@@ -116,13 +116,17 @@ class VaeTui(App[None]):
             self.add_mode(name, partial(self._make_screen, name))
 
     def _make_screen(self, name: str) -> BaseScreen[Any]:
-        """A screen by its name. Those that look into a run are imported when first shown: the list is seen sooner."""
+        """A screen by its name. All but the list are imported when first shown: the list is seen sooner."""
         shared, sources = self.shared, self._sources
+        if name == "runs":
+            return RunsScreen(shared, sources.runs, registry.explain_auto(self.data_dir))
+        from tui.screens.explore_base import ExploreSources
+
         explored = ExploreSources(sources.updates, sources.explorer)
         match name:
-            case "runs":
-                return RunsScreen(shared, sources.runs, registry.explain_auto(self.data_dir))
             case "training":
+                from tui.screens.runs.training import TrainingScreen
+
                 return TrainingScreen(shared, sources.snapshots, sources.pictures)
             case "reconstruct":
                 from tui.screens.inspect.reconstruct import ReconstructScreen
@@ -171,6 +175,7 @@ class VaeTui(App[None]):
         # A plain handler would not wake a loop that waits for a key.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.switch_mode("training" if self.selected_run else "runs")
+        self.set_interval(FULL_SECONDS, collect)
 
     def on_run_chosen(self, message: RunChosen) -> None:
         self.selected_run = message.run
@@ -208,6 +213,8 @@ class VaeTui(App[None]):
             if run is not None:
                 self.post_message(RunOpened(run))
 
+        from tui.screens.runs.new_run import NewRun
+
         self.push_screen(NewRun(self.runs_dir, self.data_dir), started)
 
     def action_keys(self) -> None:
@@ -217,6 +224,11 @@ class VaeTui(App[None]):
 def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
     """The runs of a folder, explored with the images of another."""
     explorers = ExplorerCache(data_dir)
+
+    def pictures(run: Run) -> PicturesReader:
+        from tui.background.preview import PreviewReader
+
+        return PreviewReader(run, explorers.of)
 
     def other_runs(run: Run) -> list[Run]:
         """Those with a loss of the same kind first, of these the newest."""
@@ -228,7 +240,7 @@ def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
     return Sources(
         runs=lambda: RunsReader(runs_dir),
         snapshots=RunReader,
-        pictures=lambda run: PreviewReader(run, explorers.of),
+        pictures=pictures,
         updates=RunUpdateReader,
         explorer=explorers.of,
         other_runs=other_runs,
@@ -261,7 +273,10 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
     signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
     threading.Thread(target=leave_with_the_terminal, name="terminal", daemon=True).start()
     app = VaeTui(runs_dir, data_dir, run, graphics=graphics)
+    collect_by_the_clock()
     app.run()
+    from tui.terminal.graphics import delete_images
+
     print(end=delete_images())
     for path in app.exported:
         print(f"written: {printable(str(path))}")

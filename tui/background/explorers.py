@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
+from tui.background.garbage import loading
 
 if TYPE_CHECKING:
     from core.explorer.session import RunSession
@@ -19,21 +17,6 @@ if TYPE_CHECKING:
 # Two runs can be compared; what others hold in memory is given back.
 KEPT = 2
 LOADING = "loading PyTorch"
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Has what is imported here left out of garbage collections from now on, and none take place meanwhile.
-
-    PyTorch brings a quarter of a million objects that stay. Every full collection would look at all of them, for 0.3
-    seconds during which no key is answered.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 class ExplorerCache:

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tui.background.explorers import loading
+from tui.background.garbage import collect, collect_by_the_clock, loading
 from tui.background.tasks import LatestTaskQueue
 
 WaitUntil = Callable[..., None]
@@ -130,4 +130,24 @@ def test_what_a_large_import_brings_is_left_out_of_garbage_collections() -> None
         assert gc.get_freeze_count() >= frozen + 1000
         assert not any(each is brought for each in gc.get_objects())
     finally:
+        gc.unfreeze()
+
+
+def test_all_objects_are_looked_at_for_garbage_only_when_asked() -> None:
+    thresholds, generations = gc.get_threshold(), list[int]()
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        generations.append(info["generation"])
+
+    gc.callbacks.append(note)
+    try:
+        collect_by_the_clock()
+        kept = [[number] for number in range(200_000)]
+        assert set(generations) == {0, 1}
+        del kept
+        collect()
+        assert 2 in generations
+    finally:
+        gc.callbacks.remove(note)
+        gc.set_threshold(*thresholds)
         gc.unfreeze()

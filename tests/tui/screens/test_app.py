@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -107,3 +108,24 @@ async def test_every_screen_survives_any_size(make_app: MakeApp, size: tuple[int
             await pilot.pause()
             await pilot.resize_terminal(80, 24)
             await pilot.pause()
+
+
+async def test_garbage_is_collected_by_the_clock(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.app.FULL_SECONDS", 0.01)
+    looked_at: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        looked_at.append(info["generation"])
+
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        gc.callbacks.append(note)
+        try:
+            for _ in range(100):
+                await pilot.pause(0.05)
+                if looked_at.count(2) > 2:
+                    break
+        finally:
+            gc.callbacks.remove(note)
+    assert looked_at.count(2) > 2

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from textual.widgets import DataTable
 
 from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, feed, screen_text, settle
 from tests.support.snapshots import RUNS, make_snapshot, make_summary
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.training import TrainingScreen
+from tui.widgets.row_table import RowTable
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -54,7 +54,7 @@ async def test_the_cursor_stays_on_its_run_when_the_list_changes(make_app: MakeA
         chosen = screen.chosen()
         assert chosen is not None
         assert chosen.run == RUNS[2].run
-        assert screen.query_one(DataTable).row_count == len(RUNS) + 1
+        assert len(screen.query_one(RowTable).rows) == len(RUNS) + 1
 
 
 async def test_the_cursor_stays_in_its_row_when_the_run_there_is_deleted(make_app: MakeApp) -> None:

@@ -1,0 +1,152 @@
+"""A table of rows with a cursor, which draws only the rows in sight: thousands cost what forty do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from tui.terminal.capabilities import ColorDepth
+from tui.widgets.strip_widget import StripWidget
+
+SIDEWAYS = 8  # cells by which the arrow keys move what is wider than the table
+WHEEL_ROWS = 3
+Row = TypeVar("Row")
+
+
+class RowTable(StripWidget, Generic[Row], can_focus=True):
+    """Shows rows under the names of their columns; cells that look as before are not sent to the terminal again."""
+
+    DEFAULT_CSS = """
+    RowTable > .row-table--header { background: $panel; color: $foreground; text-style: bold; }
+    RowTable > .row-table--cursor {
+        background: $block-cursor-blurred-background;
+        color: $block-cursor-blurred-foreground;
+        text-style: $block-cursor-blurred-text-style;
+    }
+    RowTable:focus > .row-table--cursor {
+        background: $block-cursor-background;
+        color: $block-cursor-foreground;
+        text-style: $block-cursor-text-style;
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-table--header", "row-table--cursor"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("left", "sideways(-1)", show=False),
+        Binding("right", "sideways(1)", show=False),
+        Binding("enter", "choose", show=False),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is in another row."""
+
+        row: int
+
+    @dataclass
+    class Chosen(Message):
+        """Enter was pressed in a row, or it was clicked once more."""
+
+        row: int
+
+    def __init__(self, columns: Mapping[str, Callable[[Row], Text]]) -> None:
+        super().__init__()
+        self.columns = columns
+        self.rows: Sequence[Row] = ()
+        self.cursor = 0
+        self._first = 0  # of the rows in sight
+        self._shift = 0
+        self._lengths: list[list[int]] = []  # of the cells of each row
+
+    def show(self, rows: Sequence[Row], cursor: int) -> None:
+        """Show these rows, with the cursor in one of them. A row that was shown before is the same object."""
+        before = {id(row): lengths for row, lengths in zip(self.rows, self._lengths, strict=True)}
+        self._lengths = [before.get(id(row)) or [cell.cell_len for cell in self.cells(row)] for row in rows]
+        self.rows = rows
+        self.move_to(cursor)
+
+    def cells(self, row: Row) -> list[Text]:
+        """What stands in a row."""
+        return [cell(row) for cell in self.columns.values()]
+
+    def move_to(self, row: int) -> None:
+        """The cursor to a row, or to the nearest that there is."""
+        before, self.cursor = self.cursor, max(0, min(row, len(self.rows) - 1))
+        self.redraw()
+        if self.cursor != before:
+            self.post_message(self.Moved(self.cursor))
+
+    def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
+        room = max(1, height - 1)
+        self._first = max(min(self._first, self.cursor, len(self.rows) - room), self.cursor - room + 1, 0)
+        widths = list(map(max, zip(map(len, self.columns), *self._lengths, strict=True)))
+        self._shift = max(0, min(self._shift, sum(widths) + 2 * len(widths) - width))
+        cursor = self.get_component_rich_style("row-table--cursor") + Style(reverse=not depth.has_colors or None)
+        strips = [self._header(widths, width)]
+        for place in range(self._first, min(self._first + height - 1, len(self.rows))):
+            strip = self._line(self.cells(self.rows[place]), widths, width, base)
+            strips.append(Strip([Segment(strip.text, cursor)]) if place == self.cursor else strip)
+        return [*strips, *[Strip.blank(width, base)] * (height - len(strips))][:height]
+
+    def _header(self, widths: Sequence[int], width: int) -> Strip:
+        style = self.get_component_rich_style("row-table--header")
+        strip = self._line(list(map(Text, self.columns)), widths, width, style)
+        where = f" {self.cursor + 1:,} of {len(self.rows):,} "
+        if len(self.rows) <= self.size.height - 1 or sum(widths) + 2 * len(widths) + len(where) > width:
+            return strip
+        return Strip([*strip.crop(0, width - len(where)), Segment(where, style)])
+
+    def _line(self, cells: Sequence[Text], widths: Sequence[int], width: int, base: Style) -> Strip:
+        line = Text()
+        for cell, room in zip(cells, widths, strict=True):
+            cell.align("right" if cell.justify == "right" else "left", room)
+            line = line.append(" ").append_text(cell).append(" ")
+        strip = Strip(line.render(self.app.console)).apply_style(base)
+        return strip.crop(self._shift, self._shift + width).adjust_cell_length(width, base)
+
+    # What keys and the mouse ask for
+
+    def action_move(self, by: int) -> None:
+        self.move_to(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        self.move_to(self.cursor + by * max(1, self.size.height - 2))
+
+    def action_sideways(self, by: int) -> None:
+        self._shift = max(0, self._shift + by * SIDEWAYS)
+        self.redraw()
+
+    def action_choose(self) -> None:
+        if self.rows:
+            self.post_message(self.Chosen(self.cursor))
+
+    def on_mouse_scroll_down(self) -> None:
+        self.action_move(WHEEL_ROWS)
+
+    def on_mouse_scroll_up(self) -> None:
+        self.action_move(-WHEEL_ROWS)
+
+    def on_click(self, event: events.Click) -> None:
+        row = self._first + event.y - 1
+        if event.y and row < len(self.rows):
+            if row == self.cursor:
+                self.action_choose()
+            self.move_to(row)
+
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
