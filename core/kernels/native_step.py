@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.kernels import compiler
 from core.kernels.compiler import Unavailable
+from core.kernels.moments import Adam, Addresses, check_optimizer
 from core.models.autoencoder import (
     Autoencoder,
     KlWeight,
@@ -38,16 +39,8 @@ _POSTERIORS: dict[type[Autoencoder], int] = {
 }
 
 
-class _Parameter(ctypes.Structure):
-    _fields_ = [(name, _POINTER) for name in ("value", "gradient", "moment", "square", "steps")] + [("count", _LONG)]
-
-
 class _Running(ctypes.Structure):
     _fields_ = [(name, _POINTER) for name in ("mean", "variance", "batches")]
-
-
-class _Adam(ctypes.Structure):
-    _fields_ = [(name, _DOUBLE) for name in ("rate", "beta1", "beta2", "epsilon")]
 
 
 class NativeStep:
@@ -72,9 +65,9 @@ class NativeStep:
         self._library, self._images, self._batch_size = library(dtype), images, batch_size
         self._kl_weight, self._optimizer = kl_weight, optimizer
         self._noisy = model.encoder_channels_per_latent == 2
-        self._tensors: list[Tensor] = []  # keeps what the library points to
-        parameters = [self._parameter(parameter) for parameter in model.parameters()]
-        buffers = [self._address(buffer) for buffer in model.buffers()]
+        self._addresses = Addresses()
+        parameters = self._addresses.of_parameters(model.parameters(), optimizer)
+        buffers = [self._addresses.of(buffer) for buffer in model.buffers()]
         running = [_Running(*buffers[i : i + 3]) for i in range(0, len(buffers), 3)]
         handle = self._library.training_begin(
             _POSTERIORS[type(model)],
@@ -83,7 +76,7 @@ class NativeStep:
             images.data_ptr(),
             len(images),
             batch_size,
-            (_Parameter * len(parameters))(*parameters),
+            parameters,
             len(parameters),
             (_Running * len(running))(*running),
         )
@@ -108,15 +101,13 @@ class NativeStep:
         if noise is not None and (noise.shape[0] != count or noise.dtype != torch.float32):
             raise ValueError(f"expected float32 noise for {count} images, not {noise.dtype} {tuple(noise.shape)}")
         noise = None if noise is None else noise.contiguous()
-        (group,) = self._optimizer.param_groups
-        adam = _Adam(group["lr"], *group["betas"], group["eps"])
         sums = torch.zeros(2, dtype=torch.float64)
         failure = self._library.training_step(
             self._handle,
             chosen.data_ptr(),
             count,
             None if noise is None else noise.data_ptr(),
-            ctypes.byref(adam),
+            ctypes.byref(Adam.of(self._optimizer)),
             self._kl_weight.beta,
             self._kl_weight.optimal,
             sums.data_ptr(),
@@ -132,21 +123,6 @@ class NativeStep:
         """How many parts of steps were done a second time because another thread was late."""
         return int(self._library.training_redone(self._handle))
 
-    def _parameter(self, parameter: Tensor) -> _Parameter:
-        state = self._optimizer.state[parameter]
-        if not state:  # as Adam begins
-            state["step"] = torch.zeros((), dtype=torch.float32)
-            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        parameter.grad = torch.zeros_like(parameter)
-        tensors = (parameter.detach(), parameter.grad, state["exp_avg"], state["exp_avg_sq"], state["step"])
-        return _Parameter(*map(self._address, tensors), parameter.numel())
-
-    def _address(self, tensor: Tensor) -> int:
-        if not tensor.is_contiguous() or tensor.dtype not in (torch.float32, torch.int64):
-            raise Unavailable(f"no step for {tensor.dtype} numbers laid out {tensor.stride()}")
-        self._tensors.append(tensor)
-        return tensor.data_ptr()
-
 
 def _check(model: Autoencoder, optimizer: torch.optim.Optimizer, images: Tensor) -> None:
     """Raise Unavailable unless the step is one of step.cpp's."""
@@ -160,10 +136,7 @@ def _check(model: Autoencoder, optimizer: torch.optim.Optimizer, images: Tensor)
         raise Unavailable(f"no step for {images.dtype} images {tuple(images.shape)}")
     if images.device.type != "cpu":
         raise Unavailable(f"no step on {images.device.type}")
-    (group, *others) = optimizer.param_groups
-    plain = isinstance(optimizer, torch.optim.Adam) and not others and not isinstance(group["lr"], Tensor)
-    if not plain or group["weight_decay"] or group["amsgrad"] or group["maximize"]:
-        raise Unavailable("no step for this optimizer")
+    check_optimizer(optimizer)
 
 
 def lanes(dtype: torch.dtype) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from core.arrays import LATENT_SHAPE, LATENT_SIZE
 from core.data.images import ImageSet
-from core.kernels.compiler import Unavailable
-from core.kernels.native_step import NativeStep
+from core.kernels.denoiser_step import DenoiserStep
 from core.latents import encoding
 from core.latents.learned_prior import LearnedPrior
-from core.latents.schedulers import SCHEDULERS
+from core.latents.schedulers import SCHEDULERS, NoisySample
 from core.models.autoencoder import Autoencoder, KlWeight, Loss, fold_batch_norm
 from core.models.denoiser import CLASSES, NULL_CLASS, Denoiser
 from core.runs.config import RunConfig
@@ -78,9 +77,19 @@ class LatentObjective:
             return Autocast(self.model, self.device.type), "bfloat16"
         return self.model, "float32"
 
-    def compile_step(self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype) -> NativeStep:
-        """There is none. Raises Unavailable."""
-        raise Unavailable("no step for a denoiser")
+    def compile_step(
+        self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype
+    ) -> Callable[[Tensor, Tensor | None], Tensor]:
+        """A step of the optimizer on a CPU as one call into compiled code. Raises Unavailable."""
+        step = DenoiserStep(self.model, optimizer, min(batch_size, self.examples), dtype, torch.get_num_threads())
+
+        def train(indices: Tensor, noise: Tensor | None) -> Tensor:
+            assert noise is not None
+            noisy = self._add_noise(self._train, indices, noise)
+            error = step(noisy.latents, noisy.time, self._training_labels(indices, noise), noisy.target)
+            return torch.tensor([error, 0.0], dtype=torch.float64)
+
+        return train
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Noise of the posterior, noise of the diffusion, its time and the class dropout, (count, 130)."""
@@ -91,15 +100,20 @@ class LatentObjective:
     def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
         """The error on the latents of the images with indices (B,)."""
         assert noise is not None
-        labels = torch.where(noise[:, -1] < CLASS_DROPOUT, NULL_CLASS, self._train.labels[indices])
-        return self._error(forward, self._train, indices, labels, noise)
+        return self._error(forward, self._train, indices, self._training_labels(indices, noise), noise)
+
+    def _training_labels(self, indices: Tensor, noise: Tensor) -> Tensor:
+        return torch.where(noise[:, -1] < CLASS_DROPOUT, NULL_CLASS, self._train.labels[indices])
+
+    def _add_noise(self, latents: ScaledLatents, indices: Tensor, noise: Tensor) -> NoisySample:
+        of_posterior, of_diffusion, time = noise[:, :LATENT_SIZE], noise[:, LATENT_SIZE : 2 * LATENT_SIZE], noise[:, -2]
+        z = latents.sample(indices, of_posterior.view(-1, *LATENT_SHAPE))
+        return self.scheduler.add_noise(z, of_diffusion.view(-1, *LATENT_SHAPE), time)
 
     def _error(
         self, forward: nn.Module, latents: ScaledLatents, indices: Tensor, labels: Tensor, noise: Tensor
     ) -> Loss:
-        of_posterior, of_diffusion, time = noise[:, :LATENT_SIZE], noise[:, LATENT_SIZE : 2 * LATENT_SIZE], noise[:, -2]
-        z = latents.sample(indices, of_posterior.view(-1, *LATENT_SHAPE))
-        noisy = self.scheduler.add_noise(z, of_diffusion.view(-1, *LATENT_SHAPE), time)
+        noisy = self._add_noise(latents, indices, noise)
         predicted = forward(noisy.latents, noisy.time, labels)
         error = (predicted - noisy.target).square().sum(dim=(1, 2, 3))
         return Loss(error, torch.zeros_like(error))

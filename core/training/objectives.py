@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -44,8 +44,13 @@ class Objective(Protocol):
     def accelerate(self, precision: str) -> tuple[nn.Module, str]:
         """A faster stand-in for the model in training mode, and its name in a few words."""
 
-    def compile_step(self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype) -> NativeStep:
-        """A step of the optimizer on a CPU as one call into compiled code. Raises Unavailable."""
+    def compile_step(
+        self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype
+    ) -> Callable[[Tensor, Tensor | None], Tensor]:
+        """A step of the optimizer on a CPU as one call into compiled code: what takes indices (B,) and noise (B, ...).
+
+        It gives the sums over the batch of the parts of the loss, float64 (2,). Raises Unavailable.
+        """
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
         """What is random in a step on so many examples, (count, ...)."""

@@ -48,10 +48,12 @@ def test_the_rival_learns() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_training_is_measured_against_the_rival() -> None:
-    (figure,) = training.measure("ae", "cpu", seconds=0.2, rounds=1)
+@pytest.mark.parametrize("preset", ["ae", "prior"])
+def test_training_is_measured_against_the_rival(preset: str) -> None:
+    (figure,) = training.measure(preset, "cpu", seconds=0.2, rounds=1)
     assert_sound([figure])
-    assert (figure.unit, figure.bound, figure.budget) == ("times", "at least", training.budget("cpu"))
+    assert (figure.unit, figure.bound, figure.budget) == ("times", "at least", training.budget(preset, "cpu"))
+    assert figure.detail.startswith("compiled step")
     assert "images/s, the plain loop" in figure.detail
 
 

@@ -69,8 +69,8 @@ template <class Frame, class Scratch, int PARTS> class Crew {
         return begin(*frames_.back());
     }
 
-    // Do all parts of a phase.
-    void run(int phase) {
+    // Do all parts of a phase; each once where what it changes would not bear twice.
+    void run(int phase, bool once = false) {
         Frame& frame = *current_.load(std::memory_order_relaxed);
         uint64_t seen = ++turn_ << 16 | static_cast<uint64_t>(phase) << 8;
         counter_.store(seen);
@@ -84,7 +84,7 @@ template <class Frame, class Scratch, int PARTS> class Crew {
         for (int part = 0; part < PARTS; ++part)
             while (frame.done[phase][part].load(std::memory_order_acquire) == 0) {
                 relax();
-                if (Clock::now() - waited_since < patience_) continue;
+                if (once || Clock::now() - waited_since < patience_) continue;
                 do_part(frame, (seen & ~uint64_t{255}) | static_cast<uint64_t>(part), 1, scratch_);
                 ++redone_;
             }

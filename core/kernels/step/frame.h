@@ -3,15 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <vector>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
+#include "memory.h"
 #include "network.h"
 
 namespace step {
@@ -26,20 +20,6 @@ struct Norm {
 
 // What a part sums up: two numbers a channel, and its part of the loss.
 struct Sums { double first[MOST], second[MOST], loss; };
-
-struct Free { void operator()(void* memory) const { std::free(memory); } };
-template <class T> using Block = std::unique_ptr<T[], Free>;
-
-// Uninitialised; what is never touched takes no memory.
-template <class T> Block<T> allocate(size_t count) {
-    const size_t huge = size_t{1} << 21, bytes = (count * sizeof(T) + huge - 1) / huge * huge;
-    void* memory = std::aligned_alloc(huge, bytes);
-    if (memory == nullptr) throw std::bad_alloc();
-#ifdef __linux__
-    madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-    return Block<T>(static_cast<T*>(memory));
-}
 
 // What the parts of a step write: each what is its own, and once.
 struct Copy {

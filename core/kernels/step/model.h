@@ -6,16 +6,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "adam.h"
 #include "frame.h"
 
 namespace step {
 
-struct Parameter {
-    float *value, *gradient, *moment, *square, *steps;
-    int64_t count;
-};
 struct Running { float *mean, *variance; int64_t* batches; };
-struct Adam { double rate, beta1, beta2, epsilon; };
 
 struct Model {
     Posterior posterior;
@@ -177,23 +173,9 @@ inline void collect(const Model& model, const Frame& frame) {
     }
 }
 
-// Kingma & Ba 2015, algorithm 1.
 inline void update(const Model& model, const Adam& adam) {
-    for (const Parameter& parameter : model.parameters) {
-        const double step = *parameter.steps += 1;
-        const float length = static_cast<float>(adam.rate / (1 - std::pow(adam.beta1, step)));
-        const float unbias = static_cast<float>(1 / std::sqrt(1 - std::pow(adam.beta2, step)));
-        const float keep = static_cast<float>(adam.beta2), take1 = static_cast<float>(1 - adam.beta1);
-        const float take2 = static_cast<float>(1 - adam.beta2), epsilon = static_cast<float>(adam.epsilon);
-        float *value = parameter.value, *moment = parameter.moment, *square = parameter.square;
-        const float* gradient = parameter.gradient;
-        for (int64_t i = 0; i < parameter.count; ++i) {
-            const float g = gradient[i];
-            moment[i] += take1 * (g - moment[i]);
-            square[i] = keep * square[i] + take2 * g * g;
-            value[i] -= length * moment[i] / (std::sqrt(square[i]) * unbias + epsilon);
-        }
-    }
+    for (const Parameter& parameter : model.parameters)
+        next_update(adam, parameter)(parameter.value, parameter.moment, parameter.square, parameter.gradient, parameter.count);
 }
 
 }  // namespace step

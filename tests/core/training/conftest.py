@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.kernels.compiler import Unavailable
-from core.training import objectives
+from core.training import latent_objective, objectives
 
 
 @pytest.fixture
@@ -16,3 +16,4 @@ def no_compiled_step(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Unavailable("no C++ compiler")
 
     monkeypatch.setattr(objectives, "NativeStep", refuse)
+    monkeypatch.setattr(latent_objective, "DenoiserStep", refuse)

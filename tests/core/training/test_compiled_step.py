@@ -17,6 +17,8 @@ from tests.support.trainers import train
 
 MakeRun = Callable[..., Run]
 SETTINGS = {"preset": "vae", "epochs": 2, "batch_size": 32, "precision": "float32"}
+# Each kind of model that has a compiled step, and what PyTorch's layers for it are called.
+KINDS = pytest.mark.parametrize(("preset", "layers"), [("vae", "fused float32"), ("prior", "float32")])
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +27,12 @@ def images() -> ImageSet:
     return cut_digits(330, 50)
 
 
+@KINDS
 def test_a_new_run_is_trained_by_the_compiled_step_with_the_numbers_asked_for(
-    make_run: MakeRun, images: ImageSet
+    make_run: MakeRun, images: ImageSet, preset: str, layers: str
 ) -> None:
     for precision in ("float32", "bfloat16"):
-        run = make_run(precision, **SETTINGS | {"precision": precision})
+        run = make_run(precision, **SETTINGS | {"preset": preset, "precision": precision})
         assert train(run, images, boundaries=3).method == f"compiled step, {precision}"
 
 
@@ -54,8 +57,11 @@ def test_a_run_goes_on_with_its_numbers_where_auto_would_now_take_others(
     assert_same_weights(straight, moved)
 
 
-def test_a_run_may_go_on_with_another_number_of_threads_bit_for_bit(make_run: MakeRun, images: ImageSet) -> None:
-    straight, resumed = make_run("straight", **SETTINGS), make_run("resumed", **SETTINGS)
+@KINDS
+def test_a_run_may_go_on_with_another_number_of_threads_bit_for_bit(
+    make_run: MakeRun, images: ImageSet, preset: str, layers: str
+) -> None:
+    straight, resumed = (make_run(name, **SETTINGS | {"preset": preset}) for name in ("straight", "resumed"))
     train(straight, images)
     train(resumed, images, boundaries=5)
     torch.set_num_threads(2)
@@ -63,25 +69,32 @@ def test_a_run_may_go_on_with_another_number_of_threads_bit_for_bit(make_run: Ma
     assert_same_weights(straight, resumed)
 
 
+@KINDS
 def test_a_run_begun_by_pytorchs_layers_goes_on_with_them_bit_for_bit(
-    make_run: MakeRun, images: ImageSet, no_compiled_step: None, monkeypatch: pytest.MonkeyPatch
+    make_run: MakeRun,
+    images: ImageSet,
+    preset: str,
+    layers: str,
+    no_compiled_step: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    straight, begun = make_run("straight", **SETTINGS), make_run("begun", **SETTINGS)
-    assert train(straight, images).method == "fused float32"
+    straight, begun = (make_run(name, **SETTINGS | {"preset": preset}) for name in ("straight", "begun"))
+    assert train(straight, images).method == layers
     train(begun, images, boundaries=5)
     monkeypatch.undo()  # a compiler is there now
-    assert train(begun, images).method == "fused float32"
+    assert train(begun, images).method == layers
     assert_same_weights(straight, begun)
 
 
+@KINDS
 def test_a_run_begun_by_a_compiled_step_that_is_gone_says_that_its_bits_change(
-    make_run: MakeRun, images: ImageSet, request: pytest.FixtureRequest
+    make_run: MakeRun, images: ImageSet, preset: str, layers: str, request: pytest.FixtureRequest
 ) -> None:
-    run = make_run(**SETTINGS)
+    run = make_run(**SETTINGS | {"preset": preset})
     train(run, images, boundaries=5)
     request.getfixturevalue("no_compiled_step")
     trainer = train(run, images, boundaries=5)
-    assert trainer.method == "fused float32, no longer bit for bit: no C++ compiler"
+    assert trainer.method == f"{layers}, no longer bit for bit: no C++ compiler"
     state = load_state(run)
     assert state is not None
     assert "compiled" not in state.optimizer["param_groups"][0]
@@ -98,6 +111,19 @@ def test_the_state_has_no_key_that_an_earlier_program_refuses(make_run: MakeRun,
     assert {name for entry in state.optimizer["state"].values() for name in entry} == {"step", "exp_avg", "exp_avg_sq"}
 
 
-def test_a_model_without_a_compiled_step_is_left_to_pytorch(make_run: MakeRun, images: ImageSet) -> None:
-    run = make_run(**SETTINGS | {"preset": "prior", "precision": "auto"})
-    assert train(run, images, boundaries=1).method == "float32"
+@pytest.mark.parametrize("dynamics", ["flow", "ddpm"])
+def test_the_compiled_step_of_a_prior_learns_what_pytorchs_does_from_the_same_random_numbers(
+    make_run: MakeRun, images: ImageSet, dynamics: str, request: pytest.FixtureRequest
+) -> None:
+    settings = SETTINGS | {"preset": "prior", "dynamics": dynamics}
+    compiled = train(make_run("compiled", **settings), images, boundaries=6)
+    request.getfixturevalue("no_compiled_step")
+    plain = train(make_run("plain", **settings), images, boundaries=6)
+    assert (compiled.method, plain.method) == ("compiled step, float32", "float32")
+    assert compiled.totals.sums.tolist() == pytest.approx(plain.totals.sums.tolist(), rel=1e-4)
+    ours, theirs = compiled.optimizer.state_dict(), plain.optimizer.state_dict()
+    for index, state in theirs["state"].items():
+        for name, tensor in state.items():
+            mine = ours["state"][index][name]
+            assert (mine.shape, mine.dtype) == (tensor.shape, tensor.dtype)
+            assert (mine - tensor).norm() <= 2e-2 * tensor.norm() + 1e-9, (index, name)
