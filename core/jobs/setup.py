@@ -1,13 +1,15 @@
-"""Loads PyTorch, the images and the trainer: seconds in which the status says what is being loaded."""
+"""Loads PyTorch, the images and the trainer, stage by stage."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.jobs.intervals import Intervals
+from core.jobs.stages import Stages
+from core.kernels.step_library import compile_ahead
+from core.runs.config import RunConfig
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
 
@@ -39,9 +41,11 @@ class Setup:
         return f"{self.device}, {self.trainer.method}"
 
 
-def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, say: Callable[[str], object]) -> Setup:
-    """The trainer of a run on this process's device; `say` is told what takes time. Raises UserError or OSError."""
-    say("loading PyTorch")
+def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages) -> Setup:
+    """The trainer of a run on this process's device. Raises UserError or OSError."""
+    config = run.config()
+    stages.begin("loading PyTorch")
+    compiling = compile_ahead(config.precision) if _may_need_step(config) else None
     from core.data import registry
     from core.data.images import load_for_run
     from core.training.devices.choice import describe
@@ -49,18 +53,26 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, say: Callable[[
     from core.training.distributed import init_distributed
     from core.training.trainer import Trainer
 
-    config = run.config()
-    say(f"loading {config.dataset}")
+    stages.begin(f"loading {config.dataset}")
     images = load_for_run(config.image_source, registry.default_data_dir())
+    stages.begin("setting up the device")
     choice, ranks = init_distributed(config.device)
     device = choice.device
     meter = LoadMeter(device)
-    say(f"moving {config.dataset} to {device}")
+    if compiling is not None and compiling.is_alive() and device.type == "cpu":
+        stages.begin("compiling the step")
+        compiling.join()
+    stages.begin(f"moving {config.dataset} to {device}")
     trainer = Trainer(
         run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report
     )
     processes = f"{ranks.world_size} processes" if ranks.world_size > 1 else ""
     return Setup(trainer, meter, ", ".join(filter(None, [describe(device), processes, choice.note])))
+
+
+def _may_need_step(config: RunConfig) -> bool:
+    """Whether a run may need the compiled step; whether there is a GPU, only PyTorch will know."""
+    return config.device in ("auto", "cpu") and config.processes == 1 and not config.preset_record.learns_prior
 
 
 def explained(error: Exception) -> Exception:

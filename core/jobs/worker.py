@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from core.jobs.failures import cause, describe, log
 from core.jobs.follower import run_follower_rank
 from core.jobs.heartbeat import Heartbeat
 from core.jobs.setup import Job, Setup, explained, load_trainer
+from core.jobs.stages import Stages
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
 from core.runs.status import State, StatusChanges, process_started
@@ -55,7 +57,8 @@ class Worker:
         self._save_signal = self._paused = self._disk_refuses = False
         self._request_seen = 0
         self._described = ""
-        self._looked = self._saved = self._save_cost = 0.0
+        self._looked = self._saved = -math.inf  # the first step boundary looks and saves
+        self._save_cost = 0.0
 
     def work(self) -> int:
         """Train; the exit status."""
@@ -94,13 +97,18 @@ class Worker:
     # Training
 
     def _train(self) -> None:
-        self._setup = load_trainer(self.run, self.metrics, self.job, lambda text: self._update_status(activity=text))
+        stages = Stages(lambda activity: self._update_status(activity=activity))
+        self._setup = load_trainer(self.run, self.metrics, self.job, stages)
         trainer, config = self._setup.trainer, self.run.config()
         log(f"training {config.preset} on {config.dataset}")
         self._heartbeat.note(device=str(trainer.device))
-        self._save(self._setup)
+        self._describe(self._setup)
+        stages.begin("doing the first step")
         try:
-            for _ in trainer.steps():
+            for number, _ in enumerate(trainer.steps()):
+                if number == 0:
+                    self._heartbeat.note(activity=trainer.activity)
+                    log(f"started in {stages.summary()}")
                 self._on_step(self._setup)
         except StopTraining:
             trainer.stop()

@@ -14,11 +14,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core import files
 
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC")
 COMPILE_SECONDS = 120.0
 
 
@@ -27,37 +28,64 @@ class Unavailable(Exception):
 
 
 def load(sources: Sequence[Path], options: Sequence[str]) -> ctypes.CDLL:
-    """The library of the first source, which includes the others; compiled if it is not yet. Raises Unavailable."""
+    """The library made of these sources, compiled if it is not yet. Raises Unavailable."""
     try:
-        return ctypes.CDLL(str(_compiled(sources, options)))
+        return ctypes.CDLL(str(compiled(sources, options)))
+    except OSError as error:
+        raise Unavailable(str(error)) from error
+
+
+def compiled(sources: Sequence[Path], options: Sequence[str]) -> Path:
+    """The file of that library. Its .cpp files are compiled at the same time; the others are what they include.
+
+    Raises Unavailable.
+    """
+    compiler = shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
+    if compiler is None:
+        raise Unavailable("no C++ compiler")
+    try:
+        target = files.cache_dir() / "kernels" / f"{_fingerprint(compiler, sources, options)}.so"
+        if not target.exists():
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.replace(target, _compile([compiler, *FLAGS, *options], sources))
     except subprocess.CalledProcessError as error:
         raise Unavailable(f"the compiler refused: {(error.stderr.strip().splitlines() or ['no word'])[0]}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(str(error)) from error
-
-
-def _compiled(sources: Sequence[Path], options: Sequence[str]) -> Path:
-    compiler = shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
-    if compiler is None:
-        raise Unavailable("no C++ compiler")
-    target = files.cache_dir() / "kernels" / f"{_fingerprint(compiler, sources, options)}.so"
-    if not target.exists():
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            library = Path(folder) / "kernels.so"
-            command = [compiler, *FLAGS, *options, str(sources[0]), "-o", str(library)]
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
-            files.replace(target, library.read_bytes())
     return target
+
+
+def _compile(command: Sequence[str], sources: Sequence[Path]) -> bytes:
+    """The library. Raises OSError, CalledProcessError or TimeoutExpired."""
+    units = [source for source in sources if source.suffix == ".cpp"]
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(len(units)) as pool:
+        folder = Path(name)
+        objects = [folder / f"{unit.stem}.o" for unit in units]
+        list(pool.map(lambda unit, to: _call([*command, "-c", unit, "-o", to]), units, objects))
+        library = folder / "kernels.so"
+        _call([*command, "-shared", *objects, "-o", library])
+        return library.read_bytes()
+
+
+def _call(words: Sequence[str | Path]) -> None:
+    subprocess.run(words, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 by itself; elsewhere it is slower than float32."""
+    return any({"avx512_bf16", "amx_tile"} & set(line.split()) for line in _processor())
 
 
 def _fingerprint(compiler: str, sources: Sequence[Path], options: Sequence[str]) -> str:
     """Of everything that decides what the compiler makes, or whether it runs here."""
     found = Path(compiler).resolve()
     parts = [source.read_text() for source in sources]
-    parts += [*FLAGS, *options, str(found), str(found.stat().st_mtime_ns), platform.machine()]
-    processor = Path("/proc/cpuinfo")
-    if processor.exists():
-        lines = processor.read_text().splitlines()
-        parts += sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    parts += [*FLAGS, *options, str(found), str(found.stat().st_mtime_ns), platform.machine(), *_processor()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _processor() -> list[str]:
+    """What Linux says of the kind of processor and of what it can do; nothing elsewhere."""
+    found = Path("/proc/cpuinfo")
+    lines = found.read_text().splitlines() if found.exists() else []
+    return sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from core.kernels import compiler
 from core.kernels.compiler import Unavailable
 from core.kernels.moments import Adam, Addresses, check_optimizer
-from core.kernels.native_step import OPTIONS
+from core.kernels.step_library import OPTIONS
 from core.models.denoiser import Denoiser, timestep_embedding
 
 FOLDERS = [Path(__file__).with_name(name) for name in ("denoiser", "step")]
@@ -96,7 +96,7 @@ def _in_order(model: Denoiser) -> list[nn.Parameter]:
 
 def _check(model: Denoiser, optimizer: torch.optim.Optimizer) -> None:
     """Raise Unavailable unless the step is one of denoiser.cpp's."""
-    with torch.device("meta"):  # its layers only; nothing is drawn for weights
+    with torch.random.fork_rng(devices=[]):  # on no meta device, for which PyTorch loads its compiler
         published = Denoiser()
     if repr(model) != repr(published):
         raise Unavailable("its layers are not those of the preset")

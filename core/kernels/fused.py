@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.kernels import native
-from core.kernels.compiler import Unavailable
+from core.kernels.compiler import Unavailable, has_bfloat16
 from core.kernels.native import Kernels, empty_images
 from core.models.autoencoder import Autoencoder, ConvBlock
 
@@ -50,11 +50,6 @@ def number_type(precision: str, device: torch.device) -> torch.dtype:
     """What a model's products are made of where a config asks for that precision."""
     low = precision == "bfloat16" or (precision == "auto" and device.type == "cpu" and has_bfloat16())
     return torch.bfloat16 if low else torch.float32
-
-
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 by itself; elsewhere it is slower than float32."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def _with_sides(model: Autoencoder, replaced: Callable[[nn.Module], nn.Module]) -> nn.Module:

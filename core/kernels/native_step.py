@@ -9,12 +9,11 @@ from __future__ import annotations
 import ctypes
 import weakref
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from core.kernels import compiler
+from core.kernels import step_library
 from core.kernels.compiler import Unavailable
 from core.kernels.moments import Adam, Addresses, check_optimizer
 from core.models.autoencoder import (
@@ -24,9 +23,6 @@ from core.models.autoencoder import (
     VariationalAutoencoder,
 )
 
-FOLDER = Path(__file__).with_name("step")
-# No number is tested for its sign of error, which lets square roots and comparisons be done in vectors.
-OPTIONS = ("-pthread", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 # How long a step waits for a part that another thread began, before it does the part itself.
 PATIENCE_MICROSECONDS = 100
 _POINTER, _INT, _LONG, _DOUBLE = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_double
@@ -147,8 +143,7 @@ def lanes(dtype: torch.dtype) -> int:
 @cache
 def library(dtype: torch.dtype) -> ctypes.CDLL:
     """The steps for float32 or bfloat16 products, compiled if they are not yet. Raises Unavailable."""
-    sources = [FOLDER / "step.cpp", *sorted(FOLDER.glob("*.h"))]
-    found = compiler.load(sources, [*OPTIONS, *(["-DBFLOAT16"] if dtype == torch.bfloat16 else [])])
+    found = step_library.load(bfloat16=dtype == torch.bfloat16)
     found.training_begin.argtypes = [_INT, _INT, ctypes.c_long, _POINTER, _LONG, _INT, _POINTER, _INT, _POINTER]
     found.training_begin.restype = _POINTER
     found.training_step.argtypes = [_POINTER, _POINTER, _INT, _POINTER, _POINTER, _DOUBLE, _INT, _POINTER]

@@ -6,6 +6,7 @@ notes: what a graph reads and writes must stay where it was.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
@@ -23,7 +24,17 @@ Work = Callable[[], None]
 WARM_UPS = 3
 
 
-class ScheduledAdam(torch.optim.Adam):
+class _EagerAdam(torch.optim.Adam):
+    """PyTorch's Adam without what its methods are wrapped in for its compiler, which takes two seconds to import."""
+
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
+    state_dict = inspect.unwrap(torch.optim.Adam.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Adam.load_state_dict)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+
+
+class ScheduledAdam(_EagerAdam):
     """Adam on one group of parameters, whose learning rate follows a schedule from a base rate; its state keeps that.
 
     `capturable` as CUDA graphs need it: the count of steps and the rate lie on the GPU.

@@ -164,7 +164,8 @@ class Trainer:
                 self._begin(Task.STEP)
                 self._train_step()
                 self.clock.read()
-                if self.clock.since_report >= self._report_seconds:
+                # The first step has a line at once: whoever waits for a curve sees where it begins.
+                if self.step == 1 or self.clock.since_report >= self._report_seconds:
                     self._report()
                 yield
             validation = frechet = None

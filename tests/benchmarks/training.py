@@ -21,8 +21,7 @@ from unittest import mock
 import torch
 
 from core.jobs import launch
-from core.kernels.compiler import Unavailable
-from core.kernels.fused import has_bfloat16
+from core.kernels.compiler import Unavailable, has_bfloat16
 from core.runs.config import RunConfig, make_config
 from core.runs.first_stage import first_stage_settings
 from core.runs.run import Run

@@ -43,7 +43,7 @@ SMALL: dict[str, object] = {"dataset": "kmnist", "batch_size": BATCH, "device": 
 EVERY_LINE = Job(intervals=Intervals(report=0.0))
 
 _forkserver = multiprocessing.get_context("forkserver")
-_forkserver.set_forkserver_preload(["pytest", "torch._dynamo", "core.training.devices.choice", __name__])
+_forkserver.set_forkserver_preload(["pytest", "core.training.devices.choice", __name__])
 
 
 def train(run: Run, images: ImageSet, boundaries: int | None = None, **options: Any) -> Trainer:

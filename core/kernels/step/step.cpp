@@ -1,26 +1,32 @@
 // One training step of an autoencoder on a CPU as one call: batch, forward, loss, backward, Adam.
 //
-// See crew.h for how threads share it, network.h for its layers, forward.h and backward.h for what is computed.
+// See crew.h for how threads share it, network.h for its layers, forward.h and backward.cpp for what is computed.
 // -DBFLOAT16: products, and what is kept between layers, in bfloat16; sums and parameters are float32 always.
 
 #include <utility>
 
 #include "backward.h"
 #include "crew.h"
+#include "forward.h"
 #include "model.h"
 
 namespace step {
 
-using Work = void (*)(Frame&, int, int, Scratch&);
-struct Works { Work of[PHASES]; };
+struct Layers { void (*of[DEPTH])(Frame&, int, int, Scratch&); };
 
-template <int... I> constexpr Works works(std::integer_sequence<int, I...>) {
-    return {{forward<I>..., loss, backward<I>..., reduce}};
-}
+template <int... I> constexpr Layers forwards(std::integer_sequence<int, I...>) { return {{forward<I>...}}; }
 
 void work(Frame& frame, int phase, int part, int copy, Scratch& scratch) {
-    static constexpr Works WORKS = works(std::make_integer_sequence<int, DEPTH>());
-    WORKS.of[phase](frame, part, copy, scratch);
+    // Not in a template: what is static there is shared with the library for the other kind of number.
+    static constexpr Layers FORWARDS = forwards(std::make_integer_sequence<int, DEPTH>());
+    if (phase < LOSS)
+        FORWARDS.of[phase - FORWARD](frame, part, copy, scratch);
+    else if (phase == LOSS)
+        loss(frame, part, copy, scratch);
+    else if (phase < REDUCE)
+        backward(frame, phase - BACKWARD, part, copy, scratch);
+    else
+        reduce(frame, part, copy, scratch);
 }
 
 struct Training {

@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from core.kernels.compiler import FLAGS
-from core.kernels.native_step import OPTIONS
+from core.kernels.step_library import FOLDER, OPTIONS
 
 AUTOENCODER, DENOISER = (Path(__file__).with_name(name) for name in ("driver.cpp", "denoiser_driver.cpp"))
+UNITS = {AUTOENCODER: [AUTOENCODER, FOLDER / "backward.cpp"], DENOISER: [DENOISER]}
 ARM = "aarch64-linux-gnu-g++"
-PROGRAM_FLAGS = [flag for flag in FLAGS if flag not in ("-shared", "-fPIC", "-march=native")]
+PROGRAM_FLAGS = [flag for flag in FLAGS if flag not in ("-fPIC", "-march=native")]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def build(target: Path, *options: str, compiler: str = "c++", driver: Path = AUTOENCODER) -> Path:
     options = (*OPTIONS, "-Wall", "-Wextra", "-Werror", "-Wno-psabi", *options)
-    subprocess.run([compiler, *PROGRAM_FLAGS, *options, str(driver), "-o", str(target)], check=True)
+    subprocess.run([compiler, *PROGRAM_FLAGS, *options, *UNITS[driver], "-o", target], check=True)
     return target
 
 

@@ -1,0 +1,81 @@
+"""C++ is compiled once, its units side by side, and may be compiled before it is wanted."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.kernels import compiler, fused, native_step, step_library
+from core.kernels.compiler import Unavailable
+
+# Two units that call each other, over a header.
+UNITS = {
+    "one.cpp": '#include "both.h"\nextern "C" int answer() { return twice(21); }\n',
+    "two.cpp": '#include "both.h"\nint twice(int number) { return 2 * number + ODD; }\n',
+    "both.h": "int twice(int number);\n",
+}
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The units in a folder, and an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name, text in UNITS.items():
+        (tmp_path / name).write_text(text)
+    return [tmp_path / name for name in UNITS]
+
+
+def answer(library: ctypes.CDLL) -> int:
+    return int(library.answer())
+
+
+def test_a_library_of_several_units_is_compiled_once(sources: Sequence[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answer(compiler.load(sources, ["-DODD=0"])) == 42
+    monkeypatch.setattr(compiler, "_compile", lambda *given: pytest.fail("it was compiled again"))
+    assert answer(compiler.load(sources, ["-DODD=0"])) == 42
+
+
+def test_what_it_was_made_of_decides_which_library_is_loaded(sources: Sequence[Path]) -> None:
+    assert answer(compiler.load(sources, ["-DODD=0"])) == 42
+    assert answer(compiler.load(sources, ["-DODD=1"])) == 43
+    sources[2].write_text(UNITS["both.h"] + "#undef ODD\n#define ODD 2\n")
+    assert answer(compiler.load(sources, ["-DODD=1"])) == 44
+
+
+def test_what_the_compiler_says_of_any_unit_is_the_reason(sources: Sequence[Path]) -> None:
+    sources[1].write_text("int twice(int number) { return nothing; }\n")
+    with pytest.raises(Unavailable, match=r"the compiler refused: .*two\.cpp"):
+        compiler.load(sources, [])
+    assert not list((Path(os.environ["XDG_CACHE_HOME"]) / "vae-tui" / "kernels").iterdir())
+
+
+@pytest.mark.parametrize("has", [False, True])
+@pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16"])
+def test_what_is_compiled_ahead_is_what_a_new_run_loads(
+    monkeypatch: pytest.MonkeyPatch, precision: str, has: bool
+) -> None:
+    asked: list[object] = []
+
+    def note(*given: object) -> Path:
+        asked.append(given)
+        raise Unavailable("not this time")
+
+    monkeypatch.setattr(compiler, "compiled", note)
+    monkeypatch.setattr(compiler, "has_bfloat16", lambda: has)
+    monkeypatch.setattr(fused, "has_bfloat16", lambda: has)
+    step_library.compile_ahead(precision).join()
+    native_step.library.cache_clear()
+    with pytest.raises(Unavailable, match="not this time"):
+        native_step.library(fused.number_type(precision, torch.device("cpu")))
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+
+
+def test_linux_and_pytorch_agree_on_whether_the_processor_multiplies_bfloat16() -> None:
+    supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    assert compiler.has_bfloat16() == supported
