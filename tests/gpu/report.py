@@ -29,7 +29,7 @@ from core.kernels.gpu.tiles import Tiles
 from tests.benchmarks.machine import machine
 from tests.gpu import checks, devices, quality, timings
 from tests.gpu.checks import BATCH, Result
-from tests.gpu.sweep import tiles_of
+from tests.gpu.sweep import compile_apart, tiles_of
 from tests.gpu.timings import Figure
 
 Found = Result | Figure
@@ -90,7 +90,7 @@ def compiled(tiles: Tiles | None) -> Figure:
     """Compile what the report needs besides what trainers prepare for themselves."""
     begin = time.monotonic()
     presets = [Wanted(preset, BATCH, tiles=tiles) for preset in ("vae", "ae", "vae-post")]
-    compiling.compile_kernels([*presets, Wanted("vae", BATCH, "bfloat16", tiles=tiles)])
+    compile_apart([*presets, Wanted("vae", BATCH, "bfloat16", tiles=tiles)])
     return Figure("compiling four steps' kernels", time.monotonic() - begin, "s")
 
 

@@ -207,9 +207,18 @@ def sweep(seconds: float, limit: int, precision: str, runs: list[int], out: Path
         for name, (us, tiling) in sorted(found.items()):
             print(f"  {name:22s} {us:7.2f} {tiling}", flush=True)
     chosen_tiles = {count: tiles_of(out / f"best-{precision}-{count}.json") for count in runs}
-    compiling.compile_kernels([Wanted("vae", BATCH, precision, tiles=tiles) for tiles in chosen_tiles.values()])
+    compile_apart([Wanted("vae", BATCH, precision, tiles=tiles) for tiles in chosen_tiles.values()])
     for count, tiles in chosen_tiles.items():
         whole(count, precision, tiles)
+
+
+def compile_apart(wanted: list[Wanted]) -> None:
+    """Compile in a process that has not used the GPU. Raises RuntimeError."""
+    process = multiprocessing.get_context("spawn").Process(target=compiling.compile_kernels, args=(wanted,))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"compiling ended with {process.exitcode}")
 
 
 def whole(runs: int, precision: str, tiles: Tiles | None) -> None:

@@ -22,7 +22,6 @@ from core.models.autoencoder import MODELS, KlWeight
 
 CACHE = "TRITON_CACHE_DIR"
 MOST_PROCESSES = 16
-MEMORY = 1 << 30  # bytes of the GPU's that a process needs
 
 
 @dataclass(frozen=True)
@@ -74,31 +73,30 @@ def stamp(wanted: Wanted, device: str | torch.device) -> Path:
     return Path(os.environ[CACHE]) / f"{name}.checked"
 
 
-def compile_kernels(wanted: Sequence[Wanted], device: str | torch.device = "cuda") -> None:
-    """Compile what is not yet. Raises what Triton raises."""
-    free, _ = torch.cuda.mem_get_info(device)
-    processes = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1, free // MEMORY))
-    count = sum(len(launches) for launches in _launches(wanted, "cpu"))
-    work = partial(_compile, wanted=wanted, device=str(device))
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(work, range(count)))
+def compile_kernels(wanted: Sequence[Wanted], device: str = "cuda:0") -> None:
+    """Compile what is not yet, in processes that are copies of this one. Raises what Triton raises.
+
+    This process must not have begun to use a GPU, which no copy could do then.
+    """
+    torch.set_num_threads(1)  # the copies have work for all cores, and threads are not copied
+    _OWN[:] = [launch for one in wanted for launch in _launches(one)]
+    processes = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1))
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+        list(pool.map(partial(_compile, device=device), range(len(_OWN))))
 
 
-def _launches(wanted: Sequence[Wanted], device: str) -> Iterator[list[Launch]]:
+_OWN: list[Launch] = []
+
+
+def _launches(wanted: Wanted) -> Iterator[Launch]:
     """Of each size of a batch; what takes longest, the way back, comes first."""
-    for one in wanted:
-        step = one.fresh_step(device)
-        yield from (step.launches(size)[::-1] for size in one.sizes)
+    step = wanted.fresh_step("cpu")
+    for size in wanted.sizes:
+        yield from reversed(step.launches(size))
 
 
-_OWN: list[Launch] = []  # of a process that compiles
-
-
-def _compile(number: int, wanted: Sequence[Wanted], device: str) -> None:
+def _compile(number: int, device: str) -> None:
     torch.cuda.set_device(device)
-    if not _OWN:
-        torch.set_num_threads(1)  # the other processes have work for the other cores
-        for launches in _launches(wanted, device):
-            _OWN.extend(launches)
     launch = _OWN[number]
-    launch.kernel.warmup(*launch.arguments, grid=launch.grid, **launch.constants)
+    kernel = launch.kernel.warmup(*launch.arguments, grid=launch.grid, **launch.constants)
+    _ = kernel.run  # compiles, in some versions, what launches it

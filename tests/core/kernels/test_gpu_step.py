@@ -55,6 +55,16 @@ def test_interpreted_steps_are_those_of_pytorch() -> None:
     assert found["restored"]["same"]  # from the state of another step
 
 
+def test_kernels_are_compiled_by_copies_of_a_process_that_uses_no_gpu(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.core.kernels.compiled_by_copies"],
+        env=os.environ | {"TRITON_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["adam", "add_parts"]
+
+
 def test_other_networks_are_refused() -> None:
     with pytest.raises(Unfit):
         layers_of(Autoencoder(features=(1, 8, 12, 32)))
