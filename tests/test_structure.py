@@ -83,7 +83,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core.jobs.stages",
     ),
     "core.explorer": ("core.evaluation", "core.latents", "core.models", "core.data", "core.runs"),
-    "core.worker": ("core.jobs.worker",),
+    "core.worker": ("core.jobs.process",),
     "core.classifier": ("core.evaluation.classifier_training",),
     "tui.terminal": READABLE,
     "tui.messages": READABLE,

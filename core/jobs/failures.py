@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
-from core.errors import Diverged, is_out_of_memory
+from core import files
+from core.errors import DamagedFile, Diverged, is_out_of_memory
 from core.runs.status import Cause
+
+Log = Callable[[str], None]
 
 
 def describe(error: BaseException) -> str:
@@ -26,7 +32,12 @@ def cause(error: BaseException) -> Cause | None:
     return "memory" if is_out_of_memory(error) else None
 
 
-def log(text: str) -> None:
-    """A line for train.log, where there is room for it."""
-    with suppress(OSError):  # the line may be about the very disk that is full
-        print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", flush=True)
+def log(text: str, path: Path | None = None) -> None:
+    """A line for train.log, where there is room for it: for this file, else for where the process writes."""
+    line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}"
+    with suppress(OSError, DamagedFile):  # the line may be about the very disk that is full
+        if path is None:
+            print(line, flush=True)
+        else:
+            with os.fdopen(files.open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "w") as file:
+                file.write(f"{line}\n")

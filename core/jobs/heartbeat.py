@@ -6,7 +6,7 @@ import os
 import time
 from typing import Unpack
 
-from core.jobs.failures import log
+from core.jobs.failures import Log
 from core.jobs.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import Status, StatusChanges, uptime
@@ -15,9 +15,9 @@ from core.runs.status import Status, StatusChanges, uptime
 class Heartbeat:
     """Writes status.json. What the disk refuses goes out with the next heartbeat."""
 
-    def __init__(self, run: Run, status: Status, intervals: Intervals) -> None:
+    def __init__(self, run: Run, status: Status, intervals: Intervals, log: Log) -> None:
         self.status = status
-        self._run, self._intervals = run, intervals
+        self._run, self._intervals, self._log = run, intervals, log
         self._last = self._cost = 0.0
         self._refused = False
 
@@ -41,7 +41,7 @@ class Heartbeat:
             if not self._run.path.is_dir():
                 raise
             if not self._refused:
-                log(f"cannot write the status: {error.strerror}")
+                self._log(f"cannot write the status: {error.strerror}")
             self._refused = True
         else:
             self._refused = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.runs.metrics_log import STEP_LINE_SECONDS
 from core.runs.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS
@@ -23,6 +23,10 @@ class Intervals:
     longest_heartbeat: float = LOST_AFTER_SECONDS / 3
     heartbeat_share: float = 50.0
     retry: float = 1.0  # after the disk refused a save
+
+    def among(self, runs: int) -> Intervals:
+        """For each of so many runs of one process, which all wait while one saves."""
+        return replace(self, save_share=self.save_share * runs, heartbeat_share=self.heartbeat_share * runs)
 
     def save_interval(self, trained: float, cost: float) -> float:
         """Between saves after so many seconds of training, where the last save took `cost` seconds."""

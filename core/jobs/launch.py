@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import psutil
 
@@ -62,14 +63,19 @@ class TrainerProcess:
 
 
 def start(
-    run: Run, epochs: int | None = None, learning_rate: float | None = None, threads: int | None = None
+    run: Run,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    threads: int | None = None,
+    others: Sequence[Run] = (),
 ) -> TrainerProcess:
     """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile.
 
-    torchrun starts several processes, and ends all when one fails. `threads` bounds those that compute.
+    torchrun starts several processes, and ends all when one fails. `threads` bounds those that compute. `others` are
+    trained in turns by the same process, which refuses those that it cannot train.
     """
     config = run.training_config()
-    words = command(run, config)
+    words = [*command(run, config), *(str(other.path) for other in others)]
     if epochs is not None:
         words += ["--epochs", str(epochs)]
     if learning_rate is not None:
@@ -113,6 +119,12 @@ def resume(
 
     Raises RunError when there is nothing left to train, DamagedFile or OSError.
     """
+    prepare_resume(run, epochs)
+    return start(run, epochs, learning_rate, threads)
+
+
+def prepare_resume(run: Run, epochs: int | None = None) -> None:
+    """Have a run that no trainer has wait for one. Raises what `resume` raises."""
     run.training_config()
     run.check_state()
     status = run.status()
@@ -127,7 +139,6 @@ def resume(
         raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.
     run.request("resume")
-    return start(run, epochs, learning_rate, threads)
 
 
 def send_request(run: Run, action: Action) -> Request:

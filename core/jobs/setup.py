@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
 
 if TYPE_CHECKING:
+    from core.data.images import ImageSet
+    from core.data.registry import ImageSource
     from core.training.devices.load import LoadMeter
+    from core.training.methods.shared import SharedStep
     from core.training.trainer import Trainer
 
 
@@ -40,8 +44,33 @@ class Setup:
         """The device, and what does the steps on it; the latter may change at a save."""
         return f"{self.device}, {self.trainer.method}"
 
+    @property
+    def shares_step(self) -> bool:
+        """Whether its steps are those that several runs share."""
+        return self.trainer.place is not None
 
-def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages) -> Setup:
+    @property
+    def waits_for_step(self) -> bool:
+        """Whether it has given a batch to such a step, which was not done yet."""
+        return self.trainer.place is not None and self.trainer.place.batch is not None
+
+
+@dataclass
+class Shared:
+    """What several runs of one process have together: their images, and the step of those that kernels train."""
+
+    runs: int
+    images: dict[tuple[ImageSource, str], ImageSet] = field(default_factory=dict)  # by the name of their device
+    step: SharedStep | None = None
+
+    def do_step(self, setups: Iterable[Setup]) -> None:
+        """Do a step of those that share one, once all have given a batch. Raises what PyTorch raises without memory."""
+        places = [setup.trainer.place for setup in setups if setup.trainer.place is not None]
+        if self.step is not None and places:
+            self.step.launch(places)
+
+
+def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages, shared: Shared | None = None) -> Setup:
     """The trainer of a run on this process's device. Raises UserError or OSError."""
     config = run.config()
     stages.begin("loading PyTorch")
@@ -51,10 +80,13 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages)
     from core.training.devices.choice import describe
     from core.training.devices.load import LoadMeter
     from core.training.distributed import init_distributed
+    from core.training.methods.shared import SharedStep
     from core.training.trainer import Trainer
 
     stages.begin(f"loading {config.dataset}")
-    images = load_for_run(config.image_source, registry.default_data_dir())
+    key = config.image_source, config.device
+    images = shared and shared.images.get(key)
+    images = images or load_for_run(config.image_source, registry.default_data_dir())
     stages.begin("setting up the device")
     choice, ranks = init_distributed(config.device)
     device = choice.device
@@ -63,10 +95,15 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages)
         stages.begin("compiling the step")
         compiling.join()
     stages.begin(f"moving {config.dataset} to {device}")
-    trainer = Trainer(
-        run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report
-    )
     processes = f"{ranks.world_size} processes" if ranks.world_size > 1 else ""
+    if shared is not None:
+        images = shared.images[key] = images.to(device)
+        shared.step = shared.step or SharedStep()
+        processes = f"{shared.runs} runs in one process"
+    trainer = Trainer(
+        run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report,
+        shared=None if shared is None else shared.step,
+    )  # fmt: skip
     return Setup(trainer, meter, ", ".join(filter(None, [describe(device), processes, choice.note])))
 
 

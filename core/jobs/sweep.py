@@ -1,4 +1,4 @@
-"""Several runs that differ in a few settings, trained some at a time and compared afterwards."""
+"""Several runs that differ in a few settings, trained some at a time or together, and compared afterwards."""
 
 from __future__ import annotations
 
@@ -19,16 +19,29 @@ from core.runs.status import State
 
 # What may differ between a run on disk and the planned member of the same name.
 INCIDENTAL = {"created", "versions", "device", "data_dir"}
+# What may differ between runs that share a step.
+OWN = {"seed", "learning_rate", "beta", "schedule"}
+MOST_TOGETHER = 8
 MEMBERS_LIMIT = 1000
 
 
 @dataclass(frozen=True)
 class Member:
-    """One run of a sweep; `varied` holds the settings in which it differs from others."""
+    """One run of a sweep; `varied` holds the settings in which it differs from others.
+
+    `device` is that of a run which is there already.
+    """
 
     run: Run
     config: RunConfig
     varied: Mapping[str, object]
+    device: str | None = None
+
+    def kind(self, device: str) -> dict[str, object] | None:
+        """What it has in common with those that can share its step on a device; None where nobody can."""
+        if not device.startswith("cuda") or self.config.preset_record.learns_prior or self.device not in (None, device):
+            return None
+        return self.config.model_dump(exclude=INCIDENTAL | OWN)
 
 
 @dataclass(frozen=True)
@@ -64,9 +77,10 @@ def plan(runs_dir: Path, stem: str, choices: Mapping[str, Sequence[str]], fixed:
         run = Run(runs_dir.absolute() / check_name(name))
         if name in members:
             raise ConfigError({"sweep": f"a sweep must not train {name} twice"})
-        if run.path.exists() and not _same(run.config(), config):
+        found = run.config() if run.path.exists() else None
+        if found is not None and not _same(found, config):
             raise ConfigError({"name": f"name {name} is taken by a run with other settings: {run.path}"})
-        members[name] = Member(run, config, varied)
+        members[name] = Member(run, config, varied, None if found is None else found.device)
     return list(members.values())
 
 
@@ -90,21 +104,38 @@ def parse_values(text: str) -> list[str]:
     return values
 
 
-class Sweep:
-    """Trains the members, one in each slot at a time; a slot is the name of a device.
+@dataclass(frozen=True)
+class Started:
+    """Members that one process trains, and the slots that they take."""
 
-    Finished members are left as they are, and those that were stopped or lost go on. `first_stage` are the weights
-    whose latents they learn, where they learn a prior.
+    members: Sequence[Member]
+    slots: Sequence[str]
+    process: launch.TrainerProcess
+
+
+class Sweep:
+    """Trains the members; a slot is the name of a device, and takes `together` at a time if they can share a step.
+
+    Where several slots are free on a device, those that can share a step are trained by one process too. Finished
+    members are left as they are, and those that were stopped or lost go on. `first_stage` are the weights whose latents
+    they learn, where they learn a prior.
     """
 
     def __init__(
-        self, members: Sequence[Member], slots: Sequence[str], threads: int | None, first_stage: bytes | None = None
+        self,
+        members: Sequence[Member],
+        slots: Sequence[str],
+        threads: int | None,
+        first_stage: bytes | None = None,
+        together: int = 1,
     ) -> None:
         self.members = members
         self._threads, self._first_stage = threads, first_stage
         self._waiting = [member for member in members if not _is_done(member)]
         self._free = list(slots)
-        self._busy: dict[str, tuple[str, launch.TrainerProcess]] = {}
+        # Every GPU has its part, rather than the first one all.
+        self._together = max(1, min(together, -(-len(self._waiting) // max(1, len(slots)))))
+        self._busy: list[Started] = []
         self.failures: dict[str, str] = {}
 
     @property
@@ -114,34 +145,62 @@ class Sweep:
 
     def advance(self) -> None:
         """Note what ended, and start what there is room for."""
-        for name, (slot, worker) in list(self._busy.items()):
-            if worker.ended:
-                del self._busy[name]
-                self._free.append(slot)
+        for started in [started for started in self._busy if started.process.ended]:
+            self._busy.remove(started)
+            self._free += started.slots
         while self._waiting and self._free:
-            member = self._waiting.pop(0)
-            slot = self._free.pop(0)
+            device = self._free[0]
+            members = self._next(device)
+            for member in members:
+                self._waiting.remove(member)
+            slots = [device] * -(-len(members) // self._together)
+            for slot in slots:
+                self._free.remove(slot)
+            self._start(members, slots)
+
+    def _next(self, device: str) -> list[Member]:
+        """The next member, and those that can share its step on the device, as many as there is room for."""
+        first, *others = self._waiting
+        kind = first.kind(device)
+        alike = [other for other in others if kind is not None and other.kind(device) == kind]
+        return [first, *alike][: self._together * self._free.count(device)]
+
+    def _start(self, members: Sequence[Member], slots: Sequence[str]) -> None:
+        """Start one process for these members; note what cannot be started."""
+        ready = []
+        for member in members:
             try:
-                self._busy[member.run.name] = (slot, self._start(member, slot))
+                self._prepare(member, slots[0])
             except (UserError, OSError) as error:
                 self.failures[member.run.name] = describe(error)
-                self._free.append(slot)
+            else:
+                ready.append(member)
+        try:
+            if ready:
+                first, *others = (member.run for member in ready)
+                process = launch.start(first, threads=self._threads, others=others)
+                self._busy.append(Started(ready, slots, process))
+                return
+        except (UserError, OSError) as error:
+            self.failures |= {member.run.name: describe(error) for member in ready}
+        self._free += slots
+
+    def _prepare(self, member: Member, device: str) -> None:
+        """Make its run, or have the one that is there wait for a trainer."""
+        run = member.run
+        if run.path.exists():
+            launch.prepare_resume(run)
+        else:
+            config = stamp(member.config.model_copy(update={"device": device}))
+            Run.create(run.path.parent, run.name, config, self._first_stage)
 
     def stop(self) -> None:
         """Start no more, and ask those that train to save and stop."""
         self._waiting.clear()
-        for name in self._busy:
-            run = next(member.run for member in self.members if member.run.name == name)
-            if run.state().active:
-                launch.send_request(run, "stop")
-
-    def _start(self, member: Member, slot: str) -> launch.TrainerProcess:
-        run = member.run
-        if run.path.exists():
-            return launch.resume(run, threads=self._threads)
-        config = stamp(member.config.model_copy(update={"device": slot}))
-        run = Run.create(run.path.parent, run.name, config, self._first_stage)
-        return launch.start(run, threads=self._threads)
+        for started in self._busy:
+            for member in started.members:
+                if member.run.state().active:
+                    launch.send_request(member.run, "stop")
 
     def summaries(self) -> Iterator[tuple[Member, RunSummary | None]]:
         """Each member, and its run in short once there is one."""

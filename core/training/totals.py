@@ -66,6 +66,11 @@ class RunningTotals:
         self.images = 0
         self._logged = self._carried_over = LossTotals()
 
+    @property
+    def unlogged(self) -> int:
+        """The images that no step line covers yet."""
+        return self._carried_over.images + self.images - self._logged.images
+
     def read(self, step: int) -> LossTotals:
         """The totals of the epoch so far. Raises Diverged."""
         return LossTotals.read(self.images, self.sums, "loss", step)

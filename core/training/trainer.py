@@ -20,6 +20,8 @@ from core.training.checkpoint import Checkpoints, TrainingState, load_state, on_
 from core.training.devices.numerics import prepare
 from core.training.distributed import ALONE, SingleProcess, Task
 from core.training.methods.choice import Stepper
+from core.training.methods.kernels import KernelStep
+from core.training.methods.shared import SharedStep
 from core.training.methods.training import Training
 from core.training.objectives import make_objective
 from core.training.step import Recorder, ScheduledAdam
@@ -37,7 +39,7 @@ class Trainer:
 
     A run that was saved before goes on exactly where it was; on another kind of device with other random numbers, which
     `method` says. `epochs` sets a new goal, `learning_rate` replaces the saved rate. Raises DamagedFile when the state
-    cannot be read.
+    cannot be read. Where kernels train several runs in one `shared` step, that is launched between their turns.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Trainer:
         frechet_samples: int = FRECHET_SAMPLES,
         now: Callable[[], float] = time.perf_counter,
         recorder: Recorder | None = None,
+        shared: SharedStep | None = None,
     ) -> None:
         self.run, self.ranks = run, ranks
         self.config = run.training_config()
@@ -90,7 +93,7 @@ class Trainer:
         training = Training(
             self.objective, self.optimizer, self.generator, self.totals, ranks, self.config, self.device
         )
-        self._stepper = Stepper(training, state, recorder)
+        self._stepper = Stepper(training, state, recorder, shared)
         self.clock.start()
 
     # Where training stands
@@ -128,6 +131,11 @@ class Trainer:
         return self._stepper.method
 
     @property
+    def place(self) -> KernelStep | None:
+        """The training's place in a shared step, once it has one."""
+        return self._stepper.place
+
+    @property
     def waits_for_save(self) -> bool:
         """Whether training would be faster after a save."""
         return self._stepper.waits_for_save
@@ -157,17 +165,16 @@ class Trainer:
     def steps(self) -> Iterator[None]:
         """Train to the goal. Control returns after each step, batch of a validation and epoch: to save, pause or stop.
 
-        Raises Diverged.
+        Nothing that a step gave is read before that, as several trainings may share the step. Raises Diverged.
         """
+        if self.step_in_epoch:
+            self._report_if_due()
         while self.epoch < self.epochs:
             while self.step_in_epoch < self.batches_per_epoch:
                 self._begin(Task.STEP)
                 self._train_step()
-                self.clock.read()
-                # The first step has a line at once: whoever waits for a curve sees where it begins.
-                if self.step == 1 or self.clock.since_report >= self._report_seconds:
-                    self._report()
                 yield
+                self._report_if_due()
             validation = frechet = None
             if self.config.validates_after(self.epoch + 1, self.epochs):
                 self._begin(Task.VALIDATE)
@@ -213,6 +220,11 @@ class Trainer:
 
     # What it reports
 
+    def _report_if_due(self) -> None:
+        self.clock.read()  # the first step has a line at once: whoever waits for a curve sees where it begins
+        if self.totals.unlogged and (self.step == 1 or self.clock.since_report >= self._report_seconds):
+            self._report()
+
     def _report(self) -> None:
         totals = self.totals.take_unlogged(self.step)
         throughput = self.clock.report(totals.images)
@@ -241,6 +253,7 @@ class Trainer:
         state.pt comes last and holds the weights too, so that being killed between two files does no harm.
         """
         self._stepper.before_save()
+        self.clock.read()
         self.totals.read(self.step)
         model = on_host(self.model.state_dict())
         self.checkpoints.save_weights(self._weights(model))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from core.jobs import worker
+from core.jobs import process
 from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
 from core.kernels.compiler import Unavailable
@@ -27,7 +27,7 @@ def main() -> int:
     if "--layers" in options:
         vars(choice)["Kernels"] = no_kernels
     every_step = Intervals(first_save=0.0, last_save=0.0, save_share=0.0)
-    return worker.train(Run(Path(path)), Job(intervals=every_step if "--every-step" in options else Intervals()))
+    return process.train([Run(Path(path))], Job(intervals=every_step if "--every-step" in options else Intervals()))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from core.kernels.gpu import compiling
 from core.kernels.gpu.compiling import Wanted
 from core.kernels.gpu.tiles import Tiles
 from tests.benchmarks.machine import machine
-from tests.gpu import checks, devices, quality, timings
+from tests.gpu import checks, devices, groups, quality, timings
 from tests.gpu.checks import BATCH, Result
 from tests.gpu.sweep import compile_apart, tiles_of
 from tests.gpu.timings import Figure
@@ -107,6 +107,8 @@ def measure(report: Report, device: str, quick: bool, dataset: str, tiles: Tiles
     for preset, runs, precision in STEPS[:2]:
         report.do(partial(timings.kernel_steps, device, steps, preset, runs, precision, tiles))
     report.do(lambda: checks.killed_and_resumed(folder, device))
+    report.do(lambda: groups.shared_is_alone(folder, device))
+    report.do(lambda: groups.seconds_together(folder, device, dataset))
     for preset, runs, precision in STEPS[2:]:
         report.do(partial(timings.kernel_steps, device, steps, preset, runs, precision, tiles))
     report.do(lambda: timings.plain_loop(device, 50))

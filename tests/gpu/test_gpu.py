@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("triton")
 
-from tests.gpu import checks, devices
+from tests.gpu import checks, devices, groups
 from tests.gpu.checks import Result
 
 DEVICE = "cuda:0"
@@ -39,6 +39,10 @@ def test_a_recorded_step_is_the_step_itself() -> None:
 def test_a_run_does_not_depend_on_those_that_share_its_step() -> None:
     result = checks.alone_is_grouped(DEVICE, None)
     assert result.passed, result.found
+
+
+def test_a_run_does_not_depend_on_those_that_share_its_process(tmp_path: Path) -> None:
+    assert [result for result in groups.shared_is_alone(tmp_path, DEVICE) if not result.passed] == []
 
 
 def test_bfloat16_stays_finite() -> None:

@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -24,8 +24,7 @@ from torch.nn.functional import pad
 
 from core.arrays import PADDING
 from core.data.images import ImageSet, load_image_set
-from core.jobs import worker
-from core.jobs.follower import run_follower_rank
+from core.jobs import process as trainer_process
 from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
 from core.runs.run import Run
@@ -68,6 +67,11 @@ def begin(run: Run, job: Job = EVERY_LINE, environment: Mapping[str, str] = Mapp
     return fork(work, run.path, job, dict(environment))
 
 
+def begin_group(runs: Sequence[Run], job: Job = EVERY_LINE) -> Process:
+    """One process that trains several runs in turns."""
+    return fork(work_in_turns, [run.path for run in runs], job)
+
+
 def begin_together(run: Run, count: int, job: Job = EVERY_LINE) -> list[Process]:
     """So many processes that train one run, as torchrun starts them."""
     port = free_port()
@@ -96,9 +100,15 @@ def work(path: Path, job: Job, environment: Mapping[str, str]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     if int(os.environ.get("RANK", "0")) > 0:
-        run_follower_rank(run, job)
+        trainer_process.follow(run, job)
     else:
-        sys.exit(worker.train(run, job))
+        sys.exit(trainer_process.train([run], job))
+
+
+def work_in_turns(paths: Sequence[Path], job: Job) -> None:
+    """Be a process that trains the runs in these folders."""
+    torch.set_num_threads(1)
+    sys.exit(trainer_process.train([Run(path) for path in paths], job))
 
 
 def finish(run: Run, job: Job = EVERY_LINE) -> None:

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from core.data import registry
 from core.errors import RunError
-from core.jobs.sweep import Group, Member, Sweep, groups, parse_values, plan
+from core.jobs.sweep import MOST_TOGETHER, Group, Member, Sweep, groups, parse_values, plan
 from core.runs.catalog import RunSummary, find_run
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.settings import DEFAULT_PRESET, SETTINGS
@@ -53,7 +53,11 @@ def sweep(
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", help="Runs at a time.", min=1, metavar="N", show_default="one on each GPU, or one on the CPU"
+            "--jobs",
+            help="Runs at a time.",
+            min=1,
+            metavar="N",
+            show_default=f"{MOST_TOGETHER} on each GPU that can share a step, else one; one on the CPU",
         ),
     ] = None,
     name: Annotated[
@@ -74,7 +78,8 @@ def sweep(
     slots = _slots(settings.get("device", "auto"), jobs)
     on_cpu = sum(slot == "cpu" for slot in slots)
     threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None
-    if not train_all(Sweep(members, slots, threads, weights), as_json):
+    together = MOST_TOGETHER if jobs is None else 1
+    if not train_all(Sweep(members, slots, threads, weights, together), as_json):
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -10,7 +10,8 @@ from core.kernels import fused
 from core.kernels.compiler import Unavailable
 from core.training.checkpoint import TrainingState
 from core.training.methods.compiled import NUMBERS, CompiledStep
-from core.training.methods.kernels import MARKED, Kernels
+from core.training.methods.kernels import MARKED, Kernels, KernelStep
+from core.training.methods.shared import SharedStep
 from core.training.methods.training import MARK, Training, mark_of
 from core.training.step import CudaRecorder, Recorder, TrainingStep
 
@@ -24,11 +25,18 @@ class Stepper:
 
     `method` names what does them, in a few words. A run goes on by the method of its state, bit for bit. Kernels that
     have to be compiled first take over at a save, whose state names them, and PyTorch's layers do the steps until then.
-    `recorder` records PyTorch's, and then nothing else does them.
+    `recorder` records PyTorch's, and then nothing else does them. With kernels the steps are those of `shared`.
     """
 
-    def __init__(self, training: Training, state: TrainingState | None, recorder: Recorder | None) -> None:
-        self._training, self._recorder = training, recorder
+    def __init__(
+        self,
+        training: Training,
+        state: TrainingState | None,
+        recorder: Recorder | None,
+        shared: SharedStep | None = None,
+    ) -> None:
+        self._training, self._recorder, self._shared = training, recorder, shared
+        self.place: KernelStep | None = None  # in a step that several trainings share
         self._kernels: Kernels | None = None
         moved = state is not None and state.is_foreign(training.generator)
         self._remark = f", {CHANGED}: saved on another kind of device" if moved else ""
@@ -85,7 +93,8 @@ class Stepper:
         named = mark is not None and mark.startswith(MARKED)
         precision = str(mark).removeprefix(MARKED) if named else self._training.config.precision
         try:
-            self._kernels = Kernels(self._training, "bfloat16" if precision == "bfloat16" else "float32")
+            number = "bfloat16" if precision == "bfloat16" else "float32"
+            self._kernels = Kernels(self._training, number, self._shared)
             ready = named or (is_new and self._kernels.ready)
         except (Unavailable, OSError) as reason:
             self._use_layers()
@@ -105,6 +114,7 @@ class Stepper:
             self._give_up(error, lost)
         else:
             self._step, self._method, self._kernels = step, step.method, None
+            self.place = step if self._shared is not None else None
 
     def _give_up(self, reason: Exception, lost: str = "") -> None:
         self._kernels = None

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from core.kernels.compiler import Unavailable
+from core.training.methods.shared import SharedStep
 from core.training.methods.training import MARK, Training
 from core.training.objectives import ImageObjective
 
@@ -25,65 +26,87 @@ if TYPE_CHECKING:
 MARKED = "triton "  # and the numbers between the layers
 
 
-class Kernels:
-    """The kernels for a training, which are ready at once where this machine has used them before.
+class Preparation:
+    """Compiles and checks kernels in a process of its own, unless this machine has done it before."""
 
-    Raises Unavailable with the reason where there are none for this training or machine.
-    """
-
-    def __init__(self, training: Training, precision: str) -> None:
-        self._training = training
-        self._wanted = _wanted(training, precision)
-        self._process = _start(self._wanted, training.device)
+    def __init__(self, wanted: Wanted, device: torch.device) -> None:
+        self._process = _start(wanted, device)
+        self._said = ""
         if self._process is not None:
             weakref.finalize(self, _end, self._process)
 
     @property
-    def ready(self) -> bool:
-        """Whether `step` need not wait. Raises Unavailable if the kernels cannot be compiled, or are wrong."""
+    def done(self) -> bool:
+        """Whether the kernels can be used. Raises Unavailable if they cannot be compiled, or are wrong."""
         if self._process is None:
             return True
         if (status := self._process.poll()) is None:
             return False
         if status:
             assert self._process.stdout is not None
-            said = self._process.stdout.read().strip().splitlines()
-            raise Unavailable(said[-1] if said else f"compiling them ended with status {status}")
+            self._said = self._said or self._process.stdout.read().strip()
+            lines = self._said.splitlines()
+            raise Unavailable(lines[-1] if lines else f"compiling them ended with status {status}")
         return True
+
+    def wait(self) -> None:
+        """Return once it is done. Raises Unavailable."""
+        if self._process is not None:
+            self._process.wait()
+        assert self.done
+
+
+class Kernels:
+    """The kernels for a training, which are ready at once where this machine has used them before.
+
+    `shared` is the step that several trainings share. Raises Unavailable with the reason where there are none for this
+    training or machine.
+    """
+
+    def __init__(self, training: Training, precision: str, shared: SharedStep | None = None) -> None:
+        self._training, self._shared = training, shared
+        self._wanted = _wanted(training, precision)
+        prepared: dict[tuple[Wanted, torch.device], Preparation] = {} if shared is None else shared.preparations
+        key = self._wanted, training.device
+        if key not in prepared:
+            prepared[key] = Preparation(*key)
+        self._preparation = prepared[key]
+
+    @property
+    def ready(self) -> bool:
+        """Whether `step` need not wait. Raises Unavailable if the kernels cannot be compiled, or are wrong."""
+        return self._preparation.done
 
     def step(self) -> KernelStep:
         """What does the steps from now on. Raises Unavailable, or what PyTorch and Triton raise without memory."""
-        if self._process is not None:
-            self._process.wait()
-        assert self.ready
-        return KernelStep(self._training, self._wanted)
+        self._preparation.wait()
+        return KernelStep(self._training, self._wanted, self._shared)
 
 
 class KernelStep:
     """Does what `TrainingStep` does with other bits, which the optimizer's state says.
 
-    Model, optimizer and totals keep their tensors in its memory from then on.
+    Model, optimizer and totals keep their tensors in its memory from then on. Where several trainings share a step,
+    `batch` waits for that step.
     """
 
-    def __init__(self, training: Training, wanted: Wanted) -> None:
-        from core.kernels.gpu.step import TritonStep
-
-        objective, totals = training.objective, training.totals
-        assert isinstance(objective, ImageObjective)
-        self._step = TritonStep(
-            [objective.model], [training.optimizer], [training.generator], objective.images.train_images,
-            [objective.kl_weight], wanted.batch, wanted.precision,
-        )  # fmt: skip
-        self._step.totals[0].copy_(totals.sums)
-        totals.sums = self._step.totals[0]
-        for size in wanted.sizes:
-            self._step.record(size)
+    def __init__(self, training: Training, wanted: Wanted, shared: SharedStep | None) -> None:
+        assert isinstance(training.objective, ImageObjective)
+        self.training, self.objective, self.wanted = training, training.objective, wanted
+        self.batch: Tensor | None = None
+        self._alone = SharedStep() if shared is None else None
+        if self._alone is not None:
+            step = self._alone.gather([self])
+            for size in wanted.sizes:
+                step.record(size)
         training.optimizer.param_groups[0][MARK] = MARKED + wanted.precision
         self.method = f"Triton kernels, {wanted.precision}"
 
     def __call__(self, indices: Tensor) -> None:
-        """Do the step."""
-        self._step(indices)
+        """Do the step, or give the batch to the one that is shared."""
+        self.batch = indices
+        if self._alone is not None:
+            self._alone.launch([self])
 
 
 def _wanted(training: Training, precision: str) -> Wanted:

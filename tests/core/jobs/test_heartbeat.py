@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
+from core.jobs.failures import log
 from core.jobs.heartbeat import Heartbeat
 from core.jobs.intervals import Intervals
 from core.runs.run import Run
@@ -22,7 +23,7 @@ def run(make_run: MakeRun) -> Run:
 
 @pytest.fixture
 def heartbeat(run: Run) -> Heartbeat:
-    return Heartbeat(run, run.status(), Intervals())
+    return Heartbeat(run, run.status(), Intervals(), log)
 
 
 def test_a_heartbeat_writes_what_changed_and_when(run: Run, heartbeat: Heartbeat) -> None:
@@ -64,7 +65,7 @@ def test_a_run_that_is_gone_ends_its_trainer(run: Run, heartbeat: Heartbeat) -> 
 
 @pytest.mark.parametrize(("seconds", "due"), [(60.0, False), (0.0, True)])
 def test_a_heartbeat_is_due_once_its_interval_is_over(run: Run, seconds: float, due: bool) -> None:
-    heartbeat = Heartbeat(run, run.status(), Intervals(heartbeat=seconds, heartbeat_share=0.0))
+    heartbeat = Heartbeat(run, run.status(), Intervals(heartbeat=seconds, heartbeat_share=0.0), log)
     heartbeat.beat()
     assert heartbeat.due == due
 
@@ -77,3 +78,9 @@ def test_saves_become_rarer_and_take_a_small_part_of_the_time(trained: float, co
 @pytest.mark.parametrize(("cost", "interval"), [(0, 1), (0.1, 5), (10, 20)])
 def test_heartbeats_on_a_slow_disk_are_rarer_but_come_before_a_reader_gives_up(cost: float, interval: float) -> None:
     assert Intervals().heartbeat_interval(cost) == interval
+
+
+def test_runs_that_wait_for_each_other_save_and_beat_more_rarely() -> None:
+    intervals = Intervals().among(8)
+    assert intervals.save_interval(50, cost=1) == 8 * 50
+    assert intervals.heartbeat_interval(cost=0.01) == 4

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,92 @@ def test_a_run_that_cannot_be_started_is_named_and_the_others_train(runs_dir: Pa
     wait_until(done, what="the sweep")
     assert list(runs.failures) == ["try-seed0"]
     assert members[1].run.state() is State.FINISHED
+
+
+@dataclass
+class Started:
+    """Stands for a trainer's process, and says what it was started for."""
+
+    names: list[str]
+    device: str
+    ended: bool = False
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
+    """The processes that were started, none of which is there."""
+    found: list[Started] = []
+
+    def start(run: Run, threads: int | None = None, others: Sequence[Run] = ()) -> Started:
+        found.append(Started([one.name for one in (run, *others)], run.config().device))
+        return found[-1]
+
+    monkeypatch.setattr(launch, "start", start)
+    return found
+
+
+def names(*seeds: int, batch: int = 64) -> list[str]:
+    return [f"try-batch{batch}-seed{seed}" for seed in seeds]
+
+
+CHOICES = {"preset": ["ae"], "batch_size": ["64", "128"], "seed": ["0", "1", "2"]}
+ON_GPUS = {"dataset": "mnist-5k", "epochs": 1}
+
+
+def test_members_that_can_share_a_step_are_trained_by_one_process_on_a_gpu(
+    runs_dir: Path, started: list[Started]
+) -> None:
+    runs = Sweep(sweep.plan(runs_dir, "try", CHOICES, ON_GPUS), ["cuda:0"], threads=None, together=sweep.MOST_TOGETHER)
+    runs.advance()
+    assert started == [Started(names(0, 1, 2), "cuda:0")], "the others have batches of another size"
+    started[0].ended = True
+    runs.advance()
+    assert started[1:] == [Started(names(0, 1, 2, batch=128), "cuda:0")]
+    started[1].ended = True
+    runs.advance()
+    assert not runs.active
+
+
+def test_each_gpu_has_its_part_of_the_members(runs_dir: Path, started: list[Started]) -> None:
+    members = sweep.plan(runs_dir, "try", CHOICES | {"batch_size": ["64"], "seed": list("01234")}, ON_GPUS)
+    runs = Sweep(members, ["cuda:0", "cuda:1"], threads=None, together=sweep.MOST_TOGETHER)
+    runs.advance()
+    assert [(len(one.names), one.device) for one in started] == [(3, "cuda:0"), (2, "cuda:1")]
+
+
+def test_no_more_train_at_a_time_than_were_asked_for(runs_dir: Path, started: list[Started]) -> None:
+    runs = Sweep(sweep.plan(runs_dir, "try", CHOICES, ON_GPUS), ["cuda:0"] * 2, threads=None)
+    runs.advance()
+    assert started == [Started(names(0, 1), "cuda:0")]
+    started[0].ended = True
+    runs.advance()
+    assert started[1:] == [Started(names(2), "cuda:0"), Started(names(0, batch=128), "cuda:0")]
+
+
+@pytest.mark.parametrize(
+    ("device", "fixed"),
+    [("cpu", {"preset": "ae"}), ("cuda:0", {"preset": "prior", "first_stage": "first", "first_stage_preset": "ae"})],
+)
+def test_on_a_cpu_and_for_a_prior_each_member_has_a_process_of_its_own(
+    runs_dir: Path, started: list[Started], device: str, fixed: dict[str, object]
+) -> None:
+    members = sweep.plan(runs_dir, "try", {"seed": ["0", "1"]}, ON_GPUS | fixed)
+    runs = Sweep(members, [device], threads=None, together=sweep.MOST_TOGETHER)
+    runs.advance()
+    assert [one.names for one in started] == [["try-seed0"]]
+
+
+def test_a_member_that_was_begun_on_another_device_goes_on_there_by_itself(
+    runs_dir: Path, started: list[Started], make_run: Callable[..., Run]
+) -> None:
+    make_run("try-seed1", **ON_GPUS | {"preset": "ae", "batch_size": 64, "seed": 1, "device": "cuda:1"})
+    make_run("try-seed2", **ON_GPUS | {"preset": "ae", "batch_size": 64, "seed": 2, "device": "cuda:0"})
+    members = sweep.plan(runs_dir, "try", {"seed": ["0", "1", "2"]}, ON_GPUS | {"preset": "ae", "batch_size": 64})
+    runs = Sweep(members, ["cuda:0"], threads=None, together=sweep.MOST_TOGETHER)
+    runs.advance()
+    started[0].ended = True
+    runs.advance()
+    assert [one.names for one in started] == [["try-seed0", "try-seed2"], ["try-seed1"]]
 
 
 def test_members_that_differ_in_the_seed_only_are_one_group(runs_dir: Path) -> None:

@@ -10,12 +10,18 @@ import json
 import sys
 import time
 from itertools import product
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from core.kernels.gpu.compiling import Wanted
 from core.kernels.gpu.step import TritonStep
-from tests.gpu.runs import make_step, truth
+from core.models.autoencoder import KlWeight
+from core.training.methods.shared import SharedStep
+from core.training.totals import RunningTotals
+from tests.gpu.runs import blobs, make_models, make_step, truth
 
 BATCH = 2
 
@@ -101,6 +107,37 @@ def restored() -> dict[str, bool]:
     return {"same": all(torch.equal(left, right) for left, right in tensors)}
 
 
+def places(images: Tensor) -> list[Any]:
+    """Two trainings, each with a place in a shared step."""
+    found = []
+    for run, model in enumerate(make_models("ae", 2, "cpu")):
+        optimizer = torch.optim.Adam(model.parameters(), lr=torch.tensor(1e-3 * (1 + run)), fused=True)
+        totals, generator = RunningTotals(torch.device("cpu")), torch.Generator().manual_seed(run)
+        training = SimpleNamespace(totals=totals, optimizer=optimizer, generator=generator)
+        objective = SimpleNamespace(model=model, kl_weight=KlWeight(), images=SimpleNamespace(train_images=images))
+        wanted = Wanted("ae", BATCH)
+        found.append(SimpleNamespace(training=training, objective=objective, wanted=wanted, batch=None))
+    return found
+
+
+def regrouped() -> dict[str, bool]:
+    """Whether a run with which another shares only some of its steps is as it would be alone."""
+    images = blobs(6, "cpu")
+    ended = []
+    for alone in (False, True):
+        first, second = places(images)
+        step = SharedStep()
+        for number in range(2):
+            there = [first] if alone or number == 1 else [second, first]
+            for place in there:
+                place.batch = torch.arange(BATCH) + number
+            step.launch(there)
+        ended.append([*first.objective.model.state_dict().values(), first.training.totals.sums])
+        ended[-1] += [value for state in first.training.optimizer.state.values() for value in state.values()]
+    same = all(torch.equal(one, other) for one, other in zip(*ended, strict=True))
+    return {"same": same, "trained": float(ended[0][-1]) == 2}
+
+
 def main() -> None:
     """Everything, or the parts that the command line names."""
     found: dict[str, object] = {}
@@ -113,6 +150,8 @@ def main() -> None:
     if not sys.argv[1:] or "others" in sys.argv[1:]:
         found |= {"bfloat16": against_pytorch("vae", 1, "bfloat16"), "last batch": against_pytorch("ae", 1, count=1)}
         found |= {"adam": against_adam(), "restored": restored()}
+    if not sys.argv[1:] or "regrouped" in sys.argv[1:]:
+        found["regrouped"] = regrouped()
     print(json.dumps(found))
 
 

@@ -53,6 +53,7 @@ def test_interpreted_steps_are_those_of_pytorch() -> None:
     assert found["adam"]["moments"] < 1e-5
     assert found["adam"]["steps"] == 0
     assert found["restored"]["same"]  # from the state of another step
+    assert found["regrouped"] == {"same": True, "trained": True}
 
 
 def test_kernels_are_compiled_by_copies_of_a_process_that_uses_no_gpu(tmp_path: Path) -> None:

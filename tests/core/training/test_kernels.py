@@ -51,7 +51,7 @@ class FakeKernels:
     refusal: Exception | None = None
     broken: Exception | None = None
 
-    def __init__(self, training: Training, precision: str) -> None:
+    def __init__(self, training: Training, precision: str, shared: None) -> None:
         self._training, self.precision = training, precision
         self._left = self.looks
         if self.broken is not None:
