@@ -21,6 +21,7 @@ NO_TORCH = (
     "core.text",
     "core.arrays",
     "core.errors",
+    "core.cores",
     "core.data.registry",
     "core.data.download",
     "core.runs",
@@ -33,7 +34,7 @@ NO_TORCH = (
 )
 
 RESULTS = ("latents.options", "evaluation.results", "explorer.results")
-BASE = ("core.files", "core.text", "core.arrays", "core.errors")
+BASE = ("core.files", "core.text", "core.arrays", "core.errors", "core.cores")
 READABLE = (
     "core.data.registry",
     "core.runs",
@@ -59,6 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.text": (),
     "core.arrays": (),
     "core.errors": (),
+    "core.cores": (),
     "core.data": (),
     "core.models": (),
     "core.runs": ("core.data.registry",),

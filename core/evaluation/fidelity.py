@@ -27,7 +27,9 @@ class Gaussian:
 def fit_gaussian(features: Tensor) -> Gaussian:
     """The mean and the unbiased covariance of features (N, D), N at least 2."""
     values = features.double().numpy()
-    return Gaussian(values.mean(axis=0), np.cov(values, rowvar=False).reshape(values.shape[1], -1))
+    with threadpool_limits(1):  # the same bits with any number of threads, which would wait for each other
+        covariance = np.cov(values, rowvar=False)
+    return Gaussian(values.mean(axis=0), covariance.reshape(values.shape[1], -1))
 
 
 def frechet_distance(one: Gaussian, other: Gaussian) -> float:

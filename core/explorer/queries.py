@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core.arrays import LATENT_SHAPE, PADDING, Floats, Images, Labels
+from core.cores import CoreMeter, SharedThreads
 from core.data.images import one_of_each, pixels
 from core.errors import RunError
 from core.evaluation.evaluate import Subject, evaluate
@@ -45,8 +46,14 @@ class RunExplorer:
 
     @classmethod
     def open(cls, run: Run, data_dir: Path, report: Report = lambda words: None) -> RunExplorer:
-        """An explorer with a session of its own. Raises DamagedFile or OSError."""
-        return cls(RunSession(run, data_dir), report)
+        """An explorer with a session of its own, on the cores that others leave. Raises DamagedFile or OSError."""
+        threads = SharedThreads(CoreMeter())
+
+        def look_and_report(words: str) -> None:
+            threads.adapt()
+            report(words)
+
+        return cls(RunSession(run, data_dir), look_and_report)
 
     @property
     def note(self) -> str:

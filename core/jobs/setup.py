@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.cores import CoreMeter, SharedThreads
 from core.jobs.intervals import Intervals
 from core.jobs.stages import Stages
 from core.kernels.step_library import compile_ahead
@@ -33,10 +34,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Setup:
-    """A trainer, what measures the load of its device, and the device in words."""
+    """A trainer, what measures the load of its device, its share of the cores, and the device in words."""
 
     trainer: Trainer
     meter: LoadMeter
+    threads: SharedThreads
     device: str
 
     @property
@@ -73,6 +75,7 @@ class Shared:
 def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages, shared: Shared | None = None) -> Setup:
     """The trainer of a run on this process's device. Raises UserError or OSError."""
     config = run.config()
+    cores = CoreMeter()
     stages.begin("loading PyTorch")
     compiling = compile_ahead(config.precision) if _may_need_step(config) else None
     from core.data import registry
@@ -95,6 +98,7 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
         stages.begin("compiling the step")
         compiling.join()
     stages.begin(f"moving {config.dataset} to {device}")
+    threads = SharedThreads(cores)
     processes = f"{ranks.world_size} processes" if ranks.world_size > 1 else ""
     if shared is not None:
         images = shared.images[key] = images.to(device)
@@ -102,9 +106,9 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
         processes = f"{shared.runs} runs in one process"
     trainer = Trainer(
         run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report,
-        shared=None if shared is None else shared.step,
+        shared=None if shared is None else shared.step, threads=threads.count if ranks.world_size == 1 else None,
     )  # fmt: skip
-    return Setup(trainer, meter, ", ".join(filter(None, [describe(device), processes, choice.note])))
+    return Setup(trainer, meter, threads, ", ".join(filter(None, [describe(device), processes, choice.note])))
 
 
 def _may_need_step(config: RunConfig) -> bool:

@@ -260,6 +260,7 @@ class Worker:
         if self._setup is not None:
             self._heartbeat.note(**self._setup.trainer.progress())
             self._heartbeat.note(**self._setup.meter.read())
+            self._setup.threads.adapt()
         return self._heartbeat.beat(**changes)
 
     def _end(self, **changes: Unpack[StatusChanges]) -> Turns:

@@ -38,8 +38,8 @@ class Trainer:
     do what it tells them (`follow`).
 
     A run that was saved before goes on exactly where it was; on another kind of device with other random numbers, which
-    `method` says. `epochs` sets a new goal, `learning_rate` replaces the saved rate. Raises DamagedFile when the state
-    cannot be read. Where kernels train several runs in one `shared` step, that is launched between their turns.
+    `method` says. `epochs` sets a new goal, `learning_rate` replaces the saved rate. A `shared` step of several runs is
+    launched between their turns. Raises DamagedFile when the state cannot be read.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Trainer:
         now: Callable[[], float] = time.perf_counter,
         recorder: Recorder | None = None,
         shared: SharedStep | None = None,
+        threads: int | None = None,
     ) -> None:
         self.run, self.ranks = run, ranks
         self.config = run.training_config()
@@ -72,11 +73,9 @@ class Trainer:
         self.clock = TrainingClock(now)
         self.checkpoints = Checkpoints(run)
 
-        # One GPU replays a recorded step, which needs the count of steps and the rate on the GPU.
-        on_one_gpu = self.device.type == "cuda" and ranks.world_size == 1
-        self.optimizer = ScheduledAdam(
-            self.model, self.config.schedule, self.config.learning_rate, capturable=on_one_gpu
-        )
+        # A recorded step needs the count of steps and the rate on the GPU.
+        recorded = self.device.type == "cuda" and ranks.world_size == 1
+        self.optimizer = ScheduledAdam(self.model, self.config.schedule, self.config.learning_rate, capturable=recorded)
         self.task = Task.STEP
         self.epochs = self.config.epochs
         self.epoch = 0  # finished epochs
@@ -91,7 +90,7 @@ class Trainer:
         self.optimizer.base_rate = learning_rate or self.optimizer.base_rate
 
         training = Training(
-            self.objective, self.optimizer, self.generator, self.totals, ranks, self.config, self.device
+            self.objective, self.optimizer, self.generator, self.totals, ranks, self.config, self.device, threads
         )
         self._stepper = Stepper(training, state, recorder, shared)
         self.clock.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from core.kernels import fused
@@ -11,8 +12,9 @@ from core.kernels.compiler import Unavailable
 from core.training.checkpoint import TrainingState
 from core.training.methods.compiled import NUMBERS, CompiledStep
 from core.training.methods.kernels import MARKED, Kernels, KernelStep
+from core.training.methods.layers import FixedThreads
 from core.training.methods.shared import SharedStep
-from core.training.methods.training import MARK, Training, mark_of
+from core.training.methods.training import MARK, THREADS, Training, mark_of, threads_of
 from core.training.step import CudaRecorder, Recorder, TrainingStep
 
 GPU = "cuda"
@@ -42,6 +44,7 @@ class Stepper:
         self._remark = f", {CHANGED}: saved on another kind of device" if moved else ""
         mark = None if state is None or moved else mark_of(state.optimizer)
         is_new = state is None or moved
+        self._threads = training.threads if state is None or moved else threads_of(state.optimizer)
         self._step: Callable[[Tensor], None]
         alone = recorder is None and training.ranks.world_size == 1
         if alone and training.device.type == GPU:
@@ -123,10 +126,16 @@ class Stepper:
 
     def _use_layers(self) -> None:
         training = self._training
-        training.optimizer.param_groups[0].pop(MARK, None)
+        group = training.optimizer.param_groups[0]
+        group.pop(MARK, None)
         forward, self._method = training.objective.accelerate(training.config.precision)
         step = TrainingStep(
             training.objective, training.ranks.wrap_ddp(forward), training.optimizer, training.generator,
             training.totals, training.ranks,
         )  # fmt: skip
         self._step = step if self._recorder is None else step.recorded(self._recorder)
+        if training.device.type == "cpu":
+            usual = torch.get_num_threads()
+            group[THREADS] = threads = self._threads or usual
+            self._step = FixedThreads(self._step, threads)
+            self._method += "" if threads == usual else f" with {threads} thread{'s' * (threads != 1)}"
