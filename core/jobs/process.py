@@ -18,8 +18,6 @@ from core.jobs.stages import Stages
 from core.jobs.worker import Signals, Worker
 from core.runs.run import Run
 
-# A viewer on the same machine goes first, and need not wait for the end of a trainer's turn.
-NICENESS = 10
 EXIT_REFUSED = 3
 
 
@@ -119,8 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     runs, job = [Run(path.absolute()) for path in given.run_dirs], Job(given.epochs, given.learning_rate)
     if len(runs) > 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         parser.error("several processes train one run, not several")
-    os.nice(NICENESS)
-    if hasattr(os, "SCHED_BATCH"):
+    if hasattr(os, "SCHED_BATCH"):  # a viewer on the same machine need not wait for the end of a trainer's turn
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     if int(os.environ.get("RANK", "0")) > 0:
         follow(runs[0], job)
