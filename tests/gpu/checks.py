@@ -24,7 +24,7 @@ from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
 from core.training.checkpoint import load_state
-from tests.gpu.runs import make_step
+from tests.gpu.runs import make_step, prepare
 
 BATCH = 128
 SHORT: dict[str, object] = {"dataset": "mnist-5k", "batch_size": BATCH, "validate_every": 1000}
@@ -122,6 +122,8 @@ def killed_and_resumed(folder: Path, device: str, *options: str, epochs: int = 3
     """Killed in the middle of an epoch and gone on with, a run ends as one that was left alone."""
     config = make_config(**SHORT, preset="vae", epochs=epochs, device=device, seed=3)
     kind = "PyTorch" if "--layers" in options else "Triton"
+    if kind == "Triton" and device != "cpu":
+        prepare("mnist-5k", BATCH, device)
     whole, killed = (Run.create(folder, f"{name}-{kind}", config) for name in ("whole", "killed"))
     train(whole, *options)
     train(killed, *options, "--every-step", kill_after_saves=40)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from unittest import mock
 
 import torch
 
-from core.data.images import load_image_set
 from core.jobs import launch
-from core.kernels.gpu.compiling import Wanted, stamp, use_cache
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
 from core.training.checkpoint import load_state
 from tests.gpu.checks import BATCH, Result
+from tests.gpu.runs import prepare
 from tests.gpu.timings import Figure
 
 RUNS = 8
@@ -38,16 +35,6 @@ def make_runs(folder: Path, name: str, dataset: str, epochs: int, device: str, c
         )  # fmt: skip
         found.append(Run.create(folder, f"{name}-{number}", config))
     return found
-
-
-def prepare(dataset: str, device: str) -> None:
-    """Have the kernels of such runs compiled and checked, so that they do the first step."""
-    use_cache()
-    rest = len(load_image_set(dataset).train_images) % BATCH
-    wanted = Wanted("vae", BATCH, "float32", rest=rest)
-    if not stamp(wanted, device).exists():
-        words = [sys.executable, "-m", "core.kernels.gpu.selftest", json.dumps(asdict(wanted)), device]
-        subprocess.run(words, check=True)
 
 
 def start(runs: Sequence[Run], begin: Callable[..., launch.TrainerProcess] = launch.start) -> launch.TrainerProcess:
@@ -68,7 +55,7 @@ def wait(condition: Callable[[], object], runs: Sequence[Run], seconds: float = 
 
 def shared_is_alone(folder: Path, device: str, dataset: str = "mnist-5k", epochs: int = 100) -> Iterator[Result]:
     """Eight runs in one process, of which one pauses and comes back and one stops and goes on by itself."""
-    prepare(dataset, device)
+    prepare(dataset, BATCH, device)
     runs = make_runs(folder, "shared", dataset, epochs, device)
     undisturbed, paused, stopped = runs[:3]
     together = start(runs)
@@ -113,7 +100,7 @@ def same_bits(one: Run, other: Run) -> bool:
 
 def seconds_together(folder: Path, device: str, dataset: str, epochs: int = 10) -> Iterator[Figure]:
     """Eight runs in one process against one alone, by their own clocks and with all that a process does."""
-    prepare(dataset, device)
+    prepare(dataset, BATCH, device)
     own: dict[int, float] = {}
     for count in (1, RUNS):
         runs = make_runs(folder, f"{count}-timed", dataset, epochs, device, count)

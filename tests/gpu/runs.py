@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.data.images import load_image_set
+from core.kernels.gpu.compiling import Wanted, stamp, use_cache
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.tiles import Tiles
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight, loss
@@ -83,3 +88,13 @@ def truth(model: Autoencoder, images: Tensor, chosen: Tensor, noise: Tensor, wei
     total.mean().backward()
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return Truth(parts.reconstruction.sum().item(), parts.kl.sum().item(), gradients, dict(model.named_buffers()))
+
+
+def prepare(dataset: str, batch: int, device: str) -> None:
+    """Have the kernels of such runs compiled and checked, so that they do the first step."""
+    use_cache()
+    rest = len(load_image_set(dataset).train_images) % batch
+    wanted = Wanted("vae", batch, "float32", rest=rest)
+    if not stamp(wanted, device).exists():
+        words = [sys.executable, "-m", "core.kernels.gpu.selftest", json.dumps(asdict(wanted)), device]
+        subprocess.run(words, check=True)
