@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import psutil
@@ -67,3 +69,16 @@ def _usual_threads() -> int:
     import torch
 
     return torch.get_num_threads()
+
+
+@contextmanager
+def fixed_threads(count: int) -> Iterator[None]:
+    """Has PyTorch compute with so many threads in there: for what has other bits with another number."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

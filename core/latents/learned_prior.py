@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.arrays import LATENT_SHAPE
+from core.cores import fixed_threads
 from core.latents.options import SamplingOptions, check_temperature, default_sampling_options
 from core.latents.schedulers import SCHEDULERS, NoiseScheduler, Predict
 from core.models.denoiser import CLASSES, NULL_CLASS, Denoiser
@@ -72,11 +73,12 @@ class LearnedPrior:
 
         def predict(z: Tensor, time: float) -> Tensor:
             times = torch.full((len(z),), time)
-            conditional: Tensor = self.network(z, times, labels)
-            if guidance == 1:
-                return conditional
-            unconditional: Tensor = self.network(z, times, no_class)
-            return torch.lerp(unconditional, conditional, guidance)
+            with fixed_threads(1):
+                conditional: Tensor = self.network(z, times, labels)
+                if guidance == 1:
+                    return conditional
+                unconditional: Tensor = self.network(z, times, no_class)
+                return torch.lerp(unconditional, conditional, guidance)
 
         return predict
 

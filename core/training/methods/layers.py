@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
+
+from core.cores import fixed_threads
 
 
 class FixedThreads:
@@ -16,6 +17,5 @@ class FixedThreads:
 
     def __call__(self, indices: Tensor) -> None:
         """Do the step."""
-        if torch.get_num_threads() != self._threads:
-            torch.set_num_threads(self._threads)
-        self._do(indices)
+        with fixed_threads(self._threads):
+            self._do(indices)
