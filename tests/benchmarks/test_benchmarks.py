@@ -207,7 +207,7 @@ with Guard() as guard:
         wait_until(lambda pid=pid, folder=folder: not psutil.pid_exists(int(pid)) and not Path(folder).exists())
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_runs_are_measured_beside_others() -> None:
     figures = others.measure(seconds=0.5, rounds=1, most=2)

@@ -50,7 +50,7 @@ def test_parts_are_measured_at_their_sizes_kept_and_drawn(tmp_path: Path, monkey
     assert more == found | {"latents": more["latents"]}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_training_is_measured_at_its_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = measure_and_draw(tmp_path, monkeypatch, "images", "parameters", "viewers", "beside")
