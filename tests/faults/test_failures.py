@@ -46,7 +46,7 @@ def test_a_training_that_diverges_fails_and_leaves_the_last_good_weights(make_ru
     assert run.state() is State.FAILED
     status = run.status()
     assert status.cause == "diverged"
-    assert status.error and "no longer" in status.error and "at step 2" in status.error
+    assert status.error and "no longer" in status.error and "at step 3" in status.error
     assert (run.read_weights(), run.read_state()) == (weights, state)
     load_model(run)
 
@@ -93,4 +93,3 @@ def test_a_training_that_runs_out_of_memory_says_what_needs_less(make_run: MakeR
     assert (status.state, status.cause) == (State.FAILED, "memory")
     assert status.error and status.error.startswith("out of memory: ")
     assert status.error.endswith(" are free on this machine; a smaller batch size needs less")
-    load_model(run)
