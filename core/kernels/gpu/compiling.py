@@ -78,6 +78,7 @@ def compile_kernels(wanted: Sequence[Wanted], device: str = "cuda:0") -> None:
 
     This process must not have begun to use a GPU, which no copy could do then.
     """
+    assert not torch.cuda.is_initialized(), "a copy of a process that uses a GPU cannot use it"
     torch.set_num_threads(1)  # the copies have work for all cores, and threads are not copied
     _OWN[:] = [launch for one in wanted for launch in _launches(one)]
     processes = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1))

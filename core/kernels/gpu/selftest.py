@@ -124,9 +124,9 @@ def _error(found: Tensor, wanted: Tensor) -> float:
 def main() -> int:
     """Compile and check what the command line names; 1, with the reason as the last line, if it cannot be used."""
     wanted, device = Wanted(**json.loads(sys.argv[1])), sys.argv[2]
-    torch.cuda.set_device(device)
     try:
         compile_kernels([wanted], device)
+        torch.cuda.set_device(device)
         outcome = require(wanted, device)
     except Exception as error:  # noqa: BLE001 - whatever it meets, its caller trains without these kernels and says why
         print(" ".join((str(error) or type(error).__name__).split())[:300])

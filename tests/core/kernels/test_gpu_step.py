@@ -14,7 +14,7 @@ import torch
 
 pytest.importorskip("triton")
 
-from core.kernels.gpu import tables
+from core.kernels.gpu import selftest, tables
 from core.kernels.gpu.layers import Unfit, layers_of
 from core.models.autoencoder import MODELS, Autoencoder
 from tests.gpu import ahead
@@ -64,6 +64,28 @@ def test_kernels_are_compiled_by_copies_of_a_process_that_uses_no_gpu(tmp_path: 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == ["adam", "add_parts"]
+
+
+def test_a_process_compiles_before_it_uses_the_gpu_and_remembers_what_it_checked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(selftest, "compile_kernels", lambda wanted, device: done.append("compiled"))
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: done.append("on the GPU"))
+    monkeypatch.setattr(selftest, "stamp", lambda wanted, device: tmp_path / "checked")
+    monkeypatch.setattr(sys, "argv", ["", '{"preset": "ae", "batch": 16}', "cuda:0"])
+
+    def refuse(wanted: object, device: str) -> object:
+        raise Unfit("off by half")
+
+    monkeypatch.setattr(selftest, "require", refuse)
+    assert selftest.main() == 1
+    assert capsys.readouterr().out == "off by half\n"
+    assert not (tmp_path / "checked").exists()
+    monkeypatch.setattr(selftest, "require", lambda wanted, device: "as PyTorch does")
+    assert selftest.main() == 0
+    assert (tmp_path / "checked").read_text() == "as PyTorch does\n"
+    assert done == ["compiled", "on the GPU"] * 2
 
 
 def test_other_networks_are_refused() -> None:
