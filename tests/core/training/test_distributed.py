@@ -134,7 +134,7 @@ def test_only_the_first_process_validates_and_measures_samples(make_run: MakeRun
 def join(run: Run, processes: list[Process]) -> None:
     """Wait for the end of all processes of a run that finishes."""
     for process in processes:
-        process.join(60)
+        process.join(150)
     assert [process.exitcode for process in processes] == [0] * len(processes), run.log_path.read_text()
     assert run.state() is State.FINISHED
 
