@@ -87,6 +87,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.explorer": ("core.evaluation", "core.latents", "core.models", "core.data", "core.runs"),
     "core.worker": ("core.jobs.process",),
     "core.classifier": ("core.evaluation.classifier_training",),
+    "tui.interrupts": (),
     "tui.terminal": READABLE,
     "tui.messages": READABLE,
     "tui.formatting": (*PURE, *WORDS),
@@ -99,10 +100,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tui.background": (*PURE, "core.explorer", "core.training.devices"),
     "tui.widgets": (*PURE, *WORDS, "tui.background.tasks"),
     "tui.screens": ON_SCREEN,
-    "tui.commands": ("core.training.devices", "tui.screens", *ON_SCREEN),
+    "tui.commands": ("core.training.devices", "tui.screens", "tui.interrupts", *ON_SCREEN),
     "tui.app": ("tui.commands", "tui.screens", *ON_SCREEN),
     "tui.cli": ("tui.app", "tui.commands", "tui.screens", *ON_SCREEN),
-    "tui.__main__": ("tui.cli",),
+    "tui.__main__": ("tui.cli", "tui.interrupts"),
     "vae_tui": ("tui.__main__",),
 }
 

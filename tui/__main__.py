@@ -13,8 +13,9 @@ def main() -> None:
         if getattr(sys, name) is None:  # a shell closed it
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115, PTH123
     from tui.cli import main
+    from tui.interrupts import leave
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, leave)
     main()
 
 

@@ -173,7 +173,8 @@ class VaeTui(App[None]):
 
     def on_mount(self) -> None:
         # A plain handler would not wake a loop that waits for a key.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.switch_mode("training" if self.selected_run else "runs")
         self.set_interval(FULL_SECONDS, collect)
 

@@ -122,7 +122,4 @@ def main() -> None:
         sys.exit(EXIT_FAILED)
     except OSError as error:
         print_error(describe(error))
-    except KeyboardInterrupt:
-        print_error("interrupted")
-        sys.exit(130)
     sys.exit(EXIT_BAD_INPUT)

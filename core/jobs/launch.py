@@ -7,17 +7,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import psutil
 
 from core import files
-from core.errors import RunError
+from core.errors import DamagedFile, RunError
 from core.runs.config import RunConfig
 from core.runs.run import Run
 from core.runs.status import Action, Request, State
 
 START_SECONDS = 30.0
+END_SECONDS = 3.0  # that a trainer has to end by itself before it is killed
 FOR_TRAINING = {
     # Keep what a step frees for the next one, in huge pages; glibc would return it to the system.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
@@ -26,12 +28,18 @@ FOR_TRAINING = {
 }
 
 
-class TrainerProcess:
-    """A trainer's process that this process started."""
+class NotBegun(RunError):
+    """A trainer was ended before it had its run."""
 
-    def __init__(self, run: Run, process: subprocess.Popen[bytes]) -> None:
-        self.run = run
+
+class TrainerProcess:
+    """A trainer's process that this process started for a run and others, and ends where it does not begin."""
+
+    def __init__(self, run: Run, process: subprocess.Popen[bytes], others: Sequence[Run] = ()) -> None:
+        self.run, self._others = run, others
         self._process = process
+        self._started = time.monotonic()
+        self._begun = False
         # A process that nobody waits for stays a zombie until this one ends.
         threading.Thread(target=process.wait, name=f"wait for {run.name}", daemon=True).start()
 
@@ -43,17 +51,60 @@ class TrainerProcess:
     def ended(self) -> bool:
         return self._process.returncode is not None
 
-    def wait_until_started(self, seconds: float = START_SECONDS) -> None:
-        """Return once the trainer has the run. Raises RunError with its last log line when it ends before."""
-        deadline = time.monotonic() + seconds
-        while not self._has_the_run():
-            if self.ended or time.monotonic() > deadline:
-                said = self.run.last_log_line("refused: ").partition("refused: ")[2] or self.run.last_log_line()
-                raise RunError(f"the trainer of {self.run.name} did not start: {said or 'no word'}")
-            time.sleep(0.02)
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has a run. Raises DamagedFile or OSError."""
+        self._begun = self._begun or any(self._has(run) for run in (self.run, *self._others))
+        return self._begun
 
-    def _has_the_run(self) -> bool:
-        pid = self.run.status().pid
+    @property
+    def is_late(self) -> bool:
+        """Whether it has not begun within the time that a trainer has to."""
+        return time.monotonic() - self._started > START_SECONDS and not self.has_begun
+
+    def wait_until_started(
+        self, seconds: float = START_SECONDS, told_to_stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Return once the trainer has the run. Raises RunError with its last log line when it ends before.
+
+        One that does not report in time is ended, as one is that was told to stop meanwhile: NotBegun.
+        """
+        deadline = time.monotonic() + seconds
+        try:
+            while not self.has_begun:
+                if told_to_stop():
+                    raise NotBegun(f"{self.run.name} was stopped before it began to train")
+                if self.ended or time.monotonic() > deadline:
+                    raise RunError(self.complaint())
+                time.sleep(0.02)
+        finally:
+            if not self._begun:
+                self.end()
+
+    def complaint(self) -> str:
+        """Why it did not begin."""
+        said = self.run.last_log_line("refused: ").partition("refused: ")[2] or self.run.last_log_line()
+        return f"the trainer of {self.run.name} did not start: {said or 'no word'}"
+
+    def end(self) -> None:
+        """Have it save and stop; where it has not begun, it ends at once, with all that it started."""
+        with suppress(psutil.NoSuchProcess):
+            family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
+            self._process.terminate()
+            deadline = time.monotonic() + END_SECONDS
+            while time.monotonic() < deadline:
+                with suppress(DamagedFile, OSError):  # a run that cannot be read is not trained either
+                    if self.has_begun:
+                        return
+                if self.ended:
+                    break
+                time.sleep(0.02)
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def _has(self, run: Run) -> bool:
+        pid = run.status().pid
         if pid is None or pid == self.pid:
             return pid is not None
         try:
@@ -93,7 +144,7 @@ def start(
         )
     finally:
         os.close(log)
-    return TrainerProcess(run, process)
+    return TrainerProcess(run, process, others)
 
 
 def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:

@@ -6,10 +6,11 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import ConfigError, UserError, describe
+from core.errors import ConfigError, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import RunSummary, summarise
 from core.runs.config import RunConfig, check_name, check_values, stamp
@@ -144,10 +145,15 @@ class Sweep:
         return bool(self._waiting or self._busy)
 
     def advance(self) -> None:
-        """Note what ended, and start what there is room for."""
-        for started in [started for started in self._busy if started.process.ended]:
-            self._busy.remove(started)
-            self._free += started.slots
+        """Note what ended, end what does not begin in time, and start what there is room for."""
+        for started in list(self._busy):
+            if not started.process.ended and started.process.is_late:
+                reason = started.process.complaint()
+                self.failures |= {member.run.name: reason for member in started.members}
+                started.process.end()
+            if started.process.ended:
+                self._busy.remove(started)
+                self._free += started.slots
         while self._waiting and self._free:
             device = self._free[0]
             members = self._next(device)
@@ -195,12 +201,23 @@ class Sweep:
             Run.create(run.path.parent, run.name, config, self._first_stage)
 
     def stop(self) -> None:
-        """Start no more, and ask those that train to save and stop."""
+        """Start no more, and have those that train save and stop; those that have not begun are ended."""
         self._waiting.clear()
         for started in self._busy:
+            started.process.end()
+
+    def save(self) -> None:
+        """Have those that train save."""
+        for started in self._busy:
             for member in started.members:
-                if member.run.state().active:
-                    launch.send_request(member.run, "stop")
+                with suppress(RunError):  # it has not begun yet, or ended just now
+                    launch.send_request(member.run, "save")
+
+    def end_unbegun(self) -> None:
+        """End trainers that have not begun, which nobody else knows of."""
+        for started in self._busy:
+            if not started.process.has_begun:
+                started.process.end()
 
     def summaries(self) -> Iterator[tuple[Member, RunSummary | None]]:
         """Each member, and its run in short once there is one."""

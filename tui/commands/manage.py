@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +21,9 @@ from core.runs.catalog import RunSummary, find_run, find_runs, newest_first, sum
 from core.runs.status import ACTIONS
 from core.text import printable
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir
-from tui.commands.output import echo, print_json, print_table
-from tui.commands.progress import download_in_terminal
+from tui.commands.output import EXIT_INTERRUPTED, echo, print_json, print_table
+from tui.commands.progress import POLL_SECONDS, download_in_terminal
+from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS, run_cells
 
 
@@ -79,8 +81,14 @@ def bench(
         raise RunError("the benchmarks need what the tests need: pip install -e '.[test]'")
     options = [*(f"--only={part}" for part in only or ()), *["--quick"] * quick, *["--json"] * as_json]
     options += [f"--against={against.absolute()}"] if against else []
-    done = subprocess.run([sys.executable, "-m", "tests.benchmarks", *options], cwd=checkout, check=False)
-    raise typer.Exit(done.returncode)
+    command = [sys.executable, "-m", "tests.benchmarks", *options]
+    with Told() as told:
+        # In a session of its own, so that ctrl+c is told to this process only, and to none that is measured.
+        measuring = subprocess.Popen(command, cwd=checkout, start_new_session=True)
+        while measuring.poll() is None and not told.stops:
+            time.sleep(POLL_SECONDS)
+        measuring.terminate()
+    raise typer.Exit(EXIT_INTERRUPTED if told.stops else measuring.returncode)
 
 
 def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:

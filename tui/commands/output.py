@@ -13,6 +13,7 @@ from core.text import printable
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130  # as a shell says of what ctrl+c ended
 
 
 def echo(text: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 import numpy as np
@@ -33,6 +34,7 @@ from tui.commands.output import print_error, print_table
 from tui.drawing.images import Scale
 from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
+from tui.interrupts import leave
 from tui.terminal.capabilities import ColorDepth, color_depth_of
 from tui.terminal.graphics import GAP
 
@@ -141,10 +143,10 @@ def progress() -> Iterator[Callable[[str], None]]:
         if length:
             print(f"\r{' ' * length}\r", end="", file=sys.stderr, flush=True)
 
-    def leave(number: int, frame: object) -> None:
-        # An exception would be swallowed by libraries that are being imported.
-        erase()
-        os._exit(128 + number)
+    def erase_and_leave(number: int, frame: FrameType | None) -> None:
+        if length:
+            os.write(2, f"\r{' ' * length}\r".encode())  # stderr itself may be busy
+        leave(number, frame)
 
     def report(words: str) -> None:
         nonlocal length
@@ -153,7 +155,7 @@ def progress() -> Iterator[Callable[[str], None]]:
             print(f"\r{shown.ljust(length)}", end="", file=sys.stderr, flush=True)
             length = len(shown)
 
-    before = signal.signal(signal.SIGINT, leave)
+    before = signal.signal(signal.SIGINT, erase_and_leave)
     try:
         yield report
     finally:

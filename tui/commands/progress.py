@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -24,32 +23,27 @@ from core.errors import RunError
 from core.jobs import launch
 from core.runs.metrics import MetricsReader, Table
 from core.runs.run import Run
-from core.runs.status import State, Status, apparent_state
+from core.runs.status import Action, State, Status, apparent_state
 from tui import formatting
+from tui.interrupts import Told, tidied_up
 
 POLL_SECONDS = 0.25
 
 
 class Follower:
-    """Shows one run until its trainer is done with it."""
+    """Shows a run that a trainer has until it is done with it; `told` is what signals tell this process."""
 
-    def __init__(self, run: Run, console: Console) -> None:
+    def __init__(self, run: Run, console: Console, told: Told) -> None:
         self.run = run
-        self._console = console
+        self._console, self._told = console, told
         self._reader = MetricsReader(run.metrics_path)
         self._shown = 0
-        self._stops = 0
-        self._save_wanted = False
 
-    def follow(self, worker: launch.TrainerProcess) -> State:
-        """Show the run until it ends; the state it ended in. Raises RunError when the trainer does not start."""
-        with self._signals():
-            worker.wait_until_started()
-            self._reader.poll()
-            self._shown = len(self._reader.epochs)
-            if self._console.is_terminal:
-                return self._follow_with_bar()
-            return self._follow_in_lines()
+    def follow(self) -> State:
+        """Show the run until it ends; the state it ended in. Raises RunError when it is left before."""
+        self._reader.poll()
+        self._shown = len(self._reader.epochs)
+        return self._follow_with_bar() if self._console.is_terminal else self._follow_in_lines()
 
     def _follow_with_bar(self) -> State:
         progress = Progress(
@@ -80,7 +74,7 @@ class Follower:
 
     def _statuses(self) -> Iterator[Status]:
         """The status over and over, each time with what is new printed, until no trainer has the run."""
-        asked = 0
+        stops = saves = 0
         while True:
             status = self.run.status()
             self._reader.poll()
@@ -88,19 +82,21 @@ class Follower:
             yield status
             if not apparent_state(status).active:
                 return
-            if self._stops > asked:
-                asked = self._stops
-                self._stop()
-            if self._save_wanted:
-                self._save_wanted = False
-                launch.send_request(self.run, "save")
+            if saves < self._told.saves:
+                saves = self._told.saves
+                self._ask("save")
+            if stops < self._told.stops:
+                if stops == 0:
+                    self._console.print("saving and stopping; Ctrl-C again leaves at once")
+                    self._ask("stop")
+                stops = self._told.stops
+                if stops > 1:
+                    raise RunError(f"left {self.run.name} to itself; it was asked to save and stop")
             time.sleep(POLL_SECONDS)
 
-    def _stop(self) -> None:
-        if self._stops > 1:
-            raise RunError(f"left {self.run.name} to itself; it was asked to save and stop")
-        self._console.print("saving and stopping; Ctrl-C again leaves at once")
-        launch.send_request(self.run, "stop")
+    def _ask(self, action: Action) -> None:
+        with suppress(RunError):  # it ended just now, as the next look at it shows
+            launch.send_request(self.run, action)
 
     def _step(self, status: Status) -> int:
         steps = self._reader.steps["step"]
@@ -111,22 +107,6 @@ class Follower:
         for row in range(self._shown, len(epochs)):
             self._console.print(epoch_line(epochs, row, status.epochs), highlight=False, soft_wrap=True)
         self._shown = len(epochs)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        def stop(number: int, frame: object) -> None:
-            self._stops += 1
-
-        def save(number: int, frame: object) -> None:
-            self._save_wanted = True
-
-        handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGUSR1: save}
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def epoch_line(epochs: Table, row: int, goal: int) -> str:
@@ -148,7 +128,11 @@ def download_in_terminal(name: str, data_dir: Path) -> None:
         print(f"{name} is on disk already")
         return
     print(f"downloading {name} to {data_dir}", flush=True)
-    console = Console()
+    with tidied_up():
+        _download(name, data_dir, Console())
+
+
+def _download(name: str, data_dir: Path, console: Console) -> None:
     if not console.is_terminal:
         download.download(name, data_dir, _print_finished)
         return

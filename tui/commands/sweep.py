@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +27,7 @@ from core.text import printable
 from tui import formatting
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, echo, print_error, print_json, print_table
+from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
 
 POLL_SECONDS = 0.5
@@ -98,25 +97,11 @@ def _slots(device: str, jobs: int | None) -> list[str]:
 def train_all(runs: Sweep, as_json: bool) -> bool:
     """Train until all is done or the user stops it, and print the results; whether all runs have finished."""
     console = Console(stderr=as_json)
-    stops = 0
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stops
-        stops += 1
-
-    with _handling(stop), _shown(runs, console) as show:
-        stopped = 0
-        while True:
-            runs.advance()
-            show()
-            if not runs.active:
-                break
-            if stops > stopped:
-                stopped = stops
-                if stops > 1:
-                    raise RunError("left the sweep to itself; its runs were asked to save and stop")
-                runs.stop()
-            time.sleep(POLL_SECONDS)
+    with Told() as told, _shown(runs, console) as show:
+        try:
+            _follow(runs, show, told)
+        finally:
+            runs.end_unbegun()
     found = list(runs.summaries())
     if as_json:
         print_json(results(runs))
@@ -132,19 +117,28 @@ def train_all(runs: Sweep, as_json: bool) -> bool:
         if summary is not None and summary.status is not None and summary.status.error:
             print_error(f"{summary.run.name} failed: {summary.status.error}")
     done = all(summary is not None and summary.state is State.FINISHED for _, summary in found)
-    if not done and stops:
+    if not done and told.stops:
         print_error("stopped; the same command goes on where it was")
     return done
 
 
-@contextmanager
-def _handling(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _follow(runs: Sweep, show: Callable[[], None], told: Told) -> None:
+    stops = saves = 0
+    while True:
+        runs.advance()
+        show()
+        if not runs.active:
+            return
+        if saves < told.saves:
+            saves = told.saves
+            runs.save()
+        if stops < told.stops:
+            if stops == 0:
+                runs.stop()
+            stops = told.stops
+            if stops > 1:
+                raise RunError("left the sweep to itself; its runs were asked to save and stop")
+        time.sleep(POLL_SECONDS)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -28,8 +30,9 @@ from tui.commands.options import (
     setting_option,
     takes_settings,
 )
-from tui.commands.output import EXIT_FAILED, echo, print_error
+from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, echo, print_error
 from tui.commands.progress import Follower, download_in_terminal
+from tui.interrupts import Told, tidied_up
 
 
 @takes_settings({name: setting_option(name) for name in SETTINGS})
@@ -55,13 +58,14 @@ def train(
         download_in_terminal(config.dataset, folder)
     registry.check(config.dataset, folder)
     chosen = unused_name(runs_dir, f"{config.preset}-{config.dataset}") if name is None else name
-    run = Run.create(runs_dir, chosen, config, weights)
+    with tidied_up():
+        run = Run.create(runs_dir, chosen, config, weights)
     if settings.get("dataset", "auto") == "auto" and first_stage is None:
         echo(registry.explain_auto(folder))
     if create_only:
         echo(f"{run.name} is ready in {run.path}; train it with: {shlex.join(launch.command(run, config))}")
         return
-    follow(run, launch.start(run), detach)
+    follow(run, partial(launch.start, run), detach)
 
 
 @takes_settings(
@@ -78,17 +82,23 @@ def resume(settings: dict[str, Any], run: RunName, detach: Detach = False, runs_
     found = find_run(runs_dir, run)
     checked = check_values(**settings)
     new = {name: getattr(checked, name) for name in settings}
-    follow(found, launch.resume(found, new.get("epochs"), new.get("learning_rate")), detach)
+    follow(found, partial(launch.resume, found, new.get("epochs"), new.get("learning_rate")), detach)
 
 
-def follow(run: Run, worker: launch.TrainerProcess, detach: bool) -> None:
-    """Stay with a worker until it ends, or only until it has begun."""
-    if detach:
-        worker.wait_until_started()
-        echo(f"{run.name} trains in process {worker.pid}; look at it with: {command_hint(run)}")
-        return
-    echo(f"training {run.name} in {run.path}")
-    state = Follower(run, Console()).follow(worker)
+def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -> None:
+    """Start a trainer and stay with it until it ends, or only until it has begun."""
+    with Told() as told:
+        trainer = start()
+        try:
+            trainer.wait_until_started(told_to_stop=lambda: told.stops > 0)
+        except launch.NotBegun as error:
+            print_error(f"{error}; go on: {command_hint(run, 'resume')}")
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+        if detach:
+            echo(f"{run.name} trains in process {trainer.pid}; look at it with: {command_hint(run)}")
+            return
+        echo(f"training {run.name} in {run.path}")
+        state = Follower(run, Console(), told).follow()
     status = run.status()
     if status.error and state is not State.FAILED:
         print_error(f"{run.name} is {state}: {status.error}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
+from textual.worker import get_current_worker
 
 from core.errors import UserError, describe
 from core.jobs import launch
@@ -145,7 +147,9 @@ class RunScreen(BaseScreen[None]):
 
     @work(thread=True)
     def _resume(self, chosen: RunSummary, epochs: int | None, learning_rate: float | None = None) -> None:
-        self._try(lambda: launch.resume(chosen.run, epochs, learning_rate).wait_until_started())
+        leaving = get_current_worker()
+        trainer = partial(launch.resume, chosen.run, epochs, learning_rate)
+        self._try(lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))
 
     @work(thread=True)
     def _delete(self, chosen: RunSummary) -> None:

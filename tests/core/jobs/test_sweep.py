@@ -133,6 +133,7 @@ class Started:
     names: list[str]
     device: str
     ended: bool = False
+    is_late: bool = False
 
 
 @pytest.fixture

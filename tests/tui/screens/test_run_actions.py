@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
     monkeypatch.setattr(launch, "send_request", lambda run, action: calls.append((run.name, action)))
 
     class Started:
-        def wait_until_started(self) -> None:
+        def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
             calls.append(("started", None))
 
     def resume(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
@@ -174,7 +175,7 @@ async def test_a_lower_learning_rate_is_asked_for_and_checked(
     asked: list[tuple[int | None, float | None]] = []
 
     class Started:
-        def wait_until_started(self) -> None: ...
+        def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None: ...
 
     def resumed(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
         asked.append((epochs, learning_rate))

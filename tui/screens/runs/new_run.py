@@ -167,7 +167,7 @@ class NewRun(ModalScreen[Run | None]):
     def _start(self, config: RunConfig, name: str) -> None:
         try:
             run = self._make(config, name)
-        except Cancelled:
+        except (Cancelled, launch.NotBegun):
             return
         except ConfigError as error:
             self.app.call_from_thread(self._refuse, "", error.problems)
@@ -183,9 +183,10 @@ class NewRun(ModalScreen[Run | None]):
             download.download(config.dataset, self._data_dir, self._show_download)
         registry.check(config.dataset, self._data_dir)
         self._say("starting the trainer")
+        closing = get_current_worker()
         weights = Run(self._runs_dir / config.first_stage).read_weights() if config.first_stage else None
         run = Run.create(self._runs_dir, name, stamp(config), weights)
-        launch.start(run).wait_until_started()
+        launch.start(run).wait_until_started(told_to_stop=lambda: closing.is_cancelled)
         return run
 
     def _show_download(self, news: download.Progress) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,7 +180,7 @@ async def test_a_prior_is_started_over_the_latents_of_a_run_that_has_weights(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     class Started:
-        def wait_until_started(self) -> None:
+        def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
             """At once."""
 
     monkeypatch.setattr(launch, "start", lambda run: Started())
@@ -246,7 +247,7 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
         arrived.wait(10)
 
     class Started:
-        def wait_until_started(self) -> None:
+        def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
             pass
 
     def start(run: Run) -> Started:
@@ -300,3 +301,29 @@ async def test_the_suggested_name_follows_the_preset_until_one_is_typed(make_app
         app.screen.query_one("#preset").value = "vae"  # type: ignore[attr-defined]
         await settle(pilot)
         assert name.value == "mine"
+
+
+async def test_a_trainer_is_told_when_the_form_is_closed_before_it_has_begun(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, ended = threading.Event(), threading.Event()
+
+    class Started:
+        def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
+            asked.set()
+            while not told_to_stop():
+                time.sleep(0.01)
+            ended.set()
+            raise launch.NotBegun("the trainer was ended")
+
+    monkeypatch.setattr(launch, "start", lambda run: Started())
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        await pilot.press("ctrl+s")
+        await until(pilot, asked.is_set, "the trainer")
+        await pilot.press("escape")
+        await until(pilot, ended.is_set, "the end of the trainer")
+        await settle(pilot)
+        assert "the trainer was ended" not in screen_text(app)
