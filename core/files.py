@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import platformdirs
@@ -16,6 +19,11 @@ from core.errors import DamagedFile
 TEMPORARY_MARK = ".tmp-"
 # Nobody needs that long to write a small file, and no clock of a shared disk is that wrong.
 ABANDONED_SECONDS = 3600.0
+# What network file systems answer while a server is away or a file was replaced, and not the next time.
+PASSING = {errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EINTR, errno.EHOSTDOWN, errno.ENETDOWN, errno.ECONNRESET}
+NOT_OFFERED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+PAUSES = (0.0, 0.1, 0.4)  # seconds between attempts
+Found = TypeVar("Found")
 
 
 def cache_dir() -> Path:
@@ -31,29 +39,81 @@ def state_dir() -> Path:
 def replace(path: Path, content: bytes) -> None:
     """Put `content` in place of the file so that a reader sees the old file or the new one, never a part.
 
-    The file is private to its owner. Raises OSError and then leaves no temporary file behind.
+    Whoever may use the folder may use the file. Raises OSError and then leaves no temporary file behind.
     """
     # Several threads and hosts may write the same file at once.
     temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{uuid4().hex}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            share(file.fileno(), path.parent)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         temporary.replace(path)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error says more
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             error.filename, error.filename2 = str(path), None
         raise
     _sync_folder(path.parent)
 
 
+def share(descriptor: int, folder: Path) -> None:
+    """Let those read and write a file of ours who may do so in its folder; those of its group as a group."""
+    with suppress(OSError):  # some file systems know no permissions
+        found, wanted = os.fstat(descriptor), folder.stat()
+        if found.st_uid != os.geteuid():
+            return
+        if wanted.st_mode & 0o070 and found.st_gid != wanted.st_gid:
+            with suppress(OSError):  # a group that its user does not belong to
+                os.fchown(descriptor, -1, wanted.st_gid)
+        mode = 0o600 | wanted.st_mode & 0o066
+        if stat.S_IMODE(found.st_mode) != mode:
+            os.fchmod(descriptor, mode)
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether there is no such folder any more, rather than a file system that fails."""
+    try:
+        return not stat.S_ISDIR(persist(folder.stat).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+
+
+def may_pass(error: OSError) -> bool:
+    """Whether the same may succeed when it is tried again."""
+    return error.errno in PASSING
+
+
+def persist(attempt: Callable[[], Found]) -> Found:
+    """What it gives, tried again for half a second where a file system fails in passing. Raises OSError."""
+    for pause in PAUSES:
+        try:
+            return attempt()
+        except OSError as error:
+            if not may_pass(error):
+                raise
+        time.sleep(pause)
+    return attempt()
+
+
+def sync(descriptor: int) -> None:
+    """Bring a file or folder to the disk, where its file system can be told to. Raises OSError."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -73,12 +133,13 @@ def remove_temporary_files(folder: Path, shared: str) -> None:
 
 
 def open_regular(path: Path, flags: int) -> int:
-    """A descriptor of a regular file, never of what a link or a FIFO in its place leads to.
+    """A descriptor of a regular file, never of what a link or a FIFO in its place leads to; a new one is shared.
 
     Raises FileNotFoundError, OSError, or DamagedFile when something else has the name.
     """
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, flags, 0o600)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -89,6 +150,8 @@ def open_regular(path: Path, flags: int) -> int:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise DamagedFile(path, "is not a regular file")
+    if flags & os.O_CREAT:
+        share(descriptor, path.parent)
     return descriptor
 
 
@@ -97,6 +160,11 @@ def read(path: Path, limit: int) -> bytes:
 
     Raises FileNotFoundError, OSError, or DamagedFile when it is larger or no regular file.
     """
+    return persist(lambda: read_once(path, limit))
+
+
+def read_once(path: Path, limit: int) -> bytes:
+    """The same for those who cannot wait, and come again."""
     with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         # Asking for no more than there is saves room that would be cleared first.
@@ -106,3 +174,24 @@ def read(path: Path, limit: int) -> bytes:
     if size > limit or len(content) > limit:
         raise DamagedFile(path, f"is larger than {limit:,} bytes")
     return content
+
+
+def version(path: str) -> int:
+    """A number that changes whenever the file does, 0 where there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return 0
+    return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1
+
+
+def last_line(path: Path, limit: int, about: str = "") -> str:
+    """The last line that contains something, of the last `limit` bytes of a file; or nothing."""
+    try:
+        descriptor = open_regular(path, os.O_RDONLY)
+    except (OSError, DamagedFile):
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - limit))
+        lines = file.read(limit).decode("utf-8", "replace").strip().splitlines()
+    return next((line.strip() for line in reversed(lines) if about in line), "")

@@ -213,6 +213,8 @@ class VaeTui(App[None]):
         def started(run: Run | None) -> None:
             if run is not None:
                 self.post_message(RunOpened(run))
+                if unguarded := run.last_status().unguarded:
+                    self.notify(f"{run.name}: {unguarded}", severity="warning", markup=False)
 
         from tui.screens.runs.new_run import NewRun
 

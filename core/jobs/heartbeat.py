@@ -6,10 +6,16 @@ import os
 import time
 from typing import Unpack
 
+from core import files
+from core.errors import RunError
 from core.jobs.failures import Log
 from core.jobs.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import Status, StatusChanges, uptime
+
+
+class TakenOver(RunError):
+    """Another trainer writes the status of a run that cannot be locked; this one has lost it."""
 
 
 class Heartbeat:
@@ -19,7 +25,7 @@ class Heartbeat:
         self.status = status
         self._run, self._intervals, self._log = run, intervals, log
         self._last = self._cost = 0.0
-        self._refused = False
+        self._refused = self._begun = False
 
     @property
     def due(self) -> bool:
@@ -31,19 +37,31 @@ class Heartbeat:
         self.status = self.status.updated(**changes)
 
     def beat(self, **changes: Unpack[StatusChanges]) -> bool:
-        """Write the status with these changes; whether the disk took it. Raises OSError when the run is gone."""
+        """Write the status with these changes; whether the disk took it.
+
+        Raises OSError when the run is gone, and TakenOver.
+        """
         self._last = time.monotonic()
         self.note(**changes)
-        self.note(heartbeat=time.time(), uptime=uptime(), pid=os.getpid())
         try:
+            self.note(heartbeat=time.time(), uptime=uptime(), pid=os.getpid(), folder=self._run.folder_inode())
+            self._check_alone()
             self._run.write_status(self.status)
         except OSError as error:
-            if not self._run.path.is_dir():
+            if files.is_gone(self._run.path):
                 raise
             if not self._refused:
                 self._log(f"cannot write the status: {error.strerror}")
             self._refused = True
         else:
-            self._refused = False
+            self._refused, self._begun = False, True
             self._cost = time.monotonic() - self._last
         return not self._refused
+
+    def _check_alone(self) -> None:
+        """Where no lock keeps others away, see whose the last status is. Raises TakenOver or OSError."""
+        if self.status.locked is not False or not self._begun:
+            return
+        last = self._run.last_status()
+        if last.state.active and last.trainer != self.status.trainer:
+            raise TakenOver(f"{self._run.name} is being trained by process {last.pid} on {last.host} by now")

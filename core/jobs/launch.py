@@ -88,7 +88,7 @@ class TrainerProcess:
 
     def end(self) -> None:
         """Have it save and stop; where it has not begun, it ends at once, with all that it started."""
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
             self._process.terminate()
             deadline = time.monotonic() + END_SECONDS
@@ -100,16 +100,16 @@ class TrainerProcess:
                     break
                 time.sleep(0.02)
             for process in family:
-                with suppress(psutil.NoSuchProcess):
+                with suppress(psutil.Error):
                     process.kill()
 
     def _has(self, run: Run) -> bool:
-        pid = run.status().pid
+        pid = run.last_status().pid
         if pid is None or pid == self.pid:
             return pid is not None
         try:
             return psutil.Process(pid).ppid() == self.pid
-        except psutil.NoSuchProcess:
+        except psutil.Error:
             return False
 
 
@@ -131,7 +131,7 @@ def start(
         words += ["--epochs", str(epochs)]
     if learning_rate is not None:
         words += ["--learning-rate", repr(learning_rate)]
-    log = files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = files.persist(lambda: files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     try:
         process = subprocess.Popen(
             words,
@@ -178,9 +178,8 @@ def prepare_resume(run: Run, epochs: int | None = None) -> None:
     """Have a run that no trainer has wait for one. Raises what `resume` raises."""
     run.training_config()
     run.check_state()
-    status = run.status()
-    if run.state().active:
-        raise RunError(f"{run.name} is {status.state} in process {status.pid} on {status.host}")
+    run.check_not_trained()
+    status = run.last_status()
     if status.state is State.UNKNOWN:
         raise RunError(f"{run.name} is in a state that only a newer version of vae-tui knows")
     goal = epochs or status.epochs
@@ -201,7 +200,7 @@ def send_request(run: Run, action: Action) -> Request:
     if not state.active:
         hint = "; vae-tui resume starts one" if action == "resume" else ""
         raise RunError(f"{run.name} is {state}, so there is no trainer to {action}{hint}")
-    last = run.requested() if action == "save" else None
+    last = files.persist(run.requested) if action == "save" else None
     if last is not None and last.action == "stop" and last.id != run.status().handled:
         return last
     return run.request(action)

@@ -13,12 +13,12 @@ from typing import Unpack
 
 from core.errors import DamagedFile, UserError
 from core.jobs.failures import Log, cause, describe
-from core.jobs.heartbeat import Heartbeat
+from core.jobs.heartbeat import Heartbeat, TakenOver
 from core.jobs.setup import Job, Setup, Shared, explained, load_trainer
 from core.jobs.stages import Stages
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
-from core.runs.status import State, StatusChanges, process_started
+from core.runs.status import State, StatusChanges, boot_id, pid_namespace, process_started
 
 EXIT_FAILED = 1
 Turns = Generator[bool, None, None]  # each says whether the run waits, with nothing to do for a while
@@ -61,13 +61,16 @@ class Worker:
     ) -> None:
         self.run, self.metrics, self.job, self.intervals = run, metrics, job, job.intervals
         self._signals, self._log, self._shared = signals, log, shared
-        before, pid = run.status(), os.getpid()
+        before, pid = run.last_status(), os.getpid()
         self._before = before
         status = before.updated(
             state=State.RUNNING,
             pid=pid,
             process_started=process_started(pid),
             host=socket.gethostname(),
+            boot=boot_id(),
+            pid_namespace=pid_namespace(),
+            locked=metrics.not_locked is None,
             epochs=job.epochs or before.epochs or run.config().epochs,
             images_per_second=0.0,
             device_load=None,
@@ -77,7 +80,7 @@ class Worker:
         )
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log)
         self._setup: Setup | None = None
-        self._asked_to_stop = self._save_due = self._paused = self._disk_refuses = False
+        self._asked_to_stop = self._save_due = self._paused = self._disk_refuses = self._requests_fail = False
         self._request_seen = self._saves_signalled = 0
         self._described = ""
         self._looked = self._saved = -math.inf  # the first step boundary looks and saves
@@ -86,8 +89,12 @@ class Worker:
     def work(self) -> Generator[bool, None, int]:
         """Train; the exit status."""
         try:
+            if unguarded := self._heartbeat.status.unguarded:
+                self._log(f"{unguarded} ({self.metrics.not_locked})")
             self.run.remove_temporary_files()
             yield from self._train()
+        except TakenOver:
+            raise  # the status is the other trainer's
         except StopTraining as stop:
             self._log(f"stopped: {stop}")
             yield from self._end(state=State.STOPPED)
@@ -182,12 +189,18 @@ class Worker:
         version = self.run.request_version()
         if version == self._request_seen:
             return
-        self._request_seen = version
         try:
             request = self.run.requested()
         except DamagedFile as error:
+            self._request_seen = version
             self._log(f"ignored: {error}")
             return
+        except OSError as error:  # it is read at the next look
+            if not self._requests_fail:
+                self._log(f"cannot read requests: {error.strerror}")
+            self._requests_fail = True
+            return
+        self._request_seen, self._requests_fail = version, False
         if request is None or request.id == self._heartbeat.status.handled:
             return
         self._log(f"asked to {request.action}")

@@ -15,7 +15,7 @@ from core.runs.config import RunConfig
 from core.runs.metrics import last_lines
 from core.runs.run import CONFIG, STATUS, Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
-from core.runs.status import State, Status, apparent_state
+from core.runs.status import State, Status
 
 # Of the runs that no trainer has, each is looked at in one of so many looks.
 TURNS = 4
@@ -123,15 +123,23 @@ def summarise(run: Run) -> RunSummary:
     try:
         found["changed"] = run.path.stat().st_mtime
         found["config"] = run.config()
-        status = found["status"] = run.status()
-        found["state"] = apparent_state(status)
+        status, found["state"] = run.observe()
+        found["status"] = status
         found["changed"] = status.heartbeat or found["changed"]
         found["train_loss"], found["val_loss"] = losses(last_lines(run.metrics_path))
     except FileNotFoundError as error:
         damage = f"{Path(error.filename or '').name} is missing"
+        _add_state_of_damaged(run, found)
     except (UserError, OSError) as error:
         damage = str(error)
+        _add_state_of_damaged(run, found)
     return RunSummary(run, damage, **found)
+
+
+def _add_state_of_damaged(run: Run, found: dict[str, Any]) -> None:
+    """Where nothing but the status is missing, the run is one to go on with."""
+    if "config" in found and "status" not in found and run.state_path.exists():
+        found["state"] = State.LOST
 
 
 def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float | None]:

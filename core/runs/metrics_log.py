@@ -18,19 +18,24 @@ STEP_LINE_SECONDS = 0.5  # between two step lines
 
 
 class MetricsLog:
-    """Whole lines are appended, and while it is open nobody else trains the run.
+    """Whole lines are appended, and while it is open nobody else trains the run, where files can be locked.
 
     Makes the file where there is none. Raises BlockingIOError when another process has the run, DamagedFile or OSError.
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self._descriptor = files.persist(lambda: files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND))
         self._pending = b""
         try:
             self._lock = RunLock(path)
         except BaseException:
             os.close(self._descriptor)
             raise
+
+    @property
+    def not_locked(self) -> str | None:
+        """Why the file system locks nothing, None where it does."""
+        return self._lock.refused
 
     def __enter__(self) -> MetricsLog:
         return self
@@ -53,7 +58,7 @@ class MetricsLog:
     def sync(self) -> int:
         """Bring all lines to the disk; their length in bytes. Raises OSError, after which it can be tried again."""
         self._write()
-        os.fsync(self._descriptor)
+        files.sync(self._descriptor)
         return os.fstat(self._descriptor).st_size
 
     def cut(self, length: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from core import files
 from core.errors import ConfigError, DamagedFile, RunError
 from core.runs.config import RunConfig, check_name, problems
-from core.runs.lock import RunLock
+from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen
 from core.runs.metrics_log import MetricsLog
-from core.runs.status import Action, Request, State, Status, apparent_state, make_request
+from core.runs.status import Action, Request, State, Status, make_request
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
@@ -66,6 +65,10 @@ class Run:
     def name(self) -> str:
         return self.path.name
 
+    def folder_inode(self) -> int:
+        """The number that tells this folder from its copies. Raises OSError."""
+        return self.path.stat().st_ino
+
     # The configuration
 
     def config(self) -> RunConfig:
@@ -93,7 +96,40 @@ class Run:
 
     def state(self) -> State:
         """The state, which is LOST where the trainer is gone. Raises DamagedFile or OSError."""
-        return apparent_state(self.status())
+        return self.observe()[1]
+
+    def observe(self) -> tuple[Status, State]:
+        """The last status, and the state, LOST where its trainer is gone. Raises DamagedFile or OSError."""
+        status = self.status()
+        if not status.state.active or self._is_trained(status):
+            return status, status.state
+        last, status = status, self.status()  # a trainer that just ended said so before it let go of the lock
+        gone = status.state.active and (status == last or not self._is_trained(status))
+        return status, State.LOST if gone else status.state
+
+    def _is_trained(self, status: Status) -> bool:
+        return is_trained(status, self.path, is_locked(self.metrics_path))
+
+    def check_not_trained(self) -> None:
+        """Raise RunError where a trainer has the run, or OSError."""
+        try:
+            status, state = self.observe()
+        except (FileNotFoundError, DamagedFile):
+            if is_locked(self.metrics_path):
+                raise self._trained_by_another() from None
+        else:
+            if state.active:
+                raise RunError(f"{self.name} is {state} in process {status.pid} on {status.host}")
+
+    def last_status(self) -> Status:
+        """The status, or one that says no more than that it cannot be read: what was saved is enough to go on."""
+        try:
+            return self.status()
+        except FileNotFoundError:
+            damage = f"{STATUS} is missing"
+        except DamagedFile as error:
+            damage = str(error)
+        return Status(state=State.FAILED, error=damage)
 
     # Requests, written by viewers
 
@@ -122,9 +158,13 @@ class Run:
         Raises RunError while another trainer has the run, DamagedFile or OSError.
         """
         try:
-            return MetricsLog(self.metrics_path)
+            metrics = MetricsLog(self.metrics_path)
         except BlockingIOError:
             raise self._trained_by_another() from None
+        if is_trained_unseen(self.last_status(), self.path, metrics.not_locked):
+            metrics.close()
+            raise self._trained_by_another()
+        return metrics
 
     def lock(self) -> RunLock:
         """The lock of a run that was trained before; nothing is written.
@@ -132,9 +172,13 @@ class Run:
         Raises RunError while a trainer has the run, FileNotFoundError where none ever had, DamagedFile or OSError.
         """
         try:
-            return RunLock(self.metrics_path)
+            lock = RunLock(self.metrics_path)
         except BlockingIOError:
             raise self._trained_by_another() from None
+        if is_trained_unseen(self.last_status(), self.path, lock.refused):
+            lock.release()
+            raise self._trained_by_another()
+        return lock
 
     def _trained_by_another(self) -> RunError:
         holder = "another process"
@@ -191,9 +235,13 @@ class Run:
             return None
 
     def check_state(self) -> None:
-        """Raise DamagedFile where the state was saved and is gone: to begin again would overwrite what was trained."""
-        step = self.status().saved_step
-        if step and not self.state_path.exists():
+        """Raise DamagedFile or OSError where the state was saved, or may have been, and is gone.
+
+        To begin again would overwrite what was trained.
+        """
+        if self.state_path.exists():
+            return
+        if step := self.status().saved_step:
             raise DamagedFile(self.state_path, f"is missing: training cannot go on from step {step:,}")
 
     def write_state(self, content: bytes) -> None:
@@ -205,14 +253,7 @@ class Run:
 
     def last_log_line(self, about: str = "") -> str:
         """The last line that the trainer printed, of those that contain something; or nothing."""
-        try:
-            descriptor = files.open_regular(self.log_path, os.O_RDONLY)
-        except (OSError, DamagedFile):
-            return ""
-        with os.fdopen(descriptor, "rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_TAIL))
-            lines = log.read(LOG_TAIL).decode("utf-8", "replace").strip().splitlines()
-        return next((line.strip() for line in reversed(lines) if about in line), "")
+        return files.last_line(self.log_path, LOG_TAIL, about)
 
     def delete(self) -> None:
         """Remove the run's own files and its folder. Raises RunError while a trainer has it, or OSError."""
@@ -238,18 +279,15 @@ class Run:
     # Reading and writing files
 
     def _changed(self, file: str) -> int:
-        try:
-            found = os.lstat(f"{self.path}/{file}")
-        except OSError:
-            return 0
-        return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1
+        return files.version(f"{self.path}/{file}")
 
     def _write_json(self, file: str, content: BaseModel) -> None:
         files.replace(self.path / file, content.model_dump_json(indent=2).encode() + b"\n")
 
     def _read_json(self, file: str, model: type[Model]) -> Model:
         path = self.path / file
-        content = files.read(path, JSON_LIMIT)
+        # A trainer looks for requests ten times a second.
+        content = (files.read_once if file == CONTROL else files.read)(path, JSON_LIMIT)
         try:
             return model.model_validate_json(content)
         except ValidationError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-import socket
 import time
+from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Literal, TypedDict, Unpack, get_args
 from uuid import uuid4
 
@@ -17,6 +19,7 @@ HEARTBEAT_SECONDS = 1.0
 LOST_AFTER_SECONDS = 60.0
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Clock = Annotated[float, Field(ge=-1e12, le=1e12)]
+Inode = Annotated[int, Field(ge=0, lt=2**64)]
 Text = Annotated[str, Field(max_length=10_000)]
 # Why a training failed, where something can be done about it.
 Cause = Literal["diverged", "memory"]
@@ -79,7 +82,11 @@ class GpuFigures(BaseModel):
 
 
 class Status(BaseModel):
-    """status.json. Clocks are seconds: `heartbeat` since 1970, `uptime` since the host started."""
+    """status.json. Clocks are seconds: `heartbeat` since 1970, `uptime` since the host started.
+
+    `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
+    could lock the run. Earlier versions wrote none of them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -87,6 +94,10 @@ class Status(BaseModel):
     pid: Annotated[int, Field(ge=1, le=2**31)] | None = None
     process_started: Clock | None = None
     host: Text = ""
+    boot: Text | None = None
+    pid_namespace: Inode | None = None
+    folder: Inode | None = None
+    locked: bool | None = None
     heartbeat: Clock = 0.0
     uptime: Clock = 0.0
     activity: Text = ""
@@ -105,6 +116,18 @@ class Status(BaseModel):
     error: Text | None = None
     cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
 
+    @property
+    def trainer(self) -> tuple[object, ...]:
+        """Which process wrote it, of all processes there ever were."""
+        return self.pid, self.process_started, self.host, self.boot, self.pid_namespace
+
+    @property
+    def unguarded(self) -> str:
+        """What a user should know where the trainer could not lock the run, else nothing."""
+        return (
+            "" if self.locked in (True, None) else "files cannot be locked there: nothing but its heartbeat guards it"
+        )
+
     def updated(self, **changes: Unpack[StatusChanges]) -> Status:
         """The status with these fields changed. Raises pydantic's ValidationError for a value that readers refuse."""
         return Status.model_validate(dict(self) | dict(changes), strict=True)
@@ -117,6 +140,10 @@ class StatusChanges(TypedDict, total=False):
     pid: int
     process_started: float | None
     host: str
+    boot: str | None
+    pid_namespace: int | None
+    folder: int | None
+    locked: bool | None
     heartbeat: float
     uptime: float
     activity: str
@@ -156,27 +183,31 @@ def uptime() -> float:
     return time.monotonic()
 
 
+def boot_id() -> str | None:
+    """A number of this start of this kernel, which its containers share; None where the system tells none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def pid_namespace() -> int | None:
+    """A number of the namespace in which this process's pid counts; None where the system tells none."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return None
+
+
 def process_started(pid: int) -> float | None:
-    """When the process with this pid started, in seconds since the host did; None when it is gone."""
+    """When the process with this pid started, in seconds since the host did; None when it is gone, or hidden."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         return process.create_time() - psutil.boot_time()
-    except psutil.NoSuchProcess:
+    except (psutil.Error, OSError):  # a hardened container shows neither others' processes nor when it started
         return None
-
-
-def apparent_state(status: Status) -> State:
-    """The state to show: LOST when the trainer is gone, or, on another host, its heartbeat has stopped."""
-    if not status.state.active:
-        return status.state
-    if status.host == socket.gethostname():
-        # A step may take minutes: a process that lives is not lost, however silent.
-        alive = status.pid is not None and is_same_process(status.pid, status.process_started)
-    else:
-        alive = abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
-    return status.state if alive else State.LOST
 
 
 def is_same_process(pid: int, started: float | None) -> bool:
@@ -186,3 +217,16 @@ def is_same_process(pid: int, started: float | None) -> bool:
         return False
     # The boot time is known to a second only.
     return started is None or abs(found - started) < 2.0
+
+
+def is_gone(pid: int) -> bool:
+    """Whether no process of this namespace has this pid, be it hidden from this user."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    with suppress(psutil.Error, OSError):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return False

@@ -18,12 +18,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from core import files
 from core.data import download, registry
 from core.errors import RunError
 from core.jobs import launch
 from core.runs.metrics import MetricsReader, Table
 from core.runs.run import Run
-from core.runs.status import Action, State, Status, apparent_state
+from core.runs.status import Action, State, Status
 from tui import formatting
 from tui.interrupts import Told, tidied_up
 
@@ -58,7 +59,7 @@ class Follower:
         )
         with progress:
             task = progress.add_task(self.run.name, total=None, rate="")
-            for status in self._statuses():
+            for status, state in self._observed():  # noqa: B007 - the last one counts
                 progress.update(
                     task,
                     description=f"epoch {min(status.epoch + 1, status.epochs)}/{status.epochs}",
@@ -66,21 +67,27 @@ class Follower:
                     completed=self._step(status),
                     rate=status.activity if status.activity != "training" else rate(status),
                 )
-        return apparent_state(status)
+        return state
 
     def _follow_in_lines(self) -> State:
-        *_, last = self._statuses()
-        return apparent_state(last)
+        *_, (_, state) = self._observed()
+        return state
 
-    def _statuses(self) -> Iterator[Status]:
+    def _observed(self) -> Iterator[tuple[Status, State]]:
         """The status over and over, each time with what is new printed, until no trainer has the run."""
         stops = saves = 0
         while True:
-            status = self.run.status()
-            self._reader.poll()
+            try:
+                status, state = self.run.observe()
+                self._reader.poll()
+            except OSError as error:
+                if not files.may_pass(error):
+                    raise
+                time.sleep(POLL_SECONDS)
+                continue
             self._print_epochs(status)
-            yield status
-            if not apparent_state(status).active:
+            yield status, state
+            if not state.active:
                 return
             if saves < self._told.saves:
                 saves = self._told.saves

@@ -94,6 +94,8 @@ def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -
         except launch.NotBegun as error:
             print_error(f"{error}; go on: {command_hint(run, 'resume')}")
             raise typer.Exit(EXIT_INTERRUPTED) from error
+        if unguarded := run.last_status().unguarded:
+            print_error(f"{run.name}: {unguarded}")
         if detach:
             echo(f"{run.name} trains in process {trainer.pid}; look at it with: {command_hint(run)}")
             return

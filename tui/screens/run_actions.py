@@ -66,7 +66,7 @@ class RunScreen(BaseScreen[None]):
             "unpause": active,
             "stop": active,
             "save": active,
-            "resume": paused or (not active and chosen.damage is None and chosen.state is not None),
+            "resume": paused or (not active and chosen.state is not None),
             "delete": True,
         }
         return possible[action] or None
@@ -96,9 +96,9 @@ class RunScreen(BaseScreen[None]):
 
     def action_resume(self) -> None:
         chosen = self.chosen()
-        if chosen is None or chosen.status is None:
+        if chosen is None:
             return
-        status = chosen.status
+        status = chosen.status or chosen.run.last_status()
         if chosen.state is State.PAUSED:
             self._request(chosen, "resume")
             return
@@ -149,7 +149,9 @@ class RunScreen(BaseScreen[None]):
     def _resume(self, chosen: RunSummary, epochs: int | None, learning_rate: float | None = None) -> None:
         leaving = get_current_worker()
         trainer = partial(launch.resume, chosen.run, epochs, learning_rate)
-        self._try(lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))
+        started = self._try(lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))
+        if started and (unguarded := chosen.run.last_status().unguarded):
+            self.notify(f"{chosen.run.name}: {unguarded}", severity="warning", markup=False)
 
     @work(thread=True)
     def _delete(self, chosen: RunSummary) -> None:

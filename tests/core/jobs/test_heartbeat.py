@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 import pytest
 from pydantic import ValidationError
 
 from core.jobs.failures import log
-from core.jobs.heartbeat import Heartbeat
+from core.jobs.heartbeat import Heartbeat, TakenOver
 from core.jobs.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import State
@@ -84,3 +85,31 @@ def test_runs_that_wait_for_each_other_save_and_beat_more_rarely() -> None:
     intervals = Intervals().among(8)
     assert intervals.save_interval(50, cost=1) == 8 * 50
     assert intervals.heartbeat_interval(cost=0.01) == 4
+
+
+def test_8_of_two_trainers_that_no_lock_keeps_apart_the_earlier_one_leaves_the_status_to_the_other(
+    run: Run, heartbeat: Heartbeat
+) -> None:
+    heartbeat.note(state=State.RUNNING, locked=False)
+    assert heartbeat.beat()
+    assert heartbeat.beat()
+    other = run.status().updated(pid=2**22 - 1)
+    run.write_status(other)
+    with pytest.raises(TakenOver, match="is being trained by process 4194303"):
+        heartbeat.beat()
+    assert run.status() == other
+    heartbeat.note(locked=True)  # whoever holds the lock knows better
+    assert heartbeat.beat()
+
+
+def test_9_a_run_that_cannot_be_looked_at_for_a_moment_is_not_gone(
+    run: Run, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*ignored: object, **options: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.stat", fail)
+        patch.setattr("core.files.os.open", fail)
+        assert not heartbeat.beat()
+    assert heartbeat.beat()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import time
 from collections.abc import Callable
-from typing import Any, Unpack
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -15,17 +12,7 @@ from pydantic import ValidationError
 from core.errors import DamagedFile, RunError
 from core.jobs import launch
 from core.runs.run import Run
-from core.runs.status import (
-    LOST_AFTER_SECONDS,
-    DeviceLoad,
-    GpuFigures,
-    State,
-    Status,
-    StatusChanges,
-    apparent_state,
-    process_started,
-    uptime,
-)
+from core.runs.status import DeviceLoad, GpuFigures, State, Status, StatusChanges
 
 MakeRun = Callable[..., Run]
 
@@ -78,39 +65,3 @@ def test_a_damaged_status_is_named_in_one_line(make_run: MakeRun, value: str) ->
     (run.path / "status.json").write_text('{"state": "running", ' + value + "}")
     with pytest.raises(DamagedFile, match=r"^status\.json: [^\n]+$"):
         run.status()
-
-
-def running(**changes: Unpack[StatusChanges]) -> Status:
-    """The status of a trainer that is this process, with some changes."""
-    mine = Status(
-        state=State.RUNNING,
-        pid=os.getpid(),
-        process_started=process_started(os.getpid()),
-        host=socket.gethostname(),
-        heartbeat=time.time(),
-        uptime=uptime(),
-    )
-    return mine.updated(**changes)
-
-
-def test_a_live_trainer_that_beats_is_running() -> None:
-    assert apparent_state(running()) is State.RUNNING
-
-
-def test_a_trainer_is_lost_when_its_process_is_gone_or_another_has_its_number() -> None:
-    assert apparent_state(running(pid=2**22 - 1)) is State.LOST
-    assert apparent_state(running(process_started=1.0)) is State.LOST
-
-
-def test_a_trainer_that_lives_is_not_lost_however_long_its_steps_take() -> None:
-    assert apparent_state(running(uptime=uptime() - 10 * LOST_AFTER_SECONDS)) is State.RUNNING
-
-
-def test_a_trainer_on_another_host_is_lost_when_it_is_silent_for_long() -> None:
-    elsewhere = running(host="another-host", pid=2**22 - 1)
-    assert apparent_state(elsewhere) is State.RUNNING
-    assert apparent_state(elsewhere.updated(heartbeat=time.time() - LOST_AFTER_SECONDS - 1)) is State.LOST
-
-
-def test_setting_the_clock_does_not_lose_a_trainer_on_this_host() -> None:
-    assert apparent_state(running(heartbeat=time.time() - 86400)) is State.RUNNING
