@@ -22,6 +22,7 @@ NO_TORCH = (
     "core.arrays",
     "core.errors",
     "core.cores",
+    "core.group",
     "core.data.registry",
     "core.data.download",
     "core.runs",
@@ -34,7 +35,7 @@ NO_TORCH = (
 )
 
 RESULTS = ("latents.options", "evaluation.results", "explorer.results")
-BASE = ("core.files", "core.text", "core.arrays", "core.errors", "core.cores")
+BASE = ("core.files", "core.text", "core.arrays", "core.errors", "core.cores", "core.group")
 READABLE = (
     "core.data.registry",
     "core.runs",
@@ -61,6 +62,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.arrays": (),
     "core.errors": (),
     "core.cores": (),
+    "core.group": (),
     "core.data": (),
     "core.models": (),
     "core.runs": ("core.data.registry",),

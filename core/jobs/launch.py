@@ -14,6 +14,7 @@ import psutil
 
 from core import files
 from core.errors import DamagedFile, RunError
+from core.group import without_place
 from core.runs.config import RunConfig
 from core.runs.run import Run
 from core.runs.status import Action, Request, State
@@ -148,8 +149,8 @@ def start(
 
 
 def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:
-    """The environment of a trainer; variables that its user has set win."""
-    chosen = FOR_TRAINING | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    """The environment of a trainer; variables that its user has set win, but for those of another job."""
+    chosen = FOR_TRAINING | without_place(os.environ) | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     if config.processes > 1 and threads is None:
         threads = max(1, (os.cpu_count() or 1) // config.processes)
     if threads is not None:

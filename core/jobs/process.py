@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from core.errors import UserError
+from core.group import ALONE, find_place
 from core.jobs.failures import log
 from core.jobs.setup import Job, Setup, Shared, load_trainer
 from core.jobs.stages import Stages
@@ -115,11 +116,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--learning-rate", type=float, help="go on with this learning rate instead of the saved one")
     given = parser.parse_args(arguments)
     runs, job = [Run(path.absolute()) for path in given.run_dirs], Job(given.epochs, given.learning_rate)
-    if len(runs) > 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        parser.error("several processes train one run, not several")
     if hasattr(os, "SCHED_BATCH"):  # a viewer on the same machine need not wait for the end of a trainer's turn
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    if int(os.environ.get("RANK", "0")) > 0:
+    try:
+        place = ALONE if len(runs) > 1 else find_place(runs[0].config().processes)
+    except (UserError, OSError) as error:
+        log(f"refused: {error}")
+        return EXIT_REFUSED
+    if place.rank > 0:
         follow(runs[0], job)
         return 0
     return train(runs, job)

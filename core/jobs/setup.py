@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.cores import CoreMeter, SharedThreads
+from core.group import ALONE, find_place
 from core.jobs.intervals import Intervals
 from core.jobs.stages import Stages
 from core.kernels.step_library import compile_ahead
@@ -91,7 +92,8 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
     images = shared and shared.images.get(key)
     images = images or load_for_run(config.image_source, registry.default_data_dir())
     stages.begin("setting up the device")
-    choice, ranks = init_distributed(config.device)
+    place = ALONE if shared is not None else find_place(config.processes)
+    choice, ranks = init_distributed(config.device, place)
     device = choice.device
     meter = LoadMeter(device)
     if compiling is not None and compiling.is_alive() and device.type == "cpu":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from core.group import Place
 from core.runs.config import FEWEST_IMAGES
 from core.training.devices.choice import Choice, choose, of_process
 from core.training.devices.numerics import prepare
@@ -107,14 +107,8 @@ class ProcessGroup(SingleProcess):
         return int(word)
 
 
-def started_together() -> bool:
-    """Whether torchrun started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
-def init_distributed(device_name: str) -> tuple[Choice, SingleProcess]:
+def init_distributed(device_name: str, place: Place) -> tuple[Choice, SingleProcess]:
     """The device of this process, set up, and its place among those that train the run. Raises ConfigError."""
-    beside = os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("WORLD_SIZE", "1")
-    choice = choose(of_process(device_name, int(beside), int(os.environ.get("LOCAL_RANK", "0"))))
+    choice = choose(of_process(device_name, place.local_processes, place.local_rank))
     prepare(choice.device)
-    return choice, ProcessGroup(choice.device) if started_together() else ALONE
+    return choice, ProcessGroup(choice.device) if place.processes > 1 else ALONE

@@ -24,6 +24,7 @@ from torch.nn.functional import pad
 
 from core.arrays import PADDING
 from core.data.images import ImageSet, load_image_set
+from core.group import find_place
 from core.jobs import process as trainer_process
 from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
@@ -99,7 +100,7 @@ def work(path: Path, job: Job, environment: Mapping[str, str]) -> None:
     log = os.open(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    if int(os.environ.get("RANK", "0")) > 0:
+    if find_place(run.config().processes).rank > 0:
         trainer_process.follow(run, job)
     else:
         sys.exit(trainer_process.train([run], job))

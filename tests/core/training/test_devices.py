@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from core.errors import ConfigError
+from core.group import Place
 from core.runs.run import Run
 from core.runs.status import DeviceLoad, GpuFigures
 from core.training import distributed
@@ -147,14 +148,10 @@ def test_processes_on_a_machine_whose_gpus_cannot_be_used_are_left_the_cpu(make_
     assert choice.of_process("auto", 3, 2) == "auto"
 
 
-def test_a_process_knows_how_many_are_beside_it_on_its_machine(
-    make_cuda: MakeCuda, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_knows_how_many_are_beside_it_on_its_machine(make_cuda: MakeCuda) -> None:
     make_cuda(2)
-    monkeypatch.setenv("WORLD_SIZE", "6")
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     with pytest.raises(ConfigError, match=r"at most 2, .* not 3"):
-        distributed.init_distributed("auto")
+        distributed.init_distributed("auto", Place(rank=3, processes=6, local_rank=0, local_processes=3))
 
 
 # How it computes

@@ -121,7 +121,11 @@ def work_and_count(run: Run, rank: int, port: int, counts: Path) -> None:
 
 
 def test_only_the_first_process_validates_and_measures_samples(make_run: MakeRun, tmp_path: Path) -> None:
-    run, counts, port = make_run(epochs=2, batch_size=1000, measure_every=2), tmp_path / "counts", free_port()
+    run, counts, port = (
+        make_run(epochs=2, batch_size=1000, measure_every=2, processes=2),
+        tmp_path / "counts",
+        free_port(),
+    )
     processes = [trainers.fork(work_and_count, run, rank, port, counts) for rank in range(2)]
     join(run, processes)
     assert sorted(counts.read_text().splitlines()) == ["0 samples", "0 validate", "0 validate"]
@@ -158,7 +162,8 @@ def test_two_processes_learn_what_one_learns(make_run: MakeRun, wait_until: Wait
 def test_a_run_of_two_processes_that_was_paused_and_stopped_ends_as_if_nothing_had_happened(
     make_small_run: MakeRun, wait_until: WaitUntil
 ) -> None:
-    undisturbed, run = make_small_run("undisturbed", preset="vae"), make_small_run(preset="vae")
+    values = {"preset": "vae", "processes": 2}
+    undisturbed, run = make_small_run("undisturbed", **values), make_small_run(**values)
     join(undisturbed, trainers.begin_together(undisturbed, 2))
     run.request("pause")  # the first step boundary acts on it
     processes = trainers.begin_together(run, 2)

@@ -1,0 +1,79 @@
+"""A shell inside of a cluster's job has variables of that job: runs train as in any other shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.jobs import launch
+from core.runs.run import Run
+from core.runs.status import State
+from tests.support.hostile import VAE_TUI
+from tests.support.trainers import free_port
+
+MakeRun = Callable[..., Run]
+
+BRIEF = ["--preset", "ae", "--epochs", "1", "--batch-size", "2000", "--device", "cpu", "--dataset", "mnist-5k"]
+
+
+def of_a_job(rank: int) -> dict[str, str]:
+    """What a process of a job of two has, the other of which never comes."""
+    place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "TORCHELASTIC_RUN_ID": "theirs"}
+    return {**os.environ, **place, "GROUP_RANK": "0", "PET_NNODES": "2", "PET_RDZV_ENDPOINT": "127.0.0.1:1"}
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_commands_train_in_a_shell_of_another_job(rank: int, runs_dir: Path) -> None:
+    for name, words in {
+        "a-run": ["train", *BRIEF, "--name", "a-run"],
+        "sweep": ["sweep", *BRIEF, "--seed", "0"],
+        "two": ["train", *BRIEF, "--name", "two", "--processes", "2"],
+    }.items():
+        command = [VAE_TUI, *words, "--runs-dir", str(runs_dir)]
+        done = subprocess.run(command, env=of_a_job(rank), capture_output=True, text=True, timeout=100)
+        run = Run(runs_dir / name)
+        assert (done.returncode, run.state()) == (0, State.FINISHED), done.stderr + run.log_path.read_text()
+    assert "2 processes" in run.status().device_name
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_trainer_that_is_started_by_hand_in_a_shell_of_another_job_trains(rank: int, make_run: MakeRun) -> None:
+    one, other = (make_run(name, preset="ae", epochs=1, batch_size=2000) for name in ("one", "other"))
+    for runs in ([one], [one, other]):
+        words = [*launch.command(one, one.config()), *(str(run.path) for run in runs[1:]), "--epochs", str(len(runs))]
+        subprocess.run(words, env=of_a_job(rank), check=True, timeout=100)
+    assert [run.state() for run in (one, other)] == [State.FINISHED] * 2
+
+
+def test_torchrun_trains_what_was_made_for_as_many_and_refuses_another_number(make_run: MakeRun) -> None:
+    run = make_run("wide", preset="ae", epochs=1, batch_size=2000, processes=2)
+
+    def torchrun(count: int) -> subprocess.CompletedProcess[str]:
+        words = ["-m", "torch.distributed.run", "--nproc-per-node", str(count), "--rdzv-backend", "c10d"]
+        words += [
+            "--rdzv-endpoint",
+            f"localhost:{free_port()}",
+            "--rdzv-id",
+            "wide",
+            "-m",
+            "core.worker",
+            str(run.path),
+        ]
+        environment = os.environ | {"PYTHONSAFEPATH": "1"}
+        return subprocess.run(
+            [sys.executable, *words], env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
+
+    refused = torchrun(3)
+    assert refused.returncode != 0
+    assert "refused: processes must be 2, as the run was made for, not 3" in refused.stdout
+    assert run.state() is State.CREATED
+    done = torchrun(2)
+    assert (done.returncode, run.state()) == (0, State.FINISHED), done.stderr
+    assert "2 processes" in run.status().device_name
