@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
 import platformdirs
 
-from core.errors import DamagedFile
+from core.errors import ConfigError, DamagedFile
 
 TEMPORARY_MARK = ".tmp-"
 # Nobody needs that long to write a small file, and no clock of a shared disk is that wrong.
@@ -60,6 +61,43 @@ def replace(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def expanded(path: Path | str) -> Path:
+    """The path with a `~` at its beginning as the user's home folder. Raises ConfigError where there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError({"path": f"{path} begins with ~, and there is no such home folder"}) from error
+
+
+def make_folder(path: Path, mode: int, fill: Callable[[Path], object]) -> None:
+    """Make a folder with all that `fill` puts into it, or nothing at all.
+
+    In a folder that gives its group to what is in it (setgid), it is open to the group as that one is. Raises
+    FileExistsError when the name is taken, or OSError.
+    """
+    temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{uuid4().hex}")
+    try:
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.chmod(path.parent.stat().st_mode | mode & 0o055)
+        temporary.mkdir(mode=0o700)
+        parent = path.parent.stat().st_mode
+        if parent & stat.S_ISGID:
+            mode |= parent & (stat.S_ISGID | 0o070)
+        if mode != 0o700:
+            temporary.chmod(mode)
+        fill(temporary)
+        temporary.rename(path)  # fails where the name was taken meanwhile: what is there is not empty
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        raise
+    _sync_folder(path.parent)
+
+
 def share(descriptor: int, folder: Path) -> None:
     """Let those read and write a file of ours who may do so in its folder; those of its group as a group."""
     with suppress(OSError):  # some file systems know no permissions
@@ -72,6 +110,14 @@ def share(descriptor: int, folder: Path) -> None:
         mode = 0o600 | wanted.st_mode & 0o066
         if stat.S_IMODE(found.st_mode) != mode:
             os.fchmod(descriptor, mode)
+
+
+def why_read_only(folder: Path) -> str:
+    """Why nothing can be written there, in a few words; nothing where it can."""
+    if os.access(folder, os.W_OK | os.X_OK):
+        return ""
+    read_only = folder.exists() and os.statvfs(folder).f_flag & os.ST_RDONLY
+    return "is on a read-only file system" if read_only else "may only be read"
 
 
 def is_gone(folder: Path) -> bool:
@@ -153,6 +199,16 @@ def open_regular(path: Path, flags: int) -> int:
     if flags & os.O_CREAT:
         share(descriptor, path.parent)
     return descriptor
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A descriptor of a regular file to read from, in there. Raises what `open_regular` raises."""
+    descriptor = open_regular(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def read(path: Path, limit: int) -> bytes:

@@ -53,6 +53,7 @@ class Sources:
     updates: Callable[[Run], Reader[RunUpdate]]
     explorer: Callable[[Run, Report], Explorer]
     other_runs: Callable[[Run], list[Run]]
+    unreadable: Callable[[], object] = str  # what is beside the runs and cannot be read, in a line
 
 
 class VaeTui(App[None]):
@@ -119,7 +120,7 @@ class VaeTui(App[None]):
         """A screen by its name. All but the list are imported when first shown: the list is seen sooner."""
         shared, sources = self.shared, self._sources
         if name == "runs":
-            return RunsScreen(shared, sources.runs, registry.explain_auto(self.data_dir))
+            return RunsScreen(shared, sources.runs, registry.explain_auto(self.data_dir), sources.unreadable)
         from tui.screens.explore_base import ExploreSources
 
         explored = ExploreSources(sources.updates, sources.explorer)
@@ -227,6 +228,7 @@ class VaeTui(App[None]):
 def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
     """The runs of a folder, explored with the images of another."""
     explorers = ExplorerCache(data_dir)
+    runs = RunsReader(runs_dir)
 
     def pictures(run: Run) -> PicturesReader:
         from tui.background.preview import PreviewReader
@@ -241,12 +243,13 @@ def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
         return [summary.run for summary in sorted(whole, key=lambda summary: summary.preset.learns_prior != alike)]
 
     return Sources(
-        runs=lambda: RunsReader(runs_dir),
+        runs=lambda: runs,
         snapshots=RunReader,
         pictures=pictures,
         updates=RunUpdateReader,
         explorer=explorers.of,
         other_runs=other_runs,
+        unreadable=lambda: runs.unreadable,
     )
 
 

@@ -26,6 +26,7 @@ class Heartbeat:
         self._run, self._intervals, self._log = run, intervals, log
         self._last = self._cost = 0.0
         self._refused = self._begun = False
+        self._access: tuple[int, int] | None = None  # who may use the folder
 
     @property
     def due(self) -> bool:
@@ -44,9 +45,13 @@ class Heartbeat:
         self._last = time.monotonic()
         self.note(**changes)
         try:
-            self.note(heartbeat=time.time(), uptime=uptime(), pid=os.getpid(), folder=self._run.folder_inode())
+            folder = self._run.path.stat()
+            self.note(heartbeat=time.time(), uptime=uptime(), pid=os.getpid(), folder=folder.st_ino)
             self._check_alone()
             self._run.write_status(self.status)
+            if self._access != (folder.st_mode, folder.st_gid):
+                self._access = folder.st_mode, folder.st_gid
+                self._run.share_files()
         except OSError as error:
             if files.is_gone(self._run.path):
                 raise

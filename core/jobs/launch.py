@@ -180,6 +180,8 @@ def prepare_resume(run: Run, epochs: int | None = None) -> None:
     run.training_config()
     run.check_state()
     run.check_not_trained()
+    if run.read_only:
+        raise RunError(f"{run.name} {run.read_only}, so it cannot be trained: {run.path}")
     status = run.last_status()
     if status.state is State.UNKNOWN:
         raise RunError(f"{run.name} is in a state that only a newer version of vae-tui knows")
@@ -201,6 +203,8 @@ def send_request(run: Run, action: Action) -> Request:
     if not state.active:
         hint = "; vae-tui resume starts one" if action == "resume" else ""
         raise RunError(f"{run.name} is {state}, so there is no trainer to {action}{hint}")
+    if run.read_only:
+        raise RunError(f"{run.name} {run.read_only}, so its trainer cannot be asked to {action}: {run.path}")
     last = files.persist(run.requested) if action == "save" else None
     if last is not None and last.action == "stop" and last.id != run.status().handled:
         return last

@@ -14,7 +14,7 @@ from core.errors import ConfigError, RunError, UserError, describe
 from core.jobs import launch
 from core.runs.catalog import RunSummary, summarise
 from core.runs.config import RunConfig, check_name, check_values, stamp
-from core.runs.run import Run
+from core.runs.run import Run, Share
 from core.runs.settings import SETTINGS
 from core.runs.status import State
 
@@ -129,8 +129,9 @@ class Sweep:
         threads: int | None,
         first_stage: bytes | None = None,
         together: int = 1,
+        share: Share | None = None,
     ) -> None:
-        self.members = members
+        self.members, self._share = members, share
         self._threads, self._first_stage = threads, first_stage
         self._waiting = [member for member in members if not _is_done(member)]
         self._free = list(slots)
@@ -198,7 +199,7 @@ class Sweep:
             launch.prepare_resume(run)
         else:
             config = stamp(member.config.model_copy(update={"device": device}))
-            Run.create(run.path.parent, run.name, config, self._first_stage)
+            Run.create(run.path.parent, run.name, config, self._first_stage, self._share)
 
     def stop(self) -> None:
         """Start no more, and have those that train save and stop; those that have not begun are ended."""

@@ -6,51 +6,112 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core import files
 from core.errors import RunError, UserError
 from core.runs.config import RunConfig
 from core.runs.metrics import last_lines
-from core.runs.run import CONFIG, STATUS, Run
+from core.runs.run import CONFIG, STATUS, NameTaken, Run, Share
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.runs.status import State, Status
 
 # Of the runs that no trainer has, each is looked at in one of so many looks.
 TURNS = 4
+UNREADABLE_NAMED = 3
 # Longer than a tick of any file system's clock, within which two changes may not be told apart; FAT's has 2 seconds.
 TICK_SECONDS = 2.5
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run, possibly a damaged one."""
-    return any(os.path.exists(f"{folder}/{file}") for file in (CONFIG, STATUS))  # noqa: PTH110 - of thousands
+    """Whether a folder is a run, possibly a damaged one. Raises OSError where it cannot be looked into."""
+    for file in (CONFIG, STATUS):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(f"{folder}/{file}")  # noqa: PTH116 - of thousands
+            return True
+    return False
 
 
 def folders(path: Path) -> list[str]:
     """The names of the folders in one, in no order; none when there is no such folder. Raises OSError."""
     try:
         with os.scandir(path) as entries:
-            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
+    return [name for name in found if not (name.startswith(".") and files.TEMPORARY_MARK in name)]
 
 
-def find_runs(runs_dir: Path | str) -> list[Run]:
-    """The runs in a folder by name; none when there is no such folder. Raises OSError."""
+class Unreadable(dict[str, str]):
+    """The folders that cannot be looked into, each with the reason."""
+
+    def __str__(self) -> str:
+        named = [f"{name} ({reason})" for name, reason in sorted(self.items())]
+        more = f" and {len(named) - UNREADABLE_NAMED} more" if len(named) > UNREADABLE_NAMED else ""
+        return f"cannot be read: {', '.join(named[:UNREADABLE_NAMED])}{more}" if named else ""
+
+    def note(self, name: str, error: OSError) -> None:
+        """Note one, unless it is hidden: nobody looks for a run there."""
+        if not name.startswith("."):
+            self[name] = error.strerror or str(error)
+
+
+def find_runs(runs_dir: Path | str, unreadable: Unreadable | None = None) -> list[Run]:
+    """The runs in a folder by name; none when there is no such folder. Raises OSError.
+
+    What is beside them and cannot be looked into is noted in `unreadable`.
+    """
     parent = Path(runs_dir).absolute()
-    return [Run(parent / name) for name in sorted(folders(parent)) if is_run(parent / name)]
+    found = []
+    for name in sorted(files.persist(lambda: folders(parent))):
+        try:
+            if is_run(parent / name):
+                found.append(Run(parent / name))
+        except OSError as error:
+            if unreadable is not None:
+                unreadable.note(name, error)
+    return found
 
 
 def find_run(runs_dir: Path | str, name: str) -> Run:
-    """The run of that name. Raises RunError naming the runs there are."""
-    runs = find_runs(runs_dir)
+    """The run of that name, or in that folder, as a shell completes it. Raises RunError naming the runs there are."""
+    unreadable = Unreadable()
+    runs = find_runs(runs_dir, unreadable)
+    wanted = os.path.normpath(name) if name else name
     for run in runs:
-        if run.name == name:
+        if run.name == wanted:
             return run
+    if os.sep in name or name in (".", ".."):
+        for path in (Path(runs_dir) / files.expanded(name), files.expanded(name)):
+            run = Run(Path(os.path.abspath(path)))  # noqa: PTH100 - a link may be named as a run
+            with suppress(OSError):
+                if is_run(run.path):
+                    return run
+    if wanted in unreadable:
+        raise RunError(f"{wanted} in {runs_dir} cannot be read: {unreadable[wanted]}")
     known = ", ".join(run.name for run in runs[:8]) + (", ..." if len(runs) > 8 else "")
-    raise RunError(f"no run named {name[:100]!r} in {runs_dir}; there is {known or 'none yet'}")
+    hidden = f"; {unreadable}" if unreadable else ""
+    raise RunError(f"no run named {name[:100]!r} in {runs_dir}; there is {known or 'none yet'}{hidden}")
+
+
+def create_run(
+    runs_dir: Path | str,
+    name: str | None,
+    stem: str,
+    config: RunConfig,
+    first_stage: bytes | None = None,
+    share: Share | None = None,
+) -> Run:
+    """A new run; one that nobody named has the stem, with the next number where there is one. Raises as Run.create."""
+    while True:
+        try:
+            return Run.create(runs_dir, name or unused_name(runs_dir, stem), config, first_stage, share)
+        except NameTaken:  # somebody else took the number just now
+            if name:
+                raise
 
 
 def unused_name(runs_dir: Path | str, stem: str) -> str:
@@ -80,6 +141,7 @@ class RunSummary:
     train_loss: float | None = None
     val_loss: float | None = None
     changed: float = 0.0
+    read_only: str = ""
 
     @property
     def preset(self) -> Preset:
@@ -113,6 +175,7 @@ class RunSummary:
             "host": status and status.host,
             "error": status and status.error,
             "changed": self.changed,
+            "read_only": bool(self.read_only),
         }
 
 
@@ -121,6 +184,7 @@ def summarise(run: Run) -> RunSummary:
     damage: str | None = None
     found: dict[str, Any] = {}
     try:
+        found["read_only"] = run.read_only
         found["changed"] = run.path.stat().st_mtime
         found["config"] = run.config()
         status, found["state"] = run.observe()
@@ -130,7 +194,9 @@ def summarise(run: Run) -> RunSummary:
     except FileNotFoundError as error:
         damage = f"{Path(error.filename or '').name} is missing"
         _add_state_of_damaged(run, found)
-    except (UserError, OSError) as error:
+    except OSError as error:
+        damage = f"{Path(error.filename or '').name} cannot be read: {error.strerror or error}"
+    except UserError as error:
         damage = str(error)
         _add_state_of_damaged(run, found)
     return RunSummary(run, damage, **found)
@@ -185,6 +251,7 @@ class Catalog:
     def __init__(self, runs_dir: Path | str, clock: Callable[[], float] = time.monotonic) -> None:
         self._runs_dir, self._clock = Path(runs_dir).absolute(), clock
         self._seen: dict[str, _Seen] = {}
+        self.unreadable = Unreadable()
         self._turn = 0
 
     def look(self) -> list[RunSummary]:
@@ -194,7 +261,12 @@ class Catalog:
         """
         self._turn = (self._turn + 1) % TURNS
         now, before = self._clock(), self._seen
-        self._seen = {name: self._look_at(name, before.get(name), now) for name in folders(self._runs_dir)}
+        self.unreadable, self._seen = Unreadable(), {}
+        for name in files.persist(lambda: folders(self._runs_dir)):
+            try:
+                self._seen[name] = self._look_at(name, before.get(name), now)
+            except OSError as error:
+                self.unreadable.note(name, error)
         return [seen.summary for seen in self._seen.values() if seen.summary]
 
     def _look_at(self, name: str, before: _Seen | None, now: float) -> _Seen:

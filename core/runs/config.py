@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from core import files
 from core.data import registry
 from core.data.registry import ImageSource
-from core.errors import ConfigError
+from core.errors import ConfigError, DamagedFile
 from core.runs.settings import DEFAULT_PRESET, EPOCHS, FIRST_STAGES, PRESETS, SETTINGS, Settings, Word
 from core.text import either
 
 FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs more than one
 NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 UNKNOWN_NAMED = 3
+JSON_LIMIT = 1 << 20
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class RunConfig(Settings):
@@ -139,6 +142,21 @@ def check_name(name: str) -> str:
         allowed = "letters, digits, '.', '_' and '-', 100 at most, a letter or digit first"
         raise ConfigError({"name": f"name must consist of {allowed}, not {_quoted(name)}"})
     return name
+
+
+def read_json(path: Path, model: type[Model], read: Callable[[Path, int], bytes] = files.read) -> Model:
+    """What a JSON file of a run holds, checked. Raises DamagedFile or OSError."""
+    content = read(path, JSON_LIMIT)
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        found = next(iter(problems(error).values()), "is not a JSON object")
+        raise DamagedFile(path, found) from None
+
+
+def write_json(path: Path, content: BaseModel) -> None:
+    """Put it in place of the file. Raises OSError."""
+    files.replace(path, content.model_dump_json(indent=2).encode() + b"\n")
 
 
 def installed_versions() -> dict[str, str]:

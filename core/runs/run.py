@@ -5,13 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Literal
 
 from core import files
 from core.errors import ConfigError, DamagedFile, RunError
-from core.runs.config import RunConfig, check_name, problems
+from core.runs.config import RunConfig, check_name, read_json, write_json
 from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen
 from core.runs.metrics_log import MetricsLog
 from core.runs.status import Action, Request, State, Status, make_request
@@ -26,11 +24,16 @@ FIRST_STAGE = "first-stage.safetensors"
 STATE = "state.pt"
 LOG = "train.log"
 SUMMARISED = (CONFIG, STATUS, METRICS)  # what a summary is made of
-JSON_LIMIT = 1 << 20
 UNKNOWN_KEYS_LIMIT = 100  # that a newer version may have added to the settings
 TENSORS_LIMIT = 1 << 28
 LOG_TAIL = 1 << 14
-Model = TypeVar("Model", bound=BaseModel)
+FILES = (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG)
+Share = Literal["group", "all"]  # who may read a run besides its owner
+SHARED: dict[Share, int] = {"group": 0o750, "all": 0o755}
+
+
+class NameTaken(ConfigError):
+    """There is something of that name already."""
 
 
 @dataclass(frozen=True)
@@ -40,40 +43,59 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, runs_dir: Path | str, name: str, config: RunConfig, first_stage: bytes | None = None) -> Run:
+    def create(
+        cls,
+        runs_dir: Path | str,
+        name: str,
+        config: RunConfig,
+        first_stage: bytes | None = None,
+        share: Share | None = None,
+    ) -> Run:
         """A new run directory with its configuration, and the weights of its first stage where it has one.
 
-        Raises ConfigError or RunError.
+        It is private, or shared with those who may read it then. Raises ConfigError, NameTaken where there is
+        something of that name, or RunError; then nothing is left behind.
         """
         run = cls(Path(runs_dir).absolute() / check_name(name))
+
+        def fill(folder: Path) -> None:
+            made = cls(folder)
+            if first_stage is not None:
+                files.replace(folder / FIRST_STAGE, first_stage)
+            made.write_status(Status(state=State.CREATED, epochs=config.epochs, activity="waiting for a trainer"))
+            write_json(folder / CONFIG, config)
+
+        mode = SHARED[share] if share else 0o700
         try:
-            run.path.parent.mkdir(parents=True, exist_ok=True)
-            run.path.mkdir(mode=0o700)
+            files.make_folder(run.path, mode, fill)
         except FileExistsError:
             if not run.path.parent.is_dir():
                 raise RunError(f"{run.path.parent} is not a directory, so no run can be kept there") from None
-            raise ConfigError({"name": f"name {name} is taken: {run.path} exists"}) from None
+            raise NameTaken({"name": f"name {name} is taken: {run.path} exists"}) from None
         except OSError as error:
             raise RunError(f"cannot create {run.path}: {error.strerror}") from error
-        if first_stage is not None:
-            files.replace(run.path / FIRST_STAGE, first_stage)
-        run.write_status(Status(state=State.CREATED, epochs=config.epochs, activity="waiting for a trainer"))
-        run._write_json(CONFIG, config)
         return run
 
     @property
     def name(self) -> str:
         return self.path.name
 
-    def folder_inode(self) -> int:
-        """The number that tells this folder from its copies. Raises OSError."""
-        return self.path.stat().st_ino
+    def share_files(self) -> None:
+        """Let those use every file who may use the folder: its user may have opened or closed it."""
+        for file in FILES:
+            with suppress(DamagedFile, OSError), files.opened(self.path / file) as descriptor:
+                files.share(descriptor, self.path)
+
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be asked of the run or trained, in a few words; nothing where it can."""
+        return files.why_read_only(self.path)
 
     # The configuration
 
     def config(self) -> RunConfig:
         """The settings, also those of a newer version. Raises DamagedFile or OSError."""
-        config = self._read_json(CONFIG, RunConfig)
+        config = read_json(self.path / CONFIG, RunConfig)
         if len(config.model_extra or {}) > UNKNOWN_KEYS_LIMIT:
             raise DamagedFile(self.path / CONFIG, "holds something else than settings")
         return config
@@ -89,10 +111,10 @@ class Run:
 
     def status(self) -> Status:
         """The last status that the trainer wrote. Raises DamagedFile or OSError."""
-        return self._read_json(STATUS, Status)
+        return read_json(self.path / STATUS, Status)
 
     def write_status(self, status: Status) -> None:
-        self._write_json(STATUS, status)
+        write_json(self.path / STATUS, status)
 
     def state(self) -> State:
         """The state, which is LOST where the trainer is gone. Raises DamagedFile or OSError."""
@@ -136,13 +158,13 @@ class Run:
     def request(self, action: Action) -> Request:
         """Write a request for the trainer, in place of the one before. Raises OSError."""
         request = make_request(action)
-        self._write_json(CONTROL, request)
+        write_json(self.path / CONTROL, request)
         return request
 
     def requested(self) -> Request | None:
         """The last request, or None. Raises DamagedFile or OSError."""
         try:
-            return self._read_json(CONTROL, Request)
+            return read_json(self.path / CONTROL, Request, files.read_once)
         except FileNotFoundError:
             return None
 
@@ -235,10 +257,7 @@ class Run:
             return None
 
     def check_state(self) -> None:
-        """Raise DamagedFile or OSError where the state was saved, or may have been, and is gone.
-
-        To begin again would overwrite what was trained.
-        """
+        """Raise DamagedFile where the state was saved and is gone: to begin again would overwrite what was trained."""
         if self.state_path.exists():
             return
         if step := self.status().saved_step:
@@ -262,7 +281,7 @@ class Run:
             with suppress(FileNotFoundError, DamagedFile):
                 stack.enter_context(self.lock())
             self.remove_temporary_files()
-            for file in (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG):
+            for file in FILES:
                 (self.path / file).unlink(missing_ok=True)
         try:
             self.path.rmdir()
@@ -276,20 +295,5 @@ class Run:
         """
         return tuple(map(self._changed, SUMMARISED))
 
-    # Reading and writing files
-
     def _changed(self, file: str) -> int:
         return files.version(f"{self.path}/{file}")
-
-    def _write_json(self, file: str, content: BaseModel) -> None:
-        files.replace(self.path / file, content.model_dump_json(indent=2).encode() + b"\n")
-
-    def _read_json(self, file: str, model: type[Model]) -> Model:
-        path = self.path / file
-        # A trainer looks for requests ten times a second.
-        content = (files.read_once if file == CONTROL else files.read)(path, JSON_LIMIT)
-        try:
-            return model.model_validate_json(content)
-        except ValidationError as error:
-            found = next(iter(problems(error).values()), "is not a JSON object")
-            raise DamagedFile(path, found) from None

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,12 @@ from core.jobs import launch
 from core.runs.run import Run
 from core.runs.status import State
 from tests.support import machines, run_files, trainers
+from tests.support.machines import ROOT, call
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
 
-ROOT = Path(__file__).parents[2]
 TRAINER = [sys.executable, "-P", "-m", "core.worker"]
-VAE_TUI = [sys.executable, "-m", "tui"]
 
 
 @pytest.fixture
@@ -36,13 +36,6 @@ def live(make_small_run: MakeRun, wait_until: WaitUntil) -> Iterator[Run]:
     yield run
     process.kill()
     process.join(10)
-
-
-def call(*words: str, through: Callable[[list[str]], list[str]] = list) -> subprocess.CompletedProcess[str]:
-    """What vae-tui says, in a process that `through` starts."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = through([*VAE_TUI, *words])
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False)
 
 
 def test_5_the_copy_of_a_live_run_is_lost_and_can_be_resumed_beside_it(
@@ -95,23 +88,14 @@ def test_6_a_run_of_the_host_is_running_as_seen_from_a_container(live: Run, wait
     wait_until(lambda: live.state() is State.STOPPED)
 
 
-def test_6_a_run_of_a_user_whose_processes_are_hidden_is_running(live: Run, tmp_path: Path) -> None:
-    program = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from core.runs.run import Run\nfrom pathlib import Path\n"
-        "import psutil\n"
-        f"run = Run(Path({str(live.path)!r}))\n"
-        "assert not psutil.pid_exists(run.status().pid) or True\n"
-        "print(run.state())\n"
-    )
-    for folder in (live.path, *live.path.parents):
-        if folder.owner() == "root" and folder.is_relative_to(tmp_path.parents[1]):
-            folder.chmod(0o755)
-    for file in live.path.iterdir():
-        file.chmod(0o644)
-    command = machines.as_another_user([sys.executable, "-c", program], hide_processes=True)
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout == "running\n", done.stderr
+def test_6_a_run_of_a_user_whose_processes_are_hidden_is_running(live: Run, wait_until: WaitUntil) -> None:
+    live.path.chmod(0o755)
+    machines.open_to_all(live.path.parent)
+    hidden = partial(machines.as_another_user, hide_processes=True)
+    # The trainer itself opens the files, at its next heartbeat.
+    wait_until(lambda: live.metrics_path.stat().st_mode & 0o777 == 0o644)
+    seen = call("runs", "--runs-dir", str(live.path.parent), through=hidden)
+    assert "running" in seen.stdout, seen
 
 
 def test_6_a_killed_run_is_lost_at_once_though_its_number_may_be_taken(live: Run, wait_until: WaitUntil) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 # Fails what FAIL names, "flock" or the end of a path to open, with the errno in FAIL_ERRNO, while FAIL_WHILE exists.
 SOURCE = r"""
@@ -67,6 +71,23 @@ def as_another_user(command: list[str], *, hide_processes: bool = False) -> list
     """The command as a user without rights, shown no process of others or all; skips where nobody can become one."""
     hiding = "mount -o remount,hidepid=2 /proc && " if hide_processes else ""
     words = ["unshare", "--mount", "sh", "-c", f'{hiding}exec setpriv --reuid=65534 --clear-groups "$@"', "sh"]
-    if os.geteuid() or not shutil.which("setpriv") or subprocess.run([*words, "true"], capture_output=True).returncode:
+    reads = [sys.executable, "-c", "import core.files"]
+    if os.geteuid() or not shutil.which("setpriv"):
         pytest.skip("only root becomes another user")
+    if subprocess.run([*words, *reads], cwd=ROOT, capture_output=True).returncode:
+        pytest.skip("other users cannot read this program")
     return [*words, *command]
+
+
+def open_to_all(folder: Path) -> None:
+    """Let everybody enter the folder of a test, whose parents pytest keeps private."""
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == os.geteuid() and path != path.parent:
+            path.chmod(path.stat().st_mode | 0o055)
+
+
+def call(*words: str, through: Callable[[list[str]], list[str]] = list) -> subprocess.CompletedProcess[str]:
+    """What vae-tui says, in a process that `through` starts."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = through([sys.executable, "-m", "tui", *words])
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False)

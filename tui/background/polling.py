@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from core.arrays import Column
 from core.errors import DamagedFile
-from core.runs.catalog import Catalog, RunSummary, newest_first, summarise
+from core.runs.catalog import Catalog, RunSummary, Unreadable, newest_first, summarise
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, Table
 from core.runs.run import Run
 from tui.messages import RunUpdate, Snapshot
@@ -76,14 +76,21 @@ class RunsReader:
 
     def __init__(self, runs_dir: Path) -> None:
         self._catalog = Catalog(runs_dir)
-        self._seen: list[RunSummary] | None = None
+        self._seen: tuple[list[RunSummary], Unreadable] | None = None
+
+    @property
+    def unreadable(self) -> Unreadable:
+        """What is beside them and cannot be looked into, as of the last poll."""
+        return self._catalog.unreadable
 
     def poll(self) -> list[RunSummary] | None:
         """The runs when any of them changed; those that did not are the same objects as before."""
+        seen, self._seen = self._seen, None  # after a failure there is news
         summaries = self._catalog.look()
-        if summaries == self._seen:
+        if (summaries, self.unreadable) == seen:
+            self._seen = seen
             return None
-        self._seen = summaries
+        self._seen = summaries, self.unreadable
         return newest_first(summaries)
 
 

@@ -17,11 +17,11 @@ from core.data import registry
 from core.data.registry import SetOnDisk
 from core.errors import ConfigError, RunError
 from core.jobs import launch
-from core.runs.catalog import RunSummary, find_run, find_runs, newest_first, summarise
+from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise
 from core.runs.status import ACTIONS
 from core.text import printable
-from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir
-from tui.commands.output import EXIT_INTERRUPTED, echo, print_json, print_table
+from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, expand
+from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json, print_table
 from tui.commands.progress import POLL_SECONDS, download_in_terminal
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS, run_cells
@@ -34,16 +34,20 @@ def control(
 ) -> None:
     if action not in ACTIONS:
         raise ConfigError({"action": f"action must be one of {', '.join(ACTIONS)}, not {action[:60]!r}"})
-    launch.send_request(find_run(runs_dir, run), action)
-    echo(f"asked {run} to {action}")
+    found = find_run(runs_dir, run)
+    launch.send_request(found, action)
+    echo(f"asked {found.name} to {action}")
 
 
 def runs(runs_dir: RunsDir = RUNS_DIR, as_json: Json = False) -> None:
-    summaries = newest_first(summarise(run) for run in find_runs(runs_dir))
+    unreadable = Unreadable()
+    summaries = newest_first(summarise(run) for run in find_runs(runs_dir, unreadable))
     if as_json:
         print_json([summary.as_json() for summary in summaries])
-        return
-    print_runs(summaries, runs_dir)
+    else:
+        print_runs(summaries, runs_dir)
+    if unreadable:
+        print_error(str(unreadable))
 
 
 def data_sets(
@@ -70,7 +74,10 @@ def bench(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
     against: Annotated[
-        Path | None, typer.Option("--against", help="Compare with what --json printed into a file.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--against", help="Compare with what --json printed into a file.", metavar="FILE", callback=expand
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -104,6 +111,9 @@ def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
         for remark in (summary.damage or (summary.status and summary.status.error), summary.newer):
             if remark:
                 print(f"{printable(summary.run.name)}: {printable(remark)}")
+    for reason in dict.fromkeys(summary.read_only for summary in summaries if summary.read_only):
+        names = ", ".join(summary.run.name for summary in summaries if summary.read_only == reason)
+        print(f"{reason}: {printable(names)}")
 
 
 def print_sets(sets: Sequence[SetOnDisk], folder: Path) -> None:

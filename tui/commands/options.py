@@ -6,15 +6,18 @@ import functools
 import inspect
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from core import files
+from core.errors import ConfigError, UserError
 from core.runs.catalog import find_runs
-from core.runs.run import Run
+from core.runs.run import SHARED, Run, Share
 from core.runs.settings import SETTINGS, default_text
-from core.text import printable
+from core.text import either, printable
 
 # Values are taken as text, with None for the default: core.runs.config explains what is wrong with one, everywhere
 # in the same words. Names are given in full, as some releases of typer would take them from the metavar.
@@ -23,12 +26,21 @@ Command = Callable[..., None]
 
 def complete_run(context: typer.Context, incomplete: str) -> list[str]:
     """The names of runs that begin so, for the shell."""
-    runs_dir = context.params.get("runs_dir") or "checkpoints"
-    return [run.name for run in find_runs(runs_dir) if run.name.startswith(incomplete)]
+    with suppress(OSError, UserError):  # a shell shows no reasons
+        runs_dir = files.expanded(context.params.get("runs_dir") or RUNS_DIR)
+        return [run.name for run in find_runs(runs_dir) if run.name.startswith(incomplete)]
+    return []
+
+
+def expand(path: Path | None) -> Path | None:
+    """A path as typed, with `~` as the home folder: shells leave it alone after `=` and in variables."""
+    return None if path is None else files.expanded(path)
 
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.", autocompletion=complete_run)]
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds the runs.", metavar="DIR")]
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", help="Folder that holds the runs.", metavar="DIR", callback=expand)
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -36,6 +48,7 @@ DataDir = Annotated[
         help="Folder of the image sets, laid out as torchvision does.",
         metavar="DIR",
         envvar="VAE_TUI_DATA",
+        callback=expand,
         show_default="the user's cache folder",
     ),
 ]
@@ -44,7 +57,21 @@ Detach = Annotated[bool, typer.Option("--detach", help="Return once training has
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", help="Write a picture or a table instead of drawing.", metavar="FILE.png|.csv", show_default=False
+        "--out",
+        help="Write a picture or a table instead of drawing.",
+        metavar="FILE.png|.csv",
+        callback=expand,
+        show_default=False,
+    ),
+]
+Shared = Annotated[
+    str | None,
+    typer.Option(
+        "--share",
+        help="Who may read the run besides you.",
+        metavar="|".join(SHARED),
+        show_default="nobody",
+        autocompletion=lambda: list(SHARED),
     ),
 ]
 Digit = Annotated[
@@ -64,6 +91,16 @@ Steps = Annotated[
     typer.Option("--steps", help="In how many a learned prior denoises.", metavar="N", show_default="10; 50 for ddpm"),
 ]
 RUNS_DIR = Path("checkpoints")
+
+
+def check_share(name: str | None) -> Share | None:
+    """With whom a new run is shared. Raises ConfigError."""
+    for share in SHARED:
+        if name == share:
+            return share
+    if name is not None:
+        raise ConfigError({"share": f"share must be {either(list(SHARED))}, not {name[:60]!r}"})
+    return None
 
 
 def command_hint(run: Run, command: str = "", *arguments: str) -> str:

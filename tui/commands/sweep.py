@@ -25,7 +25,7 @@ from core.runs.settings import DEFAULT_PRESET, SETTINGS
 from core.runs.status import State
 from core.text import printable
 from tui import formatting
-from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir, setting_option, takes_settings
+from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir, Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, echo, print_error, print_json, print_table
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
@@ -63,11 +63,15 @@ def sweep(
         str, typer.Option("--name", help="What the names of the runs begin with.", metavar="NAME")
     ] = "sweep",
     as_json: Json = False,
+    share: Shared = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
+    shared = check_share(share)
     folder = (data_dir or registry.default_data_dir()).absolute()
     first_stage = find_run(runs_dir, settings["first_stage"]) if "first_stage" in settings else None
+    if first_stage:
+        settings["first_stage"] = first_stage.name  # which may have been given as a folder
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
     chosen = with_images(DEFAULTS | settings, folder, taken_over)
@@ -78,7 +82,7 @@ def sweep(
     on_cpu = sum(slot == "cpu" for slot in slots)
     threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None
     together = MOST_TOGETHER if jobs is None else 1
-    if not train_all(Sweep(members, slots, threads, weights, together), as_json):
+    if not train_all(Sweep(members, slots, threads, weights, together, shared), as_json):
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from core.data import registry
 from core.jobs import launch
-from core.runs.catalog import find_run, unused_name
+from core.runs.catalog import create_run, find_run
 from core.runs.config import check_values, make_config
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
@@ -26,6 +26,8 @@ from tui.commands.options import (
     Detach,
     RunName,
     RunsDir,
+    Shared,
+    check_share,
     command_hint,
     setting_option,
     takes_settings,
@@ -45,11 +47,15 @@ def train(
         bool, typer.Option("--create-only", help="Write the run's folder for a trainer that is started otherwise.")
     ] = False,
     detach: Detach = False,
+    share: Shared = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
+    shared = check_share(share)
     folder = (data_dir or registry.default_data_dir()).absolute()
     first_stage = find_run(runs_dir, settings["first_stage"]) if "first_stage" in settings else None
+    if first_stage:
+        settings["first_stage"] = first_stage.name  # which may have been given as a folder
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
     config = make_config(**with_images(settings, folder, taken_over))
@@ -57,9 +63,8 @@ def train(
     if not registry.is_on_disk(config.dataset, folder):
         download_in_terminal(config.dataset, folder)
     registry.check(config.dataset, folder)
-    chosen = unused_name(runs_dir, f"{config.preset}-{config.dataset}") if name is None else name
     with tidied_up():
-        run = Run.create(runs_dir, chosen, config, weights)
+        run = create_run(runs_dir, name, f"{config.preset}-{config.dataset}", config, weights, shared)
     if settings.get("dataset", "auto") == "auto" and first_stage is None:
         echo(registry.explain_auto(folder))
     if create_only:

@@ -34,9 +34,11 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
         lines += [Text(line, "bold red") for line in _wrap(printable(trouble), width)]
+    if summary.read_only:
+        lines += [Text(line, MUTED) for line in _wrap(f"this run {summary.read_only}", width)]
     if summary.newer:
         lines += [Text(line, MUTED) for line in _wrap(summary.newer, width)]
-    elif summary.status and summary.state in (State.LOST, State.FAILED, State.STOPPED):
+    elif summary.status and not summary.read_only and summary.state in (State.LOST, State.FAILED, State.STOPPED):
         hint = HINTS[summary.status.cause if summary.state is State.FAILED else None]
         lines += [Text(line, MUTED) for line in _wrap(hint, width)]
     lines += [

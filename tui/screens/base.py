@@ -26,9 +26,11 @@ class BaseScreen(Screen[Result]):
         self.selected_run: Run | None = None
         self._followers: list[Follower[Any]] = []
 
-    def add_follower(self, on_update: Callable[[News], object]) -> Follower[News]:
-        """A follower that lives as long as the screen."""
-        follower = Follower(self, on_update, self.shared.timing.poll)
+    def add_follower(
+        self, on_update: Callable[[News], object], on_failure: Callable[[str], object] = lambda reason: None
+    ) -> Follower[News]:
+        """A follower that lives as long as the screen; `on_failure` shows for longer why nothing can be read."""
+        follower = Follower(self, on_update, self.shared.timing.poll, on_failure)
         self._followers.append(follower)
         return follower
 

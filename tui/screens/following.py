@@ -42,8 +42,14 @@ class Follower(Generic[News]):
             if self.poller is self.follower._poller:
                 self.follower._on_update(self.news)
 
-    def __init__(self, screen: Screen[Any], on_update: Callable[[News], object], seconds: float) -> None:
-        self._screen, self._on_update, self._seconds = screen, on_update, seconds
+    def __init__(
+        self,
+        screen: Screen[Any],
+        on_update: Callable[[News], object],
+        seconds: float,
+        on_failure: Callable[[str], object] = lambda reason: None,
+    ) -> None:
+        self._screen, self._on_update, self._seconds, self._on_failure = screen, on_update, seconds, on_failure
         self._open: Callable[[], Reader[News]] | None = None
         self._poller: Poller[News] | None = None
 
@@ -68,10 +74,16 @@ class Follower(Generic[News]):
             self._poller = poller = Poller(
                 self._open(),
                 lambda news: self._screen.post_message(self.Updated(self, poller, news)),
-                lambda error: self._screen.notify(describe(error), severity="error", markup=False),
+                self._fail,
                 self._seconds,
             )
             poller.start()
+
+    def _fail(self, error: OSError) -> None:
+        """Called in the poller's thread."""
+        reason = describe(error)
+        self._screen.notify(reason, severity="error", markup=False)
+        self._screen.call_later(self._on_failure, reason)
 
     def pause(self) -> None:
         """Poll no more until `resume`, if the screen is hidden."""

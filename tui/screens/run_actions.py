@@ -58,7 +58,7 @@ class RunScreen(BaseScreen[None]):
         paused = chosen is not None and chosen.state is State.PAUSED
         if (action, paused) in (("pause", True), ("unpause", False)):
             return False  # the same key, so one of them only
-        if chosen is None:
+        if chosen is None or chosen.read_only:
             return None
         active = chosen.state is not None and chosen.state.active
         possible = {

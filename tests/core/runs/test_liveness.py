@@ -42,7 +42,7 @@ def of_this_process(run: Run, **changes: Unpack[StatusChanges]) -> Status:
         host=socket.gethostname(),
         boot=boot_id(),
         pid_namespace=pid_namespace(),
-        folder=run.folder_inode(),
+        folder=run.path.stat().st_ino,
         locked=True,
         heartbeat=time.time(),
         uptime=uptime(),

@@ -29,6 +29,7 @@ class RunsScreen(RunScreen):
     RunsScreen RowTable { background: $background; }
     RunsScreen #empty { height: 1fr; content-align: center middle; width: 100%; text-align: center; }
     RunsScreen #trouble { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-error; }
+    RunsScreen #unreadable { height: auto; max-height: 2; width: 100%; padding: 0 1; color: $text-warning; }
     RunsScreen #data { height: auto; width: 100%; padding: 0 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,12 +46,19 @@ class RunsScreen(RunScreen):
         Binding("end", "edge(-1)", "last", tooltip="the oldest run", id="runs.last", show=False, priority=True),
     ]
 
-    def __init__(self, shared: Shared, open_reader: Callable[[], Reader[list[RunSummary]]], data_note: str) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        open_reader: Callable[[], Reader[list[RunSummary]]],
+        data_note: str,
+        unreadable: Callable[[], object] = str,
+    ) -> None:
         super().__init__(shared)
-        self._data_note = data_note
+        self._data_note, self._unreadable = data_note, unreadable
         self._wanted: Run | None = None
+        self._failure = ""  # why the runs cannot be read, for as long as they cannot
         self._open_reader = open_reader
-        self._follower = self.add_follower(self._show_runs)
+        self._follower = self.add_follower(self._show_runs, self._show_failure)
 
     def compose(self) -> ComposeResult:
         yield TopBar(SCREENS, "runs")
@@ -59,6 +67,7 @@ class RunsScreen(RunScreen):
         yield table
         yield Label("looking for runs", id="empty", markup=False)
         yield Label("", id="trouble", markup=False)
+        yield Label("", id="unreadable", markup=False)
         yield Label(self._data_note, id="data", markup=False)
         yield KeyLine()
 
@@ -88,7 +97,7 @@ class RunsScreen(RunScreen):
     def _show_runs(self, summaries: list[RunSummary]) -> None:
         chosen, table = self.chosen(), self._table
         wanted = self._wanted or (chosen.run if chosen else None)
-        self._wanted = None
+        self._wanted, self._failure = None, ""
         with self.app.batch_update():
             table.display = bool(summaries)
             table.show(summaries, self._row_of(wanted, summaries))
@@ -97,6 +106,12 @@ class RunsScreen(RunScreen):
             empty.update("no runs yet\n\npress n for a new run, then ctrl+s to train it")
             if summaries and self.focused is None:
                 table.focus()
+        self._explain()
+
+    def _show_failure(self, reason: str) -> None:
+        """The folder of the runs cannot be read; what was read of it before stays."""
+        self._failure = f"the runs cannot be read: {reason}"
+        self.query_one("#empty", Label).update("")
         self._explain()
 
     def _row_of(self, run: Run | None, summaries: Sequence[RunSummary]) -> int:
@@ -119,7 +134,10 @@ class RunsScreen(RunScreen):
     def _explain(self) -> None:
         chosen = self.chosen()
         text = chosen and (chosen.damage or (chosen.status and chosen.status.error))
-        trouble = self.query_one("#trouble", Label)
-        trouble.update(printable(text) if text else "")
-        trouble.display = bool(text)
+        if chosen and chosen.read_only and not text:
+            text = f"{chosen.run.name} {chosen.read_only}"
+        for name, said in (("#trouble", text or ""), ("#unreadable", self._failure or str(self._unreadable()))):
+            label = self.query_one(name, Label)
+            label.update(printable(said))
+            label.display = bool(said)
         self.refresh_bindings()

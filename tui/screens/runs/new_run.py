@@ -17,7 +17,7 @@ from textual.worker import get_current_worker
 from core.data import download, registry
 from core.errors import ConfigError, DamagedFile, RunError, UserError, describe
 from core.jobs import launch
-from core.runs.catalog import find_runs, unused_name
+from core.runs.catalog import create_run, find_runs, unused_name
 from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
@@ -161,10 +161,10 @@ class NewRun(ModalScreen[Run | None]):
             self.app.bell()
             return
         self._starting = True
-        self._start(config, self._form.run_name)
+        self._start(config, self._form.run_name if self._named_by_user else None)
 
     @work(thread=True, exit_on_error=False)
-    def _start(self, config: RunConfig, name: str) -> None:
+    def _start(self, config: RunConfig, name: str | None) -> None:
         try:
             run = self._make(config, name)
         except (Cancelled, launch.NotBegun):
@@ -176,7 +176,7 @@ class NewRun(ModalScreen[Run | None]):
         else:
             self.app.call_from_thread(self.dismiss, run)
 
-    def _make(self, config: RunConfig, name: str) -> Run:
+    def _make(self, config: RunConfig, name: str | None) -> Run:
         self._say(f"looking for device {config.device}")
         check_device(config.device, config.processes)
         if not registry.is_on_disk(config.dataset, self._data_dir):
@@ -185,7 +185,7 @@ class NewRun(ModalScreen[Run | None]):
         self._say("starting the trainer")
         closing = get_current_worker()
         weights = Run(self._runs_dir / config.first_stage).read_weights() if config.first_stage else None
-        run = Run.create(self._runs_dir, name, stamp(config), weights)
+        run = create_run(self._runs_dir, name, f"{config.preset}-{config.dataset}", stamp(config), weights)
         launch.start(run).wait_until_started(told_to_stop=lambda: closing.is_cancelled)
         return run
 
