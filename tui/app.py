@@ -110,7 +110,7 @@ class VaeTui(App[None]):
     ) -> None:
         super().__init__()
         self.runs_dir, self.data_dir, self.graphics = runs_dir, data_dir, graphics
-        self.shared = Shared(self, run, timing)
+        self.shared = Shared(self, run, timing, data_dir.absolute())
         self.exported: list[Path] = []
         self._sources = sources or real_sources(runs_dir, data_dir)
         for name in SCREENS:

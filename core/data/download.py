@@ -69,7 +69,7 @@ def download(name: str, data_dir: Path, on_progress: Callable[[Progress], None] 
     except DownloadError as error:
         raise DataError(
             f"cannot download {name} to {place}: {error}; {registry.EMBEDDED} needs no download, "
-            "and files that are copied there are found"
+            f"and files that are copied there are found, packed or not: {', '.join(missing)}"
         ) from error
 
 

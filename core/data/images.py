@@ -23,6 +23,7 @@ from core.data.registry import (
     data_error,
     default_data_dir,
     download_command,
+    find_file,
     folder,
     layout,
     missing_files,
@@ -97,8 +98,10 @@ def load_image_set(name: str, data_dir: Path | None = None) -> ImageSet:
 def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor, Tensor]:
     """The first `limit` images uint8 (N, 32, 32) and labels int64 (N,). Raises DataError naming the file."""
     try:
-        images = idx.read(images_file, *layout(images_file.name), IMAGES_LIMIT)
-        labels = idx.read(labels_file, *layout(labels_file.name), IMAGES_LIMIT)
+        images, labels = (
+            idx.read(find_file(file.parent, file.name) or file, *layout(file.name), IMAGES_LIMIT)
+            for file in (images_file, labels_file)
+        )
         if labels.ndim > 1:
             labels = labels[:, 0]
         if len(images) != len(labels):
@@ -156,9 +159,7 @@ def load_for_run(source: ImageSource, data_dir: Path) -> ImageSet:
 
     Raises DataError, which says what to fetch and how.
     """
-    first = source.folder or data_dir
-    elsewhere = not registry.is_on_disk(source.name, first) and registry.is_on_disk(source.name, data_dir)
-    whole = load_image_set(source.name, data_dir if elsewhere else first)
+    whole = load_image_set(source.name, registry.locate(source, data_dir))
     return whole.held_out(source.held_out) if source.held_out else whole
 
 

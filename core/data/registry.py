@@ -105,13 +105,20 @@ class SetOnDisk:
 def default_data_dir() -> Path:
     """The folder of the image sets: VAE_TUI_DATA, or one in the user's cache folder."""
     chosen = os.environ.get("VAE_TUI_DATA")
-    return Path(chosen).expanduser() if chosen else files.cache_dir() / "data"
+    return files.expanded(chosen) if chosen else files.cache_dir() / "data"
 
 
 def folder(name: str, data_dir: Path) -> Path | None:
     """Where torchvision keeps the files of a set, None for the embedded one. Raises DataError."""
     named = find_set(name)
-    return data_dir / named.torchvision_name / "raw" if named.files else None
+    return _root(data_dir.absolute()) / named.torchvision_name / "raw" if named.files else None
+
+
+def _root(data_dir: Path) -> Path:
+    """The folder of all sets, also where that of one set was named, or its folder `raw`."""
+    own = data_dir.parent if data_dir.name == "raw" else data_dir
+    of_one_set = own.name in {named.torchvision_name for named in SETS.values() if named.files}
+    return own.parent if of_one_set and (own / "raw").is_dir() else data_dir
 
 
 def most_held_out(name: str) -> int:
@@ -153,7 +160,7 @@ def check(name: str, data_dir: Path) -> None:
         return
     try:
         for file in SETS[name].files:
-            idx.check(place / file, *layout(file), IMAGES_LIMIT)
+            idx.check(find_file(place, file) or place / file, *layout(file), IMAGES_LIMIT)
     except (DamagedFile, OSError) as error:
         raise data_error(error) from error
 
@@ -170,7 +177,38 @@ def missing_files(name: str, data_dir: Path) -> list[str]:
     place = folder(name, data_dir)
     if place is None:
         return []
-    return [file for file in SETS[name].files if not os.access(place / file, os.R_OK)]
+    return [file for file in SETS[name].files if find_file(place, file) is None]
+
+
+def find_file(place: Path, file: str) -> Path | None:
+    """The file of a set in a folder, under any name that mirrors give it, packed or not; None where it is not there."""
+    names = [file, file.replace("-idx", ".idx")]
+    found = (place / f"{name}{packed}" for packed in ("", ".gz") for name in names)
+    return next((path for path in found if os.access(path, os.R_OK)), None)
+
+
+def locate(source: ImageSource, data_dir: Path) -> Path:
+    """The folder that the images of a run are read from: where it was first trained, else `data_dir`.
+
+    Those of the first where they are whole. Raises DataError, which says what to do.
+    """
+    folders = list(dict.fromkeys([source.folder or data_dir, data_dir]))
+    damage: DataError | None = None
+    for each in (each for each in folders if is_on_disk(source.name, each)):
+        try:
+            check(source.name, each)
+        except DataError as error:
+            damage = damage or error
+        else:
+            return each
+    if damage is not None:
+        raise damage
+    places = " nor in ".join(str(folder(source.name, each)) for each in folders)
+    which = f"neither in {places}" if len(folders) > 1 else f"not in {places}"
+    raise DataError(
+        f"{source.name} is {which}; name the folder it is in with --data-dir, "
+        f"or get it with: {download_command(source.name, data_dir)}"
+    )
 
 
 def download_command(name: str, data_dir: Path) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 from core import files
 from core.errors import DamagedFile, Diverged, is_out_of_memory
 from core.runs.status import Cause
+from core.text import printable
 
 Log = Callable[[str], None]
 
 
 def describe(error: BaseException) -> str:
     """Why a training failed, in one line that says what to do where there is something to do."""
-    text = (str(error).strip().splitlines() or [""])[0][:500]
+    text = printable((str(error).strip().splitlines() or [""])[0][:500])
     if isinstance(error, OSError) and error.strerror:
         return f"cannot write the run: {error.strerror}"
     if type(error).__name__ == "DistBackendError" or ("gloo" in text and "peer" in text):

@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 from core import files
+from core.data import registry
 from core.errors import DamagedFile, RunError
 from core.group import without_place
 from core.runs.config import RunConfig
@@ -82,6 +84,24 @@ class TrainerProcess:
             if not self._begun:
                 self.end()
 
+    def wait_until_training(self, told_to_stop: Callable[[], bool] = lambda: False) -> None:
+        """Return once the run trains, or has nothing left to train. Raises RunError saying why it does not.
+
+        It is ended when it was told to stop meanwhile.
+        """
+        self.wait_until_started(told_to_stop=told_to_stop)
+        while True:
+            ended = self.ended
+            status, state = self.run.observe()
+            if status.begun or state in (State.FINISHED, State.STOPPED):
+                return
+            if state is State.FAILED or ended:
+                raise RunError(f"{self.run.name} did not begin to train: {status.error or self.complaint()}")
+            if told_to_stop():
+                self.end()
+                raise NotBegun(f"{self.run.name} was stopped before it began to train")
+            time.sleep(0.05)
+
     def complaint(self) -> str:
         """Why it did not begin."""
         said = self.run.last_log_line("refused: ").partition("refused: ")[2] or self.run.last_log_line()
@@ -120,11 +140,13 @@ def start(
     learning_rate: float | None = None,
     threads: int | None = None,
     others: Sequence[Run] = (),
+    data_dir: Path | None = None,
 ) -> TrainerProcess:
     """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile.
 
     torchrun starts several processes, and ends all when one fails. `threads` bounds those that compute. `others` are
-    trained in turns by the same process, which refuses those that it cannot train.
+    trained in turns by the same process, which refuses those that it cannot train. Images that are not where they were
+    first trained on lie in `data_dir`.
     """
     config = run.training_config()
     words = [*command(run, config), *(str(other.path) for other in others)]
@@ -132,6 +154,8 @@ def start(
         words += ["--epochs", str(epochs)]
     if learning_rate is not None:
         words += ["--learning-rate", repr(learning_rate)]
+    if data_dir is not None:
+        words += ["--data-dir", str(data_dir)]
     log = files.persist(lambda: files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     try:
         process = subprocess.Popen(
@@ -165,19 +189,23 @@ def command(run: Run, config: RunConfig) -> list[str]:
 
 
 def resume(
-    run: Run, epochs: int | None = None, learning_rate: float | None = None, threads: int | None = None
+    run: Run,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    threads: int | None = None,
+    data_dir: Path | None = None,
 ) -> TrainerProcess:
-    """Go on with a run that no trainer has, from its last save.
+    """Go on with a run that no trainer has, from its last save; `data_dir` is where its images may have moved to.
 
-    Raises RunError when there is nothing left to train, DamagedFile or OSError.
+    Raises RunError when there is nothing left to train, DataError without images, DamagedFile or OSError.
     """
-    prepare_resume(run, epochs)
-    return start(run, epochs, learning_rate, threads)
+    prepare_resume(run, epochs, data_dir)
+    return start(run, epochs, learning_rate, threads, data_dir=data_dir)
 
 
-def prepare_resume(run: Run, epochs: int | None = None) -> None:
+def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = None) -> None:
     """Have a run that no trainer has wait for one. Raises what `resume` raises."""
-    run.training_config()
+    config = run.training_config()
     run.check_state()
     run.check_not_trained()
     if run.read_only:
@@ -190,6 +218,7 @@ def prepare_resume(run: Run, epochs: int | None = None) -> None:
     if status.epoch >= goal > 0 and (epochs or status.state is State.FINISHED):
         done = f"{status.epoch} epoch{'s' * (status.epoch != 1)}"
         raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
+    registry.locate(config.image_source, data_dir or registry.default_data_dir())
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.
     run.request("resume")
 

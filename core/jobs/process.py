@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -114,10 +115,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run_dirs", type=Path, nargs="+", metavar="RUN_DIR")
     parser.add_argument("--epochs", type=int, help="train to this epoch instead of the configured one")
     parser.add_argument("--learning-rate", type=float, help="go on with this learning rate instead of the saved one")
+    parser.add_argument("--data-dir", type=Path, help="where the images are that are not where they were")
     given = parser.parse_args(arguments)
-    runs, job = [Run(path.absolute()) for path in given.run_dirs], Job(given.epochs, given.learning_rate)
+    runs = [Run(path.absolute()) for path in given.run_dirs]
+    job = Job(given.epochs, given.learning_rate, given.data_dir)
     if hasattr(os, "SCHED_BATCH"):  # a viewer on the same machine need not wait for the end of a trainer's turn
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with suppress(OSError):  # the starter's own choice may not be changed, such as `chrt -i 0`
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     try:
         place = ALONE if len(runs) > 1 else find_place(runs[0].config().processes)
     except (UserError, OSError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cores import CoreMeter, SharedThreads
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """What a trainer's process is given to do, besides the run itself: a new goal, another learning rate."""
+    """What a trainer's process is given to do, besides the run itself: a new goal, another rate, where images are."""
 
     epochs: int | None = None
     learning_rate: float | None = None
+    data_dir: Path | None = None
     intervals: Intervals = field(default_factory=Intervals)
 
 
@@ -90,7 +92,7 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
     stages.begin(f"loading {config.dataset}")
     key = config.image_source, config.device
     images = shared and shared.images.get(key)
-    images = images or load_for_run(config.image_source, registry.default_data_dir())
+    images = images or load_for_run(config.image_source, job.data_dir or registry.default_data_dir())
     stages.begin("setting up the device")
     place = ALONE if shared is not None else find_place(config.processes)
     choice, ranks = init_distributed(config.device, place)

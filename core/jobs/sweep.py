@@ -185,7 +185,7 @@ class Sweep:
         try:
             if ready:
                 first, *others = (member.run for member in ready)
-                process = launch.start(first, threads=self._threads, others=others)
+                process = launch.start(first, threads=self._threads, others=others, data_dir=_data_dir(ready[0]))
                 self._busy.append(Started(ready, slots, process))
                 return
         except (UserError, OSError) as error:
@@ -196,7 +196,7 @@ class Sweep:
         """Make its run, or have the one that is there wait for a trainer."""
         run = member.run
         if run.path.exists():
-            launch.prepare_resume(run)
+            launch.prepare_resume(run, data_dir=_data_dir(member))
         else:
             config = stamp(member.config.model_copy(update={"device": device}))
             Run.create(run.path.parent, run.name, config, self._first_stage, self._share)
@@ -224,6 +224,10 @@ class Sweep:
         """Each member, and its run in short once there is one."""
         for member in self.members:
             yield member, summarise(member.run) if member.run.path.exists() else None
+
+
+def _data_dir(member: Member) -> Path | None:
+    return None if member.config.data_dir is None else Path(member.config.data_dir)
 
 
 def _is_done(member: Member) -> bool:

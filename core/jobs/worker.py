@@ -72,6 +72,7 @@ class Worker:
             pid_namespace=pid_namespace(),
             locked=metrics.not_locked is None,
             epochs=job.epochs or before.epochs or run.config().epochs,
+            begun=False,
             images_per_second=0.0,
             device_load=None,
             gpu=None,
@@ -134,7 +135,7 @@ class Worker:
             for number, _ in enumerate(trainer.steps()):
                 yield False
                 if number == 0:
-                    self._heartbeat.note(activity=trainer.activity)
+                    self._heartbeat.note(activity=trainer.activity, begun=True)
                     self._log(f"started in {stages.summary()}")
                 yield from self._on_step(self._setup)
         except StopTraining:

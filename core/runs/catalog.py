@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import time
@@ -22,16 +23,23 @@ from core.runs.status import State, Status
 # Of the runs that no trainer has, each is looked at in one of so many looks.
 TURNS = 4
 UNREADABLE_NAMED = 3
+NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 # Longer than a tick of any file system's clock, within which two changes may not be told apart; FAT's has 2 seconds.
 TICK_SECONDS = 2.5
 
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is a run, possibly a damaged one. Raises OSError where it cannot be looked into."""
+    refused: OSError | None = None
     for file in (CONFIG, STATUS):
-        with suppress(FileNotFoundError, NotADirectoryError):
+        try:
             os.stat(f"{folder}/{file}")  # noqa: PTH116 - of thousands
+        except OSError as error:
+            refused = refused if error.errno in NO_FILE else error
+        else:
             return True
+    if refused is not None:
+        raise refused
     return False
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data import registry
-from core.errors import DamagedFile, RunError
+from core.errors import DamagedFile, DataError, RunError
 from core.runs.run import Run
 from core.runs.settings import FIRST_STAGES, find_preset
 from core.text import either
@@ -44,4 +44,6 @@ def with_images(settings: Mapping[str, Any], data_dir: Path, taken_over: Mapping
     chosen = {**taken_over, **{name: value for name, value in settings.items() if (name, value) != ("dataset", "auto")}}
     dataset = registry.resolve(chosen.get("dataset", "auto"), data_dir)
     has_files = registry.folder(dataset, data_dir) is not None
+    if has_files and not str(data_dir).isprintable():
+        raise DataError(f"{data_dir} cannot be written down in a run: its name is not UTF-8, or cannot be printed")
     return chosen | {"dataset": dataset, "data_dir": str(data_dir) if has_files else None}

@@ -85,7 +85,7 @@ class Status(BaseModel):
     """status.json. Clocks are seconds: `heartbeat` since 1970, `uptime` since the host started.
 
     `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
-    could lock the run. Earlier versions wrote none of them.
+    could lock the run, `begun` whether it has done a step. Earlier versions wrote none of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -105,6 +105,7 @@ class Status(BaseModel):
     epochs: Count = 0
     step: Count = 0
     steps_per_epoch: Count = 0
+    begun: bool = False
     saved_step: Count | None = None
     images_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -151,6 +152,7 @@ class StatusChanges(TypedDict, total=False):
     epochs: int
     step: int
     steps_per_epoch: int
+    begun: bool
     saved_step: int
     images_per_second: float
     learning_rate: float

@@ -101,7 +101,7 @@ def bench(
 def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
     """One row a run; damaged runs with what is wrong."""
     if not summaries:
-        print(f"no runs in {runs_dir.absolute()} yet; train one with: vae-tui train")
+        echo(f"no runs in {runs_dir.absolute()} yet; train one with: vae-tui train")
         return
     table = Table(*RUN_COLUMNS, box=None, pad_edge=False)
     for summary in summaries:
@@ -120,8 +120,9 @@ def print_sets(sets: Sequence[SetOnDisk], folder: Path) -> None:
     """One row an image set, and how to get those that are missing."""
     table = Table("set", "on disk", "images", "where", box=None, pad_edge=False)
     for found in sets:
-        where = str(found.folder) if found.folder else "comes with vae-tui"
+        where = printable(str(found.folder)) if found.folder else "comes with vae-tui"
         table.add_row(found.name, "yes" if found.on_disk else "no", found.title, where if found.on_disk else "–")
     print_table(table)
     if any(not found.on_disk for found in sets):
-        print(f"\nget one into {folder} with: vae-tui data --download NAME")
+        echo("")
+        echo(f"get one into {folder} with: vae-tui data --download NAME")

@@ -30,7 +30,7 @@ from core.runs.run import Run
 from core.text import printable
 from tui import evaluation_table, export, formatting, latent_plane
 from tui.background.explorers import ExplorerCache
-from tui.commands.output import print_error, print_table
+from tui.commands.output import echo, print_error, print_table
 from tui.drawing.images import Scale
 from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
@@ -130,7 +130,7 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
 
 def print_written(out: Path | None) -> None:
     if out is not None:
-        print(f"written: {out}", flush=True)
+        echo(f"written: {out}")
 
 
 @contextmanager

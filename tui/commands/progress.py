@@ -26,6 +26,7 @@ from core.runs.metrics import MetricsReader, Table
 from core.runs.run import Run
 from core.runs.status import Action, State, Status
 from tui import formatting
+from tui.commands.output import echo
 from tui.interrupts import Told, tidied_up
 
 POLL_SECONDS = 0.25
@@ -134,7 +135,7 @@ def download_in_terminal(name: str, data_dir: Path) -> None:
     if registry.is_on_disk(name, data_dir):
         print(f"{name} is on disk already")
         return
-    print(f"downloading {name} to {data_dir}", flush=True)
+    echo(f"downloading {name} to {data_dir}")
     with tidied_up():
         _download(name, data_dir, Console())
 

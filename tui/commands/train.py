@@ -83,11 +83,19 @@ def train(
         ),
     }
 )
-def resume(settings: dict[str, Any], run: RunName, detach: Detach = False, runs_dir: RunsDir = RUNS_DIR) -> None:
+def resume(
+    settings: dict[str, Any],
+    run: RunName,
+    detach: Detach = False,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
     found = find_run(runs_dir, run)
     checked = check_values(**settings)
     new = {name: getattr(checked, name) for name in settings}
-    follow(found, partial(launch.resume, found, new.get("epochs"), new.get("learning_rate")), detach)
+    folder = None if data_dir is None else data_dir.absolute()
+    start = partial(launch.resume, found, new.get("epochs"), new.get("learning_rate"), data_dir=folder)
+    follow(found, start, detach)
 
 
 def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -> None:
@@ -95,7 +103,8 @@ def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -
     with Told() as told:
         trainer = start()
         try:
-            trainer.wait_until_started(told_to_stop=lambda: told.stops > 0)
+            wait = trainer.wait_until_training if detach else trainer.wait_until_started
+            wait(told_to_stop=lambda: told.stops > 0)
         except launch.NotBegun as error:
             print_error(f"{error}; go on: {command_hint(run, 'resume')}")
             raise typer.Exit(EXIT_INTERRUPTED) from error

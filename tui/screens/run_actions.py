@@ -148,7 +148,7 @@ class RunScreen(BaseScreen[None]):
     @work(thread=True)
     def _resume(self, chosen: RunSummary, epochs: int | None, learning_rate: float | None = None) -> None:
         leaving = get_current_worker()
-        trainer = partial(launch.resume, chosen.run, epochs, learning_rate)
+        trainer = partial(launch.resume, chosen.run, epochs, learning_rate, data_dir=self.shared.data_dir)
         started = self._try(lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))
         if started and (unguarded := chosen.run.last_status().unguarded):
             self.notify(f"{chosen.run.name}: {unguarded}", severity="warning", markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from textual.dom import DOMNode
 from textual.signal import Signal
@@ -31,10 +32,13 @@ class Selection:
 
 
 class Shared:
-    """The present selection; the app changes it, and every mounted screen hears of it by `changed`."""
+    """The present selection; the app changes it, and every mounted screen hears of it by `changed`.
 
-    def __init__(self, app: DOMNode, run: Run | None, timing: Timing) -> None:
-        self.selection, self.timing = Selection(run), timing
+    `data_dir` is the folder of the image sets.
+    """
+
+    def __init__(self, app: DOMNode, run: Run | None, timing: Timing, data_dir: Path | None = None) -> None:
+        self.selection, self.timing, self.data_dir = Selection(run), timing, data_dir
         self.changed: Signal[Selection] = Signal(app, "selection")
 
     def select(self, run: Run | None) -> None:

@@ -29,7 +29,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
         def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
             calls.append(("started", None))
 
-    def resume(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
+    def resume(run: Run, epochs: int | None, learning_rate: float | None, data_dir: Path) -> Started:
         calls.append((run.name, epochs))
         return Started()
 
@@ -177,7 +177,7 @@ async def test_a_lower_learning_rate_is_asked_for_and_checked(
     class Started:
         def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None: ...
 
-    def resumed(run: Run, epochs: int | None, learning_rate: float | None) -> Started:
+    def resumed(run: Run, epochs: int | None, learning_rate: float | None, data_dir: Path) -> Started:
         asked.append((epochs, learning_rate))
         return Started()
 
