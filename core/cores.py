@@ -14,13 +14,15 @@ SHORTEST = 0.5  # seconds over which the use of cores is told; the system counts
 
 
 class CoreMeter:
-    """Tells how many cores this process could use without waiting for others, from one reading to the next."""
+    """Tells how many cores this process could use without waiting for others, from one reading to the next.
+
+    Where the system does not tell what others do, these are all.
+    """
 
     def __init__(self) -> None:
-        self._process = psutil.Process()
         self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
         self._at, self._others = self._count()
-        self._free = self._total = len(self._cores or psutil.cpu_times(percpu=True))
+        self._free = self._total = len(self._cores or ()) or os.cpu_count() or 1
 
     def read(self) -> int:
         """The cores that others left, at least one; within SHORTEST of the last reading what that gave."""
@@ -32,12 +34,14 @@ class CoreMeter:
         return self._free
 
     def _count(self) -> tuple[float, float]:
-        """Now, and the seconds that other processes have used of the cores that this one may use."""
-        every = psutil.cpu_times(percpu=True)
-        ours = every if self._cores is None else [every[core] for core in self._cores]
-        used = sum(core.user + core.nice + core.system for core in ours)
-        own = self._process.cpu_times()
-        return time.monotonic(), used - own.user - own.system
+        """Now, and the seconds that other processes have used of the cores that this one may use; 0 if nobody tells."""
+        try:
+            every = psutil.cpu_times(percpu=True)
+            ours = every if self._cores is None else [every[core] for core in self._cores]
+            own = psutil.Process().cpu_times()
+        except (psutil.Error, OSError, LookupError, ValueError):  # containers hide it, or show other cores
+            return time.monotonic(), 0.0
+        return time.monotonic(), sum(core.user + core.nice + core.system for core in ours) - own.user - own.system
 
 
 class SharedThreads:

@@ -47,13 +47,19 @@ class DamagedFile(UserError):
         super().__init__(f"{printable(path.name)}: {self.reason}")
 
 
-def describe(error: UserError | OSError) -> str:
-    """The error in one line for a person: a damaged file with its folder, a failed operation with its file."""
+def describe(error: Exception) -> str:
+    """The error in one line for a person: a damaged file with its folder, a failed operation with its file.
+
+    One that nobody expected has its kind, so that it can be reported.
+    """
     if isinstance(error, DamagedFile):
         return printable(f"{error.path.parent.name}: {error}")
     if isinstance(error, OSError) and error.strerror:
         return printable(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
-    return printable(str(error))
+    if isinstance(error, UserError):
+        return printable(str(error))
+    said = (str(error).strip().splitlines() or [""])[0][:LONGEST_REASON]
+    return printable(f"unexpected {type(error).__name__}: {said}")
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

@@ -19,7 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 
 from core.data import registry
-from core.errors import RunError
+from core.errors import RunError, describe
 from core.explorer.protocol import Explorer, Report
 from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
 from core.runs.run import Run
@@ -30,7 +30,7 @@ from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReade
 from tui.commands.options import command_hint
 from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunUpdate, Snapshot
 from tui.screens.base import SCREENS, BaseScreen
-from tui.screens.dialogs import Keys
+from tui.screens.dialogs import Keys, sorted_keys
 from tui.screens.runs.list import RunsScreen
 from tui.screens.selection import Shared, Timing
 from tui.terminal.capabilities import ColorDepth, color_depth
@@ -179,6 +179,14 @@ class VaeTui(App[None]):
         self.switch_mode("training" if self.selected_run else "runs")
         self.set_interval(FULL_SECONDS, collect)
 
+    async def run_action(self, action: Any, *arguments: Any, **options: Any) -> bool:
+        """Do what a key asks for; what fails is a message, never the end of the app."""
+        try:
+            return await super().run_action(action, *arguments, **options)
+        except Exception as error:  # noqa: BLE001
+            self.notify(describe(error), severity="error", markup=False)
+            return True
+
     def on_run_chosen(self, message: RunChosen) -> None:
         self.selected_run = message.run
 
@@ -251,13 +259,6 @@ def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
         other_runs=other_runs,
         unreadable=lambda: runs.unreadable,
     )
-
-
-def sorted_keys(app: VaeTui) -> list[tuple[str, str]]:
-    """Each key of the screen that is shown with what it does, those of the screen before those of the app."""
-    found = [active.binding for active in app.screen.active_bindings.values() if active.binding.tooltip]
-    found = [binding for binding in found if not binding.system and binding.key not in ("ctrl+q", "ctrl+p")]
-    return [(app.get_key_display(binding), binding.tooltip) for binding in found]
 
 
 def leave_with_the_terminal() -> None:

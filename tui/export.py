@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.arrays import Floats, Images
-from core.errors import ConfigError
+from core.errors import ConfigError, RunError, describe
 from core.runs.catalog import next_name
 from tui import evaluation_table, latent_plane, series
 from tui.drawing.curves import Curve, decimate, markers
@@ -102,12 +104,14 @@ def save_curves(
     """
     if not panels:
         raise ValueError("there are 0 panels, must be 1 or more")
-    figure = _figure(HALF_HIGHER if len(panels) > 1 else WIDE)
-    grid = figure.add_gridspec(min(len(panels), 2), max(1, len(panels) - 1))
-    for number, panel in enumerate(panels):
-        place = grid[0, :] if number == 0 else grid[1, number - 1]
-        _draw_panel(figure.add_subplot(place), panel, x_label, log_scale)
-    write_file(path, _figure_png(figure), replace=replace)
+    with _plain_matplotlib():
+        figure = _figure(HALF_HIGHER if len(panels) > 1 else WIDE)
+        grid = figure.add_gridspec(min(len(panels), 2), max(1, len(panels) - 1))
+        for number, panel in enumerate(panels):
+            place = grid[0, :] if number == 0 else grid[1, number - 1]
+            _draw_panel(figure.add_subplot(place), panel, x_label, log_scale)
+        content = _figure_png(figure)
+    write_file(path, content, replace=replace)
 
 
 def save_scatter(
@@ -131,21 +135,23 @@ def save_scatter(
     drawable = finite(points)
     points, classes = points[drawable], classes[drawable]
 
-    figure = _figure(SQUARE)
-    axes = figure.add_subplot()
-    _label(axes, title, x_label, y_label)
-    shades = np.array(CLASS_COLORS) / 255
-    # All at once, in the order given: class by class, the last would cover the others.
-    axes.scatter(points[:, 0], points[:, 1], s=9, c=shades[classes], alpha=0.5, linewidths=0)
-    present = np.unique(classes)
-    for number in present:
-        x, y = np.median(points[classes == number], axis=0)
-        frame = {"boxstyle": "circle", "facecolor": "white", "edgecolor": shades[number], "alpha": 0.8}
-        axes.text(x, y, str(number), ha="center", va="center", fontsize=9, bbox=frame)
-    if len(present):
-        signs = [axes.scatter([], [], s=40, color=shades[number]) for number in present]
-        figure.legend(signs, [str(number) for number in present], loc="outside right upper", frameon=False)
-    write_file(path, _figure_png(figure), replace=replace)
+    with _plain_matplotlib():
+        figure = _figure(SQUARE)
+        axes = figure.add_subplot()
+        _label(axes, title, x_label, y_label)
+        shades = np.array(CLASS_COLORS) / 255
+        # All at once, in the order given: class by class, the last would cover the others.
+        axes.scatter(points[:, 0], points[:, 1], s=9, c=shades[classes], alpha=0.5, linewidths=0)
+        present = np.unique(classes)
+        for number in present:
+            x, y = np.median(points[classes == number], axis=0)
+            frame = {"boxstyle": "circle", "facecolor": "white", "edgecolor": shades[number], "alpha": 0.8}
+            axes.text(x, y, str(number), ha="center", va="center", fontsize=9, bbox=frame)
+        if len(present):
+            signs = [axes.scatter([], [], s=40, color=shades[number]) for number in present]
+            figure.legend(signs, [str(number) for number in present], loc="outside right upper", frameon=False)
+        content = _figure_png(figure)
+    write_file(path, content, replace=replace)
 
 
 def save_projection(path: Path, plane: LatentProjection, *, replace: bool = False) -> None:
@@ -226,11 +232,33 @@ def write_evaluations(
 # matplotlib
 
 
+@contextmanager
+def _plain_matplotlib() -> Iterator[None]:
+    """matplotlib as it is by itself in there: no backend, rc file or style of its user. Raises RunError."""
+    chosen = os.environ.pop("MPLBACKEND", None)
+    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # which would write on the screen of the app
+    try:
+        import matplotlib
+        import matplotlib.backends.backend_agg
+    except Exception as error:
+        raise RunError(f"plots cannot be drawn, as matplotlib cannot be loaded: {describe(error)}") from error
+    finally:
+        if chosen is not None:
+            os.environ["MPLBACKEND"] = chosen
+    with matplotlib.rc_context():
+        usual = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
+        matplotlib.rcParams.update(usual)
+        yield
+
+
 def _figure(inches: tuple[float, float]) -> Figure:
     # Not through pyplot, which keeps every figure and chooses a backend for the whole process.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    return Figure(figsize=inches, dpi=DPI, layout="constrained")
+    figure = Figure(figsize=inches, dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _figure_png(figure: Figure) -> bytes:

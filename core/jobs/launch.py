@@ -109,20 +109,22 @@ class TrainerProcess:
 
     def end(self) -> None:
         """Have it save and stop; where it has not begun, it ends at once, with all that it started."""
-        with suppress(psutil.Error):
-            family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
-            self._process.terminate()
-            deadline = time.monotonic() + END_SECONDS
-            while time.monotonic() < deadline:
-                with suppress(DamagedFile, OSError):  # a run that cannot be read is not trained either
-                    if self.has_begun:
-                        return
-                if self.ended:
-                    break
-                time.sleep(0.02)
-            for process in family:
-                with suppress(psutil.Error):
-                    process.kill()
+        family: list[psutil.Process] = []
+        with suppress(psutil.Error, OSError):  # a hardened container shows none
+            family = psutil.Process(self.pid).children(recursive=True)
+        self._process.terminate()
+        deadline = time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(DamagedFile, OSError):  # a run that cannot be read is not trained either
+                if self.has_begun:
+                    return
+            if self.ended:
+                break
+            time.sleep(0.02)
+        self._process.kill()
+        for process in family:
+            with suppress(psutil.Error):
+                process.kill()
 
     def _has(self, run: Run) -> bool:
         pid = run.last_status().pid
@@ -130,7 +132,7 @@ class TrainerProcess:
             return pid is not None
         try:
             return psutil.Process(pid).ppid() == self.pid
-        except psutil.Error:
+        except (psutil.Error, OSError):
             return False
 
 

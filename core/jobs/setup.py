@@ -126,4 +126,7 @@ def explained(error: Exception) -> Exception:
         return error
     from core.training.devices.memory import explained
 
-    return explained(error)
+    try:
+        return explained(error)
+    except Exception:  # noqa: BLE001 - what only explains must not hide what happened
+        return error

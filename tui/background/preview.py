@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.errors import UserError, describe
+from core.errors import describe
 from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
 from tui.messages import Preview
@@ -21,5 +21,5 @@ class PreviewReader:
         try:
             explorer = self._make_explorer(self._run, lambda words: None)
             return Preview(self._run, *explorer.preview(), explorer.note)
-        except (UserError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - what cannot be shown is a message, never the end
             return Preview(self._run, message=describe(error))

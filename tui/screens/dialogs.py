@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from rich.table import Table
 from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
@@ -202,3 +202,10 @@ class Keys(ModalScreen[None]):
             scroll.border_title = "keys"
             scroll.border_subtitle = "esc closes"
             yield Static(table)
+
+
+def sorted_keys(app: App[Any]) -> list[tuple[str, str]]:
+    """Each key of the screen that is shown with what it does, those of the screen before those of the app."""
+    found = [active.binding for active in app.screen.active_bindings.values() if active.binding.tooltip]
+    found = [binding for binding in found if not binding.system and binding.key not in ("ctrl+q", "ctrl+p")]
+    return [(app.get_key_display(binding), binding.tooltip) for binding in found]

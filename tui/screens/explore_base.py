@@ -16,7 +16,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Label
 
-from core.errors import UserError, describe
+from core.errors import describe
 from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
@@ -184,7 +184,7 @@ class ExploreScreen(BaseScreen[int | None]):
         try:
             explorer = self.sources.explorer(run, report)
             answer = question(explorer)
-        except (UserError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - what cannot be answered is a message, never the end
             self.call_later(self._deliver, run, self.show_message, describe(error))
         else:
             self.call_later(self._deliver, run, show, answer, explorer.note)

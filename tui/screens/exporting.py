@@ -15,13 +15,13 @@ from tui.messages import FilesWritten
 def export_files(screen: Screen[Any], write: Callable[[Path], list[Path]]) -> None:
     """Write into the working directory, off the UI thread, and say which files were written.
 
-    `write` is given the folder; it gives the files, none where there is nothing to write yet, or raises OSError.
+    `write` is given the folder; it gives the files, none where there is nothing to write yet. What it raises is shown.
     """
 
     def task() -> None:
         try:
             files = write(Path.cwd())
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - what cannot be drawn or written is a message, never the end
             screen.notify(describe(error), severity="error", markup=False)
             return
         if not files:

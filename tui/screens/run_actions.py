@@ -10,7 +10,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
-from core.errors import UserError, describe
+from core.errors import describe
 from core.jobs import launch
 from core.runs.catalog import RunSummary
 from core.runs.config import check_values
@@ -162,7 +162,7 @@ class RunScreen(BaseScreen[None]):
         """Do it, off the UI thread; a refusal is shown in one line."""
         try:
             act()
-        except (UserError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
             self.notify(describe(error), severity="error", markup=False)
         else:
             return True

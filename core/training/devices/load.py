@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import psutil
 import pynvml
 import torch
+from pydantic import ValidationError
 
 from core.runs.status import DeviceLoad, GpuFigures, StatusChanges
 
@@ -20,15 +22,23 @@ class LoadMeter:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._gpu = nvml_handle(device) if device.type == "cuda" else None
-        self._process = psutil.Process()
-        self._process.cpu_percent()
 
     def read(self) -> StatusChanges:
         """What the status tells of it: utilisation since the last reading; None where nothing measures it."""
-        if self._gpu is not None:
-            return _of_gpu(self._gpu)
-        if self._device.type != "cpu":
-            return {"device_load": None, "gpu": None}
+        try:
+            if self._gpu is not None:
+                return _of_gpu(self._gpu)
+            if self._device.type == "cpu":
+                return self._of_process()
+        except Exception:  # noqa: BLE001 - a system that tells nothing, or nonsense, must not end a training
+            pass
+        return {"device_load": None, "gpu": None}
+
+    @cached_property
+    def _process(self) -> psutil.Process:
+        return psutil.Process()
+
+    def _of_process(self) -> StatusChanges:
         load = DeviceLoad(
             utilisation=self._process.cpu_percent() / (psutil.cpu_count() or 1),
             memory_used=self._process.memory_info().rss,
@@ -43,7 +53,7 @@ def _of_gpu(gpu: Any) -> StatusChanges:
     # A part of a GPU (MIG) has neither a number nor sensors: those are its card's.
     card = _ask(pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle, gpu) or gpu
     power = _ask(pynvml.nvmlDeviceGetPowerUsage, card)
-    figures = GpuFigures(
+    figures = _known(
         card=_ask(pynvml.nvmlDeviceGetIndex, card),
         utilisation=rates and rates.gpu,
         memory_used=memory and memory.used,
@@ -56,11 +66,20 @@ def _of_gpu(gpu: Any) -> StatusChanges:
     return {"device_load": load, "gpu": figures}
 
 
+def _known(**values: Any) -> GpuFigures:
+    """The figures, without those that cannot be: a card that falls off the bus says 4 billion degrees."""
+    try:
+        return GpuFigures(**values)
+    except ValidationError as error:
+        wrong = {found["loc"][0] for found in error.errors()}
+        return GpuFigures(**{name: value for name, value in values.items() if name not in wrong})
+
+
 def _ask(question: Callable[..., Any], *arguments: Any) -> Any | None:
     """NVML's answer, None where this GPU or driver has none."""
     try:
         return question(*arguments)
-    except pynvml.NVMLError:
+    except Exception:  # noqa: BLE001 - a library of another version lacks functions, or gives text that is none
         return None
 
 
@@ -68,9 +87,9 @@ def nvml_handle(device: torch.device) -> Any | None:
     """NVML's handle of a CUDA device, or of a part of one (MIG), by its unique id: CUDA may count them differently."""
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
+        number = torch.cuda.get_device_properties(device).uuid
+    except Exception:  # noqa: BLE001 - no driver, another version of it or of PyTorch
         return None
-    number = torch.cuda.get_device_properties(device).uuid
     return _ask(pynvml.nvmlDeviceGetHandleByUUID, f"GPU-{number}") or _ask(
         pynvml.nvmlDeviceGetHandleByUUID, f"MIG-{number}"
     )

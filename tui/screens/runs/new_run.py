@@ -15,7 +15,7 @@ from textual.widgets import Input, Label
 from textual.worker import get_current_worker
 
 from core.data import download, registry
-from core.errors import ConfigError, DamagedFile, RunError, UserError, describe
+from core.errors import ConfigError, DamagedFile, RunError, describe
 from core.jobs import launch
 from core.runs.catalog import create_run, find_runs, unused_name
 from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
@@ -171,7 +171,7 @@ class NewRun(ModalScreen[Run | None]):
             return
         except ConfigError as error:
             self.app.call_from_thread(self._refuse, "", error.problems)
-        except (UserError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - no failure of an action ends the app, or leaves it waiting
             self.app.call_from_thread(self._refuse, describe(error))
         else:
             self.app.call_from_thread(self.dismiss, run)
