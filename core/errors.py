@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 from core.text import printable
 
 LONGEST_REASON = 300
-NO_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
+NO_MEMORY = (
+    *("out of memory", "can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED"),
+    *("annot allocate memory", "failed to map segment", "can't start new thread"),  # under `ulimit -v`
+)
 
 
 class UserError(Exception):
@@ -58,8 +62,18 @@ def describe(error: Exception) -> str:
         return printable(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     if isinstance(error, UserError):
         return printable(str(error))
+    if is_out_of_memory(error):
+        return without_memory(error)
     said = (str(error).strip().splitlines() or [""])[0][:LONGEST_REASON]
     return printable(f"unexpected {type(error).__name__}: {said}")
+
+
+def without_memory(error: BaseException) -> str:
+    """What to say where a process lacked memory: how much it may have counts for more than what is free."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    limit = "" if allowed == resource.RLIM_INFINITY else f": ulimit -v allows {allowed / 1e9:.1f} GB"
+    said = (str(error).strip().splitlines() or [""])[0][:LONGEST_REASON]
+    return printable(f"not enough memory{limit}" + (f" ({said})" if said else ""))
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

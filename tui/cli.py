@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.data import registry
-from core.errors import ConfigError, UserError, describe
+from core.errors import ConfigError, UserError, describe, is_out_of_memory
 from core.runs.catalog import find_run
 from core.runs.status import ACTIONS
 from core.text import either
@@ -122,4 +122,9 @@ def main() -> None:
         sys.exit(EXIT_FAILED)
     except OSError as error:
         print_error(describe(error))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        print_error(describe(error))
+        sys.exit(EXIT_FAILED)
     sys.exit(EXIT_BAD_INPUT)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core import files
-from core.errors import DamagedFile, Diverged, is_out_of_memory
+from core.errors import DamagedFile, Diverged, is_out_of_memory, without_memory
 from core.runs.status import Cause
 from core.text import printable
 
@@ -23,6 +23,8 @@ def describe(error: BaseException) -> str:
         return f"cannot write the run: {error.strerror}"
     if type(error).__name__ == "DistBackendError" or ("gloo" in text and "peer" in text):
         return "another of the processes that trained the run together has ended"
+    if isinstance(error, ImportError) and is_out_of_memory(error):
+        return without_memory(error)
     return text or type(error).__name__
 
 

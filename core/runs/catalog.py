@@ -88,16 +88,15 @@ def find_run(runs_dir: Path | str, name: str) -> Run:
     """The run of that name, or in that folder, as a shell completes it. Raises RunError naming the runs there are."""
     unreadable = Unreadable()
     runs = find_runs(runs_dir, unreadable)
-    wanted = os.path.normpath(name) if name else name
+    wanted = name.rstrip(os.sep)
     for run in runs:
         if run.name == wanted:
             return run
     if os.sep in name or name in (".", ".."):
-        for path in (Path(runs_dir) / files.expanded(name), files.expanded(name)):
-            run = Run(Path(os.path.abspath(path)))  # noqa: PTH100 - a link may be named as a run
-            with suppress(OSError):
-                if is_run(run.path):
-                    return run
+        run = Run(Path(os.path.abspath(files.expanded(name))))  # noqa: PTH100 - a link may be named as a run
+        with suppress(OSError):
+            if is_run(run.path):
+                return run
     if wanted in unreadable:
         raise RunError(f"{wanted} in {runs_dir} cannot be read: {unreadable[wanted]}")
     known = ", ".join(run.name for run in runs[:8]) + (", ..." if len(runs) > 8 else "")

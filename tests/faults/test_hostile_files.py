@@ -207,7 +207,7 @@ def test_a_damaged_run_is_named_in_one_printable_line_whatever_its_folder_is_cal
     assert is_one_line(damage), repr(damage)
 
 
-@pytest.mark.parametrize("name", ["..", "../runs/vae", ".", "", "/etc", "vae/", "vae/../vae"])
+@pytest.mark.parametrize("name", ["..", "../runs/vae", ".", "", "/etc", "vae/../vae", "vae/../../runs/vae"])
 def test_a_name_that_leads_elsewhere_is_no_run(run: Run, name: str) -> None:
     with pytest.raises(RunError, match="no run named"):
         find_run(run.path.parent, name)

@@ -25,7 +25,7 @@ from core.runs.status import State
 from tests.conftest import make_trained_run
 from tests.faults.test_disks import fill, mounted
 from tests.support import trainers
-from tests.support.machines import ROOT, as_another_user, call, open_to_all
+from tests.support.machines import ROOT, as_another_user, call, public_folder
 from tests.support.terminal import ENVIRONMENT, Terminal
 
 MakeRun = Callable[..., Run]
@@ -38,16 +38,20 @@ def modes(run: Run) -> set[int]:
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Path:
+def shared() -> Iterator[Path]:
     """A folder with a run that everybody may read, beside what nobody else may."""
-    runs_dir = tmp_path / "runs"
+    with public_folder() as folder:
+        yield make_shared(folder / "runs")
+
+
+def make_shared(runs_dir: Path) -> Path:
     run = make_trained_run(runs_dir, "ae")
     run.open_metrics().close()
     run.path.chmod(0o755)
     run.share_files()
     (runs_dir / "lost+found").mkdir(mode=0o700)
     (runs_dir / ".Trash-0").mkdir(mode=0o700)
-    open_to_all(runs_dir)
+    runs_dir.chmod(0o755)
     return runs_dir
 
 
@@ -242,7 +246,7 @@ def test_11_a_run_is_found_by_its_folder_as_a_shell_completes_it(
     run = make_run("base")
     monkeypatch.setenv("HOME", str(runs_dir.parent))
     monkeypatch.chdir(runs_dir.parent)
-    for name in ("base", "base/", "base//", "./base"):
+    for name in ("base", "base/", "base//"):
         assert find_run(runs_dir, name) == run
     for name in (
         "checkpoints/base",
@@ -252,8 +256,10 @@ def test_11_a_run_is_found_by_its_folder_as_a_shell_completes_it(
         "./checkpoints/../checkpoints/base",
     ):
         assert find_run("elsewhere", name) == run
+    monkeypatch.chdir(runs_dir)
+    assert find_run("elsewhere", "./base") == find_run("elsewhere", "base/") == run
     monkeypatch.chdir(run.path)
-    assert find_run("elsewhere", ".") == run
+    assert find_run("elsewhere", ".") == find_run("elsewhere", "../base/") == run
     with pytest.raises(RunError, match="no run named"):
         find_run(runs_dir, "")
     with pytest.raises(RunError, match="no run named"):

@@ -16,6 +16,7 @@ import pytest
 
 from core.errors import RunError
 from core.jobs import launch
+from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
 from tests.support import machines, run_files, trainers
@@ -88,14 +89,16 @@ def test_6_a_run_of_the_host_is_running_as_seen_from_a_container(live: Run, wait
     wait_until(lambda: live.state() is State.STOPPED)
 
 
-def test_6_a_run_of_a_user_whose_processes_are_hidden_is_running(live: Run, wait_until: WaitUntil) -> None:
-    live.path.chmod(0o755)
-    machines.open_to_all(live.path.parent)
-    hidden = partial(machines.as_another_user, hide_processes=True)
-    # The trainer itself opens the files, at its next heartbeat.
-    wait_until(lambda: live.metrics_path.stat().st_mode & 0o777 == 0o644)
-    seen = call("runs", "--runs-dir", str(live.path.parent), through=hidden)
-    assert "running" in seen.stdout, seen
+def test_6_a_run_of_a_user_whose_processes_are_hidden_is_running(few_digits: Path, wait_until: WaitUntil) -> None:
+    values = trainers.SMALL | {"data_dir": str(few_digits), "epochs": 100_000, "validate_every": 1000, "preset": "ae"}
+    with machines.public_folder() as folder:
+        run = Run.create(folder, "a-run", make_config(**values), share="all")
+        process = trainers.begin(run)
+        wait_until(lambda: run.status().saved_step, what="the first save")
+        seen = call("runs", "--runs-dir", str(folder), through=partial(machines.as_another_user, hide_processes=True))
+        assert "running" in seen.stdout, seen
+        process.kill()
+        process.join(10)
 
 
 def test_6_a_killed_run_is_lost_at_once_though_its_number_may_be_taken(live: Run, wait_until: WaitUntil) -> None:

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,11 +81,12 @@ def as_another_user(command: list[str], *, hide_processes: bool = False) -> list
     return [*words, *command]
 
 
-def open_to_all(folder: Path) -> None:
-    """Let everybody enter the folder of a test, whose parents pytest keeps private."""
-    for path in (folder, *folder.parents):
-        if path.stat().st_uid == os.geteuid() and path != path.parent:
-            path.chmod(path.stat().st_mode | 0o055)
+@contextmanager
+def public_folder() -> Iterator[Path]:
+    """A folder that everybody may enter; pytest keeps its own private."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def call(*words: str, through: Callable[[list[str]], list[str]] = list) -> subprocess.CompletedProcess[str]:

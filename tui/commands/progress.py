@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -20,13 +20,14 @@ from rich.progress import (
 
 from core import files
 from core.data import download, registry
-from core.errors import RunError
+from core.errors import DamagedFile, RunError
 from core.jobs import launch
 from core.runs.metrics import MetricsReader, Table
 from core.runs.run import Run
 from core.runs.status import Action, State, Status
 from tui import formatting
-from tui.commands.output import echo
+from tui.commands.options import command_hint
+from tui.commands.output import echo, print_error
 from tui.interrupts import Told, tidied_up
 
 POLL_SECONDS = 0.25
@@ -115,6 +116,21 @@ class Follower:
         for row in range(self._shown, len(epochs)):
             self._console.print(epoch_line(epochs, row, status.epochs), highlight=False, soft_wrap=True)
         self._shown = len(epochs)
+
+
+@contextmanager
+def going_on(runs: Iterable[Run]) -> Iterator[None]:
+    """Where this command can go on no more, say which of the runs train on and how to stop them."""
+    try:
+        yield
+    except (OSError, DamagedFile, SystemExit) as error:  # rich ends the program where nobody reads its output
+        for run in runs:
+            with suppress(OSError, DamagedFile):
+                status, state = run.observe()
+                if state.active:
+                    stop = command_hint(run, "control", "stop")
+                    print_error(f"{run.name} trains on in process {status.pid}; stop it: {stop}")
+        raise error
 
 
 def epoch_line(epochs: Table, row: int, goal: int) -> str:

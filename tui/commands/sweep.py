@@ -27,6 +27,7 @@ from core.text import printable
 from tui import formatting
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir, Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, echo, print_error, print_json, print_table
+from tui.commands.progress import going_on
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
 
@@ -103,7 +104,8 @@ def train_all(runs: Sweep, as_json: bool) -> bool:
     console = Console(stderr=as_json)
     with Told() as told, _shown(runs, console) as show:
         try:
-            _follow(runs, show, told)
+            with going_on(member.run for member in runs.members):
+                _follow(runs, show, told)
         finally:
             runs.end_unbegun()
     found = list(runs.summaries())

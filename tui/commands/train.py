@@ -33,7 +33,7 @@ from tui.commands.options import (
     takes_settings,
 )
 from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, echo, print_error
-from tui.commands.progress import Follower, download_in_terminal
+from tui.commands.progress import Follower, download_in_terminal, going_on
 from tui.interrupts import Told, tidied_up
 
 
@@ -113,8 +113,9 @@ def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -
         if detach:
             echo(f"{run.name} trains in process {trainer.pid}; look at it with: {command_hint(run)}")
             return
-        echo(f"training {run.name} in {run.path}")
-        state = Follower(run, Console(), told).follow()
+        with going_on([run]):
+            echo(f"training {run.name} in {run.path}")
+            state = Follower(run, Console(), told).follow()
     status = run.status()
     if status.error and state is not State.FAILED:
         print_error(f"{run.name} is {state}: {status.error}")

@@ -141,7 +141,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
     """The processes that were started, none of which is there."""
     found: list[Started] = []
 
-    def start(run: Run, threads: int | None = None, others: Sequence[Run] = ()) -> Started:
+    def start(
+        run: Run, threads: int | None = None, others: Sequence[Run] = (), data_dir: Path | None = None
+    ) -> Started:
         found.append(Started([one.name for one in (run, *others)], run.config().device))
         return found[-1]
 
