@@ -56,8 +56,11 @@ class Builder:
         """What `normalise` needs of the layer whose output is read."""
         plan = self._plan
         weight, bias = plan.weight(f"{layer.name}.1.weight"), plan.weight(f"{layer.name}.1.bias")
-        of_convolution = plan.weight(f"{layer.name}.0.bias")
-        return plan.sums[layer.name], weight, bias, of_convolution, plan.coefficients[layer.name], plan.statistic(layer)
+        return plan.sums[layer.name], weight, bias, plan.coefficients[layer.name], plan.statistic(layer)
+
+    def _expected(self, layer: Layer) -> tuple[Tensor, Tensor]:
+        """What `expect` needs of the layer whose output is written."""
+        return self._plan.weight(f"{layer.name}.0.bias"), self._plan.statistic(layer)
 
     def _source(self, layer: Layer) -> Tensor:
         before = self._sources.get(layer)
@@ -74,7 +77,7 @@ class Builder:
         programs = plan.parts(layer, self._count)
         arguments = (
             self._source(layer), plan.chosen, *normalisation, plan.passed, plan.matrix(name),
-            plan.z[name], plan.sums[name], plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]),
+            *self._expected(layer), plan.z[name], plan.sums[name], plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]),
             plan.winners.get(name, plan.z[name]),
             self._count, plan.parts(before, self._count) if before else 1, programs, self._memory.places.length,
             self._memory.statistic_places.length, plan.matrix_places.length,
@@ -154,7 +157,8 @@ class Builder:
         bias = plan.weight("head.bias") if plan.kind == KINDS["vae"] else self._memory.weights
         arguments = (
             plan.z[before.name], *self._normalisation(before), *self._head(""), bias, plan.noise, plan.moments,
-            plan.latents, plan.matrix(layer.name), plan.z[layer.name], plan.sums[layer.name], plan.divergences,
+            plan.latents, plan.matrix(layer.name), *self._expected(layer), plan.z[layer.name], plan.sums[layer.name],
+            plan.divergences,
             self._count, plan.parts(before, self._count), programs, self._memory.places.length,
             self._memory.statistic_places.length, plan.matrix_places.length,
         )  # fmt: skip

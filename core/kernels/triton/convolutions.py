@@ -1,7 +1,7 @@
 """The 3x3 convolutions forwards and backwards, each with the normalisation before it and the sums for the one after.
 
-Activations are stored as a convolution without its bias leaves them, z, channels last: (runs, images, size, size,
-channels). Whoever reads them normalises and activates. In the code y = leaky(a z + b) and dz = a g + c2 z + c3.
+Activations are stored as a convolution leaves them, less their running mean: z, channels last, (runs, images, size,
+size, channels). Whoever reads them normalises and activates. In the code y = leaky(a z + b) and dz = a g + c2 z + c3.
 
 A program computes whole images. It passes through what it reads once, y forwards and dz backwards, and stores that;
 then it reads every window of it, which is in the cache and needs no more arithmetic.
@@ -14,6 +14,7 @@ from core.kernels.triton.shared import (
     BIT,
     SLOPE,
     activate,
+    expect,
     factor,
     fold,
     normalise,
@@ -30,8 +31,8 @@ WIDTH = tl.constexpr(32)  # entries side by side where a tensor is passed throug
 
 @triton.jit(do_not_specialize=["images", "source_parts", "parts"])
 def convolve(
-    source, chosen, source_sums, scale, shift, bias, coefficients, running, activated,
-    matrix, z, sums, next_scale, pooled, winners,
+    source, chosen, source_sums, scale, shift, coefficients, running, activated,
+    matrix, own_bias, own_running, z, sums, next_scale, pooled, winners,
     images, source_parts, parts, parameters, statistics, matrices,
     IMAGES: tl.constexpr, DOUBLED: tl.constexpr, NORMALISED: tl.constexpr, LEVEL: tl.constexpr, STRIDE: tl.constexpr,
     WINDOW: tl.constexpr, BLOCK: tl.constexpr,
@@ -63,7 +64,7 @@ def convolve(
     if not IMAGES:
         a, b, _, _ = normalise(
             source_sums + run * (2 * CI * SOURCE_PARTS), source_parts, (images * NORMALISED).to(tl.float32),
-            scale + run * parameters, shift + run * parameters, bias + run * parameters, coefficients + run * (4 * CI),
+            scale + run * parameters, shift + run * parameters, coefficients + run * (4 * CI),
             running + run * statistics, part == 0, CI, SOURCE_PARTS,
         )  # fmt: skip
         LINES: tl.constexpr = ROWS * SOURCE * SOURCE // (GROUPS * GROUPS) * CI // WIDTH
@@ -106,7 +107,8 @@ def convolve(
         for i in tl.static_range(AHEAD):
             if first + i < PARTS:
                 result = tl.dot(values[i], weights[i], result, input_precision=PRECISION)
-    stored = result.to(z.dtype.element_ty)
+    expected = expect(own_running + run * statistics, own_bias + run * parameters, j % CO)
+    stored = tl.where(there[:, None] & (j < N)[None, :], result - expected[None, :], 0.0).to(z.dtype.element_ty)
     own = (block >> (2 * LEVEL)) + run * images
     corner = ((own * SIZE + BLOCK * row) * SIZE + BLOCK * column) * CO
     at = corner[:, None] + within_block(j, BLOCK, SIZE, CO)[None, :]

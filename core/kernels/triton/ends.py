@@ -8,6 +8,7 @@ import triton.language as tl
 
 from core.kernels.triton.shared import (
     activate,
+    expect,
     factor,
     fold,
     normalise,
@@ -36,8 +37,8 @@ def pick(vector, FIRST: tl.constexpr, C: tl.constexpr):
 
 @triton.jit(do_not_specialize=["images", "source_parts", "parts"])
 def encode(
-    source, source_sums, scale, shift, bias, coefficients, running, of_mean, of_spread, head_bias, noise, moments,
-    latents, matrix, z, sums, divergences,
+    source, source_sums, scale, shift, coefficients, running, of_mean, of_spread, head_bias, noise, moments,
+    latents, matrix, own_bias, own_running, z, sums, divergences,
     images, source_parts, parts, parameters, statistics, matrices,
     KIND: tl.constexpr, CI: tl.constexpr, ROWS: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
     DOT: tl.constexpr, PRECISION: tl.constexpr,
@@ -52,7 +53,7 @@ def encode(
     at = row * LATENT + j[None, :]
     a, b, _, _ = normalise(
         source_sums + run * (2 * CI * SOURCE_PARTS), source_parts, (images * 16).to(tl.float32),
-        scale + run * parameters, shift + run * parameters, bias + run * parameters, coefficients + run * (4 * CI),
+        scale + run * parameters, shift + run * parameters, coefficients + run * (4 * CI),
         running + run * statistics, part == 0, CI, SOURCE_PARTS,
     )  # fmt: skip
     divergence = tl.zeros([ROWS, LATENT], tl.float32)
@@ -92,7 +93,9 @@ def encode(
     tl.store(latents + at, latent, mask=there)
     k = tl.arange(0, LATENT)
     weights = tl.load(matrix + run * matrices + k[:, None] * LATENT + j[None, :])
-    stored = tl.dot(factor(latent, DOT, PRECISION), weights.to(DOT), input_precision=PRECISION).to(z.dtype.element_ty)
+    found = tl.dot(factor(latent, DOT, PRECISION), weights.to(DOT), input_precision=PRECISION)
+    found -= expect(own_running + run * statistics, own_bias + run * parameters, j % 4)[None, :]
+    stored = tl.where(there, found, 0.0).to(z.dtype.element_ty)
     tl.store(z + at, stored, mask=there)
     rounded = stored.to(tl.float32)
     sums += run * (8 * OWN_PARTS)
@@ -219,7 +222,7 @@ def encode_backward(
 
 @triton.jit(do_not_specialize=["images", "source_parts", "parts"])
 def project(
-    source, source_sums, scale, shift, bias, coefficients, running, weight, own_bias, pictures, chosen, of_output, sums,
+    source, source_sums, scale, shift, coefficients, running, weight, own_bias, pictures, chosen, of_output, sums,
     of_matrix, errors,
     images, source_parts, parts, parameters, statistics, partials,
     LEVEL: tl.constexpr, ROWS: tl.constexpr, SOURCE_PARTS: tl.constexpr, OWN_PARTS: tl.constexpr,
@@ -241,7 +244,7 @@ def project(
     x = x / 255.0
     a, b, mean, inverse = normalise(
         source_sums + run * (16 * SOURCE_PARTS), source_parts, (images * (SIZE * SIZE)).to(tl.float32),
-        scale + run * parameters, shift + run * parameters, bias + run * parameters, coefficients + run * 32,
+        scale + run * parameters, shift + run * parameters, coefficients + run * 32,
         running + run * statistics, part == 0, 8, SOURCE_PARTS,
     )  # fmt: skip
     a = a[None, :]

@@ -62,8 +62,17 @@ def put_sums(sums, part, first, second, c, C: tl.constexpr, PARTS: tl.constexpr)
 
 
 @triton.jit
+def expect(running, bias, c):
+    """What a convolution without its bias is expected to leave on average: z is what differs from that.
+
+    Numbers near zero lose little when they are rounded; where a background is far from it, all its pixels lose the same.
+    """
+    return tl.load(running + c) - tl.load(bias + c)
+
+
+@triton.jit
 def normalise(
-    sums, parts, pixels, scale, shift, bias, coefficients, running, is_first, C: tl.constexpr, PARTS: tl.constexpr
+    sums, parts, pixels, scale, shift, coefficients, running, is_first, C: tl.constexpr, PARTS: tl.constexpr
 ):
     """Factor, summand, mean, 1 / deviation (C,) of a normalisation; the first program keeps that, and what runs."""
     total, squares = add_up(sums, parts, C, PARTS)
@@ -79,8 +88,7 @@ def normalise(
         tl.store(coefficients + C + c, b)
         tl.store(coefficients + 2 * C + c, mean)
         tl.store(coefficients + 3 * C + c, inverse)
-        old = tl.load(running + c)
-        tl.store(running + c, old + (mean + tl.load(bias + c) - old) * MOMENTUM)
+        tl.store(running + c, tl.load(running + c) + mean * MOMENTUM)  # z is what differs from it
         old = tl.load(running + C + c)
         tl.store(running + C + c, old + (variance * (pixels / (pixels - 1.0)) - old) * MOMENTUM)
     return a, b, mean, inverse
