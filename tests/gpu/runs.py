@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.data.images import load_image_set
-from core.kernels.gpu.compiling import Wanted, stamp, use_cache
+from core.kernels.gpu.compiling import Wanted, capability, stamp, use_cache
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.tiles import Tiles
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight, loss
@@ -96,5 +96,5 @@ def prepare(dataset: str, batch: int, device: str) -> None:
     rest = len(load_image_set(dataset).train_images) % batch
     wanted = Wanted("vae", batch, "float32", rest=rest)
     if not stamp(wanted, device).exists():
-        words = [sys.executable, "-m", "core.kernels.gpu.selftest", json.dumps(asdict(wanted)), device]
-        subprocess.run(words, check=True)
+        given = json.dumps(asdict(wanted)), device, str(capability(device))
+        subprocess.run([sys.executable, "-m", "core.kernels.gpu.selftest", *given], check=True)

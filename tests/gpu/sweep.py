@@ -213,8 +213,9 @@ def sweep(seconds: float, limit: int, precision: str, runs: list[int], out: Path
 
 
 def compile_apart(wanted: list[Wanted]) -> None:
-    """Compile in a process that has not used the GPU. Raises RuntimeError."""
-    process = multiprocessing.get_context("spawn").Process(target=compiling.compile_kernels, args=(wanted,))
+    """Compile in a process that does not use the GPU. Raises RuntimeError."""
+    given = wanted, compiling.capability("cuda")
+    process = multiprocessing.get_context("spawn").Process(target=compiling.compile_kernels, args=given)
     process.start()
     process.join()
     if process.exitcode:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
 import triton
+from triton.backends.compiler import GPUTarget
+from triton.backends.nvidia import driver as nvidia
+from triton.runtime import driver
 
 from core import files
 from core.kernels.gpu.plan import Launch
@@ -22,6 +24,7 @@ from core.models.autoencoder import MODELS, KlWeight
 
 CACHE = "TRITON_CACHE_DIR"
 MOST_PROCESSES = 16
+WARP = 32  # threads
 
 
 @dataclass(frozen=True)
@@ -73,20 +76,49 @@ def stamp(wanted: Wanted, device: str | torch.device) -> Path:
     return Path(os.environ[CACHE]) / f"{name}.checked"
 
 
-def compile_kernels(wanted: Sequence[Wanted], device: str = "cuda:0") -> None:
-    """Compile what is not yet, in processes that are copies of this one. Raises what Triton raises.
+def compile_kernels(wanted: Sequence[Wanted], capability: int, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Compile what is not yet, for GPUs of a compute capability (90 for 9.0), in processes that are copies of this one.
 
-    This process must not have begun to use a GPU, which no copy could do then.
+    No process uses a GPU for it; `meanwhile` may begin to. Raises what Triton raises.
     """
-    assert not torch.cuda.is_initialized(), "a copy of a process that uses a GPU cannot use it"
+    assert not torch.cuda.is_initialized(), "a copy of a process that uses a GPU cannot be relied on"
     torch.set_num_threads(1)  # the copies have work for all cores, and threads are not copied
+    driver.set_active(Target(capability))
     _OWN[:] = [launch for one in wanted for launch in _launches(one)]
     processes = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1))
     with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
-        list(pool.map(partial(_compile, device=device), range(len(_OWN))))
+        compiling = pool.map(_compile, range(len(_OWN)))  # all copies are made by now
+        meanwhile()
+        list(compiling)
+    driver.set_active(None)  # the real one, which is looked for when it is first needed
 
 
 _OWN: list[Launch] = []
+
+
+class Target:
+    """In place of Triton's driver: what is compiled for. Nothing can be launched."""
+
+    def __init__(self, capability: int) -> None:
+        self._target = GPUTarget("cuda", capability, WARP)
+
+    def get_current_target(self) -> GPUTarget:
+        """The kind of GPU."""
+        return self._target
+
+    def get_current_device(self) -> int:
+        """Its number, of which nothing that is compiled depends."""
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        """Nor on this."""
+        return 0
+
+
+def capability(device: str | torch.device) -> int:
+    """A GPU's compute capability, 90 for 9.0."""
+    major, minor = torch.cuda.get_device_capability(device)
+    return major * 10 + minor
 
 
 def _launches(wanted: Wanted) -> Iterator[Launch]:
@@ -96,8 +128,8 @@ def _launches(wanted: Wanted) -> Iterator[Launch]:
         yield from reversed(step.launches(size))
 
 
-def _compile(number: int, device: str) -> None:
-    torch.cuda.set_device(device)
+def _compile(number: int) -> None:
     launch = _OWN[number]
     kernel = launch.kernel.warmup(*launch.arguments, grid=launch.grid, **launch.constants)
-    _ = kernel.run  # compiles, in some versions, what launches it
+    if hasattr(nvidia, "make_launcher"):  # some versions compile what launches a kernel, too
+        nvidia.CudaLauncher(kernel.src, kernel.metadata)

@@ -1,6 +1,6 @@
 """Whether the kernels do on this device what PyTorch's layers do: one batch compared, and the same bits twice.
 
-`python -m core.kernels.gpu.selftest WANTED DEVICE` compiles and checks, and remembers that for the next time.
+`python -m core.kernels.gpu.selftest WANTED DEVICE CAPABILITY` compiles and checks, and remembers that for the next time.
 """
 
 from __future__ import annotations
@@ -121,12 +121,17 @@ def _error(found: Tensor, wanted: Tensor) -> float:
     return float(difference) if difference.isfinite() else float("inf")
 
 
+def begin(device: str) -> None:
+    """Set the GPU up for this process, which takes seconds."""
+    torch.cuda.set_device(device)
+    torch.ones(1, device=device)
+
+
 def main() -> int:
     """Compile and check what the command line names; 1, with the reason as the last line, if it cannot be used."""
     wanted, device = Wanted(**json.loads(sys.argv[1])), sys.argv[2]
     try:
-        compile_kernels([wanted], device)
-        torch.cuda.set_device(device)
+        compile_kernels([wanted], int(sys.argv[3]), meanwhile=lambda: begin(device))
         outcome = require(wanted, device)
     except Exception as error:  # noqa: BLE001 - whatever it meets, its caller trains without these kernels and says why
         print(" ".join((str(error) or type(error).__name__).split())[:300])

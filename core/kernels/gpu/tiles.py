@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.kernels.gpu.layers import Layer, Tiling
 
@@ -51,6 +51,7 @@ BACKWARD = {
     "decoder.3.1": Tiling(1, 1, 4, 1, 4),
     "decoder.3.2": Tiling(2, 1, 8, 1, 8),
 }
+LEAST_SUM = 16  # terms
 SHARED = 172_032  # bytes of shared memory that the largest of these needs
 
 
@@ -67,8 +68,13 @@ class Tiles:
 
     def forward(self, layer: Layer) -> Tiling:
         """Of the output's computation."""
-        return self.forwards.get(layer.name) or FORWARD[layer.name]
+        return _deep_enough(self.forwards.get(layer.name) or FORWARD[layer.name], layer.channels_in)
 
     def backward(self, layer: Layer) -> Tiling:
         """Of the gradients' computation."""
-        return self.backwards.get(layer.name) or BACKWARD[layer.name]
+        return _deep_enough(self.backwards.get(layer.name) or BACKWARD[layer.name], layer.channels_out)
+
+
+def _deep_enough(tiling: Tiling, channels: int) -> Tiling:
+    """The tiling with as many taps as make the least sum that a product may have, where a network has few channels."""
+    return replace(tiling, taps=max(tiling.taps, -(-LEAST_SUM // channels)))

@@ -71,9 +71,7 @@ def expect(running, bias, c):
 
 
 @triton.jit
-def normalise(
-    sums, parts, pixels, scale, shift, coefficients, running, is_first, C: tl.constexpr, PARTS: tl.constexpr
-):
+def normalise(sums, parts, pixels, scale, shift, coefficients, running, is_first, C: tl.constexpr, PARTS: tl.constexpr):
     """Factor, summand, mean, 1 / deviation (C,) of a normalisation; the first program keeps that, and what runs."""
     total, squares = add_up(sums, parts, C, PARTS)
     share = 1.0 / pixels

@@ -125,11 +125,12 @@ def _wanted(training: Training, precision: str) -> Wanted:
 
 def _start(wanted: Wanted, device: torch.device) -> subprocess.Popen[str] | None:
     """A process that compiles and checks, and prints the reason if that cannot be; None where it was done before."""
-    from core.kernels.gpu.compiling import stamp
+    from core.kernels.gpu.compiling import capability, stamp
 
     if stamp(wanted, device).exists():
         return None
-    words = [sys.executable, "-P", "-m", "core.kernels.gpu.selftest", json.dumps(asdict(wanted)), str(device)]
+    given = json.dumps(asdict(wanted)), str(device), str(capability(device))
+    words = [sys.executable, "-P", "-m", "core.kernels.gpu.selftest", *given]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}  # its processes share the cores
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment)
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,15 @@ def test_a_process_compiles_before_it_uses_the_gpu_and_remembers_what_it_checked
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done: list[str] = []
-    monkeypatch.setattr(selftest, "compile_kernels", lambda wanted, device: done.append("compiled"))
-    monkeypatch.setattr(torch.cuda, "set_device", lambda device: done.append("on the GPU"))
+
+    def compile_kernels(wanted: object, capability: int, meanwhile: Callable[[], None]) -> None:
+        done.append(f"copied for {capability}")
+        meanwhile()
+
+    monkeypatch.setattr(selftest, "compile_kernels", compile_kernels)
+    monkeypatch.setattr(selftest, "begin", lambda device: done.append(f"began on {device}"))
     monkeypatch.setattr(selftest, "stamp", lambda wanted, device: tmp_path / "checked")
-    monkeypatch.setattr(sys, "argv", ["", '{"preset": "ae", "batch": 16}', "cuda:0"])
+    monkeypatch.setattr(sys, "argv", ["", '{"preset": "ae", "batch": 16}', "cuda:1", "90"])
 
     def refuse(wanted: object, device: str) -> object:
         raise Unfit("off by half")
@@ -85,7 +91,7 @@ def test_a_process_compiles_before_it_uses_the_gpu_and_remembers_what_it_checked
     monkeypatch.setattr(selftest, "require", lambda wanted, device: "as PyTorch does")
     assert selftest.main() == 0
     assert (tmp_path / "checked").read_text() == "as PyTorch does\n"
-    assert done == ["compiled", "on the GPU"] * 2
+    assert done == ["copied for 90", "began on cuda:1"] * 2
 
 
 def test_other_networks_are_refused() -> None:
