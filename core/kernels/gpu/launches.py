@@ -77,7 +77,8 @@ class Builder:
         programs = plan.parts(layer, self._count)
         arguments = (
             self._source(layer), plan.chosen, *normalisation, plan.passed, plan.matrix(name),
-            *self._expected(layer), plan.z[name], plan.sums[name], plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]),
+            *self._expected(layer),
+            plan.z[name], plan.sums[name], plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]),
             plan.winners.get(name, plan.z[name]),
             self._count, plan.parts(before, self._count) if before else 1, programs, self._memory.places.length,
             self._memory.statistic_places.length, plan.matrix_places.length,

@@ -1,6 +1,6 @@
 """Whether the kernels do on this device what PyTorch's layers do: one batch compared, and the same bits twice.
 
-`python -m core.kernels.gpu.selftest WANTED DEVICE CAPABILITY` compiles and checks, and remembers that for the next time.
+`python -m core.kernels.gpu.selftest WANTED DEVICE CAPABILITY` compiles and checks, and remembers that.
 """
 
 from __future__ import annotations

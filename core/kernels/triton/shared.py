@@ -65,7 +65,7 @@ def put_sums(sums, part, first, second, c, C: tl.constexpr, PARTS: tl.constexpr)
 def expect(running, bias, c):
     """What a convolution without its bias is expected to leave on average: z is what differs from that.
 
-    Numbers near zero lose little when they are rounded; where a background is far from it, all its pixels lose the same.
+    Numbers near zero lose little when they are rounded; all pixels of a background far from it would lose the same.
     """
     return tl.load(running + c) - tl.load(bias + c)
 
