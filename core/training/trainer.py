@@ -177,7 +177,7 @@ class Trainer:
             validation = frechet = None
             if self.config.validates_after(self.epoch + 1, self.epochs):
                 self._begin(Task.VALIDATE)
-                validation = yield from self.validation.losses(self.step)
+                validation = yield from self.validation.losses(self._stepper.validate, self.step)
             if self.config.measures_after(self.epoch + 1, self.epochs):
                 self._begin(Task.MEASURE)
                 frechet = yield from self.validation.frechet(self._frechet_samples)

@@ -22,7 +22,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from core.kernels.gpu.compiling import Wanted
-from core.kernels.gpu.plan import Launch
+from core.kernels.gpu.launches.forward import Launch
 
 WARP = 32
 TYPES = {

@@ -13,7 +13,6 @@ from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
 from core.kernels.compiler import Unavailable
 from core.runs.run import Run
-from core.training.methods import choice
 
 
 def no_kernels(*given: object) -> None:
@@ -25,6 +24,8 @@ def main() -> int:
     """Train the run that the command line names, as the worker does."""
     path, *options = sys.argv[1:]
     if "--layers" in options:
+        from core.training.methods import choice  # PyTorch, which a trainer imports when it has begun
+
         vars(choice)["Kernels"] = no_kernels
     every_step = Intervals(first_save=0.0, last_save=0.0, save_share=0.0)
     return process.train([Run(Path(path))], Job(intervals=every_step if "--every-step" in options else Intervals()))

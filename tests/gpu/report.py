@@ -33,6 +33,7 @@ from tests.gpu.sweep import compile_apart, tiles_of
 from tests.gpu.timings import Figure
 
 Found = Result | Figure
+Work = Callable[[], Found | Iterable[Found]]
 STEPS = [
     ("vae", 1, "float32"), ("vae", 8, "float32"), ("vae", 1, "bfloat16"), ("vae", 8, "bfloat16"), ("ae", 1, "float32"),
     ("vae-post", 1, "float32"), ("vae", 2, "float32"), ("vae", 4, "float32"), ("vae", 16, "float32"),
@@ -56,7 +57,7 @@ class Report:
         with self._file.open("a") as file:
             file.write(json.dumps({"time": round(passed, 1), "text": text} | content) + "\n")
 
-    def do(self, work: Callable[[], Found | Iterable[Found]]) -> None:
+    def do(self, work: Work) -> None:
         """Do a part of the work, unless the time is over."""
         if time.monotonic() - self._began > self._seconds:
             self.say("left out: the time is over")
@@ -94,35 +95,39 @@ def compiled(tiles: Tiles | None) -> Figure:
     return Figure("compiling four steps' kernels", time.monotonic() - begin, "s")
 
 
-def measure(report: Report, device: str, quick: bool, dataset: str, tiles: Tiles | None, folder: Path) -> None:
-    """Everything, in order of importance."""
-    steps, batch = (2, 2) if quick else (300, BATCH)
-    report.do(lambda: checks.self_tests(device, tiles, batch))
-    if quick:
-        report.do(lambda: timings.kernel_steps(device, steps, "vae", 1, "float32", tiles, batch))
-        report.do(lambda: timings.plain_loop(device, 2))
-        return
-    report.do(lambda: checks.recorded_is_eager(device, tiles))
-    report.do(lambda: checks.alone_is_grouped(device, tiles))
-    for preset, runs, precision in STEPS[:2]:
-        report.do(partial(timings.kernel_steps, device, steps, preset, runs, precision, tiles))
-    report.do(lambda: checks.killed_and_resumed(folder, device))
-    report.do(lambda: groups.shared_is_alone(folder, device))
-    report.do(lambda: groups.seconds_together(folder, device, dataset))
-    for preset, runs, precision in STEPS[2:]:
-        report.do(partial(timings.kernel_steps, device, steps, preset, runs, precision, tiles))
-    report.do(lambda: timings.plain_loop(device, 50))
-    report.do(lambda: timings.trainer_step(folder, device, steps))
-    report.do(lambda: timings.whole_run(folder, device, dataset, 20))
-    report.do(lambda: timings.save_and_validate(folder, device, dataset))
-    report.do(lambda: checks.stays_finite(device, tiles, "bfloat16"))
-    report.do(lambda: quality.compare(device, load_image_set(dataset), 20))
-    report.do(lambda: checks.crosses_devices(folder, device))
-    for check in devices.CHECKS:
-        report.do(partial(check, folder, device))
-    report.do(lambda: checks.killed_and_resumed(folder, device, "--layers"))
-    report.do(lambda: checks.short_of_memory(folder, device))
-    report.do(lambda: timings.whole_run(folder, device, dataset, 4, "--layers"))
+def parts(device: str, dataset: str, tiles: Tiles | None, folder: Path) -> dict[str, list[Work]]:
+    """Everything by the name of its part, in order of importance."""
+    timed: list[Work] = [partial(timings.kernel_steps, device, 300, *each, tiles) for each in STEPS]
+    return {
+        "whole": [lambda: timings.whole_run(folder, device, dataset, 40)],  # its kernels take over meanwhile
+        "compiling": [lambda: compiled(tiles)],
+        "self-tests": [lambda: checks.self_tests(device, tiles, BATCH)],
+        "bits": [lambda: checks.recorded_is_eager(device, tiles), lambda: checks.alone_is_grouped(device, tiles)],
+        "steps": timed[:2],
+        "killed": [lambda: checks.killed_and_resumed(folder, device)],
+        "groups": [
+            lambda: groups.shared_is_alone(folder, device), lambda: groups.seconds_together(folder, device, dataset)
+        ],
+        "more steps": timed[2:],
+        "plain": [lambda: timings.plain_loop(device, 50)],
+        "trainer": [lambda: timings.trainer_step(folder, device, 300)],
+        "ready": [lambda: timings.whole_run(folder, device, dataset, 20)],
+        "between": [lambda: timings.save_and_validate(folder, device, dataset)],
+        "finite": [lambda: checks.stays_finite(device, tiles, "bfloat16")],
+        "quality": [lambda: quality.compare(device, load_image_set(dataset), 20)],
+        "crossing": [lambda: checks.crosses_devices(folder, device)],
+        "devices": [partial(check, folder, device) for check in devices.CHECKS],
+        "layers": [lambda: checks.killed_and_resumed(folder, device, "--layers")],
+        "memory": [lambda: checks.short_of_memory(folder, device)],
+        "whole layers": [lambda: timings.whole_run(folder, device, dataset, 4, "--layers")],
+    }  # fmt: skip
+
+
+def rehearse(report: Report, device: str, tiles: Tiles | None) -> None:
+    """A little of it."""
+    report.do(lambda: checks.self_tests(device, tiles, 2))
+    report.do(lambda: timings.kernel_steps(device, 2, "vae", 1, "float32", tiles, 2))
+    report.do(lambda: timings.plain_loop(device, 2))
 
 
 def main() -> int:
@@ -134,6 +139,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="a folder with MNIST's gzipped files")
     parser.add_argument("--tiles", type=Path, help="tilings that tests.gpu.sweep wrote")
     parser.add_argument("--seconds", type=float, default=280.0, help="after these nothing new is begun")
+    parser.add_argument("--only", nargs="+", metavar="PART", help="nothing but these parts, such as self-tests")
     given = parser.parse_args()
     report = Report(given.out, given.seconds)
     tiles = tiles_of(given.tiles) if given.tiles else None
@@ -146,10 +152,12 @@ def main() -> int:
             os.environ["VAE_TUI_DATA"] = str(folder / "data")
             dataset = "mnist"
         report.say(json.dumps(machine()))
-        if given.device != "cpu":
-            report.do(lambda: timings.whole_run(folder, given.device, dataset, 40))  # its kernels take over meanwhile
-            report.do(lambda: compiled(tiles))
-        measure(report, given.device, given.quick, dataset, tiles, folder)
+        if given.quick:
+            rehearse(report, given.device, tiles)
+        else:
+            for name, works in parts(given.device, dataset, tiles, folder).items():
+                for work in works if not given.only or name in given.only else ():
+                    report.do(work)
     report.say(f"end; {report.failed} not as it should be")
     torch.set_num_threads(1)
     return min(report.failed, 1)

@@ -49,6 +49,11 @@ def make_models(preset: str, runs: int, device: str | torch.device, roughened: f
             for parameter in model.parameters():
                 if parameter.ndim == 1:
                     parameter.add_(torch.randn_like(parameter) * roughened)
+            for name, buffer in model.named_buffers():
+                if name.endswith("running_mean"):
+                    buffer.add_(torch.randn_like(buffer) * roughened)
+                elif name.endswith("running_var"):
+                    buffer.mul_(torch.exp(torch.randn_like(buffer) * roughened))
         models.append(model.to(device).train())
     return models
 

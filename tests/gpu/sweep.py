@@ -21,9 +21,9 @@ import torch
 
 from core.kernels.gpu import compiling
 from core.kernels.gpu.compiling import Wanted
-from core.kernels.gpu.launches import Builder
+from core.kernels.gpu.launches.backward import Builder
+from core.kernels.gpu.launches.forward import Launch
 from core.kernels.gpu.layers import Layer, Tiling
-from core.kernels.gpu.plan import Launch
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.tiles import Tiles
 from tests.gpu.runs import make_step

@@ -120,7 +120,7 @@ def save_and_validate(folder: Path, device: str, dataset: str) -> Iterator[Figur
         yield Figure("a save", microseconds(trainer.save, device, 3) / 1e3, "ms")
 
         def validate() -> None:
-            for _ in trainer.validation.losses(trainer.step):
+            for _ in trainer.validation.losses(trainer._stepper.validate, trainer.step):
                 pass
 
         validate()

@@ -17,9 +17,10 @@ from triton.backends.nvidia import driver as nvidia
 from triton.runtime import driver
 
 from core import files
-from core.kernels.gpu.plan import Launch
+from core.kernels.gpu.launches.forward import Launch
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.tiles import Tiles
+from core.kernels.gpu.validation import TritonValidation
 from core.models.autoencoder import MODELS, KlWeight
 
 CACHE = "TRITON_CACHE_DIR"
@@ -69,7 +70,7 @@ def use_cache() -> None:
 def stamp(wanted: Wanted, device: str | torch.device) -> Path:
     """A file that is there once these kernels were compiled for the device, and did what they should."""
     folder = Path(__file__).parents[1]
-    sources = [file.read_text() for part in ("gpu", "triton") for file in sorted((folder / part).glob("*.py"))]
+    sources = [file.read_text() for part in ("gpu", "triton") for file in sorted((folder / part).rglob("*.py"))]
     gpu = torch.cuda.get_device_properties(device)
     parts = [*sources, repr(wanted), torch.__version__, triton.__version__, gpu.name, f"{gpu.major}.{gpu.minor}"]
     name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
@@ -122,10 +123,11 @@ def capability(device: str | torch.device) -> int:
 
 
 def _launches(wanted: Wanted) -> Iterator[Launch]:
-    """Of each size of a batch; what takes longest, the way back, comes first."""
+    """Of each size of a batch, and of a validation; what takes longest, the way back, comes first."""
     step = wanted.fresh_step("cpu")
     for size in wanted.sizes:
         yield from reversed(step.launches(size))
+    yield from TritonValidation(step.models[0], step.images, len(step.images)).launches(len(step.images))
 
 
 def _compile(number: int) -> None:

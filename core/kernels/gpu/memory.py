@@ -44,6 +44,42 @@ class Slots:
         return iter(self._places)
 
 
+def lay_out(model: nn.Module) -> tuple[Slots, Slots]:
+    """Where a model's parameters lie in a row of weights, and its running means and variances in one of statistics."""
+    places, statistic_places = Slots(), Slots(4)  # the variance of a layer follows its mean without a gap
+    for name, parameter in model.named_parameters():
+        places.add(name, parameter.numel())
+    for name, buffer in model.named_buffers():
+        if buffer.is_floating_point():
+            statistic_places.add(name, buffer.numel())
+    return places, statistic_places
+
+
+class Frozen:
+    """A copy of a model's weights and running statistics, in rows as `Memory` has them."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self.places, self.statistic_places = lay_out(model)
+        device = next(model.parameters()).device
+        self.weights = torch.zeros(1, self.places.length, device=device)
+        self.statistics = torch.zeros(1, self.statistic_places.length, device=device)
+        self._copies = [
+            self.places.of(self.weights[0], name).view(parameter.shape) for name, parameter in model.named_parameters()
+        ]
+        self._copies += [
+            self.statistic_places.of(self.statistics[0], name).view(buffer.shape)
+            for name, buffer in model.named_buffers()
+            if buffer.is_floating_point()
+        ]
+
+    @torch.no_grad()
+    def take(self) -> None:
+        """Copy what the model has now."""
+        buffers = [buffer for buffer in self._model.buffers() if buffer.is_floating_point()]
+        torch._foreach_copy_(self._copies, [*self._model.parameters(), *buffers])
+
+
 class Memory:
     """Weights, Adam's moments, running statistics and counts of several runs whose models are alike.
 
@@ -55,16 +91,8 @@ class Memory:
         first = models[0]
         device = next(first.parameters()).device
         runs = len(models)
-        self.places = Slots()
-        self.statistic_places = Slots(4)  # the variance of a layer follows its mean without a gap
-        for name, parameter in first.named_parameters():
-            self.places.add(name, parameter.numel())
-        self.counted = []
-        for name, buffer in first.named_buffers():
-            if buffer.dtype == torch.int64:
-                self.counted.append(name)
-            else:
-                self.statistic_places.add(name, buffer.numel())
+        self.places, self.statistic_places = lay_out(first)
+        self.counted = [name for name, buffer in first.named_buffers() if buffer.dtype == torch.int64]
         self.blocks = -(-self.places.length // WEIGHTS)
 
         def flat(length: int, dtype: torch.dtype = torch.float32) -> Tensor:

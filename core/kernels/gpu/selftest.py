@@ -17,7 +17,8 @@ from core import files
 from core.kernels.gpu.compiling import Wanted, compile_kernels, stamp
 from core.kernels.gpu.layers import Unfit
 from core.kernels.gpu.step import TritonStep
-from core.models.autoencoder import Autoencoder, KlWeight, loss
+from core.kernels.gpu.validation import TritonValidation
+from core.models.autoencoder import Autoencoder, KlWeight, fold_batch_norm, loss
 
 # Of the whole gradient. A fresh network's is badly conditioned, most where a standard deviation near zero is learned
 # (`vae-post`): so it may also be a few times as far from exact as PyTorch's own layers in tf32 are.
@@ -25,19 +26,22 @@ GRADIENT_TOLERANCE = {"float32": 0.15, "bfloat16": 0.6}
 TIMES_PYTORCH = {"float32": 4.0, "bfloat16": 16.0}
 LOSS_TOLERANCE = {"float32": 2e-3, "bfloat16": 2e-2}
 STATISTICS_TOLERANCE = {"float32": 5e-3, "bfloat16": 5e-2}
+HELD_OUT_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Relative errors of the loss, the gradient and the running statistics, and whether a second time gave the same.
 
-    `pytorch` is the error of PyTorch's own gradient in tf32, where the device has that.
+    `pytorch` is the error of PyTorch's own gradient in tf32, where the device has that, `held_out` that of the loss of
+    images that are not trained on.
     """
 
     loss: float
     gradient: float
     statistics: float
     pytorch: float
+    held_out: float
     repeats: bool
 
     def complaint(self, precision: str) -> str | None:
@@ -47,6 +51,7 @@ class Outcome:
             ("loss", self.loss, LOSS_TOLERANCE[precision]),
             ("gradient", self.gradient, gradient_tolerance),
             ("running statistics", self.statistics, STATISTICS_TOLERANCE[precision]),
+            ("loss of held-out images", self.held_out, HELD_OUT_TOLERANCE),
         ):
             if not found <= tolerance:
                 return f"the kernels' {name} is off by {found:.2g}, which may be {tolerance:g}"
@@ -68,7 +73,19 @@ def check(wanted: Wanted, device: torch.device | str, seed: int = 0) -> Outcome:
     step.run(wanted.batch)
     repeats = all(torch.equal(one, other) for one, other in zip(step.changing(), first, strict=True))
     loss_error, gradient, statistics, pytorch = (max(error[part] for error in errors) for part in range(4))
-    return Outcome(loss_error, gradient, statistics, pytorch, repeats)
+    return Outcome(loss_error, gradient, statistics, pytorch, held_out_error(step.models[0], step.images), repeats)
+
+
+@torch.no_grad()
+def held_out_error(model: Autoencoder, images: Tensor) -> float:
+    """The relative error of the loss that is not trained on, by running statistics and in proper float32."""
+    device = images.device
+    (sums,) = TritonValidation(model, images, len(images))(torch.Generator(device).manual_seed(0))
+    noise = model.noise(len(images), torch.Generator(device).manual_seed(0))
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True):
+        x = images.unsqueeze(1).float() / 255
+        parts = loss(x, *fold_batch_norm(model)(x, noise))
+    return _error(sums, torch.stack([parts.reconstruction.sum(), parts.kl.sum()]))
 
 
 def require(wanted: Wanted, device: torch.device | str) -> Outcome:

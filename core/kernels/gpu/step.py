@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.kernels.gpu.launches import Builder
+from core.kernels.gpu.launches.backward import Builder
+from core.kernels.gpu.launches.forward import Launch
 from core.kernels.gpu.layers import IMAGE, Unfit, layers_of
 from core.kernels.gpu.memory import Memory
-from core.kernels.gpu.plan import Launch, Plan
+from core.kernels.gpu.plan.backward import Plan
 from core.kernels.gpu.tiles import SHARED, Tiles
 from core.kernels.recording import new_graph
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight

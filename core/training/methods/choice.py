@@ -16,6 +16,7 @@ from core.training.methods.layers import FixedThreads
 from core.training.methods.shared import SharedStep
 from core.training.methods.training import MARK, THREADS, Training, mark_of, threads_of
 from core.training.step import CudaRecorder, Recorder, TrainingStep
+from core.training.validation import Validate
 
 GPU = "cuda"
 CHANGED = "no longer bit for bit"
@@ -25,9 +26,10 @@ UNTIL = ", until its kernels are compiled"
 class Stepper:
     """Does the steps of a training. Called with the indices (B,) of its examples.
 
-    `method` names what does them, in a few words. A run goes on by the method of its state, bit for bit. Kernels that
-    have to be compiled first take over at a save, whose state names them, and PyTorch's layers do the steps until then.
-    `recorder` records PyTorch's, and then nothing else does them. With kernels the steps are those of `shared`.
+    `method` names what does them, in a few words, and `validate` measures the loss of held-out examples.
+
+    A run goes on by the method of its state, bit for bit. Kernels that have to be compiled first take over at a save,
+    whose state names them, and PyTorch's layers do the steps until then. `recorder` records PyTorch's, and then nothing else does them. With kernels the steps are those of `shared`.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Stepper:
         is_new = state is None or moved
         self._threads = training.threads if state is None or moved else threads_of(state.optimizer)
         self._step: Callable[[Tensor], None]
+        self.validate: Validate = training.objective.validate
         alone = recorder is None and training.ranks.world_size == 1
         if alone and training.device.type == GPU:
             self._recorder = CudaRecorder(training.device)
@@ -117,6 +120,7 @@ class Stepper:
             self._give_up(error, lost)
         else:
             self._step, self._method, self._kernels = step, step.method, None
+            self.validate = step.validate
             self.place = step if self._shared is not None else None
 
     def _give_up(self, reason: Exception, lost: str = "") -> None:
@@ -128,6 +132,7 @@ class Stepper:
         training = self._training
         group = training.optimizer.param_groups[0]
         group.pop(MARK, None)
+        self.validate = training.objective.validate
         forward, self._method = training.objective.accelerate(training.config.precision)
         step = TrainingStep(
             training.objective, training.ranks.wrap_ddp(forward), training.optimizer, training.generator,

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from torch import Tensor
 from core.kernels.compiler import Unavailable
 from core.training.methods.shared import SharedStep
 from core.training.methods.training import MARK, Training
-from core.training.objectives import ImageObjective
+from core.training.objectives import VALIDATION_BATCH_GPU, ImageObjective
 
 if TYPE_CHECKING:
     from core.kernels.gpu.compiling import Wanted
@@ -94,6 +95,7 @@ class KernelStep:
         assert isinstance(training.objective, ImageObjective)
         self.training, self.objective, self.wanted = training, training.objective, wanted
         self.batch: Tensor | None = None
+        self.validate = _validation(self.objective)
         self._alone = SharedStep() if shared is None else None
         if self._alone is not None:
             step = self._alone.gather([self])
@@ -107,6 +109,15 @@ class KernelStep:
         self.batch = indices
         if self._alone is not None:
             self._alone.launch([self])
+
+
+def _validation(objective: ImageObjective) -> Callable[[torch.Generator], Iterator[Tensor]]:
+    """What validates in kernels, as `Objective.validate` does. Raises what PyTorch and Triton raise without memory."""
+    from core.kernels.gpu.validation import TritonValidation
+
+    validation = TritonValidation(objective.model, objective.images.validation_images, VALIDATION_BATCH_GPU)
+    validation.record()
+    return validation
 
 
 def _wanted(training: Training, precision: str) -> Wanted:

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from core.kernels.gpu.compiling import Wanted
 from core.kernels.gpu.step import TritonStep
-from core.models.autoencoder import KlWeight
+from core.kernels.gpu.validation import TritonValidation
+from core.models.autoencoder import KlWeight, fold_batch_norm, loss
 from core.training.methods.shared import SharedStep
 from core.training.totals import RunningTotals
 from tests.gpu.runs import blobs, make_models, make_step, truth
@@ -138,8 +139,25 @@ def regrouped() -> dict[str, bool]:
     return {"same": same, "trained": float(ended[0][-1]) == 2}
 
 
+def evaluated(preset: str) -> dict[str, float]:
+    """The largest error of the sums over held-out images, in batches of two sizes, against PyTorch in float64."""
+    (model,), images = make_models(preset, 1, "cpu"), blobs(BATCH + 1, "cpu")
+    before = copy.deepcopy(model.state_dict())
+    sums = list(TritonValidation(model, images, BATCH)(torch.Generator().manual_seed(3)))
+    unchanged = all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    generator, wanted = torch.Generator().manual_seed(3), []
+    exact = fold_batch_norm(model).double()
+    for batch in images.split(BATCH):
+        noise = model.noise(len(batch), generator)
+        x = batch.unsqueeze(1).double() / 255
+        parts = loss(x, *exact(x, None if noise is None else noise.double()))
+        wanted.append(torch.stack([parts.reconstruction.sum(), parts.kl.sum()]))
+    errors = [error(one, other) for one, other in zip(sums, wanted, strict=True)]
+    return {"sums": max(errors), "batches": len(errors), "unchanged": unchanged}
+
+
 def main() -> None:
-    """Everything, or the parts that the command line names."""
+    """The steps, or the parts that the command line names."""
     found: dict[str, object] = {}
     for preset, runs in product(("vae", "ae", "vae-post"), (1, 3)):
         name = f"{preset} {runs}"
@@ -150,6 +168,9 @@ def main() -> None:
     if not sys.argv[1:] or "others" in sys.argv[1:]:
         found |= {"bfloat16": against_pytorch("vae", 1, "bfloat16"), "last batch": against_pytorch("ae", 1, count=1)}
         found |= {"adam": against_adam(), "restored": restored()}
+    for preset in ("vae", "ae", "vae-post"):
+        if "evaluated" in sys.argv[1:]:
+            found[preset] = evaluated(preset)
     if not sys.argv[1:] or "regrouped" in sys.argv[1:]:
         found["regrouped"] = regrouped()
     print(json.dumps(found))

@@ -15,8 +15,9 @@ import torch
 
 pytest.importorskip("triton")
 
-from core.kernels.gpu import selftest, tables
+from core.kernels.gpu import selftest
 from core.kernels.gpu.layers import Unfit, layers_of
+from core.kernels.gpu.plan import tables
 from core.models.autoencoder import MODELS, Autoencoder
 from tests.gpu import ahead
 
@@ -24,15 +25,22 @@ ROOT = Path(__file__).parents[3]
 ONE_AND_THREE = [f"{preset} {runs}" for runs in (1, 3) for preset in ("vae", "ae", "vae-post")]
 
 
-def interpreted() -> dict[str, Any]:
-    """How far steps in Triton's interpreter, in a process of its own, are from PyTorch's."""
+def interpreted(*parts: str) -> dict[str, Any]:
+    """How far what Triton's interpreter does, in a process of its own, is from PyTorch."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.core.kernels.interpreted_steps"],
+        [sys.executable, "-m", "tests.core.kernels.interpreted_steps", *parts],
         env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_held_out_images_are_measured_by_running_statistics_as_pytorch_does() -> None:
+    for preset, found in interpreted("evaluated").items():
+        assert found["sums"] < 1e-6, preset  # in float64
+        assert found["batches"] == 2
+        assert found["unchanged"]
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import pytest
@@ -29,6 +29,8 @@ class FakeStep:
 
     method = "Triton kernels, float32"
 
+    validations = 0
+
     def __init__(self, training: Training) -> None:
         self._training = training
         for parameter in training.objective.model.parameters():
@@ -42,6 +44,10 @@ class FakeStep:
 
     def __call__(self, indices: Tensor) -> None:
         self._step(indices)
+
+    def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
+        FakeStep.validations += 1
+        return self._training.objective.validate(generator)
 
 
 class FakeKernels:
@@ -129,17 +135,22 @@ def test_kernels_that_are_ready_do_the_first_step(make_run: MakeRun, images: Ima
 def test_kernels_take_over_at_a_save_and_at_no_other_time(
     make_run: MakeRun, images: ImageSet, kernels: type[FakeKernels]
 ) -> None:
-    kernels.looks = 1
+    kernels.looks, FakeStep.validations = 1, 0
     run = make_run(**SETTINGS)
     with run.open_metrics() as metrics:
         trainer = Trainer(run, images, "cpu", metrics)
-        for _ in islice(trainer.steps(), 5):
+        steps = trainer.steps()
+        for _ in islice(steps, trainer.batches_per_epoch + 2):
             assert trainer.method == "fused float32, until its kernels are compiled"
         assert trainer.waits_for_save
         assert trainer.method == "fused float32, until its kernels are compiled"
         trainer.save()
         assert trainer.method == "Triton kernels, float32"
-    assert mark(run) == "triton float32"
+        assert mark(run) == "triton float32"
+        assert FakeStep.validations == 0  # which they do from then on, too
+        for _ in steps:
+            pass
+        assert FakeStep.validations == 1
 
 
 def test_a_resume_repeats_what_came_after_the_save_at_which_kernels_took_over(

@@ -156,7 +156,7 @@ def test_other_errors_are_not_tried_again() -> None:
 
 def losses(trainer: Trainer) -> tuple[float, float]:
     """The sums of a validation."""
-    measuring = trainer.validation.losses(trainer.step)
+    measuring = trainer.validation.losses(trainer.objective.validate, trainer.step)
     while True:
         try:
             next(measuring)

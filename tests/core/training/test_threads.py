@@ -49,7 +49,8 @@ def test_what_is_measured_has_the_same_bits_with_any_number_of_threads(
         with run.open_metrics() as metrics:
             trainer = Trainer(run, images, "cpu", metrics)
         validation = trainer.validation
-        found.append((result(validation.losses(3)), result(validation.frechet(600)), trainer.objective.metadata()))
+        losses = validation.losses(trainer.objective.validate, 3)
+        found.append((result(losses), result(validation.frechet(600)), trainer.objective.metadata()))
     assert found == [found[0]] * 4
 
 

@@ -1,99 +1,36 @@
-"""The step as a list of launches: forwards, the loss, backwards, and the new weights."""
+"""The launches of a whole step: forwards, the loss, backwards, and the new weights."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
-from core.kernels.gpu.layers import IMAGE, Layer
-from core.kernels.gpu.plan import FEWEST_COLUMNS, KINDS, Launch, Plan, integers, power_of_two
+from core.kernels.gpu.launches.forward import TERMS, ForwardBuilder, Launch
+from core.kernels.gpu.layers import Layer
+from core.kernels.gpu.plan.backward import Plan
+from core.kernels.gpu.plan.forward import FEWEST_COLUMNS, integers, power_of_two
 from core.kernels.gpu.tiles import ENTRIES, WEIGHTS
 from core.kernels.triton import convolutions, ends, first, update
 
-TERMS = 4  # of the sums in a table that are looked up at once
 PART_ROWS = 32
 
 
-class Builder:
+class Builder(ForwardBuilder[Plan]):
     """Builds the launches of a plan for batches of `count` images of a set uint8 (N, 32, 32)."""
 
     def __init__(self, plan: Plan, images: Tensor, count: int) -> None:
-        self._plan, self._images, self._count = plan, images, count
+        super().__init__(plan, images, count)
         self._memory = plan.memory
-        self._sources = dict(zip(plan.layers[1:], plan.layers, strict=False))
 
     def build(self) -> list[Launch]:
         """The launches in their order."""
         plan = self._plan
-        middle = plan.decoder[0]
-        launches = [self._matrices()]
-        for layer in plan.layers:
-            launches.append(self._encode() if layer is middle else self._forward(layer))
-        launches.append(self._last())
+        launches = super().build()
         for layer in reversed(plan.layers):
-            if layer is middle:
+            if layer is plan.decoder[0]:
                 launches.append(self._encode_backward())
             else:
                 launches.append(self._backward(layer) if layer in self._sources else self._first_backward(layer))
         return [*launches, self._add_parts(), self._adam()]
-
-    def _matrices(self) -> Launch:
-        plan = self._plan
-        arguments = (
-            self._memory.weights, plan.matrices, plan.table, plan.terms, plan.matrix_places.length,
-            self._memory.places.length,
-        )  # fmt: skip
-        constants = {"TERMS": TERMS, "BLOCK": WEIGHTS, "num_warps": 4, **plan.products}
-        return self._launch("matrices", update.make_matrices, len(plan.terms), arguments, constants)
-
-    def _launch(
-        self, name: str, kernel: Any, programs: int, arguments: tuple[Any, ...], constants: dict[str, Any]
-    ) -> Launch:
-        return Launch(name, kernel, (programs, self._plan.runs), arguments, constants)
-
-    def _normalisation(self, layer: Layer) -> tuple[Tensor, ...]:
-        """What `normalise` needs of the layer whose output is read."""
-        plan = self._plan
-        weight, bias = plan.weight(f"{layer.name}.1.weight"), plan.weight(f"{layer.name}.1.bias")
-        return plan.sums[layer.name], weight, bias, plan.coefficients[layer.name], plan.statistic(layer)
-
-    def _expected(self, layer: Layer) -> tuple[Tensor, Tensor]:
-        """What `expect` needs of the layer whose output is written."""
-        return self._plan.weight(f"{layer.name}.0.bias"), self._plan.statistic(layer)
-
-    def _source(self, layer: Layer) -> Tensor:
-        before = self._sources.get(layer)
-        if before is None:
-            return self._images
-        return self._plan.pooled[before.name] if before.pooled_after else self._plan.z[before.name]
-
-    def _forward(self, layer: Layer) -> Launch:
-        plan, name = self._plan, layer.name
-        tiling = plan.tiles.forward(layer)
-        view = layer.forward(tiling.block)
-        before = self._sources.get(layer)
-        normalisation = self._normalisation(before or layer)
-        programs = plan.parts(layer, self._count)
-        arguments = (
-            self._source(layer), plan.chosen, *normalisation, plan.passed, plan.matrix(name),
-            *self._expected(layer),
-            plan.z[name], plan.sums[name], plan.weight(f"{name}.1.weight"), plan.pooled.get(name, plan.z[name]),
-            plan.winners.get(name, plan.z[name]),
-            self._count, plan.parts(before, self._count) if before else 1, programs, self._memory.places.length,
-            self._memory.statistic_places.length, plan.matrix_places.length,
-        )  # fmt: skip
-        constants = {
-            "IMAGES": before is None, "DOUBLED": layer.upsampled and view.block == 1,
-            "NORMALISED": before.size**2 if before else 0, "LEVEL": view.groups.bit_length() - 1,
-            "STRIDE": view.stride, "WINDOW": view.window, "BLOCK": view.block, "CI": layer.channels_in,
-            "CO": layer.channels_out,
-            "COLUMNS": max(FEWEST_COLUMNS, view.block**2 * layer.channels_out), "TAPS": tiling.taps,
-            "AHEAD": tiling.ahead, "ROWS": tiling.images * view.groups**2, "POOL": layer.pooled_after,
-            "SOURCE_PARTS": plan.capacity(before or layer), "OWN_PARTS": plan.capacity(layer),
-            "num_warps": tiling.warps, **plan.products,
-        }  # fmt: skip
-        return self._launch(f"forward {name}", convolutions.convolve, programs, arguments, constants)
 
     def _backward(self, layer: Layer) -> Launch:
         plan, name = self._plan, layer.name
@@ -140,33 +77,6 @@ class Builder:
         programs = plan.parts(layer, self._count, back=True)
         return self._launch(f"backward {name}", first.first_backward, programs, arguments, constants)
 
-    def _middle(self) -> dict[str, Any]:
-        plan = self._plan
-        constants = {"KIND": plan.kind, "CI": plan.encoder[-1].channels_out, "ROWS": plan.tiles.latents}
-        return constants | {"num_warps": plan.tiles.latent_warps, **plan.products}
-
-    def _head(self, end: str) -> tuple[Tensor, Tensor]:
-        plan = self._plan
-        if plan.kind != KINDS["vae"]:
-            return plan.matrices, plan.matrices
-        return plan.matrix(f"mean{end}"), plan.matrix(f"spread{end}")
-
-    def _encode(self) -> Launch:
-        plan = self._plan
-        before, layer = plan.encoder[-1], plan.decoder[0]
-        programs = plan.parts(layer, self._count)
-        bias = plan.weight("head.bias") if plan.kind == KINDS["vae"] else self._memory.weights
-        arguments = (
-            plan.z[before.name], *self._normalisation(before), *self._head(""), bias, plan.noise, plan.moments,
-            plan.latents, plan.matrix(layer.name), *self._expected(layer), plan.z[layer.name], plan.sums[layer.name],
-            plan.divergences,
-            self._count, plan.parts(before, self._count), programs, self._memory.places.length,
-            self._memory.statistic_places.length, plan.matrix_places.length,
-        )  # fmt: skip
-        sizes = {"SOURCE_PARTS": plan.capacity(before), "OWN_PARTS": plan.capacity(layer)}
-        constants = self._middle() | sizes
-        return self._launch("encode", ends.encode, programs, arguments, constants)
-
     def _encode_backward(self) -> Launch:
         plan = self._plan
         before, layer = plan.encoder[-1], plan.decoder[0]
@@ -185,23 +95,6 @@ class Builder:
         sizes |= {"ERROR_PARTS": power_of_two(plan.last_parts(plan.batch))}
         constants = self._middle() | sizes | {"OPTIMAL": plan.optimal}
         return self._launch("encode backward", ends.encode_backward, programs, arguments, constants)
-
-    def _last(self) -> Launch:
-        plan = self._plan
-        before = plan.layers[-1]
-        programs = plan.last_parts(self._count)
-        arguments = (
-            plan.z[before.name], *self._normalisation(before), plan.weight(plan.last),
-            plan.weight(plan.last.replace("weight", "bias")), self._images, plan.chosen, plan.of_output,
-            plan.sums_back[before.name], plan.partial("last"), plan.errors,
-            self._count, plan.parts(before, self._count), programs, self._memory.places.length,
-            self._memory.statistic_places.length, plan.partial_places.length,
-        )  # fmt: skip
-        constants = {
-            "LEVEL": IMAGE.bit_length() - 1, "ROWS": plan.tiles.pixels, "SOURCE_PARTS": plan.capacity(before),
-            "OWN_PARTS": plan.capacity_back(before), "num_warps": plan.tiles.pixel_warps,
-        }  # fmt: skip
-        return self._launch("project", ends.project, programs, arguments, constants)
 
     def _add_parts(self) -> Launch:
         plan = self._plan

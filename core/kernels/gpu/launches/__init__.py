@@ -1,0 +1,1 @@
+"""What a step launches, in its order."""
