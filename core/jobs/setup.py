@@ -16,7 +16,6 @@ from core.kernels.step_library import compile_ahead
 from core.runs.config import RunConfig
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
-from core.training.devices import context
 
 if TYPE_CHECKING:
     from core.data.images import ImageSet
@@ -81,8 +80,6 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
     config = run.config()
     cores = CoreMeter()
     stages.begin("loading PyTorch")
-    if config.processes == 1:
-        context.begin(config.device)
     compiling = compile_ahead(config.precision) if _may_need_step(config) else None
     from core.data import registry
     from core.data.images import load_for_run

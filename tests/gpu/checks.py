@@ -27,6 +27,8 @@ from core.training.checkpoint import load_state
 from tests.gpu.runs import make_step, prepare
 
 BATCH = 128
+PRECISIONS = ("float32", "bfloat16")
+NEAR = 0.1  # relative; each layer adds about 0.005 of it
 SHORT: dict[str, object] = {"dataset": "mnist-5k", "batch_size": BATCH, "validate_every": 1000}
 
 
@@ -46,6 +48,19 @@ def self_tests(device: str, tiles: Tiles | None, batch: int = BATCH) -> Iterator
         outcome = check(Wanted(preset, batch, precision, runs, tiles=tiles), device)
         complaint = outcome.complaint(precision)
         yield Result(f"self-test {preset} {precision} {runs} run(s)", complaint is None, complaint or str(outcome))
+
+
+def bfloat16_is_near(device: str, tiles: Tiles | None, batch: int = BATCH) -> Result:
+    """What each layer of a fresh network leaves in bfloat16, against float32: which one is the first to be far off."""
+    steps = [Wanted("vae", batch, precision, tiles=tiles).fresh_step(device, 0, batch) for precision in PRECISIONS]
+    for step in steps:
+        step.plan.chosen.copy_(torch.arange(batch))
+        step.plan.noise.copy_(torch.randn(step.plan.noise.shape, generator=torch.Generator().manual_seed(1)))
+        step.run(batch)
+    exact, low = (step.plan.z for step in steps)
+    off = {name: float((low[name].float() - z).norm() / z.norm()) for name, z in exact.items()}
+    said = ", ".join(f"{name} {error:.3f}" for name, error in off.items())
+    return Result("bfloat16 leaves what float32 leaves", max(off.values()) < NEAR, said)
 
 
 def recorded_is_eager(device: str, tiles: Tiles | None, steps: int = 20) -> Result:

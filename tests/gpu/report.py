@@ -101,7 +101,9 @@ def parts(device: str, dataset: str, tiles: Tiles | None, folder: Path) -> dict[
     return {
         "whole": [lambda: timings.whole_run(folder, device, dataset, 40)],  # its kernels take over meanwhile
         "compiling": [lambda: compiled(tiles)],
-        "self-tests": [lambda: checks.self_tests(device, tiles, BATCH)],
+        "self-tests": [
+            lambda: checks.self_tests(device, tiles, BATCH), lambda: checks.bfloat16_is_near(device, tiles)
+        ],
         "bits": [lambda: checks.recorded_is_eager(device, tiles), lambda: checks.alone_is_grouped(device, tiles)],
         "steps": timed[:2],
         "killed": [lambda: checks.killed_and_resumed(folder, device)],

@@ -29,7 +29,8 @@ class Stepper:
     `method` names what does them, in a few words, and `validate` measures the loss of held-out examples.
 
     A run goes on by the method of its state, bit for bit. Kernels that have to be compiled first take over at a save,
-    whose state names them, and PyTorch's layers do the steps until then. `recorder` records PyTorch's, and then nothing else does them. With kernels the steps are those of `shared`.
+    whose state names them, and PyTorch's layers do the steps until then. `recorder` records PyTorch's, and then nothing
+    else does them. With kernels the steps are those of `shared`.
     """
 
     def __init__(

@@ -102,6 +102,24 @@ def test_a_process_compiles_before_it_uses_the_gpu_and_remembers_what_it_checked
     assert done == ["copied for 90", "began on cuda:1"] * 2
 
 
+KEYS = """
+import triton
+from core.kernels.triton import MODULES
+functions = [each for module in MODULES for each in vars(module).values() if isinstance(each, triton.JITFunction)]
+print(len(functions), *(each.__name__ for each in functions if each.hash is None))
+"""
+
+
+def test_a_kernel_goes_by_the_same_key_in_every_process_whatever_was_compiled_before_it() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-c", KEYS], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    count, *without = done.stdout.split()
+    assert int(count) > 20
+    assert without == []
+
+
 def test_other_networks_are_refused() -> None:
     with pytest.raises(Unfit):
         layers_of(Autoencoder(features=(1, 8, 12, 32)))

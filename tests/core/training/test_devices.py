@@ -160,13 +160,13 @@ def test_a_process_knows_how_many_are_beside_it_on_its_machine(make_cuda: MakeCu
 def test_a_gpu_is_made_the_process_own_and_repeatable_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[object] = []
     monkeypatch.setattr(torch.cuda, "set_device", taken.append)
-    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda on, warn_only: taken.append((on, warn_only)))
+    monkeypatch.setattr(torch, "set_deterministic_debug_mode", taken.append)
     monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     numerics.prepare(torch.device("cpu"))
     assert taken == []
     numerics.prepare(torch.device("cuda:1"))
-    assert taken == [torch.device("cuda:1"), (True, True)]
+    assert taken == [torch.device("cuda:1"), "warn"]
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
