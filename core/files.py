@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-import platformdirs
-
 from core.errors import ConfigError, DamagedFile
 
 TEMPORARY_MARK = ".tmp-"
@@ -25,16 +23,6 @@ PASSING = {errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EINTR, errno.EHOSTDOW
 NOT_OFFERED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 PAUSES = (0.0, 0.1, 0.4)  # seconds between attempts
 Found = TypeVar("Found")
-
-
-def cache_dir() -> Path:
-    """The user's folder for what can be fetched or made again."""
-    return platformdirs.user_cache_path("vae-tui", appauthor=False)
-
-
-def state_dir() -> Path:
-    """The user's folder for what is kept between one use and the next."""
-    return platformdirs.user_state_path("vae-tui", appauthor=False)
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -18,6 +18,7 @@ LONGEST_MODULE, LONGEST_TEST, MOST_MODULES = 300, 400, 9
 # What first paint, the list of runs and the shell's completion load: no PyTorch, no scikit-learn, not through others.
 NO_TORCH = (
     "core.files",
+    "core.folders",
     "core.text",
     "core.arrays",
     "core.errors",
@@ -35,7 +36,7 @@ NO_TORCH = (
 )
 
 RESULTS = ("latents.options", "evaluation.results", "explorer.results")
-BASE = ("core.files", "core.text", "core.arrays", "core.errors", "core.cores", "core.group")
+BASE = ("core.files", "core.folders", "core.text", "core.arrays", "core.errors", "core.cores", "core.group")
 READABLE = (
     "core.data.registry",
     "core.runs",
@@ -58,6 +59,7 @@ ON_SCREEN = ("tui.widgets", "tui.background", "tui.export", *WORDS, *PURE, "core
 # A room, by the longest prefix that names it, and what it may import besides itself and BASE.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.files": (),
+    "core.folders": (),
     "core.text": (),
     "core.arrays": (),
     "core.errors": (),

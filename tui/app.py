@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +16,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 
+from core import folders
 from core.data import registry
 from core.errors import RunError, describe
 from core.explorer.protocol import Explorer, Report
@@ -35,6 +34,7 @@ from tui.screens.runs.list import RunsScreen
 from tui.screens.selection import Shared, Timing
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
+from tui.terminal.guard import LEAVE_APP, end_with_the_terminal, guarded
 
 if TYPE_CHECKING:
     from tui.screens.runs.training import PicturesReader
@@ -232,6 +232,12 @@ class VaeTui(App[None]):
     def action_keys(self) -> None:
         self.push_screen(Keys(sorted_keys(self)))
 
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> str | None:
+        """Save the screen as a picture where exports go; Textual looks for a folder in the user's home."""
+        return super().deliver_screenshot(filename, path or str(self.shared.export_folder()), time_format)
+
 
 def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
     """The runs of a folder, explored with the images of another."""
@@ -261,27 +267,21 @@ def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
     )
 
 
-def leave_with_the_terminal() -> None:
-    """Wait for the end of the terminal, and then for nothing: only the leader of a session is told by a signal."""
-    lost = select.poll()
-    lost.register(sys.stdin.fileno(), 0)
-    lost.poll()
-    os._exit(128 + signal.SIGHUP)
-
-
 def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | None = None) -> None:
     """Run the app until its user leaves it, then say which trainings go on and end the process.
 
-    Raises RunError without a terminal.
+    Raises RunError without a terminal, or OSError for relative paths where the current folder is gone.
     """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
-    # Without its terminal the app has nobody to serve, even where the shell would keep it.
-    signal.signal(signal.SIGHUP, lambda number, frame: os._exit(128 + number))
-    threading.Thread(target=leave_with_the_terminal, name="terminal", daemon=True).start()
-    app = VaeTui(runs_dir, data_dir, run, graphics=graphics)
-    collect_by_the_clock()
-    app.run()
+    runs_dir = runs_dir.absolute()
+    app = VaeTui(runs_dir, data_dir.absolute(), run, graphics=graphics)
+    app.shared.folder = folders.current()
+    with guarded(LEAVE_APP):
+        end_with_the_terminal()
+        collect_by_the_clock()
+        os.chdir("/")  # libraries that are loaded later need a current folder, and that one may be deleted
+        app.run()
     from tui.terminal.graphics import delete_images
 
     print(end=delete_images())

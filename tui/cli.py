@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core import folders
 from core.data import registry
 from core.errors import ConfigError, UserError, describe, is_out_of_memory
 from core.runs.catalog import find_run
@@ -111,6 +112,8 @@ def with_command(arguments: list[str]) -> list[str]:
 def main() -> None:
     """The entry point: errors of the user become one line and exit status 2."""
     try:
+        if not folders.has_home() and "_VAE_TUI_COMPLETE" not in os.environ:
+            print_error(f"there is no home folder: what is fetched or made is kept in {folders.temporary_dir()}")
         sys.exit(cli(with_command(sys.argv[1:]), standalone_mode=False, prog_name="vae-tui"))
     except UsageProblem as error:
         print_error(error.format_message())  # type: ignore[attr-defined]
@@ -121,7 +124,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except OSError as error:
-        print_error(describe(error))
+        gone = error.filename is None and folders.current_is_gone()
+        print_error("the current folder is gone: go to another one, or give whole paths" if gone else describe(error))
     except Exception as error:
         if not is_out_of_memory(error):
             raise

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core import folders
 from core.arrays import Floats, Images
 from core.errors import ConfigError, RunError, describe
 from core.runs.catalog import next_name
@@ -238,7 +239,7 @@ def _plain_matplotlib() -> Iterator[None]:
     chosen = os.environ.pop("MPLBACKEND", None)
     logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # which would write on the screen of the app
     try:
-        import matplotlib
+        os.environ.setdefault("MPLCONFIGDIR", str(folders.dir_for_made("matplotlib")))  # for its list of fonts
         import matplotlib.backends.backend_agg
     except Exception as error:
         raise RunError(f"plots cannot be drawn, as matplotlib cannot be loaded: {describe(error)}") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import files
+from core import files, folders
 from core.data import idx
 from core.errors import DamagedFile, DataError
 
@@ -105,7 +105,7 @@ class SetOnDisk:
 def default_data_dir() -> Path:
     """The folder of the image sets: VAE_TUI_DATA, or one in the user's cache folder."""
     chosen = os.environ.get("VAE_TUI_DATA")
-    return files.expanded(chosen) if chosen else files.cache_dir() / "data"
+    return files.expanded(chosen) if chosen else folders.cache_dir() / "data"
 
 
 def folder(name: str, data_dir: Path) -> Path | None:

@@ -1,7 +1,7 @@
 """Compiles C++ for this machine, once.
 
-The library lies in the user's cache folder under a name made of all that it depends on, so that a home directory
-shared by different machines does no harm. It is not linked to PyTorch.
+The library lies in the user's cache folder, or a temporary one where that takes no files, under a name made of all
+that it depends on, so that a home directory shared by different machines does no harm. It is not linked to PyTorch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from core import files
+from core import files, folders
+from core.errors import DamagedFile
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC")
 COMPILE_SECONDS = 120.0
@@ -44,13 +45,15 @@ def compiled(sources: Sequence[Path], options: Sequence[str]) -> Path:
     if compiler is None:
         raise Unavailable("no C++ compiler")
     try:
-        target = files.cache_dir() / "kernels" / f"{_fingerprint(compiler, sources, options)}.so"
+        name = f"{_fingerprint(compiler, sources, options)}.so"
+        target = folders.cache_dir() / "kernels" / name
         if not target.exists():
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            target = folders.dir_for_made("kernels") / name
+        if not target.exists():
             files.replace(target, _compile([compiler, *FLAGS, *options], sources))
     except subprocess.CalledProcessError as error:
         raise Unavailable(f"the compiler refused: {(error.stderr.strip().splitlines() or ['no word'])[0]}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, DamagedFile, subprocess.TimeoutExpired) as error:
         raise Unavailable(str(error)) from error
     return target
 

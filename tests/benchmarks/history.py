@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core import files
+from core import folders
 from tests.benchmarks.figures import Before
 from tests.benchmarks.machine import KIND
 
 
 def path() -> Path:
     """Where the history is kept."""
-    return files.state_dir() / "bench.jsonl"
+    return folders.state_dir() / "bench.jsonl"
 
 
 def append(record: Mapping[str, Any]) -> None:

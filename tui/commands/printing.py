@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.strip import Strip
 
+from core import folders
 from core.arrays import Images
 from core.data import registry
 from core.errors import RunError
@@ -51,9 +52,11 @@ def answer(
 
     Raises RunError, DamagedFile, DataError or OSError.
     """
+    images = (data_dir or registry.default_data_dir()).absolute()
+    folders.leave_deleted()
     run.config(), run.read_weights()  # what is wrong with a run is said before PyTorch is loaded
     with progress() as report:
-        explorer = ExplorerCache(data_dir or registry.default_data_dir()).of(run, report)
+        explorer = ExplorerCache(images).of(run, report)
         found = question(explorer)
     if note := note_of(found) if note_of else explorer.note:
         print_error(note)

@@ -29,6 +29,7 @@ from tui import formatting
 from tui.commands.options import command_hint
 from tui.commands.output import echo, print_error
 from tui.interrupts import Told, tidied_up
+from tui.terminal.guard import SHOW_CURSOR, guarded
 
 POLL_SECONDS = 0.25
 
@@ -152,7 +153,7 @@ def download_in_terminal(name: str, data_dir: Path) -> None:
         print(f"{name} is on disk already")
         return
     echo(f"downloading {name} to {data_dir}")
-    with tidied_up():
+    with guarded(SHOW_CURSOR), tidied_up():
         _download(name, data_dir, Console())
 
 

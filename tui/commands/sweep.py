@@ -30,6 +30,7 @@ from tui.commands.output import EXIT_FAILED, echo, print_error, print_json, prin
 from tui.commands.progress import going_on
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
+from tui.terminal.guard import SHOW_CURSOR, guarded
 
 POLL_SECONDS = 0.5
 COLUMNS = ("state", "epoch", "train", "val")
@@ -102,7 +103,7 @@ def _slots(device: str, jobs: int | None) -> list[str]:
 def train_all(runs: Sweep, as_json: bool) -> bool:
     """Train until all is done or the user stops it, and print the results; whether all runs have finished."""
     console = Console(stderr=as_json)
-    with Told() as told, _shown(runs, console) as show:
+    with guarded(SHOW_CURSOR), Told() as told, _shown(runs, console) as show:
         try:
             with going_on(member.run for member in runs.members):
                 _follow(runs, show, told)

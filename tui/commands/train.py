@@ -35,6 +35,7 @@ from tui.commands.options import (
 from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, echo, print_error
 from tui.commands.progress import Follower, download_in_terminal, going_on
 from tui.interrupts import Told, tidied_up
+from tui.terminal.guard import SHOW_CURSOR, guarded
 
 
 @takes_settings({name: setting_option(name) for name in SETTINGS})
@@ -100,7 +101,7 @@ def resume(
 
 def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -> None:
     """Start a trainer and stay with it until it ends, or only until it has begun."""
-    with Told() as told:
+    with guarded(SHOW_CURSOR), Told() as told:
         trainer = start()
         try:
             wait = trainer.wait_until_training if detach else trainer.wait_until_started

@@ -210,7 +210,7 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def action_export(self) -> None:
         if run := self.selected_run:
-            export_files(self, lambda folder: self.write_files(folder, f"{run.name}-{self.TITLE_IN_BAR}"))
+            export_files(self, self.shared, lambda folder: self.write_files(folder, f"{run.name}-{self.TITLE_IN_BAR}"))
 
 
 class DetailScreen(ExploreScreen):

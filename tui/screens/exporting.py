@@ -10,17 +10,18 @@ from textual.screen import Screen
 
 from core.errors import describe
 from tui.messages import FilesWritten
+from tui.screens.selection import Shared
 
 
-def export_files(screen: Screen[Any], write: Callable[[Path], list[Path]]) -> None:
-    """Write into the working directory, off the UI thread, and say which files were written.
+def export_files(screen: Screen[Any], shared: Shared, write: Callable[[Path], list[Path]]) -> None:
+    """Write into the folder in which the app was started, off the UI thread, and say which files were written.
 
     `write` is given the folder; it gives the files, none where there is nothing to write yet. What it raises is shown.
     """
 
     def task() -> None:
         try:
-            files = write(Path.cwd())
+            files = write(shared.export_folder())
         except Exception as error:  # noqa: BLE001 - what cannot be drawn or written is a message, never the end
             screen.notify(describe(error), severity="error", markup=False)
             return

@@ -40,6 +40,11 @@ class Shared:
     def __init__(self, app: DOMNode, run: Run | None, timing: Timing, data_dir: Path | None = None) -> None:
         self.selection, self.timing, self.data_dir = Selection(run), timing, data_dir
         self.changed: Signal[Selection] = Signal(app, "selection")
+        self.folder: Path | None = None  # where the app was started
+
+    def export_folder(self) -> Path:
+        """The folder that files are exported to. Raises OSError."""
+        return self.folder or Path.cwd()
 
     def select(self, run: Run | None) -> None:
         """Have screens show another run, or none."""

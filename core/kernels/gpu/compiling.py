@@ -16,7 +16,7 @@ from triton.backends.compiler import GPUTarget
 from triton.backends.nvidia import driver as nvidia
 from triton.runtime import driver
 
-from core import files
+from core import folders
 from core.kernels.gpu.launches.forward import Launch
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.tiles import Tiles
@@ -64,7 +64,8 @@ class Wanted:
 def use_cache() -> None:
     """Have Triton keep what it compiles in the program's cache folder, by versions, unless its user said where."""
     versions = f"torch-{torch.__version__}-triton-{triton.__version__}"
-    os.environ.setdefault(CACHE, str(files.cache_dir() / versions))
+    if CACHE not in os.environ:
+        os.environ[CACHE] = str(folders.dir_for_made(versions))
 
 
 def stamp(wanted: Wanted, device: str | torch.device) -> Path:

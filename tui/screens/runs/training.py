@@ -222,7 +222,7 @@ class TrainingScreen(RunScreen):
 
     def action_export(self) -> None:
         if run := self.selected_run:
-            export_files(self, lambda folder: self._write_files(folder, f"{run.name}-training"))
+            export_files(self, self.shared, lambda folder: self._write_files(folder, f"{run.name}-training"))
 
     def _write_files(self, folder: Path, stem: str) -> list[Path]:
         if self.snapshot is None:  # what is drawn is another run's
