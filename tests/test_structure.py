@@ -24,6 +24,7 @@ NO_TORCH = (
     "core.errors",
     "core.cores",
     "core.group",
+    "core.program",
     "core.data.registry",
     "core.data.download",
     "core.runs",
@@ -36,7 +37,16 @@ NO_TORCH = (
 )
 
 RESULTS = ("latents.options", "evaluation.results", "explorer.results")
-BASE = ("core.files", "core.folders", "core.text", "core.arrays", "core.errors", "core.cores", "core.group")
+BASE = (
+    "core.files",
+    "core.folders",
+    "core.text",
+    "core.arrays",
+    "core.errors",
+    "core.cores",
+    "core.group",
+    "core.program",
+)
 READABLE = (
     "core.data.registry",
     "core.runs",
@@ -65,6 +75,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.errors": (),
     "core.cores": (),
     "core.group": (),
+    "core.program": (),
     "core.data": (),
     "core.models": (),
     "core.runs": ("core.data.registry",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from core import files
+from core import files, program
 from core.data import registry
 from core.errors import DamagedFile, RunError
 from core.group import without_place
@@ -187,7 +186,7 @@ def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]
 def command(run: Run, config: RunConfig) -> list[str]:
     """The command line that starts the trainer of a run."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
-    return [sys.executable, "-P", *(torchrun if config.processes > 1 else []), "-m", "core.worker", str(run.path)]
+    return [*program.words("core.worker", *(torchrun if config.processes > 1 else [])), str(run.path)]
 
 
 def resume(

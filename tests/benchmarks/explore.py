@@ -13,7 +13,6 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +21,7 @@ from typing import Any
 
 from textual import events
 
+from core import program
 from core.runs.run import Run
 from tui.app import VaeTui
 
@@ -97,7 +97,7 @@ def main() -> None:
         os._exit(0)  # a thread may be deep in PyTorch
     results = {}
     for name in SCREENS:
-        command = [sys.executable, "-m", "tests.benchmarks.explore", str(given.run), "--screen", name]
+        command = [*program.words("tests.benchmarks.explore"), str(given.run), "--screen", name]
         done = subprocess.run([*command, "--data-dir", str(given.data_dir)], stdout=subprocess.PIPE, check=True)
         results[name] = json.loads(done.stdout.splitlines()[-1])
     if given.json:

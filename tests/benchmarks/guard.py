@@ -16,13 +16,15 @@ from types import TracebackType
 
 import psutil
 
+from core import program
+
 
 class Guard:
     """A temporary folder, and processes that end with it: with the block, or with this process if that is killed."""
 
     def __enter__(self) -> Guard:
         self.folder = Path(tempfile.mkdtemp())
-        command = [sys.executable, "-m", "tests.benchmarks.guard", str(self.folder)]
+        command = [*program.words("tests.benchmarks.guard"), str(self.folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         return self
 

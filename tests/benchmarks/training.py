@@ -20,6 +20,7 @@ from unittest import mock
 
 import torch
 
+from core import program
 from core.jobs import launch
 from core.kernels.compiler import Unavailable, has_bfloat16
 from core.runs.config import RunConfig, make_config
@@ -42,7 +43,7 @@ class Contestant:
 
     def __init__(self, name: str, preset: str, device: str, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.training", "--contestant", name, preset, device],
+            [*program.words("tests.benchmarks.training"), "--contestant", name, preset, device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from core import program
 from core.data import registry
 from core.data.registry import SetOnDisk
 from core.errors import ConfigError, RunError
@@ -88,7 +88,7 @@ def bench(
         raise RunError("the benchmarks need what the tests need: pip install -e '.[test]'")
     options = [*(f"--only={part}" for part in only or ()), *["--quick"] * quick, *["--json"] * as_json]
     options += [f"--against={against.absolute()}"] if against else []
-    command = [sys.executable, "-m", "tests.benchmarks", *options]
+    command = [*program.words("tests.benchmarks"), *options]
     with Told() as told:
         # In a session of its own, so that ctrl+c is told to this process only, and to none that is measured.
         measuring = subprocess.Popen(command, cwd=checkout, start_new_session=True)

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from core import program
 from core.kernels.compiler import Unavailable
 from core.training.methods.shared import SharedStep
 from core.training.methods.training import MARK, Training
@@ -141,7 +141,7 @@ def _start(wanted: Wanted, device: torch.device) -> subprocess.Popen[str] | None
     if stamp(wanted, device).exists():
         return None
     given = json.dumps(asdict(wanted)), str(device), str(capability(device))
-    words = [sys.executable, "-P", "-m", "core.kernels.gpu.selftest", *given]
+    words = [*program.words("core.kernels.gpu.selftest"), *given]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}  # its processes share the cores
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment)
 
