@@ -18,6 +18,8 @@ class Intervals:
     first_save: float = 2.0
     last_save: float = 15.0
     save_share: float = 50.0
+    # A slow disk makes saves rare, but what a kill costs is bounded: a third of what was trained, or this.
+    bounded_loss: float = 10.0
     # A slow disk makes heartbeats rare, but another host must hear them.
     heartbeat: float = HEARTBEAT_SECONDS
     longest_heartbeat: float = LOST_AFTER_SECONDS / 3
@@ -31,7 +33,7 @@ class Intervals:
     def save_interval(self, trained: float, cost: float) -> float:
         """Between saves after so many seconds of training, where the last save took `cost` seconds."""
         interval = min(max(trained / 10, self.first_save), self.last_save)
-        return max(interval, self.save_share * cost)
+        return max(interval, min(self.save_share * cost, max(self.bounded_loss, trained / 3)))
 
     def heartbeat_interval(self, cost: float) -> float:
         """Between heartbeats, where writing the last one took `cost` seconds."""

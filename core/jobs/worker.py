@@ -157,7 +157,7 @@ class Worker:
             raise StopTraining(reason)
         interval = self.intervals.save_interval(setup.trainer.seconds, self._save_cost)
         if self._is_asked_to_save or now - self._saved >= interval:
-            yield from self._save(setup)
+            yield from self._save(setup, measured=self._is_asked_to_save)
         elif self._heartbeat.due:
             self._update_status(activity=setup.trainer.activity)
 
@@ -225,13 +225,16 @@ class Worker:
 
     # Saving
 
-    def _save(self, setup: Setup) -> Turns:
-        """Save. While the disk refuses, training waits; told to stop meanwhile, it fails with OSError."""
+    def _save(self, setup: Setup, *, measured: bool = True) -> Turns:
+        """Save. While the disk refuses, training waits; told to stop meanwhile, it fails with OSError.
+
+        What is `measured` of the weights for whoever takes them takes longer than the rest of a save.
+        """
         self._save_due, self._saves_signalled = False, self._signals.saves
         while True:
             start = time.monotonic()
             try:
-                setup.trainer.save()
+                setup.trainer.save(measured=measured)
             except OSError as error:
                 if self._stops:
                     raise

@@ -109,7 +109,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.encoder = Encoder(*features, self.encoder_channels_per_latent * latent_channels)
         self.decoder = Decoder(latent_channels, *reversed(features))
-        self.latent_scale = 1.0  # 1 / standard deviation of z over the training set, once that is known
+        self.latent_scale: float | None = None  # 1 / standard deviation of z over the training set, once that is known
 
     def encode(self, x: Tensor) -> DiagonalGaussian:
         """The posterior over the latent of images (B, 1, 32, 32) in [0, 1]."""

@@ -28,40 +28,47 @@ def weights_to_bytes(model: Mapping[str, Tensor], metadata: Mapping[str, object]
 
 
 def load_autoencoder(content: bytes, preset: str, path: Path) -> Autoencoder:
-    """The autoencoder of a preset, on the CPU in evaluation mode, with its latent scale.
+    """The autoencoder of a preset, on the CPU in evaluation mode, with its latent scale where that was measured.
 
     Raises DamagedFile, which names `path`.
     """
-    return _load(MODELS[preset](), preset, content, path)
+    model, scale = _load(MODELS[preset](), preset, content, path)
+    model.latent_scale = scale
+    return model
 
 
 def load_denoiser(content: bytes, path: Path) -> Denoiser:
     """The network of a learned prior, on the CPU in evaluation mode. Raises DamagedFile, which names `path`."""
-    denoiser = _load(Denoiser(), "prior", content, path)
+    denoiser, scale = _load(Denoiser(), "prior", content, path)
+    if scale is None:
+        raise DamagedFile(path, "holds no latent scale")
+    denoiser.latent_scale = scale
     shares = denoiser.class_shares
     if not (shares >= 0).all() or not shares.any():
         raise DamagedFile(path, "holds no class frequencies")
     return denoiser
 
 
-def _load(model: M, preset: str, content: bytes, path: Path) -> M:
+def _load(model: M, preset: str, content: bytes, path: Path) -> tuple[M, float | None]:
+    """The model and its latent scale, where the file has that."""
     try:
         model.load_state_dict(safetensors.torch.load(content))
-        model.latent_scale = float(metadata_of(content)["latent_scale"])
+        found = metadata_of(content).get("latent_scale")
+        scale = None if found is None else float(found)
     except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise DamagedFile(path, f"holds no {preset} model: {first_line(error)}") from error
     if not all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values()):
         raise DamagedFile(path, "holds numbers that are not finite")
-    if not 0 < model.latent_scale < math.inf:
+    if scale is not None and not 0 < scale < math.inf:
         raise DamagedFile(path, "holds a latent scale that is not a positive number")
     model.eval()
-    return model
+    return model, scale
 
 
 def metadata_of(content: bytes) -> dict[str, str]:
-    """The metadata of a safetensors file whose header was already checked by loading it."""
+    """The metadata of a safetensors file whose header was already checked by loading it. Raises KeyError."""
     length = int.from_bytes(content[:8], "little")
-    metadata: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    metadata: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
     return metadata
 
 

@@ -42,7 +42,11 @@ class ScaledLatents:
     @classmethod
     @proper_float32()
     def of(cls, model: Autoencoder, images: Tensor, labels: Tensor, device: torch.device) -> ScaledLatents:
-        """The posteriors of images uint8 (N, 32, 32) on the CPU, computed on a device and left there."""
+        """The posteriors of images uint8 (N, 32, 32) on the CPU, computed on a device and left there.
+
+        The model's latent scale is known.
+        """
+        assert model.latent_scale is not None
         found = encoding.encode(copy.deepcopy(model).to(device), images, labels)
         mean, variance = (torch.from_numpy(part).view(-1, *LATENT_SHAPE) for part in (found.mean, found.variance))
         scaled = mean * model.latent_scale, variance.sqrt() * model.latent_scale, labels
@@ -64,6 +68,7 @@ class LatentObjective:
         self.kl_weight = KlWeight()
         self._first_stage = first = fold_batch_norm(first_stage)
         self._dynamics = config.dynamics
+        assert first_stage.latent_scale is not None
         self.model.latent_scale = first_stage.latent_scale
         self._train = ScaledLatents.of(first, images.train_images, images.train_labels, device)
         self._validation = ScaledLatents.of(first, images.validation_images, images.validation_labels, device)
@@ -137,7 +142,7 @@ class LatentObjective:
             z = learned.sample(min(SAMPLE_BATCH, count - first), seed + first)
             yield self._first_stage.decode(z.view(-1, *LATENT_SHAPE))
 
-    def metadata(self) -> dict[str, float]:
+    def metadata(self, *, measured: bool) -> dict[str, float]:
         """The scale of the latents that the denoiser was trained on."""
         return {"latent_scale": self.model.latent_scale}
 

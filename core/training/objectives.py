@@ -64,8 +64,8 @@ class Objective(Protocol):
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many sampled images, in batches (B, 1, 32, 32) on the CPU; the same for the same seed."""
 
-    def metadata(self) -> dict[str, float]:
-        """What is stored beside the weights; a number that is not finite means that training diverged."""
+    def metadata(self, *, measured: bool) -> dict[str, float]:
+        """What is stored beside the weights, with or without what is measured; not finite where training diverged."""
 
 
 class ImageObjective:
@@ -119,10 +119,9 @@ class ImageObjective:
         for z in sampler.sample(count, seed).split(SAMPLE_BATCH):
             yield model.decode(z.view(-1, *LATENT_SHAPE))
 
-    def metadata(self) -> dict[str, float]:
-        """The latent scale, which the model keeps as well."""
-        self.model.latent_scale = latent_scale(self.model, self.images.train_images)
-        return {"latent_scale": self.model.latent_scale}
+    def metadata(self, *, measured: bool) -> dict[str, float]:
+        """The latent scale, which takes up to a second to measure."""
+        return {"latent_scale": latent_scale(self.model, self.images.train_images)} if measured else {}
 
 
 def _sums(model: Autoencoder, images: Tensor, noise: Tensor | None, part: slice) -> Tensor:
@@ -160,6 +159,8 @@ def make_objective(run: Run, images: ImageSet, device: torch.device) -> tuple[Ob
         if config.preset_record.learns_prior:
             preset, content = read_first_stage(run)
             first_stage = load_autoencoder(content, preset, run.first_stage_path).requires_grad_(False)
+            if first_stage.latent_scale is None:  # the weights of a training that went on
+                first_stage.latent_scale = latent_scale(first_stage, images.train_images.cpu())
             objective = LatentObjective(config, images, first_stage, Denoiser(), device)
         else:
             objective = ImageObjective(config, images, MODELS[config.preset](), device)

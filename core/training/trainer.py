@@ -242,20 +242,21 @@ class Trainer:
         self.metrics.append(line | validated | {"frechet": frechet, "images_per_second": throughput})
         self.totals.carry_over(totals)
         if (loss := validated["val_loss"]) is not None and self.validation.is_best(loss):
-            self.checkpoints.keep_best(self._weights(on_host(self.model.state_dict())))
+            self.checkpoints.keep_best(self._weights(on_host(self.model.state_dict()), measured=False))
 
     # What it saves
 
-    def save(self) -> None:
-        """Write the weights and everything that an exact resume needs. Raises Diverged or OSError.
+    def save(self, *, measured: bool = True) -> None:
+        """Write the weights, with or without what has to be measured, and all that an exact resume needs.
 
         state.pt comes last and holds the weights too, so that being killed between two files does no harm.
+        Raises Diverged or OSError.
         """
         self._stepper.before_save()
         self.clock.read()
         self.totals.read(self.step)
         model = on_host(self.model.state_dict())
-        self.checkpoints.save_weights(self._weights(model))
+        self.checkpoints.save_weights(self._weights(model, measured=measured))
         progress = {
             "model": model,
             "optimizer": optimizer_on_host(self.optimizer.state_dict()),
@@ -269,14 +270,14 @@ class Trainer:
         parts = self.totals.state_dict() | self.clock.state_dict() | self.validation.state_dict()
         self.checkpoints.save_state(progress | parts)
 
-    def _weights(self, model: Mapping[str, Tensor]) -> bytes:
+    def _weights(self, model: Mapping[str, Tensor], *, measured: bool) -> bytes:
         """The weights as a file holds them. Raises Diverged."""
         if not all(bool(tensor.isfinite().all()) for tensor in model.values()):
             raise Diverged(f"the weights are no longer finite numbers at step {self.step}")
-        measured = self.objective.metadata()
-        if not all(math.isfinite(number) for number in measured.values()):
+        numbers = self.objective.metadata(measured=measured)
+        if not all(math.isfinite(number) for number in numbers.values()):
             raise Diverged(f"the latents are no longer finite numbers at step {self.step}")
-        metadata = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step} | measured
+        metadata = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step} | numbers
         return weights.weights_to_bytes(model, metadata)
 
     def _load(self, state: TrainingState) -> None:

@@ -71,8 +71,14 @@ def test_a_heartbeat_is_due_once_its_interval_is_over(run: Run, seconds: float, 
     assert heartbeat.due == due
 
 
-@pytest.mark.parametrize(("trained", "cost", "interval"), [(0, 0, 2), (50, 0, 5), (9999, 0, 15), (50, 1, 50)])
+@pytest.mark.parametrize(("trained", "cost", "interval"), [(0, 0, 2), (50, 0, 5), (9999, 0, 15), (9999, 1, 50)])
 def test_saves_become_rarer_and_take_a_small_part_of_the_time(trained: float, cost: float, interval: float) -> None:
+    assert Intervals().save_interval(trained, cost) == interval
+
+
+@pytest.mark.parametrize(("trained", "interval"), [(0, 10), (27, 10), (300, 100), (99_999, 500)])
+def test_4_the_first_saves_come_in_time_whatever_they_cost(trained: float, interval: float) -> None:
+    cost = 10  # seconds
     assert Intervals().save_interval(trained, cost) == interval
 
 
@@ -83,7 +89,7 @@ def test_heartbeats_on_a_slow_disk_are_rarer_but_come_before_a_reader_gives_up(c
 
 def test_runs_that_wait_for_each_other_save_and_beat_more_rarely() -> None:
     intervals = Intervals().among(8)
-    assert intervals.save_interval(50, cost=1) == 8 * 50
+    assert intervals.save_interval(9999, cost=1) == 8 * 50
     assert intervals.heartbeat_interval(cost=0.01) == 4
 
 

@@ -17,6 +17,7 @@ from core.latents.learned_prior import LearnedPrior
 from core.latents.options import STEPS, SamplingOptions, parse_sampling_options
 from core.latents.schedulers import DDPM, SCHEDULERS, FlowMatching, NoiseScheduler, Predict
 from core.models.denoiser import NULL_CLASS, Denoiser, timestep_embedding
+from core.models.weights import load_autoencoder, load_denoiser, weights_to_bytes
 from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings
 from core.runs.metrics import MetricsReader
@@ -122,6 +123,7 @@ def test_latents_are_scaled_to_a_deviation_of_one() -> None:
     z = latents.sample(torch.arange(len(latents.mean)), noise)
     assert z.std().item() == pytest.approx(1, abs=0.1)
     posterior = model.encode(pixels(images.validation_images[:1]))
+    assert model.latent_scale is not None
     assert torch.allclose(latents.mean[0] / model.latent_scale, posterior.mean[0], atol=1e-5)
 
 
@@ -270,6 +272,18 @@ def test_a_prior_keeps_the_weights_of_its_first_stage(make_run: MakeRun) -> None
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), expected.parameters(), strict=True))
     run.delete()
     assert not run.path.exists()
+
+
+def test_a_prior_on_weights_that_were_saved_on_the_way_measures_their_latents_itself(
+    make_run: MakeRun, images: ImageSet
+) -> None:
+    run = make_run(preset="prior", epochs=1, batch_size=50)
+    first = load_autoencoder(run.read_first_stage(), "ae", run.first_stage_path)
+    assert first.latent_scale is not None
+    run.first_stage_path.write_bytes(weights_to_bytes(first.state_dict(), {"preset": "ae"}))
+    train(run, images)
+    learned = load_denoiser(run.read_weights(), run.weights_path())
+    assert learned.latent_scale == pytest.approx(first.latent_scale, rel=0.1)  # that of other images
 
 
 def test_a_prior_needs_a_first_stage_and_nothing_else_has_one() -> None:

@@ -251,10 +251,22 @@ def test_the_latent_scale_makes_latents_of_unit_spread(make_run: MakeRun, images
     trained = train(run, images).model
     assert isinstance(trained, Autoencoder)
     model = load_model(run)
+    assert model.latent_scale is not None
     assert model.latent_scale == pytest.approx(latent_scale(trained, images.train_images))
     with torch.no_grad():
         z = model.encode(pixels(images.train_images)).sample() * model.latent_scale
     assert z.std() == pytest.approx(1.0, rel=0.02)
+
+
+def test_a_save_on_the_way_leaves_out_what_takes_long_to_measure(make_run: MakeRun, images: ImageSet) -> None:
+    run = make_run(preset="vae", epochs=1, batch_size=100)
+    with run.open_metrics() as metrics:
+        trainer = Trainer(run, images, "cpu", metrics)
+        list(islice(trainer.steps(), 2))
+        trainer.save(measured=False)
+        assert load_model(run).latent_scale is None
+        trainer.save()
+    assert load_model(run).latent_scale is not None
 
 
 def test_a_state_of_another_model_is_refused(make_run: MakeRun, images: ImageSet) -> None:
