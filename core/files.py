@@ -108,6 +108,15 @@ def why_read_only(folder: Path) -> str:
     return "is on a read-only file system" if read_only else "may only be read"
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something of that name. Raises OSError where that cannot be told."""
+    try:
+        persist(path.lstat)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def is_gone(folder: Path) -> bool:
     """Whether there is no such folder any more, rather than a file system that fails."""
     try:

@@ -82,8 +82,8 @@ def save(path: Path, classifier: DigitClassifier, metadata: dict[str, str]) -> N
 def main() -> None:
     """`python -m core.classifier --data-dir DIR`: train the classifier on MNIST and write the weights that ship."""
     parser = argparse.ArgumentParser(prog="python -m core.classifier", description=main.__doc__)
-    parser.add_argument("--data-dir", type=Path, default=registry.default_data_dir())
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--data-dir", type=files.expanded, default=registry.default_data_dir())
+    parser.add_argument("--out", type=files.expanded, default=WEIGHTS)
     parser.add_argument("--dataset", choices=["mnist", "mnist-5k"], default="mnist")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=0)

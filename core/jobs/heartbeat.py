@@ -15,7 +15,7 @@ from core.runs.status import Status, StatusChanges, uptime
 
 
 class TakenOver(RunError):
-    """Another trainer writes the status of a run that cannot be locked; this one has lost it."""
+    """Another trainer writes the status of a run that cannot be locked, or another folder has its name: it is lost."""
 
 
 class Heartbeat:
@@ -46,6 +46,8 @@ class Heartbeat:
         self.note(**changes)
         try:
             folder = self._run.path.stat()
+            if self._begun and folder.st_ino != self.status.folder:
+                raise TakenOver(f"{self._run.path} is another folder by now")
             self.note(heartbeat=time.time(), uptime=uptime(), pid=os.getpid(), folder=folder.st_ino)
             self._check_alone()
             self._run.write_status(self.status)
@@ -60,7 +62,7 @@ class Heartbeat:
             self._refused = True
         else:
             self._refused, self._begun = False, True
-            self._cost = time.monotonic() - self._last
+        self._cost = time.monotonic() - self._last
         return not self._refused
 
     def _check_alone(self) -> None:

@@ -231,7 +231,7 @@ def _data_dir(member: Member) -> Path | None:
 
 
 def _is_done(member: Member) -> bool:
-    return member.run.path.exists() and member.run.state() is State.FINISHED
+    return member.run.path.exists() and member.run.last_status().state is State.FINISHED
 
 
 def groups(members: Sequence[Member], loss: Callable[[Member], float | None]) -> list[Group]:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Generator
 from typing import Unpack
 
+from core import files
 from core.errors import DamagedFile, UserError
 from core.jobs.failures import Log, cause, describe
 from core.jobs.heartbeat import Heartbeat, TakenOver
@@ -92,7 +93,7 @@ class Worker:
         try:
             if unguarded := self._heartbeat.status.unguarded:
                 self._log(f"{unguarded} ({self.metrics.not_locked})")
-            self.run.remove_temporary_files()
+            files.persist(self.run.remove_temporary_files)
             yield from self._train()
         except TakenOver:
             raise  # the status is the other trainer's

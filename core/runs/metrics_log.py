@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ class MetricsLog:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._descriptor = files.persist(lambda: files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND))
         self._pending = b""
         try:
@@ -57,9 +59,22 @@ class MetricsLog:
 
     def sync(self) -> int:
         """Bring all lines to the disk; their length in bytes. Raises OSError, after which it can be tried again."""
-        self._write()
-        files.sync(self._descriptor)
+        if self._descriptor < 0:
+            self._open_again()
+        try:
+            self._write()
+            files.sync(self._descriptor)
+        except OSError as error:
+            if error.errno == errno.ESTALE:
+                self._open_again()
+            raise
         return os.fstat(self._descriptor).st_size
+
+    def _open_again(self) -> None:
+        """After a file server was away, what is open may be stale for ever."""
+        self.close()  # or its lock would keep the next one away
+        again = MetricsLog(self._path)
+        self._descriptor, self._lock = again._descriptor, again._lock
 
     def cut(self, length: int) -> None:
         """Drop what was written after the first `length` bytes, and a line that was never ended."""
@@ -70,5 +85,7 @@ class MetricsLog:
 
     def close(self) -> None:
         """Give up the lock."""
-        os.close(self._descriptor)
-        self._lock.release()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._lock.release()
+        self._descriptor = -1

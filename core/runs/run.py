@@ -258,7 +258,7 @@ class Run:
 
     def check_state(self) -> None:
         """Raise DamagedFile where the state was saved and is gone: to begin again would overwrite what was trained."""
-        if self.state_path.exists():
+        if files.exists(self.state_path):
             return
         if step := self.status().saved_step:
             raise DamagedFile(self.state_path, f"is missing: training cannot go on from step {step:,}")

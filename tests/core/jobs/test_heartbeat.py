@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import shutil
+import time
 from collections.abc import Callable
 
 import pytest
@@ -119,3 +121,27 @@ def test_9_a_run_that_cannot_be_looked_at_for_a_moment_is_not_gone(
         patch.setattr("core.files.os.open", fail)
         assert not heartbeat.beat()
     assert heartbeat.beat()
+
+
+def test_5_a_trainer_whose_folder_was_replaced_by_a_copy_leaves_the_copy_alone(run: Run, heartbeat: Heartbeat) -> None:
+    heartbeat.note(state=State.RUNNING)
+    assert heartbeat.beat()
+    moved = run.path.rename(run.path.with_name("moved"))
+    shutil.copytree(moved, run.path)
+    before = run.status()
+    with pytest.raises(TakenOver, match="is another folder by now"):
+        heartbeat.beat()
+    assert run.status() == before
+
+
+def test_9_a_server_that_is_away_for_long_is_asked_seldom(
+    run: Run, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait_and_fail(status: object) -> None:
+        time.sleep(0.1)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Run, "write_status", lambda run, status: wait_and_fail(status))
+    assert not heartbeat.beat()
+    time.sleep(1.1)
+    assert not heartbeat.due

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core import files
 from core.errors import DamagedFile
 from core.runs.metrics import MetricsReader, last_lines
 from core.runs.metrics_log import MetricsLog
@@ -177,3 +180,43 @@ def test_the_last_lines_are_found_without_reading_a_long_file(path: Path) -> Non
     found = last_lines(path)
     assert found["epoch"]["val_loss"] == 7.0
     assert found["step"]["step"] == 49
+
+
+def test_9_a_log_that_went_stale_is_opened_again_and_loses_no_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stale(*ignored: object) -> int:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with MetricsLog(path) as log:
+        log.append(step(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", stale)
+            log.append(step(2))
+            with pytest.raises(OSError, match="Stale"):
+                log.sync()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", stale)
+            patch.setattr(os, "fsync", stale)
+            with pytest.raises(OSError, match="Stale"):
+                log.sync()
+        log.append(step(3))
+        assert log.sync() == path.stat().st_size
+        with pytest.raises(BlockingIOError):
+            MetricsLog(path)
+    reader = MetricsReader(path)
+    reader.poll()
+    assert reader.steps["step"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("refusal", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_8_a_file_system_that_brings_nothing_to_the_disk_when_told_is_used_all_the_same(
+    refusal: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(refusal, "refused")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with MetricsLog(path) as log:
+        log.append(step(1))
+        assert log.sync() == path.stat().st_size
+    files.replace(path.with_name("status.json"), b"{}")
+    assert path.with_name("status.json").read_bytes() == b"{}"
