@@ -91,7 +91,7 @@ def is_trained(status: Status, folder: Path, locked: bool | None) -> bool:
     if locked:
         return True
     if status.boot is None:
-        return _lives_as_earlier_versions_tell(status)
+        return _lives_by_host_and_pid(status, locked)
     if status.boot != boot_id():
         return abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
     if locked is False and status.locked:
@@ -115,7 +115,10 @@ def is_trained_unseen(status: Status, folder: Path, not_locked: str | None) -> b
     return is_trained(status, folder, None if not_locked else False)
 
 
-def _lives_as_earlier_versions_tell(status: Status) -> bool:
+def _lives_by_host_and_pid(status: Status, locked: bool | None) -> bool:
+    """As earlier versions tell it, where the system has no number of its start, or the trainer told none."""
     if status.host != socket.gethostname():
         return abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
+    if status.locked and locked is False:
+        return False
     return status.pid is not None and is_same_process(status.pid, status.process_started)

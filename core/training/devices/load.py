@@ -22,6 +22,7 @@ class LoadMeter:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._gpu = nvml_handle(device) if device.type == "cuda" else None
+        self.read()  # the next one tells of the time since
 
     def read(self) -> StatusChanges:
         """What the status tells of it: utilisation since the last reading; None where nothing measures it."""

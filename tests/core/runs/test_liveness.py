@@ -159,6 +159,13 @@ def test_of_a_run_of_an_earlier_version_its_process_tells(make_run: MakeRun) -> 
     assert write(run, elsewhere.updated(heartbeat=time.time() - LOST_AFTER_SECONDS - 1)) is State.LOST
 
 
+def test_where_the_system_has_no_number_of_its_start_the_lock_tells_all_the_same(make_run: MakeRun) -> None:
+    run = make_run()
+    assert write(run, of_this_process(run, boot=None)) is State.LOST
+    with run.open_metrics():
+        assert write(run, of_this_process(run, boot=None, pid=NOBODY)) is State.RUNNING
+
+
 def test_looking_whether_a_run_is_locked_neither_keeps_a_trainer_away_nor_seems_to_be_one(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from core.jobs import launch
+from core.runs.catalog import summarise
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
@@ -201,3 +202,19 @@ async def test_a_lower_learning_rate_is_asked_for_and_checked(
         await pilot.press("enter")
         await app.workers.wait_for_complete()
     assert asked == [(None, 2e-4)]
+
+
+async def test_7_a_run_whose_status_is_damaged_is_resumed_by_its_key(
+    make_app: MakeApp, asked: list[tuple[str, object]], make_run: Callable[..., Run]
+) -> None:
+    run = make_run("torn")
+    run.write_state(b"whole")
+    (run.path / "status.json").write_bytes(b"")
+    summary = summarise(run)
+    assert (summary.state, summary.damage) == (State.LOST, "status.json: is not a JSON object")
+    app = make_app(runs=[summary])
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await app.workers.wait_for_complete()
+        assert asked == [("torn", None), ("started", None)]
