@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from core.errors import describe
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -70,10 +72,6 @@ class LatestTaskQueue:
                 self._on_idle()
 
 
-def raise_in_app(app: App[Any], error: Exception) -> None:
-    """Let a bug in a thread end the app, as one in the UI thread does."""
-
-    def fail() -> None:
-        raise error
-
-    app.call_later(fail)
+def show_in_app(app: App[Any], error: Exception) -> None:
+    """Show a bug in a thread as a message: it must not pass unseen, and not end the app."""
+    app.notify(describe(error), severity="error", markup=False)

@@ -23,7 +23,7 @@ from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.text import printable
 from tui import formatting
 from tui.background.polling import Reader
-from tui.background.tasks import LatestTaskQueue, raise_in_app
+from tui.background.tasks import LatestTaskQueue, show_in_app
 from tui.messages import RunUpdate
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.exporting import export_files
@@ -128,7 +128,7 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def on_mount(self) -> None:
         self._tasks = LatestTaskQueue(
-            partial(raise_in_app, self.app), lambda: self.post_message(self.TaskProgress(self.selected_run, ""))
+            partial(show_in_app, self.app), lambda: self.post_message(self.TaskProgress(self.selected_run, ""))
         )
 
     def on_unmount(self) -> None:

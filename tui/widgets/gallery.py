@@ -12,7 +12,7 @@ from textual.reactive import var
 from textual.strip import Strip
 
 from core.arrays import Images
-from tui.background.tasks import LatestTaskQueue, raise_in_app
+from tui.background.tasks import LatestTaskQueue, show_in_app
 from tui.drawing.strips import draw_message, fill
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
@@ -112,7 +112,7 @@ class Gallery(StripWidget):
         elif not look_the_same(wanted, self._sheets_wanted):
             # Captions wait for their pictures.
             self._sheets_wanted = wanted
-            self._tasks = self._tasks or LatestTaskQueue(partial(raise_in_app, self.app))
+            self._tasks = self._tasks or LatestTaskQueue(partial(show_in_app, self.app))
             self._tasks.submit("sheets", lambda: self._encode(wanted))
 
     def _encode(self, sheets: list[Sheet]) -> None:
