@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Unpack
 
 from core import files
@@ -19,11 +20,16 @@ class TakenOver(RunError):
 
 
 class Heartbeat:
-    """Writes status.json. What the disk refuses goes out with the next heartbeat."""
+    """Writes status.json. What the disk refuses goes out with the next heartbeat.
 
-    def __init__(self, run: Run, status: Status, intervals: Intervals, log: Log) -> None:
+    `is_replaced` tells whether the folder of the run is another one by now; some file systems number theirs anew.
+    """
+
+    def __init__(
+        self, run: Run, status: Status, intervals: Intervals, log: Log, is_replaced: Callable[[], bool] = lambda: False
+    ) -> None:
         self.status = status
-        self._run, self._intervals, self._log = run, intervals, log
+        self._run, self._intervals, self._log, self._is_replaced = run, intervals, log, is_replaced
         self._last = self._cost = 0.0
         self._refused = self._begun = False
         self._access: tuple[int, int] | None = None  # who may use the folder
@@ -46,7 +52,7 @@ class Heartbeat:
         self.note(**changes)
         try:
             folder = self._run.path.stat()
-            if self._begun and folder.st_ino != self.status.folder:
+            if self._begun and folder.st_ino != self.status.folder and self._is_replaced():
                 raise TakenOver(f"{self._run.path} is another folder by now")
             self.note(heartbeat=time.time(), uptime=uptime(), pid=os.getpid(), folder=folder.st_ino)
             self._check_alone()

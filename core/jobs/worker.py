@@ -80,7 +80,7 @@ class Worker:
             error=None,
             cause=None,
         )
-        self._heartbeat = Heartbeat(run, status, job.intervals, self._log)
+        self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)
         self._setup: Setup | None = None
         self._asked_to_stop = self._save_due = self._paused = self._disk_refuses = self._requests_fail = False
         self._request_seen = self._saves_signalled = 0

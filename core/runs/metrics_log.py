@@ -39,6 +39,13 @@ class MetricsLog:
         """Why the file system locks nothing, None where it does."""
         return self._lock.refused
 
+    def is_replaced(self) -> bool:
+        """Whether another file has the name of the one that is open."""
+        try:
+            return not os.path.samestat(self._path.lstat(), os.fstat(self._descriptor))
+        except OSError:
+            return False
+
     def __enter__(self) -> MetricsLog:
         return self
 

@@ -29,7 +29,7 @@ class RunsScreen(RunScreen):
     RunsScreen RowTable { background: $background; }
     RunsScreen #empty { height: 1fr; content-align: center middle; width: 100%; text-align: center; }
     RunsScreen #trouble { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-error; }
-    RunsScreen #unreadable { height: auto; max-height: 2; width: 100%; padding: 0 1; color: $text-warning; }
+    RunsScreen #unreadable { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-warning; }
     RunsScreen #data { height: auto; width: 100%; padding: 0 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
