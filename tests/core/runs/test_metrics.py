@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,21 +184,31 @@ def test_the_last_lines_are_found_without_reading_a_long_file(path: Path) -> Non
 
 
 def test_9_a_log_that_went_stale_is_opened_again_and_loses_no_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stale(*ignored: object) -> int:
-        raise OSError(errno.ESTALE, "Stale file handle")
+    stale, away = True, False
+    write, open_file = os.write, os.open
+
+    def write_unless_stale(descriptor: int, content: bytes) -> int:
+        if stale:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return write(descriptor, content)
+
+    def open_anew(*arguments: Any) -> int:
+        nonlocal stale
+        if away:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        stale = False
+        return open_file(*arguments)
 
     with MetricsLog(path) as log:
         log.append(step(1))
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "write", stale)
-            log.append(step(2))
+        monkeypatch.setattr(os, "write", write_unless_stale)
+        monkeypatch.setattr(os, "open", open_anew)
+        log.append(step(2))
+        for away in (True, True):
             with pytest.raises(OSError, match="Stale"):
                 log.sync()
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "open", stale)
-            patch.setattr(os, "fsync", stale)
-            with pytest.raises(OSError, match="Stale"):
-                log.sync()
+        away = False
+        log.sync()
         log.append(step(3))
         assert log.sync() == path.stat().st_size
         with pytest.raises(BlockingIOError):
