@@ -204,7 +204,7 @@ def test_9_a_log_that_went_stale_is_opened_again_and_loses_no_line(path: Path, m
         monkeypatch.setattr(os, "write", write_unless_stale)
         monkeypatch.setattr(os, "open", open_anew)
         log.append(step(2))
-        for away in (True, True):
+        for away in (True, True):  # noqa: B007
             with pytest.raises(OSError, match="Stale"):
                 log.sync()
         away = False
