@@ -12,6 +12,9 @@ def main() -> None:
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # a shell closed it
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115, PTH123
+    from core.text import print_everything
+
+    print_everything()
     from tui.cli import main
     from tui.interrupts import leave
 

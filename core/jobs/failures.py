@@ -42,5 +42,5 @@ def log(text: str, path: Path | None = None) -> None:
         if path is None:
             print(line, flush=True)
         else:
-            with os.fdopen(files.open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "w") as file:
-                file.write(f"{line}\n")
+            with os.fdopen(files.open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "wb") as file:
+                file.write(f"{line}\n".encode("utf-8", "replace"))

@@ -19,6 +19,7 @@ from core.jobs.setup import Job, Setup, Shared, load_trainer
 from core.jobs.stages import Stages
 from core.jobs.worker import Signals, Worker
 from core.runs.run import Run
+from core.text import print_everything
 
 EXIT_REFUSED = 3
 
@@ -117,6 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--learning-rate", type=float, help="go on with this learning rate instead of the saved one")
     parser.add_argument("--data-dir", type=Path, help="where the images are that are not where they were")
     given = parser.parse_args(arguments)
+    print_everything("utf-8")  # as train.log is read, whatever the locale
     runs = [Run(path.absolute()) for path in given.run_dirs]
     job = Job(given.epochs, given.learning_rate, given.data_dir)
     if hasattr(os, "SCHED_BATCH"):  # a viewer on the same machine need not wait for the end of a trainer's turn

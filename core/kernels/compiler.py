@@ -71,7 +71,7 @@ def _compile(command: Sequence[str], sources: Sequence[Path]) -> bytes:
 
 
 def _call(words: Sequence[str | Path]) -> None:
-    subprocess.run(words, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
+    subprocess.run(words, check=True, capture_output=True, text=True, errors="replace", timeout=COMPILE_SECONDS)
 
 
 def has_bfloat16() -> bool:
@@ -82,7 +82,7 @@ def has_bfloat16() -> bool:
 def _fingerprint(compiler: str, sources: Sequence[Path], options: Sequence[str]) -> str:
     """Of everything that decides what the compiler makes, or whether it runs here."""
     found = Path(compiler).resolve()
-    parts = [source.read_text() for source in sources]
+    parts = [source.read_text("utf-8") for source in sources]
     parts += [*FLAGS, *options, str(found), str(found.stat().st_mtime_ns), platform.machine(), *_processor()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
@@ -90,5 +90,5 @@ def _fingerprint(compiler: str, sources: Sequence[Path], options: Sequence[str])
 def _processor() -> list[str]:
     """What Linux says of the kind of processor and of what it can do; nothing elsewhere."""
     found = Path("/proc/cpuinfo")
-    lines = found.read_text().splitlines() if found.exists() else []
+    lines = found.read_text("utf-8", "replace").splitlines() if found.exists() else []
     return sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})

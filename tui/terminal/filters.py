@@ -7,23 +7,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-# Each sign and its counterpart of the same width; borders and bars of any kind become lines.
-SIGNS = str.maketrans(
-    {
-        **dict.fromkeys("─━═╌┄▔▁▂▃▄▅▆▇▀╴╶╸╺", "-"),
-        **dict.fromkeys("│┃║▏▎▍▌▋▊▉▐▕", "|"),
-        **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝╋┏┓┗┛┣┫", "+"),
-        **dict.fromkeys("█▓", "#"),
-        **dict.fromkeys("▒░", ":"),
-        **dict(zip("▶▸►◀◂▲△▼▽●◆■‖✓✗≠–—…·•←→↑↓⏎↵σ⬆⬇±é", ">>><<^^vvo*#=vx!--~..<>^v<<s^v~e", strict=True)),
-    }
-)
-
-
-@lru_cache(4096)
-def to_ascii(text: str) -> str:
-    """The text in ASCII, character by character; those without a counterpart become question marks."""
-    return text if text.isascii() else text.translate(SIGNS).encode("ascii", "replace").decode()
+from core.text import to_ascii
 
 
 class AsciiFilter(LineFilter):

@@ -71,7 +71,7 @@ def use_cache() -> None:
 def stamp(wanted: Wanted, device: str | torch.device) -> Path:
     """A file that is there once these kernels were compiled for the device, and did what they should."""
     folder = Path(__file__).parents[1]
-    sources = [file.read_text() for part in ("gpu", "triton") for file in sorted((folder / part).rglob("*.py"))]
+    sources = [file.read_text("utf-8") for part in ("gpu", "triton") for file in sorted((folder / part).rglob("*.py"))]
     gpu = torch.cuda.get_device_properties(device)
     parts = [*sources, repr(wanted), torch.__version__, triton.__version__, gpu.name, f"{gpu.major}.{gpu.minor}"]
     name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

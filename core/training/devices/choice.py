@@ -158,7 +158,7 @@ def processor_name() -> str:
     """The processor of this machine and the number of threads PyTorch computes with."""
     name = platform.processor() or platform.machine()
     try:
-        with open("/proc/cpuinfo") as file:  # noqa: PTH123 - a file of the kernel, read as a stream
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a file of the kernel, read as a stream
             name = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), name)
     except OSError:
         pass

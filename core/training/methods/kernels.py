@@ -143,7 +143,9 @@ def _start(wanted: Wanted, device: torch.device) -> subprocess.Popen[str] | None
     given = json.dumps(asdict(wanted)), str(device), str(capability(device))
     words = [*program.words("core.kernels.gpu.selftest"), *given]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}  # its processes share the cores
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment)
+    return subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, errors="replace", start_new_session=True, env=environment
+    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:
