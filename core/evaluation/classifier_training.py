@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
@@ -18,6 +17,7 @@ from core.data import registry
 from core.data.images import ImageSet, load_image_set, pixels
 from core.errors import DataError
 from core.evaluation.classifier import WEIGHTS, DigitClassifier, accuracy
+from core.models.weights import weights_to_bytes
 
 # The recipe was fixed before the test set was looked at.
 EPOCHS = 12
@@ -75,8 +75,7 @@ def train(
 
 def save(path: Path, classifier: DigitClassifier, metadata: dict[str, str]) -> None:
     """Write the weights in safetensors format with a description of their training. Raises OSError."""
-    tensors = {name: tensor.detach().contiguous() for name, tensor in classifier.state_dict().items()}
-    files.replace(path, safetensors.torch.save(tensors, metadata))
+    files.replace(path, weights_to_bytes(classifier.state_dict(), metadata))
 
 
 def main() -> None:

@@ -22,9 +22,19 @@ M = TypeVar("M", Autoencoder, Denoiser)
 
 
 def weights_to_bytes(model: Mapping[str, Tensor], metadata: Mapping[str, object]) -> bytes:
-    """A model's state dict in safetensors format, each metadata value as text."""
+    """A model's state dict in safetensors format, each metadata value as text; the same bytes for the same weights."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}
-    return safetensors.torch.save(tensors, {key: str(value) for key, value in metadata.items()})
+    return _in_order(safetensors.torch.save(tensors, {key: str(value) for key, value in metadata.items()}))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The file with its metadata sorted: safetensors writes them in an order that chance decides."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header = {"__metadata__": dict(sorted(header.pop("__metadata__", {}).items())), **header}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of their size
+    return b"".join([len(text).to_bytes(8, "little"), text, memoryview(content)[end:]])
 
 
 def load_autoencoder(content: bytes, preset: str, path: Path) -> Autoencoder:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from core.errors import DamagedFile
 from core.models.autoencoder import MODELS
 from core.models.denoiser import Denoiser
-from core.models.weights import epoch_of, load_autoencoder, load_denoiser, weights_to_bytes
+from core.models.weights import epoch_of, load_autoencoder, load_denoiser, metadata_of, weights_to_bytes
 
 FILE = Path("a-run/model.safetensors")
 
@@ -18,6 +20,20 @@ FILE = Path("a-run/model.safetensors")
 @pytest.mark.parametrize(("metadata", "epoch"), [({"epoch": 12}, 12), ({}, None), ({"epoch": "-1"}, None)])
 def test_weights_say_after_which_epoch_they_were_saved(metadata: dict[str, object], epoch: int | None) -> None:
     assert epoch_of(weights_to_bytes(MODELS["ae"]().state_dict(), {"latent_scale": 1.0} | metadata)) == epoch
+
+
+def test_the_same_weights_are_the_same_bytes() -> None:
+    weights = MODELS["ae"]().state_dict()
+    metadata: dict[str, object] = {
+        name: f"{name} \xe9\u2713" for name in ("preset", "epoch", "step", "scale", "a", "b")
+    }
+    (content,) = {weights_to_bytes(weights, dict(random.sample(list(metadata.items()), 6))) for _ in range(20)}
+    assert int.from_bytes(content[:8], "little") % 8 == 0, "the numbers are aligned"
+    assert metadata_of(content) == metadata
+    read = safetensors.torch.load(content)
+    assert read.keys() == weights.keys()
+    assert all(torch.equal(read[name], weights[name]) for name in weights)
+    assert weights_to_bytes(weights, {}) == weights_to_bytes(weights, {})
 
 
 @pytest.mark.parametrize("preset", MODELS)
