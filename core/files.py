@@ -195,11 +195,14 @@ def open_regular(path: Path, flags: int) -> int:
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise DamagedFile(path, "is not a regular file") from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise DamagedFile(path, "is not a regular file")
+        if flags & os.O_CREAT:
+            share(descriptor, path.parent)
+    except BaseException:
         os.close(descriptor)
-        raise DamagedFile(path, "is not a regular file")
-    if flags & os.O_CREAT:
-        share(descriptor, path.parent)
+        raise
     return descriptor
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import UserError, describe
 from core.group import ALONE, find_place
 from core.jobs.failures import log
 from core.jobs.setup import Job, Setup, Shared, load_trainer
@@ -42,7 +42,7 @@ class Member:
                 self._worker = Worker(self.run, metrics, job, signals, log_here, shared)
                 return (yield from self._worker.work())
         except (UserError, OSError) as error:
-            log_here(f"refused: {error}")
+            log_here(f"refused: {describe(error) if isinstance(error, OSError) else error}")
             return EXIT_REFUSED
 
     def take_turn(self, error: Exception | None = None) -> None:

@@ -93,7 +93,9 @@ def is_trained(status: Status, folder: Path, locked: bool | None) -> bool:
     if status.boot is None:
         return _lives_by_host_and_pid(status, locked)
     if status.boot != boot_id():
-        return abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
+        silent = time.time() - status.heartbeat
+        restarted = status.host == socket.gethostname() and silent > uptime()
+        return abs(silent) <= LOST_AFTER_SECONDS and not restarted
     if locked is False and status.locked:
         return False
     if status.pid is None or (status.pid_namespace == pid_namespace() and is_gone(status.pid)):

@@ -127,6 +127,17 @@ def test_on_another_machine_the_heartbeat_tells(make_run: MakeRun) -> None:
     run.open_metrics().close()
 
 
+def test_a_machine_that_started_since_the_last_heartbeat_has_no_such_trainer(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    before = of_this_process(run, boot="before", heartbeat=time.time() - 30)
+    assert write(run, before) is State.RUNNING
+    monkeypatch.setattr("core.runs.lock.uptime", lambda: 20.0)
+    assert write(run, before) is State.LOST
+    assert write(run, before.updated(host="another")) is State.RUNNING
+
+
 def test_without_locks_the_heartbeat_tells_and_no_clock_that_was_set(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

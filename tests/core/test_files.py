@@ -1,0 +1,80 @@
+"""Files are read with patience, and what fails leaves nothing open."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import files
+from core.errors import ConfigError
+
+
+def failing(times: int, number: int) -> Iterator[OSError | None]:
+    yield from [OSError(number, os.strerror(number))] * times
+    while True:
+        yield None
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ETIMEDOUT])
+@pytest.mark.parametrize("call", ["open", "fstat", "read"])
+def test_9_a_file_that_cannot_be_read_in_passing_is_read_again_and_nothing_stays_open(
+    call: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "status.json"
+    path.write_bytes(b"content")
+    before = open_files()
+    errors = failing(3, number)
+    with monkeypatch.context() as patch:
+        patch.setattr("core.files.PAUSES", (0.0, 0.0, 0.0))
+        if call == "read":
+            whole = os.fdopen
+
+            def unreadable(descriptor: int, mode: str) -> object:
+                file = whole(descriptor, mode)
+                if error := next(errors):
+                    file.close()
+                    raise error
+                return file
+
+            patch.setattr(os, "fdopen", unreadable)
+        else:
+            real = getattr(os, call)
+
+            def fail(*arguments: object) -> object:
+                if error := next(errors):
+                    raise error
+                return real(*arguments)
+
+            patch.setattr(os, call, fail)
+        assert files.read(path, 100) == b"content"
+        errors = failing(4, number)
+        with pytest.raises(OSError, match=os.strerror(number)):
+            files.read(path, 100)
+    assert open_files() == before
+
+
+def test_what_will_not_pass_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refuse() -> None:
+        tries.append(1)
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(PermissionError):
+        files.persist(refuse)
+    assert len(tries) == 1
+
+
+def test_11_a_tilde_without_a_home_folder_is_told_in_one_line() -> None:
+    with pytest.raises(ConfigError, match="no such home folder"):
+        files.expanded("~nobody-of-that-name/x")
+    assert files.expanded("~/x") == Path.home() / "x"
+    assert files.expanded("a~") == Path("a~")
