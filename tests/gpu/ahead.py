@@ -23,6 +23,7 @@ from triton.compiler import ASTSource
 
 from core.kernels.gpu.compiling import Wanted
 from core.kernels.gpu.launches.forward import Launch
+from core.kernels.gpu.tiles import NARROW, WIDE
 
 WARP = 32
 TYPES = {
@@ -41,10 +42,12 @@ class Compiled:
     shared: int
 
 
-def compile_all(architecture: int, precision: str, preset: str, only: Sequence[str] = ()) -> list[Compiled]:
+def compile_all(
+    architecture: int, precision: str, preset: str, only: Sequence[str] = (), room: int = WIDE
+) -> list[Compiled]:
     """Compile what a step launches, each kernel once. `only`: those whose names have one of these parts."""
     found: dict[str, Compiled] = {}
-    for launch in Wanted(preset, 128, precision).fresh_step("cpu").launches(128):
+    for launch in Wanted(preset, 128, precision, room=room).fresh_step("cpu").launches(128):
         key = f"{launch.kernel.__name__} {sorted(launch.constants.items(), key=str)}"
         if key not in found and (not only or any(part in launch.name for part in only)):
             found[key] = compile_one(launch, architecture)
@@ -96,6 +99,7 @@ def main() -> int:
     parser.add_argument("--architecture", type=int, nargs="+", default=[80, 90])
     parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--preset", nargs="+", default=["vae"])
+    parser.add_argument("--narrow", action="store_true", help="tilings for GPUs that give programs less memory")
     given = parser.parse_args()
     if os.environ.get("TRITON_INTERPRET") == "1":
         parser.error("the interpreter compiles nothing: unset TRITON_INTERPRET")
@@ -103,7 +107,7 @@ def main() -> int:
     for architecture in given.architecture:
         for precision in given.precision:
             for preset in given.preset:
-                for kernel in compile_all(architecture, precision, preset):
+                for kernel in compile_all(architecture, precision, preset, room=NARROW if given.narrow else WIDE):
                     spills += bool(kernel.spilled)
                     print(f"sm_{architecture} {precision} {preset} {kernel}", flush=True)
     print(f"{spills} kernels spill; triton {triton.__version__}")

@@ -19,7 +19,7 @@ from triton.runtime import driver
 from core import folders
 from core.kernels.gpu.launches.forward import Launch
 from core.kernels.gpu.step import TritonStep
-from core.kernels.gpu.tiles import Tiles
+from core.kernels.gpu.tiles import WIDE, Tiles, tiles_within
 from core.kernels.gpu.validation import TritonValidation
 from core.models.autoencoder import MODELS, KlWeight
 
@@ -30,7 +30,10 @@ WARP = 32  # threads
 
 @dataclass(frozen=True)
 class Wanted:
-    """What decides about the kernels of a step. `rest` is the size of an epoch's last batch, 0 for a whole one."""
+    """What decides about the kernels of a step. `rest` is the size of an epoch's last batch, 0 for a whole one.
+
+    `room` is the shared memory that decides about the tilings where none are given.
+    """
 
     preset: str
     batch: int
@@ -39,6 +42,7 @@ class Wanted:
     optimal: bool = False
     tiles: Tiles | None = None
     rest: int = 0
+    room: int = WIDE
 
     @property
     def sizes(self) -> list[int]:
@@ -58,7 +62,8 @@ class Wanted:
             images = torch.randint(0, 256, (examples, 32, 32), dtype=torch.uint8).to(device)
         generators = [torch.Generator(device).manual_seed(seed + run) for run in range(self.runs)]
         weights = [KlWeight(optimal=self.optimal)] * self.runs
-        return TritonStep(models, optimizers, generators, images, weights, self.batch, self.precision, self.tiles)
+        tiles = self.tiles or tiles_within(self.room)
+        return TritonStep(models, optimizers, generators, images, weights, self.batch, self.precision, tiles)
 
 
 def use_cache() -> None:

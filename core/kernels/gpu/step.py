@@ -12,7 +12,7 @@ from core.kernels.gpu.launches.forward import Launch
 from core.kernels.gpu.layers import IMAGE, Unfit, layers_of
 from core.kernels.gpu.memory import Memory
 from core.kernels.gpu.plan.backward import Plan
-from core.kernels.gpu.tiles import SHARED, Tiles
+from core.kernels.gpu.tiles import Tiles, room_of, tiles_within
 from core.kernels.recording import new_graph
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight
 
@@ -43,18 +43,12 @@ class TritonStep:
         encoder, decoder = layers_of(models[0])
         if max(len(models) * batch * IMAGE**2 * decoder[-1].channels_out, images.numel()) >= LARGEST:
             raise Unfit("there is more than the kernels can count")
-        if images.is_cuda:
-            properties = torch.cuda.get_device_properties(images.device)
-            shared = getattr(properties, "shared_memory_per_block_optin", SHARED)
-            if shared < SHARED:
-                raise Unfit(f"a program needs {SHARED // 1024} KB of shared memory; this GPU gives it {shared // 1024}")
         self.models, self.optimizers, self.generators = models, optimizers, generators
         self.images, self.kl_weights = images, kl_weights
         self.memory = Memory(models, optimizers)
-        self.plan = Plan(
-            encoder, decoder, preset, self.memory, tiles or Tiles(), batch, precision == "bfloat16",
-            kl_weights[0].optimal,
-        )  # fmt: skip
+        tiles = tiles or tiles_within(room_of(images.device))
+        low, optimal = precision == "bfloat16", kl_weights[0].optimal
+        self.plan = Plan(encoder, decoder, preset, self.memory, tiles, batch, low, optimal)
         betas = torch.tensor([[weight.beta] for weight in kl_weights])
         self.plan.weights_of_kl.copy_(betas)
         self._draws = preset != "ae"

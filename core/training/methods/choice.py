@@ -20,6 +20,7 @@ from core.training.validation import Validate
 
 GPU = "cuda"
 CHANGED = "no longer bit for bit"
+SMALLER = "this GPU has less shared memory"
 UNTIL = ", until its kernels are compiled"
 
 
@@ -98,10 +99,10 @@ class Stepper:
     def _prepare(self, is_new: bool, mark: str | None) -> None:
         """Take kernels at once if they are ready, or if the state says that they did the steps before."""
         named = mark is not None and mark.startswith(MARKED)
-        precision = str(mark).removeprefix(MARKED) if named else self._training.config.precision
         try:
-            number = "bfloat16" if precision == "bfloat16" else "float32"
-            self._kernels = Kernels(self._training, number, self._shared)
+            self._kernels = Kernels(self._training, mark if named else None, self._shared)
+            if named and self._kernels.mark != mark:
+                self._remark += f", {CHANGED}: {SMALLER}"
             ready = named or (is_new and self._kernels.ready)
         except (Unavailable, OSError) as reason:
             self._use_layers()

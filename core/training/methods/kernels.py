@@ -24,7 +24,8 @@ from core.training.objectives import VALIDATION_BATCH_GPU, ImageObjective
 if TYPE_CHECKING:
     from core.kernels.gpu.compiling import Wanted
 
-MARKED = "triton "  # and the numbers between the layers
+MARKED = "triton "  # and the numbers between the layers, and the tilings where they are the narrow ones
+NARROW_TILES = "narrow"
 
 
 class Preparation:
@@ -60,18 +61,24 @@ class Preparation:
 class Kernels:
     """The kernels for a training, which are ready at once where this machine has used them before.
 
-    `shared` is the step that several trainings share. Raises Unavailable with the reason where there are none for this
-    training or machine.
+    They are those that `mark` names, if that is given, unless the GPU has no room for their tilings. `shared` is the
+    step that several trainings share. Raises Unavailable with the reason where there are none for this training or
+    machine.
     """
 
-    def __init__(self, training: Training, precision: str, shared: SharedStep | None = None) -> None:
+    def __init__(self, training: Training, mark: str | None, shared: SharedStep | None = None) -> None:
         self._training, self._shared = training, shared
-        self._wanted = _wanted(training, precision)
+        self._wanted = _wanted(training, mark)
         prepared: dict[tuple[Wanted, torch.device], Preparation] = {} if shared is None else shared.preparations
         key = self._wanted, training.device
         if key not in prepared:
             prepared[key] = Preparation(*key)
         self._preparation = prepared[key]
+
+    @property
+    def mark(self) -> str:
+        """What a state says whose steps they did."""
+        return _mark_of(self._wanted)
 
     @property
     def ready(self) -> bool:
@@ -101,7 +108,7 @@ class KernelStep:
             step = self._alone.gather([self])
             for size in wanted.sizes:
                 step.record(size)
-        training.optimizer.param_groups[0][MARK] = MARKED + wanted.precision
+        training.optimizer.param_groups[0][MARK] = _mark_of(wanted)
         self.method = f"Triton kernels, {wanted.precision}"
 
     def __call__(self, indices: Tensor) -> None:
@@ -120,9 +127,16 @@ def _validation(objective: ImageObjective) -> Callable[[torch.Generator], Iterat
     return validation
 
 
-def _wanted(training: Training, precision: str) -> Wanted:
+def _mark_of(wanted: Wanted) -> str:
+    from core.kernels.gpu.tiles import NARROW
+
+    return f"{MARKED}{wanted.precision}" + f" {NARROW_TILES}" * (wanted.room == NARROW)
+
+
+def _wanted(training: Training, mark: str | None) -> Wanted:
     try:
         from core.kernels.gpu.compiling import Wanted, use_cache
+        from core.kernels.gpu.tiles import NARROW, room_of
     except ImportError as error:
         raise Unavailable(str(error)) from error
     objective = training.objective
@@ -131,7 +145,11 @@ def _wanted(training: Training, precision: str) -> Wanted:
     use_cache()
     batch = min(training.config.batch_size, objective.examples)
     optimal = objective.kl_weight.optimal
-    return Wanted(training.config.preset, batch, precision, optimal=optimal, rest=objective.examples % batch)
+    asked, *tilings = (mark or training.config.precision).removeprefix(MARKED).split()
+    precision = "bfloat16" if asked == "bfloat16" else "float32"
+    room = NARROW if NARROW_TILES in tilings else room_of(training.device)
+    rest = objective.examples % batch
+    return Wanted(training.config.preset, batch, precision, optimal=optimal, rest=rest, room=room)
 
 
 def _start(wanted: Wanted, device: torch.device) -> subprocess.Popen[str] | None:

@@ -62,6 +62,7 @@ def _alike(one: KernelStep, other: KernelStep) -> bool:
 def make_step(members: Sequence[KernelStep]) -> TritonStep:
     """The step in Triton kernels. Raises Unfit, or what PyTorch and Triton raise without memory."""
     from core.kernels.gpu.step import TritonStep
+    from core.kernels.gpu.tiles import tiles_within
 
     objectives = [place.objective for place in members]
     wanted = members[0].wanted
@@ -69,4 +70,5 @@ def make_step(members: Sequence[KernelStep]) -> TritonStep:
         [objective.model for objective in objectives], [place.training.optimizer for place in members],
         [place.training.generator for place in members], objectives[0].images.train_images,
         [objective.kl_weight for objective in objectives], wanted.batch, wanted.precision,
+        tiles_within(wanted.room),
     )  # fmt: skip

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ import torch
 
 pytest.importorskip("triton")
 
-from core.kernels.gpu import selftest
+from core.kernels.gpu import selftest, tiles
 from core.kernels.gpu.layers import Unfit, layers_of
 from core.kernels.gpu.plan import tables
 from core.models.autoencoder import MODELS, Autoencoder
@@ -100,6 +101,28 @@ def test_a_process_compiles_before_it_uses_the_gpu_and_remembers_what_it_checked
     assert selftest.main() == 0
     assert (tmp_path / "checked").read_text() == "as PyTorch does\n"
     assert done == ["copied for 90", "began on cuda:1"] * 2
+
+
+def test_a_gpu_gets_the_tilings_that_its_shared_memory_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu, device = SimpleNamespace(), torch.device("cuda:0")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda each: gpu)
+    given = {"H100": 232_448, "A100": 166_912, "RTX 4090": 101_376, "T4": 65_536}
+    found: dict[str, int | str] = {}
+    for name, size in given.items():
+        gpu.shared_memory_per_block_optin = size
+        try:
+            found[name] = tiles.room_of(device)
+        except Unfit as reason:
+            found[name] = str(reason)
+    assert found == {
+        "H100": tiles.WIDE, "A100": tiles.NARROW, "RTX 4090": tiles.NARROW,
+        "T4": "a program needs 99 KB of shared memory; this GPU gives it 64",
+    }  # fmt: skip
+
+
+def test_the_largest_of_the_narrow_tilings_fits_into_a_small_gpus_shared_memory() -> None:
+    (largest,) = ahead.compile_all(86, "float32", "vae", only=["backward encoder.0.1"], room=tiles.NARROW)
+    assert largest.shared <= tiles.NARROW
 
 
 KEYS = """

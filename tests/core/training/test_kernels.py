@@ -54,11 +54,12 @@ class FakeKernels:
     """Ready after so many looks; then it gives a step, or refuses."""
 
     looks = 0
+    mark = "triton float32"
     refusal: Exception | None = None
     broken: Exception | None = None
 
-    def __init__(self, training: Training, precision: str, shared: None) -> None:
-        self._training, self.precision = training, precision
+    def __init__(self, training: Training, mark: str | None, shared: None) -> None:
+        self._training = training
         self._left = self.looks
         if self.broken is not None:
             raise self.broken
@@ -163,6 +164,16 @@ def test_a_resume_repeats_what_came_after_the_save_at_which_kernels_took_over(
     kernels.looks = 100  # the state's own method is waited for
     assert train(killed, images).method == "Triton kernels, float32"
     assert_same_weights(straight, killed)
+
+
+def test_a_gpu_with_less_memory_than_the_state_was_trained_on_says_that_bits_change(
+    make_run: MakeRun, images: ImageSet, kernels: type[FakeKernels]
+) -> None:
+    run = make_run(**SETTINGS)
+    train(run, images, boundaries=2)
+    kernels.mark = "triton float32 narrow"
+    method = train(run, images, boundaries=1).method
+    assert method == "Triton kernels, float32, no longer bit for bit: this GPU has less shared memory"
 
 
 def test_kernels_that_are_refused_leave_training_as_it_was(
