@@ -45,6 +45,7 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
         *_progress(snapshot, width, depth),
         *_losses(snapshot),
         *_device(snapshot, width),
+        *_saved(snapshot),
         *_settings(snapshot, width),
     ]
     return Text("\n").join(lines)
@@ -80,9 +81,7 @@ def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
         _line("run", bar(step / total, f"{step / total:.0%}", room, depth)),
     ]
     active = snapshot.summary.state is State.RUNNING
-    # The median: a save or a pause lowers a single reading.
-    speeds = snapshot.steps["images_per_second"][-SPEED_READINGS:]
-    speed = float(np.nanmedian(speeds)) if np.isfinite(speeds).any() else 0.0
+    speed = _speed(snapshot)
     times = snapshot.steps["time"]
     took = formatting.duration(float(times[-1])) if len(times) else "0 s"
     if active and speed:
@@ -95,6 +94,24 @@ def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
     elif active and speed:
         lines.append(_line("speed", formatting.throughput(speed)))
     return lines
+
+
+def _speed(snapshot: Snapshot) -> float:
+    """Images a second. The median: a save or a pause lowers a single reading."""
+    speeds = snapshot.steps["images_per_second"][-SPEED_READINGS:]
+    return float(np.nanmedian(speeds)) if np.isfinite(speeds).any() else 0.0
+
+
+def _saved(snapshot: Snapshot) -> list[Text]:
+    """How long ago it was saved: what has been trained since then, a kill would cost."""
+    status, config, steps = snapshot.summary.status, snapshot.summary.config, snapshot.steps["step"]
+    speed = _speed(snapshot)
+    if status is None or config is None or snapshot.summary.state is not State.RUNNING or not speed:
+        return []
+    if status.saved_step is None:
+        return [_line("saved", "not yet")]
+    unsaved = max(status.step, int(steps[-1])) - status.saved_step
+    return [_line("saved", f"{formatting.duration(unsaved * config.batch_size / speed)} ago")]
 
 
 def _losses(snapshot: Snapshot) -> list[Text]:

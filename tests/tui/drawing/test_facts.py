@@ -54,6 +54,8 @@ def test_a_run_that_trains_says_how_far_it_is_how_fast_and_when_it_ends() -> Non
     assert shown["speed"] == "2,400 images/s"
     assert (shown["train"], shown["val"]) == ("42.12", "40.50   best 40.50")
     assert shown["load"] == "93%, 1.2 GB of 85.0 GB"
+    assert shown["saved"] == "not yet"
+    assert shown_of(make_snapshot(make_summary(saved_step=972)))["saved"] == "11 s ago"  # 200 steps of 128 images
     assert "Fréchet" not in shown
     assert shown_of(make_snapshot(distances=(7.0, 9.0)))["Fréchet"] == "9.00   best 7.00"
 
@@ -118,6 +120,6 @@ def test_of_a_gpu_is_shown_what_can_be_read(gpu: GpuFigures | None, shown: list[
     read = summary.status.model_copy(update={"gpu": gpu})
     lines = facts(make_snapshot(replace(summary, status=read)), 34, ColorDepth.TRUECOLOR).plain.splitlines()
     start = next(index for index, line in enumerate(lines) if line.startswith("device")) + 1
-    end = next(index for index, line in enumerate(lines) if line.startswith("model"))
+    end = next(index for index, line in enumerate(lines) if line.startswith("saved"))
     assert [line[8:] for line in lines[start:end]] == shown
     assert all(line.startswith("load" if index == 0 else "    ") for index, line in enumerate(lines[start:end]))
