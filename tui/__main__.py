@@ -3,6 +3,15 @@
 import os
 import signal
 import sys
+from contextlib import suppress
+
+
+def use_size_of_terminal() -> None:
+    """Take no notice of an exported size where the terminal knows its own: that is of another one, or of long ago."""
+    with suppress(OSError):  # no terminal
+        if all(os.get_terminal_size(sys.stdout.fileno())):
+            for name in ("COLUMNS", "LINES"):
+                os.environ.pop(name, None)
 
 
 def main() -> None:
@@ -15,6 +24,7 @@ def main() -> None:
     from core.text import print_everything
 
     print_everything()
+    use_size_of_terminal()
     from tui.cli import main
     from tui.interrupts import leave
 

@@ -154,7 +154,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     def report(words: str) -> None:
         nonlocal length
         if sys.stderr.isatty():
-            shown = words[: console.width - 1]
+            shown = words[: _width(console) - 1]
             print(f"\r{shown.ljust(length)}", end="", file=sys.stderr, flush=True)
             length = len(shown)
 
@@ -164,6 +164,14 @@ def progress() -> Iterator[Callable[[str], None]]:
     finally:
         signal.signal(signal.SIGINT, before)
         erase()
+
+
+def _width(console: Console) -> int:
+    """The columns of the terminal that stderr is: COLUMNS may be meant for the output, where that is none."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or console.width
+    except OSError:
+        return console.width
 
 
 def terminal() -> tuple[Console, ColorDepth]:
