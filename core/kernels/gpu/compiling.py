@@ -62,7 +62,7 @@ class Wanted:
             images = torch.randint(0, 256, (examples, 32, 32), dtype=torch.uint8).to(device)
         generators = [torch.Generator(device).manual_seed(seed + run) for run in range(self.runs)]
         weights = [KlWeight(optimal=self.optimal)] * self.runs
-        tiles = self.tiles or tiles_within(self.room)
+        tiles = self.tiles or tiles_within(self.room, self.precision)
         return TritonStep(models, optimizers, generators, images, weights, self.batch, self.precision, tiles)
 
 

@@ -46,7 +46,7 @@ class TritonStep:
         self.models, self.optimizers, self.generators = models, optimizers, generators
         self.images, self.kl_weights = images, kl_weights
         self.memory = Memory(models, optimizers)
-        tiles = tiles or tiles_within(room_of(images.device))
+        tiles = tiles or tiles_within(room_of(images.device), precision)
         low, optimal = precision == "bfloat16", kl_weights[0].optimal
         self.plan = Plan(encoder, decoder, preset, self.memory, tiles, batch, low, optimal)
         betas = torch.tensor([[weight.beta] for weight in kl_weights])

@@ -70,5 +70,5 @@ def make_step(members: Sequence[KernelStep]) -> TritonStep:
         [objective.model for objective in objectives], [place.training.optimizer for place in members],
         [place.training.generator for place in members], objectives[0].images.train_images,
         [objective.kl_weight for objective in objectives], wanted.batch, wanted.precision,
-        tiles_within(wanted.room),
+        tiles_within(wanted.room, wanted.precision),
     )  # fmt: skip
