@@ -54,8 +54,8 @@ BACKWARD = {
     "decoder.3.2": Tiling(2, 1, 8, 1, 8),
 }
 LEAST_SUM = 16  # terms
-# With bfloat16 between the layers, by the pixels on a side of what is computed: faster then than those above, with which
-# its loss was off on an H200.
+# With bfloat16 between the layers, by the pixels on a side of what is computed: faster then than those above, with
+# which its loss was off on an H200.
 LOW_FORWARD = {
     32: Tiling(2, 1, 4, 2, 8), 16: Tiling(1, 1, 2, 2, 8), 8: Tiling(1, 1, 1, 3, 4), 4: Tiling(1, 2, 4, 2, 4),
 }  # fmt: skip
