@@ -7,16 +7,27 @@ import fcntl
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from core import files
 from core.errors import DamagedFile
-from core.runs.status import LOST_AFTER_SECONDS, Status, boot_id, is_gone, is_same_process, pid_namespace, uptime
+from core.runs.status import (
+    HEARTBEAT_SECONDS,
+    LOST_AFTER_SECONDS,
+    Status,
+    boot_id,
+    is_gone,
+    is_same_process,
+    pid_namespace,
+    uptime,
+)
 
 # Somebody who only looks whether a run is locked holds the lock for an instant.
 PATIENCE_SECONDS = 1.0
 RETRY_SECONDS = 0.02
+WATCH_SECONDS = 3 * HEARTBEAT_SECONDS
 
 
 class RunLock:
@@ -115,6 +126,23 @@ def is_trained_unseen(status: Status, folder: Path, not_locked: str | None) -> b
     if (status.pid, status.boot, status.pid_namespace) == (os.getpid(), boot_id(), pid_namespace()):
         return False
     return is_trained(status, folder, None if not_locked else False)
+
+
+def still_beats(status: Status, read: Callable[[], Status]) -> bool:
+    """Whether a trainer on another machine writes the status while one looks, for all that else seems so.
+
+    Some file systems number their folders differently on each machine, and a second trainer would do harm. Takes
+    seconds where there was a heartbeat lately. Raises DamagedFile or OSError.
+    """
+    lately = abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
+    if not status.state.active or not lately or status.boot in (None, boot_id()):
+        return False
+    until = time.monotonic() + WATCH_SECONDS
+    while time.monotonic() < until:
+        if read().heartbeat != status.heartbeat:
+            return True
+        time.sleep(RETRY_SECONDS)
+    return False
 
 
 def _lives_by_host_and_pid(status: Status, locked: bool | None) -> bool:

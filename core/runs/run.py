@@ -10,7 +10,7 @@ from typing import Literal
 from core import files
 from core.errors import ConfigError, DamagedFile, RunError
 from core.runs.config import RunConfig, check_name, read_json, write_json
-from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen
+from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen, still_beats
 from core.runs.metrics_log import MetricsLog
 from core.runs.status import Action, Request, State, Status, make_request
 
@@ -140,8 +140,8 @@ class Run:
             if is_locked(self.metrics_path):
                 raise self._trained_by_another() from None
         else:
-            if state.active:
-                raise RunError(f"{self.name} is {state} in process {status.pid} on {status.host}")
+            if state.active or still_beats(status, self.status):
+                raise RunError(f"{self.name} is {status.state} in process {status.pid} on {status.host}")
 
     def last_status(self) -> Status:
         """The status, or one that says no more than that it cannot be read: what was saved is enough to go on."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import Unpack
 
 import pytest
@@ -125,6 +126,22 @@ def test_on_another_machine_the_heartbeat_tells(make_run: MakeRun) -> None:
         run.open_metrics()  # which locks nothing there, where each machine has locks of its own
     assert write(run, elsewhere.updated(heartbeat=time.time() - LOST_AFTER_SECONDS - 1)) is State.LOST
     run.open_metrics().close()
+
+
+def test_a_run_that_is_written_from_another_machine_is_not_resumed_whatever_its_folder_is_numbered_here(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.lock.WATCH_SECONDS", 1.0)
+    run = make_run()
+    elsewhere = of_this_process(run, boot="another", folder=1)
+    assert write(run, elsewhere) is State.LOST
+    launch.prepare_resume(run)  # a copy
+
+    beat = Timer(0.3, lambda: run.write_status(elsewhere.updated(heartbeat=time.time())))
+    beat.start()
+    with pytest.raises(RunError, match="is running in process"):
+        launch.resume(run)
+    beat.join()
 
 
 def test_a_machine_that_started_since_the_last_heartbeat_has_no_such_trainer(
