@@ -225,7 +225,7 @@ def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = 
 
 
 def send_request(run: Run, action: Action) -> Request:
-    """Send a request to the trainer of a run. Raises RunError when there is none.
+    """Send a request to the trainer of a run. Raises RunError when there is none, or OSError naming the run.
 
     The last request wins, except that a save never replaces a stop that waits: the trainer saves when it stops.
     """
@@ -233,9 +233,10 @@ def send_request(run: Run, action: Action) -> Request:
     if not state.active:
         hint = "; vae-tui resume starts one" if action == "resume" else ""
         raise RunError(f"{run.name} is {state}, so there is no trainer to {action}{hint}")
-    if run.read_only:
-        raise RunError(f"{run.name} {run.read_only}, so its trainer cannot be asked to {action}: {run.path}")
     last = files.persist(run.requested) if action == "save" else None
     if last is not None and last.action == "stop" and last.id != run.status().handled:
         return last
-    return run.request(action)
+    try:
+        return run.request(action)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot be asked to {action}: {error.strerror}", str(run.path)) from error

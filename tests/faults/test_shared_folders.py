@@ -182,8 +182,9 @@ def test_14_what_is_asked_of_a_read_only_run_is_refused_with_the_name_of_the_run
     run = make_small_run(epochs=100_000, validate_every=1000)
     process = trainers.begin(run)
     wait_until(lambda: run.status().saved_step, what="the first save")
-    with read_only(run.path), pytest.raises(RunError, match="a-run is on a read-only file system, so its trainer"):
+    with read_only(run.path), pytest.raises(OSError, match="cannot be asked to stop: Read-only file system") as raised:
         launch.send_request(run, "stop")
+    assert raised.value.filename == str(run.path)
     trainers.send_signal(process, signal.SIGTERM)
     process.join(30)
     with read_only(run.path), pytest.raises(RunError, match="a-run is on a read-only file system, so it cannot be"):
