@@ -15,7 +15,7 @@ from core.errors import ConfigError, UserError, describe, is_out_of_memory
 from core.runs.catalog import find_run
 from core.runs.status import ACTIONS
 from core.text import either
-from tui.commands import explore, manage, sweep, train
+from tui.commands import doctor, explore, manage, sweep, train
 from tui.commands.options import RUNS_DIR, DataDir, RunsDir, complete_run
 from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, print_error
 
@@ -83,6 +83,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     ),
     "runs": (manage.runs, "List the runs, newest first."),
     "data": (manage.data_sets, "List the image sets, which of them are on disk, and where."),
+    "doctor": (doctor.doctor, "Say what this terminal and machine can do, what is amiss, and what mends it."),
     "bench": (
         manage.bench,
         "Measure this machine against the budgets of docs/performance.md: ten minutes and more, on an idle machine.",

@@ -1,0 +1,92 @@
+"""`vae-tui doctor`: what terminal, machine and folders there are, what is amiss, and what mends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from core.data import registry
+from core.diagnosis.finding import Finding
+from core.text import printable
+from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir
+from tui.commands.output import EXIT_FAILED, echo, print_json, print_table
+from tui.terminal.capabilities import ColorDepth, color_depth_of
+
+FONT_TEST = "▀▄█ ⣿⠛⠤ ─│┌┐ ░▒▓"
+TRUECOLOR = {
+    "tmux": "tmux passes 24-bit colours on with: set -ga terminal-overrides ',*:RGB', and COLORTERM=truecolor",
+    "screen": "GNU Screen passes 24-bit colours on from version 5 on, with: truecolor on",
+    "": "export COLORTERM=truecolor if the terminal draws 24-bit colours",
+}
+LOCALE = "choose a locale with UTF-8, such as: export LC_ALL=C.UTF-8"
+
+
+def doctor(runs_dir: RunsDir = RUNS_DIR, data_dir: DataDir = None, as_json: Json = False) -> None:
+    findings = list(examine(runs_dir, data_dir or registry.default_data_dir()))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for finding in findings:
+            table.add_row(finding.topic, _cell(finding))
+        print_table(table)
+        echo("runs can be trained here" if not _hinders(findings) else "something hinders training here: see above")
+    if _hinders(findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def examine(runs_dir: RunsDir, data_dir: DataDir) -> Iterator[Finding]:
+    """Everything, in the order of a start: what is drawn on, what computes, where things are kept."""
+    from core.diagnosis import machine, storage
+
+    yield from terminal()
+    yield from machine.examine()
+    yield from storage.examine(runs_dir, data_dir or registry.default_data_dir())
+
+
+def terminal() -> Iterator[Finding]:
+    """What the app would draw on."""
+    console = Console()
+    depth = color_depth_of(console, sys.stdout, no_color=console.no_color)
+    columns, lines = shutil.get_terminal_size()
+    kind = "tmux" if "TMUX" in os.environ else "screen" if "STY" in os.environ else ""
+    name = os.environ.get("TERM") or "not set"
+    where = f", {columns}x{lines}" if sys.stdout.isatty() else ", no terminal: output goes elsewhere"
+    yield Finding("terminal", f"TERM {name}{where}{_version(kind)}")
+    few = depth in (ColorDepth.SIXTEEN, ColorDepth.EIGHT_BIT) and sys.stdout.isatty()
+    colours = {ColorDepth.TRUECOLOR: "24-bit", ColorDepth.EIGHT_BIT: "256", ColorDepth.SIXTEEN: "16"}
+    yield Finding("colours", colours.get(depth, "none"), TRUECOLOR[kind] if few else "")
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    ascii_only = depth is ColorDepth.ASCII
+    shown = "ASCII only" if ascii_only else f"{FONT_TEST} (half blocks, braille, lines, shades)"
+    yield Finding("characters", f"{encoding}: {shown}", LOCALE if ascii_only else "")
+
+
+def _version(kind: str) -> str:
+    """A multiplexer's own words for its version."""
+    if not kind or shutil.which(kind) is None:
+        return f", in {kind}" if kind else ""
+    words = [kind, "-V" if kind == "tmux" else "--version"]
+    said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
+    return f", in {said.splitlines()[0] if said else kind}"
+
+
+def _cell(finding: Finding) -> Text:
+    text = Text(printable(finding.text))
+    if finding.advice:
+        mark, style = ("! ", "bold") if finding.hinders else ("", "dim")
+        text.append(f"\n{mark}{printable(finding.advice)}", style)
+    return text
+
+
+def _hinders(findings: list[Finding]) -> bool:
+    return any(finding.hinders for finding in findings)
