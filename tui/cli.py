@@ -57,7 +57,11 @@ def open_app(
         bool,
         typer.Option("--graphics", help="Ask the terminal for sixel or kitty graphics; i then switches to them."),
     ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print the runs as they are now.")] = False,
 ) -> None:
+    if once:
+        manage.runs(runs_dir)
+        return
     from tui.app import open_in_terminal
 
     chosen = find_run(runs_dir, run) if run else None
@@ -82,6 +86,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
         "Measure how good samples, reconstructions and likelihood are, in a minute or two.",
     ),
     "runs": (manage.runs, "List the runs, newest first."),
+    "watch": (manage.watch, "Print a line a second about a run, until its training ends."),
+    "logs": (manage.logs, "Print the log of a run's trainer."),
     "data": (manage.data_sets, "List the image sets, which of them are on disk, and where."),
     "doctor": (doctor.doctor, "Say what this terminal and machine can do, what is amiss, and what mends it."),
     "bench": (

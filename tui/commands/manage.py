@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -12,19 +14,23 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from core import program
+from core import files, program
 from core.data import registry
 from core.data.registry import SetOnDisk
 from core.errors import ConfigError, RunError
 from core.jobs import launch
 from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise
+from core.runs.metrics import MetricsReader
 from core.runs.status import ACTIONS
 from core.text import printable
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, expand
 from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json, print_table
-from tui.commands.progress import POLL_SECONDS, download_in_terminal
+from tui.commands.progress import POLL_SECONDS, download_in_terminal, status_line
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS, run_cells
+
+LOG_TAIL = 1 << 20  # bytes of a log in which its last lines are looked for
+WATCH_SECONDS = 1.0
 
 
 def control(
@@ -48,6 +54,41 @@ def runs(runs_dir: RunsDir = RUNS_DIR, as_json: Json = False) -> None:
         print_runs(summaries, runs_dir)
     if unreadable:
         print_error(str(unreadable))
+
+
+def logs(
+    run: RunName,
+    runs_dir: RunsDir = RUNS_DIR,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until training ends.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.", metavar="N", min=0)] = 20,
+) -> None:
+    found = find_run(runs_dir, run)
+    if not files.exists(found.log_path):
+        raise RunError(f"{found.name} has no {found.log_path.name}: no trainer has had it yet")
+    with files.opened(found.log_path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as log:
+        log.seek(max(0, os.fstat(descriptor).st_size - LOG_TAIL))
+        _echo_lines(deque(log, lines))
+        while follow and found.observe()[1].active:
+            time.sleep(POLL_SECONDS)
+            _echo_lines(log)
+        _echo_lines(log)
+
+
+def _echo_lines(lines: Iterable[bytes]) -> None:
+    for line in lines:
+        echo(line.decode("utf-8", "replace").rstrip("\n"))
+
+
+def watch(run: RunName, runs_dir: RunsDir = RUNS_DIR) -> None:
+    found = find_run(runs_dir, run)
+    reader = MetricsReader(found.metrics_path)
+    while True:
+        status, state = found.observe()
+        reader.poll()
+        echo(status_line(status, state, reader))
+        if not state.active:
+            return
+        time.sleep(WATCH_SECONDS)
 
 
 def data_sets(

@@ -142,6 +142,20 @@ def epoch_line(epochs: Table, row: int, goal: int) -> str:
     return f"epoch {value['epoch']:.0f}/{goal}  train loss {formatting.loss(value['train_loss'])}{validated}  {speed}"
 
 
+def status_line(status: Status, state: State, reader: MetricsReader) -> str:
+    """How far a run is and what it came to so far, in one line."""
+    steps, epochs = reader.steps, reader.epochs
+    parts = [str(state), f"epoch {status.epoch}/{status.epochs}", f"step {status.step:,}"]
+    if len(steps):
+        parts.append(f"loss {formatting.loss(float(steps['loss'][-1]))}")
+    validated = [float(loss) for loss in epochs["val_loss"] if loss == loss] if len(epochs) else []
+    if validated:
+        parts.append(f"val loss {formatting.loss(validated[-1])}")
+    if state.active:
+        parts += [rate(status), "" if status.activity == "training" else status.activity]
+    return "  ".join(filter(None, parts))
+
+
 def rate(status: Status) -> str:
     """How fast a run trains, empty before that is known."""
     return formatting.throughput(status.images_per_second) if status.images_per_second else ""

@@ -1,0 +1,77 @@
+"""What a run's trainer says and does, as plain lines for scripts and slow connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from core.runs.run import Run
+from core.runs.status import State, Status
+from tui.cli import cli, with_command
+from tui.commands import manage
+
+MakeRun = Callable[..., Run]
+
+
+def call(run: Run, command: str, *options: str) -> Result:
+    return CliRunner().invoke(cli, [command, run.name, "--runs-dir", str(run.path.parent), *options])
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> Run:
+    run = make_run("watched", preset="ae", epochs=4)
+    run.log_path.write_text("".join(f"line {number}\n" for number in range(30)))
+    return run
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch, run: Run) -> Iterator[int]:
+    """Two looks at a run that trains, at each of which there is news, and one at its end."""
+    statuses = [Status(state=State.RUNNING, epoch=epoch, epochs=4, step=63 * epoch) for epoch in (1, 2, 4)]
+    states = iter([State.RUNNING, State.RUNNING, State.FINISHED])
+
+    def observe(self: Run) -> tuple[Status, State]:
+        status = statuses.pop(0)
+        with run.log_path.open("a") as log:
+            log.write(f"at step {status.step}\n")
+        return status, next(states)
+
+    monkeypatch.setattr(Run, "observe", observe)
+    monkeypatch.setattr(manage, "WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(manage, "POLL_SECONDS", 0.0)
+    yield len(statuses)
+    assert statuses == []
+
+
+def test_the_last_lines_of_a_log_are_printed_without_what_a_terminal_would_obey(run: Run) -> None:
+    with run.log_path.open("a") as log:
+        log.write("\x1b[2Jcleared\n")
+    assert call(run, "logs", "-n", "2").stdout.splitlines() == ["line 29", "\N{REPLACEMENT CHARACTER}[2Jcleared"]
+    assert len(call(run, "logs").stdout.splitlines()) == 20
+
+
+def test_a_log_is_followed_to_the_end_of_the_training(run: Run, looks: int) -> None:
+    done = call(run, "logs", "--follow", "--lines", "1")
+    assert done.stdout.splitlines() == ["line 29", "at step 63", "at step 126", "at step 252"]
+
+
+def test_a_run_without_a_log_says_so(make_run: MakeRun) -> None:
+    done = call(make_run("untouched", preset="ae"), "logs")
+    assert "untouched has no train.log: no trainer has had it yet" in str(done.exception)
+
+
+def test_a_line_a_second_tells_of_a_run_until_it_ends(run: Run, looks: int) -> None:
+    run.metrics_path.write_text('{"kind":"step","epoch":1,"step":63,"time":1,"loss":52.5}\n')
+    assert call(run, "watch").stdout.splitlines() == [
+        "running  epoch 1/4  step 63  loss 52.50",
+        "running  epoch 2/4  step 126  loss 52.50",
+        "finished  epoch 4/4  step 252  loss 52.50",
+    ]
+
+
+def test_once_prints_the_runs_and_opens_nothing(run: Run) -> None:
+    done = CliRunner().invoke(cli, with_command(["--once", "--runs-dir", str(run.path.parent)]))
+    assert done.exit_code == 0
+    assert "watched" in done.stdout
