@@ -199,20 +199,20 @@ def summarise(run: Run) -> RunSummary:
         found["changed"] = status.heartbeat or found["changed"]
         found["train_loss"], found["val_loss"] = losses(last_lines(run.metrics_path))
     except FileNotFoundError as error:
-        damage = f"{Path(error.filename or '').name} is missing"
-        _add_state_of_damaged(run, found)
+        damage = f"{Path(error.filename or '').name} is missing" + _find_way_out(run, found)
     except OSError as error:
         damage = f"{Path(error.filename or '').name} cannot be read: {error.strerror or error}"
     except UserError as error:
-        damage = str(error)
-        _add_state_of_damaged(run, found)
+        damage = str(error) + _find_way_out(run, found)
     return RunSummary(run, damage, **found)
 
 
-def _add_state_of_damaged(run: Run, found: dict[str, Any]) -> None:
-    """Where nothing but the status is missing, the run is one to go on with."""
-    if "config" in found and "status" not in found and run.state_path.exists():
-        found["state"] = State.LOST
+def _find_way_out(run: Run, found: dict[str, Any]) -> str:
+    """Where nothing but the status is missing, the run is one to go on with: that, in words."""
+    if "config" not in found or "status" in found or not files.version(str(run.state_path)):
+        return ""
+    found["state"] = State.LOST
+    return "; resume goes on from its last save"
 
 
 def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float | None]:

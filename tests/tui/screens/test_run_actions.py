@@ -211,7 +211,10 @@ async def test_7_a_run_whose_status_is_damaged_is_resumed_by_its_key(
     run.write_state(b"whole")
     (run.path / "status.json").write_bytes(b"")
     summary = summarise(run)
-    assert (summary.state, summary.damage) == (State.LOST, "status.json: is not a JSON object")
+    assert (summary.state, summary.damage) == (
+        State.LOST,
+        "status.json: is not a JSON object; resume goes on from its last save",
+    )
     app = make_app(runs=[summary])
     async with app.run_test() as pilot:
         await settle(pilot)
