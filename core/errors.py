@@ -34,6 +34,10 @@ class RunError(UserError):
     """Something that cannot be done with a run."""
 
 
+class RunGone(RunError):
+    """The folder of a run is no longer there."""
+
+
 class Diverged(ArithmeticError):
     """The loss, the weights or the samples of a training are no longer finite; its last saved state still is."""
 

@@ -3,7 +3,8 @@
 import codecs
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
 
 
@@ -14,6 +15,18 @@ def printable(text: str) -> str:
 
 def _printable(letter: str) -> str:
     return letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+
+
+def closest(word: str, words: Iterable[str]) -> str | None:
+    """That of the words which was probably meant, None where none is alike."""
+    return next(iter(get_close_matches(word[:100], words, n=1, cutoff=0.7)), None)
+
+
+def alternatives(word: str, words: Sequence[str]) -> str:
+    """The one of the words that was probably meant, else the first of them, in a few words."""
+    if meant := closest(word, words):
+        return f"did you mean {meant}?"
+    return f"there is {', '.join(words[:8]) or 'none yet'}{', ...' if len(words) > 8 else ''}"
 
 
 def either(words: Sequence[str]) -> str:

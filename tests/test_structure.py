@@ -28,6 +28,7 @@ NO_TORCH = (
     "core.data.registry",
     "core.data.download",
     "core.runs",
+    "core.trash",
     "core.latents.options",
     "core.evaluation.results",
     "core.explorer.results",
@@ -64,7 +65,16 @@ WORDS = (
     "tui.evaluation_table",
     "tui.latent_plane",
 )
-ON_SCREEN = ("tui.widgets", "tui.background", "tui.export", *WORDS, *PURE, "core.jobs", "core.data.download")
+ON_SCREEN = (
+    "tui.widgets",
+    "tui.background",
+    "tui.export",
+    *WORDS,
+    *PURE,
+    "core.trash",
+    "core.jobs",
+    "core.data.download",
+)
 
 # A room, by the longest prefix that names it, and what it may import besides itself and BASE.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -90,6 +100,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core.data",
         "core.runs",
     ),
+    "core.trash": ("core.runs",),
     "core.jobs": ("core.runs", "core.data.registry"),
     "core.jobs.setup": (
         "core.runs",

@@ -6,57 +6,44 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 
 from core import folders
 from core.data import registry
 from core.errors import RunError, describe
-from core.explorer.protocol import Explorer, Report
-from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
 from core.runs.run import Run
 from core.text import printable
-from tui.background.explorers import ExplorerCache
+from tui import formatting
 from tui.background.garbage import FULL_SECONDS, collect, collect_by_the_clock
-from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReader
+from tui.background.polling import RunsReader
 from tui.commands.options import command_hint
-from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunUpdate, Snapshot
+from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunRestored
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.dialogs import Keys, sorted_keys
 from tui.screens.runs.list import RunsScreen
 from tui.screens.selection import Shared, Timing
+from tui.screens.sources import Sources, real_sources
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
 from tui.terminal.guard import LEAVE_APP, end_with_the_terminal, guarded
+from tui.terminal.key_order import OrderedApp
+from tui.terminal.palette import KeyCommands
 
 if TYPE_CHECKING:
-    from tui.screens.runs.training import PicturesReader
     from tui.terminal.graphics import Graphics
 
 MODE_CHANGE_SECONDS = 0.005
+NEWS_SECONDS = 0.5  # that a key waits for news of what it may act on
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where screens read from; tests put their own readers in."""
-
-    runs: Callable[[], Reader[list[RunSummary]]]
-    snapshots: Callable[[Run], Reader[Snapshot]]
-    pictures: Callable[[Run], PicturesReader]
-    updates: Callable[[Run], Reader[RunUpdate]]
-    explorer: Callable[[Run, Report], Explorer]
-    other_runs: Callable[[Run], list[Run]]
-    unreadable: Callable[[], object] = str  # what is beside the runs and cannot be read, in a line
-
-
-class VaeTui(App[None]):
+class VaeTui(OrderedApp):
     """Lists runs, starts them, and shows one of them."""
 
     TITLE = "vae-tui"
@@ -97,7 +84,17 @@ class VaeTui(App[None]):
         Binding("n", "new_run", "new", tooltip="fill in the form of a new run", id="app.new_run"),
         Binding("question_mark", "keys", "keys", key_display="?", tooltip="show all keys", id="app.keys"),
         Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "suspend",
+            tooltip="suspend the app until the shell's fg",
+            id="app.suspend",
+            show=False,
+            priority=True,
+        ),
     ]
+    COMMANDS = {KeyCommands}
 
     def __init__(
         self,
@@ -178,6 +175,8 @@ class VaeTui(App[None]):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.switch_mode("training" if self.selected_run else "runs")
         self.set_interval(FULL_SECONDS, collect)
+        # The terminal is empty after the shell had it.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
 
     async def run_action(self, action: Any, *arguments: Any, **options: Any) -> bool:
         """Do what a key asks for; what fails is a message, never the end of the app."""
@@ -195,12 +194,23 @@ class VaeTui(App[None]):
         self.switch_mode("training")
 
     def on_run_deleted(self, message: RunDeleted) -> None:
+        self.shared.deleted.append(message.in_trash)
         if self.selected_run == message.run:
             self.selected_run = None
-        self.switch_mode("runs")
+            self.switch_mode("runs")
+
+    def on_run_restored(self, message: RunRestored) -> None:
+        if not isinstance(self.screen, RunsScreen):
+            self.selected_run = message.run
+            self.switch_mode("runs")
 
     def on_files_written(self, message: FilesWritten) -> None:
         self.exported += message.files
+
+    async def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + NEWS_SECONDS
+        while isinstance(self.screen, BaseScreen) and self.screen.is_waiting and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
 
     def action_show(self, mode: str) -> None:
         if mode != "runs" and isinstance(self.screen, RunsScreen) and (chosen := self.screen.chosen()):
@@ -229,6 +239,10 @@ class VaeTui(App[None]):
 
         self.push_screen(NewRun(self.runs_dir, self.data_dir), started)
 
+    def action_help_quit(self) -> None:
+        """Ctrl+C: say what ends the app."""
+        self.notify("q leaves the app; training goes on", timeout=3)
+
     def action_keys(self) -> None:
         self.push_screen(Keys(sorted_keys(self)))
 
@@ -237,34 +251,6 @@ class VaeTui(App[None]):
     ) -> str | None:
         """Save the screen as a picture where exports go; Textual looks for a folder in the user's home."""
         return super().deliver_screenshot(filename, path or str(self.shared.export_folder()), time_format)
-
-
-def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
-    """The runs of a folder, explored with the images of another."""
-    explorers = ExplorerCache(data_dir)
-    runs = RunsReader(runs_dir)
-
-    def pictures(run: Run) -> PicturesReader:
-        from tui.background.preview import PreviewReader
-
-        return PreviewReader(run, explorers.of)
-
-    def other_runs(run: Run) -> list[Run]:
-        """Those with a loss of the same kind first, of these the newest."""
-        summaries = newest_first(summarise(found) for found in find_runs(runs_dir) if found != run)
-        whole = [summary for summary in summaries if summary.damage is None]
-        alike = summarise(run).preset.learns_prior
-        return [summary.run for summary in sorted(whole, key=lambda summary: summary.preset.learns_prior != alike)]
-
-    return Sources(
-        runs=lambda: runs,
-        snapshots=RunReader,
-        pictures=pictures,
-        updates=RunUpdateReader,
-        explorer=explorers.of,
-        other_runs=other_runs,
-        unreadable=lambda: runs.unreadable,
-    )
 
 
 def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | None = None) -> None:
@@ -292,7 +278,7 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
             name, status = printable(summary.run.name), summary.status
             look, stop = command_hint(summary.run), command_hint(summary.run, "control", "stop")
             print(
-                f"{name} is {summary.state} in epoch {min(status.epoch + 1, status.epochs)} of {status.epochs} "
+                f"{name} is {summary.state} after {formatting.epochs(status)} epochs "
                 f"and goes on without the app; look again: {look}; stop it: {stop}"
             )
     # A thread may be deep in PyTorch, which aborts when the interpreter is taken down under it.

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core import folders
 from core.data import registry
-from core.errors import ConfigError, UserError, describe, is_out_of_memory
+from core.errors import ConfigError, RunError, UserError, describe, is_out_of_memory
 from core.runs.catalog import find_run
+from core.runs.run import Run
 from core.runs.status import ACTIONS
-from core.text import either
+from core.text import closest, either
 from tui.commands import doctor, explore, manage, sweep, train
 from tui.commands.options import RUNS_DIR, DataDir, RunsDir, complete_run
 from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, print_error
@@ -62,9 +64,9 @@ def open_app(
     if once:
         manage.runs(runs_dir)
         return
+    chosen = open_run(runs_dir, run) if run else None
     from tui.app import open_in_terminal
 
-    chosen = find_run(runs_dir, run) if run else None
     asked = ask_for_graphics() if graphics else None
     open_in_terminal(runs_dir, data_dir or registry.default_data_dir(), chosen, asked)
 
@@ -97,6 +99,16 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
 }
 for name, (command, purpose) in COMMANDS.items():
     cli.command(name, help=purpose)(command)
+
+
+def open_run(runs_dir: Path, name: str) -> Run:
+    """The run of that name. Raises RunError, which names a command that may have been meant."""
+    try:
+        return find_run(runs_dir, name)
+    except RunError as error:
+        if command := closest(name, COMMANDS):
+            raise RunError(f"there is no command {name!r}; did you mean vae-tui {command}? And {error}") from None
+        raise
 
 
 def ask_for_graphics() -> Graphics:

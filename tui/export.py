@@ -20,24 +20,38 @@ from core import folders
 from core.arrays import Floats, Images
 from core.errors import ConfigError, RunError, describe
 from core.runs.catalog import next_name
-from tui import evaluation_table, latent_plane, series
+from core.text import printable
+from tui import latent_plane
+from tui.drawing.axes import Range
 from tui.drawing.curves import Curve, decimate, markers
 from tui.drawing.images import mosaic
 from tui.drawing.points import CLASS_COLORS
-from tui.drawing.view import finite
+from tui.drawing.view import View, finite
 from tui.terminal.graphics import png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from core.explorer.results import EvaluationResult, LatentProjection
+    from core.explorer.results import LatentProjection
 
 Suffix = Literal[".png", ".csv"]
 
 SCALE = 4  # of the pixels of images
 DPI = 160
 WIDE, HALF_HIGHER, SQUARE = (10.0, 5.625), (10.0, 8.4375), (8.75, 7.5)  # inches: 1600 x 900, 1600 x 1350, 1400 x 1200
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The part of a plane that is seen: the view, without the classes that are switched off."""
+
+    view: View
+    hidden: frozenset[int]
+
+    def points(self, plane: LatentProjection) -> NDArray[np.bool_]:
+        """Which of the points are seen, bool (N,)."""
+        return self.view.holds(plane.points) & ~np.isin(plane.labels, list(self.hidden))
 
 
 @dataclass(frozen=True)
@@ -97,11 +111,19 @@ def save_picture(path: Path, images: Images, columns: int, *, replace: bool = Fa
 
 
 def save_curves(
-    path: Path, panels: Sequence[Panel], *, x_label: str = "epoch", log_scale: bool = False, replace: bool = False
+    path: Path,
+    panels: Sequence[Panel],
+    *,
+    title: str = "",
+    x_label: str = "epoch",
+    x_range: Range | None = None,
+    log_scale: bool = False,
+    replace: bool = False,
 ) -> None:
     """Plots as a PNG 1600 pixels wide: the first over the whole width, the others side by side below it.
 
-    A log scale leaves out values of zero and below. Raises ValueError without panels, OSError.
+    A log scale leaves out values of zero and below, `x_range` what lies outside. Raises ValueError without panels,
+    OSError.
     """
     if not panels:
         raise ValueError("there are 0 panels, must be 1 or more")
@@ -110,7 +132,8 @@ def save_curves(
         grid = figure.add_gridspec(min(len(panels), 2), max(1, len(panels) - 1))
         for number, panel in enumerate(panels):
             place = grid[0, :] if number == 0 else grid[1, number - 1]
-            _draw_panel(figure.add_subplot(place), panel, x_label, log_scale)
+            _draw_panel(figure.add_subplot(place), panel, x_label, x_range, log_scale)
+        figure.suptitle(title, parse_math=False)
         content = _figure_png(figure)
     write_file(path, content, replace=replace)
 
@@ -123,17 +146,18 @@ def save_scatter(
     title: str = "",
     x_label: str = "",
     y_label: str = "",
+    view: View | None = None,
     replace: bool = False,
 ) -> None:
     """Points (N, 2) of classes (N,) 0..9 as a PNG of 1400 x 1200 pixels; a class has its number at its median.
 
-    Points that are not finite are left out. Raises ValueError for other shapes and classes, OSError.
+    Points that are not finite or not in the view are left out. Raises ValueError for other shapes and classes, OSError.
     """
     if points.shape != (len(classes), 2) or classes.ndim != 1:
         raise ValueError(f"points are {points.shape} of classes {classes.shape}, must be (N, 2) of (N,)")
     if len(classes) and not 0 <= classes.min() <= classes.max() < len(CLASS_COLORS):
         raise ValueError(f"classes are {classes.min()} to {classes.max()}, must be 0 to {len(CLASS_COLORS) - 1}")
-    drawable = finite(points)
+    drawable = finite(points) if view is None else view.holds(points)
     points, classes = points[drawable], classes[drawable]
 
     with _plain_matplotlib():
@@ -151,15 +175,23 @@ def save_scatter(
         if len(present):
             signs = [axes.scatter([], [], s=40, color=shades[number]) for number in present]
             figure.legend(signs, [str(number) for number in present], loc="outside right upper", frameon=False)
+        if view is not None:
+            axes.set(xlim=view.x, ylim=view.y)
         content = _figure_png(figure)
     write_file(path, content, replace=replace)
 
 
-def save_projection(path: Path, plane: LatentProjection, *, replace: bool = False) -> None:
-    """The latents in the plane as a PNG. Raises OSError."""
+def save_projection(
+    path: Path, run: str, plane: LatentProjection, seen: Seen | None = None, *, replace: bool = False
+) -> None:
+    """The latents of a run in the plane as a PNG, all of them or those that are seen. Raises OSError."""
     x_label, y_label = plane.projection.axes
-    title = ": ".join(filter(None, latent_plane.title(plane)))
-    save_scatter(path, plane.points, plane.labels, title=title, x_label=x_label, y_label=y_label, replace=replace)
+    title = "\n".join([printable(run), ": ".join(filter(None, latent_plane.title(plane)))])
+    points, labels, view = plane.points, plane.labels, None
+    if seen is not None:
+        visible, view = ~np.isin(labels, list(seen.hidden)), seen.view
+        points, labels = points[visible], labels[visible]
+    save_scatter(path, points, labels, title=title, x_label=x_label, y_label=y_label, view=view, replace=replace)
 
 
 def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], *, replace: bool = False) -> None:
@@ -182,52 +214,6 @@ def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], 
 def save_json(path: Path, content: Any) -> None:
     """Plain values as JSON in a new file. Raises OSError."""
     write_file(path, f"{json.dumps(content, indent=2)}\n".encode(), replace=False)
-
-
-# What a screen shows, in new files with the next unused names; each returns their paths and raises OSError.
-
-
-def write_picture(folder: Path, stem: str, images: Images, columns: int) -> list[Path]:
-    """Images (N, H, W) as PNG, `columns` a row."""
-    path = unused_path(folder, stem, ".png")
-    save_picture(path, images, columns)
-    return [path]
-
-
-def write_table(folder: Path, stem: str, columns: Mapping[str, Sequence[Any]]) -> list[Path]:
-    """Columns as CSV."""
-    path = unused_path(folder, stem, ".csv")
-    save_table(path, columns)
-    return [path]
-
-
-def write_curves(
-    folder: Path, stem: str, curves: Mapping[str, Sequence[Curve]], x_label: str, log_scale: bool
-) -> list[Path]:
-    """Curves by the part of the loss they show, as PNG and CSV."""
-    picture, table = (unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
-    panels = [Panel(series.TITLES[part], drawn) for part, drawn in curves.items()]
-    save_curves(picture, panels, x_label=x_label, log_scale=log_scale)
-    save_table(table, series.curve_table(curves, x_label))
-    return [picture, table]
-
-
-def write_projection(folder: Path, stem: str, plane: LatentProjection) -> list[Path]:
-    """The latents in the plane as PNG and CSV."""
-    picture, table = (unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
-    save_projection(picture, plane)
-    save_table(table, latent_plane.columns(plane))
-    return [picture, table]
-
-
-def write_evaluations(
-    folder: Path, stem: str, run: str, measured: Sequence[EvaluationResult], meanings: Mapping[str, str]
-) -> list[Path]:
-    """Everything that was measured of a run, as JSON and CSV."""
-    text, table = (unused_path(folder, stem, suffix) for suffix in (".json", ".csv"))
-    save_json(text, [evaluation_table.as_json(run, each) for each in measured])
-    save_table(table, evaluation_table.columns(measured, meanings))
-    return [text, table]
 
 
 # matplotlib
@@ -277,11 +263,13 @@ def _label(axes: Axes, title: str, x_label: str, y_label: str) -> None:
     axes.grid(alpha=0.25)
 
 
-def _draw_panel(axes: Axes, panel: Panel, x_label: str, log_scale: bool) -> None:
+def _draw_panel(axes: Axes, panel: Panel, x_label: str, x_range: Range | None, log_scale: bool) -> None:
     from matplotlib.ticker import LogFormatter
 
     _label(axes, panel.title, x_label, "")
-    points = [curve.visible(log_scale=log_scale) for curve in panel.curves]
+    points = [curve.visible(log_scale=log_scale, x_range=x_range) for curve in panel.curves]
+    if x_range is not None:
+        axes.set_xlim(x_range)
     if log_scale and any(len(y) for _, y in points):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")

@@ -25,6 +25,8 @@ STATE_LOOKS = {
 
 def state(summary: RunSummary) -> Text:
     """The state of a run with its sign and colour."""
+    if summary.gone:
+        return Text("! gone", "bold red")
     if summary.damage or summary.state is None:
         return Text("! damaged", "bold red")
     sign, style = STATE_LOOKS[summary.state]
@@ -34,6 +36,15 @@ def state(summary: RunSummary) -> Text:
 def loss(value: float | None) -> str:
     """A loss with as many digits as tell runs apart."""
     return NONE if value is None or value != value else f"{value:.2f}"
+
+
+def validation(summary: RunSummary) -> str:
+    """The loss of the newest validation, such as 4.56; with its epoch where others were finished since: 4.56 e390."""
+    if summary.validation is None:
+        return NONE
+    epoch, value = summary.validation
+    newest = summary.status is None or summary.status.epoch <= epoch
+    return loss(value) if newest else f"{loss(value)} e{epoch}"
 
 
 def epochs(status: Status | None) -> str:

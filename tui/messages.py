@@ -61,7 +61,15 @@ class RunOpened(Message):
 
 @dataclass
 class RunDeleted(Message):
-    """The files of a run are gone."""
+    """A run lies in the trash."""
+
+    run: Run
+    in_trash: Run
+
+
+@dataclass
+class RunRestored(Message):
+    """A run was taken back from the trash."""
 
     run: Run
 

@@ -23,7 +23,7 @@ RUN_COLUMNS: Mapping[str, Callable[[RunSummary], Text]] = {
     "state": formatting.state,
     "epoch": lambda run: _right(formatting.epochs(run.status)),
     "train": lambda run: _right(formatting.loss(run.train_loss)),
-    "val": lambda run: _right(formatting.loss(run.val_loss)),
+    "val": lambda run: _right(formatting.validation(run)),
     "age": lambda run: _right(formatting.age(time.time() - run.changed) if run.changed else formatting.NONE),
 }
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.arrays import Column
+from core.arrays import Column, Integers
 from core.text import printable
+from tui.drawing.axes import Range
 from tui.drawing.curves import Curve, moving_average
 from tui.messages import Snapshot
 
@@ -115,12 +116,19 @@ def _points(snapshot: Snapshot, column: str, label: str, color: tuple[int, int, 
     return Curve(label, x, snapshot.epochs[column][measured], color, "points")
 
 
-def curve_table(curves: Mapping[str, Sequence[Curve]], x_label: str) -> dict[str, list[str] | Column]:
-    """Curves by the part of the loss they show, as columns of a table with one line for each point."""
+def curve_table(
+    curves: Mapping[str, Sequence[Curve]], x_label: str, x_range: Range
+) -> dict[str, list[str] | Column | Integers]:
+    """Curves by the part of the loss they show, as columns of a table with one line for each point.
+
+    The last column says which points the range shows.
+    """
     pairs = [(part, curve) for part, drawn in curves.items() for curve in drawn]
+    x = np.concatenate([curve.x for _, curve in pairs])
     return {
         "part": [part for part, curve in pairs for _ in curve.x],
         "curve": [curve.label for _, curve in pairs for _ in curve.x],
-        x_label: np.concatenate([curve.x for _, curve in pairs]),
+        x_label: x,
         "value": np.concatenate([curve.y for _, curve in pairs]),
+        "shown": ((x >= x_range[0]) & (x <= x_range[1])).astype(int),
     }

@@ -44,10 +44,10 @@ class Explorer(Protocol):
         """Images (N, 28, 28) in [0, 1] reconstructed by way of the posterior's mode."""
 
     def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
-        """One validation image and `samples` draws of its posterior."""
+        """One validation image, by its index in the image set, and `samples` draws of its posterior."""
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
-        """An image of a part and its reconstruction, each (28, 28)."""
+        """An image, by its index in that part of the image set, and its reconstruction, each (28, 28)."""
 
     def preview(self) -> tuple[Images, Images]:
         """The first validation image of each class and its reconstruction, each (classes, 28, 28).
@@ -56,16 +56,31 @@ class Explorer(Protocol):
         """
 
     def samples(
-        self, sampler: str, count: int, seed: int, temperature: float = 1.0, options: SamplingOptions | None = None
+        self,
+        sampler: str,
+        count: int,
+        seed: int,
+        temperature: float = 1.0,
+        options: SamplingOptions | None = None,
+        go_on: Callable[[], object] = lambda: None,
     ) -> Samples:
-        """Decoded draws of a sampler, the same for the same seed. Raises ConfigError."""
+        """Decoded draws of a sampler, the same for the same seed; what `go_on` raises ends the fit of a sampler.
+
+        Raises ConfigError.
+        """
 
     def denoising(
-        self, frames: int, count: int, seed: int, temperature: float, options: SamplingOptions
-    ) -> list[Samples]:
-        """Draws of the learned prior at up to `frames` steps from noise; the last are those that `samples` gives.
+        self,
+        frames: int,
+        count: int,
+        seed: int,
+        temperature: float,
+        options: SamplingOptions,
+        show: Callable[[int, Samples], object],
+    ) -> None:
+        """Hand on draws of the learned prior, each with the number of its step, at up to `frames` steps from noise.
 
-        Raises ConfigError for any other run.
+        The last are those that `samples` gives; what `show` raises ends it. Raises ConfigError for any other run.
         """
 
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:

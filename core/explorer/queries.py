@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -78,8 +79,9 @@ class RunExplorer:
             chosen = torch.as_tensor(places[first : first + count])
             x = pixels(images[chosen])
             output = reconstructed(model, x)
+            indices = session.indices("validation")[chosen.numpy()]
             return ReconstructionPage(
-                chosen.numpy(), labels[chosen].numpy(), output.errors, shown(x), output.images, first, len(places)
+                indices, labels[chosen].numpy(), output.errors, shown(x), output.images, first, len(places)
             )
 
     def reconstruct(self, images: Images) -> Reconstructions:
@@ -88,15 +90,15 @@ class RunExplorer:
 
     def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
         with self.session.newest(self._report) as model:
-            images, labels = self.session.images("validation")
-            x = pixels(images[index : index + 1])
+            image, label = self.session.image("validation", index)
+            x = pixels(image)
             output = reconstructed(model, x)
             posterior = model.encode(x)
             noise = torch.randn(samples, *LATENT_SHAPE, generator=torch.Generator().manual_seed(seed))
             deviation = posterior.variance().sqrt()
             return ImageDetail(
                 index,
-                int(labels[index]),
+                label,
                 float(output.errors[0]),
                 shown(x)[0],
                 output.images[0],
@@ -107,8 +109,7 @@ class RunExplorer:
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
         with self.session.newest(self._report) as model:
-            images, _ = self.session.images(part)
-            x = pixels(images[index : index + 1])
+            x = pixels(self.session.image(part, index)[0])
             return shown(x)[0], reconstructed(model, x).images[0]
 
     def preview(self) -> tuple[Images, Images]:
@@ -124,24 +125,34 @@ class RunExplorer:
     # Samples and paths
 
     def samples(
-        self, sampler: str, count: int, seed: int, temperature: float = 1.0, options: SamplingOptions | None = None
+        self,
+        sampler: str,
+        count: int,
+        seed: int,
+        temperature: float = 1.0,
+        options: SamplingOptions | None = None,
+        go_on: Callable[[], object] = lambda: None,
     ) -> Samples:
         with self.session.newest(self._report) as model:
-            z = self.session.sampler(sampler, options).sample(count, seed, temperature).numpy()
+            z = self.session.sampler(sampler, options, go_on).sample(count, seed, temperature).numpy()
             return Samples(decoded(model, z), z)
 
     def denoising(
-        self, frames: int, count: int, seed: int, temperature: float, options: SamplingOptions
-    ) -> list[Samples]:
+        self,
+        frames: int,
+        count: int,
+        seed: int,
+        temperature: float,
+        options: SamplingOptions,
+        show: Callable[[int, Samples], object],
+    ) -> None:
         with self.session.newest(self._report) as model:
             kept = {math.ceil(options.steps * (frame + 1) / frames) for frame in range(frames)}
             steps = self.session.learned_prior(options).denoise(count, seed, temperature)
-            moments = []
             for step, z in enumerate(steps, start=1):
                 self.session.report(f"denoising: {step:,} of {options.steps:,} steps")
                 if step in kept:
-                    moments.append(Samples(decoded(model, z.numpy()), z.numpy()))
-            return moments
+                    show(step, Samples(decoded(model, z.numpy()), z.numpy()))
 
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:
         with self.session.newest(self._report) as model:
@@ -180,6 +191,7 @@ class RunExplorer:
 
     def check_evaluable(self) -> None:
         session = self.session
+        session.run.check_there()
         check_digits(session.run.name, session.run.config().dataset)
         with session.newest(self._report):
             if session.config.preset_record.learns_prior:

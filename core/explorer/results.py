@@ -27,8 +27,8 @@ class Reconstructions:
 class ReconstructionPage:
     """Some validation images and their reconstructions, each (N, 28, 28) in [0, 1].
 
-    `indices` are places in the validation set, `errors` those of Reconstructions, each (N,); `first` is the place of
-    the page among the `total` images that were asked for.
+    `indices` are those in the validation part of the image set, `errors` those of Reconstructions, each (N,); `first`
+    is the place of the page among the `total` images that were asked for.
     """
 
     indices: Labels
@@ -85,7 +85,7 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class LatentProjection:
-    """Points (N, 2) of the latents of a part of the image set, with labels and places in that part, each (N,).
+    """Points (N, 2) of the latents of a part of the image set, with labels and indices in that part, each (N,).
 
     `fitted` is the number of latents that the projection was fitted to, `accuracy` the fraction of the shown ones
     whose class its classifier tells.

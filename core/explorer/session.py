@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +33,22 @@ R = TypeVar("R")
 LoadImages = Callable[[ImageSource, Path], RunImages]
 
 
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """Images uint8 (N, 32, 32) with labels (N,), and their indices in a part of the image set."""
+
+    images: Tensor
+    labels: Tensor
+    indices: Labels
+
+    @classmethod
+    def of(cls, images: Tensor, labels: Tensor, limit: int) -> Looked:
+        """At most so many, evenly chosen."""
+        indices = evenly_spaced(len(labels), limit)
+        chosen = torch.from_numpy(indices)
+        return cls(images[chosen], labels[chosen], indices)
+
+
 class RunSession:
     """What is known of a run, shared by all threads that ask.
 
@@ -46,7 +63,8 @@ class RunSession:
         self.version = 0  # of the weights
         self._lock = threading.Lock()
         self._kept: dict[Any, Any] = {}  # what was computed with these weights
-        self._source: RunImages | None = None
+        self._images: dict[Part, Looked] | None = None
+        self._note = ""
         self._config: RunConfig | None = None
         self._report: Report | None = None
         self._words = ""
@@ -71,6 +89,7 @@ class RunSession:
         version = self.run.weights_version()
         if version != self.version or "model" not in self._kept:
             self._kept, self.version = {}, version
+            self.run.check_there()
             self._read_config()
             self._kept["model"] = fold_batch_norm(self._load_model())
         model: Autoencoder = self._kept["model"]
@@ -113,28 +132,43 @@ class RunSession:
     @property
     def note(self) -> str:
         """What to know about the images, once they were read; mostly nothing."""
-        return (self._source and self._source.note) or ""
+        return self._note
 
     def image_set(self) -> ImageSet:
-        """The run's images, else a set that stands in for them. Raises DataError."""
-        if self._source is None:
-            self.report("reading the images")
-            self._source = self._load_images(self.config.image_source, self._data_dir)
-        return self._source.images
+        """The run's images, all of them, else a set that stands in for them; not kept. Raises DataError."""
+        return self._read_images().images
+
+    def _read_images(self) -> RunImages:
+        self.report("reading the images")
+        found = self._load_images(self.config.image_source, self._data_dir)
+        self._note = found.note or ""
+        return found
+
+    def _looked_at(self) -> dict[Part, Looked]:
+        """The images that are looked at; the others, most of a large set, are given back."""
+        if self._images is None:
+            found = self._read_images().images
+            parts: dict[Part, tuple[Tensor, Tensor]] = {
+                "training": (found.train_images, found.train_labels),
+                "validation": (found.validation_images, found.validation_labels),
+            }
+            self._images = {part: Looked.of(*pair, self._limit) for part, pair in parts.items()}
+        return self._images
 
     def indices(self, part: Part) -> Labels:
-        """Places in a part of the images that are looked at."""
-        images = self.image_set()
-        return evenly_spaced(
-            len(images.validation_labels if part == "validation" else images.train_labels), self._limit
-        )
+        """The indices, in a part of the image set, of the images that are looked at."""
+        return self._looked_at()[part].indices
 
     def images(self, part: Part) -> tuple[Tensor, Tensor]:
         """The images uint8 (N, 32, 32) of a part that are looked at, and their labels (N,)."""
-        images, chosen = self.image_set(), torch.from_numpy(self.indices(part))
-        if part == "validation":
-            return images.validation_images[chosen], images.validation_labels[chosen]
-        return images.train_images[chosen], images.train_labels[chosen]
+        looked = self._looked_at()[part]
+        return looked.images, looked.labels
+
+    def image(self, part: Part, index: int) -> tuple[Tensor, int]:
+        """One of these images uint8 (1, 32, 32), by its index in that part of the image set, and its label."""
+        looked = self._looked_at()[part]
+        place = int(np.searchsorted(looked.indices, index))
+        return looked.images[place : place + 1], int(looked.labels[place])
 
     def latents(self, part: Part) -> Latents:
         """The latents of these images."""
@@ -151,15 +185,20 @@ class RunSession:
         """The number of finished epochs when the weights were saved; None where they do not say."""
         return epoch_of(self._weights())
 
-    def sampler(self, name: str, options: SamplingOptions | None = None) -> samplers.Sampler:
-        """A sampler by its name, fitted to training latents where it is fitted. Raises ConfigError."""
+    def sampler(
+        self, name: str, options: SamplingOptions | None = None, go_on: Callable[[], object] = lambda: None
+    ) -> samplers.Sampler:
+        """A sampler by its name, fitted to training latents where it is fitted; what `go_on` raises ends the fit.
+
+        Raises ConfigError.
+        """
         match check_sampler(name, self.config.preset_record.samplers):
             case "prior":
                 return samplers.standard_normal()
             case "learned":
                 return self.learned_prior(options)
             case _:
-                return self.keep(("sampler", name), lambda: self._fit_sampler(name))
+                return self.keep(("sampler", name), lambda: self._fit_sampler(name, go_on))
 
     def learned_prior(self, options: SamplingOptions | None = None) -> LearnedPrior:
         """The learned prior with these options, else its default ones. Raises ConfigError for a run without one."""
@@ -171,12 +210,17 @@ class RunSession:
     def _read_config(self) -> None:
         config = self.run.config()
         if config != self._config:  # another run may have taken the place of one that was deleted
-            self._config, self._source = config, None
+            self._config, self._images, self._note = config, None, ""
 
-    def _fit_sampler(self, name: str) -> samplers.Sampler:
+    def _fit_sampler(self, name: str, go_on: Callable[[], object]) -> samplers.Sampler:
         latents = self.latents("training")
-        self.report(f"fitting {SAMPLERS[name]}")
-        return samplers.fit(name, latents)
+
+        def report(part: float) -> None:
+            self.report(f"fitting {SAMPLERS[name]}" + (f": {part:.0%}" if part else ""))
+            go_on()
+
+        report(0)
+        return samplers.fit(name, latents, report)
 
     def _weights(self) -> bytes:
         return self.keep("weights", self.run.read_weights)

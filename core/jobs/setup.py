@@ -107,7 +107,7 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
     if shared is not None:
         images = shared.images[key] = images.to(device)
         shared.step = shared.step or SharedStep()
-        processes = f"{shared.runs} runs in one process"
+        processes = f"{shared.runs} runs in one process" if shared.runs > 1 else ""
     trainer = Trainer(
         run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report,
         shared=None if shared is None else shared.step, threads=threads.count if ranks.world_size == 1 else None,

@@ -6,6 +6,7 @@ Their names are in `options`; which of them a preset has is in its record, in co
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from core.latents.options import check_temperature
 
 COMPONENTS = 10
 ITERATIONS = 30
+AT_ONCE = 5  # iterations, a few tenths of a second
 
 
 class Sampler(Protocol):
@@ -52,15 +54,18 @@ def standard_normal(size: int = LATENT_SIZE) -> Sampler:
     return GaussianMixture(torch.ones(1), torch.zeros(1, size), torch.eye(size)[None])
 
 
-def fit(name: str, latents: Latents) -> Sampler:
-    """One or more Gaussians fitted to the aggregate posterior."""
+def fit(name: str, latents: Latents, report: Callable[[float], object] = lambda part: None) -> Sampler:
+    """One or more Gaussians fitted to the aggregate posterior.
+
+    `report` is told now and then which part of the time at most is over; what it raises ends the fit.
+    """
     match name:
         case "gaussian":
             return _mixture([1.0], latents.center[None], np.diag(latents.deviation)[None])
         case "full":
             return _mixture([1.0], latents.center[None], covariance_root(latents.covariance[None]))
         case "mixture":
-            return _fit_mixture(latents)
+            return _fit_mixture(latents, report)
         case _:
             raise ValueError(f"{name} is not fitted to latents")
 
@@ -72,16 +77,23 @@ def covariance_root(covariances: Floats) -> Floats:
     return factors
 
 
-def _fit_mixture(latents: Latents) -> GaussianMixture:
+def _fit_mixture(latents: Latents, report: Callable[[float], object]) -> GaussianMixture:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import BayesianGaussianMixture
 
-    mixture = BayesianGaussianMixture(n_components=COMPONENTS, max_iter=ITERATIONS, tol=1e-2, random_state=0)
+    mixture = BayesianGaussianMixture(
+        n_components=COMPONENTS, max_iter=AT_ONCE, tol=1e-2, random_state=0, warm_start=True
+    )
+    z = latents.draw()
     with warnings.catch_warnings(), threadpool_limits(1):
         # Further iterations move the Gaussians by less than samples show. Threads only wait for each other on
         # matrices this small: with a trainer beside them the fit takes forty times as long.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture.fit(latents.draw())
+        for done in range(0, ITERATIONS, AT_ONCE):
+            mixture.fit(z)
+            if mixture.converged_:
+                break
+            report((done + AT_ONCE) / ITERATIONS)
     return _mixture(mixture.weights_, mixture.means_, covariance_root(mixture.covariances_))
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from core import files
-from core.errors import RunError, UserError
+from core.errors import RunError, RunGone, UserError
 from core.runs.config import RunConfig
-from core.runs.metrics import last_lines
+from core.runs.metrics import last_lines, newest_validation
 from core.runs.run import CONFIG, STATUS, NameTaken, Run, Share
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.runs.status import State, Status
+from core.text import alternatives
 
 # Of the runs that no trainer has, each is looked at in one of so many looks.
 TURNS = 4
@@ -89,9 +90,9 @@ def find_run(runs_dir: Path | str, name: str) -> Run:
     unreadable = Unreadable()
     runs = find_runs(runs_dir, unreadable)
     wanted = name.rstrip(os.sep)
-    for run in runs:
-        if run.name == wanted:
-            return run
+    names = [run.name for run in runs]
+    if wanted in names:
+        return runs[names.index(wanted)]
     if os.sep in name or name in (".", ".."):
         run = Run(Path(os.path.abspath(files.expanded(name))))  # noqa: PTH100 - a link may be named as a run
         with suppress(OSError):
@@ -99,9 +100,8 @@ def find_run(runs_dir: Path | str, name: str) -> Run:
                 return run
     if wanted in unreadable:
         raise RunError(f"{wanted} in {runs_dir} cannot be read: {unreadable[wanted]}")
-    known = ", ".join(run.name for run in runs[:8]) + (", ..." if len(runs) > 8 else "")
     hidden = f"; {unreadable}" if unreadable else ""
-    raise RunError(f"no run named {name[:100]!r} in {runs_dir}; there is {known or 'none yet'}{hidden}")
+    raise RunError(f"no run named {name[:100]!r} in {runs_dir}; {alternatives(name, names)}{hidden}")
 
 
 def create_run(
@@ -146,9 +146,11 @@ class RunSummary:
     config: RunConfig | None = None
     status: Status | None = None
     train_loss: float | None = None
-    val_loss: float | None = None
+    val_loss: float | None = None  # of the last epoch
+    validation: tuple[int, float] | None = None  # the newest there is: after how many epochs, and the loss
     changed: float = 0.0
     read_only: str = ""
+    gone: bool = False  # the folder is, which `damage` says too
 
     @property
     def preset(self) -> Preset:
@@ -176,6 +178,8 @@ class RunSummary:
             "step": status and status.step,
             "train_loss": self.train_loss,
             "val_loss": self.val_loss,
+            "newest_val_loss": self.validation and self.validation[1],
+            "newest_val_epoch": self.validation and self.validation[0],
             "images_per_second": status and status.images_per_second,
             "device": status and status.device,
             "pid": status and status.pid,
@@ -191,13 +195,18 @@ def summarise(run: Run) -> RunSummary:
     damage: str | None = None
     found: dict[str, Any] = {}
     try:
+        run.check_there()
         found["read_only"] = run.read_only
         found["changed"] = run.path.stat().st_mtime
         found["config"] = run.config()
         status, found["state"] = run.observe()
         found["status"] = status
         found["changed"] = status.heartbeat or found["changed"]
-        found["train_loss"], found["val_loss"] = losses(last_lines(run.metrics_path))
+        last = last_lines(run.metrics_path)
+        found["train_loss"], found["val_loss"] = losses(last)
+        found["validation"] = newest_validation(run.metrics_path, last)
+    except RunGone as error:
+        return RunSummary(run, str(error), gone=True)
     except FileNotFoundError as error:
         damage = f"{Path(error.filename or '').name} is missing" + _find_way_out(run, found)
     except OSError as error:

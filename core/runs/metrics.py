@@ -43,6 +43,7 @@ EPOCH_COLUMNS = (
 )
 COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
 READ_AT_ONCE = 1 << 20
+SEARCHED = 1 << 25
 # Two lines a second for a month are about 1.3 GB.
 SIZE_LIMIT = 2 << 30
 LONGEST_LINE = 1 << 16
@@ -198,6 +199,48 @@ def last_lines(path: Path) -> dict[str, Row]:
                 found[kind] = row
         end = start - 1
     return found
+
+
+def newest_validation(path: Path, last: Mapping[str, Row]) -> tuple[int, float] | None:
+    """The number of epochs and the loss of the newest validation; None where there is none.
+
+    Where the last lines have none, the last bytes of the file are searched, more than a day of training writes. Raises
+    DamagedFile or OSError.
+    """
+    epoch = last.get("epoch", {})
+    if not last or epoch.get("val_loss") is not None:
+        return (int(epoch["epoch"]), float(epoch["val_loss"])) if last else None
+    try:
+        descriptor = files.open_regular(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        end = os.fstat(descriptor).st_size
+        floor, rest = max(0, end - SEARCHED), b""
+        while end > floor:
+            start = max(floor, end - READ_AT_ONCE)
+            block = os.pread(descriptor, end - start, start) + rest
+            first = block.find(b"\n") + 1 if start else 0
+            if found := _last_validation(block[first:]):
+                return found
+            end, rest = start, block[:first]
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _last_validation(content: bytes) -> tuple[int, float] | None:
+    """That of the last whole line that has one."""
+    end = content.rfind(b"\n")
+    while (place := content.rfind(b'"val_loss"', 0, max(end, 0))) >= 0:
+        start, stop = content.rfind(b"\n", 0, place) + 1, content.find(b"\n", place)
+        with suppress(*DAMAGE):
+            row = parse_line(content[start:stop])
+            as_columns([row], EPOCH_COLUMNS)
+            if row["kind"] == "epoch" and row["val_loss"] is not None:
+                return int(row["epoch"]), float(row["val_loss"])
+        end = start - 1
+    return None
 
 
 def parse(lines: list[bytes]) -> list[Row]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from core import files
-from core.errors import ConfigError, DamagedFile, RunError
+from core.errors import ConfigError, DamagedFile, RunError, RunGone
 from core.runs.config import RunConfig, check_name, read_json, write_json
 from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen, still_beats
 from core.runs.metrics_log import MetricsLog
@@ -90,6 +90,13 @@ class Run:
     def read_only(self) -> str:
         """Why nothing can be asked of the run or trained, in a few words; nothing where it can."""
         return files.why_read_only(self.path)
+
+    def check_there(self) -> None:
+        """Raise RunGone where the folder is gone, or OSError where it cannot be looked for."""
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunGone(f"{self.name} is gone: it was deleted, moved or renamed") from None
 
     # The configuration
 
@@ -231,7 +238,15 @@ class Run:
         try:
             return files.read(self.weights_path(best=best), TENSORS_LIMIT)
         except FileNotFoundError:
-            raise RunError(f"{self.name} has no weights yet: the trainer saves them soon after it starts") from None
+            raise self._no_weights(best=best) from None
+
+    def _no_weights(self, *, best: bool) -> RunError:
+        self.check_there()
+        with suppress(DamagedFile, OSError):
+            status = self.status()
+            if not status.saved_step and status.state in (State.CREATED, State.RUNNING, State.PAUSED):
+                return RunError(f"{self.name} has no weights yet: the trainer saves them soon after it starts")
+        return RunError(f"{self.name} has no weights: {self.weights_path(best=best).name} is missing")
 
     def write_weights(self, content: bytes, *, best: bool = False) -> None:
         files.replace(self.weights_path(best=best), content)
@@ -273,20 +288,6 @@ class Run:
     def last_log_line(self, about: str = "") -> str:
         """The last line that the trainer printed, of those that contain something; or nothing."""
         return files.last_line(self.log_path, LOG_TAIL, about)
-
-    def delete(self) -> None:
-        """Remove the run's own files and its folder. Raises RunError while a trainer has it, or OSError."""
-        with ExitStack() as stack:
-            # A trainer would have made metrics.jsonl, and could not use what is no file.
-            with suppress(FileNotFoundError, DamagedFile):
-                stack.enter_context(self.lock())
-            self.remove_temporary_files()
-            for file in FILES:
-                (self.path / file).unlink(missing_ok=True)
-        try:
-            self.path.rmdir()
-        except OSError as error:
-            raise RunError(f"{self.path} keeps files that are not the run's own: {error.strerror}") from error
 
     def summary_version(self) -> tuple[int, ...]:
         """A number for each file of a summary that changes with it, 0 without it.

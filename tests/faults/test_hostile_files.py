@@ -14,6 +14,7 @@ from core.errors import DamagedFile, RunError
 from core.runs.catalog import find_run, find_runs, summarise
 from core.runs.metrics import last_lines
 from core.runs.run import Run
+from core.trash import discard
 from tests.support.hostile import (
     FILES,
     JSON_FILES,
@@ -59,7 +60,7 @@ def test_deleting_takes_links_away_and_not_what_they_lead_to(run: Run, thing: st
     for file in FILES:
         (run.path / file).unlink()
         THINGS[thing](run.path / file)
-    assert read_apart(run.delete).raised is None
+    assert read_apart(lambda: discard(run)).raised is None
     assert not run.path.exists()
     assert aside.read_text() == "mine"
 
@@ -68,7 +69,7 @@ def test_a_run_is_not_deleted_under_its_trainer_when_its_status_is_damaged(run: 
     with run.open_metrics():
         (run.path / "status.json").write_text("{")
         with pytest.raises((RunError, DamagedFile)):
-            run.delete()
+            discard(run)
         assert run.config()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,7 @@ class FakeExplorer:
         self.fail: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
+        self.steps_allowed: threading.Semaphore | None = None  # of denoising
         self._labels: Labels = np.arange(self.TOTAL) % 10
         angle = self._labels * np.pi / 5
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 3
@@ -111,19 +114,35 @@ class FakeExplorer:
         return Reconstructions(rebuilt, ((images - rebuilt) ** 2).sum(axis=(1, 2)))
 
     def samples(
-        self, sampler: str, count: int, seed: int, temperature: float = 1.0, options: SamplingOptions | None = None
+        self,
+        sampler: str,
+        count: int,
+        seed: int,
+        temperature: float = 1.0,
+        options: SamplingOptions | None = None,
+        go_on: Callable[[], object] = lambda: None,
     ) -> Samples:
         self._hear("samples", sampler, count, seed, temperature)
         z = np.random.default_rng(seed).standard_normal((count, 64)) * temperature
         return Samples(self._decoded(z), z)
 
     def denoising(
-        self, frames: int, count: int, seed: int, temperature: float, options: SamplingOptions
-    ) -> list[Samples]:
+        self,
+        frames: int,
+        count: int,
+        seed: int,
+        temperature: float,
+        options: SamplingOptions,
+        show: Callable[[int, Samples], object],
+    ) -> None:
         self._hear("denoising", frames, count, seed, temperature, options)
         noise = np.random.default_rng(seed).standard_normal((count, 64))
-        paths = [noise * (frames - frame) / frames for frame in range(frames)]
-        return [Samples(self._decoded(z), z) for z in paths]
+        shown = min(frames, options.steps)
+        for frame in range(1, shown + 1):
+            z = noise * (1 - (frame - 1) / shown)
+            show(math.ceil(options.steps * frame / shown), Samples(self._decoded(z), z))
+            if self.steps_allowed is not None:
+                self.steps_allowed.acquire(timeout=10)
 
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:
         self._hear("traversal", number, steps)

@@ -11,7 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 from rich.console import Console
+from textual import events
 from textual.app import App
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Label
@@ -94,6 +96,18 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
         await answered(pilot)
+
+
+async def burst(pilot: Pilot[None], *keys: str) -> None:
+    """Send keys all at once, as a slow connection does, and wait until the last one has acted."""
+    app = pilot.app
+    assert isinstance(app, VaeTui)
+    for key in keys:
+        name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+        app.post_message(events.Key(name, key if len(key) == 1 else None))
+    await pilot.pause()
+    await until(pilot, lambda: not app.handles_keys, "the keys")
+    await answered(pilot)
 
 
 def screen_text(app: App[Any]) -> str:

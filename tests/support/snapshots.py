@@ -40,6 +40,7 @@ def make_summary(name: str = "vae-mnist", state: State = State.RUNNING, **news: 
         "state": state,
         "train_loss": 42.125,
         "val_loss": 40.5,
+        "validation": (2, 40.5),
         "changed": time.time() - 3 * 3600,
     }
     return RunSummary(Run(Path("checkpoints") / name), **(values | news))

@@ -15,9 +15,10 @@ from tests.support.explorers import FakeEvaluator, FakeExplorers
 from tests.support.readers import HandFed, Pictures, Readers
 from tests.support.screens import MakeApp
 from tests.support.snapshots import make_run_update, make_snapshot, make_summary
-from tui.app import Sources, VaeTui
+from tui.app import VaeTui
 from tui.messages import RunUpdate, Snapshot
 from tui.screens.selection import Timing
+from tui.screens.sources import Sources
 
 
 @pytest.fixture(autouse=True)

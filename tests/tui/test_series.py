@@ -67,6 +67,7 @@ def test_the_common_range_is_that_of_the_longer_run() -> None:
 
 def test_a_table_has_a_line_for_each_point() -> None:
     snapshot = make_snapshot()
-    table = series.curve_table({"loss": series.loss_curves(snapshot, "loss", 1)}, "epoch")
+    table = series.curve_table({"loss": series.loss_curves(snapshot, "loss", 1)}, "epoch", (1.0, 2.0))
     assert {len(column) for column in table.values()} == {60 + 2}
-    assert [*table] == ["part", "curve", "epoch", "value"]
+    assert [*table] == ["part", "curve", "epoch", "value", "shown"]
+    assert [bool(shown) for shown in table["shown"]] == [1 <= float(epoch) <= 2 for epoch in table["epoch"]]

@@ -26,6 +26,7 @@ class ExplorerCache:
         self._data_dir = data_dir
         self._lock = threading.Lock()
         self._sessions: dict[Run, RunSession] = {}
+        self._loaded = False
 
     def of(self, run: Run, report: Report) -> Explorer:
         """An explorer of a run for one task; `report` is told what takes long."""
@@ -41,13 +42,15 @@ class ExplorerCache:
         return RunExplorer(session, report)
 
     def _open(self, run: Run, report: Report) -> RunSession:
-        report(LOADING)
-        with loading():
-            import torch
+        if not self._loaded:  # to freeze later would keep the garbage of closed screens
+            report(LOADING)
+            with loading():
+                import torch
 
-            from core.explorer import queries  # noqa: F401 - which takes as long
-            from core.explorer.session import RunSession
+                from core.explorer import queries  # noqa: F401 - which takes as long
 
-        # Trainers may need every core.
-        torch.set_num_threads(1)
+            torch.set_num_threads(1)  # trainers may need every core
+            self._loaded = True
+        from core.explorer.session import RunSession
+
         return RunSession(run, self._data_dir)

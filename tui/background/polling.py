@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from core.arrays import Column
-from core.errors import DamagedFile
+from core.errors import DamagedFile, describe
 from core.runs.catalog import Catalog, RunSummary, Unreadable, newest_first, summarise
 from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, Table
 from core.runs.run import Run
@@ -35,8 +35,8 @@ class RunReader:
 
     def poll(self) -> Snapshot | None:
         """A snapshot when any file of the run says something new."""
-        damage = self._poll_metrics()
         summary = summarise(self._run)
+        damage = None if summary.gone else self._poll_metrics()  # what was read of it is still true
         weights = self._run.weights_version()
         seen = (summary, weights, damage, len(self._metrics.steps), len(self._metrics.epochs))
         if seen == self._seen:
@@ -49,9 +49,9 @@ class RunReader:
         try:
             self._metrics.poll()
         except (DamagedFile, OSError) as error:
-            return str(error)
+            return describe(error)
         count = self._metrics.damaged_lines
-        return f"metrics.jsonl: {count} damaged lines left out" if count else None
+        return f"metrics.jsonl: {count:,} damaged line{'s' * (count != 1)} left out" if count else None
 
 
 class RunUpdateReader:
@@ -62,9 +62,10 @@ class RunUpdateReader:
         self._seen: tuple[object, ...] | None = None
 
     def poll(self) -> RunUpdate | None:
-        """An update when the state of the run or its weights changed."""
+        """An update when the state of the run or its weights changed, or another run took its place."""
         run_update = RunUpdate(summarise(self._run), self._run.weights_version())
-        seen = (run_update.summary.state, run_update.summary.damage, run_update.weights_version)
+        summary = run_update.summary
+        seen = (summary.state, summary.damage, summary.config, run_update.weights_version)
         if seen == self._seen:
             return None
         self._seen = seen

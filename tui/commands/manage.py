@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import time
 from collections import deque
@@ -23,6 +24,7 @@ from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newes
 from core.runs.metrics import MetricsReader
 from core.runs.status import ACTIONS
 from core.text import printable
+from core.trash import TRASH, find_deleted, find_in_trash, restore
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunName, RunsDir, expand
 from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json, print_table
 from tui.commands.progress import POLL_SECONDS, download_in_terminal, status_line
@@ -45,11 +47,29 @@ def control(
     echo(f"asked {found.name} to {action}")
 
 
-def runs(runs_dir: RunsDir = RUNS_DIR, as_json: Json = False) -> None:
+def runs(
+    runs_dir: RunsDir = RUNS_DIR,
+    as_json: Json = False,
+    trash: Annotated[
+        bool, typer.Option("--trash", help="List the runs that were deleted, the one deleted last first.")
+    ] = False,
+    to_restore: Annotated[
+        str | None,
+        typer.Option("--restore", help="Take back a run that was deleted.", metavar="NAME", show_default=False),
+    ] = None,
+) -> None:
+    deleted = find_deleted(runs_dir)
+    if to_restore is not None:
+        restored = restore(find_in_trash(deleted, to_restore))
+        echo(f"{restored.name} is back in {restored.path}")
+        return
     unreadable = Unreadable()
-    summaries = newest_first(summarise(run) for run in find_runs(runs_dir, unreadable))
+    found = deleted if trash else find_runs(runs_dir, unreadable)
+    summaries = list(map(summarise, found)) if trash else newest_first(map(summarise, found))
     if as_json:
         print_json([summary.as_json() for summary in summaries])
+    elif trash:
+        print_trash(summaries, runs_dir)
     else:
         print_runs(summaries, runs_dir)
     if unreadable:
@@ -155,6 +175,16 @@ def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
     for reason in dict.fromkeys(summary.read_only for summary in summaries if summary.read_only):
         names = ", ".join(summary.run.name for summary in summaries if summary.read_only == reason)
         print(f"{reason}: {printable(names)}")
+
+
+def print_trash(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
+    """One row a run, and how they are taken back or removed for good."""
+    if not summaries:
+        print(f"no run of {runs_dir.absolute()} is in the trash")
+        return
+    print_runs(summaries, runs_dir)
+    print("\ntake one back with: vae-tui runs --restore NAME")
+    print(f"free their space with: rm -r {shlex.quote(str(runs_dir.absolute() / TRASH))}")
 
 
 def print_sets(sets: Sequence[SetOnDisk], folder: Path) -> None:

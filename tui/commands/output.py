@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.segment import Segment, Segments
 from rich.table import Table
 
 from core.text import printable
@@ -14,6 +16,7 @@ from core.text import printable
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # as a shell says of what ctrl+c ended
+ERASE = "\r\x1b[J"  # from the beginning of the line on, all that follows
 
 
 def echo(text: str) -> None:
@@ -26,6 +29,49 @@ def print_error(text: str) -> None:
 
 def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2))
+
+
+class LowestLines:
+    """Lines at the bottom of a terminal that are drawn over and over, below all that is printed meanwhile.
+
+    The cursor waits at their beginning: where a window is narrowed and its terminal wraps them, all that became of them
+    stands behind the cursor.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._drawn = False
+
+    def draw(self, content: RenderableType) -> None:
+        """Draw this in place of what the lines show: as many lines as fit, without the last column."""
+        console, (width, height) = self._console, self._size()
+        options = console.options.update(width=max(width - 1, 1), height=None)
+        lines = console.render_lines(content, options, pad=False)[: max(height - 1, 1)]
+        self.erase()
+        for number, line in enumerate(lines):
+            ending = Segment("\n" if number < len(lines) - 1 else "\r")
+            console.print(Segments([*line, ending]), end="", soft_wrap=True)
+        if len(lines) > 1:
+            self._write(f"\x1b[{len(lines) - 1}A")
+        self._drawn = True
+
+    def erase(self) -> None:
+        """Make room for something else to be printed."""
+        if self._drawn:
+            self._write(ERASE)
+            self._drawn = False
+
+    def _size(self) -> tuple[int, int]:
+        """The columns and lines of the terminal: COLUMNS may be meant for the output, where that is none."""
+        try:
+            size = os.get_terminal_size(self._console.file.fileno())
+        except OSError:
+            return self._console.width, self._console.height
+        return size.columns or self._console.width, size.lines or self._console.height
+
+    def _write(self, code: str) -> None:
+        self._console.file.write(code)
+        self._console.file.flush()
 
 
 def print_table(table: Table) -> None:

@@ -31,7 +31,7 @@ from core.runs.run import Run
 from core.text import printable
 from tui import evaluation_table, export, formatting, latent_plane
 from tui.background.explorers import ExplorerCache
-from tui.commands.output import echo, print_error, print_table
+from tui.commands.output import ERASE, LowestLines, echo, print_error, print_table
 from tui.drawing.images import Scale
 from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
@@ -110,7 +110,7 @@ def show_projection(run: Run, plane: LatentProjection, out: Path | None) -> None
         points, labels, width = plane.points, plane.labels, console.width
         print_strips(console, draw_points(points, labels, width, lines, x_label=x_label, y_label=y_label, depth=depth))
     elif export.suffix_of(out) == ".png":
-        export.save_projection(out, plane, replace=True)
+        export.save_projection(out, run.name, plane, replace=True)
     else:
         export.save_table(out, latent_plane.columns(plane), replace=True)
     print_written(out)
@@ -139,39 +139,22 @@ def print_written(out: Path | None) -> None:
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
     """Shows words, each in place of those before, on a line of a terminal that is empty at the end, or on ctrl+c."""
-    console = Console(stderr=True)
-    length = 0
-
-    def erase() -> None:
-        if length:
-            print(f"\r{' ' * length}\r", end="", file=sys.stderr, flush=True)
+    line = LowestLines(Console(stderr=True))
 
     def erase_and_leave(number: int, frame: FrameType | None) -> None:
-        if length:
-            os.write(2, f"\r{' ' * length}\r".encode())  # stderr itself may be busy
+        os.write(2, ERASE.encode())  # stderr itself may be busy
         leave(number, frame)
 
     def report(words: str) -> None:
-        nonlocal length
         if sys.stderr.isatty():
-            shown = words[: _width(console) - 1]
-            print(f"\r{shown.ljust(length)}", end="", file=sys.stderr, flush=True)
-            length = len(shown)
+            line.draw(Text(words))
 
     before = signal.signal(signal.SIGINT, erase_and_leave)
     try:
         yield report
     finally:
         signal.signal(signal.SIGINT, before)
-        erase()
-
-
-def _width(console: Console) -> int:
-    """The columns of the terminal that stderr is: COLUMNS may be meant for the output, where that is none."""
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or console.width
-    except OSError:
-        return console.width
+        line.erase()
 
 
 def terminal() -> tuple[Console, ColorDepth]:

@@ -27,7 +27,7 @@ from core.runs.run import Run
 from core.runs.status import Action, State, Status
 from tui import formatting
 from tui.commands.options import command_hint
-from tui.commands.output import echo, print_error
+from tui.commands.output import LowestLines, echo, print_error
 from tui.interrupts import Told, tidied_up
 from tui.terminal.guard import SHOW_CURSOR, guarded
 
@@ -39,7 +39,7 @@ class Follower:
 
     def __init__(self, run: Run, console: Console, told: Told) -> None:
         self.run = run
-        self._console, self._told = console, told
+        self._console, self._told, self._line = console, told, LowestLines(console)
         self._reader = MetricsReader(run.metrics_path)
         self._shown = 0
 
@@ -56,20 +56,21 @@ class Follower:
             TaskProgressColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            console=self._console,
-            refresh_per_second=4,
             expand=True,
         )
-        with progress:
-            task = progress.add_task(self.run.name, total=None, rate="")
+        task = progress.add_task(self.run.name, total=None, rate="")
+        try:
             for status, state in self._observed():  # noqa: B007 - the last one counts
                 progress.update(
                     task,
-                    description=f"epoch {min(status.epoch + 1, status.epochs)}/{status.epochs}",
+                    description=f"epoch {formatting.epochs(status)}",
                     total=(status.epochs * status.steps_per_epoch) or None,
                     completed=self._step(status),
                     rate=status.activity if status.activity != "training" else rate(status),
                 )
+                self._line.draw(progress)
+        finally:
+            self._line.erase()
         return state
 
     def _follow_in_lines(self) -> State:
@@ -97,6 +98,7 @@ class Follower:
                 self._ask("save")
             if stops < self._told.stops:
                 if stops == 0:
+                    self._line.erase()
                     self._console.print("saving and stopping; Ctrl-C again leaves at once")
                     self._ask("stop")
                 stops = self._told.stops
@@ -114,6 +116,8 @@ class Follower:
 
     def _print_epochs(self, status: Status) -> None:
         epochs = self._reader.epochs
+        if self._shown < len(epochs):
+            self._line.erase()
         for row in range(self._shown, len(epochs)):
             self._console.print(epoch_line(epochs, row, status.epochs), highlight=False, soft_wrap=True)
         self._shown = len(epochs)
@@ -176,14 +180,18 @@ def _download(name: str, data_dir: Path, console: Console) -> None:
         download.download(name, data_dir, _print_finished)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(name)
+    progress, line = Progress(*columns), LowestLines(console)
+    task = progress.add_task(name)
 
-        def show(news: download.Progress) -> None:
-            file = f"{news.file} ({news.file_index + 1} of {news.files})"
-            progress.update(task, description=file, completed=news.bytes_done, total=news.bytes_total)
+    def show(news: download.Progress) -> None:
+        file = f"{news.file} ({news.file_index + 1} of {news.files})"
+        progress.update(task, description=file, completed=news.bytes_done, total=news.bytes_total)
+        line.draw(progress)
 
+    try:
         download.download(name, data_dir, show)
+    finally:
+        line.erase()
 
 
 def _print_finished(news: download.Progress) -> None:

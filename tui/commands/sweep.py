@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.console import Group as Lines
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -26,7 +25,7 @@ from core.runs.status import State
 from core.text import printable
 from tui import formatting
 from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir, Shared, check_share, setting_option, takes_settings
-from tui.commands.output import EXIT_FAILED, echo, print_error, print_json, print_table
+from tui.commands.output import EXIT_FAILED, LowestLines, echo, print_error, print_json, print_table
 from tui.commands.progress import going_on
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
@@ -152,8 +151,11 @@ def _follow(runs: Sweep, show: Callable[[], None], told: Told) -> None:
 def _shown(runs: Sweep, console: Console) -> Iterator[Callable[[], None]]:
     """Gives what shows how far the sweep is."""
     if console.is_terminal:
-        with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield lambda: live.update(Lines(table(runs), Text("Ctrl-C saves and stops", "dim")), refresh=True)
+        lines = LowestLines(console)
+        try:
+            yield lambda: lines.draw(Lines(table(runs), Text("Ctrl-C saves and stops", "dim")))
+        finally:
+            lines.erase()
         return
     said: dict[str, State] = {}
 

@@ -126,7 +126,7 @@ def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -
             echo(f"{run.name} finished after {formatting.count(status.epoch, 'epoch')}")
         case State.STOPPED:
             go_on = command_hint(run, "resume")
-            echo(f"{run.name} stopped in epoch {status.epoch + 1} of {status.epochs}; go on: {go_on}")
+            echo(f"{run.name} stopped after {formatting.epochs(status)} epochs; go on: {go_on}")
         case State.LOST:
             print_error(f"the trainer of {run.name} is gone; go on from its last save: {command_hint(run, 'resume')}")
             raise typer.Exit(EXIT_FAILED)

@@ -71,13 +71,11 @@ def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
     in_epoch = step - status.epoch * per_epoch
     if in_epoch > per_epoch:  # the curves are ahead of the status
         in_epoch = (step - 1) % per_epoch + 1
-    # Validation still belongs to the epoch whose steps are done.
-    epoch = min((step - in_epoch) // per_epoch + 1, status.epochs)
     if step >= total:
         in_epoch = per_epoch
     room = width - INDENT
     lines = [
-        _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, depth)),
+        _line("epoch", bar(in_epoch / per_epoch, formatting.epochs(status), room, depth)),
         _line("run", bar(step / total, f"{step / total:.0%}", room, depth)),
     ]
     active = snapshot.summary.state is State.RUNNING
@@ -118,15 +116,15 @@ def _losses(snapshot: Snapshot) -> list[Text]:
     summary = snapshot.summary
     validations = snapshot.epochs["val_loss"]
     validations = validations[validations == validations]
-    last, best = (validations[-1], validations.min()) if len(validations) else (None, None)
+    best = validations.min() if len(validations) else None
     lines = [
         _line("train", formatting.loss(summary.train_loss)),
-        _line("val", formatting.loss(last), ("   best ", MUTED), formatting.loss(best)),
+        _line("val", formatting.validation(summary), ("  best ", MUTED), formatting.loss(best)),
     ]
     distances = snapshot.epochs["frechet"][np.isfinite(snapshot.epochs["frechet"])]
     if len(distances):
         last, best = float(distances[-1]), float(distances.min())
-        lines.append(_line("Fréchet", formatting.loss(last), ("   best ", MUTED), formatting.loss(best)))
+        lines.append(_line("Fréchet", formatting.loss(last), ("  best ", MUTED), formatting.loss(best)))
     return lines
 
 

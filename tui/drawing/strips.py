@@ -1,5 +1,6 @@
 """Lines of cells: a message in their middle, filling up to a size, and what differs between two lines."""
 
+import textwrap
 from collections.abc import Sequence
 
 from rich.segment import Segment
@@ -8,11 +9,13 @@ from textual.strip import Strip
 
 
 def draw_message(message: str, width: int, height: int, base: Style | None = None) -> list[Strip]:
-    """`height` strips of `width` cells with the message, dim and cropped to fit, in the middle."""
+    """`height` strips of `width` cells with the message, dim, in the middle; wrapped, and cropped to what fits."""
     base = base or Style()
     strips = [Strip.blank(width, base)] * height
     if message and width and height:
-        strips[(height - 1) // 2] = Strip([Segment(message[:width].center(width), base + Style(dim=True))], width)
+        lines = textwrap.wrap(message, width)[:height]
+        for row, line in enumerate(lines, start=(height - len(lines)) // 2):
+            strips[row] = Strip([Segment(line.center(width), base + Style(dim=True))], width)
     return strips
 
 

@@ -14,19 +14,29 @@ from tui.drawing.images import Scale, draw_image, resize
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.graphics import GAP
 
-# Below the images, over their last line, or not at all.
-CaptionPlacement = Literal["below", "over", "none"]
+# Below the images; beside them, a word a line, where the images are larger then; or not at all.
+CaptionPlacement = Literal["below", "beside", "none"]
 LARGEST = 8
+BESIDE = 5  # cells
 
 
 class Tiling(NamedTuple):
-    """How tiles are laid out: in how many columns and rows, at which scale, in how many cells with the caption."""
+    """How tiles are laid out: in how many columns and rows, at which scale, in how many cells.
+
+    `cells_high` counts a caption below, `beside` the cells of one beside, which `cells_wide` does not count.
+    """
 
     columns: int
     rows: int
     scale: Scale
     cells_wide: int
     cells_high: int
+    beside: int = 0
+
+    @property
+    def step(self) -> int:
+        """Cells from one column to the next."""
+        return self.cells_wide + self.beside + GAP
 
     @property
     def capacity(self) -> int:
@@ -47,15 +57,38 @@ def lay_out_tiles(
 
     Where so many never fit, the layout that holds most; at most `columns` columns. None if not one tile fits.
     """
+    if captions == "beside":
+        below, aside = (
+            _lay_out(shape, cells_wide, cells_high, at_least, columns, *room) for room in ((1, 0), (0, BESIDE))
+        )
+        larger = below is None or (aside is not None and _size(aside) > _size(below))
+        return aside if larger else below
+    return _lay_out(shape, cells_wide, cells_high, at_least, columns, int(captions == "below"), 0)
+
+
+def _size(tiling: Tiling) -> float:
+    return tiling.scale.up / tiling.scale.down
+
+
+def _lay_out(
+    shape: tuple[int, int, int],
+    cells_wide: int,
+    cells_high: int,
+    at_least: int,
+    columns: int | None,
+    below: int,
+    beside: int,
+) -> Tiling | None:
+    """The layout with so many lines for captions below and so many cells beside."""
     count, height, width = shape
     scales = [Scale(up, 1) for up in range(LARGEST, 0, -1)]
     scales += [Scale(1, down) for down in (2, 4) if height % down == width % down == 0]
     best: Tiling | None = None
     for scale in scales:
         wide = width * scale.up // scale.down
-        high = ceil(count * height * scale.up // scale.down / 2) + (captions == "below")
-        across = min((cells_wide + GAP) // (wide + GAP), columns or cells_wide)
-        tiling = Tiling(across, cells_high // high, scale, wide, high)
+        high = ceil(count * height * scale.up // scale.down / 2) + below
+        across = min((cells_wide + GAP) // (wide + beside + GAP), columns or cells_wide)
+        tiling = Tiling(across, cells_high // high, scale, wide, high, beside)
         if tiling.capacity > (best.capacity if best else 0):
             best = tiling
         if tiling.capacity >= at_least and (columns is None or across == columns):
@@ -78,16 +111,41 @@ def draw_tiles(
     strips: list[Strip] = []
     for first in range(0, len(shown), tiling.columns):
         row = shown[first : first + tiling.columns]
+        if tiling.beside:
+            strips += _with_captions_beside(row, first, tiling, base, depth, names, selected)
+            continue
         pictures = draw_image(_side_by_side(row), depth, base)
         line = _names(range(first, first + len(row)), tiling.cells_wide, base, depth, names, selected)
-        match captions:
-            case "below":
-                strips += [*pictures, line]
-            case "over":
-                strips += [*pictures[:-1], line]
-            case "none":
-                strips += pictures
+        strips += pictures if captions == "none" else [*pictures, line]
     return strips
+
+
+def _with_captions_beside(
+    tiles: Images,
+    first: int,
+    tiling: Tiling,
+    base: Style,
+    depth: ColorDepth,
+    names: Sequence[str],
+    selected: int | None,
+) -> list[Strip]:
+    """A row of tiles, each with the words of its caption under each other on its right."""
+    lines: list[list[Segment]] = [[] for _ in range(tiling.cells_high)]
+    for place, tile in enumerate(tiles, start=first):
+        words = names[place].split() if place < len(names) else []
+        chosen = place == selected
+        words[:1] = [f"{_mark(depth) if chosen else ''}{''.join(words[:1])}"]
+        for y, strip in enumerate(draw_image(tile.reshape(-1, tile.shape[-1]), depth, base)):
+            word = words[y] if y < len(words) else ""
+            style = base + Style(reverse=True, bold=True) if chosen and word else base
+            caption = word[: tiling.beside]
+            lines[y] += [*strip, Segment(" " * (tiling.beside - len(caption)), base), Segment(caption, style)]
+            lines[y].append(Segment(" " * GAP, base))
+    return list(map(Strip, lines))
+
+
+def _mark(depth: ColorDepth) -> str:
+    return ">" if depth is ColorDepth.ASCII else "▸"
 
 
 def _side_by_side(tiles: Images) -> Images:
@@ -103,8 +161,7 @@ def _names(
     for place in places:
         name = names[place] if place < len(names) else ""
         if place == selected:
-            mark = ">" if depth is ColorDepth.ASCII else "▸"
-            segments.append(Segment(f"{mark}{name}"[:wide].ljust(wide), base + Style(reverse=True, bold=True)))
+            segments.append(Segment(f"{_mark(depth)}{name}"[:wide].ljust(wide), base + Style(reverse=True, bold=True)))
         else:
             segments.append(Segment(f" {name}"[:wide].ljust(wide), base))
         segments.append(Segment(" " * GAP, base))

@@ -24,6 +24,13 @@ class View:
     def center(self) -> tuple[float, float]:
         return sum(self.x) / 2, sum(self.y) / 2
 
+    def holds(self, points: Floats) -> NDArray[np.bool_]:
+        """Which of the points (N, 2) it shows, bool (N,)."""
+        (left, right), (bottom, top) = self.x, self.y
+        x, y = points.T
+        inside: NDArray[np.bool_] = (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
+        return inside & finite(points)
+
     def shifted(self, x: float, y: float) -> "View":
         return View((self.x[0] + x, self.x[1] + x), (self.y[0] + y, self.y[1] + y))
 

@@ -34,6 +34,11 @@ class BaseScreen(Screen[Result]):
         self._followers.append(follower)
         return follower
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing was heard yet of something that is followed."""
+        return any(follower.is_open and not follower.has_news for follower in self._followers)
+
     def change_run(self, run: Run | None) -> None:
         """Show another run, or none."""
         self.selected_run = run

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
@@ -14,10 +13,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.geometry import Size
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Label
 
 from core.errors import describe
 from core.explorer.protocol import Explorer, Report
+from core.runs.config import RunConfig
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.text import printable
@@ -25,8 +26,9 @@ from tui import formatting
 from tui.background.polling import Reader
 from tui.background.tasks import LatestTaskQueue, show_in_app
 from tui.messages import RunUpdate
+from tui.screens.asking import Abandoned, Answers
 from tui.screens.base import SCREENS, BaseScreen
-from tui.screens.exporting import export_files
+from tui.screens.exporting import Export, export_files
 from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
 
@@ -76,8 +78,11 @@ class ExploreScreen(BaseScreen[int | None]):
         self.run_update: RunUpdate | None = None
         self._run_follower = self.add_follower(self._update)
         self._tasks: LatestTaskQueue | None = None
+        self._config: RunConfig | None = None  # as long as the run is the same, so is this
+        self._retry: Timer | None = None
         self._size_requested: Size | None = None
-        self._note = ""
+        self._note = self._words = self._awaited = ""
+        self.answers = Answers()
 
     def compose(self) -> ComposeResult:
         yield TopBar(SCREENS, self.title_in_bar)
@@ -105,8 +110,8 @@ class ExploreScreen(BaseScreen[int | None]):
         """Show a message in place of the content."""
         raise LookupError(f"{type(self).__name__} cannot show {message}")
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
-        """Write what is shown, off the UI thread; the files, or none while there is nothing. Raises OSError."""
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        """What is shown of the run, to be written off the UI thread; None while there is nothing."""
         raise LookupError(f"{type(self).__name__} exports nothing")
 
     @property
@@ -135,19 +140,33 @@ class ExploreScreen(BaseScreen[int | None]):
         if self._tasks:
             self._tasks.close()
 
+    def on_screen_suspend(self) -> None:
+        self.answers.drop()
+
     def change_run(self, run: Run | None) -> None:
         super().change_run(run)
         if self._tasks:
             self._tasks.cancel_pending()
-        self.run_update = None
+        self.run_update = self._config = None
+        self._words = self._note = ""
+        self.answers.drop()
+        self.wait_for("")
         self.reset()
         self._run_follower.follow(partial(self.sources.updates, run) if run else None)
 
     def _update(self, run_update: RunUpdate) -> None:
         before, self.run_update, summary = self.run_update, run_update, run_update.summary
         self.query_one(TopBar).show_run(printable(summary.run.name), formatting.state(summary))
-        if before is None or before.weights_version != run_update.weights_version:
+        replaced = summary.config is not None and self._config not in (None, summary.config)
+        self._config = summary.config or self._config
+        if replaced:
+            self.on_replaced()
+        if replaced or before is None or before.weights_version != run_update.weights_version:
             self._request_content()
+
+    def on_replaced(self) -> None:
+        """Another run took the place of the one that was shown."""
+        self.reset()
 
     def on_resize(self) -> None:
         # A screen that comes back is told its size again.
@@ -172,8 +191,15 @@ class ExploreScreen(BaseScreen[int | None]):
         What takes long is said in the status line, or to `report`.
         """
         run = self.selected_run
-        if run is not None and self._tasks is not None:
-            self._tasks.submit(kind, lambda: self._answer(run, question, show, report or self.reporter(run)))
+        if run is None or self._tasks is None:
+            return
+        asked = self.answers.ask(kind)
+
+        def show_newest(answer: T) -> None:
+            show(answer)
+            self.answers.answered(kind, asked)
+
+        self._tasks.submit(kind, lambda: self._answer(run, question, show_newest, report or self.reporter(run)))
 
     def reporter(self, run: Run) -> Report:
         """Says in the status line what a task about a run does; for the thread of the task."""
@@ -184,20 +210,44 @@ class ExploreScreen(BaseScreen[int | None]):
         try:
             explorer = self.sources.explorer(run, report)
             answer = question(explorer)
+        except Abandoned:
+            return
         except Exception as error:  # noqa: BLE001 - what cannot be answered is a message, never the end
-            self.call_later(self._deliver, run, self.show_message, describe(error))
+            self.call_later(self._deliver, run, self._show_failure, describe(error))
         else:
             self.call_later(self._deliver, run, show, answer, explorer.note)
 
     def _deliver(self, run: Run, show: Callable[[T], object], answer: T, note: str = "") -> None:
         if run == self.selected_run:
-            self._note = note
-            self._set_status(note)
+            self._note, self._words = note, ""
             show(answer)
+            self._show_status()
+
+    def _show_failure(self, message: str) -> None:
+        """Say what is wrong, and ask again before long: files may come back without looking changed."""
+        self.answers.drop()
+        self.show_message(message)
+        if self._retry is None:
+            self._retry = self.set_timer(self.shared.timing.retry, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._retry = None
+        if self.is_active and self.run_update is not None:
+            self._request_content()
 
     def on_explore_screen_task_progress(self, message: TaskProgress) -> None:
         if message.run == self.selected_run:
-            self._set_status(message.words or self._note)
+            self._words = message.words
+            self._show_status()
+
+    def wait_for(self, what: str) -> None:
+        """Say in the status line what is computed, until this is called with nothing."""
+        if what != self._awaited:
+            self._awaited = what
+            self._show_status()
+
+    def _show_status(self) -> None:
+        self._set_status(": ".join(filter(None, (self._awaited, self._words))) or self._note)
 
     def set_heading(self, bold: str = "", rest: str = "", hint: str = "") -> None:
         """Put this into the line below the bar on top."""
@@ -210,7 +260,7 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def action_export(self) -> None:
         if run := self.selected_run:
-            export_files(self, self.shared, lambda folder: self.write_files(folder, f"{run.name}-{self.TITLE_IN_BAR}"))
+            export_files(self, self.shared, self.to_export(run, f"{run.name}-{self.TITLE_IN_BAR}"))
 
 
 class DetailScreen(ExploreScreen):
@@ -223,6 +273,9 @@ class DetailScreen(ExploreScreen):
     def change_run(self, run: Run | None) -> None:
         if self.selected_run is None:
             super().change_run(run)
+
+    def on_replaced(self) -> None:
+        self.call_later(self._leave)
 
     def on_screen_resume(self) -> None:
         if self.shared.selection.run != self.selected_run:

@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
+from core.arrays import Images
 from core.errors import describe
+from core.evaluation.results import METRIC_DESCRIPTIONS
+from tui import evaluation_table, export, latent_plane, series
+from tui.drawing.axes import Range
+from tui.drawing.curves import Curve
 from tui.messages import FilesWritten
 from tui.screens.selection import Shared
 
 ATTEMPTS = 20
 
+if TYPE_CHECKING:
+    from core.explorer.results import EvaluationResult, LatentProjection
 
-def export_files(screen: Screen[Any], shared: Shared, write: Callable[[Path], list[Path]]) -> None:
+WHOLE_TABLE = "the table holds everything; its column shown says what was seen"
+
+
+# Writes files into a folder, and gives them; what it writes was looked up before. Raises OSError.
+Writer = Callable[[Path], list[Path]]
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is to be written, and what to know about the files."""
+
+    write: Writer
+    note: str = ""
+
+
+def export_files(screen: Screen[Any], shared: Shared, shown: Export | None) -> None:
     """Write into the folder in which the app was started, off the UI thread, and say which files were written.
 
-    `write` is given the folder; it gives the files, none where there is nothing to write yet. What it raises is shown.
+    What is shown was looked up when the key was pressed; it is None where there is nothing to write. What is raised is
+    shown.
     """
+    if shown is None:
+        screen.notify("there is nothing to export yet", severity="warning")
+        return
 
     def task() -> None:
         try:
-            files = _with_unused_names(lambda: write(shared.export_folder()))
+            files = _with_unused_names(lambda: shown.write(shared.export_folder()))
         except Exception as error:  # noqa: BLE001 - what cannot be drawn or written is a message, never the end
             screen.notify(describe(error), severity="error", markup=False)
             return
-        if not files:
-            screen.notify("there is nothing to export yet", severity="warning")
-            return
         screen.post_message(FilesWritten(files))
-        screen.notify("\n".join(str(file) for file in files), title="written", markup=False)
+        lines = [*map(str, files), *filter(None, [shown.note])]
+        screen.notify("\n".join(lines), title="written", markup=False)
 
     # matplotlib makes no promise for two threads.
     screen.run_worker(task, thread=True, exclusive=True, group="export")
@@ -45,3 +70,53 @@ def _with_unused_names(write: Callable[[], list[Path]]) -> list[Path]:
         except FileExistsError:  # it was taken just now
             continue
     return write()
+
+
+# What a screen shows, in new files with the next unused names; each returns their paths and raises OSError.
+
+
+def write_picture(folder: Path, stem: str, images: Images, columns: int) -> list[Path]:
+    """Images (N, H, W) as PNG, `columns` a row."""
+    path = export.unused_path(folder, stem, ".png")
+    export.save_picture(path, images, columns)
+    return [path]
+
+
+def write_table(folder: Path, stem: str, columns: Mapping[str, Sequence[Any]]) -> list[Path]:
+    """Columns as CSV."""
+    path = export.unused_path(folder, stem, ".csv")
+    export.save_table(path, columns)
+    return [path]
+
+
+def write_curves(
+    folder: Path,
+    stem: str,
+    title: str,
+    curves: Mapping[str, Sequence[Curve]],
+    x_label: str,
+    x_range: Range,
+    log_scale: bool,
+) -> list[Path]:
+    """Curves by the part of the loss they show: as PNG what is seen, as CSV everything, with a column that says so."""
+    picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
+    panels = [export.Panel(series.TITLES[part], drawn) for part, drawn in curves.items()]
+    export.save_curves(picture, panels, title=title, x_label=x_label, x_range=x_range, log_scale=log_scale)
+    export.save_table(table, series.curve_table(curves, x_label, x_range))
+    return [picture, table]
+
+
+def write_projection(folder: Path, stem: str, run: str, plane: LatentProjection, seen: export.Seen) -> list[Path]:
+    """The latents in the plane: as PNG what is seen, as CSV everything, with a column that says so."""
+    picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
+    export.save_projection(picture, run, plane, seen)
+    export.save_table(table, latent_plane.columns(plane) | {"shown": seen.points(plane).astype(int)})
+    return [picture, table]
+
+
+def write_evaluations(folder: Path, stem: str, run: str, measured: Sequence[EvaluationResult]) -> list[Path]:
+    """Everything that was measured of a run, as JSON and CSV."""
+    text, table = (export.unused_path(folder, stem, suffix) for suffix in (".json", ".csv"))
+    export.save_json(text, [evaluation_table.as_json(run, each) for each in measured])
+    export.save_table(table, evaluation_table.columns(measured, METRIC_DESCRIPTIONS))
+    return [text, table]

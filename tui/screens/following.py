@@ -40,6 +40,7 @@ class Follower(Generic[News]):
         def deliver(self) -> None:
             """Give it to the follower, unless that follows something else by now."""
             if self.poller is self.follower._poller:
+                self.follower.has_news = True
                 self.follower._on_update(self.news)
 
     def __init__(
@@ -52,6 +53,7 @@ class Follower(Generic[News]):
         self._screen, self._on_update, self._seconds, self._on_failure = screen, on_update, seconds, on_failure
         self._open: Callable[[], Reader[News]] | None = None
         self._poller: Poller[News] | None = None
+        self.has_news = False  # of what is followed
 
     @property
     def is_open(self) -> bool:
@@ -61,7 +63,7 @@ class Follower(Generic[News]):
     def follow(self, open_reader: Callable[[], Reader[News]] | None) -> None:
         """Follow this reader, or nothing, in place of what was followed before."""
         self.close()
-        self._open = open_reader
+        self._open, self.has_news = open_reader, False
         self.resume()
 
     def resume(self) -> None:

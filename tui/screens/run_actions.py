@@ -1,10 +1,10 @@
-"""The keys that act on a run: pause, stop, save, resume, delete."""
+"""The keys that act on a run: pause, stop, save, resume, delete and take back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import work
 from textual.binding import Binding, BindingType
@@ -14,12 +14,16 @@ from core.errors import describe
 from core.jobs import launch
 from core.runs.catalog import RunSummary
 from core.runs.config import check_values
+from core.runs.run import Run
 from core.runs.settings import EPOCHS_LIMIT
 from core.runs.status import Action, State
+from core.trash import discard, restore
 from tui import formatting
-from tui.messages import RunDeleted
+from tui.messages import RunDeleted, RunRestored
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import AskNumber, AskValue, Confirm
+
+Result = TypeVar("Result")
 
 
 class RunScreen(BaseScreen[None]):
@@ -41,8 +45,16 @@ class RunScreen(BaseScreen[None]):
             "d",
             "delete",
             "delete",
-            tooltip="delete the run and its files (asks)",
+            tooltip="delete the run: move it to the trash (asks)",
             id="run.delete",
+            show=False,
+        ),
+        Binding(
+            "u",
+            "restore",
+            "undo",
+            tooltip="take back the run that was deleted last",
+            id="run.restore",
             show=False,
         ),
     ]
@@ -67,7 +79,7 @@ class RunScreen(BaseScreen[None]):
             "stop": active,
             "save": active,
             "resume": paused or (not active and chosen.state is not None),
-            "delete": True,
+            "delete": not chosen.gone,
         }
         return possible[action] or None
 
@@ -135,10 +147,23 @@ class RunScreen(BaseScreen[None]):
 
         def answered(yes: bool | None) -> None:
             if yes:
+                self.hide_deleted(chosen.run)
                 self._delete(chosen)
 
-        question = f"Delete {chosen.run.name} with its weights and curves? This cannot be undone."
+        question = f"Delete {chosen.run.name} with its weights and curves? It moves to the trash; u takes it back."
         self.app.push_screen(Confirm(question, "delete"), answered)
+
+    def action_restore(self) -> None:
+        if self.shared.deleted:
+            self._restore(self.shared.deleted.pop())
+        else:
+            self.notify("nothing was deleted since the app was opened; vae-tui runs --trash lists what was before")
+
+    def hide_deleted(self, run: Run) -> None:
+        """The run is on its way to the trash: no key acts on it any more."""
+
+    def show_again(self, run: Run) -> None:
+        """The run is where it was."""
 
     @work(thread=True)
     def _request(self, chosen: RunSummary, action: Action) -> None:
@@ -155,18 +180,24 @@ class RunScreen(BaseScreen[None]):
 
     @work(thread=True)
     def _delete(self, chosen: RunSummary) -> None:
-        if self._try(chosen.run.delete):
-            self.post_message(RunDeleted(chosen.run))
+        if in_trash := self._try(lambda: discard(chosen.run)):
+            self.post_message(RunDeleted(chosen.run, in_trash))
+        else:
+            self.app.call_from_thread(self.show_again, chosen.run)
 
-    def _try(self, act: Callable[[], object]) -> bool:
-        """Do it, off the UI thread; a refusal is shown in one line."""
+    @work(thread=True)
+    def _restore(self, deleted: Run) -> None:
+        if restored := self._try(lambda: restore(deleted)):
+            self.post_message(RunRestored(restored))
+            self.notify(f"{restored.name} is back", timeout=2, markup=False)
+
+    def _try(self, act: Callable[[], Result]) -> Result | None:
+        """What comes of it, off the UI thread; a refusal is shown in one line."""
         try:
-            act()
+            return act()
         except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
             self.notify(describe(error), severity="error", markup=False)
-        else:
-            return True
-        return False
+            return None
 
 
 def parse_learning_rate(text: str) -> float:

@@ -14,13 +14,15 @@ from tui.terminal.graphics import Graphics
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds between two polls, two drawings of curves, two steps of denoising, two frames, two progress notes."""
+    """Seconds between two polls, drawings of curves, steps of denoising, frames, notes, tries, looks at the clock."""
 
     poll: float = 0.5
     draw: float = 1.0
     denoise: float = 0.4
     frame: float = 0.2
     progress: float = 0.5
+    retry: float = 2.0
+    clock: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class Selection:
 class Shared:
     """The present selection; the app changes it, and every mounted screen hears of it by `changed`.
 
-    `data_dir` is the folder of the image sets.
+    `data_dir` is the folder of the image sets, `deleted` the runs that were deleted as they lie in the trash, the last
+    one last.
     """
 
     def __init__(self, app: DOMNode, run: Run | None, timing: Timing, data_dir: Path | None = None) -> None:
         self.selection, self.timing, self.data_dir = Selection(run), timing, data_dir
+        self.deleted: list[Run] = []
         self.changed: Signal[Selection] = Signal(app, "selection")
         self.folder: Path | None = None  # where the app was started
 

@@ -16,7 +16,7 @@ from tui.background.tasks import LatestTaskQueue, show_in_app
 from tui.drawing.strips import draw_message, fill
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
-from tui.terminal.graphics import GAP, Graphics, Placement, Sheet
+from tui.terminal.graphics import Graphics, Placement, Sheet
 from tui.widgets.strip_widget import StripWidget
 
 # Rich passes control codes on as they are; this one does nothing.
@@ -69,8 +69,13 @@ class Gallery(StripWidget):
             self.size.height,
             at_least=self.at_least,
             columns=self.columns,
-            captions=self._caption_placement,
+            captions=self._placement,
         )
+
+    @property
+    def _placement(self) -> CaptionPlacement:
+        """Where captions stand: the terminal's own graphics fill whole lines."""
+        return "below" if self.graphics and self._caption_placement == "beside" else self._caption_placement
 
     def show(self, tiles: Images, captions: Sequence[str] = (), selected: int | None = None) -> None:
         """Show tiles (N, K, H, W) in [0, 1]; those for which there is no room are left out. Raises ValueError."""
@@ -184,7 +189,7 @@ class Gallery(StripWidget):
         tiling = None if self._tiles is None else self.tiling(self._tiles.shape[1:])
         if tiling is None or self._tiles is None:
             return
-        column, row = event.x // (tiling.cells_wide + GAP), event.y // tiling.cells_high
+        column, row = event.x // tiling.step, event.y // tiling.cells_high
         index = row * tiling.columns + column
         if column < tiling.columns and row < tiling.rows and index < len(self._tiles):
             self.post_message(self.Clicked(self, index))
@@ -203,7 +208,7 @@ class Gallery(StripWidget):
             depth,
             names=self._captions,
             selected=self._selected,
-            captions=self._caption_placement,
+            captions=self._placement,
         )
         return fill(strips, width, height, base)
 

@@ -137,7 +137,7 @@ class MetricsPanel(Vertical):
         & #message { display: none; width: 100%; height: 1fr; padding: 0 1; content-align: center middle;
             text-align: center; }
         &.-message #message { display: block; }
-        &.-message MetricsTable, &.-message #below { display: none; }
+        & MetricsTable.-empty, &.-message MetricsTable, &.-message #below { display: none; }
     }
     .-low MetricsPanel #below { padding: 0 1; }
     .-low MetricsPanel #below > Label { max-height: 2; }
@@ -157,7 +157,7 @@ class MetricsPanel(Vertical):
     def show(self, meanings: Mapping[str, str], columns: Sequence[SamplerColumn]) -> None:
         """Show the metrics and what was measured."""
         self.table.show(meanings, columns, Size(self.size.width, self.size.height - BELOW))
-        self.table.display = bool(meanings)
+        self.table.set_class(not meanings, "-empty")
         self.on_data_table_row_highlighted()
 
     def show_note(self, text: str) -> None:

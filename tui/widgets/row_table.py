@@ -77,6 +77,12 @@ class RowTable(StripWidget, Generic[Row], can_focus=True):
         self.rows = rows
         self.move_to(cursor)
 
+    def show_again(self) -> None:
+        """Show the same rows: what stands in them may change with the clock."""
+        for place in range(self._first, min(self._first + self.size.height, len(self.rows))):
+            self._lengths[place] = [cell.cell_len for cell in self.cells(self.rows[place])]
+        self.redraw()
+
     def cells(self, row: Row) -> list[Text]:
         """What stands in a row."""
         return [cell(row) for cell in self.columns.values()]

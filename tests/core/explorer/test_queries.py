@@ -13,6 +13,8 @@ from core.data.images import load_image_set, pixels
 from core.errors import ConfigError, RunError
 from core.explorer.protocol import compare_reconstructions
 from core.explorer.queries import RunExplorer
+from core.explorer.session import RunSession
+from core.latents.options import ProjectionOptions
 from core.runs.run import Run
 from core.runs.settings import PRESETS
 from tests.support.models import load_model
@@ -27,6 +29,30 @@ def test_pages_show_every_validation_image_once_and_in_order(vae: RunExplorer) -
     assert pages[3].originals.shape == pages[3].reconstructions.shape == (64, 28, 28)
     images = load_image_set("mnist-5k").validation_images
     assert np.allclose(pages[3].originals[5], images[3 * 64 + 5, 2:-2, 2:-2].numpy() / 255)
+
+
+def test_indices_are_those_in_the_image_set_where_few_of_many_images_are_looked_at(
+    trained: dict[str, Run], tmp_path: Path
+) -> None:
+    images = load_image_set("mnist-5k")
+    few = RunExplorer(RunSession(trained["vae"], tmp_path, limit=300))
+    page = few.page(100, 50)
+    worst = few.page(0, 1, order="worst")
+    assert page.total == 300
+    assert page.indices.max() > 300
+    for index, original, label in zip(page.indices, page.originals, page.labels, strict=True):
+        assert np.allclose(original, images.validation_images[index, 2:-2, 2:-2].numpy() / 255)
+        assert label == images.validation_labels[index]
+    for index, original in ((int(page.indices[7]), page.originals[7]), (int(worst.indices[0]), worst.originals[0])):
+        detail = few.image_detail(index, 2, 0)
+        assert detail.index == index
+        assert np.array_equal(detail.original, original)
+        assert np.array_equal(few.pair("validation", index)[0], original)
+    plane = few.projection(ProjectionOptions(part="training"))
+    index = int(plane.indices[200])
+    assert index > 300
+    assert np.allclose(few.pair("training", index)[0], images.train_images[index, 2:-2, 2:-2].numpy() / 255)
+    assert plane.labels[200] == images.train_labels[index]
 
 
 def test_a_page_past_the_end_shows_the_last_image(vae: RunExplorer) -> None:

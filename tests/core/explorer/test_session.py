@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from core.data.images import load_image_set, pixels
 from core.errors import DamagedFile, DataError, RunError
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
-from core.latents.options import ProjectionOptions
+from core.latents.options import Part, ProjectionOptions
 from core.models.autoencoder import Autoencoder, fold_batch_norm
 from core.models.weights import load_autoencoder, weights_to_bytes
 from core.runs.run import Run
+from core.trash import discard
 from tests.support.image_sets import put
 from tests.support.models import load_model
 
@@ -43,9 +45,18 @@ def test_of_a_large_set_evenly_chosen_images_are_shown(trained: dict[str, Run], 
     images = load_image_set("mnist-5k")
     plane = explorer.projection(ProjectionOptions("pca", part="training"))
     assert (plane.labels == images.train_labels[::8].numpy()).all()
-    original, _ = explorer.pair("training", 7)
+    original, _ = explorer.pair("training", 56)
     assert np.allclose(original, images.train_images[56, 2:-2, 2:-2].numpy() / 255)
     assert explorer.page(0, 8).total == 500
+
+
+def test_of_a_large_set_no_more_is_kept_than_is_looked_at(trained: dict[str, Run], tmp_path: Path) -> None:
+    session = RunSession(trained["vae"], tmp_path, limit=100)
+    RunExplorer(session).page(0, 8)
+    with session.newest(lambda words: None):
+        for part in get_args(Part):
+            images, _ = session.images(part)
+            assert images.untyped_storage().nbytes() == 100 * 32 * 32
 
 
 def change_weights(run: Run) -> None:
@@ -121,7 +132,7 @@ def test_a_set_that_is_not_here_is_named_with_how_to_get_it(
         explorer = RunExplorer.open(run, tmp_path / "none")
         assert explorer.note == ""
         if note is None:
-            with pytest.raises(DataError, match=r"kmnist is not in .*vae-tui data --download kmnist"):
+            with pytest.raises(DataError, match=r"kmnist is n\w+ in .*vae-tui data --download kmnist"):
                 explorer.page(0, 4)
         else:
             assert explorer.page(0, 4).total == 1000
@@ -223,7 +234,7 @@ def test_a_run_in_the_place_of_a_deleted_one_is_looked_into_as_what_it_is(
     run.write_weights(trained["vae"].read_weights())
     explorer = RunExplorer.open(run, tmp_path)
     assert not explorer.image_detail(0, 1, 0).is_point
-    run.delete()
+    discard(run)
     make_run("again", preset="ae").write_weights(trained["ae"].read_weights())
     assert explorer.image_detail(0, 1, 0).is_point
     assert explorer.default_sampler == "gaussian"

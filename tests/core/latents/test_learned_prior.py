@@ -13,6 +13,7 @@ from torch import Tensor
 from core.data.images import ImageSet, load_image_set, pixels
 from core.errors import ConfigError, DamagedFile, RunError
 from core.explorer.queries import RunExplorer
+from core.explorer.results import Samples
 from core.latents.learned_prior import LearnedPrior
 from core.latents.options import STEPS, SamplingOptions, parse_sampling_options
 from core.latents.schedulers import DDPM, SCHEDULERS, FlowMatching, NoiseScheduler, Predict
@@ -24,6 +25,7 @@ from core.runs.metrics import MetricsReader
 from core.runs.run import Run
 from core.training.latent_objective import ScaledLatents
 from core.training.trainer import Trainer
+from core.trash import discard
 from tests.conftest import CHECKPOINTS
 from tests.support.models import last_convolution, load_model, load_prior
 from tests.support.trainers import train
@@ -193,12 +195,18 @@ def test_a_way_out_of_noise_has_as_many_moments_as_were_asked_for(learned: Run) 
         RunExplorer.open(learned, learned.path),
         parse_sampling_options("learned", learned.config().dynamics, "1", None, None),
     )
-    film = explorer.denoising(5, 4, 0, 1.0, options)
+    moments: list[tuple[int, Samples]] = []
+    explorer.denoising(5, 4, 0, 1.0, options, lambda *moment: moments.append(moment))
+    assert [step for step, _ in moments] == [2, 4, 6, 8, 10]
+    film = [samples for _, samples in moments]
     assert [moment.images.shape for moment in film] == [(4, 28, 28)] * 5
     assert (film[-1].latents == explorer.samples("learned", 4, 0, 1.0, options).latents).all()
     distances = [abs(moment.latents - film[-1].latents).mean() for moment in film]
     assert distances == sorted(distances, reverse=True)
-    (only,) = explorer.denoising(1, 4, 0, 1.0, options)
+    moments.clear()
+    explorer.denoising(1, 4, 0, 1.0, options, lambda *moment: moments.append(moment))
+    ((step, only),) = moments
+    assert step == 10
     assert (only.latents == film[-1].latents).all()
 
 
@@ -270,7 +278,7 @@ def test_a_prior_keeps_the_weights_of_its_first_stage(make_run: MakeRun) -> None
     model, expected = load_model(run), load_model(first)
     assert model.latent_scale == expected.latent_scale
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), expected.parameters(), strict=True))
-    run.delete()
+    discard(run)
     assert not run.path.exists()
 
 

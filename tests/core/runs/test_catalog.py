@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ from core.runs import catalog
 from core.runs.catalog import TICK_SECONDS, TURNS, Catalog, RunSummary, summarise
 from core.runs.run import Run
 from core.runs.status import LOST_AFTER_SECONDS, State, process_started
+from core.trash import discard
 
 MakeRun = Callable[..., Run]
 
@@ -91,7 +93,7 @@ def test_runs_that_come_and_go_are_seen_at_the_next_look(runs: Catalog, runs_dir
     (runs_dir / "link").symlink_to(first.path)
     assert seen(runs, 1).keys() == {"first", "second"}
     first.path.rename(runs_dir / "renamed")
-    second.delete()
+    discard(second)
     make_run("third")
     assert seen(runs, 1).keys() == {"renamed", "third"}
 
@@ -180,3 +182,41 @@ def test_a_trainer_on_another_host_is_lost_once_it_beats_no_more(
         assert seen(runs, 1)[run.name].state is State.LOST
         run.write_status(run.status().model_copy(update={"heartbeat": time.time()}))
         assert seen(runs)[run.name].state is State.RUNNING
+
+
+def write_epochs(run: Run, validated: list[int], last: int, steps_between: int = 0) -> None:
+    """An epoch line for each of `last` epochs, with a validation after some of them, and step lines between."""
+    step = {"kind": "step", "epoch": 0, "step": 1, "time": 1.0, "loss": 2.5}
+    with run.metrics_path.open("w") as file:
+        for epoch in range(1, last + 1):
+            file.writelines(f"{json.dumps(step)}\n" for _ in range(steps_between))
+            value = 10.0 / epoch if epoch in validated else None
+            line = {"kind": "epoch", "epoch": epoch, "step": epoch, "time": 1.0, "train_loss": 3.0, "val_loss": value}
+            file.write(f"{json.dumps(line)}\n")
+
+
+@pytest.mark.parametrize("steps_between", [0, 2000])
+def test_the_newest_validation_is_known_between_validations(make_run: MakeRun, steps_between: int) -> None:
+    run = make_run()
+    write_epochs(run, [], 3, steps_between)
+    assert summarise(run).validation is None
+    write_epochs(run, [5, 10], 14, steps_between)
+    run.write_status(run.status().updated(epoch=14, epochs=20))
+    summary = summarise(run)
+    assert (summary.validation, summary.val_loss) == ((10, 1.0), None)
+    printed = summary.as_json()
+    assert (printed["val_loss"], printed["newest_val_loss"], printed["newest_val_epoch"]) == (None, 1.0, 10)
+    with run.metrics_path.open("a") as file:
+        file.write('{"kind":"epoch","epoch":15,"step":15,"time":1.0,"val_loss":0.5')  # half a line
+    assert summarise(run).validation == (10, 1.0)
+    write_epochs(run, [5, 10, 15], 15, steps_between)
+    summary = summarise(run)
+    assert (summary.validation, summary.val_loss) == ((15, 10 / 15), 10 / 15)
+
+
+def test_a_damaged_validation_is_passed_over(make_run: MakeRun) -> None:
+    run = make_run()
+    write_epochs(run, [5], 9)
+    with run.metrics_path.open("a") as file:
+        file.write('{"kind":"epoch","epoch":9,"val_loss":"none"}\n"val_loss"\n{"val_loss":3}\n\n')
+    assert summarise(run).validation == (5, 2.0)

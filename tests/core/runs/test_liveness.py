@@ -29,6 +29,7 @@ from core.runs.status import (
     process_started,
     uptime,
 )
+from core.trash import discard
 
 MakeRun = Callable[..., Run]
 NOBODY = 2**22 - 1
@@ -167,12 +168,12 @@ def test_without_locks_the_heartbeat_tells_and_no_clock_that_was_set(
         with pytest.raises(RunError, match="is being trained by process"):
             run.open_metrics()
         with pytest.raises(RunError, match="is being trained by process"):
-            run.delete()
+            discard(run)
         assert write(run, contained.updated(uptime=uptime() - LOST_AFTER_SECONDS - 1)) is State.LOST
         assert write(run, mine.updated(uptime=uptime() - 10 * LOST_AFTER_SECONDS)) is State.RUNNING  # a long step
         assert write(run, mine.updated(pid=NOBODY)) is State.LOST
         run.open_metrics().close()
-        run.delete()
+        discard(run)
 
 
 def test_of_a_run_of_an_earlier_version_its_process_tells(make_run: MakeRun) -> None:

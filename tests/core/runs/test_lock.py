@@ -14,6 +14,7 @@ from core.runs.lock import RunLock
 from core.runs.metrics_log import MetricsLog
 from core.runs.run import Run
 from core.runs.status import State, Status
+from core.trash import discard
 
 MakeRun = Callable[..., Run]
 
@@ -51,7 +52,7 @@ def test_a_program_of_an_earlier_version_and_this_one_exclude_each_other(make_ru
         with pytest.raises(RunError, match="is being trained"):
             run.open_metrics()
         with pytest.raises(RunError, match="is being trained"):
-            run.delete()
+            discard(run)
         fcntl.flock(earlier, fcntl.LOCK_UN)
         with run.open_metrics(), pytest.raises(BlockingIOError):
             fcntl.flock(earlier, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,23 +72,12 @@ def test_a_second_trainer_is_told_who_has_the_run(make_run: MakeRun) -> None:
 def test_a_run_can_be_deleted_but_not_under_its_trainer(make_run: MakeRun) -> None:
     run = make_run()
     with run.open_metrics(), pytest.raises(RunError, match="is being trained"):
-        run.delete()
+        discard(run)
     assert run.config()
-    run.delete()
+    discard(run)
     assert not run.path.exists()
 
 
-def test_deleting_a_run_that_no_trainer_had_makes_no_metrics_file(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = make_run()
-    deleted: list[str] = []
-    unlink = Path.unlink
-
-    def seen(path: Path, missing_ok: bool = False) -> None:
-        deleted.extend([path.name] if path.exists() else [])
-        unlink(path, missing_ok)
-
-    monkeypatch.setattr(Path, "unlink", seen)
-    run.delete()
-    assert sorted(deleted) == ["config.json", "status.json"]
+def test_deleting_a_run_that_no_trainer_had_makes_no_metrics_file(make_run: MakeRun) -> None:
+    deleted = discard(make_run())
+    assert sorted(path.name for path in deleted.path.iterdir()) == ["config.json", "status.json"]

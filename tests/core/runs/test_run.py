@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -16,6 +17,7 @@ from core.runs.catalog import find_run, find_runs, newest_first, summarise, unus
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State, Status
+from core.trash import discard, find_deleted, restore
 
 MakeRun = Callable[..., Run]
 
@@ -119,12 +121,45 @@ def test_a_huge_file_a_link_and_a_pipe_are_not_read(make_run: MakeRun, tmp_path:
         run.config()
 
 
-def test_deleting_keeps_what_is_not_the_runs_own(make_run: MakeRun) -> None:
+def test_a_deleted_run_is_taken_back_with_all_that_was_in_its_folder(make_run: MakeRun, runs_dir: Path) -> None:
     run = make_run()
     (run.path / "notes.txt").write_text("mine")
-    with pytest.raises(RunError, match="keeps files that are not the run's own"):
-        run.delete()
+    before = run.config()
+    deleted = discard(run)
+    assert (find_runs(runs_dir), find_deleted(runs_dir)) == ([], [deleted])
+    assert deleted.config() == before
+    assert restore(deleted) == run
+    assert run.config() == before
     assert (run.path / "notes.txt").read_text() == "mine"
+    assert find_deleted(runs_dir) == []
+    with pytest.raises(RunError, match="no longer in the trash"):
+        restore(deleted)
+
+
+def test_a_deleted_run_never_takes_the_place_of_another(make_run: MakeRun, runs_dir: Path) -> None:
+    first = discard(make_run(seed=1))
+    second = discard(make_run(seed=2))
+    third = make_run(seed=3)
+    assert find_deleted(runs_dir) == [second, first]
+    assert (restore(second).name, restore(first).name) == ("a-run-2", "a-run-3")
+    assert [run.config().seed for run in find_runs(runs_dir)] == [3, 2, 1]
+    assert third.config().seed == 3
+
+
+def test_a_run_that_cannot_be_moved_stays_and_leaves_nothing_in_the_trash(
+    make_run: MakeRun, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", refuse)
+        with pytest.raises(PermissionError):
+            discard(run)
+    assert run.config()
+    assert list((runs_dir / ".trash").iterdir()) == []
 
 
 def test_runs_are_found_by_name_and_names_are_proposed(make_run: MakeRun, runs_dir: Path) -> None:

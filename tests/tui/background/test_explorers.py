@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -49,3 +50,15 @@ def test_loading_is_reported_to_the_task_that_loads_and_to_those_that_wait(make_
     cache.of(run, report)
     loading.join()
     assert heard == {"loads": ["loading PyTorch"], "waits": ["loading PyTorch"]}
+
+
+def test_garbage_of_later_is_not_left_out_however_many_runs_are_opened(tmp_path: Path) -> None:
+    explorers = ExplorerCache(tmp_path)
+    try:
+        explorers.of(Run(tmp_path / "first"), lambda words: None)
+        frozen = gc.get_freeze_count()
+        for name in ("second", "third", "fourth"):
+            explorers.of(Run(tmp_path / name), lambda words: None)
+        assert gc.get_freeze_count() <= frozen
+    finally:
+        gc.unfreeze()

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from core.jobs import sweep
+from core.runs.catalog import find_runs
 from core.runs.run import Run
 from core.runs.status import State
+from core.trash import discard
 from tests.conftest import make_trained_run
 from tui.commands.sweep import differing_losses
 
@@ -315,3 +317,38 @@ def test_nothing_heavy_is_imported_to_show_the_app_or_the_runs() -> None:
 
 def test_the_version_is_that_of_the_package(call: Call) -> None:
     assert call("--version").stdout.startswith("vae-tui 0.")
+
+
+def test_deleted_runs_are_listed_and_taken_back(call: Call, make_run: Callable[..., Run], runs_dir: Path) -> None:
+    assert "no run of" in call("runs", "--trash").stdout
+    make_run("kept")
+    discard(make_run("gone"))
+    assert [run["name"] for run in json.loads(call("runs", "--trash", "--json").stdout)] == ["gone"]
+    listed = call("runs", "--trash").stdout
+    assert "gone" in listed
+    assert "kept" not in listed
+    assert f"rm -r {runs_dir / '.trash'}" in listed
+    assert call("runs", "--restore", "kept").stderr == "vae-tui: no run named 'kept' in the trash; there is gone\n"
+    assert "gone is back in" in call("runs", "--restore", "gone").stdout
+    assert [run.name for run in find_runs(runs_dir)] == ["gone", "kept"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["runz"], "did you mean vae-tui runs?"),
+        (["trian"], "did you mean vae-tui train?"),
+        (["vae-mnits"], "did you mean vae-mnist?"),
+        (["resume", "vae-mnits"], "did you mean vae-mnist?"),
+        (["runs", "--restore", "gon"], "did you mean gone?"),
+        (["something-else"], "there is vae-mnist"),
+    ],
+)
+def test_what_was_probably_meant_is_said(
+    call: Call, make_run: Callable[..., Run], arguments: list[str], meant: str
+) -> None:
+    make_run("vae-mnist")
+    discard(make_run("gone"))
+    refused = call(*arguments)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert meant in refused.stderr

@@ -11,6 +11,7 @@ from core.runs.status import GpuFigures, State
 from tests.support.snapshots import make_snapshot, make_summary
 from tui.drawing.facts import facts
 from tui.messages import Snapshot
+from tui.run_columns import RUN_COLUMNS
 from tui.terminal.capabilities import ColorDepth
 
 WIDTH = 40
@@ -47,17 +48,27 @@ def shown_of(snapshot: Snapshot, depth: ColorDepth = ColorDepth.TRUECOLOR) -> di
 
 def test_a_run_that_trains_says_how_far_it_is_how_fast_and_when_it_ends() -> None:
     shown = shown_of(make_snapshot())
-    assert shown["epoch"].endswith(" 3/10")
+    assert shown["epoch"].endswith(" 2/10")
     assert shown["run"].endswith(" 25%")
     assert shown["run"].count("━") == round(1172 / 4690 * 28)
     assert shown["time"] == "1 m 3 s, ETA 3 m"
     assert shown["speed"] == "2,400 images/s"
-    assert (shown["train"], shown["val"]) == ("42.12", "40.50   best 40.50")
+    assert (shown["train"], shown["val"]) == ("42.12", "40.50  best 40.50")
     assert shown["load"] == "93%, 1.2 GB of 85.0 GB"
     assert shown["saved"] == "not yet"
     assert shown_of(make_snapshot(make_summary(saved_step=972)))["saved"] == "11 s ago"  # 200 steps of 128 images
     assert "Fréchet" not in shown
-    assert shown_of(make_snapshot(distances=(7.0, 9.0)))["Fréchet"] == "9.00   best 7.00"
+    assert shown_of(make_snapshot(distances=(7.0, 9.0)))["Fréchet"] == "9.00  best 7.00"
+
+
+def test_between_validations_the_newest_is_shown_with_its_epoch_here_and_in_the_list() -> None:
+    summary = make_summary()
+    assert summary.status
+    later = make_summary(status=summary.status.model_copy(update={"epoch": 4, "step": 4 * 469 + 7}))
+    assert shown_of(make_snapshot(later))["val"] == "40.50 e2  best 40.50"
+    assert shown_of(make_snapshot(later))["epoch"].endswith(" 4/10")
+    cells = {name: cell(later).plain for name, cell in RUN_COLUMNS.items()}
+    assert (cells["val"], cells["epoch"]) == ("40.50 e2", "4/10")
 
 
 def test_a_single_slow_reading_changes_no_estimate() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from tests.support.drawing import BASE
 from tui.drawing.images import Scale
-from tui.drawing.tiles import draw_tiles, lay_out_tiles
+from tui.drawing.tiles import CaptionPlacement, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
 
 DIGIT, STACK = (1, 28, 28), (3, 28, 28)
@@ -59,9 +62,39 @@ def test_tiles_are_as_large_as_leaves_room_for_those_wanted(
     assert tiling.rows * tiling.cells_high <= cells[1]
 
 
-def test_captions_over_the_images_cost_no_line() -> None:
-    assert lay_out_tiles(DIGIT, 28, 14, captions="over") == lay_out_tiles(DIGIT, 28, 14, captions="none")
-    assert lay_out_tiles(DIGIT, 28, 14, captions="over").cells_high == 14  # type: ignore[union-attr]
+@pytest.mark.parametrize("captions", get_args(CaptionPlacement))
+@pytest.mark.parametrize("shape", [DIGIT, (2, 28, 28), STACK, (5, 28, 28)])
+def test_captions_cover_no_line_of_any_picture_at_any_size(
+    shape: tuple[int, int, int], captions: CaptionPlacement
+) -> None:
+    tiles = np.zeros((40, *shape), np.float32)
+    tiles[:, -1, -4:] = tiles[:, 0, :4] = 1  # bright rows at both ends of each stack
+    names = [f"{place % 10}  {place}.5" for place in range(40)]
+    for width in range(7, 130, 3):
+        for height in range(4, 60):
+            tiling = lay_out_tiles(shape, width, height, at_least=4, captions=captions)
+            if tiling is None:
+                continue
+            strips = draw_tiles(tiles, tiling, BASE, ColorDepth.ASCII, names=names, selected=1, captions=captions)
+            assert len(strips) <= height
+            assert all(strip.cell_length <= width + 1 for strip in strips)
+            pictures = math.ceil(math.prod(shape[:2]) * tiling.scale.up // tiling.scale.down / 2)
+            for row in range(-(-min(tiling.capacity, 40) // tiling.columns)):
+                for line in (row * tiling.cells_high, row * tiling.cells_high + pictures - 1):
+                    shown = strips[line].text[: tiling.cells_wide]
+                    assert set(shown) <= set("#%@*+="), (width, height, line)
+                    assert len(shown) == tiling.cells_wide
+
+
+def test_captions_stand_beside_where_a_line_below_would_make_images_smaller() -> None:
+    low, high = (lay_out_tiles(STACK, 80, lines, at_least=4, captions="beside") for lines in (21, 22))
+    assert low is not None
+    assert high is not None
+    assert (low.scale, low.beside, low.columns) == (Scale(1, 2), 5, 4)
+    assert (high.scale, high.beside, high.columns) == (Scale(1, 2), 0, 5)
+    strips = draw_tiles(ramps(4, 3), low, BASE, ColorDepth.ASCII, names=["7  12.5"] * 4, selected=2, captions="beside")
+    assert [strip.text[14:19] for strip in strips[:3]] == ["    7", " 12.5", "     "]
+    assert strips[0].text[54:59] == "   >7"
 
 
 def test_styles_of_what_lies_below_show_through_captions() -> None:

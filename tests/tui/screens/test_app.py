@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from textual.timer import Timer
 
-from tests.support.screens import MakeApp, screen_text, settle
+from tests.support.screens import MakeApp, burst, screen_text, settle, until
 from tests.support.snapshots import RUNS, make_snapshot
 from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialogs import Keys
 from tui.screens.inspect.evaluate import EvaluateScreen
 from tui.screens.inspect.latent import LatentScreen
 from tui.screens.inspect.reconstruct import ReconstructScreen
@@ -43,6 +44,57 @@ async def test_digits_switch_between_the_screens_that_work(make_app: MakeApp) ->
         assert isinstance(app.screen, EvaluateScreen)
         await pilot.press("1")
         assert isinstance(app.screen, RunsScreen)
+
+
+async def test_the_command_palette_lists_what_keys_do_and_does_it(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test(size=(120, 60)) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "ctrl+p")
+        await until(pilot, lambda: "screen 4: new digits" in screen_text(app), "the commands")
+        listed = screen_text(app)
+        for words in (
+            "fill in the form of a new run",
+            "show how the run trains",
+            "show all keys",
+            "move it to the trash",
+        ):
+            assert words in listed
+        assert "Show help for the focused widget" not in listed
+        await pilot.press(*"latent space")
+        await until(pilot, lambda: "new digits" not in screen_text(app), "what was found")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, LatentScreen), "the screen")
+        assert app.selected_run == RUNS[1].run
+        await pilot.press("1", "ctrl+p", *"show all keys", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Keys), "the keys")
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunsScreen)
+
+
+@pytest.mark.parametrize("keys", [(), ("n",), ("question_mark",), ("4",), ("4", "number_sign")])
+async def test_ctrl_c_names_the_key_that_leaves(make_app: MakeApp, keys: tuple[str, ...]) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await burst(pilot, *keys)
+        app.action_help_quit()
+        await until(pilot, lambda: list(app._notifications), "the word")
+        (note,) = app._notifications
+        assert note.message.startswith("q leaves the app")
+
+
+@pytest.mark.parametrize("keys", [(), ("n",), ("question_mark",), ("4", "number_sign")])
+async def test_ctrl_z_suspends_wherever_it_is_pressed(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...]
+) -> None:
+    suspended: list[bool] = []
+    app = make_app(runs=RUNS)
+    monkeypatch.setattr(app, "action_suspend_process", lambda: suspended.append(True))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await burst(pilot, *keys, "ctrl+z")
+        assert suspended == [True]
 
 
 async def test_a_change_of_screens_does_not_hold_back_what_is_shown(

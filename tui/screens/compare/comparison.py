@@ -35,7 +35,7 @@ def settings(left: RunSummary, right: RunSummary) -> list[Row]:
         Row("state", str(left.state or "damaged"), str(right.state or "damaged")),
         Row("epochs done", _epoch(left), _epoch(right)),
         Row("training loss", formatting.loss(left.train_loss), formatting.loss(right.train_loss)),
-        Row("validation loss", formatting.loss(left.val_loss), formatting.loss(right.val_loss)),
+        Row("validation loss", formatting.validation(left), formatting.validation(right)),
     ]
     return rows
 

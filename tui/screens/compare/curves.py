@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from core.runs.run import Run
-from tui import export, series
+from core.text import printable
+from tui import series
 from tui.drawing.curves import Curve
 from tui.messages import Snapshot
+from tui.screens import exporting
 from tui.screens.compare.view import MetricsView
+from tui.screens.exporting import Export
 from tui.series import CurveOptions
 from tui.widgets.plot import Plot
 
@@ -58,8 +60,10 @@ class CurvesView(MetricsView):
     def next_smoothing(self) -> None:
         self.options = self.options.next_window()
 
-    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+    def to_export(self, stem: str, runs: tuple[Run, Run]) -> Export | None:
         if not self._snapshots:
-            return []
-        label = series.x_axis(self._snapshots[0]).label
-        return export.write_curves(folder, stem, self._curves(), label, self.options.log_scale)
+            return None
+        curves, label = self._curves(), series.x_axis(self._snapshots[0]).label
+        shown, log_scale = series.common_range(self._snapshots), self.options.log_scale
+        title = " and ".join(printable(run.name) for run in runs)
+        return Export(lambda folder: exporting.write_curves(folder, stem, title, curves, label, shown, log_scale))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from textual.app import ComposeResult
 
-from core.arrays import IMAGE_SHAPE
+from core.arrays import IMAGE_SHAPE, Images
 from core.explorer.protocol import compare_reconstructions
 from core.explorer.results import Comparison
 from core.runs.run import Run
-from tui import export
+from tui.screens import exporting
 from tui.screens.compare.view import WAITING, ModelsView, Question
+from tui.screens.exporting import Export
 from tui.widgets.gallery import Gallery
 
 # Original, left, right; where there is room, the errors of both below.
@@ -32,7 +31,7 @@ class DigitsView(ModelsView[Comparison]):
         self._comparison: Comparison | None = None
 
     def compose(self) -> ComposeResult:
-        yield Gallery(at_least=4, message=WAITING)
+        yield Gallery(at_least=4, captions="beside", message=WAITING)
 
     @property
     def _stack(self) -> tuple[int, int, int]:
@@ -44,18 +43,22 @@ class DigitsView(ModelsView[Comparison]):
         return lambda left, right: compare_reconstructions(left, right, first, count)
 
     def show(self, answer: Comparison) -> None:
-        self._comparison, page = answer, answer.page
-        images = [page.originals, page.reconstructions, answer.other.images]
-        self.heading = "original, left, right"
-        if self._stack == TALL_STACK:
-            images += [np.abs(image - page.originals) for image in images[1:]]
-            self.heading += ", their errors"
+        self._comparison, page, images = answer, answer.page, self._images(answer)
+        self.heading = "original, left, right" + (", their errors" if len(images) > 3 else "")
         gallery = self.query_one(Gallery)
         tiling = gallery.tiling(self._stack)
         form = "{:.1f}  {:.1f}" if tiling and tiling.cells_wide >= ROOMY else "{:.0f} {:.0f}"
         errors = zip(page.errors.tolist(), answer.other.errors.tolist(), strict=True)
         captions = [form.format(*pair) for pair in errors]
         gallery.show(np.stack(images, axis=1), captions)
+
+    def _images(self, comparison: Comparison) -> list[Images]:
+        """Originals, reconstructions of both and where there is room their errors, each (N, 28, 28)."""
+        page = comparison.page
+        images = [page.originals, page.reconstructions, comparison.other.images]
+        if self._stack == TALL_STACK:
+            images += [np.abs(image - page.originals) for image in images[1:]]
+        return images
 
     def show_message(self, message: str) -> None:
         self._comparison = None
@@ -65,11 +68,10 @@ class DigitsView(ModelsView[Comparison]):
         """Go on to other digits, by pages."""
         if self._comparison is not None:
             page, shown = self._comparison.page, len(self._comparison.page.indices)
-            self.first = min(max(page.first + by * shown, 0), max(page.total - shown, 0))
+            self.first = min(max(self.first + by * shown, 0), max(page.total - shown, 0))
 
-    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+    def to_export(self, stem: str, runs: tuple[Run, Run]) -> Export | None:
         if self._comparison is None:
-            return []
-        page = self._comparison.page
-        images = np.concatenate([page.originals, page.reconstructions, self._comparison.other.images])
-        return export.write_picture(folder, stem, images, len(page.originals))
+            return None
+        images = self._images(self._comparison)
+        return Export(lambda folder: exporting.write_picture(folder, stem, np.concatenate(images), len(images[0])))

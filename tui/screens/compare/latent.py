@@ -13,9 +13,12 @@ from textual.widgets import Label
 from core.explorer.results import LatentProjection
 from core.latents.options import PROJECTIONS, ProjectionOptions
 from core.runs.run import Run
-from tui import export, latent_plane
+from tui import latent_plane
 from tui.drawing.view import home_view
+from tui.export import Seen
+from tui.screens import exporting
 from tui.screens.compare.view import WAITING, ModelsView, Question
+from tui.screens.exporting import Export
 from tui.widgets.scatter import Scatter
 
 Planes = tuple[LatentProjection, LatentProjection]
@@ -62,8 +65,17 @@ class LatentView(ModelsView[Planes]):
         names = list(PROJECTIONS)
         self.options = ProjectionOptions(names[(names.index(self.options.projection) + 1) % len(names)])
 
-    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
-        files: list[Path] = []
-        for run, plane in zip(runs, self._planes or (), strict=False):
-            files += export.write_projection(folder, f"{run.name}-latent", plane)
-        return files
+    def to_export(self, stem: str, runs: tuple[Run, Run]) -> Export | None:
+        if self._planes is None:
+            return None
+        seen = [Seen(scatter.view, scatter.hidden) for scatter in self.query(Scatter)]
+        sides = list(zip(runs, self._planes, seen, strict=True))
+
+        def write(folder: Path) -> list[Path]:
+            return [
+                file
+                for run, plane, part in sides
+                for file in exporting.write_projection(folder, f"{run.name}-latent", run.name, plane, part)
+            ]
+
+        return Export(write, exporting.WHOLE_TABLE)

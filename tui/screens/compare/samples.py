@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -15,8 +13,9 @@ from core.explorer.results import Samples
 from core.latents.options import SAMPLERS
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS
-from tui import export
+from tui.screens import exporting
 from tui.screens.compare.view import WAITING, ModelsView, Question
+from tui.screens.exporting import Export
 from tui.widgets.gallery import Gallery
 
 COUNT, COLUMNS = 20, 4
@@ -64,8 +63,11 @@ class SamplesView(ModelsView[tuple[str, list[Samples]]]):
         names = [None, *PRESETS[DEFAULT_PRESET].samplers]  # None: to each its own
         self.sampler = names[(names.index(self.sampler) + 1) % len(names)]
 
-    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
-        if not self._samples:
-            return []
-        rows = [samples.images.reshape(-1, COLUMNS, *IMAGE_SHAPE) for samples in self._samples]
-        return export.write_picture(folder, stem, np.concatenate(rows, axis=1).reshape(-1, *IMAGE_SHAPE), 2 * COLUMNS)
+    def to_export(self, stem: str, runs: tuple[Run, Run]) -> Export | None:
+        tiling = self.query(Gallery).first().tiling((1, *IMAGE_SHAPE))
+        if not self._samples or tiling is None:
+            return None
+        shown = min(COUNT, tiling.capacity) // tiling.columns * tiling.columns
+        rows = [samples.images[:shown].reshape(-1, tiling.columns, *IMAGE_SHAPE) for samples in self._samples]
+        images = np.concatenate(rows, axis=1).reshape(-1, *IMAGE_SHAPE)
+        return Export(lambda folder: exporting.write_picture(folder, stem, images, 2 * tiling.columns))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -25,6 +24,7 @@ from tui.screens.compare.settings import SettingsView
 from tui.screens.compare.view import WAITING, CompareView, MetricsView, ModelsView
 from tui.screens.dialogs import ChooseRun
 from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.exporting import Export
 from tui.screens.following import is_seen
 from tui.screens.selection import Shared
 from tui.series import SMOOTHING_HINT
@@ -153,10 +153,16 @@ class CompareScreen(ExploreScreen):
         if run is None or other is None:
             return
         if isinstance(view, ModelsView):
+            if not view.size:  # it says so when it has room
+                return
             self._ask_both(view, run, other)
         elif isinstance(view, MetricsView) and len(self._snapshots) == 2:
             view.show_snapshots([self._snapshots[run], self._snapshots[other]])
             self._draw_heading()
+
+    def on_compare_view_laid_out(self, message: CompareView.LaidOut) -> None:
+        if message.view is self.view:
+            self.request_content()
 
     def _ask_both(self, view: ModelsView[Any], run: Run, other: Run) -> None:
         of_both = view.question()
@@ -177,11 +183,10 @@ class CompareScreen(ExploreScreen):
             facts = ": ".join(filter(None, (self.view.title, self.view.heading)))
             self.set_heading(names, facts, "v shows more, o another run")
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
-        if self.selected_run is None or self.other is None:
-            return []
-        stem = f"{stem}-{self.other.name}-{self.view.title}"
-        return self.view.write(folder, stem, (self.selected_run, self.other))
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        if self.other is None:
+            return None
+        return self.view.to_export(f"{stem}-{self.other.name}-{self.view.title}", (run, self.other))
 
     # What keys do
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.table import Table
 from textual.app import ComposeResult
@@ -12,10 +11,11 @@ from textual.widgets import Static
 
 from core.runs.run import Run
 from core.text import printable
-from tui import export
 from tui.messages import Snapshot
+from tui.screens import exporting
 from tui.screens.compare.comparison import settings
 from tui.screens.compare.view import MetricsView
+from tui.screens.exporting import Export
 
 
 class SettingsView(MetricsView):
@@ -45,9 +45,10 @@ class SettingsView(MetricsView):
         self._snapshots = ()
         self.query_one("#table", Static).update(message)
 
-    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
+    def to_export(self, stem: str, runs: tuple[Run, Run]) -> Export | None:
         if not self._snapshots:
-            return []
+            return None
         rows = settings(self._snapshots[0].summary, self._snapshots[1].summary)
         columns = {"setting": [row.name for row in rows], runs[0].name: [row.left for row in rows]}
-        return export.write_table(folder, stem, columns | {runs[1].name: [row.right for row in rows]})
+        columns[runs[1].name] = [row.right for row in rows]
+        return Export(lambda folder: exporting.write_table(folder, stem, columns))

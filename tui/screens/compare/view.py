@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 from rich.text import Text
 from textual.containers import Container
+from textual.message import Message
 from textual.widgets import Label
 
 from core.explorer.protocol import Explorer
 from core.runs.run import Run
 from tui import series
 from tui.messages import Snapshot
+from tui.screens.exporting import Export
 
 WAITING = "waiting for the runs"
 Answer = TypeVar("Answer")
@@ -23,8 +25,17 @@ Question = Callable[[Explorer, Explorer], Answer]
 class CompareView(Container):
     """One way to look at two runs; its title is its id."""
 
+    @dataclass
+    class LaidOut(Message):
+        """A view has other room than before: what it asks for depends on that."""
+
+        view: CompareView
+
     title: ClassVar[str]
     heading = ""  # what is shown, in a few words
+
+    def on_resize(self) -> None:
+        self.post_message(self.LaidOut(self))
 
     def name_runs(self, left: str, right: str) -> None:
         """Put the runs' names, in their colours, where the view has room for them."""
@@ -36,9 +47,9 @@ class CompareView(Container):
         """Show a message in place of the content."""
         raise LookupError(f"{type(self).__name__} cannot show {message}")
 
-    def write(self, folder: Path, stem: str, runs: tuple[Run, Run]) -> list[Path]:
-        """Write what is shown; the files, or none while there is nothing. Raises OSError."""
-        raise LookupError(f"{type(self).__name__} writes nothing")
+    def to_export(self, stem: str, runs: tuple[Run, Run]) -> Export | None:
+        """What is shown, to be written in another thread; None while there is nothing."""
+        raise LookupError(f"{type(self).__name__} exports nothing")
 
 
 class MetricsView(CompareView):

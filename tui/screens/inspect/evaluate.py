@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -13,9 +12,11 @@ from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.explorer.results import EvaluationResult
 from core.latents.options import SAMPLERS
 from core.runs.run import Run
-from tui import evaluation_table, export
+from tui import evaluation_table
 from tui.background.evaluation import Cancelled, EvaluationJob
+from tui.screens import exporting
 from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.exporting import Export
 from tui.screens.selection import Shared
 from tui.widgets.metrics_table import MetricsPanel, SamplerColumn
 
@@ -55,6 +56,7 @@ class EvaluateScreen(ExploreScreen):
         self._meanings: Mapping[str, str] = {}
         self._failure = ""  # why the last measurement came to nothing
         self._looked_at: int | None = None  # the weights of which it is known whether they can be measured
+        self._waiting = True
 
     def compose_body(self) -> ComposeResult:
         yield MetricsPanel(id="body")
@@ -85,7 +87,7 @@ class EvaluateScreen(ExploreScreen):
     def request_content(self) -> None:
         run, run_update = self.selected_run, self.run_update
         if run is not None and run_update is not None and run_update.weights_version != self._looked_at:
-            if self._looked_at is None:
+            if self._waiting:
                 self._panel.show_message("")
             self._looked_at = run_update.weights_version
             self.ask("figures", lambda explorer: explorer.check_evaluable(), lambda checked: self._show_figures())
@@ -96,14 +98,21 @@ class EvaluateScreen(ExploreScreen):
             self.notify("the measurement was cancelled: another run is shown")
         self.sampler, self._looked_at, self._meanings, self._failure = None, None, {}, ""
         self.show_message("waiting for the run")
+        self._waiting = True
+
+    def on_replaced(self) -> None:
+        self._measured = {key: result for key, result in self._measured.items() if key[0] != self.selected_run}
+        super().on_replaced()
 
     def show_message(self, message: str) -> None:
         failed = self.measurement is not None and bool(self._meanings)
         self._cancel()
+        self._waiting = False
         if failed:  # what was measured before is still true
             self._failure = message
             self._draw()
         else:
+            self._looked_at = None  # it may be asked again
             self._panel.show_message(message)
             self.set_heading()
 
@@ -198,8 +207,8 @@ class EvaluateScreen(ExploreScreen):
     def action_move(self, by: int) -> None:
         self._panel.table.move_cursor(row=self._panel.table.cursor_row + by)
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
-        run, measured = self.selected_run, list(self.shown.values())
-        if run is None or not measured:
-            return []
-        return export.write_evaluations(folder, stem, run.name, measured, self._meanings)
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        measured = list(self.shown.values())
+        if not measured or self._panel.has_message:
+            return None
+        return Export(lambda folder: exporting.write_evaluations(folder, stem, run.name, measured))

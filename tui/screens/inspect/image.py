@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,8 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Label
 
-from tui import export
+from core.runs.run import Run
+from tui.screens import exporting
 from tui.screens.explore_base import DetailScreen, ExploreSources
+from tui.screens.exporting import Export
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
@@ -153,14 +154,19 @@ class ImageDetailScreen(DetailScreen):
             self._show(self.detail)
 
     def action_traverse(self) -> None:
+        self.answers.when_newest("detail", self._traverse)
+
+    def _traverse(self) -> None:
         if self.detail is not None:
             latent = self.detail.mean.reshape(-1)
             walk = LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar)
             self.app.push_screen(walk)
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
+    def to_export(self, run: Run, stem: str) -> Export | None:
         detail = self.detail
         if detail is None:
-            return []
-        images = np.concatenate([detail.original[None], detail.reconstruction[None], detail.samples])
-        return export.write_picture(folder, f"{stem}-{detail.index}", images, len(images))
+            return None
+        pair = np.stack([detail.original, detail.reconstruction, np.abs(detail.original - detail.reconstruction)])
+        samples = detail.samples[:0] if detail.is_point else detail.samples
+        images, stem = np.concatenate([pair, samples]), f"{stem}-{detail.index}"
+        return Export(lambda folder: exporting.write_picture(folder, stem, images, len(images)))

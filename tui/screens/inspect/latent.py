@@ -14,9 +14,13 @@ from textual.containers import Horizontal, Vertical
 
 from core.arrays import LATENT_SIZE
 from core.latents.options import PROJECTIONS, ProjectionOptions
-from tui import export, latent_plane
+from core.runs.run import Run
+from tui import latent_plane
+from tui.export import Seen
+from tui.screens import exporting
 from tui.screens.dialogs import AskClass
 from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.exporting import Export
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
@@ -162,7 +166,8 @@ class LatentScreen(ExploreScreen):
         if nearest is not None and nearest != self._nearest:
             self._nearest = nearest
             show = partial(self._show_pair, plane.labels[nearest])
-            self.ask("pair", lambda explorer: explorer.pair(plane.options.part, nearest), show)
+            index = int(plane.indices[nearest])
+            self.ask("pair", lambda explorer: explorer.pair(plane.options.part, index), show)
         if self.decoding:
             point = np.array([self._scatter.cursor])
 
@@ -230,6 +235,9 @@ class LatentScreen(ExploreScreen):
 
     def action_number(self, axis: int, by: int) -> None:
         """Show another latent number along an axis; the first press turns to the plane of two numbers."""
+        self.answers.when_newest("plane", partial(self._change_number, axis, by))
+
+    def _change_number(self, axis: int, by: int) -> None:
         plane = self.plane
         if plane is None:
             return
@@ -245,7 +253,12 @@ class LatentScreen(ExploreScreen):
         self.choice = replace(self.choice, **changes)  # type: ignore[arg-type]
         self.request_content()
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
-        if self.plane is None:
-            return []
-        return export.write_projection(folder, stem, self.plane)
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        plane, seen = self.plane, Seen(self._scatter.view, self._scatter.hidden)
+        if plane is None:
+            return None
+
+        def write(folder: Path) -> list[Path]:
+            return exporting.write_projection(folder, stem, run.name, plane, seen)
+
+        return Export(write, exporting.WHOLE_TABLE)

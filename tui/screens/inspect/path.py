@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,9 +14,11 @@ from textual.timer import Timer
 
 from core.arrays import IMAGE_SHAPE, Floats, Images
 from core.latents.options import number_name
-from tui import export
+from core.runs.run import Run
+from tui.screens import exporting
 from tui.screens.dialogs import AskNumber
 from tui.screens.explore_base import DetailScreen, ExploreSources
+from tui.screens.exporting import Export
 from tui.screens.following import is_seen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
@@ -206,9 +207,10 @@ class LatentPathScreen(DetailScreen):
             self._player.stop()
             self._player = None
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
-        if self._strips is None:
-            return []
-        what = "traversal" if self.end is None else "interpolation"
-        images = self._strips.reshape(-1, *IMAGE_SHAPE)
-        return export.write_picture(folder, f"{stem}-{what}", images, self._strips.shape[1])
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        strips = self._strips
+        if strips is None:
+            return None
+        stem = f"{stem}-{'traversal' if self.end is None else 'interpolation'}"
+        images, steps = strips.reshape(-1, *IMAGE_SHAPE), strips.shape[1]
+        return Export(lambda folder: exporting.write_picture(folder, stem, images, steps))

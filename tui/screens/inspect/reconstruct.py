@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -12,9 +12,11 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from core.arrays import IMAGE_SHAPE
-from tui import export
+from core.runs.run import Run
+from tui.screens import exporting
 from tui.screens.dialogs import AskClass
 from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.exporting import Export
 from tui.screens.inspect.image import ImageDetailScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
@@ -67,10 +69,11 @@ class ReconstructScreen(ExploreScreen):
         self.label: int | None = None
         self.order: Order = "index"
         self.page: ReconstructionPage | None = None
+        self._asked: object = None  # what the newest page was asked for with
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Gallery(at_least=4, captions="over", message="waiting for the run", id="page")
+            yield Gallery(at_least=4, captions="beside", message="waiting for the run", id="page")
             with Horizontal(id="detail"):
                 yield Gallery(columns=3, id="large")
                 yield Static(id="facts")
@@ -90,7 +93,8 @@ class ReconstructScreen(ExploreScreen):
     def request_content(self) -> None:
         capacity, label, order = self.capacity, self.label, self.order
         first = self.place // capacity * capacity
-        self.ask("page", lambda explorer: explorer.page(first, capacity, label, order), self._show)
+        self._asked = asked = (first, capacity, label, order)
+        self.ask("page", lambda explorer: explorer.page(*asked), partial(self._show, asked))
 
     def reset(self) -> None:
         self.page, self.place = None, 0
@@ -104,16 +108,17 @@ class ReconstructScreen(ExploreScreen):
         self.query_one("#large", Gallery).show_message("")
         self.query_one("#facts", Static).update("")
 
-    def _show(self, page: ReconstructionPage) -> None:
+    def _show(self, asked: object, page: ReconstructionPage) -> None:
         self.page = page
-        self.place = min(max(self.place, page.first), page.first + len(page.indices) - 1)
+        if asked == self._asked:  # else keys went on meanwhile
+            self.place = min(max(self.place, page.first), page.first + len(page.indices) - 1)
         self._draw()
 
     def _draw(self) -> None:
         page = self.page
         if page is None:
             return
-        selected = self.place - page.first
+        selected = min(max(self.place - page.first, 0), len(page.indices) - 1)
         tiles = page.stacks()
         captions = [
             f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)
@@ -185,6 +190,9 @@ class ReconstructScreen(ExploreScreen):
         self.request_content()
 
     def action_close_up(self) -> None:
+        self.answers.when_newest("page", self._close_up)
+
+    def _close_up(self) -> None:
         page = self.page
         if page is None:
             return
@@ -196,9 +204,9 @@ class ReconstructScreen(ExploreScreen):
         choice = (self.place, page.total, self.label, self.order)
         self.app.push_screen(ImageDetailScreen(self.shared, self.sources, *choice), closed)
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
+    def to_export(self, run: Run, stem: str) -> Export | None:
         if self.page is None:
-            return []
+            return None
         tiles = self.page.stacks()
         images = tiles.swapaxes(0, 1).reshape(-1, *tiles.shape[2:])
-        return export.write_picture(folder, stem, images, len(tiles))
+        return Export(lambda folder: exporting.write_picture(folder, stem, images, len(tiles)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -11,20 +10,19 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from core.arrays import IMAGE_SHAPE
-from core.explorer.results import Samples
 from core.latents.options import (
-    SAMPLERS,
     SEEDS,
     STEPS,
     TEMPERATURES,
     SamplingOptions,
     default_sampling_options,
 )
-from tui import export, formatting
+from core.runs.run import Run
+from tui.screens import exporting
 from tui.screens.dialogs import AskClass, AskNumber
-from tui.screens.explore_base import ExploreScreen, ExploreSources
-from tui.screens.following import is_seen
-from tui.screens.inspect.film import Film
+from tui.screens.explore_base import ExploreSources
+from tui.screens.exporting import Export
+from tui.screens.inspect.draws import Draw, DrawnScreen
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
@@ -32,13 +30,12 @@ from tui.widgets.gallery import Gallery
 ROWS, COLUMNS = 4, 8
 COUNT = ROWS * COLUMNS
 TILE = (1, *IMAGE_SHAPE)
-# A page of digits costs a slow connection as much as any other page: few steps of denoising are shown.
-FRAMES = 5
+FRAMES = 50  # steps of denoising that are shown, of more that many evenly spaced
 GUIDANCES = (1.0, 1.5, 2.0, 3.0, 5.0)
 Number = TypeVar("Number", int, float)
 
 
-class SampleScreen(ExploreScreen):
+class SampleScreen(DrawnScreen):
     """A grid of samples. One is chosen, to vary it or to walk from it to another.
 
     Samples of a learned prior have a class, guidance and a number of steps, and are shown on their way out of noise.
@@ -88,10 +85,8 @@ class SampleScreen(ExploreScreen):
         self.tenths = 10  # of the temperature
         self.chosen = 0
         self.marked: int | None = None
-        self.samples: Samples | None = None
         self.options = SamplingOptions()  # of the learned prior
         self.animated = True
-        self._film = Film(self, self._show_frame, shared.timing.denoise)
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
@@ -118,18 +113,18 @@ class SampleScreen(ExploreScreen):
         config = self.run_update.summary.config if self.run_update else None
         return config.dynamics if config else "flow"
 
+    @property
+    def wanted(self) -> Draw:
+        """What was asked for last."""
+        options = self.options if self.shown_sampler == "learned" else None
+        return Draw(self.shown_sampler, self.seed, self.temperature, options)
+
     def request_content(self) -> None:
-        sampler, seed, temperature = self.shown_sampler, self.seed, self.temperature
-        if sampler != "learned":
-            self.ask("samples", lambda explorer: [explorer.samples(sampler, COUNT, seed, temperature)], self._film.play)
-            return
-        if self.options.steps not in STEPS[self._dynamics]:
+        if self.shown_sampler == "learned" and self.options.steps not in STEPS[self._dynamics]:
             self.options = replace(self.options, steps=default_sampling_options(self._dynamics).steps)
-        frames, options = FRAMES if self.animated else 1, self.options
         self.refresh_bindings()
-        self.ask(
-            "samples", lambda explorer: explorer.denoising(frames, COUNT, seed, temperature, options), self._film.play
-        )
+        draw, frames = self.wanted, FRAMES if self.animated else 1
+        self.ask_for(draw, COUNT, frames)
 
     def reset(self) -> None:
         self.sampler, self.marked, self.chosen = None, None, 0
@@ -137,18 +132,9 @@ class SampleScreen(ExploreScreen):
         self.show_message("waiting for the run")
 
     def show_message(self, message: str) -> None:
-        self.samples = None
-        self._film.stop()
+        self.forget()
         self._gallery.show_message(message)
         self.set_heading()
-
-    def _show_frame(self, samples: Samples) -> None:
-        self.samples = samples
-        self._draw()
-
-    def on_screen_suspend(self) -> None:
-        if not is_seen(self):
-            self._film.finish()
 
     def _draw(self) -> None:
         if self.samples is None:
@@ -164,11 +150,7 @@ class SampleScreen(ExploreScreen):
         shown = min(COUNT, tiling.capacity) if tiling else 0
         what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
         walk = "x walks from the marked digit to the chosen one" if self.marked is not None else ""
-        source = SAMPLERS[self.shown_sampler]
-        if self.shown_sampler == "learned":
-            source += f": {formatting.sampling_options(self.options)}"
-        how = f"from {source}, seed {self.seed}, temperature {self.temperature:.1f}"
-        self.set_heading(what, how, walk)
+        self.set_heading(what, str(self.drawn or ""), walk)
 
     # What keys do
 
@@ -230,11 +212,17 @@ class SampleScreen(ExploreScreen):
         self._draw()
 
     def action_traverse(self) -> None:
+        self.when_shown(self._traverse)
+
+    def _traverse(self) -> None:
         if self.samples is not None:
             latent = self.samples.latents[self.chosen]
             self.app.push_screen(LatentPathScreen(self.shared, self.sources, latent))
 
     def action_mark(self) -> None:
+        self.when_shown(self._mark)
+
+    def _mark(self) -> None:
         if self.samples is None:
             return
         if self.marked in (None, self.chosen):
@@ -265,12 +253,18 @@ class SampleScreen(ExploreScreen):
         self.notify("the steps are shown" if self.animated else "only what comes out is shown", timeout=2)
         if self.animated:
             self._change()
+        else:
+            self._film.finish()
 
-    def write_files(self, folder: Path, stem: str) -> list[Path]:
-        if self.samples is None:
-            return []
-        stem = f"{stem}-{self.shown_sampler}-seed{self.seed}"
-        return export.write_picture(folder, stem, self.samples.images, COLUMNS)
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        tiling = self._gallery.tiling(TILE)
+        if self.drawn is None or tiling is None:
+            return None
+        stem = f"{stem}-{self.drawn.draw.sampler}-seed{self.drawn.draw.seed}"
+        if not self.drawn.is_last:
+            stem += f"-step{self.drawn.step}"
+        images, columns = self.drawn.samples.images[: tiling.capacity], tiling.columns
+        return Export(lambda folder: exporting.write_picture(folder, stem, images, columns))
 
 
 def _following(value: Number, values: tuple[Number, ...]) -> Number:

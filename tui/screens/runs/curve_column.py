@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widgets import Label
 
-from tui import export, series
+from core.text import printable
+from tui import series
 from tui.drawing.curves import Curve
 from tui.messages import Snapshot
+from tui.screens import exporting
+from tui.screens.exporting import Export
 from tui.series import CurveOptions
 from tui.widgets.plot import Plot
 
@@ -80,13 +81,17 @@ class CurveColumn(Vertical):
         for plot in below.query(Plot):
             plot.display = plot.id in shown
 
-    def write(self, folder: Path, stem: str) -> list[Path]:
-        """Write what is drawn; the files. Raises OSError."""
-        snapshot = self._snapshot
+    def to_export(self, stem: str) -> Export | None:
+        """What is drawn."""
+        snapshot, options = self._snapshot, self._options
         if snapshot is None or not len(snapshot.steps["step"]):
-            return []
-        label = series.x_axis(snapshot).label
-        return export.write_curves(folder, stem, self._curves(snapshot), label, self._options.log_scale)
+            return None
+        curves, axis = self._curves(snapshot), series.x_axis(snapshot)
+        shown, name = axis.range_of(options.fraction), printable(snapshot.run.name)
+        return Export(
+            lambda folder: exporting.write_curves(folder, stem, name, curves, axis.label, shown, options.log_scale),
+            exporting.WHOLE_TABLE,
+        )
 
     # What keys ask for
 

@@ -13,9 +13,10 @@ from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from core.text import printable
 from tui.background.polling import Reader
-from tui.messages import RunOpened
+from tui.messages import RunOpened, RunRestored
 from tui.run_columns import RUN_COLUMNS
 from tui.screens.base import SCREENS
+from tui.screens.following import is_seen
 from tui.screens.run_actions import RunScreen
 from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
@@ -57,6 +58,9 @@ class RunsScreen(RunScreen):
         self._data_note, self._unreadable = data_note, unreadable
         self._wanted: Run | None = None
         self._failure = ""  # why the runs cannot be read, for as long as they cannot
+        self._selected: Run | None = None  # when this screen was seen last
+        self._summaries: list[RunSummary] = []
+        self._deleted: set[Run] = set()  # that may still be listed
         self._open_reader = open_reader
         self._follower = self.add_follower(self._show_runs, self._show_failure)
 
@@ -73,11 +77,23 @@ class RunsScreen(RunScreen):
 
     def on_mount(self) -> None:
         self._follower.follow(self._open_reader)
+        # An age changes with nothing but the clock; cells that look as before cost nothing.
+        self._clock = self.set_interval(self.shared.timing.clock, self._table.show_again)
+
+    def on_screen_suspend(self) -> None:
+        if not is_seen(self):
+            self._clock.pause()
 
     def on_screen_resume(self) -> None:
+        self._clock.resume()
+        self._table.show_again()
         self._table.focus()
-        # What was looked at last is what the next key should act on.
         shown = self.shared.selection.run
+        self._deleted -= {shown}  # it was taken back
+        if shown == self._selected:  # a dialog was closed
+            return
+        # What was looked at last is what the next key should act on.
+        self._selected = shown
         if any(summary.run == shown for summary in self._table.rows):
             self._table.move_to(self._row_of(shown, self._table.rows))
         else:
@@ -91,13 +107,31 @@ class RunsScreen(RunScreen):
         table = self._table
         return table.rows[table.cursor] if table.rows else None
 
-    def on_run_deleted(self) -> None:
+    def hide_deleted(self, run: Run) -> None:
+        self._deleted.add(run)
+        self._show_rest()
+
+    def show_again(self, run: Run) -> None:
+        self._deleted.discard(run)
+        self._wanted = run
+        self._show_rest()
+
+    def on_run_restored(self, message: RunRestored) -> None:
+        self.show_again(message.run)
         self._follower.poll_now()
 
     def _show_runs(self, summaries: list[RunSummary]) -> None:
+        self._summaries = summaries
+        self._deleted &= {summary.run for summary in summaries}
+        self._show_rest()
+
+    def _show_rest(self) -> None:
+        summaries = [summary for summary in self._summaries if summary.run not in self._deleted]
         chosen, table = self.chosen(), self._table
         wanted = self._wanted or (chosen.run if chosen else None)
-        self._wanted, self._failure = None, ""
+        self._failure = ""
+        if any(summary.run == self._wanted for summary in summaries):
+            self._wanted = None
         with self.app.batch_update():
             table.display = bool(summaries)
             table.show(summaries, self._row_of(wanted, summaries))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,11 +10,11 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label
+from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from core.data import download, registry
-from core.errors import ConfigError, DamagedFile, RunError, describe
+from core.errors import ConfigError, DamagedFile, DataError, RunError, describe
 from core.jobs import launch
 from core.runs.catalog import create_run, find_runs, unused_name
 from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
@@ -81,14 +80,14 @@ class NewRun(ModalScreen[Run | None]):
 
     def _values(self) -> dict[str, Any]:
         chosen = self._form.chosen
-        stage = chosen.pop("first_stage", "")
-        return with_images(chosen, self._data_dir, (self._first_stages or {}).get(stage, {}))
+        chosen.pop("first_stage", "")
+        return with_images(chosen, self._data_dir, self._taken_over)
 
     def _refresh(self) -> RunConfig | None:
         """Follow what was chosen: settings that apply, defaults, messages; the configuration when nothing is wrong."""
         self._form.show_preset(self._preset)
         if SETTINGS["first_stage"].applies(PRESETS[self._preset]) and self._first_stages is None:
-            self._first_stages = dict(_first_stages(self._runs_dir))
+            self._first_stages = dict(_first_stages(self._runs_dir, self._data_dir))
             self._form.offer_first_stages(list(self._first_stages))
         values = self._values()
         self._form.show_defaults(defaults(values) | values)
@@ -99,7 +98,9 @@ class NewRun(ModalScreen[Run | None]):
         try:
             config = check_values(**values)
         except ConfigError as error:
-            found |= error.problems
+            found |= {name: self._from_first_stage(name, text) for name, text in error.problems.items()}
+        if (missing := self._images_missing(values)) and "dataset" not in found:
+            found["dataset"] = missing
         try:
             if (self._runs_dir / check_name(self._form.run_name)).exists():
                 found["name"] = f"{self._form.run_name} exists already"
@@ -107,6 +108,25 @@ class NewRun(ModalScreen[Run | None]):
             found |= error.problems
         self._form.explain(found, self._hints())
         return None if found else config
+
+    @property
+    def _taken_over(self) -> dict[str, Any]:
+        """The settings that a learned prior takes over from the first stage that is chosen."""
+        return (self._first_stages or {}).get(self._form.chosen.get("first_stage", ""), {})
+
+    def _from_first_stage(self, name: str, problem: str) -> str:
+        taken = self._taken_over
+        if name in taken and name not in self._form.chosen:
+            return f"{problem}: that of {taken['first_stage']}, with whose images it goes"
+        return problem
+
+    def _images_missing(self, values: dict[str, Any]) -> str | None:
+        """Why a prior cannot learn from images that nobody asked to download."""
+        dataset = values["dataset"]
+        if self._form.chosen["dataset"] != "auto" or registry.is_on_disk(dataset, self._data_dir):
+            return None
+        stage = self._taken_over.get("first_stage")
+        return f"{dataset}, as of {stage}, is not on disk: choose {dataset} to download it, or {registry.EMBEDDED}"
 
     def _suggested_name(self, values: dict[str, Any]) -> str:
         return unused_name(self._runs_dir, f"{self._preset}-{values['dataset']}")
@@ -117,7 +137,7 @@ class NewRun(ModalScreen[Run | None]):
 
     def _set_hint(self) -> str:
         chosen = self._form.chosen["dataset"]
-        if chosen == "auto" and self._form.chosen.get("first_stage") in (self._first_stages or {}):
+        if chosen == "auto" and self._taken_over:
             return f"{self._values()['dataset']}, as the first stage"
         if chosen == "auto":
             return registry.explain_auto(self._data_dir)
@@ -139,7 +159,7 @@ class NewRun(ModalScreen[Run | None]):
 
     def on_descendant_focus(self) -> None:
         field = self.focused.id if self.focused else None
-        self.query_one("#detail", Label).update(self._hints().get(field or "", ""))
+        self._form.detail = self._form.problems.get(field or "") or self._hints().get(field or "", "")
 
     def action_page(self, direction: int) -> None:
         self._form.page(direction)
@@ -157,6 +177,7 @@ class NewRun(ModalScreen[Run | None]):
         config = self._refresh()
         if config is None:
             self._form.show_problem()
+            self.on_descendant_focus()
         if config is None or self._starting:
             self.app.bell()
             return
@@ -207,11 +228,13 @@ class NewRun(ModalScreen[Run | None]):
             self._form.show_problem()
 
 
-def _first_stages(runs_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The runs whose latents a prior can learn, with what it takes over from them."""
+def _first_stages(runs_dir: Path, data_dir: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The runs whose latents a prior can learn, with what it takes over; those whose images are on disk come first."""
+    found = []
     for run in find_runs(runs_dir):
         # The list of runs tells what is damaged; a run that learns a prior itself is no first stage.
-        with suppress(RunError, DamagedFile, OSError):
+        with suppress(RunError, DamagedFile, DataError, OSError):
             settings = first_stage_settings(run)
             if run.weights_version():
-                yield run.name, settings
+                found.append((not registry.is_on_disk(settings["dataset"], data_dir), run.name, settings))
+    return [(name, settings) for _, name, settings in sorted(found, key=lambda stage: stage[:2])]

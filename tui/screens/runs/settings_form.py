@@ -76,6 +76,7 @@ class SettingsForm(Vertical):
     SettingsForm CollapsibleTitle { padding: 0; }
     SettingsForm #said { dock: bottom; height: auto; }
     SettingsForm #detail { height: 2; width: 100%; color: $text-muted; }
+    SettingsForm #elsewhere { height: auto; width: 100%; color: $text-error; }
     SettingsForm #progress { height: auto; width: 100%; color: $text-warning; }
     """
 
@@ -84,8 +85,11 @@ class SettingsForm(Vertical):
         self._rows = {setting: Row(setting, title(setting), _field(setting)) for setting in SETTINGS}
         self._rows["name"] = Row("name", "name", Field(compact=True, id="name"))
         self._defaults: dict[str, str] = {}
+        self.problems: Mapping[str, str] = {}
         self._progress = Label("", id="progress", markup=False)
         self._progress.display = False
+        self._elsewhere = Label("", id="elsewhere", markup=False)
+        self._elsewhere.display = False
         self._more = Collapsible(title="more settings", collapsed_symbol="+", expanded_symbol="-", id="more")
 
     def compose(self) -> ComposeResult:
@@ -95,6 +99,7 @@ class SettingsForm(Vertical):
                 yield from (self._rows[name] for name in OTHERS)
         with Vertical(id="said"):
             yield Label("", id="detail", markup=False)
+            yield self._elsewhere
             yield self._progress
 
     @property
@@ -114,6 +119,15 @@ class SettingsForm(Vertical):
     def run_name(self, name: str) -> None:
         with self.prevent(Input.Changed):
             self._rows["name"].field.value = name
+
+    @property
+    def detail(self) -> str:
+        """What is said of the field with the cursor."""
+        return str(self.query_one("#detail", Label).content)
+
+    @detail.setter
+    def detail(self, text: str) -> None:
+        self.query_one("#detail", Label).update(text)
 
     def offer_first_stages(self, names: Sequence[str]) -> None:
         """Let the user choose among these runs; the first one is chosen."""
@@ -135,10 +149,12 @@ class SettingsForm(Vertical):
                 self._rows[name].field.value = self._defaults[name]
 
     def explain(self, problems: Mapping[str, str], hints: Mapping[str, str]) -> None:
-        """What is wrong beside its field, what it means beside the others."""
+        """What is wrong beside its field, or below all where that is not shown; what it means beside the others."""
+        self.problems = problems
+        self.on_collapsible_toggled()
         for name, row in self._rows.items():
             row.explain(problems.get(name), hints[name])
-        wrong = sum(name in problems for name in OTHERS)
+        wrong = sum(name in problems and self._is_shown(name) for name in OTHERS)
         self._more.title = f"more settings{f': {wrong} to correct' if wrong else ''}"
 
     def show_progress(self, text: str) -> None:
@@ -157,12 +173,24 @@ class SettingsForm(Vertical):
         rows = self.query_one(VerticalScroll)
         rows.scroll_relative(y=direction * rows.size.height, animate=False)
 
+    def on_collapsible_toggled(self) -> None:
+        """Say below all what is wrong where nobody sees it."""
+        hidden = [*OTHERS] if self._more.collapsed else []
+        elsewhere = [text for name, text in self.problems.items() if name in hidden or not self._is_shown(name)]
+        self._elsewhere.update("; ".join(elsewhere))
+        self._elsewhere.display = bool(elsewhere)
+
+    def _is_shown(self, name: str) -> bool:
+        return name in self._rows and bool(self._rows[name].display)
+
     def show_problem(self) -> None:
-        """Bring the cursor to the first setting that has a wrong value."""
-        name = next(name for name, row in self._rows.items() if row.has_class("wrong"))
-        if name in OTHERS:
-            self._more.collapsed = False
-        self._rows[name].field.focus()
+        """Bring the cursor to the first setting that has a wrong value, if one has."""
+        for name in (*COMMON, "name", *OTHERS):
+            if name in self.problems and self._is_shown(name):
+                if name in OTHERS:
+                    self._more.collapsed = False
+                self._rows[name].field.focus()
+                return
 
 
 def _field(name: str) -> Input | Select[str]:

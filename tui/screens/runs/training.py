@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ from textual.widgets import Label
 
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
+from core.runs.status import State
 from core.text import printable
 from tui import formatting
 from tui.background.polling import Reader
@@ -151,8 +151,16 @@ class TrainingScreen(RunScreen):
         self.snapshot = snapshot
 
     def on_training_screen_reconstructed(self, message: Reconstructed) -> None:
-        if message.preview.run == self.selected_run:
-            self.preview = message.preview
+        if message.preview.run != self.selected_run:
+            return
+        self.preview = message.preview
+        if message.preview.originals is None:  # files may come back without looking changed
+            self.set_timer(self.shared.timing.retry, self._read_pictures_again)
+
+    def _read_pictures_again(self) -> None:
+        if self.preview is not None and self.preview.originals is None:
+            self._pictured = 0
+            self._read_newer_pictures()
 
     def _read_newer_pictures(self) -> None:
         """Load the reconstructions of newer weights, if they are seen."""
@@ -182,7 +190,10 @@ class TrainingScreen(RunScreen):
         else:
             self._draw_in_time()
         if not snapshot.weights_version:
-            self.query_one(Gallery).show_message("no weights yet")
+            self._pictured, self.preview = 0, None
+            to_come = summary.state is not None and (summary.state.active or summary.state is State.CREATED)
+            missing = "no weights yet" if to_come else "model.safetensors is missing"
+            self.query_one(Gallery).show_message(summary.damage or missing)
         self._read_newer_pictures()
 
     def watch_preview(self, before: Preview | None, preview: Preview | None) -> None:
@@ -222,12 +233,9 @@ class TrainingScreen(RunScreen):
 
     def action_export(self) -> None:
         if run := self.selected_run:
-            export_files(self, self.shared, lambda folder: self._write_files(folder, f"{run.name}-training"))
-
-    def _write_files(self, folder: Path, stem: str) -> list[Path]:
-        if self.snapshot is None:  # what is drawn is another run's
-            return []
-        return self.query_one(CurveColumn).write(folder, stem)
+            # Without a snapshot, what is drawn is another run's.
+            drawn = self.query_one(CurveColumn).to_export(f"{run.name}-training") if self.snapshot else None
+            export_files(self, self.shared, drawn)
 
     def action_log_scale(self) -> None:
         self.query_one(CurveColumn).switch_log_scale()

@@ -15,15 +15,17 @@ from textual.widgets import ContentSwitcher
 from core.errors import DamagedFile, RunError
 from core.latents.options import SAMPLERS
 from core.runs.catalog import RunSummary
+from core.runs.config import make_config
 from core.runs.run import Run
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.readers import HandFed, Readers
 from tests.support.screens import MakeApp, answered, feed, screen_text, until
 from tests.support.snapshots import make_run_update, make_snapshot, make_summary
-from tui.app import VaeTui, real_sources
+from tui.app import VaeTui
 from tui.messages import RunUpdate, Snapshot
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import ChooseRun
+from tui.screens.sources import real_sources
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
 from tui.widgets.scatter import Scatter
@@ -159,7 +161,9 @@ async def test_curves_grow_with_either_run(app: VaeTui, runs: Runs) -> None:
 async def test_both_errors_of_a_digit_are_said_in_80_columns_too(app: VaeTui, runs: Runs) -> None:
     runs.explorers[OTHER].faintness = 0.25
     async with comparing(app, "digits", (80, 24)) as pilot:
-        assert "27 61" in screen_text(app)
+        words = [line.split() for line in screen_text(app).splitlines()]
+        assert any("27.0" in line for line in words)
+        assert any("60.8" in line for line in words)
         await pilot.resize_terminal(120, 40)
         await answered(pilot)
         assert "27.0  60.8" in screen_text(app)
@@ -209,7 +213,7 @@ async def test_a_plane_says_what_it_is_worth_in_both_runs(app: VaeTui, presses: 
 
 
 async def test_settings_that_differ_are_marked_and_counted(app: VaeTui, runs: Runs) -> None:
-    later = make_snapshot(make_summary("ae-mnist", preset="ae", val_loss=39.25))
+    later = make_snapshot(make_summary("ae-mnist", preset="ae", validation=(2, 39.25)))
     runs.snapshots[OTHER] = HandFed(later)
     async with comparing(app, "settings") as pilot:
         marked = [line.split()[1:] for line in screen_text(app).splitlines() if "≠" in line]
@@ -351,7 +355,7 @@ async def test_the_run_without_weights_is_named(
     app: VaeTui, runs: Runs, updates: Readers[RunUpdate], tmp_path: Path
 ) -> None:
     with pytest.raises(RunError) as missing:
-        Run(tmp_path / OTHER.name).read_weights()
+        Run.create(tmp_path, OTHER.name, make_config(dataset="mnist-5k")).read_weights()
     runs.explorers[OTHER].fail = missing.value
     async with comparing(app, "latent") as pilot:
         assert "ae-mnist has no weights yet: the trainer saves them soon after it starts" in screen_text(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +13,7 @@ from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import MakeApp, press, screen_text, until
 from tests.support.snapshots import make_snapshot, make_summary
 from tui.app import VaeTui
+from tui.screens.inspect.draws import Drawn
 from tui.screens.inspect.sample import FRAMES, SampleScreen
 from tui.screens.selection import Timing
 
@@ -58,7 +60,7 @@ async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: OpenApp
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         assert only(explorers).asked[-1] == ("denoising", FRAMES, 32, 0, 1.0, SamplingOptions(steps=10))
-        assert "from the learned prior: any digit, 10 steps, seed 0, temperature 1.0" in screen_text(app)
+        assert "from the learned prior: any digit, 10 steps, seed 0, temperature 1.0: step 1 of 10" in screen_text(app)
 
 
 async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: OpenApp, explorers: FakeExplorers) -> None:
@@ -76,20 +78,63 @@ async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: OpenApp, exp
         ):
             await press(pilot, *keys)
             assert only(explorers).asked[-1][-1] == wish
-        assert "any digit, guidance 1.5, 4 steps" in screen_text(app)
+        await until(pilot, lambda: "any digit, guidance 1.5, 4 steps" in screen_text(app), "the digits")
 
 
-async def test_the_steps_are_shown_one_after_the_other(open_app: OpenApp, explorers: FakeExplorers) -> None:
-    app = open_app(denoise=0.2)
+async def test_each_step_is_shown_with_its_number_as_it_comes(open_app: OpenApp, explorers: FakeExplorers) -> None:
+    app = open_app(denoise=0.01)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
-        seen = {spread(app)}
-        last = np.std(only(explorers).denoising(FRAMES, 32, 0, 1.0, SamplingOptions())[-1].latents)
-        while spread(app) != last:
-            await pilot.pause(0.05)
-            assert spread(app) <= min(seen)
-            seen.add(spread(app))
-        assert len(seen) >= 3
+        explorer = only(explorers)
+        await until(pilot, lambda: "10 steps, seed 0, temperature 1.0" in screen_text(app), "the digits")
+        explorer.steps_allowed = threading.Semaphore(0)
+        await pilot.press("r")
+        before = -1.0
+        for step in range(1, 11):
+            await until(pilot, lambda: f"step {step} of 10" in screen_text(app) or step == 10, f"step {step}")  # noqa: B023
+            await until(pilot, lambda: spread(app) != before, "other digits")  # noqa: B023
+            assert "seed 1" in screen_text(app)
+            before = spread(app)
+            explorer.steps_allowed.release()
+
+
+@pytest.mark.parametrize(("dynamics", "keys", "steps"), [("flow", "tttt", 4), ("flow", "", 10), ("ddpm", "tt", 1000)])
+async def test_any_number_of_steps_is_shown_to_its_end(
+    open_app: OpenApp, explorers: FakeExplorers, dynamics: str, keys: str, steps: int
+) -> None:
+    app = open_app(dynamics, denoise=0.001)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", *keys)
+        frames: list[int] = []
+        screen = shown(app)
+        draw = screen._show_frame
+
+        def note(drawn: Drawn) -> None:
+            frames.append(drawn.step)
+            draw(drawn)
+
+        screen._film._show = note
+        await press(pilot, "r")
+        await until(pilot, lambda: frames and frames[-1] == steps, "the last step")
+        assert len(frames) == min(steps, FRAMES)
+        assert frames == sorted(set(frames))
+
+
+async def test_the_heading_describes_what_is_seen_and_the_status_what_is_to_come(
+    open_app: OpenApp, explorers: FakeExplorers
+) -> None:
+    app = open_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        explorer = only(explorers)
+        await until(pilot, lambda: "10 steps, seed 0, temperature 1.0" in screen_text(app), "the digits", 20)
+        explorer.gate.clear()
+        await pilot.press("r", "d", "3")
+        await until(pilot, lambda: "next: digit 3, 10 steps, seed 1" in screen_text(app), "what is to come")
+        assert "any digit, 10 steps, seed 0" in screen_text(app)
+        explorer.gate.set()
+        await until(pilot, lambda: "digit 3, 10 steps, seed 1, temp" in screen_text(app), "the digits")
+        assert "next:" not in screen_text(app)
 
 
 async def test_the_steps_need_not_be_shown(open_app: OpenApp, explorers: FakeExplorers) -> None:
@@ -110,7 +155,7 @@ async def test_a_film_that_nobody_watches_ends_with_its_last_moment(
         screen, first = shown(app), spread(app)
         await press(pilot, "5")
         assert screen.samples is not None
-        assert np.std(screen.samples.latents) == pytest.approx(first / FRAMES)
+        assert np.std(screen.samples.latents) == pytest.approx(first / 10)
 
 
 async def test_other_samplers_have_no_digit_to_ask_for(open_app: OpenApp, explorers: FakeExplorers) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 from textual.widgets import Input, Label
 
+from core.explorer.results import Samples
 from tests.support.explorers import FakeExplorer, FakeExplorers
-from tests.support.screens import MakeApp, answered, opened, press, screen_text, shown
+from tests.support.screens import MakeApp, answered, opened, press, screen_text, shown, until
 from tests.support.snapshots import RUN, make_snapshot, make_summary
 from tui.app import VaeTui
+from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskNumber
+from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.inspect.sample import SampleScreen
 
 
@@ -90,3 +97,61 @@ async def test_a_marked_digit_is_forgotten_when_others_take_its_place(app: VaeTu
         assert "marked" in screen_text(app)  # warmer, it is the same digit
         await press(pilot, "r", "right", "x")
         assert shown(app, SampleScreen).marked == 1
+
+
+async def test_a_sampler_that_is_being_fitted_is_named_and_can_be_left(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "4", "s", "s", size=(80, 24)) as pilot:
+        assert "full cov" in screen_text(app)
+        explorer.gate.clear()
+        await pilot.press("s")
+        await until(pilot, lambda: "next: mixture" in screen_text(app), "the name of what is fitted")
+        assert "from a Gaussian with full cov" in screen_text(app).splitlines()[1]
+        explorer.reports[-1]("fitting a mixture of 10 Gaussians: 17%")
+        await until(pilot, lambda: "next: mixture" in screen_text(app).splitlines()[1], "both")
+        await pilot.press("s")
+        await until(pilot, lambda: "next: prior" in screen_text(app), "the name of what is next")
+        assert shown(app, SampleScreen).shown_sampler == "prior"
+        explorer.gate.set()
+        await answered(pilot)
+        assert "from the prior N(0, I), seed 0" in screen_text(app)
+        assert "next:" not in screen_text(app)
+        assert "mixture" not in screen_text(app)
+
+
+async def test_a_question_that_was_left_is_ended(app: VaeTui, explorer: FakeExplorer) -> None:
+    ended: list[str] = []
+    async with opened(app, "4") as pilot:
+        explorer.gate.clear()
+        answer = explorer.samples
+
+        def fitting(sampler: str, *rest: Any, go_on: Callable[[], object]) -> Samples:
+            found = answer(sampler, *rest)
+            try:
+                go_on()
+            except Abandoned:
+                ended.append(sampler)
+                raise
+            return found
+
+        explorer.samples = fitting  # type: ignore[method-assign, assignment]
+        await pilot.press("s", "s", "s")
+        explorer.gate.set()
+        await answered(pilot)
+        assert ended == ["gaussian"]
+        assert explorer.asked[-1][1] == "mixture"
+
+
+async def test_keys_that_come_before_the_digits_act_on_those_that_were_asked_for(
+    app: VaeTui, explorer: FakeExplorer
+) -> None:
+    async with opened(app, "4") as pilot:
+        old = shown(app, SampleScreen).samples
+        explorer.gate.clear()
+        await pilot.press("r", "right", "v")
+        assert isinstance(app.screen, SampleScreen)
+        explorer.gate.set()
+        await until(pilot, lambda: isinstance(app.screen, LatentPathScreen), "the path")
+        path = shown(app, LatentPathScreen)
+        drawn = np.random.default_rng(1).standard_normal((32, 64))
+        assert old is not None
+        assert np.allclose(path.start, drawn[1])

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Label, OptionList, Select
 
@@ -21,7 +20,7 @@ from core.runs.first_stage import first_stage_settings
 from core.runs.run import Run
 from core.runs.settings import PRESETS, SETTINGS
 from tests.conftest import make_trained_run
-from tests.support.screens import MakeApp, screen_text, until
+from tests.support.screens import MakeApp, burst, screen_text, until
 from tui.app import VaeTui
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.new_run import NewRun
@@ -125,10 +124,7 @@ async def test_keys_that_arrive_at_once_keep_their_order_in_the_form(make_app: M
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("n")
         await settle(pilot)
-        for key in ("tab", "tab", "backspace", "8", "tab", "backspace", "2", "0", "backspace", "1"):
-            character = key if len(key) == 1 else None
-            app.post_message(events.Key(key, character))
-        await settle(pilot)
+        await burst(pilot, "tab", "tab", "backspace", "8", "tab", "backspace", "2", "0", "backspace", "1")
         assert app.screen.query_one("#epochs", Input).value == "8"
         assert app.screen.query_one("#learning_rate", Input).value == "21"
 
@@ -223,6 +219,23 @@ async def test_a_prior_without_a_run_to_learn_from_is_not_started(make_app: Make
         await pilot.press("ctrl+s")
         await settle(pilot)
         assert isinstance(app.screen, NewRun)
+
+
+@pytest.mark.parametrize("field", ["epochs", "batch_size", "holdout", "name"])
+async def test_starting_a_form_with_a_bad_value_goes_to_it_and_says_why(make_app: MakeApp, field: str) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        app.screen.query_one(f"#{field}", Input).value = "?!"
+        await settle(pilot)
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert app.focused is app.screen.query_one(f"#{field}")
+        detail = str(app.screen.query_one("#detail", Label).content)
+        assert detail.startswith(f"{field.replace('_', ' ')} must")
+        assert "not ?!" in detail
+        assert detail[:40] in screen_text(app)
 
 
 async def choose_a_set_to_download(app: VaeTui, pilot: Pilot[None]) -> None:

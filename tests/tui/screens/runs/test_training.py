@@ -129,7 +129,7 @@ async def test_the_distance_of_samples_has_a_curve_where_it_was_measured(
         assert all(part.region.width >= 24 and part.region.height >= 6 for part in parts)
         (curve,) = parts[-1]._curves
         assert curve.y.tolist() == [41.5, 17.25]
-        assert "Fréchet 17.25   best 17.25" in screen_text(app)
+        assert "Fréchet 17.25  best 17.25" in screen_text(app)
 
 
 async def test_an_autoencoder_that_is_measured_shows_the_distance_alone_below_the_loss(make_app: MakeApp) -> None:
@@ -212,18 +212,18 @@ async def test_a_window_resized_behind_another_screen_is_filled_anew(make_app: M
         await pilot.press("2")
         await settle(pilot)
         shown = screen_text(app)
-        assert " 3/10" in shown
+        assert " 2/10" in shown
         assert " 25%" in shown
 
 
-async def test_an_epoch_that_is_validated_is_still_that_epoch(make_app: MakeApp) -> None:
+async def test_an_epoch_counts_as_finished_once_it_is_validated(make_app: MakeApp) -> None:
     summary = make_summary()
     assert summary.status
     validating = summary.status.model_copy(update={"epoch": 2, "step": 3 * 469, "activity": "validating"})
     app = make_app(snapshot=make_snapshot(make_summary(status=validating)))
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        assert "━ 3/10" in screen_text(app)
+        assert "━ 2/10" in screen_text(app)
         assert "now     validating" in screen_text(app)
 
 

@@ -1,0 +1,104 @@
+"""Keys act in the order in which they were typed, also where many arrive at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events
+from textual.app import App, ScreenStackError
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+LONGEST_SECONDS = 3.0  # that a key keeps those behind it waiting
+
+
+class OrderedApp(App[None]):
+    """Looks at a key only after all that the one before caused was done.
+
+    Textual by itself looks at a key when it arrives: one with priority acts at once, ahead of those that are on their
+    way through widgets, and one that follows a key which opens a dialog goes to the screen below.
+    """
+
+    @dataclass
+    class Followed(Message):
+        """Went the way of a key, behind it."""
+
+        arrived: asyncio.Event
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: deque[events.Event] = deque()
+        self._handling: asyncio.Task[None] | None = None
+
+    @property
+    def handles_keys(self) -> bool:
+        """Whether there is a key that did not act yet, or not all that it caused is done."""
+        return self._handling is not None or bool(self._held)
+
+    async def on_event(self, event: events.Event) -> None:
+        typed = isinstance(event, events.InputEvent | events.Paste)
+        if typed and not self.screen_stack:  # the app is being left
+            return
+        if typed and self.handles_keys and not event.is_forwarded:
+            self._held.append(event)
+        else:
+            await self._look_at(event)
+
+    async def _look_at(self, event: events.Event) -> None:
+        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        # Where it begins its way is known only before it acts.
+        target = (self.focused or self.screen) if typed else None
+        await super().on_event(event)
+        if target is not None:
+            self._handling = asyncio.create_task(self._handle(target))
+
+    async def _handle(self, target: MessagePump) -> None:
+        """Wait until a key that began its way at a widget has acted, then look at those behind it."""
+        # Without a screen the app is being left.
+        with suppress(TimeoutError, ScreenStackError):
+            async with asyncio.timeout(LONGEST_SECONDS):
+                arrived = asyncio.Event()
+                if target.post_message(self.Followed(arrived)):
+                    await arrived.wait()
+                await self._settle()
+                await self.wait_until_ready()
+        self._handling = None
+        self.call_later(self._look_at_held)
+
+    async def _settle(self) -> None:
+        """Wait until nothing is under way on the screen that is shown."""
+        quiet = 0
+        while quiet < 2:
+            before = self._whereabouts()
+            pumps = [self, *self.screen.walk_children(with_self=True)]
+            busy = any(pump.message_queue_size for pump in pumps) or not self.screen.is_mounted
+            await asyncio.gather(*filter(None, map(_caught_up, pumps)))
+            quiet = 0 if busy or before != self._whereabouts() else quiet + 1
+
+    async def wait_until_ready(self) -> None:
+        """Wait, though not for long, for what the screen must know before keys can act on it."""
+
+    def _whereabouts(self) -> tuple[Any, ...]:
+        return self.screen, self.focused, len(self.screen_stack)
+
+    async def _look_at_held(self) -> None:
+        while self._held and self._handling is None:
+            await self._look_at(self._held.popleft())
+
+    def on_ordered_app_followed(self, message: Followed) -> None:
+        message.arrived.set()
+
+
+def _caught_up(pump: MessagePump) -> asyncio.Future[None] | None:
+    """Done once it has come to all that waits for it; None for one that is closed."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def come() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    return done if pump.call_later(come) else None
