@@ -90,6 +90,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "runs": (manage.runs, "List the runs, newest first."),
     "watch": (manage.watch, "Print a line a second about a run, until its training ends."),
     "logs": (manage.logs, "Print the log of a run's trainer."),
+    "export": (manage.export, "Make a folder of a run's weights that needs PyTorch only."),
     "data": (manage.data_sets, "List the image sets, which of them are on disk, and where."),
     "doctor": (doctor.doctor, "Say what this terminal and machine can do, what is amiss, and what mends it."),
     "bench": (
