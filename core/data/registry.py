@@ -204,9 +204,8 @@ def locate(source: ImageSource, data_dir: Path) -> Path:
     if damage is not None:
         raise damage
     places = " nor in ".join(str(folder(source.name, each)) for each in folders)
-    which = f"neither in {places}" if len(folders) > 1 else f"not in {places}"
     raise DataError(
-        f"{source.name} is {which}; name the folder it is in with --data-dir, "
+        f"{source.name} is not in {places}; name the folder it is in with --data-dir, "
         f"or get it with: {download_command(source.name, data_dir)}"
     )
 

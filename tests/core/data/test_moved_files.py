@@ -103,7 +103,7 @@ def test_11_a_folder_that_only_has_such_a_name_stays_what_it_is(tmp_path: Path) 
 def test_12_images_are_read_from_where_they_moved_and_from_whole_files_only(tmp_path: Path) -> None:
     first, moved = tmp_path / "first", tmp_path / "moved"
     source = ImageSource("mnist", first)
-    with pytest.raises(DataError, match=r"neither in .*/first/MNIST/raw nor in .*/moved/MNIST/raw; name the folder"):
+    with pytest.raises(DataError, match=r"not in .*/first/MNIST/raw nor in .*/moved/MNIST/raw; name the folder"):
         registry.locate(source, moved)
     put("mnist", moved)
     assert registry.locate(source, moved) == moved
