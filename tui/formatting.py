@@ -62,6 +62,11 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
+def others_train(number: int) -> str:
+    """That so many runs train on this machine already."""
+    return f"{count(number, 'run')} {'train' if number > 1 else 'trains'} on this machine already"
+
+
 def duration(seconds: float) -> str:
     """A length of time in its two largest units, such as 3 h 12 m; from ten minutes on without seconds."""
     seconds = max(0, round(seconds))

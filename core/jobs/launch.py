@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import threading
@@ -28,6 +29,17 @@ FOR_TRAINING = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
+
+
+def training_here() -> int:
+    """How many runs are trained on this machine, as far as this user may see its processes."""
+    folders: set[str] = set()
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        if "core.worker" in words:
+            runs = itertools.takewhile(lambda word: not word.startswith("--"), words[words.index("core.worker") + 1 :])
+            folders |= {os.path.join(process.info["cwd"] or "/", run) for run in runs}  # noqa: PTH118
+    return len(folders)
 
 
 class NotBegun(RunError):

@@ -143,3 +143,19 @@ def test_a_stopped_trainer_that_hears_no_signal_is_killed(
         trainer.wait_until_started(told_to_stop=lambda: True)
     wait_until(lambda: trainer.ended, seconds=5)
     assert trainers(runs_dir) == []
+
+
+def test_a_command_says_how_many_runs_train_on_this_machine_already(
+    make_run: MakeRun, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = launch.training_here()
+    for name, processes in (("one", 1), ("two", 2)):
+        launch.start(make_run(name, preset="ae", epochs=1000, processes=processes)).wait_until_started(60)
+    assert launch.training_here() - before >= 2
+    done = subprocess.run(
+        [VAE_TUI, "train", *BRIEF, "--name", "third", "--detach", "--runs-dir", str(runs_dir)],
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert "runs train on this machine already\n" in done.stdout, done.stderr
+    for process in trainers(runs_dir):
+        process.kill()

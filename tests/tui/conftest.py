@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.explorer.protocol import Explorer, Report
+from core.jobs import launch
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
 from tests.support.explorers import FakeEvaluator, FakeExplorers
@@ -28,6 +29,12 @@ def sixteen_colors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLORTERM", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("LC_ALL", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def nobody_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests train on this machine, which the form of a new run would say."""
+    monkeypatch.setattr(launch, "training_here", lambda: 0)
 
 
 @pytest.fixture

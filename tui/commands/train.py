@@ -101,6 +101,8 @@ def resume(
 
 def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -> None:
     """Start a trainer and stay with it until it ends, or only until it has begun."""
+    if others := launch.training_here():
+        echo(formatting.others_train(others))
     with guarded(SHOW_CURSOR), Told() as told:
         trainer = start()
         try:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import typer.main
+from packaging.requirements import Requirement
 
 from core.runs.settings import SETTINGS
 from tui.cli import cli
 
 COMMANDS = typer.main.get_group(cli).commands
+
+
+PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
 
 
 def options(command: str) -> dict[str, list[str]]:
@@ -31,3 +38,9 @@ def test_no_name_of_an_option_is_taken_from_its_metavar() -> None:
     # As typer 0.27.0 to 0.27.3 do where no name is given.
     names = {name for command in COMMANDS for typed in options(command).values() for name in typed}
     assert {name for name in names if name != name.lower()} == set()
+
+
+def test_releases_of_typer_that_do_not_work_are_left_out_and_those_of_gpu_images_are_not() -> None:
+    (allowed,) = (found.specifier for found in map(Requirement, PROJECT["dependencies"]) if found.name == "typer")
+    tried = ["0.15.1", "0.16.0", "0.20.0", "0.23.0", "0.24.0", "0.25.1", "0.26.0", "0.27.0", "0.27.3", "0.29.2"]
+    assert [version for version in tried if version not in allowed] == ["0.15.1", "0.24.0", "0.25.1"]

@@ -21,6 +21,7 @@ from core.runs.config import RunConfig, check_name, check_values, defaults, stam
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
+from tui import formatting
 from tui.background.devices import check_device
 from tui.screens.runs.settings_form import SettingsForm
 from tui.widgets.bars import KeyLine
@@ -71,6 +72,12 @@ class NewRun(ModalScreen[Run | None]):
 
     def on_mount(self) -> None:
         self._refresh()
+        self._look_for_others()
+
+    @work(thread=True)
+    def _look_for_others(self) -> None:
+        if others := launch.training_here():
+            self.app.call_from_thread(setattr, self._form, "border_subtitle", formatting.others_train(others))
 
     # What was chosen
 

@@ -340,3 +340,13 @@ async def test_a_trainer_is_told_when_the_form_is_closed_before_it_has_begun(
         await until(pilot, ended.is_set, "the end of the trainer")
         await settle(pilot)
         assert "the trainer was ended" not in screen_text(app)
+
+
+async def test_the_form_says_how_many_runs_train_on_this_machine_already(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "training_here", lambda: 2)
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: "2 runs train on this machine already" in screen_text(app), "the number")
