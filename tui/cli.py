@@ -147,7 +147,8 @@ def main() -> None:
         gone = error.filename is None and folders.current_is_gone()
         print_error("the current folder is gone: go to another one, or give whole paths" if gone else describe(error))
     except Exception as error:
-        if not is_out_of_memory(error):
+        homeless = isinstance(error, RuntimeError) and not folders.has_home()
+        if not homeless and not is_out_of_memory(error):
             raise
         print_error(describe(error))
         sys.exit(EXIT_FAILED)

@@ -88,6 +88,14 @@ def test_a_user_without_a_home_is_told_once_where_things_are_kept(
         assert Run(folder / "runs" / "a-run").state() is State.FINISHED
 
 
+def test_a_completion_has_no_home_to_be_installed_in(nobody: list[str], folder: Path) -> None:
+    words = [*nobody, VAE_TUI, "--install-completion"]
+    tried = environment(folder.parent, {"SHELL": "/bin/bash"})
+    done = subprocess.run(words, env=tried, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr, done.stderr
+
+
 def test_the_app_does_without_a_home(nobody: list[str], folder: Path) -> None:
     with Terminal([*nobody, VAE_TUI, *RUNS], folder, environment(folder.parent, {})) as terminal:
         terminal.wait_for("vae-mnist")

@@ -77,3 +77,14 @@ def test_torchrun_trains_what_was_made_for_as_many_and_refuses_another_number(ma
     done = torchrun(2)
     assert (done.returncode, run.state()) == (0, State.FINISHED), done.stderr
     assert "2 processes" in run.status().device_name
+
+
+def test_a_resume_with_a_device_that_is_not_here_is_refused_before_a_trainer_starts(
+    make_run: MakeRun, runs_dir: Path
+) -> None:
+    run = make_run("a-run", preset="ae", device="cuda:99")
+    words = [VAE_TUI, "resume", "a-run", "--runs-dir", str(runs_dir)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "device must be one that this machine has" in done.stderr
+    assert not run.log_path.exists()

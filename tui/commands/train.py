@@ -94,6 +94,8 @@ def resume(
     found = find_run(runs_dir, run)
     checked = check_values(**settings)
     new = {name: getattr(checked, name) for name in settings}
+    config = found.training_config()
+    check_device(config.device, config.processes)
     folder = None if data_dir is None else data_dir.absolute()
     start = partial(launch.resume, found, new.get("epochs"), new.get("learning_rate"), data_dir=folder)
     follow(found, start, detach)
