@@ -23,6 +23,11 @@ def collect_by_the_clock() -> None:
 def collect() -> None:
     """Look at all objects that are not left out, and give the system back what is free."""
     gc.collect()
+    give_back()
+
+
+def give_back() -> None:
+    """Give the system back what is free: each thread keeps what it freed, for itself."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
         trim(0)
 

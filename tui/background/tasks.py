@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core.errors import describe
+from tui.background.garbage import give_back
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -69,6 +70,7 @@ class LatestTaskQueue:
             finally:
                 self._working = False
             if not self.busy:
+                give_back()
                 self._on_idle()
 
 

@@ -151,3 +151,15 @@ def test_all_objects_are_looked_at_for_garbage_only_when_asked() -> None:
         gc.callbacks.remove(note)
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def test_what_the_tasks_freed_is_given_back_once_nothing_is_left_to_do(
+    monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("tui.background.tasks.give_back", lambda: done.append("given back"))
+    queue = LatestTaskQueue(lambda error: None, lambda: done.append("idle"))
+    queue.submit("page", lambda: done.append("page"))
+    wait_until(lambda: "idle" in done)
+    queue.close()
+    assert done == ["page", "given back", "idle"]
