@@ -178,7 +178,10 @@ def test_8_where_nothing_can_be_locked_the_heartbeat_guards_a_run(
     assert call("resume", run.name, "--detach", "--runs-dir", folder).returncode == 0
     assert call("control", run.name, "stop", "--runs-dir", folder).returncode == 0
     wait_until(lambda: run.state() is State.STOPPED)
-    program = "import sys; from core.runs.run import Run; from pathlib import Path; Run(Path(sys.argv[1])).delete()"
+    program = (
+        "import sys; from core import trash; from core.runs.run import Run; from pathlib import Path;"
+        "trash.discard(Run(Path(sys.argv[1])))"
+    )
     subprocess.run([sys.executable, "-c", program, str(run.path)], cwd=ROOT, check=True)
     assert not run.path.exists()
 
