@@ -102,7 +102,7 @@ class KernelStep:
         assert isinstance(training.objective, ImageObjective)
         self.training, self.objective, self.wanted = training, training.objective, wanted
         self.batch: Tensor | None = None
-        self.validate = _validation(self.objective)
+        self.validate = make_validation(self.objective)
         self._alone = SharedStep() if shared is None else None
         if self._alone is not None:
             step = self._alone.gather([self])
@@ -118,7 +118,7 @@ class KernelStep:
             self._alone.launch([self])
 
 
-def _validation(objective: ImageObjective) -> Callable[[torch.Generator], Iterator[Tensor]]:
+def make_validation(objective: ImageObjective) -> Callable[[torch.Generator], Iterator[Tensor]]:
     """What validates in kernels, as `Objective.validate` does. Raises what PyTorch and Triton raise without memory."""
     from core.kernels.gpu.validation import TritonValidation
 

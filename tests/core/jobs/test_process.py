@@ -74,6 +74,7 @@ def stand_in(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(choice, "GPU", "cpu")
     patch.setattr(kernels, "_start", lambda wanted, device: None)
     patch.setattr(shared, "make_step", FakeStep)
+    patch.setattr(kernels, "make_validation", lambda objective: objective.validate)
     patch.setattr(FakeStep, "seen", [])
 
 
