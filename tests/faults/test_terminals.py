@@ -137,7 +137,7 @@ def test_a_progress_bar_that_is_killed_leaves_a_cursor(
     words = ["--preset", "ae", "--dataset", "mnist-5k", "--device", "cpu", "--name", "a-run", "--runs-dir"]
     terminal = open_terminal("train", *words, str(tmp_path))
     run = Run(tmp_path / "a-run")
-    wait_until(lambda: b"\x1b[?25l" in terminal.read(), what="the bar")
+    wait_until(lambda: b"epoch 0/400" in terminal.read(), what="the bar")
     terminal.process.kill()
     wait_until(lambda: terminal.read().endswith(SHOW_CURSOR.encode()), seconds=5, what="the cursor")
     time.sleep(0.1)
