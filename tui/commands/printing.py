@@ -139,15 +139,16 @@ def print_written(out: Path | None) -> None:
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
     """Shows words, each in place of those before, on a line of a terminal that is empty at the end, or on ctrl+c."""
-    line = LowestLines(Console(stderr=True))
+    console = Console(stderr=True)
+    line = LowestLines(console)
 
     def erase_and_leave(number: int, frame: FrameType | None) -> None:
         os.write(2, ERASE.encode())  # stderr itself may be busy
         leave(number, frame)
 
     def report(words: str) -> None:
-        if sys.stderr.isatty():
-            line.draw(Text(words))
+        if console.is_terminal and not console.is_dumb_terminal:
+            line.draw(Text(words, no_wrap=True, overflow="crop"))
 
     before = signal.signal(signal.SIGINT, erase_and_leave)
     try:

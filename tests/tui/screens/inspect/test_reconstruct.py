@@ -15,37 +15,37 @@ async def test_arrows_and_pages_walk_through_the_validation_set(run_app: VaeTui)
         await press(pilot, "3")
         screen = run_app.screen
         assert isinstance(screen, ReconstructScreen)
-        assert screen.capacity == 5
+        assert screen.capacity == 4
         for keys, place in (
             (["right"], 1),
             (["left", "left"], 0),
-            (["pagedown"], 5),
-            (["right"] * 5, 10),
-            (["left"], 9),
+            (["pagedown"], 4),
+            (["right"] * 4, 8),
+            (["left"], 7),
             (["end"], 204),
             (["right", "pagedown"], 204),
-            (["pageup"], 199),
+            (["pageup"], 200),
             (["home"], 0),
         ):
             await press(pilot, *keys)
             assert screen.place == place
             assert screen.page is not None
-            assert screen.page.first == place // 5 * 5
+            assert screen.page.first == place // 4 * 4
 
 
 async def test_one_class_is_kept_and_the_worst_come_first(run_app: VaeTui, explorers: FakeExplorers) -> None:
     async with run_app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "3", "f", "7")
-        assert "class 7, by index: 1 to 5 of 20" in screen_text(run_app)
+        assert "class 7, by index: 1 to 4 of 20" in screen_text(run_app)
         await press(pilot, "o")
         assert "class 7, worst first" in screen_text(run_app)
-        assert explorers[RUN].asked[-1] == ("page", 0, 5, 7, "worst")
+        assert explorers[RUN].asked[-1] == ("page", 0, 4, 7, "worst")
         await press(pilot, "f", "3")
         assert "no validation image is of class 3" in screen_text(run_app)
         await press(pilot, "f", "escape")
         assert "no validation image is of class 3" in screen_text(run_app)
         await press(pilot, "f", "a")
-        assert "all classes, worst first: 1 to 5 of 205" in screen_text(run_app)
+        assert "all classes, worst first: 1 to 4 of 205" in screen_text(run_app)
 
 
 async def test_a_click_chooses_an_image(run_app: VaeTui) -> None:
@@ -53,14 +53,14 @@ async def test_a_click_chooses_an_image(run_app: VaeTui) -> None:
         await press(pilot, "3")
         await pilot.click("#page", offset=(50, 5))
         assert isinstance(run_app.screen, ReconstructScreen)
-        assert run_app.screen.place == 3
+        assert run_app.screen.place == 2
         await pilot.click("#page", offset=(79, 5))
         assert run_app.screen.place == 3
 
 
 async def test_a_larger_terminal_is_filled(app: VaeTui, explorer: FakeExplorer) -> None:
     async with opened(app, "3") as pilot:
-        assert explorer.asked[-1] == ("page", 0, 5, None, "index")
+        assert explorer.asked[-1] == ("page", 0, 4, None, "index")
         await pilot.resize_terminal(120, 40)
         await answered(pilot)
         assert explorer.asked[-1] == ("page", 0, 8, None, "index")
@@ -73,6 +73,6 @@ async def test_the_image_that_was_looked_at_stays_in_sight_when_pages_shrink(
         await pilot.resize_terminal(80, 24)
         await answered(pilot)
         assert shown(app, ReconstructScreen).place == 6
-        assert explorer.asked[-1] == ("page", 5, 5, None, "index")
+        assert explorer.asked[-1] == ("page", 4, 4, None, "index")
         await press(pilot, "enter")
         assert shown(app, ImageDetailScreen).place == 6
