@@ -7,13 +7,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
+from textual.screen import Screen
 
 from core import folders
 from core.data import registry
@@ -94,7 +96,7 @@ class VaeTui(OrderedApp):
             priority=True,
         ),
     ]
-    COMMANDS = {KeyCommands}
+    COMMANDS = App.COMMANDS | {KeyCommands}
 
     def __init__(
         self,
@@ -245,6 +247,10 @@ class VaeTui(OrderedApp):
 
     def action_keys(self) -> None:
         self.push_screen(Keys(sorted_keys(self)))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Of Textual's own commands the one for which there is no key; for its list of keys there is one here."""
+        return (command for command in super().get_system_commands(screen) if command.title == "Screenshot")
 
     def deliver_screenshot(
         self, filename: str | None = None, path: str | None = None, time_format: str | None = None

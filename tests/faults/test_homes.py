@@ -100,8 +100,10 @@ def test_the_app_does_without_a_home(nobody: list[str], folder: Path) -> None:
     with Terminal([*nobody, VAE_TUI, *RUNS], folder, environment(folder.parent, {})) as terminal:
         terminal.wait_for("vae-mnist")
         terminal.press("\x10")  # the commands of Textual
+        terminal.wait_for("Search for commands")
+        terminal.press("screenshot")
         terminal.wait_for("Screenshot")
-        terminal.press("screenshot\r")
+        terminal.press("\r")
         terminal.wait_for("Saved screenshot")
         terminal.press("q")
         assert terminal.wait_for_end() == 0

@@ -284,9 +284,10 @@ def test_of_trainers_that_start_together_one_trains_and_the_others_change_nothin
     together = [trainers.begin(run) for _ in range(4)]
     for process in together:
         process.join(60)
-    assert Counter(process.exitcode for process in together) == {0: 1, 3: 3}
-    (winner,) = (process for process in together if process.exitcode == 0)
-    assert (run.status().pid, run.state()) == (winner.pid, State.FINISHED)
+    ends = Counter(process.exitcode for process in together)
+    assert set(ends) == {0, 3}  # one that waited for the lock a moment may have found the run finished
+    assert run.status().pid in [process.pid for process in together if process.exitcode == 0]
+    assert run.state() is State.FINISHED
     run_files.assert_same_end(run, undisturbed)
     assert run_files.lines(run) == run_files.lines(undisturbed)
 

@@ -44,7 +44,7 @@ def test_14_what_goes_on_when_nobody_reads_the_output_is_named(
     errors: str, make_small_run: MakeRun, wait_until: WaitUntil
 ) -> None:
     run = make_small_run(epochs=100_000, validate_every=1000)
-    done = shell(f"{VAE_TUI} resume {run.name} --runs-dir {run.path.parent} {errors} | head -1")
+    done = shell(f"{VAE_TUI} resume {run.name} --runs-dir {run.path.parent} {errors} | grep -m 1 ^training")
     assert done.stdout == f"training {run.name} in {run.path}\n"
     assert run.state() is State.RUNNING
     if not errors:
