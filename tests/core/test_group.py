@@ -1,4 +1,4 @@
-"""A process is one of several only where its run and torchrun agree on it."""
+"""16: A process is one of several only where its run and torchrun agree on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users without a home, homes that take no files, and folders that are gone: what needs none goes on."""
+"""15, 20: Users without a home, homes that take no files, and folders that are gone: what needs none goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locales that are not UTF-8: every command prints what they have, and ASCII in place of the rest."""
+"""18: Locales that are not UTF-8: every command prints what they have, and ASCII in place of the rest."""
 
 from __future__ import annotations
 

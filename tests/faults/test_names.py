@@ -1,4 +1,4 @@
-"""A project of the user's that has modules of our names, in PYTHONPATH and in the current folder, is not imported."""
+"""17: A project of the user's with modules of our names, in PYTHONPATH and the current folder, is not imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A size that was exported is that of another terminal: the terminal's own counts."""
+"""19: A size that was exported is that of another terminal: the terminal's own counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends between the start of a trainer and its first word: whoever started it ends it, and says so."""
+"""22, 23: Ends between the start of a trainer and its first word: whoever started it ends it, and says so."""
 
 from __future__ import annotations
 

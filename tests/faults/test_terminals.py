@@ -1,4 +1,4 @@
-"""A usable terminal is left whatever ends a program that changed it."""
+"""20: A usable terminal is left whatever ends a program that changed it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_weights_say_after_which_epoch_they_were_saved(metadata: dict[str, objec
     assert epoch_of(weights_to_bytes(MODELS["ae"]().state_dict(), {"latent_scale": 1.0} | metadata)) == epoch
 
 
-def test_the_same_weights_are_the_same_bytes() -> None:
+def test_24_the_same_weights_are_the_same_bytes() -> None:
     weights = MODELS["ae"]().state_dict()
     metadata: dict[str, object] = {
         name: f"{name} \xe9\u2713" for name in ("preset", "epoch", "step", "scale", "a", "b")
