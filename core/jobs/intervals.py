@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from core.runs.metrics_log import STEP_LINE_SECONDS
+from core.runs.metrics.log import STEP_LINE_SECONDS
 from core.runs.status import HEARTBEAT_SECONDS, LOST_AFTER_SECONDS
 
 

@@ -14,7 +14,7 @@ from core.jobs.intervals import Intervals
 from core.jobs.stages import Stages
 from core.kernels.step_library import compile_ahead
 from core.runs.config import RunConfig
-from core.runs.metrics_log import MetricsLog
+from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from core.jobs.failures import Log, cause, describe
 from core.jobs.heartbeat import Heartbeat, TakenOver
 from core.jobs.setup import Job, Setup, Shared, explained, load_trainer
 from core.jobs.stages import Stages
-from core.runs.metrics_log import MetricsLog
+from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
 from core.runs.status import State, StatusChanges, boot_id, pid_namespace, process_started
 

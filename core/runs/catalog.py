@@ -15,7 +15,7 @@ from typing import Any
 from core import files
 from core.errors import RunError, RunGone, UserError
 from core.runs.config import RunConfig
-from core.runs.metrics import last_lines, newest_validation
+from core.runs.metrics.lines import last_lines, newest_validation
 from core.runs.run import CONFIG, STATUS, NameTaken, Run, Share
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.runs.status import State, Status

@@ -11,7 +11,7 @@ from core import files
 from core.errors import ConfigError, DamagedFile, RunError, RunGone
 from core.runs.config import RunConfig, check_name, read_json, write_json
 from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen, still_beats
-from core.runs.metrics_log import MetricsLog
+from core.runs.metrics.log import MetricsLog
 from core.runs.status import Action, Request, State, Status, make_request
 
 CONFIG = "config.json"

@@ -13,7 +13,7 @@ from torch import Tensor
 from core.data.images import ImageSet
 from core.errors import DamagedFile, Diverged, is_out_of_memory
 from core.models import weights
-from core.runs.metrics_log import STEP_LINE_SECONDS, MetricsLog
+from core.runs.metrics.log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
 from core.runs.status import StatusChanges
 from core.training.checkpoint import Checkpoints, TrainingState, load_state, on_host, optimizer_on_host

@@ -18,7 +18,8 @@ from textual.strip import Strip
 
 from core.runs.catalog import summarise
 from core.runs.config import make_config
-from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader
+from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
 from tui import series

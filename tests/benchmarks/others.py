@@ -23,7 +23,7 @@ import psutil
 from core.data.registry import EMBEDDED, SETS
 from core.jobs import launch
 from core.runs.config import make_config
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
 from tests.benchmarks.guard import Guard

@@ -29,7 +29,7 @@ def test_validation_losses_after_two_and_four_epochs(
     of_the_post = {"batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "beta": 1.0}
     run = make_run(preset=preset, dataset="mnist", data_dir=str(FOLDER), epochs=4, **of_the_post)
     train(run, images.load_image_set("mnist", FOLDER))
-    from core.runs.metrics import MetricsReader
+    from core.runs.metrics.reader import MetricsReader
 
     reader = MetricsReader(run.metrics_path)
     reader.poll()

@@ -14,7 +14,7 @@ import torch
 from core.explorer.queries import RunExplorer
 from core.jobs import launch
 from core.runs.catalog import find_runs, summarise
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.status import State
 

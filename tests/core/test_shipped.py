@@ -17,7 +17,7 @@ from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions, SamplingOptions
 from core.runs.catalog import summarise
 from core.runs.config import defaults
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.status import State
 from tests.conftest import CHECKPOINTS

@@ -25,8 +25,8 @@ from core.jobs import launch
 from core.models.weights import weights_to_bytes
 from core.runs.catalog import summarise
 from core.runs.config import make_config
-from core.runs.metrics import MetricsReader
-from core.runs.metrics_log import MetricsLog
+from core.runs.metrics.log import MetricsLog
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from tests.support import trainers
 from tests.support.terminal import ENVIRONMENT, Terminal

@@ -12,7 +12,7 @@ from core.data import images
 from core.errors import DamagedFile
 from core.jobs import launch
 from core.jobs.setup import Job
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint

@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import DamagedFile, RunError
 from core.runs.catalog import find_run, find_runs, summarise
-from core.runs.metrics import last_lines
+from core.runs.metrics.lines import last_lines
 from core.runs.run import Run
 from core.trash import discard
 from tests.support.hostile import (

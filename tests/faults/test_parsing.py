@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from core.data.registry import NAMES
 from core.errors import DamagedFile
 from core.runs.config import RunConfig
-from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, last_lines
+from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS, last_lines
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.settings import PRESETS
 from core.runs.status import ACTIONS, DeviceLoad, GpuFigures, Request, State, Status

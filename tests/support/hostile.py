@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from core.runs.catalog import find_runs, summarise
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.training import checkpoint
 from tests.support.models import load_model

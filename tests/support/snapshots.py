@@ -10,7 +10,7 @@ import numpy as np
 
 from core.runs.catalog import RunSummary
 from core.runs.config import RunConfig, defaults
-from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS
+from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
 from core.runs.run import Run
 from core.runs.status import DeviceLoad, State, Status
 from tui.messages import RunUpdate, Snapshot

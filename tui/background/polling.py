@@ -10,7 +10,8 @@ from typing import Generic, Protocol, TypeVar
 from core.arrays import Column
 from core.errors import DamagedFile, describe
 from core.runs.catalog import Catalog, RunSummary, Unreadable, newest_first, summarise
-from core.runs.metrics import EPOCH_COLUMNS, STEP_COLUMNS, MetricsReader, Table
+from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
+from core.runs.metrics.reader import MetricsReader, Table
 from core.runs.run import Run
 from tui.messages import RunUpdate, Snapshot
 

@@ -21,7 +21,7 @@ from core.data.registry import SetOnDisk
 from core.errors import ConfigError, RunError
 from core.jobs import launch
 from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.status import ACTIONS
 from core.text import printable
 from core.trash import TRASH, find_deleted, find_in_trash, restore

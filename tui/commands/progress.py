@@ -22,7 +22,7 @@ from core import files
 from core.data import download, registry
 from core.errors import DamagedFile, RunError
 from core.jobs import launch
-from core.runs.metrics import MetricsReader, Table
+from core.runs.metrics.reader import MetricsReader, Table
 from core.runs.run import Run
 from core.runs.status import Action, State, Status
 from tui import formatting

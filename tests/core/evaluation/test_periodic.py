@@ -14,7 +14,7 @@ from core.data.images import ImageSet, load_image_set, pixels
 from core.errors import ConfigError, Diverged
 from core.evaluation.periodic import PeriodicFrechet
 from core.runs.config import check_values
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.settings import PRESETS
 from core.training.trainer import Trainer

@@ -21,7 +21,7 @@ from core.models.denoiser import NULL_CLASS, Denoiser, timestep_embedding
 from core.models.weights import load_autoencoder, load_denoiser, weights_to_bytes
 from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings
-from core.runs.metrics import MetricsReader
+from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.training.latent_objective import ScaledLatents
 from core.training.trainer import Trainer

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import RunError
 from core.runs.lock import RunLock
-from core.runs.metrics_log import MetricsLog
+from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
 from core.runs.status import State, Status
 from core.trash import discard

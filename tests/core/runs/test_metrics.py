@@ -13,8 +13,9 @@ import pytest
 
 from core import files
 from core.errors import DamagedFile
-from core.runs.metrics import MetricsReader, last_lines
-from core.runs.metrics_log import MetricsLog
+from core.runs.metrics.lines import last_lines
+from core.runs.metrics.log import MetricsLog
+from core.runs.metrics.reader import MetricsReader
 
 Line = dict[str, object]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from core import files
 from core.runs.lock import RunLock
-from core.runs.metrics import LONGEST_LINE
+from core.runs.metrics.lines import LONGEST_LINE
 
 STEP_LINE_SECONDS = 0.5  # between two step lines
 

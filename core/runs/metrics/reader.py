@@ -1,15 +1,13 @@
-"""Reading metrics.jsonl: following what a trainer appends, and the last lines of a long file."""
+"""Following metrics.jsonl: reading what a trainer appends, as columns of numbers."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from itertools import chain, compress
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic_core import from_json
@@ -17,42 +15,22 @@ from pydantic_core import from_json
 from core import files
 from core.arrays import Column
 from core.errors import DamagedFile
+from core.runs.metrics.lines import (
+    COUNTS,
+    DAMAGE,
+    EPOCH_COLUMNS,
+    LARGEST_NUMBER,
+    LONGEST_LINE,
+    READ_AT_ONCE,
+    STEP_COLUMNS,
+    Row,
+    parse_line,
+)
 
-STEP_COLUMNS = (
-    "epoch",
-    "step",
-    "time",
-    "loss",
-    "reconstruction",
-    "kl",
-    "learning_rate",
-    "images_per_second",
-)
-EPOCH_COLUMNS = (
-    "epoch",
-    "step",
-    "time",
-    "train_loss",
-    "train_reconstruction",
-    "train_kl",
-    "val_loss",
-    "val_reconstruction",
-    "val_kl",
-    "frechet",
-    "images_per_second",
-)
-COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
-READ_AT_ONCE = 1 << 20
-SEARCHED = 1 << 25
 # Two lines a second for a month are about 1.3 GB.
 SIZE_LIMIT = 2 << 30
-LONGEST_LINE = 1 << 16
-LARGEST_NUMBER = 1e15
 REMEMBERED = 256
 DAMAGED_LINES_LIMIT = 1000
-Row = Mapping[str, Any]
-# What reading a line that no version writes can raise.
-DAMAGE = (ValueError, TypeError, OverflowError, KeyError)
 
 
 class Table:
@@ -173,76 +151,6 @@ class MetricsReader:
         self.epochs.extend(epochs)
 
 
-def last_lines(path: Path) -> dict[str, Row]:
-    """The last whole line of each known kind near the end of a metrics file, without reading all of it.
-
-    Empty when there is none. Raises DamagedFile or OSError.
-    """
-    try:
-        descriptor = files.open_regular(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return {}
-    try:
-        start = max(0, os.fstat(descriptor).st_size - LONGEST_LINE)
-        content = os.pread(descriptor, LONGEST_LINE, start)
-    finally:
-        os.close(descriptor)
-    found: dict[str, Row] = {}
-    end = content.rfind(b"\n")
-    while end >= 0 and len(found) < len(COLUMNS):
-        start = content.rfind(b"\n", 0, end) + 1
-        with suppress(*DAMAGE):
-            row = parse_line(content[start:end])
-            kind = row["kind"]
-            if kind in COLUMNS and kind not in found:
-                as_columns([row], COLUMNS[kind])
-                found[kind] = row
-        end = start - 1
-    return found
-
-
-def newest_validation(path: Path, last: Mapping[str, Row]) -> tuple[int, float] | None:
-    """The number of epochs and the loss of the newest validation; None where there is none.
-
-    Where the last lines have none, the last bytes of the file are searched, more than a day of training writes. Raises
-    DamagedFile or OSError.
-    """
-    epoch = last.get("epoch", {})
-    if not last or epoch.get("val_loss") is not None:
-        return (int(epoch["epoch"]), float(epoch["val_loss"])) if last else None
-    try:
-        descriptor = files.open_regular(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        end = os.fstat(descriptor).st_size
-        floor, rest = max(0, end - SEARCHED), b""
-        while end > floor:
-            start = max(floor, end - READ_AT_ONCE)
-            block = os.pread(descriptor, end - start, start) + rest
-            first = block.find(b"\n") + 1 if start else 0
-            if found := _last_validation(block[first:]):
-                return found
-            end, rest = start, block[:first]
-    finally:
-        os.close(descriptor)
-    return None
-
-
-def _last_validation(content: bytes) -> tuple[int, float] | None:
-    """That of the last whole line that has one."""
-    end = content.rfind(b"\n")
-    while (place := content.rfind(b'"val_loss"', 0, max(end, 0))) >= 0:
-        start, stop = content.rfind(b"\n", 0, place) + 1, content.find(b"\n", place)
-        with suppress(*DAMAGE):
-            row = parse_line(content[start:stop])
-            as_columns([row], EPOCH_COLUMNS)
-            if row["kind"] == "epoch" and row["val_loss"] is not None:
-                return int(row["epoch"]), float(row["val_loss"])
-        end = start - 1
-    return None
-
-
 def parse(lines: list[bytes]) -> list[Row]:
     """The JSON object of each line, all parsed at once. Raises ValueError when one holds anything else or is nested."""
     if not lines:
@@ -254,14 +162,6 @@ def parse(lines: list[bytes]) -> list[Row]:
         raise ValueError("a line is no flat object")
     rows: list[Row] = from_json(b"[" + joined + b"]", allow_inf_nan=False)
     return rows
-
-
-def parse_line(line: bytes) -> Row:
-    """The JSON object of one line, which may be nested. Raises ValueError when it holds anything else."""
-    if line[:1] != b"{" or line[-1:] != b"}" or len(line) > LONGEST_LINE:
-        raise ValueError("the line is no object")
-    row: Row = from_json(line, allow_inf_nan=False)
-    return row
 
 
 def as_columns(rows: list[Row], names: tuple[str, ...]) -> Column:
@@ -279,7 +179,7 @@ def as_columns(rows: list[Row], names: tuple[str, ...]) -> Column:
     if type(None) in kinds:
         values = [math.nan if value is None else value for value in values]
     columns = np.fromiter(values, np.float64, len(values)).reshape(-1, len(names)).T
-    counts = columns[: names.index("time") + 1]
+    counts = columns[: len(COUNTS)]
     if np.isnan(counts).any() or (counts < 0).any():
         raise ValueError("epoch, step and time must be there and not be negative")
     if (np.abs(columns) > LARGEST_NUMBER).any():
