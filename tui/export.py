@@ -22,9 +22,9 @@ from core.errors import ConfigError, RunError, describe
 from core.runs.catalog import next_name
 from core.text import printable
 from tui import latent_plane
-from tui.drawing.axes import Range
-from tui.drawing.curves import Curve, decimate, markers
 from tui.drawing.images import mosaic
+from tui.drawing.plots.axes import Range
+from tui.drawing.plots.curves import Curve, decimate, markers
 from tui.drawing.points import CLASS_COLORS
 from tui.drawing.view import View, finite
 from tui.terminal.graphics import png
@@ -60,6 +60,7 @@ class Panel:
 
     title: str
     curves: Sequence[Curve]
+    y_range: Range | None = None
 
 
 def suffix_of(path: Path) -> Suffix:
@@ -270,6 +271,10 @@ def _draw_panel(axes: Axes, panel: Panel, x_label: str, x_range: Range | None, l
     points = [curve.visible(log_scale=log_scale, x_range=x_range) for curve in panel.curves]
     if x_range is not None:
         axes.set_xlim(x_range)
+    if panel.y_range is not None and not log_scale:
+        low, high = panel.y_range
+        margin = 0.05 * (high - low) or 1.0
+        axes.set_ylim(low - margin if low else low, high + margin)
     if log_scale and any(len(y) for _, y in points):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
@@ -280,6 +285,8 @@ def _draw_panel(axes: Axes, panel: Panel, x_label: str, x_range: Range | None, l
         line, point = marker.matplotlib, "." if len(x) == 1 else ""
         if curve.style == "points":
             line, point = "", marker.matplotlib
+        elif curve.style == "marked":
+            line, point = marker.matplotlib[0], marker.matplotlib[1:]
         width, alpha = (1.0, 0.4) if curve.dim else (1.8, 1.0)
         color = [part / 255 for part in curve.rich_color.get_truecolor()]
         signs += axes.plot(x, y, color=color, alpha=alpha, linestyle=line, linewidth=width, marker=point, markersize=5)

@@ -10,14 +10,17 @@ import numpy as np
 
 from core.arrays import Column, Integers
 from core.text import printable
-from tui.drawing.axes import Range
-from tui.drawing.curves import Curve, moving_average
+from tui.drawing.plots.axes import Range
+from tui.drawing.plots.curves import Curve, moving_average
+from tui.drawing.plots.scales import SCALES, Scale
 from tui.messages import Snapshot
 
 LOSS_TITLES = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
 TITLES = LOSS_TITLES | {"frechet": "Fréchet distance"}
+SHORT_TITLES = {"reconstruction": "error", "kl": "KL", "frechet": "Fréchet"}
 SMOOTHING_WINDOWS = (1, 10, 100)  # step lines that a point of the curve is the mean of
 SMOOTHING_HINT = f"smooth the curves: mean of {' or '.join(map(str, SMOOTHING_WINDOWS[1:]))} points"
+SCALE_HINT = "y axis: without outliers, all, from zero, logarithmic"
 VISIBLE_FRACTIONS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)  # of the run, counted from its end
 # Blue and orange are told apart with every kind of colour vision; the curves differ in shape too.
 BLUE, ORANGE = (86, 180, 233), (230, 159, 0)
@@ -28,12 +31,13 @@ COMPARED_COLORS = BLUE, ORANGE
 class CurveOptions:
     """How the curves of a run are shown: the scale of y, the smoothing, and how much of the run."""
 
-    log_scale: bool = False
+    scale: Scale = SCALES[0]
     window: int = SMOOTHING_WINDOWS[0]
     fraction: float = VISIBLE_FRACTIONS[0]
 
-    def other_scale(self) -> CurveOptions:
-        return replace(self, log_scale=not self.log_scale)
+    def next_scale(self) -> CurveOptions:
+        """Without outliers, all, from zero, logarithmic, and round again."""
+        return replace(self, scale=SCALES[(SCALES.index(self.scale) + 1) % len(SCALES)])
 
     def next_window(self) -> CurveOptions:
         """Smoother, or not smoothed at all after the longest window."""
@@ -79,18 +83,19 @@ def x_axis(snapshot: Snapshot) -> Axis:
 
 
 def loss_curves(snapshot: Snapshot, part: str, window: int) -> list[Curve]:
-    """One of LOSS_TITLES: training as a line, with the moving average over `window` in front, validation as points."""
+    """One of LOSS_TITLES: training as a line, with the moving average over `window` in front, validation with marks."""
     axis = x_axis(snapshot)
     x, y = axis.positions(snapshot.steps["step"]), snapshot.steps[part]
     curves = [Curve("train", x, y, BLUE, dim=window > 1)]
     if window > 1:
-        curves.append(Curve(f"mean of {window}", x, moving_average(y, window), BLUE))
-    return [*curves, _points(snapshot, f"val_{part}", "validation", ORANGE)]
+        curves.append(Curve(f"mean of {window}", x, moving_average(y, window), BLUE, short="mean"))
+    best = _best(snapshot.epochs["val_loss"]) if part == "loss" else None
+    return [*curves, _measured(snapshot, f"val_{part}", "validation", ORANGE, short="val", best=best)]
 
 
 def frechet_curve(snapshot: Snapshot) -> Curve:
-    """The Fréchet distance of samples after the epochs in which it was measured, as points."""
-    return _points(snapshot, "frechet", "measured", ORANGE)
+    """The Fréchet distance of samples after the epochs in which it was measured."""
+    return _measured(snapshot, "frechet", "measured", ORANGE, best=_best(snapshot.epochs["frechet"]))
 
 
 def compared_curves(snapshots: Sequence[Snapshot], part: str, window: int) -> list[Curve]:
@@ -100,7 +105,7 @@ def compared_curves(snapshots: Sequence[Snapshot], part: str, window: int) -> li
         name, y = printable(snapshot.run.name), snapshot.steps[part]
         x = x_axis(snapshot).positions(snapshot.steps["step"])
         lines.append(Curve(name, x, moving_average(y, window) if window > 1 else y, color))
-        points.append(_points(snapshot, f"val_{part}", f"{name} validation", color))
+        points.append(_measured(snapshot, f"val_{part}", f"{name} validation", color))
     return [*lines, *points]
 
 
@@ -109,11 +114,25 @@ def common_range(snapshots: Sequence[Snapshot]) -> tuple[float, float]:
     return max(map(x_axis, snapshots), key=lambda axis: axis.end).range_of(1.0)
 
 
-def _points(snapshot: Snapshot, column: str, label: str, color: tuple[int, int, int]) -> Curve:
-    """A column of the epochs, those in which it was measured, as points."""
+def _measured(
+    snapshot: Snapshot,
+    column: str,
+    label: str,
+    color: tuple[int, int, int],
+    *,
+    short: str = "",
+    best: int | None = None,
+) -> Curve:
+    """A column of the epochs, those in which it was measured, as a line with marks."""
     measured = np.isfinite(snapshot.epochs[column])
     x = x_axis(snapshot).positions(snapshot.epochs["step"][measured])
-    return Curve(label, x, snapshot.epochs[column][measured], color, "points")
+    return Curve(label, x, snapshot.epochs[column][measured], color, "marked", short=short, best=best)
+
+
+def _best(column: Column) -> int | None:
+    """The place of the smallest among the values that were measured; None while there are fewer than two."""
+    measured = column[np.isfinite(column)]
+    return int(measured.argmin()) if len(measured) > 1 else None
 
 
 def curve_table(

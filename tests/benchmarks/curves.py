@@ -24,7 +24,7 @@ from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
 from tui import series
 from tui.background.polling import columns
-from tui.drawing import curves
+from tui.drawing.plots.plot import draw_curves
 from tui.messages import Snapshot
 
 # The plots of the training screen in a terminal of 120x40; the first shows the loss.
@@ -90,7 +90,7 @@ def draw(snapshot: Snapshot, part: str, window: int = 1) -> list[Strip]:
     axis = series.x_axis(snapshot)
     drawn = series.loss_curves(snapshot, part, window)
     title, shown = series.LOSS_TITLES[part], axis.range_of(1.0)
-    return curves.draw_curves(drawn, *SIZES[part], title=title, x_label=axis.label, x_range=shown)
+    return draw_curves(drawn, *SIZES[part], title=title, x_label=axis.label, x_range=shown, scale="robust")
 
 
 def milliseconds(do: Callable[[], object]) -> float:

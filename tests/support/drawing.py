@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from core.arrays import Floats, Integers
-from tui.drawing.curves import Curve
+from tui.drawing.plots.curves import Curve
 
 BASE = Style(color="#e0e0e0", bgcolor="#102030")
 BLUE, ORANGE = (90, 170, 250), (250, 180, 60)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from core.errors import ConfigError
 from tests.support.pictures import BLUE, pixels_of
-from tui.drawing.curves import Curve
+from tui.drawing.plots.curves import Curve
 from tui.export import (
     Panel,
     save_curves,

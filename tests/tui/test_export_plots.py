@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support.pictures import BLUE, ORANGE, count_of, pixels_of
-from tui.drawing.curves import Curve
+from tui.drawing.plots.curves import Curve
 from tui.drawing.points import CLASS_COLORS
 from tui.export import (
     Panel,
@@ -186,7 +186,7 @@ import sys, threading
 import numpy as np
 from pathlib import Path
 from tui.export import Panel, save_curves
-from tui.drawing.curves import Curve
+from tui.drawing.plots.curves import Curve
 curves = [Curve("a", np.arange(9.0), np.arange(9.0), "red")]
 thread = threading.Thread(target=save_curves, args=(Path(sys.argv[1]), [Panel("loss", curves)]))
 thread.start()

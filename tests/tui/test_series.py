@@ -7,13 +7,14 @@ import pytest
 
 from tests.support.snapshots import make_snapshot, make_summary
 from tui import series
+from tui.drawing.plots.scales import SCALES
 from tui.series import SMOOTHING_WINDOWS, VISIBLE_FRACTIONS, Axis, CurveOptions
 
 
-def test_training_is_a_line_and_validation_are_points() -> None:
+def test_training_is_a_line_and_validation_one_with_marks() -> None:
     train, validation = series.loss_curves(make_snapshot(), "loss", 1)
     assert (train.label, train.style, train.dim) == ("train", "line", False)
-    assert (validation.label, validation.style) == ("validation", "points")
+    assert (validation.label, validation.style, validation.best) == ("validation", "marked", 1)
     assert validation.x.tolist() == [1, 2]  # epochs
     assert validation.y.tolist() == [60, 40.5]
 
@@ -44,8 +45,8 @@ def test_keys_go_round_the_windows_and_stop_at_the_ends_of_the_ranges() -> None:
     for _ in range(99):
         options = options.narrower(1)
     assert options.fraction == VISIBLE_FRACTIONS[-1]
-    assert options.other_scale().log_scale
-    assert options.other_scale().other_scale() == options
+    scales = [options := options.next_scale() for _ in SCALES]
+    assert [each.scale for each in scales] == ["all", "zero", "log", "robust"]
 
 
 @pytest.mark.parametrize("end", [0.0, 0.01, 1.0, 9.99, 400.0, 1e9])

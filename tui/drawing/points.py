@@ -12,8 +12,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from core.arrays import Floats, Integers
-from tui.drawing.axes import frame, place, ticks_within
-from tui.drawing.curves import PLAIN, TITLE
+from tui.drawing.plots.axes import frame, place, ticks_within
+from tui.drawing.plots.legend import PLAIN, TITLE
 from tui.drawing.view import Canvas, View, finite, home_view, lay_out
 from tui.terminal.capabilities import ColorDepth
 

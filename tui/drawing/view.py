@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.arrays import Floats
-from tui.drawing.axes import Range, Ticks, left_of_canvas, ticks_within
-from tui.drawing.curves import LOWEST, NARROWEST
+from tui.drawing.plots.axes import LOWEST, NARROWEST, Range, Ticks, left_of_canvas, ticks_within
 
 GUTTER = 4  # cells for labels of the y axis, so that the canvas keeps its place while the view moves
 

@@ -13,8 +13,10 @@ from core.arrays import Images
 from core.errors import describe
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from tui import evaluation_table, export, latent_plane, series
-from tui.drawing.axes import Range
-from tui.drawing.curves import Curve
+from tui.drawing.plots.axes import Range
+from tui.drawing.plots.curves import Curve
+from tui.drawing.plots.plot import visible_extent
+from tui.drawing.plots.scales import Scale
 from tui.messages import FilesWritten
 from tui.screens.selection import Shared
 
@@ -96,12 +98,15 @@ def write_curves(
     curves: Mapping[str, Sequence[Curve]],
     x_label: str,
     x_range: Range,
-    log_scale: bool,
+    scale: Scale,
 ) -> list[Path]:
     """Curves by the part of the loss they show: as PNG what is seen, as CSV everything, with a column that says so."""
     picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
-    panels = [export.Panel(series.TITLES[part], drawn) for part, drawn in curves.items()]
-    export.save_curves(picture, panels, title=title, x_label=x_label, x_range=x_range, log_scale=log_scale)
+    panels = [
+        export.Panel(series.TITLES[part], drawn, visible_extent(drawn, x_range, scale))
+        for part, drawn in curves.items()
+    ]
+    export.save_curves(picture, panels, title=title, x_label=x_label, x_range=x_range, log_scale=scale == "log")
     export.save_table(table, series.curve_table(curves, x_label, x_range))
     return [picture, table]
 

@@ -65,7 +65,7 @@ async def test_curves_are_written_in_the_range_and_at_the_scale_that_is_seen(
     run_app: VaeTui, figures: list[Figure]
 ) -> None:
     async with run_app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "2", "left_square_bracket", "left_square_bracket", "l", "m")
+        await press(pilot, "2", "left_square_bracket", "left_square_bracket", "y", "y", "y", "m")
         plot = run_app.screen.query_one("#loss", Plot)
         assert plot._x_range
         low, high = plot._x_range
@@ -86,7 +86,7 @@ async def test_curves_are_written_in_the_range_and_at_the_scale_that_is_seen(
 
 async def test_the_curves_of_two_runs_name_both(run_app: VaeTui, figures: list[Figure]) -> None:
     async with run_app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "6", "l")
+        await press(pilot, "6", "y", "y", "y")
         await written(pilot, 2)
         assert figures[0].get_suptitle() == "vae-mnist and ae-mnist"
         assert figures[0].axes[0].get_yscale() == "log"

@@ -7,7 +7,7 @@ from textual.app import App, ComposeResult
 
 from tests.support.drawing import loss_curves
 from tests.tui.widgets.conftest import refreshed
-from tui.drawing.curves import Curve
+from tui.drawing.plots.curves import Curve
 from tui.widgets.plot import Plot
 
 pytestmark = pytest.mark.usefixtures("truecolor")
@@ -33,11 +33,11 @@ async def test_one_more_epoch_repaints_only_its_cells(monkeypatch: pytest.Monkey
         plot = pilot.app.query_one(Plot)
         curves = loss_curves(60)
         cut = [Curve(c.label, c.x[c.x <= 50], c.y[c.x <= 50], c.color, c.style) for c in curves]
-        plot.show(cut, x_range=(0, 100))
+        plot.show(cut, x_range=(0, 100), scale="all")
         await pilot.pause()
         before = [plot.render_line(y) for y in range(24)]
         with refreshed(plot, monkeypatch) as regions:
-            plot.show(curves, x_range=(0, 100))
+            plot.show(curves, x_range=(0, 100), scale="all")
             await pilot.pause()
         changed = {y for y in range(24) if plot.render_line(y) != before[y]}
         assert changed == {region.y for region in regions}

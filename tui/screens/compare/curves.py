@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from core.runs.run import Run
 from core.text import printable
 from tui import series
-from tui.drawing.curves import Curve
+from tui.drawing.plots.curves import Curve
 from tui.messages import Snapshot
 from tui.screens import exporting
 from tui.screens.compare.view import MetricsView
@@ -32,8 +32,8 @@ class CurvesView(MetricsView):
     def compose(self) -> ComposeResult:
         yield Plot(series.LOSS_TITLES["loss"], id="loss")
         with Horizontal(id="parts"):
-            yield Plot(series.LOSS_TITLES["reconstruction"], id="reconstruction")
-            yield Plot(series.LOSS_TITLES["kl"], id="kl")
+            yield Plot(series.LOSS_TITLES["reconstruction"], series.SHORT_TITLES["reconstruction"], id="reconstruction")
+            yield Plot(series.LOSS_TITLES["kl"], series.SHORT_TITLES["kl"], id="kl")
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._snapshots = snapshots
@@ -41,7 +41,7 @@ class CurvesView(MetricsView):
             self.query_one(f"#{part}", Plot).show(
                 drawn,
                 x_range=series.common_range(snapshots),
-                log_scale=self.options.log_scale,
+                scale=self.options.scale,
                 x_label=series.x_axis(snapshots[0]).label,
             )
 
@@ -54,8 +54,8 @@ class CurvesView(MetricsView):
         window = self.options.window
         return {part: series.compared_curves(self._snapshots, part, window) for part in series.LOSS_TITLES}
 
-    def switch_log_scale(self) -> None:
-        self.options = self.options.other_scale()
+    def next_scale(self) -> None:
+        self.options = self.options.next_scale()
 
     def next_smoothing(self) -> None:
         self.options = self.options.next_window()
@@ -64,6 +64,6 @@ class CurvesView(MetricsView):
         if not self._snapshots:
             return None
         curves, label = self._curves(), series.x_axis(self._snapshots[0]).label
-        shown, log_scale = series.common_range(self._snapshots), self.options.log_scale
+        shown, scale = series.common_range(self._snapshots), self.options.scale
         title = " and ".join(printable(run.name) for run in runs)
-        return Export(lambda folder: exporting.write_curves(folder, stem, title, curves, label, shown, log_scale))
+        return Export(lambda folder: exporting.write_curves(folder, stem, title, curves, label, shown, scale))

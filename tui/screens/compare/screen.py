@@ -27,7 +27,7 @@ from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.following import is_seen
 from tui.screens.selection import Shared
-from tui.series import SMOOTHING_HINT
+from tui.series import SCALE_HINT, SMOOTHING_HINT
 
 VIEWS = ("curves", "digits", "samples", "latent", "settings")
 
@@ -54,7 +54,7 @@ class CompareScreen(ExploreScreen):
         Binding("shift+tab", "turn(-1)", id="compare.back_tab", show=False, priority=True),
         Binding("o", "choose_other", "other run", tooltip="choose the run to compare with", id="compare.other"),
         Binding("x", "swap", "swap", tooltip="swap left and right", id="compare.swap"),
-        Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="compare.log"),
+        Binding("y", "scale", "y axis", tooltip=SCALE_HINT, id="compare.scale"),
         Binding("m", "smoothing", "smooth", tooltip=SMOOTHING_HINT, id="compare.smooth"),
         Binding("pageup,comma", "page(-1)", "back", tooltip="the digits before", id="compare.page_up", show=False),
         Binding("pagedown,full_stop", "page(1)", "next", tooltip="the next digits", id="compare.next"),
@@ -63,7 +63,7 @@ class CompareScreen(ExploreScreen):
         Binding("p", "projection", "project", tooltip="LDA, PCA, or two latent numbers", id="compare.projection"),
     ]
     VIEW_OF_ACTION: ClassVar[dict[str, str]] = {
-        "log_scale": "curves",
+        "scale": "curves",
         "smoothing": "curves",
         "page": "digits",
         "sampler": "samples",
@@ -219,8 +219,8 @@ class CompareScreen(ExploreScreen):
             self._swapped = left
             self.post_message(RunChosen(right))
 
-    def action_log_scale(self) -> None:
-        self.query_one(CurvesView).switch_log_scale()
+    def action_scale(self) -> None:
+        self.query_one(CurvesView).next_scale()
         self.request_content()
 
     def action_smoothing(self) -> None:

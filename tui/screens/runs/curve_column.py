@@ -8,7 +8,7 @@ from textual.widgets import Label
 
 from core.text import printable
 from tui import series
-from tui.drawing.curves import Curve
+from tui.drawing.plots.curves import Curve
 from tui.messages import Snapshot
 from tui.screens import exporting
 from tui.screens.exporting import Export
@@ -31,11 +31,11 @@ class CurveColumn(Vertical):
         self._laid_out: list[str] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Label("a larger window shows more: 64 columns by 22 lines", id="small")
+        yield Label("64 columns by 22 lines show more", id="small")
         yield Plot(series.TITLES["loss"], id="loss")
         with Container(id="parts"):
             for part in list(series.TITLES)[1:]:
-                yield Plot(series.TITLES[part], id=part)
+                yield Plot(series.TITLES[part], series.SHORT_TITLES[part], id=part)
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw the curves of this one."""
@@ -59,7 +59,7 @@ class CurveColumn(Vertical):
         shown = axis.range_of(self._options.fraction)
         for part, lines in drawn.items():
             plot = self.query_one(f"#{part}", Plot)
-            plot.show(lines, x_range=shown, log_scale=self._options.log_scale, x_label=axis.label)
+            plot.show(lines, x_range=shown, scale=self._options.scale, x_label=axis.label)
 
     def _curves(self, snapshot: Snapshot) -> dict[str, list[Curve]]:
         parts = list(series.LOSS_TITLES) if snapshot.summary.preset.has_kl else ["loss"]
@@ -89,15 +89,15 @@ class CurveColumn(Vertical):
         curves, axis = self._curves(snapshot), series.x_axis(snapshot)
         shown, name = axis.range_of(options.fraction), printable(snapshot.run.name)
         return Export(
-            lambda folder: exporting.write_curves(folder, stem, name, curves, axis.label, shown, options.log_scale),
+            lambda folder: exporting.write_curves(folder, stem, name, curves, axis.label, shown, options.scale),
             exporting.WHOLE_TABLE,
         )
 
     # What keys ask for
 
-    def switch_log_scale(self) -> None:
-        """A logarithmic scale, or a linear one again."""
-        self._options = self._options.other_scale()
+    def next_scale(self) -> None:
+        """Another part of the y axis."""
+        self._options = self._options.next_scale()
         self._draw()
 
     def next_smoothing(self) -> None:

@@ -31,7 +31,7 @@ from tui.screens.following import is_seen
 from tui.screens.run_actions import RunScreen
 from tui.screens.runs.curve_column import CurveColumn
 from tui.screens.selection import Shared
-from tui.series import SMOOTHING_HINT
+from tui.series import SCALE_HINT, SMOOTHING_HINT
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.facts_column import FactsColumn
 from tui.widgets.gallery import Gallery
@@ -60,7 +60,7 @@ class TrainingScreen(RunScreen):
     TrainingScreen.-short #facts { padding: 0 0 0 1; }
     TrainingScreen.-short #pictures { column-span: 1; padding: 0 0 0 1; }
 
-    TrainingScreen.-tiny #body { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr 4; }
+    TrainingScreen.-tiny #body { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr 3; }
     TrainingScreen.-tiny #curves { row-span: 1; }
     TrainingScreen.-tiny #pictures { display: none; }
     TrainingScreen.-tiny #small { display: block; }
@@ -73,7 +73,7 @@ class TrainingScreen(RunScreen):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "export", tooltip="write the curves to files", id="train.export", show=False),
-        Binding("l", "log_scale", "log", tooltip="logarithmic scale on and off", id="train.log"),
+        Binding("y", "scale", "y axis", tooltip=SCALE_HINT, id="train.scale"),
         Binding("m", "smoothing", "smooth", tooltip=SMOOTHING_HINT, id="train.smooth"),
         Binding(
             "left_square_bracket",
@@ -237,8 +237,8 @@ class TrainingScreen(RunScreen):
             drawn = self.query_one(CurveColumn).to_export(f"{run.name}-training") if self.snapshot else None
             export_files(self, self.shared, drawn)
 
-    def action_log_scale(self) -> None:
-        self.query_one(CurveColumn).switch_log_scale()
+    def action_scale(self) -> None:
+        self.query_one(CurveColumn).next_scale()
 
     def action_smoothing(self) -> None:
         self.query_one(CurveColumn).next_smoothing()

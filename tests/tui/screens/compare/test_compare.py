@@ -112,7 +112,7 @@ async def test_views_follow_each_other_both_ways(app: VaeTui) -> None:
 @pytest.mark.parametrize(
     ("view", "keys"),
     [
-        ("curves", {"l", "m"}),
+        ("curves", {"y", "m"}),
         ("digits", {"pagedown", "full_stop"}),
         ("samples", {"s", "r"}),
         ("latent", {"p"}),
@@ -123,7 +123,7 @@ async def test_keys_of_other_views_do_nothing(app: VaeTui, runs: Runs, view: str
     async with comparing(app, view) as pilot:
         asked = [len(explorer.asked) for explorer in runs.explorers.values()]
         before = screen_text(app)
-        for key in ("l", "m", "pagedown", "full_stop", "s", "r", "p"):
+        for key in ("y", "m", "pagedown", "full_stop", "s", "r", "p"):
             if key not in keys:
                 await pilot.press(key)
         await answered(pilot)
@@ -141,12 +141,12 @@ async def test_curves_bear_the_names_of_their_runs_and_differ_in_shape(app: VaeT
         assert [(curve.label, curve.style) for curve in plot._curves] == [
             ("vae-mnist", "line"),
             ("ae-mnist", "line"),
-            ("vae-mnist validation", "points"),
-            ("ae-mnist validation", "points"),
+            ("vae-mnist validation", "marked"),
+            ("ae-mnist validation", "marked"),
         ]
         assert plot._curves[0].color == plot._curves[2].color != plot._curves[1].color
-        await press(pilot, "l", "m")
-        assert plot._log_scale
+        await press(pilot, "y", "m")
+        assert plot._scale == "all"
         assert plot._curves[0].y[-1] != make_snapshot().steps["loss"][-1]
 
 

@@ -106,15 +106,15 @@ async def test_curves_follow_scale_smoothing_and_range(make_app: MakeApp) -> Non
         plot = app.screen.query_one("#loss", Plot)
         assert [curve.label for curve in plot._curves] == ["train", "validation"]
         whole = plot._x_range
-        await pilot.press("l", "m", "left_square_bracket")
-        assert plot._log_scale
+        await pilot.press("y", "m", "left_square_bracket")
+        assert plot._scale == "all"
         assert [curve.label for curve in plot._curves] == ["train", "mean of 10", "validation"]
         assert [curve.dim for curve in plot._curves] == [True, False, False]
         assert plot._x_range is not None
         assert whole is not None
         assert plot._x_range[0] > whole[0] == 0
-        await pilot.press("l", "m", "m", "right_square_bracket", "right_square_bracket")
-        assert (plot._log_scale, len(plot._curves), plot._x_range) == (False, 2, whole)
+        await pilot.press("y", "y", "y", "m", "m", "right_square_bracket", "right_square_bracket")
+        assert (plot._scale, len(plot._curves), plot._x_range) == ("robust", 2, whole)
 
 
 @pytest.mark.parametrize(("size", "places"), [((120, 40), 3), ((80, 24), 2)])

@@ -8,7 +8,9 @@ from rich.color import Color
 from textual.strip import Strip
 
 from tests.support.drawing import BLUE, ORANGE, loss_curves, text_of
-from tui.drawing.curves import Curve, Marker, decimate, draw_curves, markers, moving_average
+from tui.drawing.plots.curves import Curve, Marker, decimate, markers, moving_average
+from tui.drawing.plots.plot import draw_curves
+from tui.drawing.plots.scales import SCALES
 from tui.terminal.capabilities import ColorDepth
 
 
@@ -94,16 +96,16 @@ def test_an_x_range_leaves_room_for_what_is_to_come_and_cuts_what_is_outside() -
 
 def test_a_log_scale_leaves_out_zero_and_below() -> None:
     curve = Curve("loss", np.arange(5.0), np.array([0.0, -1.0, 10.0, 100.0, 1000.0]), BLUE, "points")
-    strips = draw_curves([curve], 60, 20, log_scale=True)
+    strips = draw_curves([curve], 60, 20, scale="log")
     assert text_of(strips[1:]).count("●") == 3
     rows = [y for y, strip in enumerate(strips[1:]) if "●" in strip.text]
     assert rows[2] - rows[1] == pytest.approx(rows[1] - rows[0], abs=1)
-    assert "no steps yet" in text_of(draw_curves([Curve("kl", np.ones(1), -np.ones(1), BLUE)], 60, 20, log_scale=True))
+    assert "no steps yet" in text_of(draw_curves([Curve("kl", np.ones(1), -np.ones(1), BLUE)], 60, 20, scale="log"))
 
 
 def test_ascii_draws_nothing_but_ascii() -> None:
-    for log_scale in (False, True):
-        drawing = text_of(draw_curves(loss_curves(), 74, 18, title="loss", depth=ColorDepth.ASCII, log_scale=log_scale))
+    for scale in SCALES:
+        drawing = text_of(draw_curves(loss_curves(), 74, 18, title="loss", depth=ColorDepth.ASCII, scale=scale))
         assert drawing.isascii()
         assert "** train  o validation" in drawing
 
@@ -127,7 +129,7 @@ def test_every_size_is_drawn_exactly(curves: list[Curve]) -> None:
 
 def test_drawing_one_plot_leaves_the_next_as_it_was() -> None:
     first = text_of(draw_curves(loss_curves(), 74, 18))
-    draw_curves(loss_curves(3), 30, 9, log_scale=True)
+    draw_curves(loss_curves(3), 30, 9, scale="log")
     assert text_of(draw_curves(loss_curves(), 74, 18)) == first
 
 

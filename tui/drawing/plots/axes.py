@@ -12,6 +12,7 @@ from tui.terminal.capabilities import ColorDepth
 Range = tuple[float, float]
 Ticks = dict[float, str]  # value -> label
 FRAME = Style(dim=True)
+NARROWEST, LOWEST = 20, 5  # a smaller plot has no room for axes
 
 
 def linear_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
@@ -66,6 +67,42 @@ def _labels(values: Sequence[float], step: float) -> list[str]:
     return [f"{mantissa}e{int(exponent)}" if float(mantissa) else "0" for mantissa, exponent in parts]
 
 
+def y_axis(low: float, high: float, rows: int, *, log_scale: bool = False) -> tuple[Range, Ticks]:
+    """Limits and ticks of a y axis over so many rows: at least three ticks in rows of their own, given three rows."""
+    wanted = max(3, (rows + 1) // 4)
+    limits, ticks = found = (log_ticks if log_scale else linear_ticks)(low, high, wanted)
+    for count in range(wanted, wanted + 8):
+        limits, ticks = (log_ticks if log_scale else linear_ticks)(low, high, count)
+        if len(place(ticks, limits[1], limits[0], rows)) >= min(3, rows):
+            return limits, ticks
+    return found
+
+
+def y_ticks_within(low: float, high: float, rows: int, *, log_scale: bool = False) -> Ticks:
+    """Ticks of a y axis whose limits are given."""
+    wanted = max(3, (rows + 1) // 4)
+    ticks: Ticks = {}
+    for count in range(wanted, wanted + 8):
+        _, ticks = (log_ticks if log_scale else linear_ticks)(low, high, count)
+        ticks = {value: label for value, label in ticks.items() if low - 1e-9 <= value <= high + 1e-9}
+        if len(place(ticks, high, low, rows)) >= min(3, rows):
+            break
+    return ticks
+
+
+def x_ticks(low: float, high: float, columns: int) -> Ticks:
+    """Ticks of an x axis over so many columns: at least three whose labels fit, where there is room for three."""
+    best: Ticks = {}
+    wanted = max(3, columns // 12)
+    for count in range(wanted, wanted + 8):
+        ticks = ticks_within(low, high, count)
+        if columns > 1 and ticks and len(_fitting(place(ticks, low, high, columns), 0, columns)) == len(ticks):
+            best = ticks if len(ticks) > len(best) else best
+        if len(best) >= 3:
+            break
+    return best or ticks_within(low, high, 1)
+
+
 def place(ticks: Ticks, start: float, end: float, cells: int) -> dict[int, str]:
     """The cell of each tick on an axis of `cells` cells from value `start` to `end`."""
     return {round((value - start) / (end - start) * (cells - 1)): label for value, label in ticks.items()}
@@ -110,8 +147,18 @@ def left_of_canvas(y_ticks: Ticks | dict[int, str]) -> int:
 
 def _numbers(ticks: dict[int, str], left: int, width: int) -> str:
     text = ""
+    for start, label in _fitting(ticks, left, width):
+        text = text.ljust(start) + label
+    return text.ljust(width)
+
+
+def _fitting(ticks: dict[int, str], left: int, width: int) -> list[tuple[int, str]]:
+    """Where the labels begin below their ticks, without those that would touch the one before."""
+    found: list[tuple[int, str]] = []
+    end = -1
     for column, label in sorted(ticks.items()):
         start = max(0, min(left + column - len(label) // 2, width - len(label)))
-        if not text or start > len(text):
-            text = text.ljust(start) + label
-    return text.ljust(width)
+        if start > end:
+            found.append((start, label))
+            end = start + len(label)
+    return found

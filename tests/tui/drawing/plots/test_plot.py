@@ -1,0 +1,131 @@
+"""A plot is readable from the first look: outliers are left out, validation buries nothing, the best is marked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from textual.strip import Strip
+
+from tests.support.drawing import BLUE, ORANGE, loss_curves, text_of
+from tui.drawing.plots.curves import Curve, simplify
+from tui.drawing.plots.plot import draw_curves, visible_extent
+from tui.drawing.plots.scales import SCALES, Scale, y_extent
+from tui.terminal.capabilities import ColorDepth
+
+
+def sixty_epochs() -> list[Curve]:
+    """A loss as trainers write it: hundreds in the first steps, and then sixty epochs between 17 and 25."""
+    x = np.linspace(0, 60, 4000)
+    noise = np.random.default_rng(0).normal(0, 0.3, x.size)
+    train = 17 + 8 * np.exp(-x / 15) + 320 * np.exp(-x / 0.2) + noise
+    ends = np.arange(1.0, 61)
+    validation = 17.2 + 8 * np.exp(-ends / 15)
+    return [
+        Curve("train", x, train, BLUE),
+        Curve("validation", ends, validation, ORANGE, "marked", short="val", best=41),
+    ]
+
+
+def rows_of(strips: list[Strip], glyphs: str) -> set[int]:
+    return {y for y, strip in enumerate(strips[1:-2]) if set(glyphs) & set(strip.text)}
+
+
+def labels(strips: list[Strip]) -> list[float]:
+    return [float(strip.text.split("┤")[0]) for strip in strips if "┤" in strip.text]
+
+
+def test_outliers_are_left_out_and_it_is_said_how_far_they_go() -> None:
+    strips = draw_curves(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60))
+    assert max(labels(strips)) < 40
+    drawn = {y for y, strip in enumerate(strips[1:-2]) if any("⠁" <= glyph <= "⣿" for glyph in strip.text)}
+    assert len(drawn) >= 9
+    highest = sixty_epochs()[0].y.max()
+    assert f"↑ {highest:.4g}" in strips[1].text
+    assert f"^ {highest:.4g}" in draw_curves(sixty_epochs(), 80, 14, x_range=(0, 60), depth=ColorDepth.ASCII)[1].text
+
+
+@pytest.mark.parametrize(
+    ("scale", "low", "high"), [("robust", 15, 40), ("all", 15, 400), ("zero", 0, 40), ("log", 1.2, 2.6)]
+)
+def test_a_scale_says_which_part_of_y_is_seen(scale: Scale, low: float, high: float) -> None:
+    seen = visible_extent(sixty_epochs(), (0, 60), scale)
+    assert seen is not None
+    assert low <= seen[0] < seen[1] <= high
+    assert (seen[0] == 0) == (scale == "zero")
+
+
+def test_what_is_near_the_rest_is_no_outlier() -> None:
+    y = np.linspace(10, 20, 100)
+    assert y_extent([y], "robust") == (10, 20)
+    assert y_extent([np.array([300.0, 20.0, 19.0])], "robust") == (19, 300)  # too few to leave one out
+    assert y_extent([], "robust") is None
+    low, high = y_extent([np.append(y, [-1000.0, -900.0])], "robust") or (0, 0)
+    assert (low > 0, high) == (True, 20)
+
+
+def test_validation_is_a_line_with_sparse_marks_that_leaves_the_training_to_be_seen() -> None:
+    strips = draw_curves(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60))
+    marks = [x for strip in strips[1:-2] for x, glyph in enumerate(strip.text) if glyph == "●"]
+    assert 5 <= len(marks) <= 9
+    assert sorted(np.diff(sorted(marks)))[1] >= 9  # all but the last
+    cells = {BLUE: 0, ORANGE: 0}
+    for strip in strips[1:-2]:
+        for segment in strip:
+            if segment.style and segment.style.color and segment.style.color.triplet in cells:
+                cells[segment.style.color.triplet] += len(segment.text.strip())
+    assert cells[ORANGE] >= 60
+    assert cells[BLUE] >= 60
+
+
+def test_the_best_validation_is_marked_with_its_epoch() -> None:
+    for depth, star in ((ColorDepth.TRUECOLOR, "★"), (ColorDepth.ASCII, "^")):
+        strips = draw_curves(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60), depth=depth)
+        assert f"{star} best 17.69 at 42" in strips[0].text
+        (row,) = [y for y, strip in enumerate(strips[2:-2], 2) if star in strip.text]
+        column = strips[row].text.index(star)
+        assert any("42" in strip.text[column - 3 : column + 4] for strip in strips[row - 1 : row + 2])
+        assert abs(column - 5 - 42 / 60 * 74) < 2
+    beyond = draw_curves(sixty_epochs(), 80, 14, x_range=(0, 30))
+    assert all("★" not in strip.text for strip in beyond[1:])
+
+
+@pytest.mark.parametrize(("width", "height"), [(24, 7), (28, 8), (38, 7), (55, 11), (86, 11), (150, 40)])
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_size_has_a_legend_and_three_ticks_on_every_axis(width: int, height: int, scale: Scale) -> None:
+    for x_range in ((0.0, 60.0), (0.0, 0.75), (10.0, 37.5)):
+        strips = draw_curves(
+            sixty_epochs(), width, height, title="KL divergence, nats", short_title="KL", x_range=x_range, scale=scale
+        )
+        assert strips[0].text.startswith("KL")
+        assert "train" in strips[0].text
+        assert "●" in strips[0].text
+        assert len(labels(strips)) >= 3, text_of(strips)
+        assert len(strips[-1].text.split()) >= 3, text_of(strips)
+
+
+def test_a_range_that_is_given_is_shown_as_it_is() -> None:
+    strips = draw_curves(sixty_epochs(), 80, 20, x_range=(0, 60), y_range=(18, 20))
+    assert min(labels(strips)) >= 18
+    assert max(labels(strips)) <= 20
+    logarithmic = draw_curves(sixty_epochs(), 80, 20, x_range=(0, 60), y_range=(10, 100), scale="log")
+    assert (min(labels(logarithmic)), max(labels(logarithmic))) == (10, 100)
+
+
+def test_points_that_look_the_same_are_left_out_and_peaks_are_not() -> None:
+    x = np.linspace(0, 80, 160)
+    flat, _ = simplify(x, 0 * x, 0.5, 0.25)
+    assert len(flat) < 100
+    noise = np.random.default_rng(0).normal(0, 5, x.size)
+    _, kept = simplify(x, noise, 0.5, 0.25)
+    assert {noise.min(), noise.max()} <= set(kept)
+    y = np.abs(x - 40)
+    along, up = simplify(x, y, 0.5, 0.25)
+    np.testing.assert_allclose(np.interp(x, along, up), y, atol=0.5)
+
+
+def test_a_legend_takes_the_words_that_fit() -> None:
+    wide, narrow = (
+        draw_curves(loss_curves(), width, 8, title="squared error", short_title="error") for width in (74, 30)
+    )
+    assert wide[0].text.rstrip() == "squared error  ⠤⠤ train  ● validation"
+    assert narrow[0].text.rstrip() == "error  ⠤⠤ train  ● validation"

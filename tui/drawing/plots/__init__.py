@@ -1,0 +1,1 @@
+"""Plots of curves: scales, axes, legends, and what stands out on them."""

@@ -1,0 +1,140 @@
+"""Curves: what is drawn of a series, how it looks, and fewer points that look the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count, pairwise
+from typing import Literal, NamedTuple
+
+import numpy as np
+from rich.color import Color
+
+from core.arrays import Floats
+from tui.drawing.plots.axes import Range
+
+LARGEST = 1e150  # the margins of a logarithmic axis overflow far beyond
+
+
+class Marker(NamedTuple):
+    """How a curve looks: to plotext, in the legend, in ASCII and in matplotlib."""
+
+    plotext: str
+    legend: str
+    ascii: str
+    matplotlib: str
+
+
+# The curves of a plot differ in shape as well as in colour.
+LINES = (Marker("braille", "⠤⠤", "*", "-"), Marker("hd", "▄▄", "+", "--"), Marker("·", "··", "-", ":"))
+DIM_LINE = Marker("braille", "⠤⠤", ".", "-")
+POINTS = (
+    Marker("●", "●", "o", "o"),
+    Marker("◆", "◆", "x", "D"),
+    Marker("▲", "▲", "#", "^"),
+    Marker("■", "■", "@", "s"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A named series, x (N,) ascending and y (N,); colour as (r, g, b) or anything that rich parses.
+
+    A marked curve is a line with marks here and there; `best` is the index of the point that stands out, and `short` a
+    label where there is little room.
+    """
+
+    label: str
+    x: Floats
+    y: Floats
+    color: tuple[int, int, int] | str
+    style: Literal["line", "marked", "points"] = "line"
+    dim: bool = False
+    short: str = ""
+    best: int | None = None
+
+    @property
+    def rich_color(self) -> Color:
+        return Color.parse(self.color) if isinstance(self.color, str) else Color.from_rgb(*self.color)
+
+    def visible(self, x_range: Range | None = None, *, log_scale: bool = False) -> tuple[Floats, Floats]:
+        """The points in x_range that can be drawn: finite, and above zero on a log scale."""
+        x, y = np.asarray(self.x, np.float64), np.asarray(self.y, np.float64)
+        if x_range:
+            inside = slice(np.searchsorted(x, x_range[0], "left"), np.searchsorted(x, x_range[1], "right"))
+            x, y = x[inside], y[inside]
+        drawable = np.abs(y) < LARGEST
+        if log_scale:
+            drawable &= y > 0
+        return (x, y) if drawable.all() else (x[drawable], y[drawable])
+
+
+def markers(curves: Sequence[Curve]) -> list[Marker]:
+    """The marker of each curve: no two lines and no two kinds of marks look the same, but dim lines do."""
+    lines, points = count(), count()
+    chosen = []
+    for curve in curves:
+        if curve.style == "line":
+            chosen.append(DIM_LINE if curve.dim else LINES[next(lines) % len(LINES)])
+            continue
+        mark = POINTS[next(points) % len(POINTS)]
+        if curve.style == "marked":
+            sign = f"⠤{mark.legend}⠤"
+            mark = mark._replace(plotext="braille", legend=sign, matplotlib=f"-{mark.matplotlib}")
+        chosen.append(mark)
+    return chosen
+
+
+def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -> tuple[Floats, Floats]:
+    """The smallest and largest y in each of `columns` equal parts of x or x_range, in order: at most 2 * columns.
+
+    Values that are not finite are dropped; a short series is returned unchanged. x must ascend.
+    """
+    finite = np.isfinite(y)
+    if not finite.all():
+        x, y = x[finite], y[finite]
+    if len(y) <= 2 * columns:
+        return x, y
+    low, high = x_range or (x[0], x[-1])
+    edges = np.searchsorted(x, np.linspace(low, high, columns + 1)[:-1])
+    places = set[int]()
+    for start, stop in pairwise(np.unique([*edges, len(y)]).tolist()):
+        part = y[start:stop]
+        places.update((start + int(part.argmin()), start + int(part.argmax())))
+    order = np.array(sorted(places))
+    return x[order], y[order]
+
+
+def simplify(x: Floats, y: Floats, x_dot: float, y_dot: float) -> tuple[Floats, Floats]:
+    """The points without those that stand in the dot of the one before or on the line between their neighbours.
+
+    `x_dot` and `y_dot` are the width and the height of a dot.
+    """
+    if len(x) < 3 or not (x_dot > 0 and y_dot > 0):
+        return x, y
+    along, up = x / x_dot, y / y_dot
+    moved = np.append(True, (np.diff(np.floor(along)) != 0) | (np.diff(np.floor(up)) != 0))
+    moved[-1] = True
+    x, y, along, up = x[moved], y[moved], along[moved], up[moved]
+    if len(x) < 3:
+        return x, y
+    span = np.maximum(along[2:] - along[:-2], 1e-300)
+    between = up[:-2] + (up[2:] - up[:-2]) * (along[1:-1] - along[:-2]) / span
+    # Every other point at most: what is left must bear the line.
+    straight = np.abs(between - up[1:-1]) < 0.25
+    straight[1::2] = False
+    kept = np.concatenate(([True], ~straight, [True]))
+    return x[kept], y[kept]
+
+
+def moving_average(y: Floats, window: int) -> Floats:
+    """The mean of the finite values among the last `window`, (N,), NaN if there are none. ValueError if window < 1."""
+    if window < 1:
+        raise ValueError(f"window is {window}, must be at least 1")
+    finite = np.isfinite(y)
+    sums = np.concatenate(([0.0], np.cumsum(np.where(finite, y, 0.0))))
+    counts = np.concatenate(([0], np.cumsum(finite)))
+    stop = np.arange(1, len(y) + 1)
+    start = np.maximum(stop - window, 0)
+    count = counts[stop] - counts[start]
+    return np.where(count > 0, (sums[stop] - sums[start]) / np.maximum(count, 1), np.nan)
