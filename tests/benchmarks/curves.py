@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,20 +78,21 @@ def drawing(snapshot: Snapshot, lines: int) -> Figure:
     """The plot of the loss, from the columns of a snapshot to the lines of the screen."""
     imported = milliseconds(lambda: draw(snapshot, "loss"))
     times = [milliseconds(lambda: draw(snapshot, "loss")) for _ in range(ROUNDS)]
-    smooth = statistics.median(milliseconds(lambda: draw(snapshot, "loss", window=100)) for _ in range(ROUNDS))
+    smooth = statistics.median(milliseconds(lambda: draw(snapshot, "loss", weight=0.99)) for _ in range(ROUNDS))
     together = statistics.median(milliseconds(lambda: [draw(snapshot, part) for part in SIZES]) for _ in range(ROUNDS))
     name = f"drawing the loss of {lines:,} step lines at {'x'.join(map(str, SIZES['loss']))}"
     detail = f"{min(times):.1f} to {max(times):.1f} ms in {ROUNDS} rounds; smoothed {smooth:.1f}"
     detail += f"; all {len(SIZES)} plots of the screen {together:.1f}; the first, with the import, {imported:.0f}"
-    return Figure(name, statistics.median(times), "ms", "at most", 30.0, detail)
+    return Figure(name, statistics.median(times), "ms", "at most", 10.0, detail)
 
 
-def draw(snapshot: Snapshot, part: str, window: int = 1) -> list[Strip]:
-    """A plot as the training screen asks for it."""
-    axis = series.x_axis(snapshot)
-    drawn = series.loss_curves(snapshot, part, window)
+def draw(snapshot: Snapshot, part: str, weight: float = 0.0) -> list[Strip]:
+    """A plot as the training screen asks for it when it has a new snapshot."""
+    snapshot, options = replace(snapshot), series.CurveOptions(weight=weight)  # nothing is known of it yet
+    axis = series.x_axis([snapshot])
+    drawn = series.run_curves([snapshot], part, options, axis)
     title, shown = series.LOSS_TITLES[part], axis.range_of(1.0)
-    return draw_curves(drawn, *SIZES[part], title=title, x_label=axis.label, x_range=shown, scale="robust")
+    return draw_curves(drawn, *SIZES[part], title=title, x_label=axis.label, x_range=shown).strips
 
 
 def milliseconds(do: Callable[[], object]) -> float:

@@ -28,7 +28,7 @@ from core.runs.config import make_config
 from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
 from tests.support.terminal import ENVIRONMENT, KNOWN, UNKNOWN, Terminal
-from tui.series import SMOOTHING_WINDOWS
+from tui.series import WEIGHTS
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
@@ -224,13 +224,13 @@ def press(app: Watch, count: int) -> dict[str, list[float]]:
 
 
 def smoothed(over: str) -> View:
-    """Whether the legend of the loss, below the top bar, names a mean of so many points; none for an empty text."""
-    return lambda screen: re.findall(r"mean of (\d+)", screen.splitlines()[1]) == [*filter(None, [over])]
+    """Whether the legend of the loss, below the top bar, names a weight; none for an empty text."""
+    return lambda screen: re.findall(r"smoothed ([\d.]+)", screen.splitlines()[1]) == [*filter(None, [over])]
 
 
 # Nothing but these keys changes what they are seen by; after all of them everything is as before.
 KEYS: tuple[tuple[str, str, View], ...] = (
-    *(("smoothing", "m", smoothed(str(window))) for window in SMOOTHING_WINDOWS[1:]),
+    *(("smoothing", "m", smoothed(f"{weight:g}")) for weight in WEIGHTS[1:]),
     ("smoothing", "m", smoothed("")),
     ("other screen", "1", lambda screen: "data set" in screen),
     ("other screen", "2", lambda screen: "squared error" in screen),

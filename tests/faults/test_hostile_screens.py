@@ -17,7 +17,8 @@ from tests.support.hostile import CODED, VAE_TUI, codes_in
 from tests.support.terminal import ENVIRONMENT, UNKNOWN, Terminal
 from tui.background.polling import RunReader
 from tui.drawing.facts import facts
-from tui.series import VISIBLE_FRACTIONS, loss_curves, x_axis
+from tui.drawing.plots.plot import draw_curves
+from tui.series import VISIBLE_FRACTIONS, X_KINDS, CurveOptions, charts, position, x_axis
 from tui.terminal.capabilities import ColorDepth
 
 
@@ -129,10 +130,15 @@ def test_odd_numbers_in_metrics_are_shown_as_well_as_can_be(run: Run, line: str,
     assert snapshot is not None
     for shown in facts(snapshot, 30, ColorDepth.TRUECOLOR).plain.splitlines():
         assert len(shown) < 80, shown
-    for fraction in VISIBLE_FRACTIONS:
-        low, high = x_axis(snapshot).range_of(fraction)
-        assert low < high
-    loss_curves(snapshot, "loss", 10)
+    for kind in X_KINDS:
+        axis = x_axis([snapshot], kind)
+        for fraction in VISIBLE_FRACTIONS:
+            low, high = axis.range_of(fraction)
+            assert low < high
+        for chart in charts([snapshot], CurveOptions(x=kind, weight=0.9), axis):
+            whole = axis.range_of(1.0)
+            draw_curves(chart.curves, 80, 12, x_range=whole, x_unit=axis.unit, cursor=axis.end)
+        position(snapshot, axis, axis.end)
 
 
 @pytest.mark.timeout(120)

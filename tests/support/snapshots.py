@@ -58,7 +58,11 @@ def make_snapshot(
     parts = {"reconstruction": 30 + 300 * np.exp(-step / 200), "kl": 12 - 6 * np.exp(-step / 300)}
     values = parts | {"step": step, "loss": parts["reconstruction"] + parts["kl"], "time": step / 18.75}
     values["images_per_second"] = np.full(steps, 2400.0)
-    epochs = {"step": np.array([469.0, 938.0]), "frechet": np.array(distances or (np.nan, np.nan))}
+    epochs = {
+        "epoch": np.array([1.0, 2.0]),
+        "step": np.array([469.0, 938.0]),
+        "frechet": np.array(distances or (np.nan, np.nan)),
+    }
     for part, ends in (("loss", (60, 40.5)), ("reconstruction", (50, 29.5)), ("kl", (10, 11))):
         epochs[f"val_{part}"] = np.array(ends, dtype=np.float64)
     return Snapshot(

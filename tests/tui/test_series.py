@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import numpy as np
 import pytest
 
+from core.runs.config import make_config
 from tests.support.snapshots import make_snapshot, make_summary
 from tui import series
+from tui.drawing.plots.curves import Curve
 from tui.drawing.plots.scales import SCALES
-from tui.series import SMOOTHING_WINDOWS, VISIBLE_FRACTIONS, Axis, CurveOptions
+from tui.drawing.plots.smoothing import exponential
+from tui.messages import Snapshot
+from tui.series import VISIBLE_FRACTIONS, WEIGHTS, X_KINDS, Axis, CurveOptions
+
+
+def curves_of(snapshot: Snapshot, part: str, **options: Any) -> list[Curve]:
+    chosen = CurveOptions(**options)
+    return series.run_curves([snapshot], part, chosen, series.x_axis([snapshot], chosen.x))
+
+
+def dated(created: str) -> Snapshot:
+    return make_snapshot(make_summary(config=make_config(preset="vae").model_copy(update={"created": created})))
+
+
+def compared(snapshots: list[Snapshot], part: str, **options: Any) -> list[Curve]:
+    chosen = CurveOptions(**options)
+    return series.compared_curves(snapshots, part, chosen, series.x_axis(snapshots, chosen.x))
 
 
 def test_training_is_a_line_and_validation_one_with_marks() -> None:
-    train, validation = series.loss_curves(make_snapshot(), "loss", 1)
+    train, validation = curves_of(make_snapshot(), "loss")
     assert (train.label, train.style, train.dim) == ("train", "line", False)
     assert (validation.label, validation.style, validation.best) == ("validation", "marked", 1)
     assert validation.x.tolist() == [1, 2]  # epochs
@@ -20,27 +41,35 @@ def test_training_is_a_line_and_validation_one_with_marks() -> None:
 
 
 def test_a_smoothed_curve_stands_before_the_raw_one() -> None:
-    raw, smooth, _ = series.loss_curves(make_snapshot(), "loss", 10)
+    raw, smooth, _ = curves_of(make_snapshot(), "loss", weight=0.9)
     assert raw.dim
-    assert smooth.label == "mean of 10"
-    assert smooth.y[-1] == pytest.approx(raw.y[-10:].mean())
+    assert smooth.label == "smoothed 0.9"
+    assert smooth.y.tolist() == exponential(raw.y, 0.9).tolist()
 
 
 def test_the_distance_of_samples_is_shown_where_it_was_measured() -> None:
-    assert series.frechet_curve(make_snapshot(distances=(np.nan, 7.5))).y.tolist() == [7.5]
-    assert not len(series.frechet_curve(make_snapshot()).x)
+    (curve,) = curves_of(make_snapshot(distances=(np.nan, 7.5)), "frechet")
+    assert curve.y.tolist() == [7.5]
+    keys = [
+        [chart.key for chart in series.charts([snapshot], CurveOptions(), series.x_axis([snapshot]))]
+        for snapshot in (make_snapshot(), make_snapshot(make_summary(preset="ae"), distances=(9, 8)))
+    ]
+    assert keys == [["loss", "reconstruction", "kl"], ["loss", "frechet"]]
 
 
 def test_two_runs_differ_in_colour_and_have_their_names() -> None:
-    curves = series.compared_curves([make_snapshot(), make_snapshot(make_summary("other"))], "kl", 10)
+    curves = compared([make_snapshot(), make_snapshot(make_summary("other"))], "kl")
     assert [curve.label for curve in curves] == ["vae-mnist", "other", "vae-mnist validation", "other validation"]
     assert [curve.color for curve in curves] == [*series.COMPARED_COLORS] * 2
 
 
 def test_keys_go_round_the_windows_and_stop_at_the_ends_of_the_ranges() -> None:
     options = CurveOptions()
-    windows = [options := options.next_window() for _ in SMOOTHING_WINDOWS]
-    assert [each.window for each in windows] == [*SMOOTHING_WINDOWS[1:], SMOOTHING_WINDOWS[0]]
+    weights = [options := options.smoother(1) for _ in WEIGHTS]
+    assert [each.weight for each in weights] == [*WEIGHTS[1:], WEIGHTS[0]]
+    assert options.smoother(-1).weight == WEIGHTS[-1]
+    axes = [options := options.next_x() for _ in X_KINDS]
+    assert [each.x for each in axes] == ["step", "trained", "clock", "epoch"]
     assert options.narrower(-1).fraction == 1
     for _ in range(99):
         options = options.narrower(1)
@@ -52,23 +81,48 @@ def test_keys_go_round_the_windows_and_stop_at_the_ends_of_the_ranges() -> None:
 @pytest.mark.parametrize("end", [0.0, 0.01, 1.0, 9.99, 400.0, 1e9])
 @pytest.mark.parametrize("fraction", VISIBLE_FRACTIONS)
 def test_a_range_holds_its_fraction_of_the_run_and_keeps_while_it_grows(end: float, fraction: float) -> None:
-    start, stop = Axis("epoch", 1, end).range_of(fraction)
+    start, stop = Axis("epoch", end).range_of(fraction)
     end = end or 1.0  # before the first step there is room for one epoch
     assert start <= end * (1 - fraction)
     assert end <= stop <= 1.25 * end
     assert (start == 0) == (fraction == 1)
 
 
-def test_the_common_range_is_that_of_the_longer_run() -> None:
+def test_the_axis_holds_the_longest_of_several_runs() -> None:
     short, long = make_snapshot(steps=0), make_snapshot()
-    assert series.x_axis(short).end < series.x_axis(long).end
+    assert series.x_axis([short]).end < series.x_axis([long]).end
     for snapshots in ([short, long], [long, short]):
-        assert series.common_range(snapshots) == series.x_axis(long).range_of(1.0)
+        assert series.x_axis(snapshots) == series.x_axis([long])
+
+
+def test_x_counts_epochs_steps_the_time_trained_or_the_time_of_day() -> None:
+    snapshot = dated("2026-01-02T10:00:00+00:00")
+    ends = {kind: series.x_axis([snapshot], kind) for kind in X_KINDS}
+    assert ends["epoch"].end == pytest.approx(1172 / 469)
+    assert ends["step"].end == 1172
+    assert ends["trained"].end == pytest.approx(1172 / 18.75)
+    assert ends["clock"].end - ends["clock"].start == pytest.approx(1172 / 18.75)
+    assert ends["clock"].start == datetime.fromisoformat("2026-01-02T10:00:00+00:00").timestamp()
+    (curve, _) = curves_of(snapshot, "loss", x="trained")
+    assert curve.x[-1] == pytest.approx(1172 / 18.75)
+    undated = dated("yesterday")
+    assert series.x_axis([undated], "clock").kind == "trained"
+    assert series.x_axis([make_snapshot(make_summary(status=None))]).kind == "step"
+
+
+def test_the_cursor_is_somewhere_in_the_run() -> None:
+    snapshot = dated("2026-01-02T10:00:00+00:00")
+    said = series.position(snapshot, series.x_axis([snapshot]), 2.0)
+    assert said.startswith("epoch 2.0")
+    assert "step 9" in said
+    assert "50 s" in said
+    assert said[-3] == said[-6] == ":"
+    assert series.position(snapshot, series.x_axis([snapshot]), 9.0) == ""
 
 
 def test_a_table_has_a_line_for_each_point() -> None:
     snapshot = make_snapshot()
-    table = series.curve_table({"loss": series.loss_curves(snapshot, "loss", 1)}, "epoch", (1.0, 2.0))
+    table = series.curve_table([series.Chart("loss", curves_of(snapshot, "loss"))], "epoch", (1.0, 2.0))
     assert {len(column) for column in table.values()} == {60 + 2}
     assert [*table] == ["part", "curve", "epoch", "value", "shown"]
     assert [bool(shown) for shown in table["shown"]] == [1 <= float(epoch) <= 2 for epoch in table["epoch"]]

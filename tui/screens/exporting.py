@@ -14,7 +14,6 @@ from core.errors import describe
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from tui import evaluation_table, export, latent_plane, series
 from tui.drawing.plots.axes import Range
-from tui.drawing.plots.curves import Curve
 from tui.drawing.plots.plot import visible_extent
 from tui.drawing.plots.scales import Scale
 from tui.messages import FilesWritten
@@ -95,19 +94,20 @@ def write_curves(
     folder: Path,
     stem: str,
     title: str,
-    curves: Mapping[str, Sequence[Curve]],
+    charts: Sequence[series.Chart],
     x_label: str,
     x_range: Range,
     scale: Scale,
+    y_ranges: Mapping[str, Range],
 ) -> list[Path]:
-    """Curves by the part of the loss they show: as PNG what is seen, as CSV everything, with a column that says so."""
+    """Charts: as PNG what is seen, as CSV everything, with a column that says so; `y_ranges` are those given."""
     picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
     panels = [
-        export.Panel(series.TITLES[part], drawn, visible_extent(drawn, x_range, scale))
-        for part, drawn in curves.items()
+        export.Panel(chart.title, chart.curves, y_ranges.get(chart.key) or visible_extent(chart.curves, x_range, scale))
+        for chart in charts
     ]
     export.save_curves(picture, panels, title=title, x_label=x_label, x_range=x_range, log_scale=scale == "log")
-    export.save_table(table, series.curve_table(curves, x_label, x_range))
+    export.save_table(table, series.curve_table(charts, x_label, x_range))
     return [picture, table]
 
 

@@ -79,7 +79,9 @@ class KeyLine(Static):
         if not self.is_attached:
             return
         shown: dict[str, tuple[Binding, bool]] = {}
-        for _, binding, enabled, _ in self.screen.active_bindings.values():
+        # Those of the screen first: what is in focus on it has more of its own.
+        active = sorted(self.screen.active_bindings.values(), key=lambda each: each.node is not self.screen)
+        for _, binding, enabled, _ in active:
             if binding.show:
                 shown.setdefault(binding.action, (binding, enabled))
         keys = [(binding, self._key(binding, enabled)) for binding, enabled in shown.values()]

@@ -1,52 +1,145 @@
-"""A plot of curves."""
+"""A plot of curves; the pointer is its cursor, the wheel zooms, dragging pans."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.style import Style
+from textual import events
+from textual.message import Message
 from textual.strip import Strip
 
-from tui.drawing.plots.axes import Range
+from tui.drawing.plots.axes import Range, XUnit
 from tui.drawing.plots.curves import Curve
-from tui.drawing.plots.plot import draw_curves
+from tui.drawing.plots.plot import Drawing, draw_curves
+from tui.drawing.plots.raster import Canvas
 from tui.drawing.plots.scales import Scale
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.strip_widget import StripWidget
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a plot shows: curves, the ranges of its axes where they are given, and the cursor where there is one."""
+
+    curves: Sequence[Curve] = ()
+    x_range: Range | None = None
+    y_range: Range | None = None
+    scale: Scale = "robust"
+    x_label: str = "epoch"
+    x_unit: XUnit = "number"
+    cursor: float | None = None
+    is_focused: bool = False
+
+
 class Plot(StripWidget):
     """Shows curves, and draws them again when they, the size or the theme change."""
+
+    @dataclass
+    class Pointed(Message):
+        """The pointer is at a value of x, or left the plot."""
+
+        plot: Plot
+        x: float | None
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, Plot.Pointed)
+
+    @dataclass
+    class Zoomed(Message):
+        """The wheel was turned at a value of x, towards the curves or away, maybe for the y axis."""
+
+        plot: Plot
+        x: float
+        closer: bool
+        along_y: bool
+
+    @dataclass
+    class Dragged(Message):
+        """The curves were dragged by parts of what is seen."""
+
+        plot: Plot
+        right: float
+        down: float
+
+    @dataclass
+    class Pressed(Message):
+        """The plot was clicked."""
+
+        plot: Plot
 
     def __init__(self, title: str = "", short_title: str = "", *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.title, self.short_title = title, short_title
-        self._curves: Sequence[Curve] = ()
-        self._x_range: Range | None = None
-        self._scale: Scale = "robust"
-        self._x_label = "epoch"
+        self.shown = Shown()
+        self.drawing = Drawing([])
+        self._held: tuple[int, int] | None = None  # where the pointer holds the curves
 
-    def show(
-        self,
-        curves: Sequence[Curve],
-        *,
-        x_range: Range | None = None,
-        scale: Scale = "robust",
-        x_label: str = "epoch",
-    ) -> None:
-        """Show these curves; cells that look as before are not sent to the terminal again."""
-        self._curves, self._x_range = tuple(curves), x_range
-        self._scale, self._x_label = scale, x_label
+    @property
+    def canvas(self) -> Canvas | None:
+        """Where the curves are, once they were drawn."""
+        return self.drawing.canvas
+
+    def show(self, shown: Shown) -> None:
+        """Show this; cells that look as before are not sent to the terminal again."""
+        self.shown = shown
         self.redraw()
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
-        strips = draw_curves(
-            self._curves,
+        shown = self.shown
+        self.drawing = draw_curves(
+            shown.curves,
             width,
             height,
             title=self.title,
             short_title=self.short_title,
-            x_label=self._x_label,
-            scale=self._scale,
-            x_range=self._x_range,
+            x_label=shown.x_label,
+            scale=shown.scale,
+            x_range=shown.x_range,
+            y_range=shown.y_range,
+            x_unit=shown.x_unit,
+            cursor=shown.cursor,
+            is_focused=shown.is_focused,
             depth=depth,
         )
-        return [strip.apply_style(base) for strip in strips]
+        return [strip.apply_style(base) for strip in self.drawing.strips]
+
+    # The mouse
+
+    def _x_at(self, event: events.MouseEvent) -> float | None:
+        canvas, column = self.drawing.canvas, event.x - self.drawing.left
+        return None if canvas is None or not 0 <= column < canvas.columns else canvas.x_at(column)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        canvas = self.drawing.canvas
+        if self._held is None or canvas is None:
+            self.post_message(self.Pointed(self, self._x_at(event)))
+            return
+        right, down = event.x - self._held[0], event.y - self._held[1]
+        if right or down:
+            self._held = event.x, event.y
+            self.post_message(self.Dragged(self, right / canvas.columns, down / canvas.rows))
+
+    def on_leave(self) -> None:
+        self.post_message(self.Pointed(self, None))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._held = event.x, event.y
+        self.capture_mouse()
+        self.post_message(self.Pressed(self))
+
+    def on_mouse_up(self) -> None:
+        self._held = None
+        self.release_mouse()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._turn(event, closer=True)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._turn(event, closer=False)
+
+    def _turn(self, event: events.MouseEvent, *, closer: bool) -> None:
+        if (x := self._x_at(event)) is not None:
+            event.stop()
+            self.post_message(self.Zoomed(self, x, closer, event.shift or event.ctrl))

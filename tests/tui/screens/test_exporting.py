@@ -67,15 +67,15 @@ async def test_curves_are_written_in_the_range_and_at_the_scale_that_is_seen(
     async with run_app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "2", "left_square_bracket", "left_square_bracket", "y", "y", "y", "m")
         plot = run_app.screen.query_one("#loss", Plot)
-        assert plot._x_range
-        low, high = plot._x_range
+        assert plot.shown.x_range
+        low, high = plot.shown.x_range
         picture, everything = await written(pilot, 2)
         assert picture.suffix == ".png"
         axes = figures[0].axes[0]
         assert axes.get_xlim() == pytest.approx((low, high))
         assert axes.get_yscale() == "log"
         assert low <= plotted(axes)[0]
-        assert "mean of 10" in [text.get_text() for legend in [axes.get_legend()] if legend for text in legend.texts]
+        assert "smoothed 0.6" in [text.get_text() for legend in [axes.get_legend()] if legend for text in legend.texts]
         assert figures[0].get_suptitle() == "vae-mnist"
         rows = table(everything)
         assert {row["shown"] for row in rows} == {"0", "1"}

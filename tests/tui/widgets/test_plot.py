@@ -8,7 +8,7 @@ from textual.app import App, ComposeResult
 from tests.support.drawing import loss_curves
 from tests.tui.widgets.conftest import refreshed
 from tui.drawing.plots.curves import Curve
-from tui.widgets.plot import Plot
+from tui.widgets.plot import Plot, Shown
 
 pytestmark = pytest.mark.usefixtures("truecolor")
 
@@ -21,10 +21,10 @@ class PlotApp(App[None]):
 async def test_the_same_curves_again_repaint_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with PlotApp().run_test(size=(80, 24)) as pilot:
         plot = pilot.app.query_one(Plot)
-        plot.show(loss_curves(), x_range=(0, 100))
+        plot.show(Shown(loss_curves(), x_range=(0, 100)))
         await pilot.pause()
         with refreshed(plot, monkeypatch) as regions:
-            plot.show(loss_curves(), x_range=(0, 100))
+            plot.show(Shown(loss_curves(), x_range=(0, 100)))
         assert regions == []
 
 
@@ -33,11 +33,11 @@ async def test_one_more_epoch_repaints_only_its_cells(monkeypatch: pytest.Monkey
         plot = pilot.app.query_one(Plot)
         curves = loss_curves(60)
         cut = [Curve(c.label, c.x[c.x <= 50], c.y[c.x <= 50], c.color, c.style) for c in curves]
-        plot.show(cut, x_range=(0, 100), scale="all")
+        plot.show(Shown(cut, x_range=(0, 100), scale="all"))
         await pilot.pause()
         before = [plot.render_line(y) for y in range(24)]
         with refreshed(plot, monkeypatch) as regions:
-            plot.show(curves, x_range=(0, 100), scale="all")
+            plot.show(Shown(curves, x_range=(0, 100), scale="all"))
             await pilot.pause()
         changed = {y for y in range(24) if plot.render_line(y) != before[y]}
         assert changed == {region.y for region in regions}
@@ -48,7 +48,7 @@ async def test_one_more_epoch_repaints_only_its_cells(monkeypatch: pytest.Monkey
 async def test_a_new_size_or_theme_draws_again() -> None:
     async with PlotApp().run_test(size=(80, 24)) as pilot:
         plot = pilot.app.query_one(Plot)
-        plot.show(loss_curves())
+        plot.show(Shown(loss_curves()))
         await pilot.pause()
         dark = plot.render_line(5)
         pilot.app.theme = "textual-light"
@@ -67,7 +67,7 @@ async def test_a_plot_runs_without_colour_at_any_size(size: tuple[int, int], mon
     async with PlotApp().run_test(size=size) as pilot:
         plot = pilot.app.query_one(Plot)
         await pilot.pause()
-        plot.show(loss_curves())
+        plot.show(Shown(loss_curves()))
         await pilot.pause()
         lines = [plot.render_line(y) for y in range(size[1])]
         assert all(line.cell_length == size[0] for line in lines)
@@ -79,6 +79,6 @@ async def test_a_dumb_terminal_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("TERM", "dumb")
     async with PlotApp().run_test(size=(80, 24)) as pilot:
         plot = pilot.app.query_one(Plot)
-        plot.show(loss_curves())
+        plot.show(Shown(loss_curves()))
         await pilot.pause()
         assert all(plot.render_line(y).text.isascii() for y in range(24))

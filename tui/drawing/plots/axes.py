@@ -1,7 +1,9 @@
 """The axes of a plot: round limits, short tick labels, and the frame around the canvas."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from math import ceil, floor, log10
+from typing import Literal
 
 from rich.segment import Segment
 from rich.style import Style
@@ -90,12 +92,44 @@ def y_ticks_within(low: float, high: float, rows: int, *, log_scale: bool = Fals
     return ticks
 
 
-def x_ticks(low: float, high: float, columns: int) -> Ticks:
+XUnit = Literal["number", "duration", "clock"]  # seconds, or seconds since 1970
+MINUTE, HOUR, DAY = 60, 3600, 86400
+TIME_STEPS = (
+    *(1, 2, 5, 10, 15, 30),
+    *(n * MINUTE for n in (1, 2, 5, 10, 15, 30)),
+    *(n * HOUR for n in (1, 2, 3, 6, 12)),
+    *(n * DAY for n in (1, 2, 5, 10, 20, 50, 100)),
+)
+
+
+def time_ticks(low: float, high: float, count: int, unit: XUnit) -> Ticks:
+    """About `count` ticks between given limits in seconds, at round times; below a second as numbers are."""
+    wanted = (high - low) / count
+    step = next((step for step in TIME_STEPS if step >= wanted), None)
+    if wanted < 1 or step is None:
+        return ticks_within(low, high, count)
+    # Round on the clock of the wall, whose hours and days need not begin with those of the epoch.
+    offset = (datetime.fromtimestamp(low).astimezone().utcoffset() or timedelta()) if unit == "clock" else timedelta()
+    shift = offset.total_seconds()
+    values = [n * step - shift for n in range(ceil((low + shift) / step), floor((high + shift) / step) + 1)]
+    if unit == "duration":
+        return {value: _duration(round(value)) for value in values}
+    form = "%H:%M:%S" if step < MINUTE else "%H:%M" if high - low < DAY else "%d %b"
+    return {value: datetime.fromtimestamp(value).strftime(form) for value in values}
+
+
+def _duration(seconds: int) -> str:
+    days, hours, minutes = seconds // DAY, seconds % DAY // HOUR, seconds % HOUR // MINUTE
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (seconds % MINUTE, "s"))
+    return " ".join(f"{value}{unit}" for value, unit in parts if value) or "0"
+
+
+def x_ticks(low: float, high: float, columns: int, unit: XUnit = "number") -> Ticks:
     """Ticks of an x axis over so many columns: at least three whose labels fit, where there is room for three."""
     best: Ticks = {}
     wanted = max(3, columns // 12)
     for count in range(wanted, wanted + 8):
-        ticks = ticks_within(low, high, count)
+        ticks = ticks_within(low, high, count) if unit == "number" else time_ticks(low, high, count, unit)
         if columns > 1 and ticks and len(_fitting(place(ticks, low, high, columns), 0, columns)) == len(ticks):
             best = ticks if len(ticks) > len(best) else best
         if len(best) >= 3:
@@ -134,7 +168,7 @@ def frame(
         strips.append(Strip([Segment(side, FRAME), *inside], gutter + 1 + inside.cell_length))
     columns = canvas[0].cell_length
     axis = "".join(x_tick if column in x_ticks else dash for column in range(columns))
-    if x_label and len(x_label) < columns // 2:
+    if x_label and len(x_label) < columns - 1:
         axis = f"{axis[: -len(x_label) - 1]} {x_label}"
     below = [" " * gutter + corner + axis, _numbers(x_ticks, gutter + 1, gutter + 1 + columns)]
     return strips + [Strip([Segment(text, FRAME)], gutter + 1 + columns) for text in below]

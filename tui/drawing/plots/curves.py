@@ -13,6 +13,7 @@ from rich.color import Color
 from core.arrays import Floats
 from tui.drawing.plots.axes import Range
 
+BEYOND = 0.02  # of a curve, where its last value still counts as that at the cursor
 LARGEST = 1e150  # the margins of a logarithmic axis overflow far beyond
 
 
@@ -40,8 +41,8 @@ POINTS = (
 class Curve:
     """A named series, x (N,) ascending and y (N,); colour as (r, g, b) or anything that rich parses.
 
-    A marked curve is a line with marks here and there; `best` is the index of the point that stands out, and `short` a
-    label where there is little room.
+    A marked curve is a line with marks here and there; `best` is the index of the point that stands out, `best_at`
+    says where that is, and `short` is a label where there is little room.
     """
 
     label: str
@@ -52,10 +53,23 @@ class Curve:
     dim: bool = False
     short: str = ""
     best: int | None = None
+    best_at: str = ""
 
     @property
     def rich_color(self) -> Color:
         return Color.parse(self.color) if isinstance(self.color, str) else Color.from_rgb(*self.color)
+
+    def nearest(self, x: float) -> int | None:
+        """The index of the point nearest to x that has a value; None without one, and beyond the ends of the curve."""
+        if not len(self.x):
+            return None
+        room = BEYOND * float(self.x[-1] - self.x[0])
+        if not self.x[0] - room <= x <= self.x[-1] + room:
+            return None
+        place = int(np.searchsorted(self.x, x))
+        around = range(max(place - 1, 0), min(place + 1, len(self.x)))
+        index = min(around, key=lambda index: abs(float(self.x[index]) - x))
+        return index if np.isfinite(self.y[index]) else None
 
     def visible(self, x_range: Range | None = None, *, log_scale: bool = False) -> tuple[Floats, Floats]:
         """The points in x_range that can be drawn: finite, and above zero on a log scale."""
@@ -97,11 +111,12 @@ def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -
         return x, y
     low, high = x_range or (x[0], x[-1])
     edges = np.searchsorted(x, np.linspace(low, high, columns + 1)[:-1])
-    places = set[int]()
+    places: list[int] = []
     for start, stop in pairwise(np.unique([*edges, len(y)]).tolist()):
         part = y[start:stop]
-        places.update((start + int(part.argmin()), start + int(part.argmax())))
-    order = np.array(sorted(places))
+        first, second = int(part.argmin()), int(part.argmax())
+        places += [start + min(first, second), start + max(first, second)]
+    order = np.unique(places)
     return x[order], y[order]
 
 
@@ -125,16 +140,3 @@ def simplify(x: Floats, y: Floats, x_dot: float, y_dot: float) -> tuple[Floats, 
     straight[1::2] = False
     kept = np.concatenate(([True], ~straight, [True]))
     return x[kept], y[kept]
-
-
-def moving_average(y: Floats, window: int) -> Floats:
-    """The mean of the finite values among the last `window`, (N,), NaN if there are none. ValueError if window < 1."""
-    if window < 1:
-        raise ValueError(f"window is {window}, must be at least 1")
-    finite = np.isfinite(y)
-    sums = np.concatenate(([0.0], np.cumsum(np.where(finite, y, 0.0))))
-    counts = np.concatenate(([0], np.cumsum(finite)))
-    stop = np.arange(1, len(y) + 1)
-    start = np.maximum(stop - window, 0)
-    count = counts[stop] - counts[start]
-    return np.where(count > 0, (sums[stop] - sums[start]) / np.maximum(count, 1), np.nan)

@@ -9,6 +9,10 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from tui.drawing.plots.curves import Curve, Marker
+from tui.drawing.plots.scales import SCALE_NAMES, Scale
+from tui.terminal.capabilities import ColorDepth
+
 PLAIN, TITLE = Style(), Style(bold=True)
 
 
@@ -62,3 +66,64 @@ def _strips(title: str, rows: Sequence[Row], entries: Sequence[Entry], width: in
             end = x + len(text)
         strips.append(Strip([segment for segment in segments if segment.text]).adjust_cell_length(width, PLAIN))
     return strips
+
+
+def legend_entries(
+    curves: Sequence[Curve],
+    looks: Sequence[Marker],
+    styles: Sequence[Style],
+    scale: Scale,
+    depth: ColorDepth,
+) -> list[Entry]:
+    """What the curves are, which value is the best, and which scale is not the usual one."""
+    star = star_of(depth)
+    entries = []
+    for curve, marker, style in zip(curves, looks, styles, strict=True):
+        sign = _sign(curve, marker, depth)
+        label, short = f"{sign} {curve.label}", f"{sign} {curve.short or curve.label}"
+        if curve.best is None:
+            entries.append(Entry((label, short), style))
+            continue
+        y = float(curve.y[curve.best])
+        best = f"{star} best {y:.4g} at {curve.best_at}"
+        shorter = (f"{short}  {star} {y:.4g}, {curve.best_at}", f"{short} {star} {y:.4g}", short)
+        entries.append(Entry((f"{label}  {best}", *shorter), style))
+    return entries + _scale_entry(scale)
+
+
+def _scale_entry(scale: Scale) -> list[Entry]:
+    name = SCALE_NAMES[scale]
+    return [Entry((name,), Style(dim=True))] if name else []
+
+
+def reading_entries(
+    curves: Sequence[Curve],
+    looks: Sequence[Marker],
+    styles: Sequence[Style],
+    cursor: float,
+    scale: Scale,
+    depth: ColorDepth,
+) -> list[Entry]:
+    """The legend with the value of each curve at the cursor."""
+    entries = []
+    for curve, marker, style in zip(curves, looks, styles, strict=True):
+        index = curve.nearest(cursor)
+        value = "–" if index is None else f"{curve.y[index]:.4g}"
+        if depth is ColorDepth.ASCII and index is None:
+            value = "-"
+        sign = _sign(curve, marker, depth)
+        labels = (curve.label, curve.short or curve.label)
+        texts = (*(f"{sign} {label} {value}" for label in labels), f"{sign} {value}", f"{sign[len(sign) // 2]}{value}")
+        entries.append(Entry(texts, style))
+    return entries + _scale_entry(scale)
+
+
+def _sign(curve: Curve, marker: Marker, depth: ColorDepth) -> str:
+    if depth is not ColorDepth.ASCII:
+        return marker.legend
+    return {"line": 2 * marker.ascii, "marked": f"+{marker.ascii}+", "points": marker.ascii}[curve.style]
+
+
+def star_of(depth: ColorDepth) -> str:
+    """The sign of the best value."""
+    return "^" if depth is ColorDepth.ASCII else "★"

@@ -1,12 +1,12 @@
-"""Draws curves as strips: plotext rasterises them; legend, axes, ticks and what stands out are drawn here."""
+"""Draws curves as strips: the curves, and around and on them legend, axes, ticks and what stands out."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
@@ -17,6 +17,7 @@ from tui.drawing.plots.axes import (
     NARROWEST,
     Range,
     Ticks,
+    XUnit,
     frame,
     left_of_canvas,
     place,
@@ -25,42 +26,25 @@ from tui.drawing.plots.axes import (
     y_ticks_within,
 )
 from tui.drawing.plots.cells import Cells
-from tui.drawing.plots.curves import POINTS, Curve, Marker, decimate, markers, simplify
-from tui.drawing.plots.legend import Entry, legend
-from tui.drawing.plots.scales import SCALE_NAMES, Scale, y_extent
+from tui.drawing.plots.curves import LARGEST, POINTS, Curve, Marker, decimate, markers, simplify
+from tui.drawing.plots.legend import PLAIN, TITLE, legend, legend_entries, reading_entries
+from tui.drawing.plots.marks import mark_of, put_best, put_marks, say_what_is_cut
+from tui.drawing.plots.raster import DOTS_ALONG, DOTS_UP, Canvas, Points, put_lines, put_spans
+from tui.drawing.plots.scales import Scale, y_extent
 from tui.drawing.strips import draw_message
 from tui.terminal.capabilities import ColorDepth
 
-BETWEEN_MARKS = 10  # cells
 EXPORTED_COLUMNS = 200
-DOTS_ALONG, DOTS_UP = 2, 4  # of a cell
 MARKS = {glyph for marker in POINTS for glyph in (marker.plotext, marker.ascii)}
-CODE = re.compile(r"\x1b\[(?:38;5;(\d+)|0)m")
-Points = tuple[Floats, Floats]
 
 
-@dataclass(frozen=True)
-class Canvas:
-    """Where the curves of a plot are: its cells, and the values at the middle of the first and of the last one."""
+class Drawing(NamedTuple):
+    """The strips of a plot, and where its canvas is in it, if it has one: so many cells from the left and the top."""
 
-    columns: int
-    rows: int
-    x: Range
-    y: Range
-    log_scale: bool = False
-
-    def column(self, x: float) -> int:
-        """The column of a value, which may lie outside."""
-        return _cell(x, *self.x, self.columns)
-
-    def row(self, y: float) -> int:
-        """The row of a value, counted from the top; it may lie outside."""
-        return _cell(np.log10(y) if self.log_scale else y, self.y[1], self.y[0], self.rows)
-
-
-def _cell(value: float, first: float, last: float, cells: int) -> int:
-    part = (value - first) / (last - first) if last != first else 0.5
-    return round(min(max(part, -1.0), 2.0) * (cells - 1))
+    strips: list[Strip]
+    canvas: Canvas | None = None
+    left: int = 0
+    top: int = 0
 
 
 def draw_curves(
@@ -74,19 +58,29 @@ def draw_curves(
     scale: Scale = "robust",
     x_range: Range | None = None,
     y_range: Range | None = None,
+    x_unit: XUnit = "number",
+    cursor: float | None = None,
+    is_focused: bool = False,
     depth: ColorDepth = ColorDepth.TRUECOLOR,
-) -> list[Strip]:
+) -> Drawing:
     """`height` strips of `width` cells: title and legend, y ticks, the curves, x ticks.
 
     A log scale leaves out values of zero and below; without any value a message is shown in the middle. `y_range`, in
-    values, is shown as it is; else the scale says what is seen.
+    values, is shown as it is; else the scale says what is seen. The legend has the values at the cursor, a value of x.
     """
     if width < 1 or height < 1:
-        return []
+        return Drawing([])
     looks = markers(curves)
     styles = [_style(curve, depth) for curve in curves]
-    entries = _entries(curves, looks, styles, scale, depth)
-    header = legend((title, short_title), entries, width, max(1, height // 8)) if height > 1 else []
+    entries = legend_entries(curves, looks, styles, scale, depth)
+    titles = (title, short_title)
+    header = legend(titles, entries, width, max(1, height // 8)) if height > 1 else []
+    if cursor is not None and header:  # no line more or less: the curves stay where they are
+        entries = reading_entries(curves, looks, styles, cursor, scale, depth)
+        said = legend(titles, entries, width, len(header))
+        header = said + [Strip.blank(width, PLAIN)] * (len(header) - len(said))
+    if is_focused and header:
+        header[0] = Strip([Segment(header[0].text[:1], TITLE + Style(reverse=True)), *header[0].crop(1, width)])
     framed = width >= NARROWEST and height >= LOWEST
     rows = height - len(header) - (2 if framed else 0)
 
@@ -102,7 +96,7 @@ def draw_curves(
     columns = width - (left_of_canvas(y_ticks) if framed else 0)
     if not extent:
         strips = draw_message("no steps yet", columns, rows)
-        return header + (frame(strips, {}, {}, x_label, depth) if framed else strips)
+        return Drawing(header + (frame(strips, {}, {}, x_label, depth) if framed else strips))
 
     drawn = [x for x, _ in points if len(x)]
     x_limits = x_range or (min(float(x[0]) for x in drawn), max(float(x[-1]) for x in drawn))
@@ -113,18 +107,22 @@ def draw_curves(
         layer = [index for index, curve in enumerate(curves) if (curve.style == "marked") is marked]
         if any(len(points[index][0]) for index in layer):
             _rasterise(cells, {index: (points[index], names[index], styles[index]) for index in layer}, canvas)
-    _say_what_is_cut(cells, points, canvas, depth)
+    say_what_is_cut(cells, points, canvas, depth)
     for curve, (x, y), marker, style in zip(curves, points, looks, styles, strict=True):
         if curve.style == "marked":
-            _put_marks(cells, canvas, x, y, _mark(marker, depth), style)
+            put_marks(cells, canvas, x, y, mark_of(marker, depth), style)
     for curve, style in zip(curves, styles, strict=True):
-        _put_best(cells, canvas, curve, style, depth)
+        put_best(cells, canvas, curve, style, depth)
+    if cursor is not None and canvas.x[0] <= cursor <= canvas.x[1]:
+        for row in range(rows):
+            if cells.is_blank(canvas.column(cursor), row):
+                cells.put(canvas.column(cursor), row, "|" if depth is ColorDepth.ASCII else "│", FRAME)
     strips = cells.strips()
     if framed:
         down = place(y_ticks, y_limits[1], y_limits[0], rows)
-        along = place(x_ticks(*x_limits, columns), *x_limits, columns) if x_limits[1] > x_limits[0] else {}
+        along = place(x_ticks(*x_limits, columns, x_unit), *x_limits, columns) if x_limits[1] > x_limits[0] else {}
         strips = frame(strips, down, along, x_label, depth)
-    return header + strips
+    return Drawing(header + strips, canvas, width - columns, len(header))
 
 
 def visible_extent(curves: Sequence[Curve], x_range: Range | None, scale: Scale) -> Range | None:
@@ -134,10 +132,23 @@ def visible_extent(curves: Sequence[Curve], x_range: Range | None, scale: Scale)
 
 
 def _visible(curve: Curve, x_range: Range | None, columns: int, *, log_scale: bool) -> Points:
-    """What is drawn of a curve; y as logarithms on a log scale."""
-    x, y = curve.visible(x_range, log_scale=log_scale)
-    x, y = decimate(x, y, columns, x_range)
+    """What is drawn of a curve, at most 4 points a column; y as logarithms on a log scale."""
+    x, y = curve.x, curve.y
+    if x_range:
+        x, y = _within(x, y, x_range)
+    x, y = decimate(x, y, DOTS_ALONG * columns, x_range)
+    drawable = np.abs(y) < LARGEST
+    if log_scale:
+        drawable &= y > 0
+    if not drawable.all():  # seldom: what cannot be drawn must not stand for its neighbours
+        x, y = curve.visible(x_range, log_scale=log_scale)
+        x, y = decimate(x, y, DOTS_ALONG * columns, x_range)
     return x, np.log10(y) if log_scale else y
+
+
+def _within(x: Floats, y: Floats, x_range: Range) -> Points:
+    inside = slice(np.searchsorted(x, x_range[0], "left"), np.searchsorted(x, x_range[1], "right"))
+    return x[inside], y[inside]
 
 
 def _logarithms(values: Range) -> Range:
@@ -156,122 +167,22 @@ def _glyph(curve: Curve, marker: Marker, depth: ColorDepth) -> str:
     return "+" if curve.style == "marked" else marker.ascii
 
 
-def _mark(marker: Marker, depth: ColorDepth) -> str:
-    return marker.ascii if depth is ColorDepth.ASCII else marker.legend.strip("⠤")
-
-
-# The legend
-
-
-def _entries(
-    curves: Sequence[Curve],
-    looks: Sequence[Marker],
-    styles: Sequence[Style],
-    scale: Scale,
-    depth: ColorDepth,
-) -> list[Entry]:
-    star = _star(depth)
-    entries = []
-    for curve, marker, style in zip(curves, looks, styles, strict=True):
-        sign = marker.legend
-        if depth is ColorDepth.ASCII:
-            sign = {"line": 2 * marker.ascii, "marked": f"+{marker.ascii}+", "points": marker.ascii}[curve.style]
-        label, short = f"{sign} {curve.label}", f"{sign} {curve.short or curve.label}"
-        if curve.best is None:
-            entries.append(Entry((label, short), style))
-            continue
-        x, y = float(curve.x[curve.best]), float(curve.y[curve.best])
-        best = f"{star} best {y:.4g} at {x:.6g}"
-        entries.append(Entry((f"{label}  {best}", f"{short}  {star} {y:.4g}", f"{short} {star}", short), style))
-    if name := SCALE_NAMES[scale]:
-        entries.append(Entry((name, name), Style(dim=True)))
-    return entries
-
-
-def _star(depth: ColorDepth) -> str:
-    return "^" if depth is ColorDepth.ASCII else "★"
-
-
 # The curves
 
 
 def _rasterise(cells: Cells, drawn: Mapping[int, tuple[Points, str, Style]], canvas: Canvas) -> None:
-    """Put curves over the cells, each drawn with a glyph; later ones cover earlier ones."""
-    # Imported late: it takes longer than the first paint may.
-    import plotext
-
-    columns, rows = canvas.columns, canvas.rows
-    terminal = type(plotext.terminal)()  # plotext's own figure is shared, and cropped to the screen
-    terminal.limit(False, False)
-    figure = type(plotext.figure)(terminal)
-    figure.plot_size(columns, rows)
-    figure.canvas("default")
-    figure.axes(False)
-    for axis, (low, high) in (("x", canvas.x), ("y", canvas.y)):
-        margin = 0.0 if high > low else 0.5
-        figure.ruler(axis).frequency(0)
-        figure.ruler(axis).lim(low - margin, high + margin)
-    x_dot = (canvas.x[1] - canvas.x[0]) / (DOTS_ALONG * columns)
-    y_dot = (canvas.y[1] - canvas.y[0]) / (DOTS_UP * rows)
-    for index, ((x, y), glyph, _) in drawn.items():
-        is_line = glyph not in MARKS
-        if is_line:
-            x, y = simplify(x, y, x_dot, y_dot)
-        # The colour encodes the index of the curve; it is replaced by the style.
-        signal = figure.signal(x.tolist(), y.tolist(), marker=plotext.marker(glyph, plotext.pixel(index)))
-        figure.draw(signal.lines(is_line))
-    for row, line in enumerate(figure.build().string().split("\n")[:rows]):
-        x_cell = 0
-        first, *rest = CODE.split(line)
-        for text, code in zip([first, *rest[1::2]], ["", *rest[::2]], strict=True):
-            if code:
-                cells.put(x_cell, row, text, drawn[int(code)][2])
-            x_cell += len(text)
-
-
-def _put_marks(cells: Cells, canvas: Canvas, x: Floats, y: Floats, mark: str, style: Style) -> None:
-    """Marks on a curve, as far from each other as they must be to leave it to be seen; the last point has one."""
-    # Counted from the first: where one more point comes, those before stay.
-    before, last = -BETWEEN_MARKS, len(x) - 1
-    for index, (value, height) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
-        column = canvas.column(value)
-        if (column - before >= BETWEEN_MARKS or index == last) and canvas.y[0] <= height <= canvas.y[1]:
-            cells.put(column, _cell(height, canvas.y[1], canvas.y[0], canvas.rows), mark, style)
-            before = column
-
-
-def _put_best(cells: Cells, canvas: Canvas, curve: Curve, style: Style, depth: ColorDepth) -> None:
-    if curve.best is None:
-        return
-    x, y = float(curve.x[curve.best]), float(curve.y[curve.best])
-    if not (canvas.x[0] <= x <= canvas.x[1]) or (canvas.log_scale and y <= 0):
-        return
-    column, row = canvas.column(x), canvas.row(y)
-    cells.put(column, row, _star(depth), style + Style(bold=True))
-    label = f"{x:.6g}"
-    for start in (column + 1, column - len(label)):
-        for line in (row, row + 1, row - 1):
-            if cells.is_blank(start, line, len(label)):
-                cells.put(start, line, label, style)
-                return
-
-
-def _say_what_is_cut(cells: Cells, points: Sequence[Points], canvas: Canvas, depth: ColorDepth) -> None:
-    """How far the curves go beyond what is seen, where they leave it."""
-    up, down = "^v" if depth is ColorDepth.ASCII else "↑↓"
-    together = [(x, y) for x, y in points if len(y)]
-    highest = max(together, key=lambda point: float(point[1].max()))
-    lowest = min(together, key=lambda point: float(point[1].min()))
-    beyond = [
-        (highest, int(highest[1].argmax()), up, 0, float(highest[1].max()) > canvas.y[1]),
-        (lowest, int(lowest[1].argmin()), down, canvas.rows - 1, float(lowest[1].min()) < canvas.y[0]),
-    ]
-    for (x, y), index, arrow, row, is_cut in beyond:
-        if not is_cut:
-            continue
-        value = 10 ** y[index] if canvas.log_scale else y[index]
-        text = f"{arrow} {value:.4g}"
-        column = canvas.column(float(x[index]))
-        free = (start for start in range(column + 1, canvas.columns) if cells.is_blank(start, row, len(text)))
-        if (start := next(free, None)) is not None:
-            cells.put(start, row, text, FRAME)
+    """Put curves by their number over the cells; later ones cover earlier ones."""
+    few: dict[int, tuple[Points, str, Style]] = {}
+    x_dot = (canvas.x[1] - canvas.x[0]) / (DOTS_ALONG * canvas.columns)
+    y_dot = (canvas.y[1] - canvas.y[0]) / (DOTS_UP * canvas.rows)
+    for index, ((x, y), glyph, style) in drawn.items():
+        if len(x) > canvas.columns and glyph not in MARKS:
+            put_spans(cells, (x, y), glyph, style, canvas)
+        elif glyph in MARKS:
+            few[index] = (x, y), glyph, style
+        else:
+            few[index] = simplify(x, y, x_dot, y_dot), glyph, style
+    for joined in (True, False):
+        layer = {index: each for index, each in few.items() if (each[1] not in MARKS) is joined}
+        if layer:
+            put_lines(cells, layer, canvas, joined=joined)

@@ -27,7 +27,6 @@ from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.following import is_seen
 from tui.screens.selection import Shared
-from tui.series import SCALE_HINT, SMOOTHING_HINT
 
 VIEWS = ("curves", "digits", "samples", "latent", "settings")
 
@@ -53,9 +52,7 @@ class CompareScreen(ExploreScreen):
         Binding("tab", "turn(1)", id="compare.tab", show=False, priority=True),
         Binding("shift+tab", "turn(-1)", id="compare.back_tab", show=False, priority=True),
         Binding("o", "choose_other", "other run", tooltip="choose the run to compare with", id="compare.other"),
-        Binding("x", "swap", "swap", tooltip="swap left and right", id="compare.swap"),
-        Binding("y", "scale", "y axis", tooltip=SCALE_HINT, id="compare.scale"),
-        Binding("m", "smoothing", "smooth", tooltip=SMOOTHING_HINT, id="compare.smooth"),
+        Binding("tilde", "swap", "swap", key_display="~", tooltip="swap left and right", id="compare.swap"),
         Binding("pageup,comma", "page(-1)", "back", tooltip="the digits before", id="compare.page_up", show=False),
         Binding("pagedown,full_stop", "page(1)", "next", tooltip="the next digits", id="compare.next"),
         Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="compare.sampler"),
@@ -63,8 +60,6 @@ class CompareScreen(ExploreScreen):
         Binding("p", "projection", "project", tooltip="LDA, PCA, or two latent numbers", id="compare.projection"),
     ]
     VIEW_OF_ACTION: ClassVar[dict[str, str]] = {
-        "scale": "curves",
-        "smoothing": "curves",
         "page": "digits",
         "sampler": "samples",
         "reseed": "samples",
@@ -197,6 +192,7 @@ class CompareScreen(ExploreScreen):
     def action_turn(self, by: int) -> None:
         following = VIEWS[(VIEWS.index(self.view.title) + by) % len(VIEWS)]
         self.query_one("#views", ContentSwitcher).current = following
+        self.view.take_focus()
         self.refresh_bindings()
         self._draw_heading()
         self.call_after_refresh(self.request_content)
@@ -218,14 +214,6 @@ class CompareScreen(ExploreScreen):
         if left is not None and right is not None:
             self._swapped = left
             self.post_message(RunChosen(right))
-
-    def action_scale(self) -> None:
-        self.query_one(CurvesView).next_scale()
-        self.request_content()
-
-    def action_smoothing(self) -> None:
-        self.query_one(CurvesView).next_smoothing()
-        self.request_content()
 
     def action_page(self, by: int) -> None:
         self.query_one(DigitsView).turn(by)

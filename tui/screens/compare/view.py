@@ -37,6 +37,10 @@ class CompareView(Container):
     def on_resize(self) -> None:
         self.post_message(self.LaidOut(self))
 
+    def take_focus(self) -> None:
+        """Have keys act on what is in the view, where that has keys of its own."""
+        self.screen.set_focus(next((widget for widget in self.query("*") if widget.focusable), None), False)
+
     def name_runs(self, left: str, right: str) -> None:
         """Put the runs' names, in their colours, where the view has room for them."""
         labels = self.query(".run-name").results(Label)

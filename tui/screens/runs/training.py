@@ -26,12 +26,11 @@ from tui import formatting
 from tui.background.polling import Reader
 from tui.messages import Preview, Snapshot
 from tui.screens.base import SCREENS
+from tui.screens.charts.grid import ChartGrid
 from tui.screens.exporting import export_files
 from tui.screens.following import is_seen
 from tui.screens.run_actions import RunScreen
-from tui.screens.runs.curve_column import CurveColumn
 from tui.screens.selection import Shared
-from tui.series import SCALE_HINT, SMOOTHING_HINT
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.facts_column import FactsColumn
 from tui.widgets.gallery import Gallery
@@ -49,6 +48,7 @@ class TrainingScreen(RunScreen):
     CSS = """
     TrainingScreen #body { layout: grid; grid-size: 2; grid-columns: 1fr 34; grid-rows: 1fr 16; }
     TrainingScreen #facts { padding: 0 1; width: 100%; height: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
+    TrainingScreen #small { display: none; width: 100%; color: $text-muted; }
     TrainingScreen #pictures { column-span: 2; }
     TrainingScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
     TrainingScreen #none { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
@@ -73,26 +73,7 @@ class TrainingScreen(RunScreen):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "export", tooltip="write the curves to files", id="train.export", show=False),
-        Binding("y", "scale", "y axis", tooltip=SCALE_HINT, id="train.scale"),
-        Binding("m", "smoothing", "smooth", tooltip=SMOOTHING_HINT, id="train.smooth"),
-        Binding(
-            "left_square_bracket",
-            "narrow(1)",
-            "narrow",
-            key_display="[",
-            tooltip="show less of the run",
-            id="train.narrow",
-            show=False,
-        ),
-        Binding(
-            "right_square_bracket",
-            "narrow(-1)",
-            "widen",
-            key_display="]",
-            tooltip="show more of the run",
-            id="train.widen",
-            show=False,
-        ),
+        Binding("escape", "app.show('runs')", "runs", tooltip="back to the runs", id="train.back", show=False),
     ]
 
     snapshot: var[Snapshot | None] = var(None, init=False)
@@ -124,7 +105,9 @@ class TrainingScreen(RunScreen):
     def compose(self) -> ComposeResult:
         yield TopBar(SCREENS, "training")
         with Container(id="body"):
-            yield CurveColumn(id="curves")
+            with Vertical(id="curves"):
+                yield Label("64 columns by 22 lines show more", id="small")
+                yield ChartGrid(id="charts")
             yield FactsColumn(id="facts")
             with Vertical(id="pictures"):
                 yield Gallery(captions="none")
@@ -226,7 +209,7 @@ class TrainingScreen(RunScreen):
         snapshot = self.snapshot
         if snapshot is None:
             return
-        self.query_one(CurveColumn).show(snapshot)
+        self.query_one(ChartGrid).show([snapshot])
         self.query_one(FactsColumn).show(snapshot)
 
     # What keys do
@@ -234,14 +217,9 @@ class TrainingScreen(RunScreen):
     def action_export(self) -> None:
         if run := self.selected_run:
             # Without a snapshot, what is drawn is another run's.
-            drawn = self.query_one(CurveColumn).to_export(f"{run.name}-training") if self.snapshot else None
+            drawn = (
+                self.query_one(ChartGrid).to_export(f"{run.name}-training", printable(run.name))
+                if self.snapshot
+                else None
+            )
             export_files(self, self.shared, drawn)
-
-    def action_scale(self) -> None:
-        self.query_one(CurveColumn).next_scale()
-
-    def action_smoothing(self) -> None:
-        self.query_one(CurveColumn).next_smoothing()
-
-    def action_narrow(self, by: int) -> None:
-        self.query_one(CurveColumn).narrow(by)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from rich.color import Color
 from textual.strip import Strip
 
 from tests.support.drawing import BLUE, ORANGE, loss_curves, text_of
-from tui.drawing.plots.curves import Curve, Marker, decimate, markers, moving_average
-from tui.drawing.plots.plot import draw_curves
+from tui.drawing.plots import plot
+from tui.drawing.plots.curves import Curve, Marker, decimate, markers
 from tui.drawing.plots.scales import SCALES
+from tui.drawing.plots.smoothing import exponential
 from tui.terminal.capabilities import ColorDepth
+
+
+def draw(curves: Sequence[Curve], width: int, height: int, **options: Any) -> list[Strip]:
+    return plot.draw_curves(curves, width, height, **options).strips
 
 
 def columns_of(strips: list[Strip], glyph: str) -> set[int]:
@@ -49,16 +57,24 @@ def test_decimation_of_one_moment_keeps_its_extremes() -> None:
     assert decimate(np.ones(100), y, 10)[1].tolist() == [0, 99]
 
 
-def test_moving_average_is_the_mean_of_the_last_values_and_skips_missing_ones() -> None:
-    y = np.array([np.nan, 1, 2, np.nan, 6, 7])
-    expected = [np.nan, 1, 1.5, 1.5, 4, 6.5]
-    np.testing.assert_allclose(moving_average(y, 3), expected)
-    with pytest.raises(ValueError, match="window is 0"):
-        moving_average(y, 0)
+def test_smoothing_is_exponential_without_bias_and_skips_what_is_missing() -> None:
+    y = np.random.default_rng(0).normal(100, 1, 3000)
+    expected, sums, weights = [], 0.0, 0.0
+    for value in y:
+        sums, weights = 0.9 * sums + value, 0.9 * weights + 1
+        expected.append(sums / weights)
+    np.testing.assert_allclose(exponential(y, 0.9), expected)
+    gaps = np.insert(y, [0, 7, 7, 3000], np.nan)
+    np.testing.assert_allclose(exponential(gaps, 0.9)[np.isfinite(gaps)], expected)
+    assert np.isnan(exponential(gaps, 0.9)[0])
+    assert exponential(y, 0.0) is y
+    for weight in (-0.1, 1.0):
+        with pytest.raises(ValueError, match="must be at least 0 and below 1"):
+            exponential(y, weight)
 
 
 def test_a_plot_has_a_title_a_legend_and_ticks() -> None:
-    strips = draw_curves(loss_curves(), 74, 18, title="loss", x_range=(0, 40))
+    strips = draw(loss_curves(), 74, 18, title="loss", x_range=(0, 40))
     assert [len(strips), *{strip.cell_length for strip in strips}] == [18, 74]
     assert strips[0].text.rstrip() == "loss  ⠤⠤ train  ● validation"
     assert strips[-1].text.split() == ["0", "10", "20", "30", "40"]
@@ -67,7 +83,7 @@ def test_a_plot_has_a_title_a_legend_and_ticks() -> None:
 
 
 def test_curves_differ_in_marker_as_well_as_in_colour() -> None:
-    strips = draw_curves(loss_curves(), 74, 18)
+    strips = draw(loss_curves(), 74, 18)
     colors = {
         segment.text.strip()[0]: segment.style.color.triplet
         for segment in strips[0]
@@ -82,36 +98,36 @@ def test_curves_differ_in_marker_as_well_as_in_colour() -> None:
 def test_a_tick_stands_in_the_line_of_its_value() -> None:
     level = Curve("level", np.arange(10.0), np.full(10, 50.0), BLUE)
     spread = Curve("spread", np.array([0.0, 1.0]), np.array([0.0, 200.0]), BLUE, "points")
-    strips = draw_curves([spread, level], 60, 20, depth=ColorDepth.ASCII)
+    strips = draw([spread, level], 60, 20, depth=ColorDepth.ASCII)
     (line,) = [strip.text for strip in strips[1:] if "**" in strip.text]
     assert line.split()[0] == "50"
 
 
 def test_an_x_range_leaves_room_for_what_is_to_come_and_cuts_what_is_outside() -> None:
-    strips = draw_curves(loss_curves(40), 74, 18, x_range=(0, 80), depth=ColorDepth.ASCII)
+    strips = draw(loss_curves(40), 74, 18, x_range=(0, 80), depth=ColorDepth.ASCII)
     assert 35 <= max(columns_of(strips, "*")) <= 41
-    strips = draw_curves([Curve("late", np.array([100.0]), np.array([1.0]), BLUE)], 74, 18, x_range=(0, 80))
+    strips = draw([Curve("late", np.array([100.0]), np.array([1.0]), BLUE)], 74, 18, x_range=(0, 80))
     assert "no steps yet" in text_of(strips)
 
 
 def test_a_log_scale_leaves_out_zero_and_below() -> None:
     curve = Curve("loss", np.arange(5.0), np.array([0.0, -1.0, 10.0, 100.0, 1000.0]), BLUE, "points")
-    strips = draw_curves([curve], 60, 20, scale="log")
+    strips = draw([curve], 60, 20, scale="log")
     assert text_of(strips[1:]).count("●") == 3
     rows = [y for y, strip in enumerate(strips[1:]) if "●" in strip.text]
     assert rows[2] - rows[1] == pytest.approx(rows[1] - rows[0], abs=1)
-    assert "no steps yet" in text_of(draw_curves([Curve("kl", np.ones(1), -np.ones(1), BLUE)], 60, 20, scale="log"))
+    assert "no steps yet" in text_of(draw([Curve("kl", np.ones(1), -np.ones(1), BLUE)], 60, 20, scale="log"))
 
 
 def test_ascii_draws_nothing_but_ascii() -> None:
     for scale in SCALES:
-        drawing = text_of(draw_curves(loss_curves(), 74, 18, title="loss", depth=ColorDepth.ASCII, scale=scale))
+        drawing = text_of(draw(loss_curves(), 74, 18, title="loss", depth=ColorDepth.ASCII, scale=scale))
         assert drawing.isascii()
         assert "** train  o validation" in drawing
 
 
 def test_without_steps_the_frame_says_so_in_its_middle() -> None:
-    strips = draw_curves([], 60, 11, title="loss")
+    strips = draw([], 60, 11, title="loss")
     (row,) = [y for y, strip in enumerate(strips) if "no steps yet" in strip.text]
     assert row == 4
     assert strips[row].text.index("no steps") == pytest.approx((60 - 12) / 2, abs=2)
@@ -121,16 +137,16 @@ def test_without_steps_the_frame_says_so_in_its_middle() -> None:
 def test_every_size_is_drawn_exactly(curves: list[Curve]) -> None:
     for width in (0, 1, 2, 5, 10, 19, 20, 21, 40, 80, 200):
         for height in (0, 1, 2, 3, 4, 5, 6, 24, 60):
-            strips = draw_curves(curves, width, height, title="loss")
+            strips = draw(curves, width, height, title="loss")
             assert len(strips) == (height if width else 0)
             assert all(strip.cell_length == width for strip in strips)
             assert all(segment.style is not None for strip in strips for segment in strip)
 
 
 def test_drawing_one_plot_leaves_the_next_as_it_was() -> None:
-    first = text_of(draw_curves(loss_curves(), 74, 18))
-    draw_curves(loss_curves(3), 30, 9, scale="log")
-    assert text_of(draw_curves(loss_curves(), 74, 18)) == first
+    first = text_of(draw(loss_curves(), 74, 18))
+    draw(loss_curves(3), 30, 9, scale="log")
+    assert text_of(draw(loss_curves(), 74, 18)) == first
 
 
 def test_curves_look_alike_in_the_terminal_and_in_files() -> None:

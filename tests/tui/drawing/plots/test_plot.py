@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from textual.strip import Strip
@@ -22,12 +25,12 @@ def sixty_epochs() -> list[Curve]:
     validation = 17.2 + 8 * np.exp(-ends / 15)
     return [
         Curve("train", x, train, BLUE),
-        Curve("validation", ends, validation, ORANGE, "marked", short="val", best=41),
+        Curve("validation", ends, validation, ORANGE, "marked", short="val", best=41, best_at="epoch 42"),
     ]
 
 
-def rows_of(strips: list[Strip], glyphs: str) -> set[int]:
-    return {y for y, strip in enumerate(strips[1:-2]) if set(glyphs) & set(strip.text)}
+def draw(curves: Sequence[Curve], width: int, height: int, **options: Any) -> list[Strip]:
+    return draw_curves(curves, width, height, **options).strips
 
 
 def labels(strips: list[Strip]) -> list[float]:
@@ -35,13 +38,13 @@ def labels(strips: list[Strip]) -> list[float]:
 
 
 def test_outliers_are_left_out_and_it_is_said_how_far_they_go() -> None:
-    strips = draw_curves(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60))
+    strips = draw(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60))
     assert max(labels(strips)) < 40
     drawn = {y for y, strip in enumerate(strips[1:-2]) if any("⠁" <= glyph <= "⣿" for glyph in strip.text)}
     assert len(drawn) >= 9
     highest = sixty_epochs()[0].y.max()
     assert f"↑ {highest:.4g}" in strips[1].text
-    assert f"^ {highest:.4g}" in draw_curves(sixty_epochs(), 80, 14, x_range=(0, 60), depth=ColorDepth.ASCII)[1].text
+    assert f"^ {highest:.4g}" in draw(sixty_epochs(), 80, 14, x_range=(0, 60), depth=ColorDepth.ASCII)[1].text
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_what_is_near_the_rest_is_no_outlier() -> None:
 
 
 def test_validation_is_a_line_with_sparse_marks_that_leaves_the_training_to_be_seen() -> None:
-    strips = draw_curves(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60))
+    strips = draw(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60))
     marks = [x for strip in strips[1:-2] for x, glyph in enumerate(strip.text) if glyph == "●"]
     assert 5 <= len(marks) <= 9
     assert sorted(np.diff(sorted(marks)))[1] >= 9  # all but the last
@@ -79,13 +82,13 @@ def test_validation_is_a_line_with_sparse_marks_that_leaves_the_training_to_be_s
 
 def test_the_best_validation_is_marked_with_its_epoch() -> None:
     for depth, star in ((ColorDepth.TRUECOLOR, "★"), (ColorDepth.ASCII, "^")):
-        strips = draw_curves(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60), depth=depth)
-        assert f"{star} best 17.69 at 42" in strips[0].text
+        strips = draw(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60), depth=depth)
+        assert f"{star} best 17.69 at epoch 42" in strips[0].text
         (row,) = [y for y, strip in enumerate(strips[2:-2], 2) if star in strip.text]
         column = strips[row].text.index(star)
         assert any("42" in strip.text[column - 3 : column + 4] for strip in strips[row - 1 : row + 2])
         assert abs(column - 5 - 42 / 60 * 74) < 2
-    beyond = draw_curves(sixty_epochs(), 80, 14, x_range=(0, 30))
+    beyond = draw(sixty_epochs(), 80, 14, x_range=(0, 30))
     assert all("★" not in strip.text for strip in beyond[1:])
 
 
@@ -93,7 +96,7 @@ def test_the_best_validation_is_marked_with_its_epoch() -> None:
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_size_has_a_legend_and_three_ticks_on_every_axis(width: int, height: int, scale: Scale) -> None:
     for x_range in ((0.0, 60.0), (0.0, 0.75), (10.0, 37.5)):
-        strips = draw_curves(
+        strips = draw(
             sixty_epochs(), width, height, title="KL divergence, nats", short_title="KL", x_range=x_range, scale=scale
         )
         assert strips[0].text.startswith("KL")
@@ -104,10 +107,10 @@ def test_every_size_has_a_legend_and_three_ticks_on_every_axis(width: int, heigh
 
 
 def test_a_range_that_is_given_is_shown_as_it_is() -> None:
-    strips = draw_curves(sixty_epochs(), 80, 20, x_range=(0, 60), y_range=(18, 20))
+    strips = draw(sixty_epochs(), 80, 20, x_range=(0, 60), y_range=(18, 20))
     assert min(labels(strips)) >= 18
     assert max(labels(strips)) <= 20
-    logarithmic = draw_curves(sixty_epochs(), 80, 20, x_range=(0, 60), y_range=(10, 100), scale="log")
+    logarithmic = draw(sixty_epochs(), 80, 20, x_range=(0, 60), y_range=(10, 100), scale="log")
     assert (min(labels(logarithmic)), max(labels(logarithmic))) == (10, 100)
 
 
@@ -124,8 +127,48 @@ def test_points_that_look_the_same_are_left_out_and_peaks_are_not() -> None:
 
 
 def test_a_legend_takes_the_words_that_fit() -> None:
-    wide, narrow = (
-        draw_curves(loss_curves(), width, 8, title="squared error", short_title="error") for width in (74, 30)
-    )
+    wide, narrow = (draw(loss_curves(), width, 8, title="squared error", short_title="error") for width in (74, 30))
     assert wide[0].text.rstrip() == "squared error  ⠤⠤ train  ● validation"
     assert narrow[0].text.rstrip() == "error  ⠤⠤ train  ● validation"
+
+
+def test_the_legend_has_the_values_at_the_cursor_and_no_line_more() -> None:
+    for width, height in ((90, 14), (40, 9), (28, 8)):
+        sizes = {"title": "KL divergence, nats", "short_title": "KL", "x_range": (0, 60)}
+        before = draw(sixty_epochs(), width, height, **sizes)
+        strips = draw(sixty_epochs(), width, height, cursor=30.2, **sizes)
+        legend = " ".join(strip.text for strip in strips[: height // 8])
+        train, validation = sixty_epochs()
+        assert f"{train.y[np.abs(train.x - 30.2).argmin()]:.4g}" in legend
+        assert f"{validation.y[29]:.4g}" in legend
+        assert sum("│" in strip.text[8:] for strip in strips[1:-2]) >= 3
+        assert [strip.text[:7] for strip in strips[1:]] == [strip.text[:7] for strip in before[1:]]
+    assert "validation –" in draw([validation], 60, 10, cursor=90, x_range=(0, 100))[0].text
+    assert draw(sixty_epochs(), 90, 14, cursor=70, x_range=(0, 60))[0].text
+
+
+def test_the_nearest_point_is_found_at_the_ends_and_between() -> None:
+    curve = Curve("a", np.array([0.0, 1.0, 3.0]), np.array([5.0, np.nan, 7.0]), BLUE)
+    assert [curve.nearest(x) for x in (-1, 0, 0.4, 0.6, 2.1, 3.01, 4)] == [None, 0, 0, None, 2, 2, None]
+    assert Curve("none", np.empty(0), np.empty(0), BLUE).nearest(0) is None
+
+
+def test_the_canvas_of_a_drawing_says_which_value_a_cell_has() -> None:
+    drawing = draw_curves(sixty_epochs(), 80, 14, title="loss", x_range=(0, 60))
+    assert drawing.canvas is not None
+    assert drawing.left + drawing.canvas.columns == 80
+    assert drawing.top == 1
+    assert drawing.canvas.x_at(0) == 0
+    assert drawing.canvas.x_at(drawing.canvas.columns - 1) == 60
+    assert drawing.canvas.column(drawing.canvas.x_at(17)) == 17
+
+
+def test_a_long_series_is_drawn_where_its_points_are() -> None:
+    x = np.linspace(0, 10, 5000)
+    heights = []
+    for step in (1, 100):  # many points, and few
+        strips = draw([Curve("a", x[::step], np.sin(x[::step]), BLUE)], 80, 20, x_range=(0, 10))[1:-2]
+        cells = np.array([[glyph >= "⠀" for glyph in strip.text[4:]] for strip in strips])
+        heights.append((cells * np.arange(len(cells))[:, None]).sum(axis=0) / np.maximum(cells.sum(axis=0), 1))
+    assert np.abs(heights[0] - heights[1])[:-2].max() <= 1
+    assert {"▀", "▄"} & set(text_of(draw([Curve("b", x, 0 * x, BLUE), Curve("a", x, np.sin(x), BLUE)], 60, 12)))

@@ -69,6 +69,6 @@ async def test_another_run_is_chosen_and_sides_are_swapped(make_app: MakeApp, ex
         assert isinstance(app.screen, ChooseRun)
         await press(pilot, "down", "enter")
         assert "vae-mnist and third" in screen_text(app)
-        await press(pilot, "x")
+        await press(pilot, "tilde")
         assert "third and vae-mnist" in screen_text(app)
         assert app.selected_run == third

@@ -104,17 +104,17 @@ async def test_curves_follow_scale_smoothing_and_range(make_app: MakeApp) -> Non
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         plot = app.screen.query_one("#loss", Plot)
-        assert [curve.label for curve in plot._curves] == ["train", "validation"]
-        whole = plot._x_range
+        assert [curve.label for curve in plot.shown.curves] == ["train", "validation"]
+        whole = plot.shown.x_range
         await pilot.press("y", "m", "left_square_bracket")
-        assert plot._scale == "all"
-        assert [curve.label for curve in plot._curves] == ["train", "mean of 10", "validation"]
-        assert [curve.dim for curve in plot._curves] == [True, False, False]
-        assert plot._x_range is not None
+        assert plot.shown.scale == "all"
+        assert [curve.label for curve in plot.shown.curves] == ["train", "smoothed 0.6", "validation"]
+        assert [curve.dim for curve in plot.shown.curves] == [True, False, False]
+        assert plot.shown.x_range is not None
         assert whole is not None
-        assert plot._x_range[0] > whole[0] == 0
-        await pilot.press("y", "y", "y", "m", "m", "right_square_bracket", "right_square_bracket")
-        assert (plot._scale, len(plot._curves), plot._x_range) == ("robust", 2, whole)
+        assert plot.shown.x_range[0] > whole[0] == 0
+        await pilot.press("y", "y", "y", "M", "right_square_bracket", "right_square_bracket")
+        assert (plot.shown.scale, len(plot.shown.curves), plot.shown.x_range) == ("robust", 2, whole)
 
 
 @pytest.mark.parametrize(("size", "places"), [((120, 40), 3), ((80, 24), 2)])
@@ -127,7 +127,7 @@ async def test_the_distance_of_samples_has_a_curve_where_it_was_measured(
         parts = [plot for plot in app.screen.query(Plot) if plot.region and plot.id != "loss"]
         assert [part.id for part in parts] == ["reconstruction", "kl", "frechet"][-places:]
         assert all(part.region.width >= 24 and part.region.height >= 6 for part in parts)
-        (curve,) = parts[-1]._curves
+        (curve,) = parts[-1].shown.curves
         assert curve.y.tolist() == [41.5, 17.25]
         assert "Fréchet 17.25  best 17.25" in screen_text(app)
 
@@ -180,7 +180,7 @@ async def test_news_in_quick_succession_are_drawn_together(make_app: MakeApp, mo
         await settle(pilot)
         drawn: list[object] = []
         plot = app.screen.query_one("#loss", Plot)
-        monkeypatch.setattr(plot, "show", lambda curves, **options: drawn.append(len(curves[0].x)))
+        monkeypatch.setattr(plot, "show", lambda shown: drawn.append(len(shown.curves[0].x)))
         for steps in range(20, 30):
             show(app, make_snapshot(summary, steps=steps))
             await pilot.pause()
@@ -195,7 +195,7 @@ async def test_another_state_is_drawn_at_once(make_app: MakeApp, monkeypatch: py
         await settle(pilot)
         drawn: list[object] = []
         plot = app.screen.query_one("#loss", Plot)
-        monkeypatch.setattr(plot, "show", lambda curves, **options: drawn.append(len(curves[0].x)))
+        monkeypatch.setattr(plot, "show", lambda shown: drawn.append(len(shown.curves[0].x)))
         show(app, make_snapshot(summary, steps=29))
         await pilot.pause()
         assert drawn == []

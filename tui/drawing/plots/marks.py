@@ -1,0 +1,71 @@
+"""What stands out on the curves of a plot: marks, the best value, and how far they go beyond what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+
+from core.arrays import Floats
+from tui.drawing.plots.axes import FRAME
+from tui.drawing.plots.cells import Cells
+from tui.drawing.plots.curves import Curve, Marker
+from tui.drawing.plots.legend import star_of
+from tui.drawing.plots.raster import Canvas, Points, cell_of
+from tui.terminal.capabilities import ColorDepth
+
+BETWEEN_MARKS = 10  # cells
+
+
+def mark_of(marker: Marker, depth: ColorDepth) -> str:
+    """The sign of a point."""
+    return marker.ascii if depth is ColorDepth.ASCII else marker.legend.strip("⠤")
+
+
+def put_marks(cells: Cells, canvas: Canvas, x: Floats, y: Floats, mark: str, style: Style) -> None:
+    """Marks on a curve, as far from each other as they must be to leave it to be seen; the last point has one."""
+    # Counted from the first: where one more point comes, those before stay.
+    before, last = -BETWEEN_MARKS, len(x) - 1
+    for index, (value, height) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
+        column = canvas.column(value)
+        if (column - before >= BETWEEN_MARKS or index == last) and canvas.y[0] <= height <= canvas.y[1]:
+            cells.put(column, cell_of(height, canvas.y[1], canvas.y[0], canvas.rows), mark, style)
+            before = column
+
+
+def put_best(cells: Cells, canvas: Canvas, curve: Curve, style: Style, depth: ColorDepth) -> None:
+    """A star at the best value of a curve, and beside it where it is."""
+    if curve.best is None:
+        return
+    x, y = float(curve.x[curve.best]), float(curve.y[curve.best])
+    if not (canvas.x[0] <= x <= canvas.x[1]) or (canvas.log_scale and y <= 0):
+        return
+    column, row = canvas.column(x), canvas.row(y)
+    cells.put(column, row, star_of(depth), style + Style(bold=True))
+    label = curve.best_at.removeprefix("epoch ")
+    for start in (column + 1, column - len(label)):
+        for line in (row, row + 1, row - 1):
+            if cells.is_blank(start, line, len(label)):
+                cells.put(start, line, label, style)
+                return
+
+
+def say_what_is_cut(cells: Cells, points: Sequence[Points], canvas: Canvas, depth: ColorDepth) -> None:
+    """How far the curves go beyond what is seen, where they leave it."""
+    up, down = "^v" if depth is ColorDepth.ASCII else "↑↓"
+    together = [(x, y) for x, y in points if len(y)]
+    highest = max(together, key=lambda point: float(point[1].max()))
+    lowest = min(together, key=lambda point: float(point[1].min()))
+    beyond = [
+        (highest, int(highest[1].argmax()), up, 0, float(highest[1].max()) > canvas.y[1]),
+        (lowest, int(lowest[1].argmin()), down, canvas.rows - 1, float(lowest[1].min()) < canvas.y[0]),
+    ]
+    for (x, y), index, arrow, row, is_cut in beyond:
+        if not is_cut:
+            continue
+        value = 10 ** y[index] if canvas.log_scale else y[index]
+        text = f"{arrow} {value:.4g}"
+        column = canvas.column(float(x[index]))
+        free = (start for start in range(column + 1, canvas.columns) if cells.is_blank(start, row, len(text)))
+        if (start := next(free, None)) is not None:
+            cells.put(start, row, text, FRAME)

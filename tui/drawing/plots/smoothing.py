@@ -1,0 +1,48 @@
+"""Exponential smoothing of long series."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.arrays import Column, Floats
+
+BLOCK = 32
+
+
+def exponential(y: Floats, weight: float) -> Column:
+    """The exponentially weighted mean of the values up to each, (N,), without bias to zero at the start.
+
+    A value counts `weight` times as much as the next one. What is not finite counts nothing and stays as it is.
+    ValueError for a weight outside [0, 1).
+    """
+    if not 0 <= weight < 1:
+        raise ValueError(f"weight is {weight}, must be at least 0 and below 1")
+    finite = np.isfinite(y)
+    if not finite.all():
+        smoothed = np.full(len(y), np.nan)
+        smoothed[finite] = exponential(y[finite], weight)
+        return smoothed
+    if not len(y) or weight == 0:
+        return np.asarray(y, np.float64)
+    # The mean of what is left of the first value: sums of large numbers lose no digits.
+    first = float(y[0])
+    count = np.arange(1.0, len(y) + 1)
+    weights = -np.expm1(count * np.log(weight)) / (1 - weight)
+    return np.asarray(first + _sums(np.asarray(y, np.float64) - first, weight) / weights)
+
+
+def _sums(y: Column, weight: float) -> Column:
+    """The sum of y[i - k] * weight**k over all k, for each i: within blocks at once, then what those before leave."""
+    blocks = -(-len(y) // BLOCK)
+    padded = np.zeros(blocks * BLOCK)
+    padded[: len(y)] = y
+    lag = np.subtract.outer(np.arange(BLOCK), np.arange(BLOCK))
+    inside = np.where(lag >= 0, weight ** np.maximum(lag, 0.0), 0.0)
+    sums = padded.reshape(blocks, BLOCK) @ inside.T
+    if blocks > 1:
+        carried = np.zeros(blocks)
+        ends = sums[:-1, -1]
+        factor = weight**BLOCK
+        carried[1:] = _sums(ends, factor) if factor > 1e-300 else ends
+        sums += carried[:, None] * weight ** np.arange(1.0, BLOCK + 1)
+    return np.asarray(sums.ravel()[: len(y)])

@@ -1,0 +1,287 @@
+"""The charts of one run, or of several over each other: one cursor and one range of x for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.actions import SkipAction
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Vertical
+
+from tui import series
+from tui.drawing.plots.axes import Range
+from tui.messages import Snapshot
+from tui.screens import exporting
+from tui.screens.charts.keys import CHART_KEYS
+from tui.screens.charts.window import HOW_TO_TYPE, PAN, ZOOM, Window, panned, parse_ranges, zoomed
+from tui.screens.dialogs import AskValue
+from tui.screens.exporting import Export
+from tui.series import Chart, CurveOptions
+from tui.widgets.plot import Plot, Shown
+
+
+class ChartGrid(Vertical, can_focus=True):
+    """Draws the newest snapshots it was shown, as much of them and as smooth as it is asked to."""
+
+    DEFAULT_CSS = """
+    ChartGrid #parts { height: 1fr; layout: grid; grid-gutter: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = CHART_KEYS
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._snapshots: Sequence[Snapshot] = ()
+        self._options = CurveOptions()
+        self._window = Window()
+        self._pointed = False  # the cursor is the pointer's
+        self._focus: str | None = None  # the chart that keys are about, once one was chosen
+        self._maximised = False
+        self._laid_out: tuple[object, ...] | None = None
+
+    def compose(self) -> ComposeResult:
+        first, *others = series.TITLES
+        yield Plot(series.TITLES[first], series.SHORT_TITLES[first], id=first)
+        with Container(id="parts"):
+            for key in others:
+                yield Plot(series.TITLES[key], series.SHORT_TITLES[key], id=key)
+
+    # What is shown
+
+    def show(self, snapshots: Sequence[Snapshot]) -> None:
+        """Draw the curves of these; of other runs than before from the beginning."""
+        if {snapshot.run for snapshot in snapshots} != {snapshot.run for snapshot in self._snapshots}:
+            self._window = Window()
+        self._snapshots = snapshots
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the charts again; the first one is seen before the others are drawn."""
+        if not self._snapshots:
+            for plot in self.query(Plot):
+                plot.show(Shown())
+            return
+        drawn = series.charts(self._snapshots, self._options, self._axis)
+        self._lay_out([chart.key for chart in drawn])
+        first = [chart for chart in drawn if self._plot(chart.key).display][:1]
+        self._show(self._snapshots, first)
+        # A key that comes meanwhile waits for less.
+        self.call_after_refresh(self._show, self._snapshots, [chart for chart in drawn if chart not in first])
+
+    @property
+    def _axis(self) -> series.Axis:
+        return series.x_axis(self._snapshots, self._options.x)
+
+    @property
+    def shown_range(self) -> Range:
+        """The range of x that is seen."""
+        return self._window.x or self._axis.range_of(self._options.fraction)
+
+    def _show(self, snapshots: Sequence[Snapshot], drawn: Sequence[Chart]) -> None:
+        if snapshots is not self._snapshots:
+            return
+        axis, window, options = self._axis, self._window, self._options
+        label = axis.label
+        if window.cursor is not None:
+            label = series.position(self._snapshots[0], axis, window.cursor) or label
+        for chart in drawn:
+            plot = self._plot(chart.key)
+            if not plot.display:
+                continue
+            has_position = window.cursor is not None and chart.key == self._main
+            plot.show(
+                Shown(
+                    chart.curves,
+                    self.shown_range,
+                    window.y.get(chart.key),
+                    options.scale,
+                    label if has_position else axis.label,
+                    axis.unit,
+                    window.cursor,
+                    chart.key == self._focus and len(self._keys) > 1,
+                )
+            )
+
+    def _plot(self, key: str) -> Plot:
+        return self.query_one(f"#{key}", Plot)
+
+    @property
+    def _keys(self) -> list[str]:
+        """The charts that can be seen, in order."""
+        return [key for key in series.TITLES if self._plot(key).display]
+
+    @property
+    def _main(self) -> str:
+        """The chart that keys are about."""
+        return self._focus if self._focus in self._keys else self._keys[0]
+
+    def _lay_out(self, keys: list[str]) -> None:
+        """The first chart above the others; where there is little room fewer of them, or the one that was chosen."""
+        shown = list(keys)
+        if self.screen.has_class("-short") and len(shown) > 3:
+            shown.remove("reconstruction")  # gives way to the distance
+        if self._maximised or self.screen.has_class("-tiny"):
+            shown = [self._focus if self._focus in keys else keys[0]]
+        if self._laid_out == (shown, keys):
+            return
+        self._laid_out = shown, keys
+        above, below = keys[0], self.query_one("#parts")
+        self._plot(above).display = above in shown
+        others = [key for key in shown if key != above]
+        below.display = bool(others)
+        below.styles.grid_size_columns = max(len(others), 1)
+        for plot in below.query(Plot):
+            plot.display = plot.id in others
+
+    def to_export(self, stem: str, title: str) -> Export | None:
+        """What is drawn."""
+        if not self._snapshots or not any(len(snapshot.steps["step"]) for snapshot in self._snapshots):
+            return None
+        axis, window, scale = self._axis, self._window, self._options.scale
+        drawn, shown = series.charts(self._snapshots, self._options, axis), self.shown_range
+        return Export(
+            lambda folder: exporting.write_curves(folder, stem, title, drawn, axis.label, shown, scale, window.y),
+            exporting.WHOLE_TABLE,
+        )
+
+    # What keys ask for
+
+    def _change(self, window: Window) -> None:
+        if self._snapshots and window != self._window:
+            self._window = window
+            self.redraw()
+
+    def _choose(self, options: CurveOptions) -> None:
+        if options.x != self._options.x:
+            self._window = Window(y=self._window.y)
+        self._options = options
+        self.redraw()
+
+    def action_scale(self) -> None:
+        self._window = replace(self._window, y={})
+        self._choose(self._options.next_scale())
+
+    def action_x_axis(self) -> None:
+        self._choose(self._options.next_x())
+
+    def action_smoothing(self, by: int) -> None:
+        self._choose(self._options.smoother(by))
+
+    def action_narrow(self, by: int) -> None:
+        self._window = replace(self._window, x=None)
+        self._choose(self._options.narrower(by))
+
+    def action_move(self, by: int) -> None:
+        canvas = self._plot(self._main).canvas if self._snapshots else None
+        if canvas is None:
+            return
+        cursor, end = self._window.cursor, min(canvas.column(self._axis.end), canvas.columns - 1)
+        column = end if cursor is None else min(max(canvas.column(cursor) + by, 0), canvas.columns - 1)
+        self._pointed = False
+        self._change(self._window.at(canvas.x_at(column)))
+
+    def action_edge(self, which: int) -> None:
+        if self._snapshots:
+            self._pointed = False
+            low, high = self.shown_range
+            self._change(self._window.at((max(low, self._axis.start), min(high, self._axis.end))[which]))
+
+    def action_turn(self, by: int) -> None:
+        if not self._snapshots:
+            return
+        keys = [chart.key for chart in series.charts(self._snapshots, self._options, self._axis)]
+        seen = keys if self._maximised or self.screen.has_class("-tiny") else self._keys
+        if self._focus not in seen:
+            self._focus = self._main if len(seen) > 1 and by > 0 and self._focus is None else seen[0]
+        else:
+            self._focus = seen[(seen.index(self._focus) + by) % len(seen)]
+        self.redraw()
+
+    def action_maximise(self) -> None:
+        if self._snapshots:
+            self._focus = self._main
+            self._maximised = not self._maximised
+            self.redraw()
+
+    def action_leave(self) -> None:
+        if self._window.cursor is not None:
+            self._change(self._window.at(None))
+        elif self._maximised:
+            self.action_maximise()
+        else:
+            raise SkipAction
+
+    def action_zoom(self, by: int) -> None:
+        if self._snapshots:
+            low, high = self.shown_range
+            cursor = self._window.cursor
+            about = cursor if cursor is not None and low <= cursor <= high else (low + high) / 2
+            self._zoom_x(by, about)
+
+    def _zoom_x(self, by: int, about: float) -> None:
+        whole = self._axis.range_of(1.0)
+        self._change(self._window.zoom_x(ZOOM**by, about, self.shown_range, whole))
+
+    def action_zoom_y(self, by: int) -> None:
+        if (shown := self._shown_y(self._main)) is not None:
+            self._see_y(self._main, zoomed(shown, ZOOM**by))
+
+    def action_pan(self, right: int, up: int) -> None:
+        if self._snapshots:
+            self._pan(self._main, right * PAN, up * PAN)
+
+    def _pan(self, key: str, right: float, up: float) -> None:
+        window = self._window
+        if right:
+            window = window.pan_x(right, self.shown_range, self._axis.range_of(1.0))
+        if up and (shown := self._shown_y(key)) is not None:
+            window = window.with_y(key, self._values(panned(shown, up)))
+        self._change(window)
+
+    def action_type_range(self) -> None:
+        def typed(ranges: dict[str, Range] | None) -> None:
+            if ranges is not None and self._snapshots:
+                window = replace(self._window, x=ranges.get("x"))
+                y = {key: shown for key, shown in window.y.items() if key != self._main}
+                self._change(replace(window, y=y | ({self._main: ranges["y"]} if "y" in ranges else {})))
+
+        low, high = self.shown_range if self._snapshots else (0.0, 1.0)
+        self.app.push_screen(AskValue(f"Range: {HOW_TO_TYPE}", f"x {low:g} {high:g}", parse_ranges), typed)
+
+    def action_whole(self) -> None:
+        self._options = replace(self._options, fraction=series.VISIBLE_FRACTIONS[0])
+        self._window = Window()
+        self.redraw()
+
+    def _shown_y(self, key: str) -> Range | None:
+        """The range of y that a chart shows, on a logarithmic scale of logarithms."""
+        canvas = self._plot(key).canvas
+        return canvas.y if canvas else None
+
+    def _see_y(self, key: str, shown: Range) -> None:
+        self._change(self._window.with_y(key, self._values(shown)))
+
+    def _values(self, shown: Range) -> Range:
+        return (10 ** shown[0], 10 ** shown[1]) if self._options.scale == "log" else shown
+
+    # What the mouse asks for
+
+    def on_plot_pointed(self, message: Plot.Pointed) -> None:
+        if message.x is not None or self._pointed:
+            self._pointed = message.x is not None
+            self._change(self._window.at(message.x))
+
+    def on_plot_zoomed(self, message: Plot.Zoomed) -> None:
+        key, by = message.plot.id or "", 1 if message.closer else -1
+        if not message.along_y:
+            self._zoom_x(by, message.x)
+        elif (shown := self._shown_y(key)) is not None:
+            self._see_y(key, zoomed(shown, ZOOM**by))
+
+    def on_plot_dragged(self, message: Plot.Dragged) -> None:
+        self._pan(message.plot.id or "", -message.right, message.down)
+
+    def on_plot_pressed(self, message: Plot.Pressed) -> None:
+        self.focus(scroll_visible=False)
