@@ -37,6 +37,26 @@ NO_TORCH = (
     "tui",
 )
 
+# What may not be loaded yet: a tenth of a second each, and more.
+SLOW_TO_LOAD = {
+    *("torch", "sklearn", "torchvision", "plotext", "matplotlib", "numpy"),
+    *("pydantic", "pydantic_core", "typer", "psutil", "rich.progress"),
+}
+# Each says when to look, and what may be loaded by then.
+STARTS = {
+    "the version": ("import tui.cli, sys; sys.argv = ['vae-tui', '--version']; look_at_exit(); tui.cli.main()", ()),
+    "the first frame": (
+        "import tui.cli, tui.app, tui.background.polling as polling\n"
+        "polling.Poller.start = look\n"
+        "tui.app.VaeTui(Path('nowhere'), Path('nowhere')).run(headless=True)",
+        (),
+    ),
+    "the list": (
+        "from tui.background.readers import RunsReader; RunsReader(Path('checkpoints')).poll(); look()",
+        ("pydantic", "pydantic_core", "psutil"),
+    ),
+}
+
 RESULTS = ("latents.options", "evaluation.results", "explorer.results")
 BASE = (
     "core.files",
@@ -137,7 +157,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *ON_SCREEN,
     ),
     "tui.app": ("tui.commands", "tui.screens", *ON_SCREEN),
-    "tui.cli": ("tui.app", "tui.commands", "tui.screens", *ON_SCREEN),
+    "tui.opening": ("tui.app", "tui.commands.words", "tui.terminal", "core.data.registry", "core.runs"),
+    "tui.command_line": ("tui.opening", "tui.commands"),
+    "tui.cli": ("tui.opening", "tui.command_line", "tui.commands"),
     "tui.__main__": ("tui.cli", "tui.interrupts"),
     "vae_tui": ("tui.__main__",),
 }
@@ -255,6 +277,23 @@ def test_what_is_needed_before_pytorch_loads_neither_pytorch_nor_scikit_learn() 
         [sys.executable, "-c", program, *light], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("moment", STARTS)
+def test_what_is_slow_to_load_is_not_loaded_for(moment: str) -> None:
+    code, allowed = STARTS[moment]
+    program = (
+        "import atexit, os, sys\n"
+        "from pathlib import Path\n"
+        "def look(*_):\n"
+        f"    sys.__stdout__.write(str(sorted(set(sys.modules) & {SLOW_TO_LOAD - {*allowed}})) + chr(10))\n"
+        "    sys.__stdout__.flush()\n"
+        "    os._exit(0)\n"
+        "def look_at_exit():\n"
+        "    atexit.register(look)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program + code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("folders", "limit"), [(("core", "tui"), LONGEST_MODULE), (("tests",), LONGEST_TEST)])

@@ -20,12 +20,10 @@ from textual.screen import Screen
 from core import folders
 from core.data import registry
 from core.errors import RunError, describe
-from core.runs.run import Run
 from core.text import printable
 from tui import formatting
 from tui.background.garbage import FULL_SECONDS, collect, collect_by_the_clock
-from tui.background.polling import RunsReader
-from tui.commands.options import command_hint
+from tui.commands.words import command_hint
 from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunRestored
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.dialogs import Keys, sorted_keys
@@ -39,6 +37,7 @@ from tui.terminal.key_order import OrderedApp
 from tui.terminal.palette import KeyCommands
 
 if TYPE_CHECKING:
+    from core.runs.run import Run
     from tui.terminal.graphics import Graphics
 
 MODE_CHANGE_SECONDS = 0.005
@@ -274,6 +273,7 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
         collect_by_the_clock()
         os.chdir("/")  # libraries that are loaded later need a current folder, and that one may be deleted
         app.run()
+    from tui.background.readers import RunsReader
     from tui.terminal.graphics import delete_images
 
     print(end=delete_images())

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 
-from core.latents.options import SamplingOptions
-from core.runs.catalog import RunSummary
-from core.runs.status import State, Status
+if TYPE_CHECKING:
+    from core.latents.options import SamplingOptions
+    from core.runs.catalog import RunSummary
+    from core.runs.status import Status
 
 NONE = "–"  # in place of a value that is not known
 
 # A sign beside each state, so that colour is never needed to tell them apart.
-STATE_LOOKS = {
-    State.CREATED: ("·", "dim"),
-    State.RUNNING: ("▶", "green"),
-    State.PAUSED: ("‖", "yellow"),
-    State.STOPPED: ("■", "cyan"),
-    State.FINISHED: ("✓", "bold"),
-    State.FAILED: ("✗", "red"),
-    State.LOST: ("?", "magenta"),
-    State.UNKNOWN: ("?", "dim"),
+STATE_LOOKS: Mapping[str, tuple[str, str]] = {
+    "created": ("·", "dim"),
+    "running": ("▶", "green"),
+    "paused": ("‖", "yellow"),
+    "stopped": ("■", "cyan"),
+    "finished": ("✓", "bold"),
+    "failed": ("✗", "red"),
+    "lost": ("?", "magenta"),
+    "unknown": ("?", "dim"),
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from core.arrays import Column, Images
-from core.runs.catalog import RunSummary
-from core.runs.run import Run
+if TYPE_CHECKING:
+    from core.arrays import Column, Images
+    from core.runs.catalog import RunSummary
+    from core.runs.run import Run
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from core.runs.catalog import RunSummary
 from core.text import printable
 from tui import formatting
+
+if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
 
 
 def _right(text: str) -> Text:

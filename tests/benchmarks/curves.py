@@ -24,7 +24,7 @@ from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
 from tui import series
-from tui.background.polling import columns
+from tui.background.snapshots import columns
 from tui.drawing.plots.plot import draw_curves
 from tui.messages import Snapshot
 

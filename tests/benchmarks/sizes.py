@@ -35,7 +35,7 @@ from tests.benchmarks.curves import milliseconds
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.guard import Guard
 from tests.benchmarks.machine import machine
-from tui.background.polling import RunsReader
+from tui.background.readers import RunsReader
 
 IMAGES = (1_000, 4_000, 16_000, 60_000)
 SHAPES = (((1, 8, 16, 32), 4), ((1, 8, 16, 32), 16), ((1, 16, 32, 64), 4), ((1, 32, 64, 64), 4))

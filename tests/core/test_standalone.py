@@ -15,7 +15,7 @@ from core.errors import RunError
 from core.runs.run import Run
 from core.standalone import folder, model
 from tests.support.models import load_model
-from tui.cli import cli
+from tui.command_line import command_line
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 MakeRun = Callable[..., Run]
@@ -42,7 +42,7 @@ def test_the_exported_model_computes_what_the_trained_one_does(path: Path, tmp_p
 
 def test_the_folder_needs_nothing_of_this_program(tmp_path: Path) -> None:
     done = CliRunner().invoke(
-        cli, ["export", "vae-mnist", "--runs-dir", str(CHECKPOINTS), "--out", str(tmp_path / "e")]
+        command_line(), ["export", "vae-mnist", "--runs-dir", str(CHECKPOINTS), "--out", str(tmp_path / "e")]
     )
     assert done.exit_code == 0, done.output
     words = [sys.executable, "-c", "import sys, runpy; sys.modules.update(core=None, tui=None); "
@@ -62,5 +62,5 @@ def test_what_cannot_be_exported_says_why_and_leaves_nothing(make_run: MakeRun, 
     cases = [(untrained.path, tmp_path / "none", "has no weights yet"), (CHECKPOINTS / "vae-mnist", tmp_path, "exists")]
     for path, out, reason in cases:
         given = [path.name, "--runs-dir", str(path.parent), "--out", str(out)]
-        assert reason in str(CliRunner().invoke(cli, ["export", *given]).exception)
+        assert reason in str(CliRunner().invoke(command_line(), ["export", *given]).exception)
     assert not (tmp_path / "none").exists()

@@ -15,7 +15,7 @@ from core.runs.run import Run
 from core.runs.status import State, Status
 from tests.support.hostile import CODED, VAE_TUI, codes_in
 from tests.support.terminal import ENVIRONMENT, UNKNOWN, Terminal
-from tui.background.polling import RunReader
+from tui.background.snapshots import RunReader
 from tui.drawing.facts import facts
 from tui.drawing.plots.plot import draw_curves
 from tui.series import VISIBLE_FRACTIONS, X_KINDS, CurveOptions, charts, position, x_axis

@@ -17,8 +17,9 @@ from rich.text import Text
 from core.data import registry
 from core.diagnosis.finding import Finding
 from core.text import printable
-from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir
+from tui.commands.options.common import DataDir, Json, RunsDir
 from tui.commands.output import EXIT_FAILED, echo, print_json, print_table
+from tui.commands.words import RUNS_DIR
 from tui.terminal.capabilities import ColorDepth, color_depth_of
 
 FONT_TEST = "▀▄█ ⣿⠛⠤ ─│┌┐ ░▒▓"

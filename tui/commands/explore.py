@@ -30,8 +30,10 @@ from core.runs.catalog import find_run
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS
 from tui import evaluation_table
-from tui.commands.options import RUNS_DIR, DataDir, Digit, Guidance, Json, Out, RunName, RunsDir, Steps
+from tui.commands.options.common import DataDir, Json, Out, RunName, RunsDir
+from tui.commands.options.settings import Digit, Guidance, Steps
 from tui.commands.output import print_json
+from tui.commands.words import RUNS_DIR
 
 COUNTS = (1, 10_000)
 SAMPLE_COUNTS = (100, 100_000)

@@ -1,17 +1,17 @@
-"""What commands print, and the status they end with."""
+"""What commands print, and the status they end with; what draws is loaded where something is drawn."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import Any
-
-from rich.console import Console, RenderableType
-from rich.segment import Segment, Segments
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from core.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -25,6 +25,12 @@ def echo(text: str) -> None:
 
 def print_error(text: str) -> None:
     print(f"vae-tui: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def print_version() -> None:
+    from importlib.metadata import version
+
+    print(f"vae-tui {version('vae-tui')}")
 
 
 def print_json(content: Any) -> None:
@@ -44,6 +50,8 @@ class LowestLines:
 
     def draw(self, content: RenderableType) -> None:
         """Draw this in place of what the lines show: as many lines as fit, without the last column."""
+        from rich.segment import Segment, Segments
+
         console, (width, height) = self._console, self._size()
         options = console.options.update(width=max(width - 1, 1), height=None)
         lines = console.render_lines(content, options, pad=False)[: max(height - 1, 1)]
@@ -76,6 +84,8 @@ class LowestLines:
 
 def print_table(table: Table) -> None:
     """Fitted to a terminal; as wide as it needs where there is none, so that no line is cut."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=10_000, color_system=None)

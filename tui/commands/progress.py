@@ -26,8 +26,8 @@ from core.runs.metrics.reader import MetricsReader, Table
 from core.runs.run import Run
 from core.runs.status import Action, State, Status
 from tui import formatting
-from tui.commands.options import command_hint
 from tui.commands.output import LowestLines, echo, print_error
+from tui.commands.words import command_hint
 from tui.interrupts import Told, tidied_up
 from tui.terminal.guard import SHOW_CURSOR, guarded
 

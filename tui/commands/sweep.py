@@ -24,9 +24,11 @@ from core.runs.settings import DEFAULT_PRESET, SETTINGS
 from core.runs.status import State
 from core.text import printable
 from tui import formatting
-from tui.commands.options import RUNS_DIR, DataDir, Json, RunsDir, Shared, check_share, setting_option, takes_settings
+from tui.commands.options.common import DataDir, Json, RunsDir
+from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, LowestLines, echo, print_error, print_json, print_table
 from tui.commands.progress import going_on
+from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
 from tui.terminal.guard import SHOW_CURSOR, guarded

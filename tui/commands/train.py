@@ -20,20 +20,11 @@ from core.runs.settings import SETTINGS
 from core.runs.status import State
 from tui import formatting
 from tui.background.devices import check_device
-from tui.commands.options import (
-    RUNS_DIR,
-    DataDir,
-    Detach,
-    RunName,
-    RunsDir,
-    Shared,
-    check_share,
-    command_hint,
-    setting_option,
-    takes_settings,
-)
+from tui.commands.options.common import DataDir, Detach, RunName, RunsDir
+from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, echo, print_error
 from tui.commands.progress import Follower, download_in_terminal, going_on
+from tui.commands.words import RUNS_DIR, command_hint
 from tui.interrupts import Told, tidied_up
 from tui.terminal.guard import SHOW_CURSOR, guarded
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.screen import Screen
 
-from core.runs.run import Run
 from tui.screens.following import Follower
 from tui.screens.selection import Selection, Shared
-from tui.widgets.gallery import Gallery
+from tui.widgets.strip_widget import StripWidget
+
+if TYPE_CHECKING:
+    from core.runs.run import Run
 
 SCREENS = ("runs", "training", "reconstruct", "sample", "latent", "compare", "evaluate")  # keys 1 to 7
 Result = TypeVar("Result")
@@ -50,8 +52,8 @@ class BaseScreen(Screen[Result]):
         self._apply(self.shared.selection)
 
     def _apply(self, selection: Selection) -> None:
-        for gallery in self.query(Gallery):
-            gallery.graphics = selection.graphics
+        for widget in self.query(StripWidget):  # type: ignore[type-abstract]
+            widget.draw_with(selection.graphics)
         if selection.run != self.selected_run:
             self.change_run(selection.run)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.table import Table
 from rich.text import Text
@@ -13,8 +13,10 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 
-from core.runs.run import Run
 from core.text import printable
+
+if TYPE_CHECKING:
+    from core.runs.run import Run
 
 Value = TypeVar("Value")
 
@@ -139,7 +141,7 @@ class Options(OptionList):
             super().action_page_down()  # type: ignore[no-untyped-call]
 
 
-class ChooseRun(ModalScreen[Run | None]):
+class ChooseRun(ModalScreen["Run | None"]):
     """One of several runs."""
 
     DEFAULT_CSS = """

@@ -67,14 +67,17 @@ class Follower(Generic[News]):
         self.resume()
 
     def resume(self) -> None:
-        """Poll at once and from now on, if the screen is seen."""
+        """Poll at once and from now on, if the screen is seen: once it was drawn, which polling would hold up."""
+        self._screen.call_after_refresh(self._go_on)
+
+    def _go_on(self) -> None:
         if not is_seen(self._screen):
             return
         if self._poller is not None:
             self._poller.resume()
         elif self._open is not None:
             self._poller = poller = Poller(
-                self._open(),
+                self._open,
                 lambda news: self._screen.post_message(self.Updated(self, poller, news)),
                 self._fail,
                 self._seconds,

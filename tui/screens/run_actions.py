@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
 from core.errors import describe
-from core.jobs import launch
-from core.runs.catalog import RunSummary
-from core.runs.config import check_values
-from core.runs.run import Run
-from core.runs.settings import EPOCHS_LIMIT
-from core.runs.status import Action, State
-from core.trash import discard, restore
 from tui import formatting
 from tui.messages import RunDeleted, RunRestored
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import AskNumber, AskValue, Confirm
+
+if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
+    from core.runs.run import Run
+    from core.runs.status import Action
 
 Result = TypeVar("Result")
 
@@ -67,7 +65,7 @@ class RunScreen(BaseScreen[None]):
         if action not in ("pause", "unpause", "stop", "save", "resume", "delete"):
             return True
         chosen = self.chosen()
-        paused = chosen is not None and chosen.state is State.PAUSED
+        paused = chosen is not None and chosen.state == "paused"
         if (action, paused) in (("pause", True), ("unpause", False)):
             return False  # the same key, so one of them only
         if chosen is None or chosen.read_only:
@@ -111,7 +109,7 @@ class RunScreen(BaseScreen[None]):
         if chosen is None:
             return
         status = chosen.status or chosen.run.last_status()
-        if chosen.state is State.PAUSED:
+        if chosen.state == "paused":
             self._request(chosen, "resume")
             return
 
@@ -123,8 +121,10 @@ class RunScreen(BaseScreen[None]):
             if rate is not None:
                 self._resume(chosen, None, rate)
 
+        from core.runs.settings import EPOCHS_LIMIT
+
         done = status.epoch
-        if chosen.state is State.FINISHED:
+        if chosen.state == "finished":
             question = f"{chosen.run.name} has done its {formatting.count(done, 'epoch')}. Train to epoch:"
             self.app.push_screen(AskNumber(question, 2 * done, done + 1, EPOCHS_LIMIT), farther)
         elif status.cause == "diverged" and status.learning_rate:
@@ -167,11 +167,15 @@ class RunScreen(BaseScreen[None]):
 
     @work(thread=True)
     def _request(self, chosen: RunSummary, action: Action) -> None:
+        from core.jobs import launch
+
         if self._try(lambda: launch.send_request(chosen.run, action)):
             self.notify(f"asked {chosen.run.name} to {action}", timeout=2, markup=False)
 
     @work(thread=True)
     def _resume(self, chosen: RunSummary, epochs: int | None, learning_rate: float | None = None) -> None:
+        from core.jobs import launch
+
         leaving = get_current_worker()
         trainer = partial(launch.resume, chosen.run, epochs, learning_rate, data_dir=self.shared.data_dir)
         started = self._try(lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))
@@ -180,6 +184,8 @@ class RunScreen(BaseScreen[None]):
 
     @work(thread=True)
     def _delete(self, chosen: RunSummary) -> None:
+        from core.trash import discard
+
         if in_trash := self._try(lambda: discard(chosen.run)):
             self.post_message(RunDeleted(chosen.run, in_trash))
         else:
@@ -187,6 +193,8 @@ class RunScreen(BaseScreen[None]):
 
     @work(thread=True)
     def _restore(self, deleted: Run) -> None:
+        from core.trash import restore
+
         if restored := self._try(lambda: restore(deleted)):
             self.post_message(RunRestored(restored))
             self.notify(f"{restored.name} is back", timeout=2, markup=False)
@@ -202,4 +210,6 @@ class RunScreen(BaseScreen[None]):
 
 def parse_learning_rate(text: str) -> float:
     """The learning rate as typed. Raises ConfigError."""
+    from core.runs.config import check_values
+
     return check_values(learning_rate=text).learning_rate

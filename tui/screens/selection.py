@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.dom import DOMNode
 from textual.signal import Signal
 
-from core.runs.run import Run
-from tui.terminal.graphics import Graphics
+if TYPE_CHECKING:
+    from core.runs.run import Run
+    from tui.terminal.graphics import Graphics
 
 
 @dataclass(frozen=True)

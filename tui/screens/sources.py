@@ -1,21 +1,27 @@
-"""Where screens read from: the runs of a folder, explored with the images of another."""
+"""Where screens read from: the runs of a folder, explored with the images of another.
+
+What reads is loaded when a poller opens it, off the UI thread: the list's first frame needs none of it.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from core.explorer.protocol import Explorer, Report
-from core.runs.catalog import RunSummary, find_runs, newest_first, summarise
-from core.runs.run import Run
-from tui.background.explorers import ExplorerCache
-from tui.background.polling import Reader, RunReader, RunsReader, RunUpdateReader
-from tui.messages import RunUpdate, Snapshot
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from core.explorer.protocol import Explorer, Report
+    from core.runs.catalog import RunSummary
+    from core.runs.run import Run
+    from tui.background.explorers import ExplorerCache
+    from tui.background.polling import Reader
+    from tui.background.readers import RunsReader
+    from tui.messages import RunUpdate, Snapshot
     from tui.screens.runs.training import PicturesReader
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -31,29 +37,71 @@ class Sources:
     unreadable: Callable[[], object] = str  # what is beside the runs and cannot be read, in a line
 
 
+class Once(Generic[Made]):
+    """Makes something where it is first asked for, in whichever thread that is, and gives the same from then on."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: list[Made] = []
+
+    def __call__(self) -> Made:
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
+
+
 def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
     """The runs of a folder, explored with the images of another."""
-    explorers = ExplorerCache(data_dir)
-    runs = RunsReader(runs_dir)
+
+    def open_runs() -> RunsReader:
+        from tui.background.readers import RunsReader
+
+        return RunsReader(runs_dir)
+
+    runs = Once(open_runs)
+
+    def snapshots(run: Run) -> Reader[Snapshot]:
+        from tui.background.snapshots import RunReader
+
+        return RunReader(run)
+
+    def updates(run: Run) -> Reader[RunUpdate]:
+        from tui.background.readers import RunUpdateReader
+
+        return RunUpdateReader(run)
+
+    def open_explorers() -> ExplorerCache:
+        from tui.background.explorers import ExplorerCache
+
+        return ExplorerCache(data_dir)
+
+    explorers = Once(open_explorers)
+
+    def explorer(run: Run, report: Report) -> Explorer:
+        return explorers().of(run, report)
 
     def pictures(run: Run) -> PicturesReader:
         from tui.background.preview import PreviewReader
 
-        return PreviewReader(run, explorers.of)
+        return PreviewReader(run, explorer)
 
     def other_runs(run: Run) -> list[Run]:
         """Those with a loss of the same kind first, of these the newest."""
+        from core.runs.catalog import find_runs, newest_first, summarise
+
         summaries = newest_first(summarise(found) for found in find_runs(runs_dir) if found != run)
         whole = [summary for summary in summaries if summary.damage is None]
         alike = summarise(run).preset.learns_prior
         return [summary.run for summary in sorted(whole, key=lambda summary: summary.preset.learns_prior != alike)]
 
     return Sources(
-        runs=lambda: runs,
-        snapshots=RunReader,
+        runs=runs,
+        snapshots=snapshots,
         pictures=pictures,
-        updates=RunUpdateReader,
-        explorer=explorers.of,
+        updates=updates,
+        explorer=explorer,
         other_runs=other_runs,
-        unreadable=lambda: runs.unreadable,
+        unreadable=lambda: runs().unreadable,
     )

@@ -103,6 +103,9 @@ class Gallery(StripWidget):
 
     on_show = on_resize
 
+    def draw_with(self, graphics: Graphics | None) -> None:
+        self.graphics = graphics
+
     def watch_graphics(self) -> None:
         self.redraw()
 

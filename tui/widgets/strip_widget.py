@@ -1,6 +1,9 @@
 """A widget that repaints only the cells that changed."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual.geometry import Region
@@ -9,6 +12,9 @@ from textual.widget import Widget
 
 from tui.drawing.strips import changed_cells
 from tui.terminal.capabilities import ColorDepth, color_depth
+
+if TYPE_CHECKING:
+    from tui.terminal.graphics import Graphics
 
 
 class StripWidget(Widget):
@@ -30,6 +36,9 @@ class StripWidget(Widget):
     @abstractmethod
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         """The `height` lines of the widget, each of `width` cells."""
+
+    def draw_with(self, graphics: Graphics | None) -> None:
+        """Have pictures drawn by these graphics of the terminal, or as half-blocks; most widgets draw none."""
 
     def redraw(self) -> None:
         """Draw again after the data changed, and refresh the cells that differ."""

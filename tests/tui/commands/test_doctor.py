@@ -19,7 +19,7 @@ from core.diagnosis.finding import Finding
 from core.kernels import native_step
 from core.kernels.compiler import Unavailable
 from core.training.devices import choice
-from tui.cli import cli
+from tui.command_line import command_line
 from tui.commands import doctor
 
 
@@ -42,7 +42,7 @@ def test_a_build_for_cpus_on_a_machine_with_a_gpu_hinders_and_is_told_with_the_c
     with_gpu: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(torch.version, "cuda", None)
-    done = CliRunner().invoke(cli, ["doctor", "--runs-dir", str(tmp_path), "--json"])
+    done = CliRunner().invoke(command_line(), ["doctor", "--runs-dir", str(tmp_path), "--json"])
     assert done.exit_code == 1
     gpu = by_topic([Finding(**each) for each in json.loads(done.stdout)])["GPU"]
     assert gpu.hinders
@@ -116,7 +116,7 @@ def test_a_terminal_of_few_signs_is_told_which_locale_has_them(monkeypatch: pyte
 
 
 def test_in_a_terminal_a_line_each_and_a_last_one_that_sums_up(tmp_path: Path) -> None:
-    done = CliRunner().invoke(cli, ["doctor", "--runs-dir", str(tmp_path)])
+    done = CliRunner().invoke(command_line(), ["doctor", "--runs-dir", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == "runs can be trained here"
     for topic in ("terminal", "processor", "CPU step", "runs", "locks", "trainers"):

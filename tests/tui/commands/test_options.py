@@ -9,9 +9,9 @@ import typer.main
 from packaging.requirements import Requirement
 
 from core.runs.settings import SETTINGS
-from tui.cli import cli
+from tui.command_line import command_line
 
-COMMANDS = typer.main.get_group(cli).commands
+COMMANDS = typer.main.get_group(command_line()).commands
 
 
 PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]

@@ -9,14 +9,14 @@ from typer.testing import CliRunner, Result
 
 from core.runs.run import Run
 from core.runs.status import State, Status
-from tui.cli import cli, with_command
+from tui.command_line import command_line, with_command
 from tui.commands import manage
 
 MakeRun = Callable[..., Run]
 
 
 def call(run: Run, command: str, *options: str) -> Result:
-    return CliRunner().invoke(cli, [command, run.name, "--runs-dir", str(run.path.parent), *options])
+    return CliRunner().invoke(command_line(), [command, run.name, "--runs-dir", str(run.path.parent), *options])
 
 
 @pytest.fixture
@@ -72,6 +72,6 @@ def test_a_line_a_second_tells_of_a_run_until_it_ends(run: Run, looks: int) -> N
 
 
 def test_once_prints_the_runs_and_opens_nothing(run: Run) -> None:
-    done = CliRunner().invoke(cli, with_command(["--once", "--runs-dir", str(run.path.parent)]))
+    done = CliRunner().invoke(command_line(), with_command(["--once", "--runs-dir", str(run.path.parent)]))
     assert done.exit_code == 0
     assert "watched" in done.stdout

@@ -148,7 +148,7 @@ async def test_every_key_of_a_screen_in_every_state(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for call in ("send_request", "resume", "start"):
-        monkeypatch.setattr(f"tui.screens.run_actions.launch.{call}", refuse)
+        monkeypatch.setattr(f"core.jobs.launch.{call}", refuse)
     for state in states:
         scene = Scene(make_app, updates)
         app = scene.app

@@ -123,7 +123,7 @@ async def test_loading_pytorch_is_said_where_it_is_waited_for(
         return explorer
 
     monkeypatch.setattr(ExplorerCache, "of", load)
-    monkeypatch.setattr("tui.screens.sources.RunUpdateReader", updates.open)
+    monkeypatch.setattr("tui.background.readers.RunUpdateReader", updates.open)
     app = VaeTui(tmp_path, Path("/data"))
     async with app.run_test(size=(80, 24)) as pilot:
         app.selected_run = RUN

@@ -90,9 +90,7 @@ async def test_a_run_that_was_just_opened_is_stopped_after_asking(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        "tui.screens.run_actions.launch.send_request", lambda run, action: asked.append((run.name, action))
-    )
+    monkeypatch.setattr("core.jobs.launch.send_request", lambda run, action: asked.append((run.name, action)))
     app = make_app(runs=RUNS, snapshots=lambda run: HandFed(snapshot_of(run)))
     async with app.run_test() as pilot:
         await settle(pilot)

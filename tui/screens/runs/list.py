@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Label
 
-from core.runs.catalog import RunSummary
-from core.runs.run import Run
 from core.text import printable
 from tui.background.polling import Reader
 from tui.messages import RunOpened, RunRestored
@@ -21,6 +19,10 @@ from tui.screens.run_actions import RunScreen
 from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
+    from core.runs.run import Run
 
 
 class RunsScreen(RunScreen):

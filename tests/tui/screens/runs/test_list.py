@@ -17,7 +17,7 @@ from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, burst, feed, press, screen_text, settle, shown, until
 from tests.support.snapshots import RUNS, make_snapshot, make_summary
 from tui.app import VaeTui
-from tui.background.polling import RunsReader
+from tui.background.readers import RunsReader
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.training import TrainingScreen
 from tui.screens.selection import Timing

@@ -1,0 +1,50 @@
+"""What there is to see of runs now, in short, for screens that follow them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.runs.catalog import Catalog, RunSummary, Unreadable, newest_first, summarise
+from core.runs.run import Run
+from tui.messages import RunUpdate
+
+
+class RunUpdateReader:
+    """One run without its metrics."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._seen: tuple[object, ...] | None = None
+
+    def poll(self) -> RunUpdate | None:
+        """An update when the state of the run or its weights changed, or another run took its place."""
+        run_update = RunUpdate(summarise(self._run), self._run.weights_version())
+        summary = run_update.summary
+        seen = (summary.state, summary.damage, summary.config, run_update.weights_version)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        return run_update
+
+
+class RunsReader:
+    """All runs of a folder in short, newest first."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self._catalog = Catalog(runs_dir)
+        self._seen: tuple[list[RunSummary], Unreadable] | None = None
+
+    @property
+    def unreadable(self) -> Unreadable:
+        """What is beside them and cannot be looked into, as of the last poll."""
+        return self._catalog.unreadable
+
+    def poll(self) -> list[RunSummary] | None:
+        """The runs when any of them changed; those that did not are the same objects as before."""
+        seen, self._seen = self._seen, None  # after a failure there is news
+        summaries = self._catalog.look()
+        if (summaries, self.unreadable) == seen:
+            self._seen = seen
+            return None
+        self._seen = summaries, self.unreadable
+        return newest_first(summaries)

@@ -1,0 +1,45 @@
+"""All that there is to see of one run now, its metrics included."""
+
+from __future__ import annotations
+
+from core.arrays import Column
+from core.errors import DamagedFile, describe
+from core.runs.catalog import summarise
+from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
+from core.runs.metrics.reader import MetricsReader, Table
+from core.runs.run import Run
+from tui.messages import Snapshot
+
+
+class RunReader:
+    """One run, its metrics included."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._metrics = MetricsReader(run.metrics_path)
+        self._seen: tuple[object, ...] | None = None
+
+    def poll(self) -> Snapshot | None:
+        """A snapshot when any file of the run says something new."""
+        summary = summarise(self._run)
+        damage = None if summary.gone else self._poll_metrics()  # what was read of it is still true
+        weights = self._run.weights_version()
+        seen = (summary, weights, damage, len(self._metrics.steps), len(self._metrics.epochs))
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        steps, epochs = self._metrics.steps, self._metrics.epochs
+        return Snapshot(summary, columns(steps, STEP_COLUMNS), columns(epochs, EPOCH_COLUMNS), weights, damage)
+
+    def _poll_metrics(self) -> str | None:
+        try:
+            self._metrics.poll()
+        except (DamagedFile, OSError) as error:
+            return describe(error)
+        count = self._metrics.damaged_lines
+        return f"metrics.jsonl: {count:,} damaged line{'s' * (count != 1)} left out" if count else None
+
+
+def columns(table: Table, names: tuple[str, ...]) -> dict[str, Column]:
+    """The table as it is now."""
+    return {name: table[name] for name in names}

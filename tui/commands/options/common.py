@@ -1,0 +1,58 @@
+"""The options that several commands have."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core import files
+from core.errors import UserError
+from core.runs.catalog import find_runs
+from tui.commands.words import RUNS_DIR
+
+# Names are given in full, as some releases of typer would take them from the metavar.
+
+
+def complete_run(context: typer.Context, incomplete: str) -> list[str]:
+    """The names of runs that begin so, for the shell."""
+    with suppress(OSError, UserError):  # a shell shows no reasons
+        runs_dir = files.expanded(context.params.get("runs_dir") or RUNS_DIR)
+        return [run.name for run in find_runs(runs_dir) if run.name.startswith(incomplete)]
+    return []
+
+
+def expand(path: Path | None) -> Path | None:
+    """A path as typed, with `~` as the home folder: shells leave it alone after `=` and in variables."""
+    return None if path is None else files.expanded(path)
+
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.", autocompletion=complete_run)]
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", help="Folder that holds the runs.", metavar="DIR", callback=expand)
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Folder of the image sets, laid out as torchvision does.",
+        metavar="DIR",
+        envvar="VAE_TUI_DATA",
+        callback=expand,
+        show_default="the user's cache folder",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return once training has begun.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Write a picture or a table instead of drawing.",
+        metavar="FILE.png|.csv",
+        callback=expand,
+        show_default=False,
+    ),
+]

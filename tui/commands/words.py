@@ -1,0 +1,70 @@
+"""The commands as a user types them: their names, what each is for, and what to type to look at a run."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from core.text import printable
+
+if TYPE_CHECKING:
+    from core.runs.run import Run
+
+RUNS_DIR = Path("checkpoints")
+
+
+class Command(NamedTuple):
+    """A command: the module and the function that it is, and what it is for."""
+
+    module: str
+    function: str
+    purpose: str
+
+
+COMMANDS = {
+    "open": Command("tui.command_line", "open_the_app", "Open the app; `vae-tui [RUN]` does the same."),
+    "train": Command("tui.commands.train", "train", "Train a new run without the app. Ctrl-C saves and stops."),
+    "resume": Command(
+        "tui.commands.train", "resume", "Resume a run that was stopped, was lost, has failed or has finished."
+    ),
+    "sweep": Command(
+        "tui.commands.sweep",
+        "sweep",
+        "Train several runs with different settings, and compare them. Ctrl-C saves and stops.",
+    ),
+    "control": Command("tui.commands.manage", "control", "Ask the trainer of a run to pause, resume, save or stop."),
+    "reconstruct": Command(
+        "tui.commands.explore", "reconstruct", "Draw validation images and their reconstructions by the newest weights."
+    ),
+    "sample": Command("tui.commands.explore", "sample", "Draw new digits, decoded from latents that a sampler draws."),
+    "latent": Command("tui.commands.explore", "latent", "Draw the latents of images in the plane."),
+    "evaluate": Command(
+        "tui.commands.explore",
+        "evaluate",
+        "Measure how good samples, reconstructions and likelihood are, in a minute or two.",
+    ),
+    "runs": Command("tui.commands.manage", "runs", "List the runs, newest first."),
+    "watch": Command("tui.commands.manage", "watch", "Print a line a second about a run, until its training ends."),
+    "logs": Command("tui.commands.manage", "logs", "Print the log of a run's trainer."),
+    "export": Command("tui.commands.manage", "export", "Make a folder of a run's weights that needs PyTorch only."),
+    "data": Command("tui.commands.manage", "data_sets", "List the image sets, which of them are on disk, and where."),
+    "doctor": Command(
+        "tui.commands.doctor",
+        "doctor",
+        "Say what this terminal and machine can do, what is amiss, and what mends it.",
+    ),
+    "bench": Command(
+        "tui.commands.manage",
+        "bench",
+        "Measure this machine against the budgets of docs/performance.md: ten minutes and more, on an idle machine.",
+    ),
+}
+
+
+def command_hint(run: Run, command: str = "", *arguments: str) -> str:
+    """What to type to look at a run, or to do something with it."""
+    words = ["vae-tui", *filter(None, [command]), run.name, *arguments]
+    if run.path.parent != RUNS_DIR.absolute():
+        words += ["--runs-dir", str(run.path.parent)]
+    return printable(shlex.join(words))
