@@ -195,7 +195,6 @@ def summarise(run: Run) -> RunSummary:
     damage: str | None = None
     found: dict[str, Any] = {}
     try:
-        run.check_there()
         found["read_only"] = run.read_only
         found["changed"] = run.path.stat().st_mtime
         found["config"] = run.config()
@@ -205,14 +204,19 @@ def summarise(run: Run) -> RunSummary:
         last = last_lines(run.metrics_path)
         found["train_loss"], found["val_loss"] = losses(last)
         found["validation"] = newest_validation(run.metrics_path, last)
-    except RunGone as error:
-        return RunSummary(run, str(error), gone=True)
     except FileNotFoundError as error:
         damage = f"{Path(error.filename or '').name} is missing" + _find_way_out(run, found)
     except OSError as error:
         damage = f"{Path(error.filename or '').name} cannot be read: {error.strerror or error}"
     except UserError as error:
         damage = str(error) + _find_way_out(run, found)
+    try:
+        if damage:
+            run.check_there()  # it may have gone while it was read
+    except RunGone as error:
+        return RunSummary(run, str(error), gone=True)
+    except OSError:
+        pass  # the damage says as much
     return RunSummary(run, damage, **found)
 
 
@@ -233,11 +237,7 @@ def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float |
 
 def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:
     """The order of every list of runs; those of unknown age come last."""
-    return sorted(summaries, key=_creation, reverse=True)
-
-
-def _creation(summary: RunSummary) -> tuple[str, str]:
-    return summary.config.created if summary.config else "", summary.run.name
+    return sorted(summaries, key=lambda one: (one.config.created if one.config else "", one.run.name), reverse=True)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import pytest
 
 from core.runs import catalog
 from core.runs.catalog import TICK_SECONDS, TURNS, Catalog, RunSummary, summarise
+from core.runs.config import RunConfig
 from core.runs.run import Run
 from core.runs.status import LOST_AFTER_SECONDS, State, process_started
 from core.trash import discard
@@ -193,6 +194,23 @@ def write_epochs(run: Run, validated: list[int], last: int, steps_between: int =
             value = 10.0 / epoch if epoch in validated else None
             line = {"kind": "epoch", "epoch": epoch, "step": epoch, "time": 1.0, "train_loss": 3.0, "val_loss": value}
             file.write(f"{json.dumps(line)}\n")
+
+
+def test_a_run_that_goes_while_it_is_read_is_gone_and_not_damaged(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    read = Run.config
+
+    def read_and_lose(run: Run) -> RunConfig:
+        config = read(run)
+        run.path.rename(tmp_path / "aside")
+        return config
+
+    monkeypatch.setattr(Run, "config", read_and_lose)
+    summary = summarise(run)
+    assert summary.gone
+    assert "is gone" in str(summary.damage)
 
 
 @pytest.mark.parametrize("steps_between", [0, 2000])
