@@ -216,6 +216,8 @@ class VaeTui(OrderedApp):
     def action_show(self, mode: str) -> None:
         if mode != "runs" and isinstance(self.screen, RunsScreen) and (chosen := self.screen.chosen()):
             self.selected_run = chosen.run
+        if mode == "compare":
+            self.shared.select_marked()
         self.switch_mode(mode)
 
     def action_graphics(self) -> None:

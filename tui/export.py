@@ -285,11 +285,14 @@ def _draw_panel(axes: Axes, panel: Panel, x_label: str, x_range: Range | None, l
         line, point = marker.matplotlib, "." if len(x) == 1 else ""
         if curve.style == "points":
             line, point = "", marker.matplotlib
-        elif curve.style == "marked":
-            line, point = marker.matplotlib[0], marker.matplotlib[1:]
+        elif curve.style == "marked" or curve.place is not None:
+            line, point = marker.matplotlib[0], marker.matplotlib[1:] if curve.style == "marked" else ""
         width, alpha = (1.0, 0.4) if curve.dim else (1.8, 1.0)
         color = [part / 255 for part in curve.rich_color.get_truecolor()]
         signs += axes.plot(x, y, color=color, alpha=alpha, linestyle=line, linewidth=width, marker=point, markersize=5)
-    legend = axes.legend(signs, [curve.label for curve in panel.curves], frameon=False)
+        if curve.band is not None:
+            axes.fill_between(curve.x, *curve.band, color=color, alpha=0.2, linewidth=0)
+    named = [(sign, curve.label) for sign, curve in zip(signs, panel.curves, strict=True) if curve.label]
+    legend = axes.legend(*zip(*named, strict=True), frameon=False) if named else axes.legend([], [])
     for text in legend.get_texts():
         text.set_parse_math(False)

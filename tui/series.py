@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Literal, get_args
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import numpy as np
 
 from core.arrays import Column, Integers
+from core.runs.run import Run
 from core.text import printable
-from tui import formatting
-from tui.drawing.plots.axes import Range, XUnit
+from tui.drawing.plots.axes import Range
 from tui.drawing.plots.curves import Curve
 from tui.drawing.plots.scales import SCALES, Scale
-from tui.drawing.plots.smoothing import exponential
+from tui.drawing.plots.smoothing import binned, exponential, mean_and_band
 from tui.messages import Snapshot
+from tui.run_axis import X_KINDS, Axis, XKind, kept, step_positions
+from tui.run_looks import BLUE, ORANGE, RUN_COLORS
 
 LOSS_TITLES = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
 TITLES = LOSS_TITLES | {"frechet": "Fréchet distance"}
 SHORT_TITLES = {"loss": "loss", "reconstruction": "error", "kl": "KL", "frechet": "Fréchet"}
 WEIGHTS = (0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 VISIBLE_FRACTIONS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)  # of the run, counted from its end
-# Blue and orange are told apart with every kind of colour vision; the curves differ in shape too.
-BLUE, ORANGE = (86, 180, 233), (230, 159, 0)
-COMPARED_COLORS = BLUE, ORANGE
-# Epochs, steps, the time that was trained, the time of day (without pauses).
-XKind = Literal["epoch", "step", "trained", "clock"]
-X_KINDS: tuple[XKind, ...] = get_args(XKind)
-X_UNITS: dict[XKind, XUnit] = {"epoch": "number", "step": "number", "trained": "duration", "clock": "clock"}
-
-_KEPT: WeakKeyDictionary[Snapshot, dict[Any, Any]] = WeakKeyDictionary()
+NOT_COMPARED = {"seed", "created", "versions", "data_dir"}
+BINS = 512  # in which the steps of several seeds are put together
 
 
 @dataclass(frozen=True)
@@ -63,71 +55,6 @@ class CurveOptions:
         return replace(self, fraction=VISIBLE_FRACTIONS[min(max(place, 0), len(VISIBLE_FRACTIONS) - 1)])
 
 
-@dataclass(frozen=True)
-class Axis:
-    """The x axis of the curves of runs: what it counts, and from where to where they go."""
-
-    kind: XKind
-    end: float
-    start: float = 0.0
-
-    @property
-    def label(self) -> str:
-        return self.kind
-
-    @property
-    def unit(self) -> XUnit:
-        return X_UNITS[self.kind]
-
-    def positions(self, snapshot: Snapshot, rows: Mapping[str, Column]) -> Column:
-        """Rows of a run, (N,) each, as positions on the axis."""
-        if self.kind in ("epoch", "step"):
-            return rows["step"] / (_steps_per_epoch(snapshot) if self.kind == "epoch" else 1)
-        # Files from elsewhere may hold any times; positions must ascend.
-        seconds = np.maximum.accumulate(rows["time"]) if len(rows["time"]) else rows["time"]
-        return seconds + (_created(snapshot) if self.kind == "clock" else 0.0)
-
-    def range_of(self, fraction: float) -> Range:
-        """The range that shows the last fraction of the run.
-
-        It ends a little behind the run and stays there for a while: a plot that keeps its scale costs few bytes.
-        """
-        end = (self.end - self.start) or 1.0
-        room = 2.0 ** math.floor(math.log2(end)) / 8
-        start = math.floor(end * (1 - fraction) / (room * fraction)) * room * fraction
-        return self.start + start, self.start + math.ceil(end / room) * room
-
-
-def x_axis(snapshots: Sequence[Snapshot], kind: XKind = "epoch") -> Axis:
-    """The axis that counts this and holds all runs; steps where the length of an epoch is not known of all."""
-    if kind == "epoch" and not all(map(_steps_per_epoch, snapshots)):
-        kind = "step"
-    if kind == "clock" and not all(map(_created, snapshots)):
-        kind = "trained"
-    axis, ends, starts = Axis(kind, 0.0), [0.0], []
-    for snapshot in snapshots:
-        starts.append(_created(snapshot) if kind == "clock" else 0.0)
-        for rows in (snapshot.steps, snapshot.epochs):
-            if len(rows["step"]):
-                ends.append(float(axis.positions(snapshot, {name: rows[name][-1:] for name in ("step", "time")})[0]))
-    start = min(starts, default=0.0)
-    return Axis(kind, max(start, *ends), start)
-
-
-def _steps_per_epoch(snapshot: Snapshot) -> int:
-    status = snapshot.summary.status
-    return status.steps_per_epoch if status else 0
-
-
-def _created(snapshot: Snapshot) -> float:
-    """When the run was made, in seconds since 1970; 0 where nobody knows."""
-    config = snapshot.summary.config
-    try:
-        return max(datetime.fromisoformat(config.created).timestamp(), 0.0) if config else 0.0
-    except (ValueError, OverflowError):
-        return 0.0
-
-
 @dataclass(frozen=True, eq=False)
 class Chart:
     """Curves that share axes."""
@@ -144,12 +71,22 @@ class Chart:
         return SHORT_TITLES[self.key]
 
 
-def charts(snapshots: Sequence[Snapshot], options: CurveOptions, axis: Axis) -> list[Chart]:
-    """The charts of one run or of several over each other: the loss, its parts, the distance of samples."""
+def charts(
+    snapshots: Sequence[Snapshot], options: CurveOptions, axis: Axis, place_of: Callable[[Run], int]
+) -> list[Chart]:
+    """The charts of one run or of several over each other: the loss, its parts, the distance of samples.
+
+    `place_of` gives the place of a run among colours and markers.
+    """
     has_kl = any(snapshot.summary.preset.has_kl for snapshot in snapshots)
-    make = run_curves if len(snapshots) == 1 else compared_curves
-    drawn = [Chart(part, make(snapshots, part, options, axis)) for part in (LOSS_TITLES if has_kl else ["loss"])]
-    distances = make(snapshots, "frechet", options, axis)
+
+    def curves(part: str) -> list[Curve]:
+        if len(snapshots) == 1:
+            return run_curves(snapshots, part, options, axis)
+        return compared_curves(snapshots, part, options, axis, place_of)
+
+    drawn = [Chart(part, curves(part)) for part in (LOSS_TITLES if has_kl else ["loss"])]
+    distances = curves("frechet")
     return [*drawn, Chart("frechet", distances)] if any(len(curve.x) for curve in distances) else drawn
 
 
@@ -158,7 +95,7 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
     (snapshot,) = snapshots
     if part == "frechet":
         return [_measured(snapshot, axis, "frechet", "measured", ORANGE, marks_best=True)]
-    x, y = _step_positions(snapshot, axis), snapshot.steps[part]
+    x, y = step_positions(snapshot, axis), snapshot.steps[part]
     curves = [Curve("train", x, y, BLUE, dim=options.weight > 0)]
     if options.weight:
         smoothed = _smoothed(snapshot, part, options.weight)
@@ -167,35 +104,79 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
     return [*curves, _measured(snapshot, axis, f"val_{part}", "validation", ORANGE, short="val", marks_best=best)]
 
 
-def compared_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis) -> list[Curve]:
-    """Of several runs over each other: a colour and a shape for each run."""
+def compared_curves(
+    snapshots: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis, place_of: Callable[[Run], int]
+) -> list[Curve]:
+    """Of several runs over each other: a colour and markers for each run, or for those that differ in the seed only.
+
+    Seeds are drawn as their mean with a band from the smallest to the largest. Training as a line, smoothed if that is
+    asked for, validation as a line with marks.
+    """
     lines, points = [], []
-    for snapshot, color in zip(snapshots, COMPARED_COLORS, strict=True):
-        name = printable(snapshot.run.name)
-        if part == "frechet":
-            points.append(_measured(snapshot, axis, "frechet", name, color))
-            continue
-        y = _smoothed(snapshot, part, options.weight)
-        lines.append(Curve(name, _step_positions(snapshot, axis), y, color))
-        points.append(_measured(snapshot, axis, f"val_{part}", f"{name} validation", color))
+    for group in seeds_together(snapshots):
+        place = place_of(group[0].run)
+        name = printable(group[0].run.name) + (f" and {len(group) - 1} more seeds" if len(group) > 1 else "")
+        short = printable(group[0].run.name) + (f" +{len(group) - 1}" if len(group) > 1 else "")
+        look = {"color": RUN_COLORS[place % len(RUN_COLORS)], "place": place}
+        if part != "frechet":
+            lines.append(_mean_of_steps(name, group, part, options, axis, look | {"short": short}))
+        # Both curves of a run have one name.
+        label, column = (name, part) if part == "frechet" else ("", f"val_{part}")
+        points.append(_mean_of_epochs(label, group, column, axis, look | {"short": short}))
     return [*lines, *points]
+
+
+def seeds_together(snapshots: Sequence[Snapshot]) -> list[list[Snapshot]]:
+    """The runs in groups that have the same settings but for the seed, each where its first one is."""
+    groups: dict[object, list[Snapshot]] = {}
+    for snapshot in snapshots:
+        config = snapshot.summary.config
+        key: object = snapshot.run if config is None else config.model_dump_json(exclude=NOT_COMPARED)
+        groups.setdefault(key, []).append(snapshot)
+    return list(groups.values())
+
+
+def _mean_of_steps(
+    label: str, group: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis, look: Mapping[str, Any]
+) -> Curve:
+    """What was trained: as written of one run, of several seeds the mean in each part of the axis."""
+    columns = [(step_positions(run, axis), _smoothed(run, part, options.weight)) for run in group]
+    if len(columns) == 1:
+        return Curve(label, *columns[0], **look)
+    ends = [(float(x[0]), float(x[-1])) for x, _ in columns if len(x)]
+    if not ends:
+        return Curve(label, np.empty(0), np.empty(0), **look)
+    edges = np.linspace(min(low for low, _ in ends), max(high for _, high in ends) * (1 + 1e-9), BINS + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    means = [_filled(middle, binned(x, y, edges)) for x, y in columns]
+    mean, low, high = mean_and_band(means)
+    known = np.isfinite(mean)
+    return Curve(label, middle[known], mean[known], band=(low[known], high[known]), **look)
+
+
+def _filled(x: Column, y: Column) -> Column:
+    """The empty bins between others filled; those before the first and after the last stay empty."""
+    known = np.isfinite(y)
+    return np.interp(x, x[known], y[known], left=np.nan, right=np.nan) if known.any() else y
+
+
+def _mean_of_epochs(label: str, group: Sequence[Snapshot], column: str, axis: Axis, look: Mapping[str, Any]) -> Curve:
+    """What was measured: of several seeds the mean of those epochs that all of them have."""
+    curves = [_measured(run, axis, column, label, look["color"]) for run in group]
+    if len(curves) == 1:
+        return replace(curves[0], place=look["place"], short=look["short"])
+    by_epoch = [dict(zip(run.epochs["epoch"].tolist(), run.epochs[column].tolist(), strict=True)) for run in group]
+    x_of = dict(zip(group[0].epochs["epoch"].tolist(), axis.positions(group[0], group[0].epochs).tolist(), strict=True))
+    epochs = [epoch for epoch in x_of if all(np.isfinite(values.get(epoch, np.nan)) for values in by_epoch)]
+    rows = [np.array([values[epoch] for epoch in epochs]) for values in by_epoch]
+    mean, low, high = mean_and_band(rows)
+    x = np.array([x_of[epoch] for epoch in epochs])
+    return Curve(label, x, mean, style="marked", band=(low, high), **look)
 
 
 def _smoothed(snapshot: Snapshot, part: str, weight: float) -> Column:
     y = snapshot.steps[part]
-    return _kept(snapshot, (part, weight), lambda: exponential(y, weight)) if weight else y
-
-
-def _step_positions(snapshot: Snapshot, axis: Axis) -> Column:
-    return _kept(snapshot, axis.kind, lambda: axis.positions(snapshot, snapshot.steps))
-
-
-def _kept(snapshot: Snapshot, key: object, make: Callable[[], Column]) -> Column:
-    """What was made of the columns of this snapshot before, or is made now: they never change."""
-    kept = _KEPT.setdefault(snapshot, {})
-    if key not in kept:
-        kept[key] = make()
-    return np.asarray(kept[key])
+    return kept(snapshot, (part, weight), lambda: exponential(y, weight)) if weight else y
 
 
 def _measured(
@@ -217,21 +198,6 @@ def _measured(
     best = int(y.argmin())
     epoch = f"epoch {snapshot.epochs['epoch'][measured][best]:.0f}"
     return Curve(label, x, y, color, "marked", short=short, best=best, best_at=epoch)
-
-
-def position(snapshot: Snapshot, axis: Axis, cursor: float) -> str:
-    """Where the cursor is in the run: epoch, step, time trained, time of day; empty where the run has not been."""
-    x = _step_positions(snapshot, axis)
-    index = Curve("", x, snapshot.steps["step"], BLUE).nearest(cursor)
-    if index is None:
-        return ""
-    step, seconds = float(snapshot.steps["step"][index]), float(snapshot.steps["time"][index])
-    words = [f"step {step:,.0f}", formatting.duration(seconds)]
-    if per_epoch := _steps_per_epoch(snapshot):
-        words.insert(0, f"epoch {step / per_epoch:.2f}")
-    if created := _created(snapshot):
-        words.append(datetime.fromtimestamp(created + seconds).strftime("%H:%M:%S"))
-    return ", ".join(words)
 
 
 def curve_table(charts: Sequence[Chart], x_label: str, x_range: Range) -> dict[str, list[str] | Column | Integers]:

@@ -23,7 +23,7 @@ from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
 from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
-from tui import series
+from tui import run_axis, series
 from tui.background.snapshots import columns
 from tui.drawing.plots.plot import draw_curves
 from tui.messages import Snapshot
@@ -89,7 +89,7 @@ def drawing(snapshot: Snapshot, lines: int) -> Figure:
 def draw(snapshot: Snapshot, part: str, weight: float = 0.0) -> list[Strip]:
     """A plot as the training screen asks for it when it has a new snapshot."""
     snapshot, options = replace(snapshot), series.CurveOptions(weight=weight)  # nothing is known of it yet
-    axis = series.x_axis([snapshot])
+    axis = run_axis.x_axis([snapshot])
     drawn = series.run_curves([snapshot], part, options, axis)
     title, shown = series.LOSS_TITLES[part], axis.range_of(1.0)
     return draw_curves(drawn, *SIZES[part], title=title, x_label=axis.label, x_range=shown).strips

@@ -18,7 +18,8 @@ from tests.support.terminal import ENVIRONMENT, UNKNOWN, Terminal
 from tui.background.snapshots import RunReader
 from tui.drawing.facts import facts
 from tui.drawing.plots.plot import draw_curves
-from tui.series import VISIBLE_FRACTIONS, X_KINDS, CurveOptions, charts, position, x_axis
+from tui.run_axis import X_KINDS, position, x_axis
+from tui.series import VISIBLE_FRACTIONS, CurveOptions, charts
 from tui.terminal.capabilities import ColorDepth
 
 
@@ -135,7 +136,7 @@ def test_odd_numbers_in_metrics_are_shown_as_well_as_can_be(run: Run, line: str,
         for fraction in VISIBLE_FRACTIONS:
             low, high = axis.range_of(fraction)
             assert low < high
-        for chart in charts([snapshot], CurveOptions(x=kind, weight=0.9), axis):
+        for chart in charts([snapshot], CurveOptions(x=kind, weight=0.9), axis, lambda run: 0):
             whole = axis.range_of(1.0)
             draw_curves(chart.curves, 80, 12, x_range=whole, x_unit=axis.unit, cursor=axis.end)
         position(snapshot, axis, axis.end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,18 +10,32 @@ import numpy as np
 import pytest
 
 from core.runs.config import make_config
+from core.runs.run import Run
 from tests.support.snapshots import make_snapshot, make_summary
-from tui import series
+from tui import run_axis, series
 from tui.drawing.plots.curves import Curve
+from tui.drawing.plots.plot import draw_curves
 from tui.drawing.plots.scales import SCALES
 from tui.drawing.plots.smoothing import exponential
 from tui.messages import Snapshot
-from tui.series import VISIBLE_FRACTIONS, WEIGHTS, X_KINDS, Axis, CurveOptions
+from tui.run_axis import X_KINDS, Axis
+from tui.run_looks import RUN_COLORS
+from tui.series import VISIBLE_FRACTIONS, WEIGHTS, CurveOptions
 
 
 def curves_of(snapshot: Snapshot, part: str, **options: Any) -> list[Curve]:
     chosen = CurveOptions(**options)
-    return series.run_curves([snapshot], part, chosen, series.x_axis([snapshot], chosen.x))
+    return series.run_curves([snapshot], part, chosen, run_axis.x_axis([snapshot], chosen.x))
+
+
+class Places:
+    """Gives each run the next place."""
+
+    def __init__(self) -> None:
+        self._places: dict[Run, int] = {}
+
+    def of(self, run: Run) -> int:
+        return self._places.setdefault(run, len(self._places))
 
 
 def dated(created: str) -> Snapshot:
@@ -29,7 +44,7 @@ def dated(created: str) -> Snapshot:
 
 def compared(snapshots: list[Snapshot], part: str, **options: Any) -> list[Curve]:
     chosen = CurveOptions(**options)
-    return series.compared_curves(snapshots, part, chosen, series.x_axis(snapshots, chosen.x))
+    return series.compared_curves(snapshots, part, chosen, run_axis.x_axis(snapshots, chosen.x), Places().of)
 
 
 def test_training_is_a_line_and_validation_one_with_marks() -> None:
@@ -51,16 +66,52 @@ def test_the_distance_of_samples_is_shown_where_it_was_measured() -> None:
     (curve,) = curves_of(make_snapshot(distances=(np.nan, 7.5)), "frechet")
     assert curve.y.tolist() == [7.5]
     keys = [
-        [chart.key for chart in series.charts([snapshot], CurveOptions(), series.x_axis([snapshot]))]
+        [chart.key for chart in series.charts([snapshot], CurveOptions(), run_axis.x_axis([snapshot]), Places().of)]
         for snapshot in (make_snapshot(), make_snapshot(make_summary(preset="ae"), distances=(9, 8)))
     ]
     assert keys == [["loss", "reconstruction", "kl"], ["loss", "frechet"]]
 
 
 def test_two_runs_differ_in_colour_and_have_their_names() -> None:
-    curves = compared([make_snapshot(), make_snapshot(make_summary("other"))], "kl")
-    assert [curve.label for curve in curves] == ["vae-mnist", "other", "vae-mnist validation", "other validation"]
-    assert [curve.color for curve in curves] == [*series.COMPARED_COLORS] * 2
+    curves = compared([make_snapshot(), make_snapshot(make_summary("other", preset="vae-post"))], "kl")
+    assert [curve.label for curve in curves] == ["vae-mnist", "other", "", ""]
+    assert [curve.color for curve in curves] == [*RUN_COLORS[:2]] * 2
+    assert [curve.place for curve in curves] == [0, 1] * 2
+
+
+def seeds(*numbers: int, **settings: Any) -> list[Snapshot]:
+    """Runs that differ in the seed, each a tenth above the one before."""
+    found = []
+    for place, number in enumerate(numbers):
+        config = make_config(preset="vae", seed=number, **settings)
+        snapshot = make_snapshot(make_summary(f"seed-{number}-{len(settings)}", config=config))
+        steps = snapshot.steps | {"loss": snapshot.steps["loss"] * (1 + place / 10)}
+        epochs = snapshot.epochs | {"val_loss": snapshot.epochs["val_loss"] * (1 + place / 10)}
+        found.append(replace(snapshot, steps=steps, epochs=epochs))
+    return found
+
+
+def test_runs_that_differ_in_the_seed_only_are_their_mean_with_a_band() -> None:
+    first, other = seeds(0, 1, 2), seeds(0, beta=2)
+    groups = series.seeds_together([first[0], *other, *first[1:]])
+    assert [[snapshot.run.name for snapshot in group] for group in groups] == [
+        ["seed-0-0", "seed-1-0", "seed-2-0"],
+        ["seed-0-1"],
+    ]
+    line, alone, points, _ = compared([*first, *other], "loss")
+    assert (line.label, line.short) == ("seed-0-0 and 2 more seeds", "seed-0-0 +2")
+    assert alone.band is None
+    assert points.band is not None
+    assert points.y.tolist() == pytest.approx((first[1].epochs["val_loss"]).tolist())
+    assert points.band[0].tolist() == first[0].epochs["val_loss"].tolist()
+    assert points.band[1].tolist() == first[2].epochs["val_loss"].tolist()
+    assert line.band is not None
+    np.testing.assert_allclose(line.band[1] / line.band[0], 1.2)
+    strips = draw_curves([line, alone, points], 100, 16, title="loss").strips
+    assert "smallest to largest of the seeds" in strips[0].text + strips[1].text
+    assert sum(strip.text.count("░") for strip in strips[2:-2]) > 20
+    read = draw_curves([line, alone, points], 160, 16, title="loss", cursor=2.0).strips
+    assert "44.55 (40.5 to 48.6)" in read[0].text + read[1].text
 
 
 def test_keys_go_round_the_windows_and_stop_at_the_ends_of_the_ranges() -> None:
@@ -90,14 +141,14 @@ def test_a_range_holds_its_fraction_of_the_run_and_keeps_while_it_grows(end: flo
 
 def test_the_axis_holds_the_longest_of_several_runs() -> None:
     short, long = make_snapshot(steps=0), make_snapshot()
-    assert series.x_axis([short]).end < series.x_axis([long]).end
+    assert run_axis.x_axis([short]).end < run_axis.x_axis([long]).end
     for snapshots in ([short, long], [long, short]):
-        assert series.x_axis(snapshots) == series.x_axis([long])
+        assert run_axis.x_axis(snapshots) == run_axis.x_axis([long])
 
 
 def test_x_counts_epochs_steps_the_time_trained_or_the_time_of_day() -> None:
     snapshot = dated("2026-01-02T10:00:00+00:00")
-    ends = {kind: series.x_axis([snapshot], kind) for kind in X_KINDS}
+    ends = {kind: run_axis.x_axis([snapshot], kind) for kind in X_KINDS}
     assert ends["epoch"].end == pytest.approx(1172 / 469)
     assert ends["step"].end == 1172
     assert ends["trained"].end == pytest.approx(1172 / 18.75)
@@ -106,18 +157,18 @@ def test_x_counts_epochs_steps_the_time_trained_or_the_time_of_day() -> None:
     (curve, _) = curves_of(snapshot, "loss", x="trained")
     assert curve.x[-1] == pytest.approx(1172 / 18.75)
     undated = dated("yesterday")
-    assert series.x_axis([undated], "clock").kind == "trained"
-    assert series.x_axis([make_snapshot(make_summary(status=None))]).kind == "step"
+    assert run_axis.x_axis([undated], "clock").kind == "trained"
+    assert run_axis.x_axis([make_snapshot(make_summary(status=None))]).kind == "step"
 
 
 def test_the_cursor_is_somewhere_in_the_run() -> None:
     snapshot = dated("2026-01-02T10:00:00+00:00")
-    said = series.position(snapshot, series.x_axis([snapshot]), 2.0)
+    said = run_axis.position(snapshot, run_axis.x_axis([snapshot]), 2.0)
     assert said.startswith("epoch 2.0")
     assert "step 9" in said
     assert "50 s" in said
     assert said[-3] == said[-6] == ":"
-    assert series.position(snapshot, series.x_axis([snapshot]), 9.0) == ""
+    assert run_axis.position(snapshot, run_axis.x_axis([snapshot]), 9.0) == ""
 
 
 def test_a_table_has_a_line_for_each_point() -> None:

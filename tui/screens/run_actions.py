@@ -28,8 +28,9 @@ class RunScreen(BaseScreen[None]):
     """A screen on which one run is chosen and can be acted on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "pause", tooltip="pause training, or resume a paused one", id="run.pause"),
-        Binding("space", "unpause", "resume", tooltip="resume the paused training", id="run.unpause"),
+        Binding("p", "pause", "pause", tooltip="pause training, or resume a paused one", id="run.pause"),
+        Binding("p", "unpause", "resume", tooltip="resume the paused training", id="run.unpause"),
+        Binding("space", "mark", "mark", tooltip="mark the run, for 6, or unmark it", id="run.mark", show=False),
         Binding("s", "stop", "stop", tooltip="save and stop training (asks)", id="run.stop"),
         Binding("w", "save", "save", tooltip="save the weights now", id="run.save"),
         Binding(
@@ -80,6 +81,16 @@ class RunScreen(BaseScreen[None]):
             "delete": not chosen.gone,
         }
         return possible[action] or None
+
+    def action_mark(self) -> None:
+        if chosen := self.chosen():
+            self.shared.mark([chosen.run], chosen.run not in self.shared.marked)
+            self.show_marks()
+
+    def show_marks(self) -> None:
+        """Runs were marked or unmarked."""
+        count = len(self.shared.marked)
+        self.notify(f"{count} marked; 6 compares them" if count else "no run is marked any more", timeout=2)
 
     def action_pause(self) -> None:
         if chosen := self.chosen():

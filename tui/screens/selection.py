@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,10 +48,26 @@ class Shared:
         self.deleted: list[Run] = []
         self.changed: Signal[Selection] = Signal(app, "selection")
         self.folder: Path | None = None  # where the app was started
+        self.marked: list[Run] = []  # to be acted on or compared together, the first one first
+        self._places: dict[Run, int] = {}
 
     def export_folder(self) -> Path:
         """The folder that files are exported to. Raises OSError."""
         return self.folder or Path.cwd()
+
+    def mark(self, runs: Sequence[Run], marked: bool) -> None:
+        """Mark these runs besides those that are marked, or mark them no more."""
+        rest = [run for run in self.marked if marked or run not in runs]
+        self.marked = [*rest, *(run for run in runs if marked and run not in rest)]
+
+    def place_of(self, run: Run) -> int:
+        """The run's place among colours and markers, which it keeps."""
+        return self._places.setdefault(run, len(self._places))
+
+    def select_marked(self) -> None:
+        """Have screens show a marked run, unless they do or fewer than two are marked."""
+        if len(self.marked) > 1 and self.selection.run not in self.marked:
+            self.select(self.marked[0])
 
     def select(self, run: Run | None) -> None:
         """Have screens show another run, or none."""

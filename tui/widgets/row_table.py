@@ -40,12 +40,12 @@ class RowTable(StripWidget, Generic[Row], can_focus=True):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row-table--header", "row-table--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown", "page(1)", show=False),
-        Binding("left", "sideways(-1)", show=False),
-        Binding("right", "sideways(1)", show=False),
+        Binding("left,h", "sideways(-1)", show=False),
+        Binding("right,l", "sideways(1)", show=False),
         Binding("enter", "choose", show=False),
     ]
 
@@ -66,6 +66,7 @@ class RowTable(StripWidget, Generic[Row], can_focus=True):
         self.columns = columns
         self.rows: Sequence[Row] = ()
         self.cursor = 0
+        self.marks: Mapping[int, tuple[str, Style]] = {}  # what stands before a row
         self._first = 0  # of the rows in sight
         self._shift = 0
         self._lengths: list[list[int]] = []  # of the cells of each row
@@ -103,7 +104,11 @@ class RowTable(StripWidget, Generic[Row], can_focus=True):
         strips = [self._header(widths, width)]
         for place in range(self._first, min(self._first + height - 1, len(self.rows))):
             strip = self._line(self.cells(self.rows[place]), widths, width, base)
-            strips.append(Strip([Segment(strip.text, cursor)]) if place == self.cursor else strip)
+            strip = Strip([Segment(strip.text, cursor)]) if place == self.cursor else strip
+            if mark := self.marks.get(place):
+                look = cursor + Style(bold=True) if place == self.cursor else base + mark[1]
+                strip = Strip([Segment(mark[0], look), *strip.crop(1, width)], width)
+            strips.append(strip)
         return [*strips, *[Strip.blank(width, base)] * (height - len(strips))][:height]
 
     def _header(self, widths: Sequence[int], width: int) -> Strip:

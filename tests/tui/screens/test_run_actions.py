@@ -42,7 +42,7 @@ async def test_keys_ask_the_trainer(make_app: MakeApp, asked: list[tuple[str, ob
     app = make_app(snapshot=make_snapshot())
     async with app.run_test() as pilot:
         await settle(pilot)
-        await pilot.press("space", "w", "r")
+        await pilot.press("p", "w", "r")
         await settle(pilot)
         assert asked == [("vae-mnist", "pause"), ("vae-mnist", "save")]
         await pilot.press("s")
@@ -57,11 +57,11 @@ async def test_keys_ask_the_trainer(make_app: MakeApp, asked: list[tuple[str, ob
         assert asked[2:] == [("vae-mnist", "stop")]
 
 
-async def test_space_resumes_a_paused_run(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+async def test_p_resumes_a_paused_run(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
     app = make_app(snapshot=make_snapshot(make_summary(state=State.PAUSED)))
     async with app.run_test() as pilot:
         await settle(pilot)
-        await pilot.press("space")
+        await pilot.press("p")
         await settle(pilot)
         assert asked == [("vae-mnist", "resume")]
 
@@ -73,7 +73,7 @@ async def test_r_goes_on_with_a_run_that_no_trainer_has(
     app = make_app(snapshot=make_snapshot(make_summary(state=state)))
     async with app.run_test() as pilot:
         await settle(pilot)
-        await pilot.press("space", "w", "r")
+        await pilot.press("p", "w", "r")
         await settle(pilot)
         assert asked == [("vae-mnist", None), ("started", None)]
 

@@ -12,6 +12,7 @@ from rich.color import Color
 
 from core.arrays import Floats
 from tui.drawing.plots.axes import Range
+from tui.run_looks import ASCII_SIGNS, SIGNS
 
 BEYOND = 0.02  # of a curve, where its last value still counts as that at the cursor
 LARGEST = 1e150  # the margins of a logarithmic axis overflow far beyond
@@ -29,11 +30,9 @@ class Marker(NamedTuple):
 # The curves of a plot differ in shape as well as in colour.
 LINES = (Marker("braille", "⠤⠤", "*", "-"), Marker("hd", "▄▄", "+", "--"), Marker("·", "··", "-", ":"))
 DIM_LINE = Marker("braille", "⠤⠤", ".", "-")
-POINTS = (
-    Marker("●", "●", "o", "o"),
-    Marker("◆", "◆", "x", "D"),
-    Marker("▲", "▲", "#", "^"),
-    Marker("■", "■", "@", "s"),
+POINTS = tuple(
+    Marker(sign, sign, ascii_sign, matplotlib)
+    for sign, ascii_sign, matplotlib in zip(SIGNS, ASCII_SIGNS, "oD^s", strict=True)
 )
 
 
@@ -54,6 +53,8 @@ class Curve:
     short: str = ""
     best: int | None = None
     best_at: str = ""
+    place: int | None = None  # among lines and marks, where others keep theirs
+    band: tuple[Floats, Floats] | None = None  # around the curve, (N,) each
 
     @property
     def rich_color(self) -> Color:
@@ -61,15 +62,8 @@ class Curve:
 
     def nearest(self, x: float) -> int | None:
         """The index of the point nearest to x that has a value; None without one, and beyond the ends of the curve."""
-        if not len(self.x):
-            return None
-        room = BEYOND * float(self.x[-1] - self.x[0])
-        if not self.x[0] - room <= x <= self.x[-1] + room:
-            return None
-        place = int(np.searchsorted(self.x, x))
-        around = range(max(place - 1, 0), min(place + 1, len(self.x)))
-        index = min(around, key=lambda index: abs(float(self.x[index]) - x))
-        return index if np.isfinite(self.y[index]) else None
+        index = nearest(self.x, x)
+        return index if index is not None and np.isfinite(self.y[index]) else None
 
     def visible(self, x_range: Range | None = None, *, log_scale: bool = False) -> tuple[Floats, Floats]:
         """The points in x_range that can be drawn: finite, and above zero on a log scale."""
@@ -83,20 +77,40 @@ class Curve:
         return (x, y) if drawable.all() else (x[drawable], y[drawable])
 
 
+def nearest(values: Floats, x: float) -> int | None:
+    """The index of the value (N,), ascending, that is nearest to x; None without any, and far beyond their ends."""
+    if not len(values):
+        return None
+    room = BEYOND * float(values[-1] - values[0])
+    if not values[0] - room <= x <= values[-1] + room:
+        return None
+    place = int(np.searchsorted(values, x))
+    around = range(max(place - 1, 0), min(place + 1, len(values)))
+    return min(around, key=lambda index: abs(float(values[index]) - x))
+
+
 def markers(curves: Sequence[Curve]) -> list[Marker]:
-    """The marker of each curve: no two lines and no two kinds of marks look the same, but dim lines do."""
+    """The marker of each curve: no two lines and no two kinds of marks look the same, but dim lines do.
+
+    A curve with a place has the marker of that place.
+    """
     lines, points = count(), count()
     chosen = []
     for curve in curves:
-        if curve.style == "line":
+        if curve.place is not None:  # the line of a run has the sign of its marks
+            line, mark = LINES[curve.place % len(LINES)], POINTS[curve.place % len(POINTS)]
+            chosen.append(_marked(mark)._replace(plotext=line.plotext if curve.style == "line" else "braille"))
+        elif curve.style == "line":
             chosen.append(DIM_LINE if curve.dim else LINES[next(lines) % len(LINES)])
-            continue
-        mark = POINTS[next(points) % len(POINTS)]
-        if curve.style == "marked":
-            sign = f"⠤{mark.legend}⠤"
-            mark = mark._replace(plotext="braille", legend=sign, matplotlib=f"-{mark.matplotlib}")
-        chosen.append(mark)
+        else:
+            mark = POINTS[next(points) % len(POINTS)]
+            chosen.append(_marked(mark) if curve.style == "marked" else mark)
     return chosen
+
+
+def _marked(mark: Marker) -> Marker:
+    """A line with these marks."""
+    return Marker("braille", f"⠤{mark.legend}⠤", mark.ascii, f"-{mark.matplotlib}")
 
 
 def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.drawing.plots.curves import Curve, Marker
+from tui.drawing.plots.curves import LINES, Curve, Marker
 from tui.drawing.plots.scales import SCALE_NAMES, Scale
 from tui.terminal.capabilities import ColorDepth
 
@@ -79,6 +79,8 @@ def legend_entries(
     star = star_of(depth)
     entries = []
     for curve, marker, style in zip(curves, looks, styles, strict=True):
+        if not curve.label:
+            continue
         sign = _sign(curve, marker, depth)
         label, short = f"{sign} {curve.label}", f"{sign} {curve.short or curve.label}"
         if curve.best is None:
@@ -88,12 +90,16 @@ def legend_entries(
         best = f"{star} best {y:.4g} at {curve.best_at}"
         shorter = (f"{short}  {star} {y:.4g}, {curve.best_at}", f"{short} {star} {y:.4g}", short)
         entries.append(Entry((f"{label}  {best}", *shorter), style))
-    return entries + _scale_entry(scale)
+    return entries + _notes(curves, scale, depth)
 
 
-def _scale_entry(scale: Scale) -> list[Entry]:
-    name = SCALE_NAMES[scale]
-    return [Entry((name,), Style(dim=True))] if name else []
+def _notes(curves: Sequence[Curve], scale: Scale, depth: ColorDepth) -> list[Entry]:
+    """What a band is, and which scale is not the usual one."""
+    shade = "::" if depth is ColorDepth.ASCII else "░░"
+    texts: list[tuple[str, ...]] = [(SCALE_NAMES[scale],)] if SCALE_NAMES[scale] else []
+    if any(curve.band is not None for curve in curves):
+        texts = [(f"{shade} smallest to largest of the seeds", f"{shade} min to max", shade), *texts]
+    return [Entry(each, Style(dim=True)) for each in texts]
 
 
 def reading_entries(
@@ -111,16 +117,21 @@ def reading_entries(
         value = "–" if index is None else f"{curve.y[index]:.4g}"
         if depth is ColorDepth.ASCII and index is None:
             value = "-"
+        if curve.band is not None and index is not None:
+            value = f"{value} ({curve.band[0][index]:.4g} to {curve.band[1][index]:.4g})"
         sign = _sign(curve, marker, depth)
-        labels = (curve.label, curve.short or curve.label)
-        texts = (*(f"{sign} {label} {value}" for label in labels), f"{sign} {value}", f"{sign[len(sign) // 2]}{value}")
+        least = f"{sign[len(sign) // 2]}{value}"
+        labels = [label for label in (curve.label, curve.short or curve.label) if label]
+        texts = (*(f"{sign} {label} {value}" for label in labels), *([f"{sign} {value}"] if labels else []), least)
         entries.append(Entry(texts, style))
-    return entries + _scale_entry(scale)
+    return entries + _notes(curves, scale, depth)
 
 
 def _sign(curve: Curve, marker: Marker, depth: ColorDepth) -> str:
     if depth is not ColorDepth.ASCII:
         return marker.legend
+    if curve.place is not None:
+        return f"{LINES[curve.place % len(LINES)].ascii}{marker.ascii}"
     return {"line": 2 * marker.ascii, "marked": f"+{marker.ascii}+", "points": marker.ascii}[curve.style]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.style import Style
 
 from core.arrays import Floats
@@ -69,3 +70,23 @@ def say_what_is_cut(cells: Cells, points: Sequence[Points], canvas: Canvas, dept
         free = (start for start in range(column + 1, canvas.columns) if cells.is_blank(start, row, len(text)))
         if (start := next(free, None)) is not None:
             cells.put(start, row, text, FRAME)
+
+
+def put_band(cells: Cells, canvas: Canvas, curve: Curve, style: Style, depth: ColorDepth) -> None:
+    """Shade the cells between the lower and the upper end of a curve's band."""
+    if curve.band is None or not len(curve.x):
+        return
+    low, high = (np.log10(np.maximum(end, 1e-300)) if canvas.log_scale else end for end in curve.band)
+    known = np.isfinite(low) & np.isfinite(high)
+    if not known.any():
+        return
+    x, low, high = curve.x[known], low[known], high[known]
+    shade = ":" if depth is ColorDepth.ASCII else "░"
+    for column in range(canvas.columns):
+        value = canvas.x_at(column)
+        if x[0] <= value <= x[-1]:
+            top, bottom = (float(np.interp(value, x, end)) for end in (high, low))
+            first, last = (cell_of(y, canvas.y[1], canvas.y[0], canvas.rows) for y in (top, bottom))
+            for row in range(max(first, 0), min(last, canvas.rows - 1) + 1):
+                if cells.is_blank(column, row):
+                    cells.put(column, row, shade, style + Style(dim=True))

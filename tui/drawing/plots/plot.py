@@ -26,9 +26,9 @@ from tui.drawing.plots.axes import (
     y_ticks_within,
 )
 from tui.drawing.plots.cells import Cells
-from tui.drawing.plots.curves import LARGEST, POINTS, Curve, Marker, decimate, markers, simplify
+from tui.drawing.plots.curves import LARGEST, LINES, POINTS, Curve, Marker, decimate, markers, simplify
 from tui.drawing.plots.legend import PLAIN, TITLE, legend, legend_entries, reading_entries
-from tui.drawing.plots.marks import mark_of, put_best, put_marks, say_what_is_cut
+from tui.drawing.plots.marks import mark_of, put_band, put_best, put_marks, say_what_is_cut
 from tui.drawing.plots.raster import DOTS_ALONG, DOTS_UP, Canvas, Points, put_lines, put_spans
 from tui.drawing.plots.scales import Scale, y_extent
 from tui.drawing.strips import draw_message
@@ -107,6 +107,8 @@ def draw_curves(
         layer = [index for index, curve in enumerate(curves) if (curve.style == "marked") is marked]
         if any(len(points[index][0]) for index in layer):
             _rasterise(cells, {index: (points[index], names[index], styles[index]) for index in layer}, canvas)
+    for curve, style in zip(curves, styles, strict=True):
+        put_band(cells, canvas, curve, style, depth)
     say_what_is_cut(cells, points, canvas, depth)
     for curve, (x, y), marker, style in zip(curves, points, looks, styles, strict=True):
         if curve.style == "marked":
@@ -161,10 +163,12 @@ def _style(curve: Curve, depth: ColorDepth) -> Style:
 
 
 def _glyph(curve: Curve, marker: Marker, depth: ColorDepth) -> str:
-    """What plotext draws a curve with."""
-    if depth is not ColorDepth.ASCII:
-        return marker.plotext
-    return "+" if curve.style == "marked" else marker.ascii
+    """What plotext draws a curve with; with colours the lines of runs need no shapes of their own."""
+    if depth is ColorDepth.ASCII:
+        if curve.place is not None and curve.style == "line":
+            return LINES[curve.place % len(LINES)].ascii
+        return "+" if curve.style == "marked" else marker.ascii
+    return "braille" if curve.place is not None and depth.has_colors else marker.plotext
 
 
 # The curves

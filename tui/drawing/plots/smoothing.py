@@ -1,6 +1,8 @@
-"""Exponential smoothing of long series."""
+"""Exponential smoothing of long series, and the mean of several."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -46,3 +48,19 @@ def _sums(y: Column, weight: float) -> Column:
         carried[1:] = _sums(ends, factor) if factor > 1e-300 else ends
         sums += carried[:, None] * weight ** np.arange(1.0, BLOCK + 1)
     return np.asarray(sums.ravel()[: len(y)])
+
+
+def binned(x: Column, y: Column, edges: Column) -> Column:
+    """The mean of the finite y in each bin between edges (N + 1,): (N,), NaN where a bin is empty. x must ascend."""
+    finite = np.isfinite(y)
+    sums = np.concatenate(([0.0], np.cumsum(np.where(finite, y, 0.0))))
+    counts = np.concatenate(([0], np.cumsum(finite)))
+    starts = np.searchsorted(x, edges)
+    count = np.diff(counts[starts])
+    return np.asarray(np.where(count > 0, np.diff(sums[starts]) / np.maximum(count, 1), np.nan))
+
+
+def mean_and_band(series: Sequence[Column]) -> tuple[Column, Column, Column]:
+    """Mean, smallest and largest of several series, (N,) each, NaN where not all of them have a value."""
+    together = np.stack(series)
+    return together.mean(axis=0), together.min(axis=0), together.max(axis=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -11,7 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 
-from tui import series
+from core.runs.run import Run
+from tui import run_axis, series
 from tui.drawing.plots.axes import Range
 from tui.messages import Snapshot
 from tui.screens import exporting
@@ -31,10 +32,11 @@ class ChartGrid(Vertical, can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = CHART_KEYS
 
-    def __init__(self, id: str) -> None:  # noqa: A002
+    def __init__(self, id: str, place_of: Callable[[Run], int], options: CurveOptions | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._snapshots: Sequence[Snapshot] = ()
-        self._options = CurveOptions()
+        self._place_of = place_of
+        self._options = options or CurveOptions()
         self._window = Window()
         self._pointed = False  # the cursor is the pointer's
         self._focus: str | None = None  # the chart that keys are about, once one was chosen
@@ -63,16 +65,19 @@ class ChartGrid(Vertical, can_focus=True):
             for plot in self.query(Plot):
                 plot.show(Shown())
             return
-        drawn = series.charts(self._snapshots, self._options, self._axis)
+        drawn = self._charts()
         self._lay_out([chart.key for chart in drawn])
         first = [chart for chart in drawn if self._plot(chart.key).display][:1]
         self._show(self._snapshots, first)
         # A key that comes meanwhile waits for less.
         self.call_after_refresh(self._show, self._snapshots, [chart for chart in drawn if chart not in first])
 
+    def _charts(self) -> list[Chart]:
+        return series.charts(self._snapshots, self._options, self._axis, self._place_of)
+
     @property
-    def _axis(self) -> series.Axis:
-        return series.x_axis(self._snapshots, self._options.x)
+    def _axis(self) -> run_axis.Axis:
+        return run_axis.x_axis(self._snapshots, self._options.x)
 
     @property
     def shown_range(self) -> Range:
@@ -85,7 +90,7 @@ class ChartGrid(Vertical, can_focus=True):
         axis, window, options = self._axis, self._window, self._options
         label = axis.label
         if window.cursor is not None:
-            label = series.position(self._snapshots[0], axis, window.cursor) or label
+            label = run_axis.position(self._snapshots[0], axis, window.cursor) or label
         for chart in drawn:
             plot = self._plot(chart.key)
             if not plot.display:
@@ -140,7 +145,7 @@ class ChartGrid(Vertical, can_focus=True):
         if not self._snapshots or not any(len(snapshot.steps["step"]) for snapshot in self._snapshots):
             return None
         axis, window, scale = self._axis, self._window, self._options.scale
-        drawn, shown = series.charts(self._snapshots, self._options, axis), self.shown_range
+        drawn, shown = self._charts(), self.shown_range
         return Export(
             lambda folder: exporting.write_curves(folder, stem, title, drawn, axis.label, shown, scale, window.y),
             exporting.WHOLE_TABLE,
@@ -191,7 +196,7 @@ class ChartGrid(Vertical, can_focus=True):
     def action_turn(self, by: int) -> None:
         if not self._snapshots:
             return
-        keys = [chart.key for chart in series.charts(self._snapshots, self._options, self._axis)]
+        keys = [chart.key for chart in self._charts()]
         seen = keys if self._maximised or self.screen.has_class("-tiny") else self._keys
         if self._focus not in seen:
             self._focus = self._main if len(seen) > 1 and by > 0 and self._focus is None else seen[0]

@@ -1,32 +1,37 @@
-"""The curves of two runs over each other."""
+"""The curves of runs over each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 
 from core.runs.run import Run
 from core.text import printable
+from tui import series
 from tui.messages import Snapshot
 from tui.screens.charts.grid import ChartGrid
 from tui.screens.compare.view import MetricsView
 from tui.screens.exporting import Export
+from tui.series import CurveOptions
 
 
 class CurvesView(MetricsView):
-    """Losses of both runs over each other."""
+    """Losses and distances of any number of runs over each other."""
 
     title = "curves"
 
-    def __init__(self) -> None:
+    def __init__(self, place_of: Callable[[Run], int]) -> None:
         super().__init__(id="curves")
+        self._place_of = place_of
 
     def compose(self) -> ComposeResult:
-        yield ChartGrid(id="charts")
+        yield ChartGrid("charts", self._place_of, CurveOptions(weight=0.9))
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self.query_one(ChartGrid).show(snapshots)
+        seeds = [len(group) for group in series.seeds_together(snapshots) if len(group) > 1]
+        self.heading = "mean and band of the seeds, marks are validations" if seeds else "marks are validations"
 
     def show_message(self, message: str) -> None:
         self.query_one(ChartGrid).show(())

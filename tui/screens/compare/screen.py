@@ -1,4 +1,4 @@
-"""Screen 6: two runs side by side: curves, reconstructions, samples, latent planes and settings."""
+"""Screen 6: curves of any number of runs; reconstructions, samples, latent planes and settings of two."""
 
 from __future__ import annotations
 
@@ -77,12 +77,13 @@ class CompareScreen(ExploreScreen):
         self._open_snapshots, self._other_runs = snapshots, other_runs
         self.other: Run | None = None
         self._swapped: Run | None = None  # was on the left until now
-        self._both = [self.add_follower(self._take) for _ in range(2)]
+        self._all = [self.add_follower(self._take) for _ in range(2)]  # more as they are needed
+        self._marked: list[Run] = []  # when this was seen last
         self._snapshots: dict[Run, Snapshot] = {}
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"), ContentSwitcher(initial=VIEWS[0], id="views"):
-            yield CurvesView()
+            yield CurvesView(self.shared.place_of)
             yield DigitsView()
             yield SamplesView()
             yield LatentView()
@@ -98,32 +99,48 @@ class CompareScreen(ExploreScreen):
 
     def reset(self) -> None:
         self.other, self._swapped = self._swapped, None
-        self._follow_both()
+        self._follow_all()
 
-    def _follow_both(self) -> None:
-        """Follow the selected run and the other; where none was chosen, the first that it can be compared with."""
-        for follower in self._both:
+    @property
+    def compared(self) -> list[Run]:
+        """The left run, the right one, and whatever else is marked."""
+        first = [run for run in (self.selected_run, self.other) if run is not None]
+        return [*first, *(run for run in self._marked if run not in first)]
+
+    def _follow_all(self) -> None:
+        """Follow the selected run, the other one and those that are marked besides.
+
+        The other one is marked or was chosen, else the first that the selected run can be compared with.
+        """
+        for follower in self._all:
             follower.close()
         self._snapshots = {}
         if self.selected_run is None or not is_seen(self):
             self.show_message(WAITING)
             return
+        if self._marked != self.shared.marked:
+            self._marked = list(self.shared.marked)
+            self.other = next((run for run in self._marked if run != self.selected_run), self.other)
         if self.other is None or self.other == self.selected_run:
-            self.other = next(iter(self._other_runs(self.selected_run)), None)
+            others = (self._marked, self._other_runs(self.selected_run))
+            self.other = next((run for runs in others for run in runs if run != self.selected_run), None)
         if self.other is None:
             self.show_message("there is no other run to compare with; n starts one")
             return
-        for follower, run in zip(self._both, (self.selected_run, self.other), strict=True):
+        while len(self._all) < len(self.compared):
+            self._all.append(self.add_follower(self._take))
+        for follower, run in zip(self._all, self.compared, strict=False):
             follower.follow(partial(self._open_snapshots, run))
+        names = [printable(run.name) for run in self.compared[:2]]
         for view in self.query(CompareView):
             view.show_message(WAITING)
             view.heading = ""
-            view.name_runs(printable(self.selected_run.name), printable(self.other.name))
+            view.name_runs(names, [self.shared.place_of(run) for run in self.compared[:2]])
         self._draw_heading()
 
     def on_screen_resume(self) -> None:
-        if not any(follower.is_open for follower in self._both):
-            self._follow_both()
+        if self._marked != self.shared.marked or not any(follower.is_open for follower in self._all):
+            self._follow_all()
 
     def _take(self, snapshot: Snapshot) -> None:
         before = self._snapshots.get(snapshot.run)
@@ -151,8 +168,8 @@ class CompareScreen(ExploreScreen):
             if not view.size:  # it says so when it has room
                 return
             self._ask_both(view, run, other)
-        elif isinstance(view, MetricsView) and len(self._snapshots) == 2:
-            view.show_snapshots([self._snapshots[run], self._snapshots[other]])
+        elif isinstance(view, MetricsView) and {run, other} <= self._snapshots.keys():
+            view.show_snapshots([self._snapshots[each] for each in self.compared if each in self._snapshots])
             self._draw_heading()
 
     def on_compare_view_laid_out(self, message: CompareView.LaidOut) -> None:
@@ -175,7 +192,11 @@ class CompareScreen(ExploreScreen):
     def _draw_heading(self) -> None:
         if self.selected_run is not None and self.other is not None:
             names = f"{printable(self.selected_run.name)} and {printable(self.other.name)}"
-            facts = ": ".join(filter(None, (self.view.title, self.view.heading)))
+            rest = len(self.compared) - 2
+            if rest and self.view.title == "curves":
+                names = f"{names} and {rest} more"
+            left_out = f"without {rest} more that are marked" if rest and self.view.title != "curves" else ""
+            facts = ": ".join(filter(None, (self.view.title, self.view.heading, left_out)))
             self.set_heading(names, facts, "v shows more, o another run")
 
     def to_export(self, run: Run, stem: str) -> Export | None:
@@ -204,7 +225,7 @@ class CompareScreen(ExploreScreen):
         def answered(run: Run | None) -> None:
             if run is not None:
                 self.other = run
-                self._follow_both()
+                self._follow_all()
                 self.request_content()
 
         self.app.push_screen(ChooseRun("Compare with", self._other_runs(self.selected_run)), answered)

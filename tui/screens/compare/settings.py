@@ -32,6 +32,7 @@ class SettingsView(MetricsView):
             yield Static(id="table")
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        snapshots = snapshots[:2]
         self._snapshots = snapshots
         rows = settings(snapshots[0].summary, snapshots[1].summary)
         self.heading = f"{sum(row.differs for row in rows)} of {len(rows)} differ"

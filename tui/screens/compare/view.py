@@ -13,8 +13,8 @@ from textual.widgets import Label
 
 from core.explorer.protocol import Explorer
 from core.runs.run import Run
-from tui import series
 from tui.messages import Snapshot
+from tui.run_looks import RUN_COLORS
 from tui.screens.exporting import Export
 
 WAITING = "waiting for the runs"
@@ -41,10 +41,11 @@ class CompareView(Container):
         """Have keys act on what is in the view, where that has keys of its own."""
         self.screen.set_focus(next((widget for widget in self.query("*") if widget.focusable), None), False)
 
-    def name_runs(self, left: str, right: str) -> None:
-        """Put the runs' names, in their colours, where the view has room for them."""
+    def name_runs(self, names: Sequence[str], places: Sequence[int]) -> None:
+        """Put the names of the left and the right run, in their colours, where the view has room for them."""
         labels = self.query(".run-name").results(Label)
-        for label, name, (red, green, blue) in zip(labels, (left, right), series.COMPARED_COLORS, strict=False):
+        colors = [RUN_COLORS[place % len(RUN_COLORS)] for place in places]
+        for label, name, (red, green, blue) in zip(labels, names, colors, strict=False):
             label.update(Text(name, f"bold rgb({red},{green},{blue})"))
 
     def show_message(self, message: str) -> None:
@@ -60,7 +61,7 @@ class MetricsView(CompareView):
     """Shows what the metrics and settings of two runs say."""
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
-        """Show the left run and the right one."""
+        """Show the left run, the right one and, where the view can, others."""
         raise LookupError(f"{type(self).__name__} shows nothing")
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Label
 
 from core.text import printable
+from tui import run_looks
 from tui.background.polling import Reader
 from tui.messages import RunOpened, RunRestored
 from tui.run_columns import RUN_COLUMNS
@@ -17,6 +19,7 @@ from tui.screens.base import SCREENS
 from tui.screens.following import is_seen
 from tui.screens.run_actions import RunScreen
 from tui.screens.selection import Shared
+from tui.terminal.capabilities import color_depth
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.row_table import RowTable
 
@@ -33,6 +36,7 @@ class RunsScreen(RunScreen):
     RunsScreen #empty { height: 1fr; content-align: center middle; width: 100%; text-align: center; }
     RunsScreen #trouble { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-error; }
     RunsScreen #unreadable { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-warning; }
+    RunsScreen #marked { height: 1; width: 100%; padding: 0 1; display: none; }
     RunsScreen #data { height: auto; width: 100%; padding: 0 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,6 +49,10 @@ class RunsScreen(RunScreen):
             id="runs.open",
             priority=True,
         ),
+        Binding("V", "mark_range", "range", tooltip="mark from the last mark to here", id="runs.range", show=False),
+        Binding("asterisk", "mark_all", "all", key_display="*", tooltip="mark all, or none", id="runs.all", show=False),
+        Binding("g", "edge(0)", id="runs.top", show=False),
+        Binding("G", "edge(-1)", id="runs.bottom", show=False),
         Binding("home", "edge(0)", "first", tooltip="the newest run", id="runs.first", show=False, priority=True),
         Binding("end", "edge(-1)", "last", tooltip="the oldest run", id="runs.last", show=False, priority=True),
     ]
@@ -74,6 +82,7 @@ class RunsScreen(RunScreen):
         yield Label("looking for runs", id="empty", markup=False)
         yield Label("", id="trouble", markup=False)
         yield Label("", id="unreadable", markup=False)
+        yield Label("", id="marked", markup=False)
         yield Label(self._data_note, id="data", markup=False)
         yield KeyLine()
 
@@ -89,6 +98,7 @@ class RunsScreen(RunScreen):
     def on_screen_resume(self) -> None:
         self._clock.resume()
         self._table.show_again()
+        self.show_marks()
         self._table.focus()
         shown = self.shared.selection.run
         self._deleted -= {shown}  # it was taken back
@@ -142,6 +152,9 @@ class RunsScreen(RunScreen):
             empty.update("no runs yet\n\npress n for a new run, then ctrl+s to train it")
             if summaries and self.focused is None:
                 table.focus()
+            gone = [run for run in self.shared.marked if run not in {summary.run for summary in summaries}]
+            self.shared.mark(gone, False)
+            self.show_marks()
         self._explain()
 
     def _show_failure(self, reason: str) -> None:
@@ -166,6 +179,38 @@ class RunsScreen(RunScreen):
 
     def action_edge(self, place: int) -> None:
         self._table.move_to(place % max(1, len(self._table.rows)))
+
+    # Marks
+
+    def show_marks(self) -> None:
+        marked = self.shared.marked
+        self._table.marks = {
+            row: self._sign(summary.run) for row, summary in enumerate(self._table.rows) if summary.run in marked
+        }
+        self._table.redraw()
+        label, count = self.query_one("#marked", Label), len(marked)
+        label.display = bool(count)
+        what = "6 compares them" if count > 1 else "mark another one to compare them with 6"
+        label.update(f"{count} marked: {what}; V marks up to the cursor, * all or none")
+
+    def _sign(self, run: Run) -> tuple[str, Style]:
+        depth = color_depth(self.app)
+        return run_looks.sign_of(self.shared.place_of(run), depth)
+
+    def action_mark_range(self) -> None:
+        runs = [summary.run for summary in self._table.rows]
+        marked = [place for place, run in enumerate(runs) if run in self.shared.marked]
+        if runs:
+            last = runs.index(self.shared.marked[-1]) if marked and self.shared.marked[-1] in runs else None
+            first = self._table.cursor if last is None else last
+            low, high = sorted((first, self._table.cursor))
+            self.shared.mark(runs[low : high + 1], True)
+            self.show_marks()
+
+    def action_mark_all(self) -> None:
+        runs = [summary.run for summary in self._table.rows]
+        self.shared.mark(runs, not set(runs) <= set(self.shared.marked))
+        self.show_marks()
 
     def _explain(self) -> None:
         chosen = self.chosen()

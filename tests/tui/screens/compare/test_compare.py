@@ -138,11 +138,11 @@ async def test_keys_of_other_views_do_nothing(app: VaeTui, runs: Runs, view: str
 async def test_curves_bear_the_names_of_their_runs_and_differ_in_shape(app: VaeTui) -> None:
     async with comparing(app, "curves") as pilot:
         plot = app.screen.query_one("#loss", Plot)
-        assert [(curve.label, curve.style) for curve in plot.shown.curves] == [
-            ("vae-mnist", "line"),
-            ("ae-mnist", "line"),
-            ("vae-mnist validation", "marked"),
-            ("ae-mnist validation", "marked"),
+        assert [(curve.label, curve.style, curve.place) for curve in plot.shown.curves] == [
+            ("vae-mnist", "line", 0),
+            ("ae-mnist", "line", 1),
+            ("", "marked", 0),
+            ("", "marked", 1),
         ]
         assert plot.shown.curves[0].color == plot.shown.curves[2].color != plot.shown.curves[1].color
         await press(pilot, "y", "m")

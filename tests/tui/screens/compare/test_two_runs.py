@@ -32,7 +32,7 @@ async def test_two_runs_are_compared_view_by_view(run_app: VaeTui, explorers: Fa
         screen = run_app.screen
         assert isinstance(screen, CompareScreen)
         assert "vae-mnist and ae-mnist" in screen_text(run_app)
-        assert "vae-mnist validation" in screen_text(run_app)
+        assert "marks are validations" in screen_text(run_app)
         assert all(explorer.asked == [] for explorer in explorers.values())  # curves need no model
         await press(pilot, "s")  # a key of another view
         await press(pilot, "v")
