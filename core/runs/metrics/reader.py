@@ -15,6 +15,7 @@ from pydantic_core import from_json
 from core import files
 from core.arrays import Column
 from core.errors import DamagedFile
+from core.runs.metrics import cache
 from core.runs.metrics.lines import (
     COUNTS,
     DAMAGE,
@@ -50,11 +51,18 @@ class Table:
         column.flags.writeable = False
         return column
 
+    @property
+    def values(self) -> Column:
+        """All columns, (columns, rows)."""
+        return self._values[:, : self._rows]
+
     def extend(self, rows: Column) -> None:
         """Add rows, (columns, rows)."""
         end = self._rows + rows.shape[1]
-        while end > self._values.shape[1]:
-            self._values = np.concatenate([self._values, np.empty_like(self._values)], axis=1)
+        if end > self._values.shape[1]:
+            room = np.empty((len(self._names), max(end, 2 * self._values.shape[1])))
+            room[:, : self._rows] = self._values[:, : self._rows]
+            self._values = room
         self._values[:, self._rows : end] = rows
         self._rows = end
 
@@ -74,6 +82,7 @@ class MetricsReader:
         self._last = b""
         self._part = b""
         self._skipping = False
+        self._kept = 0  # bytes of which the cache knows
 
     def poll(self) -> bool:
         """Take in new lines; whether anything changed. Raises DamagedFile or OSError."""
@@ -96,12 +105,33 @@ class MetricsReader:
             # A resumed trainer cut the file back to the state it resumed from.
             self._start_over()
             changed = True
+        if self._read - self._kept >= cache.WORTH and not self._skipping:  # what was read is shown by now
+            self._keep(descriptor)
+        elif not self._read and os.fstat(descriptor).st_size >= cache.WORTH:
+            changed = self._recall(descriptor)
         while chunk := os.pread(descriptor, READ_AT_ONCE, self._read):
             changed = True
             self._read += len(chunk)
             self._last = (self._last + chunk[-REMEMBERED:])[-REMEMBERED:]
             self._take(chunk)
         return changed
+
+    def _keep(self, descriptor: int) -> None:
+        self._kept = self._read
+        known = cache.Known(self._read, len(self._part), self.damaged_lines, self.steps.values, self.epochs.values)
+        cache.store(self._path, descriptor, known)
+
+    def _recall(self, descriptor: int) -> bool:
+        """Go on from what was read before, by whichever process; whether anything was."""
+        known = cache.load(self._path, descriptor)
+        if known is None:
+            return False
+        self.steps.extend(known.steps)
+        self.epochs.extend(known.epochs)
+        self.damaged_lines, self._read, self._kept = known.damaged_lines, known.read, known.read
+        self._part = os.pread(descriptor, known.part, known.read - known.part)
+        self._last = os.pread(descriptor, min(REMEMBERED, known.read), max(0, known.read - REMEMBERED))
+        return True
 
     def _take(self, chunk: bytes) -> None:
         lines = (self._part + chunk).split(b"\n")
