@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import files
 from core.runs.metrics import cache, reader
+from core.runs.metrics.lines import Row
 from core.runs.metrics.reader import MetricsReader
 
 
@@ -60,7 +62,12 @@ def count_parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of lines of each part that is parsed from now on."""
     counts: list[int] = []
     parse = reader.parse
-    monkeypatch.setattr(reader, "parse", lambda given: (counts.append(len(given)), parse(given))[1])
+
+    def counted(given: list[bytes]) -> list[Row]:
+        counts.append(len(given))
+        return parse(given)
+
+    monkeypatch.setattr(reader, "parse", counted)
     return counts
 
 
@@ -143,5 +150,5 @@ def test_nothing_is_kept_of_a_short_file_or_where_nothing_can_be_written(
     def refuse(place: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device", str(place))
 
-    monkeypatch.setattr(cache.files, "replace", refuse)
+    monkeypatch.setattr(files, "replace", refuse)
     assert len(read(path).steps) == 200
