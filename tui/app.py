@@ -269,7 +269,7 @@ def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: 
         raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
     runs_dir = runs_dir.absolute()
     app = VaeTui(runs_dir, data_dir.absolute(), run, graphics=graphics)
-    app.shared.folder = folders.current()
+    app.shared.folder, app.shared.keeps_choices = folders.current(), True
     with guarded(LEAVE_APP):
         end_with_the_terminal()
         collect_by_the_clock()

@@ -20,8 +20,20 @@ from tui.run_axis import X_KINDS, Axis, XKind, kept, step_positions
 from tui.run_looks import BLUE, ORANGE, RUN_COLORS
 
 LOSS_TITLES = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
-TITLES = LOSS_TITLES | {"frechet": "Fréchet distance"}
-SHORT_TITLES = {"loss": "loss", "reconstruction": "error", "kl": "KL", "frechet": "Fréchet"}
+TITLES = LOSS_TITLES | {
+    "frechet": "Fréchet distance",
+    "learning_rate": "learning rate",
+    "images_per_second": "images a second",
+}
+SHORT_TITLES = {
+    "loss": "loss",
+    "reconstruction": "error",
+    "kl": "KL",
+    "frechet": "Fréchet",
+    "learning_rate": "rate",
+    "images_per_second": "images/s",
+}
+USUAL_CHARTS = (*LOSS_TITLES, "frechet")
 WEIGHTS = (0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 VISIBLE_FRACTIONS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)  # of the run, counted from its end
 NOT_COMPARED = {"seed", "created", "versions", "data_dir"}
@@ -71,23 +83,29 @@ class Chart:
         return SHORT_TITLES[self.key]
 
 
+def available(snapshots: Sequence[Snapshot]) -> list[str]:
+    """The charts that there is something to show in."""
+    has_kl = any(snapshot.summary.preset.has_kl for snapshot in snapshots)
+    measured = any(np.isfinite(snapshot.epochs["frechet"]).any() for snapshot in snapshots)
+    lacking = ({"reconstruction", "kl"} if not has_kl else set()) | (set() if measured else {"frechet"})
+    return [key for key in TITLES if key not in lacking]
+
+
 def charts(
-    snapshots: Sequence[Snapshot], options: CurveOptions, axis: Axis, place_of: Callable[[Run], int]
+    snapshots: Sequence[Snapshot],
+    options: CurveOptions,
+    axis: Axis,
+    place_of: Callable[[Run], int],
+    keys: Sequence[str] = USUAL_CHARTS,
 ) -> list[Chart]:
-    """The charts of one run or of several over each other: the loss, its parts, the distance of samples.
+    """The charts of one run or of several over each other, of these keys those that have something to show.
 
     `place_of` gives the place of a run among colours and markers.
     """
-    has_kl = any(snapshot.summary.preset.has_kl for snapshot in snapshots)
-
-    def curves(part: str) -> list[Curve]:
-        if len(snapshots) == 1:
-            return run_curves(snapshots, part, options, axis)
-        return compared_curves(snapshots, part, options, axis, place_of)
-
-    drawn = [Chart(part, curves(part)) for part in (LOSS_TITLES if has_kl else ["loss"])]
-    distances = curves("frechet")
-    return [*drawn, Chart("frechet", distances)] if any(len(curve.x) for curve in distances) else drawn
+    drawn = [key for key in available(snapshots) if key in keys]
+    if len(snapshots) == 1:
+        return [Chart(key, run_curves(snapshots, key, options, axis)) for key in drawn]
+    return [Chart(key, compared_curves(snapshots, key, options, axis, place_of)) for key in drawn]
 
 
 def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis) -> list[Curve]:
@@ -100,6 +118,8 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
     if options.weight:
         smoothed = _smoothed(snapshot, part, options.weight)
         curves.append(Curve(f"smoothed {options.weight:g}", x, smoothed, BLUE, short="smooth"))
+    if part not in LOSS_TITLES:
+        return curves
     best = part == "loss"
     return [*curves, _measured(snapshot, axis, f"val_{part}", "validation", ORANGE, short="val", marks_best=best)]
 
@@ -120,6 +140,8 @@ def compared_curves(
         look = {"color": RUN_COLORS[place % len(RUN_COLORS)], "place": place}
         if part != "frechet":
             lines.append(_mean_of_steps(name, group, part, options, axis, look | {"short": short}))
+        if part not in (*LOSS_TITLES, "frechet"):
+            continue
         # Both curves of a run have one name.
         label, column = (name, part) if part == "frechet" else ("", f"val_{part}")
         points.append(_mean_of_epochs(label, group, column, axis, look | {"short": short}))

@@ -189,9 +189,9 @@ def test_two_viewers_and_a_command_line_ask_one_run_and_the_last_one_is_obeyed_a
     one, other = viewers = [open_viewer(run), open_viewer(run)]
     show(viewers, "▶ running")
 
-    one.press(" ")
+    one.press("p")
     show(viewers, "‖ paused")
-    other.press(" ")
+    other.press("p")
     show(viewers, "▶ running")
     asked = command_line(run, "pause")
     show(viewers, "‖ paused")
@@ -200,7 +200,7 @@ def test_two_viewers_and_a_command_line_ask_one_run_and_the_last_one_is_obeyed_a
     for action in ("resume", "pause", "resume"):
         asked = command_line(run, action)
         while asked.poll() is None:
-            chance.choice(viewers).press(" ")
+            chance.choice(viewers).press("p")
             for viewer in viewers:
                 viewer.read(chance.uniform(0, 0.15))
         assert (asked.returncode, asked.stdout and asked.stdout.read()) == (0, f"asked {run.name} to {action}\n")

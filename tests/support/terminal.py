@@ -9,6 +9,7 @@ import re
 import select
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 from pathlib import Path
@@ -26,6 +27,8 @@ UNWANTED = ("NO_COLOR", "COLORTERM", "LC_ALL", "COLUMNS", "LINES")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in UNWANTED} | {
     "TERM": "xterm-256color",
     "LANG": "C.UTF-8",
+    # What the user of the tests chose is none of theirs.
+    "XDG_STATE_HOME": str(Path(tempfile.gettempdir()) / f"vae-tui-tests-{os.getuid()}"),
 }
 
 

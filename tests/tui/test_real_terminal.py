@@ -55,7 +55,7 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
         terminal.wait_for("2 training", "▶ running", "images/s", f"/{EPOCHS}")
         wait_until(lambda: terminal.read() and run.path.exists() and run.status().step > 0, 120, what="the first steps")
 
-        terminal.press(" ")
+        terminal.press("p")
         terminal.wait_for("‖ paused")
         assert run.state() is State.PAUSED
         terminal.press("q")
@@ -68,7 +68,7 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
         terminal.wait_for("ae-mnist-5k", "‖ paused")
         terminal.press("\r")
         terminal.wait_for("device")
-        terminal.press(" ")
+        terminal.press("p")
         terminal.wait_for("▶ running")
         terminal.press("s")
         terminal.wait_for("Save and stop ae-mnist-5k?")

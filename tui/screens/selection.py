@@ -48,6 +48,7 @@ class Shared:
         self.deleted: list[Run] = []
         self.changed: Signal[Selection] = Signal(app, "selection")
         self.folder: Path | None = None  # where the app was started
+        self.keeps_choices = False  # from one use to the next, in a folder of the user's
         self.marked: list[Run] = []  # to be acted on or compared together, the first one first
         self._places: dict[Run, int] = {}
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Container
 
-from core.runs.run import Run
 from tui import run_axis, series
 from tui.drawing.plots.axes import Range
 from tui.messages import Snapshot
 from tui.screens import exporting
+from tui.screens.charts.chosen import ChosenCharts
 from tui.screens.charts.keys import CHART_KEYS
+from tui.screens.charts.layout import Layout, arrange
 from tui.screens.charts.window import HOW_TO_TYPE, PAN, ZOOM, Window, panned, parse_ranges, zoomed
 from tui.screens.dialogs import AskValue
 from tui.screens.exporting import Export
+from tui.screens.selection import Shared
 from tui.series import Chart, CurveOptions
 from tui.widgets.plot import Plot, Shown
 
 
-class ChartGrid(Vertical, can_focus=True):
+class ChartGrid(ChosenCharts, can_focus=True):
     """Draws the newest snapshots it was shown, as much of them and as smooth as it is asked to."""
 
     DEFAULT_CSS = """
@@ -32,16 +34,12 @@ class ChartGrid(Vertical, can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = CHART_KEYS
 
-    def __init__(self, id: str, place_of: Callable[[Run], int], options: CurveOptions | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._snapshots: Sequence[Snapshot] = ()
-        self._place_of = place_of
-        self._options = options or CurveOptions()
-        self._window = Window()
+    def __init__(self, name: str, shared: Shared, options: CurveOptions | None = None) -> None:
+        super().__init__(name, shared, options)
         self._pointed = False  # the cursor is the pointer's
         self._focus: str | None = None  # the chart that keys are about, once one was chosen
         self._maximised = False
-        self._laid_out: tuple[object, ...] | None = None
+        self._laid_out: Layout | None = None
 
     def compose(self) -> ComposeResult:
         first, *others = series.TITLES
@@ -73,7 +71,7 @@ class ChartGrid(Vertical, can_focus=True):
         self.call_after_refresh(self._show, self._snapshots, [chart for chart in drawn if chart not in first])
 
     def _charts(self) -> list[Chart]:
-        return series.charts(self._snapshots, self._options, self._axis, self._place_of)
+        return series.charts(self._snapshots, self._options, self._axis, self._shared.place_of, self._chosen)
 
     @property
     def _axis(self) -> run_axis.Axis:
@@ -123,22 +121,19 @@ class ChartGrid(Vertical, can_focus=True):
         return self._focus if self._focus in self._keys else self._keys[0]
 
     def _lay_out(self, keys: list[str]) -> None:
-        """The first chart above the others; where there is little room fewer of them, or the one that was chosen."""
-        shown = list(keys)
-        if self.screen.has_class("-short") and len(shown) > 3:
-            shown.remove("reconstruction")  # gives way to the distance
-        if self._maximised or self.screen.has_class("-tiny"):
-            shown = [self._focus if self._focus in keys else keys[0]]
-        if self._laid_out == (shown, keys):
+        screen = self.screen
+        is_alone = self._maximised or screen.has_class("-tiny")
+        alone = (self._focus if self._focus in keys else keys[0]) if is_alone else None
+        layout = arrange(keys, next(iter(series.TITLES)), alone, self.size.width, short=screen.has_class("-short"))
+        if layout == self._laid_out:
             return
-        self._laid_out = shown, keys
-        above, below = keys[0], self.query_one("#parts")
-        self._plot(above).display = above in shown
-        others = [key for key in shown if key != above]
-        below.display = bool(others)
-        below.styles.grid_size_columns = max(len(others), 1)
-        for plot in below.query(Plot):
-            plot.display = plot.id in others
+        self._laid_out = layout
+        below = self.query_one("#parts")
+        below.display = bool(layout.below)
+        below.styles.grid_size_columns, below.styles.grid_size_rows = layout.columns, layout.rows
+        below.styles.height = f"{layout.rows}fr"
+        for key in series.TITLES:
+            self._plot(key).display = key == layout.above or key in layout.below
 
     def to_export(self, stem: str, title: str) -> Export | None:
         """What is drawn."""
@@ -157,26 +152,6 @@ class ChartGrid(Vertical, can_focus=True):
         if self._snapshots and window != self._window:
             self._window = window
             self.redraw()
-
-    def _choose(self, options: CurveOptions) -> None:
-        if options.x != self._options.x:
-            self._window = Window(y=self._window.y)
-        self._options = options
-        self.redraw()
-
-    def action_scale(self) -> None:
-        self._window = replace(self._window, y={})
-        self._choose(self._options.next_scale())
-
-    def action_x_axis(self) -> None:
-        self._choose(self._options.next_x())
-
-    def action_smoothing(self, by: int) -> None:
-        self._choose(self._options.smoother(by))
-
-    def action_narrow(self, by: int) -> None:
-        self._window = replace(self._window, x=None)
-        self._choose(self._options.narrower(by))
 
     def action_move(self, by: int) -> None:
         canvas = self._plot(self._main).canvas if self._snapshots else None

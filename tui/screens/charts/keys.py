@@ -37,6 +37,7 @@ CHART_KEYS: list[BindingType] = [
     *_keys("chart", "↑↓", "the chart before, the next one", up__k="turn(-1)", down__j="turn(1)"),
     *_keys("turn", "tab", "the next chart", tab="turn(1)"),
     *_keys("back", "shift+tab", "", **{"shift+tab": "turn(-1)"}),
+    *_keys("choose", "c", "choose which charts are shown", c="charts"),
     *_keys("enlarge", "enter", "enlarge the chart, or show all again", enter="maximise"),
     *_keys("zoom", "+ -", "zoom along x", plus__equals_sign="zoom(1)", minus__underscore="zoom(-1)"),
     *_keys("zoom_y", "{ }", "zoom along y", left_curly_bracket="zoom_y(1)", right_curly_bracket="zoom_y(-1)"),

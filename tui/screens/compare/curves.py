@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 
@@ -13,6 +13,7 @@ from tui.messages import Snapshot
 from tui.screens.charts.grid import ChartGrid
 from tui.screens.compare.view import MetricsView
 from tui.screens.exporting import Export
+from tui.screens.selection import Shared
 from tui.series import CurveOptions
 
 
@@ -21,12 +22,12 @@ class CurvesView(MetricsView):
 
     title = "curves"
 
-    def __init__(self, place_of: Callable[[Run], int]) -> None:
+    def __init__(self, shared: Shared) -> None:
         super().__init__(id="curves")
-        self._place_of = place_of
+        self._shared = shared
 
     def compose(self) -> ComposeResult:
-        yield ChartGrid("charts", self._place_of, CurveOptions(weight=0.9))
+        yield ChartGrid("compare", self._shared, CurveOptions(weight=0.9))
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self.query_one(ChartGrid).show(snapshots)

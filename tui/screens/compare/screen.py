@@ -83,7 +83,7 @@ class CompareScreen(ExploreScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"), ContentSwitcher(initial=VIEWS[0], id="views"):
-            yield CurvesView(self.shared.place_of)
+            yield CurvesView(self.shared)
             yield DigitsView()
             yield SamplesView()
             yield LatentView()

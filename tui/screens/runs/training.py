@@ -107,7 +107,7 @@ class TrainingScreen(RunScreen):
         with Container(id="body"):
             with Vertical(id="curves"):
                 yield Label("64 columns by 22 lines show more", id="small")
-                yield ChartGrid("charts", self.shared.place_of)
+                yield ChartGrid("training", self.shared)
             yield FactsColumn(id="facts")
             with Vertical(id="pictures"):
                 yield Gallery(captions="none")

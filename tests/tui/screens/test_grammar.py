@@ -1,0 +1,118 @@
+"""One grammar: docs/keys.md holds each key once, and the screens that follow it give no key another meaning."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from textual.binding import Binding
+
+from tests.support.screens import MakeApp, settle
+from tests.support.snapshots import RUNS, make_snapshot
+from tui.app import VaeTui
+from tui.screens.charts.keys import CHART_KEYS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "keys.md").read_text()
+NAMES = {
+    "question_mark": "?",
+    "plus": "+",
+    "equals_sign": "+",
+    "minus": "-",
+    "underscore": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "number_sign": "#",
+    "asterisk": "*",
+    "comma": ",",
+    "full_stop": ".",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "tilde": "~",
+}
+ARROWS = {"left", "right", "up", "down"}
+SHIFTED = {"shift+left", "shift+right", "shift+up", "shift+down"}
+# What a key is for, by a word that stands in the page, and the actions that do that.
+ACTIONS = {
+    "move the cursor": {"move", "sideways", "turn"},
+    "the first, the last": {"edge"},
+    "a page": {"page", "move"},
+    "zoom in and out": {"zoom"},
+    "pan": {"pan"},
+    "the whole again": {"whole"},
+    "first quantity": {"narrow"},
+    "second one": {"zoom_y"},
+    "type a value": {"type_range"},
+    "what the x axis counts": {"scale", "x_axis"},
+    "smoother": {"smoothing"},
+    "choose which": {"charts"},
+    "open or do": {"open_run", "choose", "maximise"},
+    "back, close": {"leave", "show"},
+    "next or the previous": {"turn", "focus_next", "focus_previous"},
+    "mark the run": {"mark"},
+    "from the last mark": {"mark_range"},
+    "mark all": {"mark_all"},
+    "pause": {"pause", "unpause"},
+    "save and stop": {"stop"},
+    "save now": {"save"},
+    "resume": {"resume"},
+    "delete (asks)": {"delete"},
+    "was deleted last": {"restore"},
+    "write what is seen": {"export"},
+    "a new run": {"new_run"},
+    "the screens": {"show"},
+    "graphics": {"graphics"},
+    "the keys": {"keys", "command_palette"},
+    "quit": {"quit", "suspend_process"},
+}
+
+
+def meanings() -> dict[str, str]:
+    """Each key of the page's tables up to the list of clashes, and its meaning."""
+    found: dict[str, str] = {}
+    for row in re.findall(r"^\| (.*?) \| (.*?) \|$", PAGE.split("## What clashed")[0], re.MULTILINE):
+        keys = re.findall(r"`([^`]+)`", row[0])
+        if "`1` to `7`" in row[0]:
+            keys = list("1234567")
+        keys += [*ARROWS] * row[0].startswith("arrows") + [*SHIFTED] * ("shift with" in row[0])
+        for key in keys:
+            assert key not in found, f"{key} stands in the page twice"
+            found[key] = row[1]
+    return found
+
+
+def check(key: str, action: str) -> None:
+    name = NAMES.get(key, key)
+    meaning = meanings().get(name)
+    assert meaning is not None, f"{key} ({action}) is not in docs/keys.md"
+    word = action.split("(")[0].removeprefix("app.")
+    kinds = [said for said, actions in ACTIONS.items() if word in actions]
+    assert any(said in meaning for said in kinds), f"{key} does {word}, and docs/keys.md says: {meaning}"
+
+
+@pytest.mark.parametrize("screen", ["1", "2"])
+async def test_screens_give_keys_the_meaning_of_the_page(make_app: MakeApp, screen: str) -> None:
+    app: VaeTui = make_app(runs=RUNS, snapshot=make_snapshot())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press(screen)
+        await settle(pilot)
+        for key, active in app.screen.active_bindings.items():
+            of_textual = active.binding.system or active.binding.action.startswith("screen.copy")
+            if not of_textual and key not in ("ctrl+q", "ctrl+c"):
+                check(key, active.binding.action)
+
+
+def test_charts_give_keys_the_meaning_of_the_page() -> None:
+    for binding in CHART_KEYS:
+        assert isinstance(binding, Binding)
+        for key in binding.key.split(","):
+            check(key, binding.action)
+
+
+def test_a_key_is_declared_with_an_id_and_what_it_does() -> None:
+    ids = [binding.id for binding in CHART_KEYS if isinstance(binding, Binding)]
+    assert all(ids)
+    assert len(set(ids)) == len(ids)

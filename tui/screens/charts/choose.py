@@ -1,0 +1,58 @@
+"""The dialog in which charts are switched on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from tui.screens.dialogs import Options
+
+
+class ChooseCharts(ModalScreen[tuple[str, ...] | None]):
+    """Those that are to be shown; None leaves them as they are, as does an empty choice."""
+
+    DEFAULT_CSS = """
+    ChooseCharts { align: center middle; }
+    ChooseCharts Options {
+        width: 44;
+        max-width: 90%;
+        height: auto;
+        max-height: 90%;
+        background: $panel;
+        border: round $accent;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "switch", "switch", id="charts.switch", priority=True),
+        Binding("enter", "choose", "show these", id="charts.choose", priority=True),
+        Binding("escape,q", "dismiss(None)", "cancel", id="charts.cancel"),
+    ]
+
+    def __init__(self, titles: Sequence[tuple[str, str]], shown: Sequence[str]) -> None:
+        super().__init__()
+        self._titles, self._shown = titles, set(shown)
+
+    def compose(self) -> ComposeResult:
+        choices = Options(*map(self._line, range(len(self._titles))))
+        choices.border_title = "charts"
+        choices.border_subtitle = "space on, off   enter done   esc"
+        yield choices
+
+    def _line(self, place: int) -> Text:
+        key, title = self._titles[place]
+        return Text(f" {'[x]' if key in self._shown else '[ ]'} {title}")
+
+    def action_switch(self) -> None:
+        choices = self.query_one(Options)
+        if (place := choices.highlighted) is not None:
+            self._shown ^= {self._titles[place][0]}
+            choices.replace_option_prompt_at_index(place, self._line(place))
+
+    def action_choose(self) -> None:
+        chosen = tuple(key for key, _ in self._titles if key in self._shown)
+        self.dismiss(chosen or None)
