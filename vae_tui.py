@@ -7,7 +7,10 @@ import os.path
 import signal
 import sys
 
-MODULES = ("core.worker", "core.classifier", "core.kernels.gpu.selftest", "tests.benchmarks")
+MODULES = (
+    *("core.worker", "core.classifier", "core.explorer.server", "core.kernels.gpu.selftest"),
+    "tests.benchmarks",
+)
 
 
 def main() -> None:

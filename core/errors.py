@@ -25,6 +25,9 @@ class ConfigError(UserError, ValueError):
         super().__init__("; ".join(problems.values()))
         self.problems = problems
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[dict[str, str]]]:
+        return type(self), (self.problems,)
+
 
 class DataError(UserError):
     """An image set that cannot be had."""
@@ -53,6 +56,9 @@ class DamagedFile(UserError):
         self.path = path
         self.reason = printable(reason)[:LONGEST_REASON]
         super().__init__(f"{printable(path.name)}: {self.reason}")
+
+    def __reduce__(self) -> tuple[type[DamagedFile], tuple[Path, str]]:
+        return type(self), (self.path, self.reason)
 
 
 def describe(error: Exception) -> str:

@@ -25,6 +25,7 @@ NO_TORCH = (
     "core.cores",
     "core.group",
     "core.program",
+    "core.memory",
     "core.data.registry",
     "core.data.download",
     "core.runs",
@@ -33,6 +34,10 @@ NO_TORCH = (
     "core.evaluation.results",
     "core.explorer.results",
     "core.explorer.protocol",
+    "core.explorer.messages",
+    "core.explorer.remote",
+    "core.explorer.client",
+    "core.explorer.server",
     "core.jobs",
     "tui",
 )
@@ -67,6 +72,7 @@ BASE = (
     "core.cores",
     "core.group",
     "core.program",
+    "core.memory",
 )
 READABLE = (
     "core.data.registry",
@@ -108,6 +114,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.cores": (),
     "core.group": (),
     "core.program": (),
+    "core.memory": (),
     "core.data": (),
     "core.models": (),
     "core.runs": ("core.data.registry",),
@@ -151,7 +158,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tui.export": (*PURE, *WORDS),
     "tui.background": (*PURE, "core.explorer", "core.training.devices"),
     "tui.widgets": (*PURE, *WORDS, "tui.background.tasks"),
-    "tui.screens": ON_SCREEN,
+    "tui.screens": ("core.explorer.client", *ON_SCREEN),
     "tui.commands": (
         "core.diagnosis",
         "core.standalone",

@@ -25,7 +25,7 @@ from tui import formatting
 from tui.background.garbage import FULL_SECONDS, collect, collect_by_the_clock
 from tui.commands.words import command_hint
 from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunRestored
-from tui.screens.base import SCREENS, BaseScreen
+from tui.screens.base import SCREENS, BaseScreen, seconds_kept
 from tui.screens.dialogs import Keys, sorted_keys
 from tui.screens.runs.list import RunsScreen
 from tui.screens.selection import Shared, Timing
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tui.terminal.graphics import Graphics
 
 MODE_CHANGE_SECONDS = 0.005
+UNUSED_SECONDS = 10.0  # between two looks at what is not used any more
 NEWS_SECONDS = 0.5  # that a key waits for news of what it may act on
 
 
@@ -119,6 +120,7 @@ class VaeTui(OrderedApp):
         shared, sources = self.shared, self._sources
         if name == "runs":
             return RunsScreen(shared, sources.runs, registry.explain_auto(self.data_dir), sources.unreadable)
+        sources.prepare()
         from tui.screens.explore_base import ExploreSources
 
         explored = ExploreSources(sources.updates, sources.explorer)
@@ -176,8 +178,12 @@ class VaeTui(OrderedApp):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.switch_mode("training" if self.selected_run else "runs")
         self.set_interval(FULL_SECONDS, collect)
+        self.set_interval(UNUSED_SECONDS, lambda: self._sources.end_unused(seconds_kept(self.screen_stack)))
         # The terminal is empty after the shell had it.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+
+    def on_unmount(self) -> None:
+        self._sources.close()
 
     async def run_action(self, action: Any, *arguments: Any, **options: Any) -> bool:
         """Do what a key asks for; what fails is a message, never the end of the app."""

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core.arrays import Floats
+from core.arrays import Floats, Labels
 from core.latents.aggregate import Latents
 from core.latents.options import number_name
-
-if TYPE_CHECKING:
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
 
 # The exponent of responsibilities on the way back from the plane: 1 would mix all digits that could lie there into one
 # that is none of them.
@@ -23,6 +18,20 @@ SHARPNESS = 8.0
 
 class ProjectionError(ValueError):
     """Latents that cannot be projected this way; the text is one line that says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearClassifier:
+    """Takes z for the class k with the largest z W_k + b_k."""
+
+    weights: Floats  # (D, K)
+    biases: Floats  # (K,)
+    classes: Labels  # (K,)
+
+    def predict(self, z: Floats) -> Labels:
+        """Classes (N,) of latents (N, D)."""
+        found: Labels = self.classes[(z @ self.weights + self.biases).argmax(axis=1)]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +50,7 @@ class Projection:
     shares: Floats  # (K,)
     covariance: Floats  # (D, D)
     explained: tuple[float, float] | None = None
-    classifier: LinearDiscriminantAnalysis | None = None
+    classifier: LinearClassifier | None = None
     numbers: tuple[int, int] | None = None  # the latent numbers that are the axes, if any
 
     def project(self, z: Floats) -> Floats:
@@ -71,7 +80,9 @@ class Projection:
 
     def accuracy(self, latents: Latents) -> float | None:
         """The fraction of latents that the projection's classifier assigns to their class; None without one."""
-        return None if self.classifier is None else float(self.classifier.score(latents.mean, latents.labels))
+        if self.classifier is None:
+            return None
+        return float((self.classifier.predict(latents.mean) == latents.labels).mean())
 
 
 def fit_lda(latents: Latents) -> Projection:
@@ -104,7 +115,7 @@ def fit_lda(latents: Latents) -> Projection:
         shares=counts / len(latents),
         covariance=within.T @ within / len(latents),
         explained=(first, second),
-        classifier=lda,
+        classifier=LinearClassifier(lda.coef_.T, lda.intercept_, lda.classes_),
     )
 
 

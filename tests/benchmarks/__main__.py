@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks import curves, history, latents, others, training, viewer
+from tests.benchmarks import curves, history, latents, memory, others, training, viewer
 from tests.benchmarks.figures import Figure, as_json, show
 from tests.benchmarks.machine import machine, others_percent
 
@@ -28,7 +28,10 @@ def measure(part: str, quick: bool) -> list[Figure]:
     parts: dict[str, Callable[[], list[Figure]]] = {
         "training": lambda: _training(seconds, rounds),
         "others": lambda: others.measure(0.5 if quick else 4.0, 1 if quick else 3, most=2 if quick else 12),
-        "viewer": lambda: viewer.measure(seconds=2.0 if quick else 20.0, rounds=1 if quick else 5),
+        "viewer": lambda: [
+            *viewer.measure(seconds=2.0 if quick else 20.0, rounds=1 if quick else 5),
+            *memory.measure(turns=1 if quick else 2),
+        ],
         "curves": lambda: curves.measure(lines=10_000 if quick else 1_000_000),
         "latents": lambda: latents.measure(points=1_000 if quick else 10_000),
     }

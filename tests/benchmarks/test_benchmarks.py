@@ -18,7 +18,7 @@ import torch
 
 from core.data.images import load_image_set, pixels
 from core.evaluation.results import Evaluation, MeanStd
-from tests.benchmarks import curves, history, latents, machine, others, quality, rival, training, viewer
+from tests.benchmarks import curves, history, latents, machine, memory, others, quality, rival, training, viewer
 from tests.benchmarks.figures import Before, Figure, as_json, show
 
 WaitUntil = Callable[..., None]
@@ -71,6 +71,16 @@ def test_the_viewer_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_sound(figures)
     units = {figure.unit for figure in figures}
     assert {"s", "MB", "bytes/s", "ms", "times"} <= units
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_memory_of_the_app_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "SETTLE_SECONDS", 0.1)
+    with viewer.runs() as folder, viewer.Watch(folder, "vae-mnist") as app:
+        figures = memory.seen(app, turns=1)
+    assert_sound(figures)
+    assert all(figure.kept for figure in figures)
 
 
 def test_evaluations_become_tables_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -233,7 +233,7 @@ KEYS: tuple[tuple[str, str, View], ...] = (
     *(("smoothing", "m", smoothed(f"{weight:g}")) for weight in WEIGHTS[1:]),
     ("smoothing", "m", smoothed("")),
     ("other screen", "1", lambda screen: "data set" in screen),
-    ("other screen", "2", lambda screen: "squared error" in screen),
+    ("other screen", "2", lambda screen: "images/s" in screen),
 )
 
 
@@ -263,7 +263,7 @@ def training() -> Iterator[Run]:
 def attached_to(run: Run) -> Iterator[Watch]:
     """The app on the training screen of a run, with its pictures."""
     with Watch(run.path.parents[1], run.name) as app:
-        app.when(lambda screen: "running" in screen and "squared error" in screen and "▀" in screen)
+        app.when(lambda screen: "running" in screen and "images/s" in screen and "▀" in screen)
         app.let_pass(SETTLE_SECONDS)
         yield app
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pytest
@@ -18,6 +19,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Label
 
+from core.explorer.opened import OpenRuns
 from core.explorer.protocol import Explorer, Report
 from core.runs.catalog import RunSummary
 from core.runs.run import Run
@@ -30,6 +32,7 @@ from tui.screens.explore_base import ExploreScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.training import TrainingScreen
 from tui.screens.selection import Timing
+from tui.screens.sources import sources_of
 
 OfScreen = TypeVar("OfScreen", bound=Screen[Any])
 
@@ -49,6 +52,12 @@ class MakeApp(Protocol):
         other_runs: Callable[[Run], list[Run]] | None = None,
         timing: Timing | None = None,
     ) -> VaeTui: ...
+
+
+def make_real_app(runs_dir: Path, timing: Timing | None = None) -> VaeTui:
+    """The app on real runs, looked into in this process, where a test can put something else in place of a part."""
+    sources = sources_of(runs_dir, OpenRuns(runs_dir).of)
+    return VaeTui(runs_dir, runs_dir, sources=sources, timing=timing or Timing())
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], what: str = "it", seconds: float = 10) -> None:

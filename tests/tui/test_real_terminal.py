@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.runs.run import Run
@@ -47,6 +48,13 @@ def start_small_run(terminal: Terminal, epochs: int) -> None:
     terminal.press("\x13")
 
 
+def explorer_of(app: int) -> psutil.Process:
+    """The one process that looks into runs for an app."""
+    children = psutil.Process(app).children()
+    (explorer,) = [child for child in children if "core.explorer.server" in child.cmdline()]
+    return explorer
+
+
 @pytest.mark.timeout(240)
 def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait_until: WaitUntil) -> None:
     run = Run(runs_dir / "ae-mnist-5k")
@@ -70,6 +78,12 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
         terminal.wait_for("device")
         terminal.press("p")
         terminal.wait_for("▶ running")
+        terminal.press("3")
+        terminal.wait_for("class, error", "▀")
+        explorer = explorer_of(terminal.process.pid)
+        assert "libtorch" not in Path(f"/proc/{terminal.process.pid}/maps").read_text()
+        terminal.press("2")
+        terminal.wait_for("▶ running")
         terminal.press("s")
         terminal.wait_for("Save and stop ae-mnist-5k?")
         terminal.press("y")
@@ -82,6 +96,7 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
         terminal.press("q")
         assert terminal.wait_for_end() == 0
         assert "goes on without" not in terminal.read()
+        wait_until(lambda: not explorer.is_running() or explorer.status() == psutil.STATUS_ZOMBIE, what="its end")
     assert (run.status().epoch, run.state()) == (EPOCHS, State.FINISHED)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from core.memory import give_back
 
 FULL_SECONDS = 60.0  # between two looks at all objects
 NEVER = 1_000_000_000  # times that younger objects were looked at
@@ -24,25 +23,3 @@ def collect() -> None:
     """Look at all objects that are not left out, and give the system back what is free."""
     gc.collect()
     give_back()
-
-
-def give_back() -> None:
-    """Give the system back what is free: each thread keeps what it freed, for itself."""
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
-        trim(0)
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Has what is imported here left out of garbage collections from now on, and none take place meanwhile.
-
-    Garbage that there is by then is collected first: it would stay. PyTorch brings a quarter of a million objects that
-    stay. Every full collection would look at all of them, for 0.3 seconds during which no key is answered.
-    """
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core.errors import describe
-from tui.background.garbage import give_back
+from core.memory import give_back
 
 if TYPE_CHECKING:
     from textual.app import App

@@ -30,7 +30,7 @@ from core.latents.options import SAMPLERS, Order, SamplingOptions
 from core.runs.run import Run
 from core.text import printable
 from tui import evaluation_table, export, formatting, latent_plane
-from tui.background.explorers import ExplorerCache
+from tui.background.explorers import open_here
 from tui.commands.output import ERASE, LowestLines, echo, print_error, print_table
 from tui.drawing.images import Scale
 from tui.drawing.points import draw_points
@@ -56,7 +56,7 @@ def answer(
     folders.leave_deleted()
     run.config(), run.read_weights()  # what is wrong with a run is said before PyTorch is loaded
     with progress() as report:
-        explorer = ExplorerCache(images).of(run, report)
+        explorer = open_here(run, images, report)
         found = question(explorer)
     if note := note_of(found) if note_of else explorer.note:
         print_error(note)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.screen import Screen
 
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from core.runs.run import Run
 
 SCREENS = ("runs", "training", "reconstruct", "sample", "latent", "compare", "evaluate")  # keys 1 to 7
+# How long the process that looks into runs is kept when nothing is asked: coming back costs the import of PyTorch.
+SHOWN_SECONDS, HIDDEN_SECONDS = 600.0, 60.0
 Result = TypeVar("Result")
 News = TypeVar("News")
 
 
 class BaseScreen(Screen[Result]):
     """Hears of the selected run and of graphics; its followers are paused while it is hidden."""
+
+    EXPLORES: ClassVar[bool] = False  # whether what it shows comes from a model
 
     def __init__(self, shared: Shared) -> None:
         super().__init__()
@@ -72,3 +76,9 @@ class BaseScreen(Screen[Result]):
         self.shared.changed.unsubscribe(self)
         for follower in self._followers:
             follower.close()
+
+
+def seconds_kept(screens: Iterable[Screen[Any]]) -> float:
+    """How long what explores runs is kept unasked while these screens are shown."""
+    explores = any(isinstance(screen, BaseScreen) and screen.EXPLORES for screen in screens)
+    return SHOWN_SECONDS if explores else HIDDEN_SECONDS

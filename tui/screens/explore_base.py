@@ -46,6 +46,7 @@ class ExploreSources:
 class ExploreScreen(BaseScreen[int | None]):
     """Looks into the selected run."""
 
+    EXPLORES = True
     TITLE_IN_BAR: ClassVar[str]
 
     DEFAULT_CSS = """

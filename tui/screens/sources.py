@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from core.explorer.client import ExplorerProcess
     from core.explorer.protocol import Explorer, Report
     from core.runs.catalog import RunSummary
     from core.runs.run import Run
-    from tui.background.explorers import ExplorerCache
     from tui.background.polling import Reader
     from tui.background.readers import RunsReader
     from tui.messages import RunUpdate, Snapshot
@@ -35,6 +35,9 @@ class Sources:
     explorer: Callable[[Run, Report], Explorer]
     other_runs: Callable[[Run], list[Run]]
     unreadable: Callable[[], object] = str  # what is beside the runs and cannot be read, in a line
+    prepare: Callable[[], object] = lambda: None  # what explores, for questions that are about to come
+    end_unused: Callable[[float], object] = lambda seconds: None  # what explores, if nothing was asked for so long
+    close: Callable[[], object] = lambda: None
 
 
 class Once(Generic[Made]):
@@ -51,9 +54,36 @@ class Once(Generic[Made]):
                 self._made.append(self._make())
             return self._made[0]
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it was asked for."""
+        return bool(self._made)
+
 
 def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
-    """The runs of a folder, explored with the images of another."""
+    """The runs of a folder, explored with the images of another in a process of its own."""
+
+    def open_explorers() -> ExplorerProcess:
+        from core.explorer.client import ExplorerProcess
+
+        return ExplorerProcess(data_dir)
+
+    explorers = Once(open_explorers)
+
+    def end_unused(seconds: float) -> None:
+        if explorers.is_made:
+            explorers().end_unused(seconds)
+
+    def close() -> None:
+        if explorers.is_made:
+            explorers().close()
+
+    read = sources_of(runs_dir, lambda run, report: explorers().of(run, report))
+    return replace(read, prepare=lambda: explorers().prepare(), end_unused=end_unused, close=close)
+
+
+def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> Sources:
+    """The runs of a folder, explored by these explorers."""
 
     def open_runs() -> RunsReader:
         from tui.background.readers import RunsReader
@@ -71,16 +101,6 @@ def real_sources(runs_dir: Path, data_dir: Path) -> Sources:
         from tui.background.readers import RunUpdateReader
 
         return RunUpdateReader(run)
-
-    def open_explorers() -> ExplorerCache:
-        from tui.background.explorers import ExplorerCache
-
-        return ExplorerCache(data_dir)
-
-    explorers = Once(open_explorers)
-
-    def explorer(run: Run, report: Report) -> Explorer:
-        return explorers().of(run, report)
 
     def pictures(run: Run) -> PicturesReader:
         from tui.background.preview import PreviewReader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import numpy as np
@@ -131,6 +132,13 @@ def test_a_class_mean_in_the_plane_leads_back_to_its_class(latents: Latents) -> 
     means = np.stack([latents.mean[latents.labels == digit].mean(axis=0) for digit in range(10)])
     found = projection.classifier.predict(projection.invert(projection.project(means)))
     assert (found == np.arange(10)).mean() >= 0.9
+
+
+def test_a_plane_is_handed_on_without_scikit_learn(latents: Latents) -> None:
+    content = pickle.dumps(fit_lda(latents))
+    assert b"sklearn" not in content
+    projection: Projection = pickle.loads(content)
+    assert projection.accuracy(latents) == fit_lda(latents).accuracy(latents)
 
 
 def test_a_walk_between_two_classes_has_no_jumps(latents: Latents) -> None:

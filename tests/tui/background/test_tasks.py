@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tui.background.garbage import collect, collect_by_the_clock, loading
+from tui.background.garbage import collect, collect_by_the_clock
 from tui.background.tasks import LatestTaskQueue
 
 WaitUntil = Callable[..., None]
@@ -118,19 +118,6 @@ def test_a_bug_is_heard_once_and_ends_the_answers(
     wait_until(lambda: not queue._thread.is_alive())
     assert [type(crash) for crash in crashes] == [ZeroDivisionError]
     assert heard == []
-
-
-def test_what_a_large_import_brings_is_left_out_of_garbage_collections() -> None:
-    frozen = gc.get_freeze_count()
-    try:
-        with loading():
-            assert not gc.isenabled()
-            brought = [[number] for number in range(1000)]
-        assert gc.isenabled()
-        assert gc.get_freeze_count() >= frozen + 1000
-        assert not any(each is brought for each in gc.get_objects())
-    finally:
-        gc.unfreeze()
 
 
 def test_all_objects_are_looked_at_for_garbage_only_when_asked() -> None:

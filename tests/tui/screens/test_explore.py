@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.errors import DamagedFile
+from core.explorer.client import ExplorerProcess
 from core.explorer.protocol import Report
 from core.runs.run import Run
 from tests.support.explorers import FakeExplorer, FakeExplorers
@@ -16,8 +18,8 @@ from tests.support.readers import Readers
 from tests.support.screens import MakeApp, answered, feed, opened, press, screen_text, until
 from tests.support.snapshots import OTHER, RUN, make_run_update
 from tui.app import VaeTui
-from tui.background.explorers import ExplorerCache
 from tui.messages import RunUpdate
+from tui.screens.base import HIDDEN_SECONDS, SHOWN_SECONDS
 from tui.screens.dialogs import Keys
 from tui.screens.explore_base import ExploreScreen
 from tui.screens.inspect.image import ImageDetailScreen
@@ -117,12 +119,13 @@ async def test_loading_pytorch_is_said_where_it_is_waited_for(
 ) -> None:
     ready = threading.Event()
 
-    def load(explorers: ExplorerCache, run: Run, report: Report) -> FakeExplorer:
+    def load(explorers: ExplorerProcess, run: Run, report: Report) -> FakeExplorer:
         report("loading PyTorch")
         assert ready.wait(10)
         return explorer
 
-    monkeypatch.setattr(ExplorerCache, "of", load)
+    monkeypatch.setattr(ExplorerProcess, "of", load)
+    monkeypatch.setattr(ExplorerProcess, "prepare", lambda explorers: None)
     monkeypatch.setattr("tui.background.readers.RunUpdateReader", updates.open)
     app = VaeTui(tmp_path, Path("/data"))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -134,6 +137,30 @@ async def test_loading_pytorch_is_said_where_it_is_waited_for(
         await answered(pilot)
         assert "loading PyTorch" not in screen_text(app)
         assert "seed 0" in screen_text(app)
+
+
+async def test_what_explores_is_started_ahead_of_questions_kept_while_it_is_shown_and_ended_with_the_app(
+    app: VaeTui, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[object] = []
+    monkeypatch.setattr("tui.app.UNUSED_SECONDS", 0.02)
+    app._sources = replace(
+        app._sources,
+        prepare=lambda: heard.append("prepare"),
+        end_unused=heard.append,
+        close=lambda: heard.append("close"),
+    )
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: heard, "a look")
+        assert set(heard) == {HIDDEN_SECONDS}
+        for keys, seconds in (("2", SHOWN_SECONDS), ("3?", SHOWN_SECONDS), ("q1", HIDDEN_SECONDS)):
+            for key in keys:
+                await pilot.press({"?": "question_mark", "q": "escape"}.get(key, key))
+            assert ("prepare" in heard) is (key != "1")
+            heard.clear()
+            await until(pilot, lambda: heard, "another look")
+            assert set(heard) == {seconds}
+    assert heard[-1] == "close"
 
 
 async def test_progress_is_shown_by_the_screen_that_asked_and_by_no_other(app: VaeTui, explorer: FakeExplorer) -> None:

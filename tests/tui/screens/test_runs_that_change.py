@@ -12,7 +12,7 @@ from core.explorer.session import RunSession
 from core.runs.config import make_config
 from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run
-from tests.support.screens import screen_text, until
+from tests.support.screens import make_real_app, screen_text, until
 from tui.app import VaeTui
 from tui.screens.selection import Timing
 
@@ -35,7 +35,7 @@ def words(app: VaeTui) -> str:
 async def test_a_run_that_is_gone_is_said_to_be_and_comes_back(tmp_path: Path, key: str) -> None:
     run = make_trained_run(tmp_path, "vae")
     aside = tmp_path / "aside"
-    app = VaeTui(tmp_path, tmp_path, timing=FAST)
+    app = make_real_app(tmp_path, FAST)
     async with app.run_test(size=(120, 40)) as pilot:
         app.selected_run = run
         await pilot.press(key)
@@ -62,7 +62,7 @@ async def test_a_run_that_cannot_be_read_is_said_to_be_and_comes_back(
         return read(run, **which)
 
     monkeypatch.setattr(Run, "read_weights", refuse)
-    app = VaeTui(tmp_path, tmp_path, timing=FAST)
+    app = make_real_app(tmp_path, FAST)
     async with app.run_test(size=(120, 40)) as pilot:
         app.selected_run = run
         closed = True
@@ -76,7 +76,7 @@ async def test_a_run_that_cannot_be_read_is_said_to_be_and_comes_back(
 @pytest.mark.parametrize("key", "2347")
 async def test_another_run_of_the_same_name_is_shown_as_what_it_is(tmp_path: Path, key: str) -> None:
     run = make_trained_run(tmp_path, "vae")
-    app = VaeTui(tmp_path, tmp_path, timing=FAST)
+    app = make_real_app(tmp_path, FAST)
     async with app.run_test(size=(120, 40)) as pilot:
         app.selected_run = run
         await pilot.press(key)

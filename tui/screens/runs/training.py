@@ -65,6 +65,7 @@ class TrainingScreen(RunScreen):
     TrainingScreen.-tiny #pictures { display: none; }
     TrainingScreen.-tiny #small { display: block; }
     """
+    EXPLORES = True
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (64, "-wide")]
     VERTICAL_BREAKPOINTS = [
         (0, "-tiny"),

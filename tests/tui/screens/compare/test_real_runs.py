@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from core.explorer.opened import OpenRuns
 from core.runs.run import Run
 from tests.conftest import make_trained_run
 from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, press, screen_text, until
 from tests.support.snapshots import make_snapshot, make_summary
-from tui.background.explorers import ExplorerCache
 from tui.messages import Snapshot
 
 
@@ -20,7 +20,7 @@ async def test_a_run_compared_with_itself_shows_the_same_errors(make_app: MakeAp
     def snapshots(run: Run) -> HandFed[Snapshot]:
         return HandFed(make_snapshot(make_summary(run.name)))
 
-    app = make_app(runs=[], explorer=ExplorerCache(tmp_path).of, snapshots=snapshots, other_runs=lambda run: [twin])
+    app = make_app(runs=[], explorer=OpenRuns(tmp_path).of, snapshots=snapshots, other_runs=lambda run: [twin])
     async with app.run_test(size=(120, 40)) as pilot:
         app.selected_run = run
         await press(pilot, "6", "v")

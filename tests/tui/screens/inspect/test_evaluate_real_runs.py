@@ -14,7 +14,7 @@ from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run
 from tests.support.explorers import FakeEvaluator
 from tests.support.readers import Readers
-from tests.support.screens import MakeApp, press, screen_text, until
+from tests.support.screens import MakeApp, make_real_app, press, screen_text, until
 from tests.support.snapshots import run_update_of
 from tests.tui.screens.inspect.evaluating import row
 from tui.app import VaeTui
@@ -44,7 +44,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_real_run_is_measured(tmp_path: Path, few_images: None) -> None:
     run = make_trained_run(tmp_path, "vae")
-    app = VaeTui(tmp_path, tmp_path)
+    app = make_real_app(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         app.selected_run = run
         await press(pilot, "7", "n")
@@ -73,7 +73,7 @@ async def test_what_is_wrong_with_a_real_run_is_said_when_it_is_opened(tmp_path:
         run.write_weights(b"no weights")
     if name == "unreadable":
         (run.path / "config.json").write_text("{")
-    app = VaeTui(tmp_path, tmp_path)
+    app = make_real_app(tmp_path)
     async with app.run_test(size=(120, 24)) as pilot:
         app.selected_run = run
         await press(pilot, "7")
