@@ -56,13 +56,15 @@ def parse_line(line: bytes) -> Row:
 
 def check(row: Row, names: tuple[str, ...]) -> None:
     """Raise TypeError, ValueError or OverflowError where one of the named values is none that training could write."""
-    values: dict[str, Any] = {name: row.get(name) for name in names}
-    if kinds := set(map(type, values.values())) - {int, float, type(None)}:
-        raise TypeError(f"metrics must be numbers, found {kinds}")
-    if any(values[name] is None or values[name] < 0 for name in COUNTS):
-        raise ValueError("epoch, step and time must be there and not be negative")
-    if any(value is not None and abs(value) > LARGEST_NUMBER for value in values.values()):
-        raise ValueError("a number is out of all bounds")
+    for name in names:
+        value = row.get(name)
+        if value is None:
+            if name in COUNTS:
+                raise ValueError("epoch, step and time must be there")
+        elif type(value) is not int and type(value) is not float:
+            raise TypeError(f"metrics must be numbers, found {type(value)}")
+        elif not -LARGEST_NUMBER <= value <= LARGEST_NUMBER or (value < 0 and name in COUNTS):
+            raise ValueError("a number is out of all bounds")
 
 
 def last_lines(path: Path) -> dict[str, Row]:
