@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from tui.background.garbage import collect_by_the_clock
+
 if TYPE_CHECKING:
     from core.explorer.client import ExplorerProcess
     from core.explorer.protocol import Explorer, Report
@@ -88,6 +90,7 @@ def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> S
     def open_runs() -> RunsReader:
         from tui.background.readers import RunsReader
 
+        collect_by_the_clock()  # what was loaded just now is left out too
         return RunsReader(runs_dir)
 
     runs = Once(open_runs)
