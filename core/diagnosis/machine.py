@@ -13,7 +13,7 @@ import torch
 
 from core.cores import SHORTEST, CoreMeter
 from core.diagnosis.finding import Finding
-from core.kernels import fused, native_step
+from core.kernels import native_step
 from core.kernels.compiler import Unavailable
 from core.runs.config import installed_versions
 from core.training.devices import choice
@@ -55,13 +55,10 @@ def _quota() -> float | None:
 
 
 def _step() -> Finding:
-    dtype = fused.number_type("auto", torch.device("cpu"))
-    numbers = str(dtype).removeprefix("torch.")
     try:
-        lanes = native_step.lanes(dtype)
+        return Finding("CPU step", native_step.kind())
     except Unavailable as reason:
         return Finding("CPU step", f"PyTorch's layers ({reason})", COMPILER)
-    return Finding("CPU step", f"compiled, products of {numbers}, vectors of {lanes} floats")
 
 
 def _gpus() -> Iterator[Finding]:

@@ -22,6 +22,8 @@ from core.errors import DamagedFile
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC")
 COMPILE_SECONDS = 120.0
+# Of Linux on x86-64, where alone it is asked: a system call, what it is to do, and what for.
+ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA = 158, 0x1023, 18
 
 
 class Unavailable(Exception):
@@ -77,6 +79,13 @@ def _call(words: Sequence[str | Path]) -> None:
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 by itself; elsewhere it is slower than float32."""
     return any({"avx512_bf16", "amx_tile"} & set(line.split()) for line in _processor())
+
+
+def may_use_tiles() -> bool:
+    """Whether this process may multiply matrices of bfloat16 (AMX): Linux gives that to those who ask, for good."""
+    if not any("amx_bf16" in line.split() for line in _processor()):
+        return False
+    return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA) == 0)
 
 
 def _fingerprint(compiler: str, sources: Sequence[Path], options: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from core.kernels import compiler
 from core.kernels.compiler import Unavailable
 from core.kernels.moments import Adam, Addresses, check_optimizer
-from core.kernels.step_library import OPTIONS
+from core.kernels.step_library import Products
 from core.models.denoiser import Denoiser, timestep_embedding
 
 FOLDERS = [Path(__file__).with_name(name) for name in ("denoiser", "step")]
@@ -37,12 +37,12 @@ class DenoiserStep:
         model: Denoiser,
         optimizer: torch.optim.Adam,
         batch_size: int,
-        dtype: torch.dtype,
+        products: Products,
         threads: int,
         patience: int = PATIENCE_MICROSECONDS,
     ) -> None:
         _check(model, optimizer)
-        self._library, self._batch_size, self._optimizer = library(dtype), batch_size, optimizer
+        self._library, self._batch_size, self._optimizer = library(products), batch_size, optimizer
         self._addresses = Addresses()
         parameters = self._addresses.of_parameters(_in_order(model), optimizer)
         handle = self._library.training_begin(threads, patience, batch_size, parameters, len(parameters))
@@ -106,10 +106,11 @@ def _check(model: Denoiser, optimizer: torch.optim.Optimizer) -> None:
 
 
 @cache
-def library(dtype: torch.dtype) -> ctypes.CDLL:
-    """The steps for float32 or bfloat16 products, compiled if they are not yet. Raises Unavailable."""
+def library(products: Products) -> ctypes.CDLL:
+    """The step for such products, compiled if it is not yet. Raises Unavailable."""
+    products.check()
     sources = [FOLDERS[0] / "denoiser.cpp", *sorted(path for folder in FOLDERS for path in folder.glob("*.h"))]
-    found = compiler.load(sources, [*OPTIONS, *(["-DBFLOAT16"] if dtype == torch.bfloat16 else [])])
+    found = compiler.load(sources, products.options)
     found.training_begin.argtypes = [_INT, ctypes.c_long, _INT, _POINTER, _INT]
     found.training_begin.restype = _POINTER
     found.training_step.argtypes = [*[_POINTER] * 5, _INT, _POINTER, _POINTER]

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from core.kernels import step_library
-from core.kernels.compiler import Unavailable
+from core.kernels.compiler import Unavailable, has_bfloat16
 from core.kernels.moments import Adam, Addresses, check_optimizer
+from core.kernels.step_library import Products
 from core.models.autoencoder import (
     Autoencoder,
     KlWeight,
@@ -53,12 +54,12 @@ class NativeStep:
         images: Tensor,
         batch_size: int,
         kl_weight: KlWeight,
-        dtype: torch.dtype,
+        products: Products,
         threads: int,
         patience: int = PATIENCE_MICROSECONDS,
     ) -> None:
         _check(model, optimizer, images)
-        self._library, self._images, self._batch_size = library(dtype), images, batch_size
+        self._library, self._images, self._batch_size = library(products), images, batch_size
         self._kl_weight, self._optimizer = kl_weight, optimizer
         self._noisy = model.encoder_channels_per_latent == 2
         self._addresses = Addresses()
@@ -135,15 +136,16 @@ def _check(model: Autoencoder, optimizer: torch.optim.Optimizer, images: Tensor)
     check_optimizer(optimizer)
 
 
-def lanes(dtype: torch.dtype) -> int:
-    """How many float32 numbers the vectors of this machine's step have. Raises Unavailable."""
-    return int(library(dtype).training_lanes())
+def kind() -> str:
+    """What a training step is made of on this machine's CPU, in a few words. Raises Unavailable."""
+    products = step_library.fastest(bfloat16=has_bfloat16())
+    return f"compiled, products of {products}, vectors of {library(products).training_lanes()} floats"
 
 
 @cache
-def library(dtype: torch.dtype) -> ctypes.CDLL:
-    """The steps for float32 or bfloat16 products, compiled if they are not yet. Raises Unavailable."""
-    found = step_library.load(bfloat16=dtype == torch.bfloat16)
+def library(products: Products) -> ctypes.CDLL:
+    """The step for such products, compiled if it is not yet. Raises Unavailable."""
+    found = step_library.load(products)
     found.training_begin.argtypes = [_INT, _INT, ctypes.c_long, _POINTER, _LONG, _INT, _POINTER, _INT, _POINTER]
     found.training_begin.restype = _POINTER
     found.training_step.argtypes = [_POINTER, _POINTER, _INT, _POINTER, _POINTER, _DOUBLE, _INT, _POINTER]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from core.arrays import LATENT_SHAPE, LATENT_SIZE
 from core.data.images import ImageSet
 from core.kernels.denoiser_step import DenoiserStep
+from core.kernels.step_library import Products
 from core.latents import encoding
 from core.latents.learned_prior import LearnedPrior
 from core.latents.schedulers import SCHEDULERS, NoisySample
@@ -83,10 +84,11 @@ class LatentObjective:
         return self.model, "float32"
 
     def compile_step(
-        self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype
+        self, optimizer: torch.optim.Adam, batch_size: int, products: Products
     ) -> Callable[[Tensor, Tensor | None], Tensor]:
         """A step of the optimizer on a CPU as one call into compiled code. Raises Unavailable."""
-        step = DenoiserStep(self.model, optimizer, min(batch_size, self.examples), dtype, torch.get_num_threads())
+        at_once = min(batch_size, self.examples)
+        step = DenoiserStep(self.model, optimizer, at_once, products, torch.get_num_threads())
 
         def train(indices: Tensor, noise: Tensor | None) -> Tensor:
             assert noise is not None

@@ -13,6 +13,7 @@ from core.arrays import LATENT_SHAPE, evenly_spaced
 from core.data.images import ImageSet, pixels
 from core.kernels import fused
 from core.kernels.native_step import NativeStep
+from core.kernels.step_library import Products
 from core.latents import encoding, samplers
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight, Loss, fold_batch_norm, loss
 from core.models.denoiser import Denoiser
@@ -45,7 +46,7 @@ class Objective(Protocol):
         """A faster stand-in for the model in training mode, and its name in a few words."""
 
     def compile_step(
-        self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype
+        self, optimizer: torch.optim.Adam, batch_size: int, products: Products
     ) -> Callable[[Tensor, Tensor | None], Tensor]:
         """A step of the optimizer on a CPU as one call into compiled code: what takes indices (B,) and noise (B, ...).
 
@@ -82,10 +83,11 @@ class ImageObjective:
         """A faster stand-in for the model in training mode, and its name in a few words."""
         return fused.accelerate(self.model, self.device, precision)
 
-    def compile_step(self, optimizer: torch.optim.Adam, batch_size: int, dtype: torch.dtype) -> NativeStep:
+    def compile_step(self, optimizer: torch.optim.Adam, batch_size: int, products: Products) -> NativeStep:
         """A step of the optimizer on a CPU as one call into compiled code. Raises Unavailable."""
         images, threads = self.images.train_images, torch.get_num_threads()
-        return NativeStep(self.model, optimizer, images, min(batch_size, len(images)), self.kl_weight, dtype, threads)
+        at_once = min(batch_size, len(images))
+        return NativeStep(self.model, optimizer, images, at_once, self.kl_weight, products, threads)
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
         """The noise of posterior samples of so many images, (count, 4, 4, 4); None where the posterior is a point."""

@@ -55,17 +55,13 @@ def extensions() -> str:
 
 def step() -> str:
     """What a training step of an autoencoder is made of on this machine's CPU, in a few words."""
-    import torch
-
-    from core.kernels import fused, native_step
+    from core.kernels import native_step
     from core.kernels.compiler import Unavailable
 
-    dtype = fused.number_type("auto", torch.device("cpu"))
     try:
-        lanes = native_step.lanes(dtype)
+        return native_step.kind()
     except Unavailable as reason:
         return f"PyTorch's layers ({reason})"
-    return f"compiled, products of {str(dtype).removeprefix('torch.')}, vectors of {lanes} floats"
 
 
 def others_percent() -> float:

@@ -5,7 +5,13 @@
 
 #include "network.h"
 
+#ifdef AMX
+#include "tiles.h"
+#endif
+
 namespace denoiser {
+
+#ifndef AMX
 
 constexpr int WIDE = TILE / LANES, ROWS = 8 / WIDE;  // 8 sums in registers
 constexpr int LINE = 64 / sizeof(Word);              // what a cache loads at once
@@ -83,6 +89,8 @@ template <bool BACK>
         }
 }
 
+#endif
+
 // Words of a tile's latents, two neighbours each where a word holds two.
 inline const Word* neighbours(const Number* tile, int pixels, Word* words) {
 #ifdef BFLOAT16
@@ -95,5 +103,10 @@ inline const Word* neighbours(const Number* tile, int pixels, Word* words) {
     return tile;
 #endif
 }
+
+#ifndef AMX
+// What add_weight_gradient takes of an input.
+inline const Word* factors(const Number* tile, int pixels, Word* words) { return neighbours(tile, pixels, words); }
+#endif
 
 }  // namespace denoiser

@@ -12,8 +12,6 @@ template <class Visit> void each_tile(int part, Visit visit) {
     for (int i = TILES.begin[part]; i < TILES.begin[part + 1]; ++i) visit(TILES.of[i], PRODUCTS[TILES.of[i].product]);
 }
 
-inline int lesser(int a, int b) { return a < b ? a : b; }
-
 // Which weights (out, in, taps) of PyTorch's row `out` of a tile are, and how many: all taps of its inputs.
 struct Run { int64_t at; int count; };
 inline Run run_of(const WeightTile& tile, const Product& of, int out) {
@@ -68,7 +66,7 @@ inline void gradients(Frame& frame, int part, int copy, Scratch& scratch) {
                 const Number* x = owners[giver]->input(tile.product, block) + tile.in * over.inputs * IMAGES * TILE;
                 const Number* g = owners[giver]->gradient(tile.product, block) + tile.out * over.outputs * IMAGES * TILE;
                 add_weight_gradient(
-                    over, neighbours(x, over.inputs, scratch.x), neighbours(g, over.outputs, scratch.g), scratch.sums);
+                    over, factors(x, over.inputs, scratch.x), neighbours(g, over.outputs, scratch.g), scratch.sums);
                 if (tile.in != 0) continue;
                 for (int row = 0; row < over.outputs * IMAGES; ++row)
                     for (int c = 0; c < TILE; c += 8) store<8>(bias + c, load<8>(bias + c) + load<8>(g + row * TILE + c));

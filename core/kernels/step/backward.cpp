@@ -106,7 +106,7 @@ template <int SIZE, int C> struct OfInput {
 
 template <int I> void backward(Frame& frame, int part, int copy, Scratch& scratch) {
     constexpr Shape S = LAYERS[I];
-    constexpr int SIZE = input_size(I), ROW = SIZE + 2, G_ROW = S.size + 2, G_STRIDE = S.size / SIZE;
+    constexpr int SIZE = input_size(I), ROW = SIZE + 2, G_ROW = S.size + 2;
     Copy& mine = frame.copies[copy];
     float* share = mine.share(part) + weights_at(I);
     Sums sums{};
@@ -122,11 +122,12 @@ template <int I> void backward(Frame& frame, int part, int copy, Scratch& scratc
         std::fill_n(scratch.input, padded(SIZE, S.in), Number{});
         std::fill_n(scratch.gradient, padded(S.size, S.out), Number{});
         std::fill_n(scratch.phases, 16 * S.in * S.out, 0.0f);
+        std::fill_n(scratch.input_pairs, PIXELS_TAKEN<SIZE> * S.in, Word{});
         for (int image = frame.begin(part); image < frame.end(part); ++image) {
             take_gradient<I>(frame, part, image, scratch.gradient + (G_ROW + 1) * S.out, G_ROW * S.out);
             take_input<I>(frame, part, image, scratch.input);
             const Word* x = neighbours(scratch.input, padded(SIZE, S.in), S.in, scratch.input_pairs);
-            const Word* g = neighbours(scratch.gradient, padded(S.size, S.out), G_STRIDE * S.out, scratch.gradient_pairs);
+            const Factor* g = factors(scratch.gradient, padded(S.size, S.out), S.size / SIZE * S.out, scratch.gradient_pairs);
             g += (G_ROW + 1) * S.out;
             const Word* of_output = reinterpret_cast<const Word*>(scratch.gradient);
             OfInput<SIZE, S.in> of_input{scratch.of_input};

@@ -10,6 +10,8 @@
 
 namespace step {
 
+constexpr int lesser(int a, int b) { return a < b ? a : b; }
+
 #ifdef __AVX512F__
 constexpr int LANES = 16;  // numbers in a vector
 constexpr int SUMS = 16;   // vectors that a convolution sums up in registers
@@ -64,6 +66,11 @@ template <int N> inline void store(uint16_t* to, Floats<N> vector) {
 #ifdef __AVX512BF16__
     if constexpr (N == 16) {
         const __m256bh halves = _mm512_cvtneps_pbh(as<__m512>(vector));
+        std::memcpy(to, &halves, sizeof halves);
+        return;
+    }
+    if constexpr (N == 8) {
+        const __m128bh halves = _mm256_cvtneps_pbh(as<__m256>(vector));
         std::memcpy(to, &halves, sizeof halves);
         return;
     }

@@ -3,16 +3,23 @@
 // Images are channels last in a frame of zeros, ROW pixels a row, the first pixel of the frame first.
 #pragma once
 
+#include <type_traits>
+
 #include "numbers.h"
 
-namespace step {
+#ifdef AMX
+#include "tiles.h"
+#endif
 
-constexpr int lesser(int a, int b) { return a < b ? a : b; }
+namespace step {
 
 // Gives sink(y, x, channel, vector) the pixels (SIZE, SIZE, OUT) of the convolution with weights (TAPS, TAPS, IN, OUT),
 // and sink.tally(channel, sum, sum of squares) now and then. IN is counted in words.
 template <class T, int SIZE, int ROW, int TAPS, int STRIDE, int IN, int OUT, class Sink>
 [[gnu::noinline]] void convolve(const T* in, const T* weights, Sink& sink) {
+#ifdef AMX
+    if constexpr (std::is_same_v<T, Word>) return tiles::convolve<SIZE, ROW, TAPS, STRIDE, IN, OUT>(in, weights, sink);
+#endif
     constexpr int L = lesser(OUT, LANES), WIDE = lesser(OUT / L, 2);
     constexpr int COLUMNS = lesser(SIZE, SUMS / WIDE), ROWS = lesser(SIZE, SUMS / WIDE / COLUMNS);
     for (int out = 0; out < OUT; out += WIDE * L)
@@ -54,6 +61,11 @@ template <class T, int SIZE, int ROW, int TAPS, int STRIDE, int IN, int OUT, cla
             }
 }
 
+#ifdef AMX
+using tiles::add_weight_gradient, tiles::PIXELS_TAKEN;
+#else
+template <int SIZE> constexpr int PIXELS_TAKEN = 0;
+
 // Adds to the gradient (TAPS, OUT, TAPS, IN) of a convolution's weights the products of its input x and the gradient g
 // of its output, (SIZE, SIZE) pixels; those of g are STRIDE apart. A word holds a channel of two neighbours.
 template <int SIZE, int ROW, int G_ROW, int TAPS, int STRIDE, int IN, int OUT>
@@ -88,6 +100,8 @@ template <int SIZE, int ROW, int G_ROW, int TAPS, int STRIDE, int IN, int OUT>
             }
 }
 
+#endif
+
 // The same for the first layer, whose input has one channel and whose output eight: gradient (9, 8).
 template <int SIZE, int ROW> [[gnu::noinline]] void add_first_weight_gradient(const float* x, const float* g, float* gradient) {
     Floats<8> sums[9] = {};
@@ -113,5 +127,16 @@ inline const Word* neighbours(const Number* image, int numbers, int apart, Word*
     return image;
 #endif
 }
+
+// What add_weight_gradient takes of an output's gradient.
+#ifdef AMX
+using Factor = Number;
+inline const Factor* factors(const Number* image, int, int, Word*) { return image; }
+#else
+using Factor = Word;
+inline const Factor* factors(const Number* image, int numbers, int apart, Word* pairs) {
+    return neighbours(image, numbers, apart, pairs);
+}
+#endif
 
 }  // namespace step

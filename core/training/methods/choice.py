@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from core.kernels import fused
+from core.kernels import fused, step_library
 from core.kernels.compiler import Unavailable
+from core.kernels.step_library import Products
 from core.training.checkpoint import TrainingState
-from core.training.methods.compiled import NUMBERS, CompiledStep
+from core.training.methods.compiled import CompiledStep
 from core.training.methods.kernels import MARKED, Kernels, KernelStep
 from core.training.methods.layers import FixedThreads
 from core.training.methods.shared import SharedStep
@@ -22,6 +23,7 @@ GPU = "cuda"
 CHANGED = "no longer bit for bit"
 SMALLER = "this GPU has less shared memory"
 UNTIL = ", until its kernels are compiled"
+MARKS = {str(products): products for products in Products}
 
 
 class Stepper:
@@ -85,12 +87,14 @@ class Stepper:
 
     def _compile(self, is_new: bool, mark: str | None) -> None:
         training = self._training
-        dtype = fused.number_type(training.config.precision, training.device) if is_new else NUMBERS.get(str(mark))
-        if dtype is not None:
+        low = fused.number_type(training.config.precision, training.device) == torch.bfloat16
+        wanted = step_library.fastest(bfloat16=low) if is_new else MARKS.get(str(mark))
+        for products in wanted.in_turn if wanted else ():
             try:
-                self._step = compiled = CompiledStep(training, dtype)
+                self._step = compiled = CompiledStep(training, products)
             except Unavailable as reason:
-                self._remark += "" if is_new else f", {CHANGED}: {reason}"
+                if not is_new and products is wanted:
+                    self._remark += f", {CHANGED}: {reason}"
             else:
                 self._method = compiled.method
                 return

@@ -7,7 +7,16 @@
 
 #include "../../../core/kernels/step/adam.h"
 
+#ifdef AMX
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace {
+
+#ifdef AMX
+const long permission = syscall(SYS_arch_prctl, 0x1023, 18);  // for tiles, as core/kernels/compiler.py asks for it
+#endif
 
 uint32_t state = 1;
 

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from core.kernels.compiler import Unavailable
 from core.kernels.denoiser_step import DenoiserStep
+from core.kernels.step_library import Products
 from core.models.denoiser import CLASSES, Denoiser
+from tests.support.products import PRODUCTS
 
 BATCH = 40
-DTYPES = [torch.float32, torch.bfloat16]
 
 
 class Batch(NamedTuple):
@@ -41,14 +42,14 @@ def make_model(seed: int = 0) -> Denoiser:
 class Training:
     """A model, its optimizer and its compiled step."""
 
-    def __init__(self, dtype: torch.dtype = torch.float32, threads: int = 1, patience: int = 2000) -> None:
+    def __init__(self, products: Products = Products.FLOAT32, threads: int = 1, patience: int = 2000) -> None:
         self.model = make_model()
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
         self.generator = torch.Generator().manual_seed(7)
-        self.make(dtype, threads, patience)
+        self.make(products, threads, patience)
 
-    def make(self, dtype: torch.dtype, threads: int = 1, patience: int = 2000) -> None:
-        self.step = DenoiserStep(self.model, self.optimizer, BATCH, dtype, threads, patience)
+    def make(self, products: Products, threads: int = 1, patience: int = 2000) -> None:
+        self.step = DenoiserStep(self.model, self.optimizer, BATCH, products, threads, patience)
 
     def draw(self, count: int) -> Batch:
         noisy, target = torch.randn((2, count, 4, 4, 4), generator=self.generator)
@@ -87,12 +88,12 @@ def gradients_of(training: Training) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("count", [BATCH, 37, 8, 1])
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_error_and_gradients_are_those_of_pytorch_in_double_precision(dtype: torch.dtype, count: int) -> None:
-    training = Training(dtype, threads=2)
+@pytest.mark.parametrize("products", PRODUCTS)
+def test_error_and_gradients_are_those_of_pytorch_in_double_precision(products: Products, count: int) -> None:
+    training = Training(products, threads=2)
     batch = training.draw(count)
     error, expected = reference(training.model, batch)
-    exact = dtype == torch.float32
+    exact = products is Products.FLOAT32
     assert training.step(*batch) == pytest.approx(error, rel=1e-6 if exact else 1e-2)
     for name, gradient in gradients_of(training).items():
         assert distance(expected[name], gradient) < (1e-5 if exact else 2e-2), name
@@ -118,11 +119,11 @@ def test_latents_that_were_given_before_leave_nothing_behind() -> None:
     assert errors[0] == errors[1]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("products", PRODUCTS)
 def test_the_parameters_after_some_steps_are_those_of_pytorchs_adam_with_the_same_gradients(
-    dtype: torch.dtype,
+    products: Products,
 ) -> None:
-    training = Training(dtype)
+    training = Training(products)
     twin = copy.deepcopy(training.model)
     adam = torch.optim.Adam(twin.parameters(), lr=1.0)
     for rate in (1e-3, 1e-3, 1e-4, 0.0):
@@ -143,13 +144,13 @@ def test_the_parameters_after_some_steps_are_those_of_pytorchs_adam_with_the_sam
 # Whoever does the work
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_the_bits_do_not_depend_on_the_number_of_threads(dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("products", PRODUCTS)
+def test_the_bits_do_not_depend_on_the_number_of_threads(products: Products) -> None:
     counts = [BATCH, 37, 1, BATCH]
-    alone = Training(dtype)
+    alone = Training(products)
     errors = alone.run(counts)
     for threads in (2, 3, 40):
-        other = Training(dtype, threads)
+        other = Training(products, threads)
         assert other.run(counts) == errors
         assert same_bits(alone, other)
 
@@ -199,7 +200,7 @@ def test_training_goes_on_from_state_dicts_bit_for_bit() -> None:
     other.model.load_state_dict(state["model"])
     other.optimizer.load_state_dict(state["optimizer"])
     other.generator.set_state(resumed.generator.get_state())
-    other.make(torch.float32, threads=2)
+    other.make(Products.FLOAT32, threads=2)
     other.run([BATCH, 20])
     assert same_bits(through, other)
 
@@ -228,7 +229,7 @@ def test_what_is_no_batch_is_refused() -> None:
 def test_another_model_or_optimizer_is_left_to_pytorch() -> None:
     def refuse(reason: str, model: Denoiser, optimizer: torch.optim.Optimizer) -> None:
         with pytest.raises(Unavailable, match=reason):
-            DenoiserStep(model, optimizer, BATCH, torch.float32, 1)  # type: ignore[arg-type]
+            DenoiserStep(model, optimizer, BATCH, Products.FLOAT32, 1)  # type: ignore[arg-type]
 
     model = Denoiser()
     drawn = torch.get_rng_state()

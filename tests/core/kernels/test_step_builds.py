@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.kernels.compiler import FLAGS
-from core.kernels.step_library import FOLDER, OPTIONS
+from core.kernels.compiler import FLAGS, may_use_tiles
+from core.kernels.step_library import FOLDER, OPTIONS, Products
+from tests.support.products import PRODUCTS
 
 AUTOENCODER, DENOISER = (Path(__file__).with_name(name) for name in ("driver.cpp", "denoiser_driver.cpp"))
 UNITS = {AUTOENCODER: [AUTOENCODER, FOLDER / "backward.cpp"], DENOISER: [DENOISER]}
@@ -65,8 +66,18 @@ def test_other_instructions_compute_the_same_to_rounding(tmp_path: Path, bfloat1
             assert_same(ours, theirs, bfloat16)
 
 
-def test_the_thread_sanitizer_finds_no_race_where_parts_are_done_twice(tmp_path: Path) -> None:
-    program = build(tmp_path / "tsan", "-march=native", "-DBFLOAT16", "-fsanitize=thread", "-g", "-O1")
+@pytest.mark.parametrize("driver", [AUTOENCODER, DENOISER])
+def test_a_step_in_tiles_compiles_and_computes_the_same_to_rounding(tmp_path: Path, driver: Path) -> None:
+    options = ["-march=sapphirerapids", *Products.TILES.options]
+    tiles = build(tmp_path / "tiles", *options, driver=driver)
+    if may_use_tiles():
+        here = build(tmp_path / "here", "-march=native", *Products.BFLOAT16.options, driver=driver)
+        assert_same(train([tiles], 2, 100, 1, 0), train([here], 2, 100, 1, 0), bfloat16=True)
+
+
+@pytest.mark.parametrize("products", [products for products in PRODUCTS if products is not Products.FLOAT32])
+def test_the_thread_sanitizer_finds_no_race_where_parts_are_done_twice(tmp_path: Path, products: Products) -> None:
+    program = build(tmp_path / "tsan", "-march=native", *products.options, "-fsanitize=thread", "-g", "-O1")
     alone = train([program], 1, 100, 8, 2)
     for threads in (2, 4):
         assert train([program], threads, 0, 8, 2) == alone

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.data.images import ImageSet
-from core.kernels import fused
+from core.kernels import compiler, fused, native_step, step_library
 from core.runs.run import Run
 from core.training.checkpoint import load_state
 from tests.conftest import cut_digits
@@ -33,7 +33,9 @@ def test_a_new_run_is_trained_by_the_compiled_step_with_the_numbers_asked_for(
 ) -> None:
     for precision in ("float32", "bfloat16"):
         run = make_run(precision, **SETTINGS | {"preset": preset, "precision": precision})
-        assert train(run, images, boundaries=3).method == f"compiled step, {precision}"
+        products = step_library.fastest(bfloat16=precision == "bfloat16")
+        assert str(products).startswith(precision)
+        assert train(run, images, boundaries=3).method == f"compiled step, {products}"
 
 
 def test_auto_takes_bfloat16_where_the_processor_multiplies_it(
@@ -42,7 +44,7 @@ def test_auto_takes_bfloat16_where_the_processor_multiplies_it(
     for has, number in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr(fused, "has_bfloat16", lambda has=has: has)
         run = make_run(number, **SETTINGS | {"precision": "auto"})
-        assert train(run, images, boundaries=1).method == f"compiled step, {number}"
+        assert train(run, images, boundaries=1).method.startswith(f"compiled step, {number}")
 
 
 def test_a_run_goes_on_with_its_numbers_where_auto_would_now_take_others(
@@ -53,8 +55,22 @@ def test_a_run_goes_on_with_its_numbers_where_auto_would_now_take_others(
     train(straight, images)
     train(moved, images, boundaries=5)
     monkeypatch.setattr(fused, "has_bfloat16", lambda: False)
-    assert train(moved, images).method == "compiled step, bfloat16"
+    assert train(moved, images).method == f"compiled step, {step_library.fastest(bfloat16=True)}"
     assert_same_weights(straight, moved)
+
+
+def test_a_run_begun_with_tiles_goes_on_without_them_and_says_that_its_bits_change(
+    make_run: MakeRun, images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(**SETTINGS | {"precision": "bfloat16"})
+    train(run, images, boundaries=5)
+    state = torch.load(run.state_path, weights_only=True)
+    state["optimizer"]["param_groups"][0]["compiled"] = "bfloat16 tiles"
+    torch.save(state, run.state_path)
+    monkeypatch.setattr(compiler, "may_use_tiles", lambda: False)
+    native_step.library.cache_clear()
+    for reason in (", no longer bit for bit: no tiles", ""):
+        assert train(run, images, boundaries=2).method == f"compiled step, bfloat16{reason}"
 
 
 @KINDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from ctypes import CDLL
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from core.diagnosis import machine, storage
 from core.diagnosis.finding import Finding
 from core.kernels import native_step
 from core.kernels.compiler import Unavailable
+from core.kernels.step_library import Products
 from core.training.devices import choice
 from tui.command_line import command_line
 from tui.commands import doctor
@@ -60,10 +62,10 @@ def test_a_gpu_that_cannot_be_used_says_why(with_gpu: None, monkeypatch: pytest.
 
 
 def test_a_machine_without_a_compiler_is_told_what_one_would_gain(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lanes(dtype: torch.dtype) -> int:
+    def refuse(products: Products) -> CDLL:
         raise Unavailable("there is no C++ compiler")
 
-    monkeypatch.setattr(native_step, "lanes", lanes)
+    monkeypatch.setattr(native_step, "library", refuse)
     found = machine._step()
     assert found.text == "PyTorch's layers (there is no C++ compiler)"
     assert found.advice.startswith("install a C++ compiler")
