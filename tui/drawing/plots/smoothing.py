@@ -9,6 +9,7 @@ import numpy as np
 from core.arrays import Column, Floats
 
 BLOCK = 32
+DIGITS = 40.0  # e to the minus this is nothing beside 1
 
 
 def exponential(y: Floats, weight: float) -> Column:
@@ -28,16 +29,19 @@ def exponential(y: Floats, weight: float) -> Column:
         return np.asarray(y, np.float64)
     # The mean of what is left of the first value: sums of large numbers lose no digits.
     first = float(y[0])
-    count = np.arange(1.0, len(y) + 1)
-    weights = -np.expm1(count * np.log(weight)) / (1 - weight)
-    return np.asarray(first + _sums(np.asarray(y, np.float64) - first, weight) / weights)
+    sums = _sums(np.asarray(y, np.float64) - first, weight)
+    sums *= 1 - weight
+    # The weights of all values before sum up to less than 1 at the start, and soon to 1 in every digit.
+    start = min(len(y), int(np.ceil(DIGITS / -np.log(weight))))
+    sums[:start] /= -np.expm1(np.arange(1.0, start + 1) * np.log(weight))
+    sums += first
+    return sums
 
 
 def _sums(y: Column, weight: float) -> Column:
     """The sum of y[i - k] * weight**k over all k, for each i: within blocks at once, then what those before leave."""
     blocks = -(-len(y) // BLOCK)
-    padded = np.zeros(blocks * BLOCK)
-    padded[: len(y)] = y
+    padded = np.concatenate((y, np.zeros(blocks * BLOCK - len(y))))
     lag = np.subtract.outer(np.arange(BLOCK), np.arange(BLOCK))
     inside = np.where(lag >= 0, weight ** np.maximum(lag, 0.0), 0.0)
     sums = padded.reshape(blocks, BLOCK) @ inside.T
