@@ -53,7 +53,7 @@ class Follower(Generic[News]):
         self._screen, self._on_update, self._seconds, self._on_failure = screen, on_update, seconds, on_failure
         self._open: Callable[[], Reader[News]] | None = None
         self._poller: Poller[News] | None = None
-        self.has_news = False  # of what is followed
+        self.has_news = False  # of what is followed, be it a failure
 
     @property
     def is_open(self) -> bool:
@@ -88,7 +88,11 @@ class Follower(Generic[News]):
         """Called in the poller's thread."""
         reason = describe(error)
         self._screen.notify(reason, severity="error", markup=False)
-        self._screen.call_later(self._on_failure, reason)
+        self._screen.call_later(self._take_failure, reason)
+
+    def _take_failure(self, reason: str) -> None:
+        self.has_news = True
+        self._on_failure(reason)
 
     def pause(self) -> None:
         """Poll no more until `resume`, if the screen is hidden."""

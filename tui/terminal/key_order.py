@@ -39,6 +39,10 @@ class OrderedApp(App[None]):
         """Whether there is a key that did not act yet, or not all that it caused is done."""
         return self._handling is not None or bool(self._held)
 
+    def on_mount(self) -> None:
+        """Have keys wait that come before there is anything they could act on."""
+        self._handling = asyncio.create_task(self._handle(self))
+
     async def on_event(self, event: events.Event) -> None:
         typed = isinstance(event, events.InputEvent | events.Paste)
         if typed and not self.screen_stack:  # the app is being left

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from textual.widgets import Input, Select
 
@@ -40,6 +42,23 @@ async def test_enter_opens_the_run_that_the_keys_before_went_to(
         await burst(pilot, *keys)
         assert isinstance(app.screen, TrainingScreen)
         assert app.selected_run == RUNS[row].run
+
+
+async def test_keys_that_come_before_the_list_was_read_act_on_it(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(runs=RUNS)
+    poll = HandFed.poll
+
+    def poll_late(reader: HandFed[object]) -> object:
+        time.sleep(0.2)
+        return poll(reader)
+
+    monkeypatch.setattr(HandFed, "poll", poll_late)
+    async with app.run_test() as pilot:
+        await burst(pilot, "down", "down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen), "the run")
+        assert app.selected_run == RUNS[2].run
 
 
 async def test_what_is_asked_names_the_run_that_the_keys_before_went_to(make_app: MakeApp) -> None:
@@ -84,6 +103,20 @@ async def test_the_screen_that_a_key_opened_gets_the_keys_behind_it(run_app: Vae
         assert isinstance(run_app.screen, LatentPathScreen)
         await burst(pilot, "escape", "question_mark")
         assert isinstance(run_app.screen, Keys)
+
+
+async def test_two_digits_are_marked_and_walked_between_that_are_not_drawn_yet(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        screen = shown(run_app, SampleScreen)
+        drawn, screen.drawn = screen.drawn, None
+        assert drawn is not None
+        await burst(pilot, "right", "x", "right", "right", "x")
+        assert screen is run_app.screen
+        screen._show_frame(drawn)
+        await settle(pilot)
+        assert isinstance(run_app.screen, LatentPathScreen)
+        assert (screen.marked, screen.chosen) == (1, 3)
 
 
 async def test_a_run_that_was_just_opened_is_stopped_after_asking(

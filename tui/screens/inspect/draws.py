@@ -77,7 +77,7 @@ class DrawnScreen(ExploreScreen):
         super().__init__(shared, sources)
         self.drawn: Drawn | None = None  # what is seen
         self._asked = self._playing = object()  # stand for the newest question, and that whose answer is played
-        self._afterwards: Callable[[], object] | None = None  # to be done with what is seen then
+        self._afterwards: list[Callable[[], object]] = []  # to be done in turn with what is seen then
         self._film = Film(self, self._show_frame, shared.timing.denoise)
 
     @property
@@ -97,7 +97,7 @@ class DrawnScreen(ExploreScreen):
     def ask_for(self, draw: Draw, count: int, frames: int) -> None:
         """Draw this, in place of what was to be drawn; of a learned prior up to so many steps are shown."""
         self._asked = asked = object()
-        self._afterwards = None
+        self._afterwards = []
         if self.drawn is None:
             self.set_heading(rest=f"next: {draw}")
         else:
@@ -122,7 +122,7 @@ class DrawnScreen(ExploreScreen):
 
     def forget(self) -> None:
         """Show nothing of what was asked for."""
-        self.drawn = self._afterwards = None
+        self.drawn, self._afterwards = None, []
         self._asked = object()
         self.wait_for("")
         self._film.stop()
@@ -140,18 +140,19 @@ class DrawnScreen(ExploreScreen):
         if drawn.draw == self.wanted:
             self.wait_for("")
         self._draw()
-        if drawn.is_last and self._afterwards is not None and drawn.draw == self.wanted:
-            act, self._afterwards = self._afterwards, None
-            act()
+        if drawn.is_last and drawn.draw == self.wanted:
+            acts, self._afterwards = self._afterwards, []
+            for act in acts:
+                act()
 
     def when_shown(self, act: Callable[[], object]) -> None:
         """Do this with the digits that were asked for, once they are seen."""
         if self.drawn is not None and self.drawn.draw == self.wanted:
             act()
         else:
-            self._afterwards = act
+            self._afterwards.append(act)
 
     def on_screen_suspend(self) -> None:
         if not is_seen(self):
-            self._afterwards = None
+            self._afterwards = []
             self._film.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -212,24 +213,24 @@ class SampleScreen(DrawnScreen):
         self._draw()
 
     def action_traverse(self) -> None:
-        self.when_shown(self._traverse)
+        self.when_shown(partial(self._traverse, self.chosen))
 
-    def _traverse(self) -> None:
+    def _traverse(self, place: int) -> None:
         if self.samples is not None:
-            latent = self.samples.latents[self.chosen]
+            latent = self.samples.latents[place]
             self.app.push_screen(LatentPathScreen(self.shared, self.sources, latent))
 
     def action_mark(self) -> None:
-        self.when_shown(self._mark)
+        self.when_shown(partial(self._mark, self.chosen))
 
-    def _mark(self) -> None:
+    def _mark(self, place: int) -> None:
         if self.samples is None:
             return
-        if self.marked in (None, self.chosen):
-            self.marked = None if self.marked == self.chosen else self.chosen
+        if self.marked in (None, place):
+            self.marked = None if self.marked == place else place
             self._draw()
             return
-        start, end = self.samples.latents[self.marked], self.samples.latents[self.chosen]
+        start, end = self.samples.latents[self.marked], self.samples.latents[place]
         self.app.push_screen(LatentPathScreen(self.shared, self.sources, start, end))
 
     def action_ask_digit(self) -> None:
