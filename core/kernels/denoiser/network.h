@@ -10,7 +10,12 @@ namespace denoiser {
 
 using namespace step;
 
-constexpr int IMAGES = 8, TILE = 16, GROUPS = 8, EMBEDDING = 128, CLASSES = 11, LATENT_CHANNELS = 4, LATENT_PIXELS = 16;
+#ifdef AMX
+constexpr int IMAGES = 16;
+#else
+constexpr int IMAGES = 8;
+#endif
+constexpr int TILE = 16, GROUPS = 8, EMBEDDING = 128, CLASSES = 11, LATENT_CHANNELS = 4, LATENT_PIXELS = 16;
 constexpr int LATENT = LATENT_CHANNELS * LATENT_PIXELS, MOST = 128, PIXELS = 16;
 constexpr float EPSILON = 1e-5f;
 

@@ -94,7 +94,9 @@ template <int SUMS> inline void add_sight_of(const Geometry& over, int kernel, i
 inline const Word* factors(const Number* tile, int pixels, Word* words) {
     Number* to = reinterpret_cast<Number*>(words);
     for (int i = 0; i < pixels * IMAGES * TILE; i += IMAGES * TILE)
-        for (int c = 0; c < TILE; c += 8) tiles::turn(tile + i + c, TILE, to + i + c * IMAGES, IMAGES);
+        for (int c = 0; c < TILE; c += 8)
+            for (int m = 0; m < IMAGES; m += 8)
+                tiles::turn(tile + i + m * TILE + c, TILE, to + i + c * IMAGES + m, IMAGES);
     return words;
 }
 
