@@ -22,7 +22,7 @@ def _right(text: str) -> Text:
 RUN_COLUMNS: Mapping[str, Callable[[RunSummary], Text]] = {
     "run": lambda run: Text(printable(run.run.name)),
     "preset": lambda run: Text(run.config.preset if run.config else formatting.NONE),
-    "data set": lambda run: Text(run.config.dataset if run.config else formatting.NONE),
+    "data set": lambda run: Text(printable(run.config.dataset_title) if run.config else formatting.NONE),
     "state": formatting.state,
     "epoch": lambda run: _right(formatting.epochs(run.status)),
     "train": lambda run: _right(formatting.loss(run.train_loss)),

@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core.arrays import IMAGE_SHAPE, PADDING
-from core.data import idx, registry
+from core.data import idx, own, registry
 from core.data.registry import (
     EMBEDDED,
     IMAGES_LIMIT,
+    OWN,
     SETS,
     ImageSource,
     data_error,
@@ -27,6 +28,7 @@ from core.data.registry import (
     folder,
     layout,
     missing_files,
+    places,
 )
 from core.errors import DamagedFile, DataError
 
@@ -34,7 +36,7 @@ from core.errors import DamagedFile, DataError
 VALIDATION_LIMIT = 10_000
 EMBEDDED_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
 # What can be looked at in place of a set that is not on disk.
-SUBSTITUTE = {"mnist": "mnist-5k"}
+SUBSTITUTE = dict.fromkeys(("mnist", *OWN), EMBEDDED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,9 @@ def pixels(images: Tensor) -> Tensor:
 def load_image_set(name: str, data_dir: Path | None = None) -> ImageSet:
     """The images and labels of a set that is on disk; nothing is downloaded. Raises DataError."""
     data_dir = data_dir or default_data_dir()
+    if name in OWN:
+        registry.check(name, data_dir)
+        return _load_own(name, data_dir)[0]
     place = folder(name, data_dir)
     if place is None:
         return _load_embedded()
@@ -113,6 +118,16 @@ def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor
     except (DamagedFile, OSError) as error:
         raise data_error(error) from error
     return _as_tensors(images[:limit], labels[:limit])
+
+
+def _load_own(kind: str, path: Path) -> tuple[ImageSet, str]:
+    """A user's own images, and their fingerprint."""
+    found = own.read(kind, path)
+    return ImageSet(
+        f"{kind}:{path}",
+        *_as_tensors(found.train_images, found.train_labels),
+        *_as_tensors(found.validation_images, found.validation_labels),
+    ), found.fingerprint
 
 
 def _load_embedded() -> ImageSet:
@@ -159,17 +174,35 @@ def load_for_run(source: ImageSource, data_dir: Path) -> ImageSet:
 
     Raises DataError, which says what to fetch and how.
     """
-    whole = load_image_set(source.name, registry.locate(source, data_dir))
-    return whole.held_out(source.held_out) if source.held_out else whole
+    found, other = _load(source, data_dir)
+    if other:
+        raise DataError(f"{other}; train a new run on them")
+    return found
+
+
+def _load(source: ImageSource, data_dir: Path) -> tuple[ImageSet, str]:
+    """The images of a run, and in what they are others than it was trained on, in words; nothing where they are not."""
+    place = registry.locate(source, data_dir)
+    other = ""
+    if source.name in OWN:
+        whole, fingerprint = _load_own(source.name, place)
+        if source.fingerprint not in ("", fingerprint):
+            other = registry.other_images(place)
+    else:
+        whole = load_image_set(source.name, place)
+    return whole.held_out(source.held_out) if source.held_out else whole, other
 
 
 def load_or_substitute(source: ImageSource, data_dir: Path) -> RunImages:
     """The images of a run, else those of a set that can stand in for it. Raises DataError."""
-    folders = [source.folder, data_dir] if source.folder else [data_dir]
-    if source.name in SUBSTITUTE and not any(registry.is_on_disk(source.name, folder) for folder in folders):
+    if source.name in SUBSTITUTE and not any(
+        registry.is_on_disk(source.name, each) for each in places(source, data_dir)
+    ):
         substitute = SUBSTITUTE[source.name]
-        return RunImages(load_image_set(substitute), f"{source.name} is not here: {substitute}")
-    return RunImages(load_for_run(source, data_dir))
+        missing = source.folder if source.name in OWN else source.name
+        return RunImages(load_image_set(substitute), f"{missing} is not here: {substitute}")
+    found, other = _load(source, data_dir)
+    return RunImages(found, other or None)
 
 
 def one_of_each(labels: Tensor) -> Tensor:

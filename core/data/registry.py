@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core import files, folders
-from core.data import idx
+from core.data import idx, own_paths
+from core.data.own_paths import OWN as OWN
 from core.errors import DamagedFile, DataError
 
 
@@ -81,11 +82,15 @@ IMAGES_LIMIT = 60_000
 
 @dataclass(frozen=True)
 class ImageSource:
-    """The images of a run: the name of a set, the folder it was read from, and how many training images validate."""
+    """The images of a run: the name of a set, the folder it was read from, and how many training images validate.
+
+    For a set of a user's own `folder` is its path, and `fingerprint` what its files had when the run was made.
+    """
 
     name: str
     folder: Path | None = None
     held_out: int = 0
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,12 @@ def default_data_dir() -> Path:
 
 
 def folder(name: str, data_dir: Path) -> Path | None:
-    """Where torchvision keeps the files of a set, None for the embedded one. Raises DataError."""
+    """Where torchvision keeps the files of a set, None for the embedded one; the path of a user's own.
+
+    Raises DataError.
+    """
+    if name in OWN:
+        return data_dir
     named = find_set(name)
     return _root(data_dir.absolute()) / named.torchvision_name / "raw" if named.files else None
 
@@ -123,6 +133,8 @@ def _root(data_dir: Path) -> Path:
 
 def most_held_out(name: str) -> int:
     """How many training images of a set may be kept for validation: nine in ten."""
+    if name in OWN:
+        return IMAGES_LIMIT  # until it was read
     return find_set(name).training_images * 9 // 10
 
 
@@ -136,6 +148,14 @@ def resolve(name: str, data_dir: Path) -> str:
     if name == "auto":
         return "mnist" if is_on_disk("mnist", data_dir) else EMBEDDED
     return find_set(name).name
+
+
+def source(text: str, data_dir: Path) -> tuple[str, Path]:
+    """The name of a set as it was typed, and the folder of the sets; of one's own, the path typed with it.
+
+    Raises DataError.
+    """
+    return own_paths.parse(text) or (resolve(text, data_dir), data_dir)
 
 
 def explain_auto(data_dir: Path) -> str:
@@ -155,6 +175,9 @@ def describe_sets(data_dir: Path) -> list[SetOnDisk]:
 
 def check(name: str, data_dir: Path) -> None:
     """Look at the size and the header of each file of a set that is on disk. Raises DataError naming the file."""
+    if name in OWN:
+        own_paths.check(name, data_dir)
+        return
     place = folder(name, data_dir)
     if place is None:
         return
@@ -165,15 +188,47 @@ def check(name: str, data_dir: Path) -> None:
         raise data_error(error) from error
 
 
+def look_through(name: str, data_dir: Path, held_out: int = 0) -> tuple[str | None, str]:
+    """The fingerprint of a user's own images, which are all read, and what they are in a line.
+
+    Of a set that has a name only what `check` looks at, and nothing is said. Raises DataError.
+    """
+    check(name, data_dir)
+    if name not in OWN:
+        return None, ""
+    from core.data import own
+
+    found = own.read(name, data_dir)
+    if held_out >= len(found.train_images):
+        raise DataError(f"{held_out:,} of the {len(found.train_images):,} images to train on cannot be held out")
+    return found.fingerprint, f"{name}:{data_dir}: {found.description}"
+
+
+def check_same(source: ImageSource, place: Path) -> None:
+    """Raise DataError where a user's own images there are not those that a run was trained on, as it may go on."""
+    fingerprint, _ = look_through(source.name, place, source.held_out) if source.fingerprint else (None, "")
+    if source.fingerprint != (fingerprint or ""):
+        raise DataError(f"{other_images(place)}; train a new run on them")
+
+
+def other_images(place: Path) -> str:
+    """What to say of images that are not those of a run."""
+    return f"{place} has other images than those the run was trained on"
+
+
 def find_set(name: str) -> NamedSet:
     """The image set of that name. Raises DataError."""
     if name not in SETS:
-        raise DataError(f"there is no image set named {name[:60]!r}; choose from {', '.join(CHOICES)}")
+        raise DataError(
+            f"there is no image set named {name[:60]!r}; choose from {', '.join((*CHOICES, *OWN.values()))}"
+        )
     return SETS[name]
 
 
 def missing_files(name: str, data_dir: Path) -> list[str]:
     """The names of the files of a set that are not there to be read."""
+    if name in OWN:
+        return [] if own_paths.is_there(name, data_dir) else [data_dir.name]
     place = folder(name, data_dir)
     if place is None:
         return []
@@ -187,12 +242,21 @@ def find_file(place: Path, file: str) -> Path | None:
     return next((path for path in found if os.access(path, os.R_OK)), None)
 
 
+def places(source: ImageSource, data_dir: Path) -> list[Path]:
+    """Where the images of a run may lie: where it was first trained, and what may be named instead.
+
+    The folder of all sets that is used when none is named does not stand for images of a user's own.
+    """
+    own_only = source.name in OWN and source.folder and data_dir == default_data_dir()
+    return list(dict.fromkeys([source.folder or data_dir, *([] if own_only else [data_dir])]))
+
+
 def locate(source: ImageSource, data_dir: Path) -> Path:
     """The folder that the images of a run are read from: where it was first trained, else `data_dir`.
 
     Those of the first where they are whole. Raises DataError, which says what to do.
     """
-    folders = list(dict.fromkeys([source.folder or data_dir, data_dir]))
+    folders = places(source, data_dir)
     damage: DataError | None = None
     for each in (each for each in folders if is_on_disk(source.name, each)):
         try:
@@ -203,9 +267,12 @@ def locate(source: ImageSource, data_dir: Path) -> Path:
             return each
     if damage is not None:
         raise damage
-    places = " nor in ".join(str(folder(source.name, each)) for each in folders)
+    if source.name in OWN:
+        said = " nor ".join(map(str, folders))
+        raise DataError(f"the images of the run are not there: {said}; name where they are with --data-dir")
+    looked = " nor in ".join(str(folder(source.name, each)) for each in folders)
     raise DataError(
-        f"{source.name} is not in {places}; name the folder it is in with --data-dir, "
+        f"{source.name} is not in {looked}; name the folder it is in with --data-dir, "
         f"or get it with: {download_command(source.name, data_dir)}"
     )
 

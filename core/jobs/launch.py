@@ -231,7 +231,8 @@ def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = 
     if status.epoch >= goal > 0 and (epochs or status.state is State.FINISHED):
         done = f"{status.epoch} epoch{'s' * (status.epoch != 1)}"
         raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
-    registry.locate(config.image_source, data_dir or registry.default_data_dir())
+    source = config.image_source
+    registry.check_same(source, registry.locate(source, data_dir or registry.default_data_dir()))
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.
     run.request("resume")
 

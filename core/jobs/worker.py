@@ -128,7 +128,7 @@ class Worker:
         stages = Stages(lambda activity: self._update_status(activity=activity))
         self._setup = load_trainer(self.run, self.metrics, self.job, stages, self._shared)
         trainer, config = self._setup.trainer, self.run.config()
-        self._log(f"training {config.preset} on {config.dataset}")
+        self._log(f"training {config.preset} on {config.dataset_title}")
         self._heartbeat.note(device=str(trainer.device))
         self._describe(self._setup)
         stages.begin("doing the first step")

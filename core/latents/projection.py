@@ -94,7 +94,7 @@ def fit_lda(latents: Latents) -> Projection:
 
     classes, places, counts = np.unique(latents.labels, return_inverse=True, return_counts=True)
     if len(classes) < 3:
-        raise ProjectionError(f"LDA to two dimensions needs three classes or more, not {len(classes)}")
+        raise ProjectionError(f"LDA to two dimensions needs three classes or more, not {len(classes)}; PCA needs none")
     # In single precision the class means of a number that never varies differ by rounding, which LDA would take for a
     # difference between the classes.
     z = latents.mean.astype(np.float64)

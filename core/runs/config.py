@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from core import files
 from core.data import registry
@@ -31,6 +31,7 @@ class RunConfig(Settings):
     """The settings of a run, and what was true when they were chosen; written once to config.json."""
 
     data_dir: Annotated[str, Field(max_length=4096)] | None = None
+    fingerprint: Annotated[str, Field(max_length=64)] | None = None  # of a user's own images
     first_stage_preset: Word | None = None
     created: Annotated[str, Field(max_length=64)] = ""
     versions: dict[str, Annotated[str, Field(max_length=200)]] = {}
@@ -38,7 +39,24 @@ class RunConfig(Settings):
     @property
     def image_source(self) -> ImageSource:
         """Where the images come from."""
-        return ImageSource(self.dataset, Path(self.data_dir) if self.data_dir else None, self.holdout)
+        place = Path(self.data_dir) if self.data_dir else None
+        return ImageSource(self.dataset, place, self.holdout, self.fingerprint or "")
+
+    @property
+    def typed_dataset(self) -> str:
+        """The data set as a user types it."""
+        return f"{self.dataset}:{self.data_dir}" if self.dataset in registry.OWN else self.dataset
+
+    @property
+    def dataset_title(self) -> str:
+        """The data set in a few words: of a user's own images without the folders above."""
+        return f"{self.dataset}:{Path(self.data_dir or '').name}" if self.dataset in registry.OWN else self.dataset
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a fingerprint where there is none: versions that do not know it would not train such a run."""
+        written: dict[str, Any] = serialize(self)
+        return written if self.fingerprint else {name: each for name, each in written.items() if name != "fingerprint"}
 
     @property
     def newer(self) -> str | None:

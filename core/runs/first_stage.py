@@ -22,7 +22,7 @@ def first_stage_settings(run: Run) -> dict[str, Any]:
     if config.preset_record.learns_prior:
         raise RunError(f"{run.name} learns a prior itself; a first stage is a run of {either(FIRST_STAGES)}")
     taken = {"first_stage": run.name, "first_stage_preset": config.preset}
-    return taken | {"dataset": config.dataset, "holdout": config.holdout}
+    return taken | {"dataset": config.typed_dataset, "holdout": config.holdout}
 
 
 def read_first_stage(run: Run) -> tuple[str, bytes]:
@@ -39,10 +39,10 @@ def read_first_stage(run: Run) -> tuple[str, bytes]:
 def with_images(settings: Mapping[str, Any], data_dir: Path, taken_over: Mapping[str, Any]) -> dict[str, Any]:
     """The settings, those taken over from a first stage where no others were chosen, and where the images lie.
 
-    The image set `auto` becomes a name. Raises DataError.
+    The image set `auto` becomes a name; images of a user's own a kind, and their path the folder. Raises DataError.
     """
     chosen = {**taken_over, **{name: value for name, value in settings.items() if (name, value) != ("dataset", "auto")}}
-    dataset = registry.resolve(chosen.get("dataset", "auto"), data_dir)
+    dataset, data_dir = registry.source(chosen.get("dataset", "auto"), data_dir)
     has_files = registry.folder(dataset, data_dir) is not None
     if has_files and not str(data_dir).isprintable():
         raise DataError(f"{data_dir} cannot be written down in a run: its name is not UTF-8, or cannot be printed")

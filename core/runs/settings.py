@@ -138,9 +138,11 @@ class Settings(BaseModel):
     dataset: Annotated[
         Word,
         Setting(
-            f"Image set: {', '.join(registry.NAMES)}, or auto, which is mnist if it is on disk, else mnist-5k",
+            f"Image set: {', '.join(registry.NAMES)}, auto, which is mnist if it is on disk, else mnist-5k, "
+            f"or images of your own: {', '.join(registry.OWN.values())}",
             "SET",
-            registry.NAMES,
+            (*registry.NAMES, *registry.OWN.values()),
+            pattern="|".join((*registry.NAMES, *registry.OWN)),
             common=True,
             title="data set",
             default_text="auto",

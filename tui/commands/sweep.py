@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from core.data import registry
 from core.errors import RunError
 from core.jobs.sweep import MOST_TOGETHER, Group, Member, Sweep, groups, parse_values, plan
 from core.runs.catalog import RunSummary, find_run
+from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.settings import DEFAULT_PRESET, SETTINGS
 from core.runs.status import State
@@ -78,9 +80,13 @@ def sweep(
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
     chosen = with_images(DEFAULTS | settings, folder, taken_over)
-    registry.check(chosen["dataset"], folder)
+    place = Path(chosen["data_dir"] or folder)
+    holdout = check_values(holdout=chosen.get("holdout")).holdout
+    chosen["fingerprint"], said = registry.look_through(chosen["dataset"], place, holdout)
     varied = {name: parse_values(chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen}
     members = plan(runs_dir, name, varied, chosen)
+    if said:
+        print_error(said) if as_json else echo(said)
     slots = _slots(settings.get("device", "auto"), jobs)
     on_cpu = sum(slot == "cpu" for slot in slots)
     threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None

@@ -52,11 +52,15 @@ def train(
     weights = first_stage.read_weights() if first_stage else None
     config = make_config(**with_images(settings, folder, taken_over))
     check_device(config.device, 1 if create_only else config.processes)
-    if not registry.is_on_disk(config.dataset, folder):
-        download_in_terminal(config.dataset, folder)
-    registry.check(config.dataset, folder)
+    place = config.image_source.folder or folder
+    if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
+        download_in_terminal(config.dataset, place)
+    fingerprint, said = registry.look_through(config.dataset, place, config.holdout)
+    config = config.model_copy(update={"fingerprint": fingerprint})
     with tidied_up():
         run = create_run(runs_dir, name, f"{config.preset}-{config.dataset}", config, weights, shared)
+    if said:
+        echo(said)
     if settings.get("dataset", "auto") == "auto" and first_stage is None:
         echo(registry.explain_auto(folder))
     if create_only:

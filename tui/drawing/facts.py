@@ -165,7 +165,7 @@ def _settings(snapshot: Snapshot, width: int) -> list[Text]:
         return []
     rate = (status and status.learning_rate) or config.learning_rate
     lines = [
-        _line("model", config.preset, (" on ", MUTED), config.dataset),
+        _line("model", config.preset, (" on ", MUTED), printable(config.dataset_title)),
         _line("lr", f"{rate:.3g}", (", batch ", MUTED), str(config.batch_size)),
         _line("seed", str(config.seed)),
     ]

@@ -95,5 +95,7 @@ def test_classes_that_cannot_be_separated_are_said_with_the_name_of_the_run(
     two = images.train_labels < 2
     few = replace(images, train_images=images.train_images[two], train_labels=images.train_labels[two])
     session = RunSession(trained["vae"], tmp_path, load_images=lambda *_: RunImages(few))
-    with pytest.raises(RunError, match=r"^vae: LDA to two dimensions needs three classes or more, not 2$"):
+    with pytest.raises(
+        RunError, match=r"^vae: LDA to two dimensions needs three classes or more, not 2; PCA needs none$"
+    ):
         RunExplorer(session).projection(ProjectionOptions("lda"))

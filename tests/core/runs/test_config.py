@@ -66,7 +66,8 @@ def test_text_as_typed_is_understood() -> None:
         ({"seed": -1}, "seed must be at least 0, not -1"),
         (
             {"dataset": "cifar"},
-            "dataset must be one of mnist, fashion-mnist, kmnist, qmnist or mnist-5k, not cifar",
+            "dataset must be mnist, fashion-mnist, kmnist, qmnist, mnist-5k, folder:PATH, npz:FILE or idx:FOLDER, "
+            "not cifar",
         ),
         ({"momentum": 1}, "momentum is not a setting of a run"),
     ],

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core.jobs import sweep
 from core.runs.catalog import find_runs
@@ -91,6 +92,29 @@ def test_a_run_trains_to_its_end_in_plain_lines(call: Call, runs_dir: Path) -> N
     assert longer.returncode == 0, longer.stderr
     assert "epoch 2/2" in longer.stdout
     assert "epoch 1/" not in longer.stdout
+
+
+def test_images_of_ones_own_are_trained_on_and_no_others_afterwards(call: Call, tmp_path: Path, runs_dir: Path) -> None:
+    mine = tmp_path / "mine" / "cat"
+    mine.mkdir(parents=True)
+    for number in range(12):
+        Image.new("RGB", (40, 30), (20 * number, 0, 0)).save(mine / f"{number}.png")
+    options = ("--preset", "ae", "--epochs", "1", "--batch-size", "5", "--device", "cpu")
+    done = call("train", "--dataset", "folder:mine", *options)
+    assert done.returncode == 0, done.stderr
+    counts = "10 images to train on, 2 to validate on, one class: 0 cat"
+    assert done.stdout.splitlines()[0] == f"folder:{tmp_path / 'mine'}: {counts}"
+    config = json.loads((runs_dir / "ae-folder" / "config.json").read_bytes())
+    assert (config["dataset"], config["data_dir"], len(config["fingerprint"])) == ("folder", str(mine.parent), 64)
+
+    Image.new("L", (40, 30)).save(mine / "5.png")
+    refused = call("resume", "ae-folder", "--epochs", "2")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"{mine.parent} has other images than those the run was trained on" in refused.stderr
+    (mine / "1.png").write_bytes((mine / "1.png").read_bytes()[:40])
+    refused = call("train", "--dataset", "folder:mine", *options)
+    assert refused.returncode == 2 and "1 of the 12 pictures" in refused.stderr
+    assert [run.name for run in find_runs(runs_dir)] == ["ae-folder"]
 
 
 def test_ctrl_c_saves_and_stops(

@@ -130,9 +130,12 @@ class NewRun(ModalScreen[Run | None]):
     def _images_missing(self, values: dict[str, Any]) -> str | None:
         """Why a prior cannot learn from images that nobody asked to download."""
         dataset = values["dataset"]
-        if self._form.chosen["dataset"] != "auto" or registry.is_on_disk(dataset, self._data_dir):
+        place = Path(values["data_dir"] or self._data_dir)
+        if self._form.chosen["dataset"] != "auto" or registry.is_on_disk(dataset, place):
             return None
         stage = self._taken_over.get("first_stage")
+        if dataset in registry.OWN:
+            return f"{place}, whose images {stage} learned, has none any more"
         return f"{dataset}, as of {stage}, is not on disk: choose {dataset} to download it, or {registry.EMBEDDED}"
 
     def _suggested_name(self, values: dict[str, Any]) -> str:
@@ -145,7 +148,7 @@ class NewRun(ModalScreen[Run | None]):
     def _set_hint(self) -> str:
         chosen = self._form.chosen["dataset"]
         if chosen == "auto" and self._taken_over:
-            return f"{self._values()['dataset']}, as the first stage"
+            return f"{self._taken_over['dataset']}, as the first stage"
         if chosen == "auto":
             return registry.explain_auto(self._data_dir)
         if registry.is_on_disk(chosen, self._data_dir):
@@ -207,9 +210,12 @@ class NewRun(ModalScreen[Run | None]):
     def _make(self, config: RunConfig, name: str | None) -> Run:
         self._say(f"looking for device {config.device}")
         check_device(config.device, config.processes)
-        if not registry.is_on_disk(config.dataset, self._data_dir):
-            download.download(config.dataset, self._data_dir, self._show_download)
-        registry.check(config.dataset, self._data_dir)
+        place = config.image_source.folder or self._data_dir
+        if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
+            download.download(config.dataset, place, self._show_download)
+        self._say(f"looking at {config.dataset_title}")
+        fingerprint, _ = registry.look_through(config.dataset, place, config.holdout)
+        config = config.model_copy(update={"fingerprint": fingerprint})
         self._say("starting the trainer")
         closing = get_current_worker()
         weights = Run(self._runs_dir / config.first_stage).read_weights() if config.first_stage else None
@@ -243,5 +249,7 @@ def _first_stages(runs_dir: Path, data_dir: Path) -> list[tuple[str, dict[str, A
         with suppress(RunError, DamagedFile, DataError, OSError):
             settings = first_stage_settings(run)
             if run.weights_version():
-                found.append((not registry.is_on_disk(settings["dataset"], data_dir), run.name, settings))
+                found.append(
+                    (not registry.is_on_disk(*registry.source(settings["dataset"], data_dir)), run.name, settings)
+                )
     return [(name, settings) for _, name, settings in sorted(found, key=lambda stage: stage[:2])]

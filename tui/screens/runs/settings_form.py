@@ -198,7 +198,7 @@ def _field(name: str) -> Input | Select[str]:
     setting = SETTINGS[name]
     if name == "first_stage":
         return Select[str]([], prompt="no run has weights", compact=True, id=name)
-    if not setting.choices or setting.pattern:
+    if name != "dataset" and (not setting.choices or setting.pattern):
         return Field(compact=True, id=name)
     choices = registry.CHOICES if name == "dataset" else setting.choices
     usual = {"preset": DEFAULT_PRESET, "dataset": "auto"}.get(name, choices[0])

@@ -1,0 +1,52 @@
+"""Where images of a user's own lie, and how they are named: `folder:PATH`, `npz:FILE`, `idx:FOLDER`."""
+
+from __future__ import annotations
+
+import os
+from itertools import chain
+from pathlib import Path
+
+from core import files
+from core.errors import DataError
+
+# What they are called in a run, whose `data_dir` is the path, and how they are typed.
+OWN: dict[str, str] = {"folder": "folder:PATH", "npz": "npz:FILE", "idx": "idx:FOLDER"}
+PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+    *(".tga", ".ico", ".jp2", ".j2k"),
+)
+
+
+def parse(text: str) -> tuple[str, Path] | None:
+    """The kind and the absolute path of a set of a user's own as it was typed, None for anything else.
+
+    Raises DataError where the path is left out.
+    """
+    kind, _, path = text.partition(":")
+    if kind not in OWN:
+        return None
+    if not path:
+        raise DataError(f"{kind} needs a path: {OWN[kind]}")
+    return kind, Path(os.path.normpath(files.expanded(path).absolute()))
+
+
+def check(kind: str, path: Path) -> None:
+    """Raise DataError unless there is something of that kind to be read, whatever is in it."""
+    if not (path.is_file() if kind == "npz" else path.is_dir()):
+        raise DataError(f"there is no {'file' if kind == 'npz' else 'folder'} {path} to read images from")
+    if not os.access(path, os.R_OK):
+        raise DataError(f"{path} cannot be read: permission denied")
+
+
+def is_there(kind: str, path: Path) -> bool:
+    """Whether there are images of that kind, by the names of the files alone."""
+    if not os.access(path, os.R_OK):
+        return False
+    match kind:
+        case "npz":
+            return path.is_file()
+        case "idx":
+            return path.is_dir() and any("images" in found.name for found in path.iterdir())
+        case _:
+            inside = chain.from_iterable(path.glob(pattern) for pattern in ("*", "*/*", "*/*/*"))
+            return path.is_dir() and any(found.suffix.lower() in PICTURES for found in inside)

@@ -1,0 +1,139 @@
+"""Reads a folder of pictures by Pillow: any size and format, in folders of their classes or in none, as grey images."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import files
+from core.arrays import IMAGE_SHAPE
+from core.data.own_paths import PICTURES
+from core.errors import DamagedFile, DataError
+from core.text import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+# Those that Pillow decodes itself: for others, such as EPS, it would run a program on the file.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "TGA", "ICO", "JPEG2000")
+FILE_LIMIT = 1 << 28  # bytes of a picture
+PIXELS_LIMIT = 100_000_000
+NAMED = 5  # files that an error lists
+SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))
+
+
+def find(folder: Path) -> dict[str, list[Path]]:
+    """The pictures in a folder by their class, the folder they lie in, or all under `""` where they lie in none.
+
+    Both in the order of their names; what is hidden is left out. Raises DataError.
+    """
+    try:
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        loose = [path for path in inside if _is_picture(path)]
+        classes = {path.name: _below(path) for path in inside if path.is_dir()}
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
+    classes = {name: paths for name, paths in classes.items() if paths}
+    if loose and classes:
+        some = printable(next(iter(classes)))
+        raise DataError(f"{folder} has pictures beside its folders of classes, such as {loose[0].name} beside {some}")
+    if classes.keys() & SPLITS and classes.keys() <= SPLITS:
+        raise DataError(f"{folder} has {' and '.join(classes)} in it, which are no classes: name one of these folders")
+    if not loose and not classes:
+        raise DataError(f"{folder} has no pictures in it ({', '.join(PICTURES)})")
+    return classes or {"": loose}
+
+
+def _below(folder: Path) -> list[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    found = []
+    for place, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(filter(_is_picture, found))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES and path.is_file()
+
+
+def read(folder: Path, limit: int, tell: Callable[[bytes], object]) -> tuple[NDArray[np.uint8], list[str] | None]:
+    """The pictures (N, 28, 28), at most `limit`, and the class of each, or None where there are no classes.
+
+    `tell` is given the name and the bytes of each file. Raises DataError, which lists the files that are no pictures.
+    """
+    import numpy as np
+
+    found = find(folder)
+    paths = [path for each in found.values() for path in each]
+    if len(paths) > limit:
+        raise DataError(f"{folder} has {len(paths):,} pictures, at most {limit:,} are read")
+    images, damaged = np.zeros((len(paths), *IMAGE_SHAPE), np.uint8), []
+    for place, path in enumerate(paths):
+        try:
+            content = files.read(path, FILE_LIMIT)
+            tell(os.fsencode(path.relative_to(folder)) + b"\0" + len(content).to_bytes(8, "big") + content)
+            images[place] = decode(path, content)
+        except DamagedFile as error:
+            damaged.append(f"{printable(str(path.relative_to(folder)))} ({error.reason})")
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    if damaged:
+        more = f" and {len(damaged) - NAMED:,} more" if len(damaged) > NAMED else ""
+        of = f"{len(damaged):,} of the {len(paths):,} pictures"
+        raise DataError(f"{of} in {folder} cannot be decoded: {', '.join(damaged[:NAMED])}{more}; take them out")
+    return images, None if "" in found else [name for name, each in found.items() for _ in each]
+
+
+def decode(path: Path, content: bytes) -> NDArray[np.uint8]:
+    """A picture as a grey image (28, 28): the square at its centre, scaled. What is transparent is black.
+
+    Of a picture with several frames it is the first one. Raises DamagedFile.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+            if opened.width * opened.height > PIXELS_LIMIT:
+                raise DamagedFile(path, f"{opened.width} x {opened.height} pixels are too many")
+            grey = _grey(path, ImageOps.exif_transpose(opened))
+    except UnidentifiedImageError as error:
+        raise DamagedFile(path, "no picture") from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, Image.DecompressionBombError) as error:
+        raise DamagedFile(path, str(error) or type(error).__name__) from error
+    return fitted(np.asarray(grey, np.uint8))
+
+
+def fitted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A grey image (H, W) as (28, 28): the square at its centre, scaled."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if image.shape == IMAGE_SHAPE:
+        return image
+    return np.asarray(ImageOps.fit(Image.fromarray(image), IMAGE_SHAPE[::-1], Image.Resampling.BICUBIC), np.uint8)
+
+
+def _grey(path: Path, image: Image.Image) -> Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits, which `convert` would cut off at 255
+        deep = np.asarray(image)
+        if deep.size and (deep.min() < 0 or deep.max() > 0xFFFF):
+            raise DamagedFile(path, "more than 16 bits a pixel")
+        return Image.fromarray((deep.astype(np.int64) >> 8).astype(np.uint8))
+    if image.mode == "F":
+        raise DamagedFile(path, "pixels that are not whole numbers")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return image.convert("L")
