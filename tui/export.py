@@ -150,14 +150,14 @@ def save_scatter(
     view: View | None = None,
     replace: bool = False,
 ) -> None:
-    """Points (N, 2) of classes (N,) 0..9 as a PNG of 1400 x 1200 pixels; a class has its number at its median.
+    """Points (N, 2) of classes (N,) as a PNG of 1400 x 1200 pixels; a class has its number at its median.
 
     Points that are not finite or not in the view are left out. Raises ValueError for other shapes and classes, OSError.
     """
     if points.shape != (len(classes), 2) or classes.ndim != 1:
         raise ValueError(f"points are {points.shape} of classes {classes.shape}, must be (N, 2) of (N,)")
-    if len(classes) and not 0 <= classes.min() <= classes.max() < len(CLASS_COLORS):
-        raise ValueError(f"classes are {classes.min()} to {classes.max()}, must be 0 to {len(CLASS_COLORS) - 1}")
+    if len(classes) and classes.min() < 0:
+        raise ValueError(f"classes are {classes.min()} to {classes.max()}, must be 0 or more")
     drawable = finite(points) if view is None else view.holds(points)
     points, classes = points[drawable], classes[drawable]
 
@@ -165,7 +165,7 @@ def save_scatter(
         figure = _figure(SQUARE)
         axes = figure.add_subplot()
         _label(axes, title, x_label, y_label)
-        shades = np.array(CLASS_COLORS) / 255
+        shades = np.array(CLASS_COLORS)[np.arange(classes.max(initial=0) + 1) % len(CLASS_COLORS)] / 255
         # All at once, in the order given: class by class, the last would cover the others.
         axes.scatter(points[:, 0], points[:, 1], s=9, c=shades[classes], alpha=0.5, linewidths=0)
         present = np.unique(classes)
@@ -175,7 +175,8 @@ def save_scatter(
             axes.text(x, y, str(number), ha="center", va="center", fontsize=9, bbox=frame)
         if len(present):
             signs = [axes.scatter([], [], s=40, color=shades[number]) for number in present]
-            figure.legend(signs, [str(number) for number in present], loc="outside right upper", frameon=False)
+            names, columns = [str(number) for number in present], -(-len(present) // 32)
+            figure.legend(signs, names, loc="outside right upper", frameon=False, ncols=columns)
         if view is not None:
             axes.set(xlim=view.x, ylim=view.y)
         content = _figure_png(figure)

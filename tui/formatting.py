@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+
+from core.text import printable
 
 if TYPE_CHECKING:
     from core.latents.options import SamplingOptions
     from core.runs.catalog import RunSummary
     from core.runs.status import Status
 
+NAME_LENGTH = 24  # of a class
 NONE = "–"  # in place of a value that is not known
 
 # A sign beside each state, so that colour is never needed to tell them apart.
@@ -103,3 +106,9 @@ def sampling_options(options: SamplingOptions) -> str:
     digit = "any digit" if options.digit is None else f"digit {options.digit}"
     guidance = f", guidance {options.guidance:g}" if options.guidance != 1 else ""
     return f"{digit}{guidance}, {count(options.steps, 'step')}"
+
+
+def class_title(label: int, classes: Sequence[str]) -> str:
+    """A class by its number and, where its name says more, its name: `3 dog`."""
+    name = classes[label] if label < len(classes) else ""
+    return f"{label} {printable(name)[:NAME_LENGTH]}" if name not in ("", str(label)) else str(label)

@@ -41,13 +41,17 @@ SUBSTITUTE = dict.fromkeys(("mnist", *OWN), EMBEDDED)
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images uint8 (N, 32, 32) and labels int64 (N,) from 0 to 9, to train on and to validate on."""
+    """Images uint8 (N, 32, 32) and labels int64 (N,) from 0, to train on and to validate on.
+
+    `classes` are the names of the labels where they have any.
+    """
 
     name: str
     train_images: Tensor
     train_labels: Tensor
     validation_images: Tensor
     validation_labels: Tensor
+    classes: tuple[str, ...] = ()
 
     def to(self, device: torch.device | str) -> ImageSet:
         """The same set with every tensor on a device."""
@@ -57,6 +61,7 @@ class ImageSet:
             self.train_labels.to(device),
             self.validation_images.to(device),
             self.validation_labels.to(device),
+            self.classes,
         )
 
     def held_out(self, count: int) -> ImageSet:
@@ -70,7 +75,7 @@ class ImageSet:
         order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
         out, rest = order[:count].sort().values, order[count:].sort().values
         images, labels = self.train_images, self.train_labels
-        return ImageSet(self.name, images[rest], labels[rest], images[out], labels[out])
+        return ImageSet(self.name, images[rest], labels[rest], images[out], labels[out], self.classes)
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -123,11 +128,13 @@ def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor
 def _load_own(kind: str, path: Path) -> tuple[ImageSet, str]:
     """A user's own images, and their fingerprint."""
     found = own.read(kind, path)
-    return ImageSet(
+    images = ImageSet(
         f"{kind}:{path}",
         *_as_tensors(found.train_images, found.train_labels),
         *_as_tensors(found.validation_images, found.validation_labels),
-    ), found.fingerprint
+        found.classes,
+    )
+    return images, found.fingerprint
 
 
 def _load_embedded() -> ImageSet:
@@ -187,7 +194,7 @@ def _load(source: ImageSource, data_dir: Path) -> tuple[ImageSet, str]:
     if source.name in OWN:
         whole, fingerprint = _load_own(source.name, place)
         if source.fingerprint not in ("", fingerprint):
-            other = registry.other_images(place)
+            other = registry.OTHER_IMAGES.format(place)
     else:
         whole = load_image_set(source.name, place)
     return whole.held_out(source.held_out) if source.held_out else whole, other
@@ -205,6 +212,8 @@ def load_or_substitute(source: ImageSource, data_dir: Path) -> RunImages:
     return RunImages(found, other or None)
 
 
-def one_of_each(labels: Tensor) -> Tensor:
-    """The index of the first image of each class there is, by class, from labels (N,)."""
-    return torch.stack([(labels == label).nonzero()[0, 0] for label in labels.unique()])
+def one_of_each(labels: Tensor, count: int = 10) -> Tensor:
+    """The indices of so many images, from labels (N,): the first of each class, by class, then the second of each."""
+    found = [(labels == label).nonzero()[:count, 0] for label in labels.unique()]
+    in_turn = [each[place] for place in range(count) for each in found if place < len(each)]
+    return torch.stack(in_turn[:count])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import core.data.npz
 from core.arrays import IMAGE_SHAPE
 from core.data import idx, pictures
+from core.data.own_paths import MOST_CLASSES
 from core.errors import DamagedFile, DataError
 from core.text import printable
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 IMAGES_LIMIT = 200_000
 FEWEST = 12
 VALIDATED = 6  # one image in so many validates where the set does not say which
-MOST_CLASSES = 10
+NAMED = 20  # classes in a line
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,8 @@ class OwnImages:
             return f"{sizes}, without labels"
         names = [f"{label} {name}" if str(label) != name else name for label, name in enumerate(self.classes)]
         kinds = "one class" if len(names) == 1 else f"{len(names)} classes"
-        return f"{sizes}, {kinds}: {printable(', '.join(names))}"
+        more = ", ..." if len(names) > NAMED else ""
+        return f"{sizes}, {kinds}: {printable(', '.join(names[:NAMED]))}{more}"
 
 
 def read(kind: str, path: Path) -> OwnImages:

@@ -11,6 +11,7 @@ from core.errors import DataError
 
 # What they are called in a run, whose `data_dir` is the path, and how they are typed.
 OWN: dict[str, str] = {"folder": "folder:PATH", "npz": "npz:FILE", "idx": "idx:FOLDER"}
+MOST_CLASSES = 62  # ten digits, 26 letters in two sizes, as in EMNIST
 PICTURES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
     *(".tga", ".ico", ".jp2", ".j2k"),

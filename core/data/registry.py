@@ -10,6 +10,7 @@ from typing import Any
 
 from core import files, folders
 from core.data import idx, own_paths
+from core.data.own_paths import MOST_CLASSES as MOST_CLASSES
 from core.data.own_paths import OWN as OWN
 from core.errors import DamagedFile, DataError
 
@@ -78,6 +79,7 @@ NAMES: tuple[str, ...] = tuple(SETS)
 CHOICES: tuple[str, ...] = ("auto", *NAMES)
 DIGITS: tuple[str, ...] = tuple(name for name, named in SETS.items() if named.digits)
 IMAGES_LIMIT = 60_000
+OTHER_IMAGES = "{} has other images than those the run was trained on"
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,9 @@ def check(name: str, data_dir: Path) -> None:
         raise data_error(error) from error
 
 
-def look_through(name: str, data_dir: Path, held_out: int = 0) -> tuple[str | None, str]:
+def look_through(
+    name: str, data_dir: Path, held_out: int = 0, most_classes: int = MOST_CLASSES
+) -> tuple[str | None, str]:
     """The fingerprint of a user's own images, which are all read, and what they are in a line.
 
     Of a set that has a name only what `check` looks at, and nothing is said. Raises DataError.
@@ -201,6 +205,8 @@ def look_through(name: str, data_dir: Path, held_out: int = 0) -> tuple[str | No
     found = own.read(name, data_dir)
     if held_out >= len(found.train_images):
         raise DataError(f"{held_out:,} of the {len(found.train_images):,} images to train on cannot be held out")
+    if len(found.classes) > most_classes:
+        raise DataError(f"{data_dir} has {len(found.classes)} classes, a learned prior knows {most_classes} at most")
     return found.fingerprint, f"{name}:{data_dir}: {found.description}"
 
 
@@ -208,12 +214,7 @@ def check_same(source: ImageSource, place: Path) -> None:
     """Raise DataError where a user's own images there are not those that a run was trained on, as it may go on."""
     fingerprint, _ = look_through(source.name, place, source.held_out) if source.fingerprint else (None, "")
     if source.fingerprint != (fingerprint or ""):
-        raise DataError(f"{other_images(place)}; train a new run on them")
-
-
-def other_images(place: Path) -> str:
-    """What to say of images that are not those of a run."""
-    return f"{place} has other images than those the run was trained on"
+        raise DataError(f"{OTHER_IMAGES.format(place)}; train a new run on them")
 
 
 def find_set(name: str) -> NamedSet:

@@ -50,7 +50,7 @@ class Explorer(Protocol):
         """An image, by its index in that part of the image set, and its reconstruction, each (28, 28)."""
 
     def preview(self) -> tuple[Images, Images]:
-        """The first validation image of each class and its reconstruction, each (classes, 28, 28).
+        """Ten validation images, one of each class where there are ten, and their reconstructions, (10, 28, 28) each.
 
         Of a learned prior it is two samples of each class.
         """

@@ -81,7 +81,14 @@ class RunExplorer:
             output = reconstructed(model, x)
             indices = session.indices("validation")[chosen.numpy()]
             return ReconstructionPage(
-                indices, labels[chosen].numpy(), output.errors, shown(x), output.images, first, len(places)
+                indices,
+                labels[chosen].numpy(),
+                output.errors,
+                shown(x),
+                output.images,
+                first,
+                len(places),
+                session.classes,
             )
 
     def reconstruct(self, images: Images) -> Reconstructions:
@@ -105,6 +112,7 @@ class RunExplorer:
                 posterior.mean[0].numpy(),
                 deviation[0].numpy(),
                 shown(model.decode(posterior.mean + deviation * noise)),
+                self.session.classes,
             )
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
@@ -185,7 +193,9 @@ class RunExplorer:
                 raise RunError(f"{session.run.name}: {error}") from error
             accuracy = session.keep(("accuracy", *key, options.part), lambda: projection.accuracy(latents))
             points, indices = projection.project(latents.mean), session.indices(options.part)
-            return LatentProjection(options, projection, points, latents.labels, len(fitted), accuracy, indices)
+            return LatentProjection(
+                options, projection, points, latents.labels, len(fitted), accuracy, indices, session.classes
+            )
 
     # How good it is
 

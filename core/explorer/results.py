@@ -38,6 +38,7 @@ class ReconstructionPage:
     reconstructions: Images
     first: int
     total: int
+    classes: tuple[str, ...] = ()  # the names of the labels where they have any
 
     def stacks(self) -> Images:
         """Each image with its reconstruction and its error below, (N, 3, 28, 28)."""
@@ -68,6 +69,7 @@ class ImageDetail:
     mean: Images
     deviation: Images
     samples: Images
+    classes: tuple[str, ...] = ()
 
     @property
     def is_point(self) -> bool:
@@ -98,6 +100,7 @@ class LatentProjection:
     fitted: int
     accuracy: float | None
     indices: Labels
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class RunSession:
         self._kept: dict[Any, Any] = {}  # what was computed with these weights
         self._images: dict[Part, Looked] | None = None
         self._note = ""
+        self.classes: tuple[str, ...] = ()  # the names of the labels, once the images were read; mostly none
         self._config: RunConfig | None = None
         self._report: Report | None = None
         self._words = ""
@@ -141,7 +142,7 @@ class RunSession:
     def _read_images(self) -> RunImages:
         self.report("reading the images")
         found = self._load_images(self.config.image_source, self._data_dir)
-        self._note = found.note or ""
+        self._note, self.classes = found.note or "", found.images.classes
         return found
 
     def _looked_at(self) -> dict[Part, Looked]:

@@ -43,8 +43,9 @@ class LearnedPrior:
         return self._denoise(self._labels(count, torch.Generator().manual_seed(seed)), seed, temperature)
 
     def of_each_class(self, seed: int) -> Tensor:
-        """A sample of each class, (10, 64)."""
-        *_, last = self._denoise(torch.arange(CLASSES), seed)
+        """A sample of each class, (10, 64), again from the first where training images have fewer than ten."""
+        present = self.network.class_shares.nonzero()[:, 0]
+        *_, last = self._denoise(present[torch.arange(CLASSES) % len(present)], seed)
         return last
 
     @torch.inference_mode()

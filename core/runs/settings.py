@@ -31,6 +31,7 @@ class Preset:
     learns_prior: bool = False  # over the latents of another run, its first stage
     samplers: tuple[str, ...] = ("prior", "gaussian", "full", "mixture")  # as a user steps through them
     default_sampler: str = "prior"  # the prior N(0, I) where training pulled the latents to it
+    most_classes: int = registry.MOST_CLASSES  # of its images
     defaults: Mapping[str, Any] = field(default_factory=dict)  # that are not those of the post; see docs/quality.md
 
 
@@ -61,6 +62,7 @@ PRESETS: dict[str, Preset] = {
             "learned prior over the latents of another run, the first stage: latent diffusion",
             parameters=1_161_412,
             learns_prior=True,
+            most_classes=10,
             samplers=("prior", "gaussian", "full", "mixture", "learned"),
             default_sampler="learned",
             defaults={"epochs": 100, "schedule": "cosine"},

@@ -41,6 +41,7 @@ class FakeExplorer:
     def __init__(self, run: Run, *, faintness: float = 0.5) -> None:
         self.run, self.faintness, self.note = run, faintness, ""
         self.evaluator = FakeEvaluator()
+        self.classes: tuple[str, ...] = ()
         self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
         self.asked: list[tuple[Any, ...]] = []
         self.reports: list[Report] = []
@@ -85,7 +86,9 @@ class FakeExplorer:
         originals = self._originals(indices)
         rebuilt = dimmed(originals, self.faintness)
         errors = ((originals - rebuilt) ** 2).sum(axis=(1, 2)) + indices / 100
-        return ReconstructionPage(indices, self._labels[indices], errors, originals, rebuilt, first, len(places))
+        return ReconstructionPage(
+            indices, self._labels[indices], errors, originals, rebuilt, first, len(places), self.classes
+        )
 
     def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
         self._hear("image_detail", index, samples, seed)
@@ -101,6 +104,7 @@ class FakeExplorer:
             mean,
             np.full((4, 4, 4), self.spread, np.float32),
             np.roll(drawn, seed, 0),
+            self.classes,
         )
 
     def preview(self) -> tuple[Images, Images]:
@@ -170,7 +174,9 @@ class FakeExplorer:
                 projection = Projection(name, axes, weights, np.zeros(64), means, np.ones(1), covariance, explained)
         accuracy = 0.875 if options.projection == "lda" else None
         points = projection.project(self._latents.mean)
-        return LatentProjection(options, projection, points, self._labels, 3500, accuracy, np.arange(self.TOTAL))
+        return LatentProjection(
+            options, projection, points, self._labels, 3500, accuracy, np.arange(self.TOTAL), self.classes
+        )
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
         self._hear("pair", part, index)

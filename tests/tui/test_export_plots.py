@@ -156,7 +156,7 @@ def test_no_points_give_an_empty_scatter(tmp_path: Path) -> None:
     [
         (np.zeros((3, 2)), np.zeros(2, int), r"points are \(3, 2\) of classes \(2,\)"),
         (np.zeros((3, 3)), np.zeros(3, int), r"points are \(3, 3\)"),
-        (np.zeros((2, 2)), np.array([0, 10]), "classes are 0 to 10, must be 0 to 9"),
+        (np.zeros((2, 2)), np.array([-1, 10]), "classes are -1 to 10, must be 0 or more"),
         (np.zeros((2, 2)), np.array([-1, 0]), "classes are -1 to 0"),
     ],
 )

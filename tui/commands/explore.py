@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from core.data import registry
 from core.errors import ConfigError
 from core.evaluation.results import check_digits
 from core.latents.options import (
@@ -66,7 +67,7 @@ Sampler = Annotated[
 def reconstruct(
     run: RunName,
     label: Annotated[
-        str | None, typer.Option("--class", help="Only images of this class.", metavar="0..9", show_default="all")
+        str | None, typer.Option("--class", help="Only images of this class.", metavar="N", show_default="all")
     ] = None,
     order: Annotated[
         str, choice(get_args(Order), "--order", help="By index, or worst first.", metavar="|".join(get_args(Order)))
@@ -76,7 +77,7 @@ def reconstruct(
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
-    digit = None if label is None else check_whole("class", label, 0, 9)
+    digit = None if label is None else check_whole("class", label, 0, registry.MOST_CLASSES - 1)
     checked_order, checked_count = check_order(order), check_whole("count", count, *COUNTS)
     check_out(out)
     found = find_run(runs_dir, run)

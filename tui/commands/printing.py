@@ -67,7 +67,7 @@ def show_reconstructions(run: Run, page: ReconstructionPage, label: int | None, 
     """Validation images with their reconstructions and errors."""
     tiles = page.stacks()
     if out is None:
-        which = "all classes" if label is None else f"class {label}"
+        which = "all classes" if label is None else f"class {formatting.class_title(label, page.classes)}"
         how = "worst first" if order == "worst" else "by index"
         last = page.first + len(page.indices)
         print_heading(run, f"validation images, {which}, {how}: {page.first + 1:,} to {last:,} of {page.total:,}")

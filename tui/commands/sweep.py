@@ -22,7 +22,7 @@ from core.jobs.sweep import MOST_TOGETHER, Group, Member, Sweep, groups, parse_v
 from core.runs.catalog import RunSummary, find_run
 from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings, with_images
-from core.runs.settings import DEFAULT_PRESET, SETTINGS
+from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
 from core.runs.status import State
 from core.text import printable
 from tui import formatting
@@ -82,7 +82,8 @@ def sweep(
     chosen = with_images(DEFAULTS | settings, folder, taken_over)
     place = Path(chosen["data_dir"] or folder)
     holdout = check_values(holdout=chosen.get("holdout")).holdout
-    chosen["fingerprint"], said = registry.look_through(chosen["dataset"], place, holdout)
+    most_classes = PRESETS["prior" if first_stage else DEFAULT_PRESET].most_classes
+    chosen["fingerprint"], said = registry.look_through(chosen["dataset"], place, holdout, most_classes)
     varied = {name: parse_values(chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen}
     members = plan(runs_dir, name, varied, chosen)
     if said:

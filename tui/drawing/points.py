@@ -1,5 +1,6 @@
 """Draws labelled points as a raster of cells: the class with most points in a cell gives it its colour or its digit."""
 
+import string
 from collections.abc import Set
 from itertools import pairwise
 from typing import Literal
@@ -18,7 +19,8 @@ from tui.drawing.view import Canvas, View, finite, home_view, lay_out
 from tui.terminal.capabilities import ColorDepth
 
 Markers = Literal["dots", "digits"]
-CLASSES = 10
+CLASSES = 10  # with a colour of their own; of more, each tenth has the same one
+SIGNS = string.digits + string.ascii_uppercase + string.ascii_lowercase  # of the classes
 # Ten colours of the 256-colour cube near the hues of Okabe & Ito 2008 and Paul Tol, chosen for the largest distance of
 # the closest two in CAM02-UCS: 12 without red, green or blue cones (Machado 2009), else 20; on #1e1e1e and #e0e0e0.
 CLASS_COLORS = (
@@ -35,9 +37,19 @@ BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 LABEL, HIDDEN, CURSOR = Style(bold=True, reverse=True), Style(dim=True), Style(bold=True, reverse=True)
 
 
-def legend_place(title: str, width: int) -> tuple[str, int]:
-    """The title, cropped to leave room for the legend, and the column of class 0; each class takes two cells."""
-    room = width - 2 * CLASSES - 1
+def legend_step(count: int) -> int:
+    """How many cells each of so many classes takes in the legend."""
+    return 2 if count <= CLASSES else 1
+
+
+def class_count(classes: Integers) -> int:
+    """How many classes the legend has: those up to the highest one, and ten at least."""
+    return max(CLASSES, int(classes.max(initial=-1)) + 1)
+
+
+def legend_place(title: str, width: int, count: int = CLASSES) -> tuple[str, int]:
+    """The title, cropped to leave room for the legend, and the column of class 0."""
+    room = width - legend_step(count) * count - 1
     if cell_len(title) > room:
         title = set_cell_size(title, room) if room >= 4 else ""
     return title, cell_len(title) + 2 if title else 0
@@ -57,7 +69,7 @@ def draw_points(
     markers: Markers | None = None,
     depth: ColorDepth = ColorDepth.TRUECOLOR,
 ) -> list[Strip]:
-    """`height` strips of `width` cells: title and legend, y ticks, points (N, 2) of classes (N,) 0..9, x ticks.
+    """`height` strips of `width` cells: title and legend, y ticks, points (N, 2) of classes (N,), x ticks.
 
     A cell has the colour, or digit, of the class with most points in it. Points that are not finite are left out.
     """
@@ -66,14 +78,15 @@ def draw_points(
     view = view or home_view(points)
     canvas = lay_out(width, height, view)
     arrow = ">" if depth is ColorDepth.ASCII else "→"
-    shown = _canvas(points, classes, canvas, hidden, markers_for(markers, depth), class_styles(depth))
+    styles = class_styles(depth, class_count(classes))
+    shown = _canvas(points, classes, canvas, hidden, markers_for(markers, depth), styles)
     if canvas.framed:
         (wide, high), (columns, rows) = canvas.cell_size, (canvas.columns, canvas.rows)
         start, end = view.x[0] + wide / 2, view.x[1] - wide / 2
         along = place(ticks_within(start, end, max(2, columns // 12)), start, end, columns)
         down = place(canvas.y_ticks, view.y[1] - high / 2, view.y[0] + high / 2, rows)
         shown = frame(shown, down, along, f"{x_label} {arrow}" if x_label else "", depth)
-    return [_header(title, y_label, hidden, width, depth)] * canvas.top + shown
+    return [_header(title, y_label, hidden, width, depth, styles)] * canvas.top + shown
 
 
 def markers_for(asked: Markers | None, depth: ColorDepth) -> Markers:
@@ -83,12 +96,12 @@ def markers_for(asked: Markers | None, depth: ColorDepth) -> Markers:
     return asked or ("dots" if depth.has_shades else "digits")
 
 
-def class_styles(depth: ColorDepth) -> list[Style]:
+def class_styles(depth: ColorDepth, count: int = CLASSES) -> list[Style]:
     """The style of each class, plain where there are no colours."""
     if not depth.has_colors:
-        return [PLAIN] * CLASSES
+        return [PLAIN] * count
     colors = SIXTEEN_COLORS if depth is ColorDepth.SIXTEEN else CLASS_COLORS
-    return [Style.from_color(Color.from_rgb(*color)) for color in colors]
+    return [Style.from_color(Color.from_rgb(*colors[label % CLASSES])) for label in range(count)]
 
 
 def _canvas(
@@ -103,8 +116,9 @@ def _canvas(
     down = ((top - points[inside, 1]) / (top - bottom) * 4 * rows).astype(int).clip(0, 4 * rows - 1)
 
     cells = down // 4 * columns + across // 2
-    counts = np.bincount(cells * CLASSES + classes[inside], minlength=rows * columns * CLASSES)
-    counts = counts.reshape(rows, columns, CLASSES)
+    kinds = len(styles)
+    counts = np.bincount(cells * kinds + classes[inside], minlength=rows * columns * kinds)
+    counts = counts.reshape(rows, columns, kinds)
     looks, empty = counts.argmax(axis=2), ~counts.any(axis=2)
     if markers == "dots":
         lit = np.zeros((4 * rows, 2 * columns), dtype=bool)
@@ -112,14 +126,14 @@ def _canvas(
         patterns = (lit.reshape(rows, 4, columns, 2) * BRAILLE[:, None, :]).sum(axis=(1, 3))
         glyphs = np.where(empty, ord(" "), 0x2800 + patterns)
     else:
-        glyphs = np.where(empty, ord(" "), ord("0") + looks)
+        glyphs = np.where(empty, ord(" "), np.frombuffer(SIGNS.encode(), np.uint8).astype(int)[looks])
     # Blanks take the style on their left, which saves escape codes.
     before = np.maximum.accumulate(np.where(empty, -1, np.arange(columns)), axis=1)
     looks = np.where(before < 0, -1, np.take_along_axis(looks, before.clip(0), axis=1))
 
     if markers == "dots":
         for digit, (column, row) in _mean_cells(points[visible], classes[visible], canvas).items():
-            glyphs[row, column], looks[row, column] = ord("0") + digit, CLASSES + digit
+            glyphs[row, column], looks[row, column] = ord(SIGNS[digit]), kinds + digit
     chosen = [*styles, *map(_label_style, styles), PLAIN]
     return [_row("".join(map(chr, codes)), look, chosen) for codes, look in zip(glyphs.tolist(), looks, strict=True)]
 
@@ -151,16 +165,17 @@ def _row(text: str, looks: Integers, styles: list[Style]) -> Strip:
     return Strip([Segment(text[start:end], styles[looks[start]]) for start, end in pairwise(edges)], len(text))
 
 
-def _header(title: str, y_label: str, hidden: Set[int], width: int, depth: ColorDepth) -> Strip:
+def _header(title: str, y_label: str, hidden: Set[int], width: int, depth: ColorDepth, styles: list[Style]) -> Strip:
     """The title, the classes, hidden ones as a dot, and the y label if it fits."""
     ascii_only = depth is ColorDepth.ASCII
-    title, start = legend_place(title, width)
+    step = legend_step(len(styles))
+    title, start = legend_place(title, width, len(styles))
     segments = [Segment(title, TITLE), Segment("  ", PLAIN)] if title else []
-    for digit, style in enumerate(class_styles(depth)):
-        shown = Segment("." if ascii_only else "·", HIDDEN) if digit in hidden else Segment(str(digit), style + TITLE)
-        segments += [shown, Segment(" ", PLAIN)]
+    for sign, style, digit in zip(SIGNS, styles, range(len(styles)), strict=False):
+        shown = Segment("." if ascii_only else "·", HIDDEN) if digit in hidden else Segment(sign, style + TITLE)
+        segments += [shown, Segment(" " * (step - 1), PLAIN)][:step]
     label = f"{'^' if ascii_only else '↑'} {y_label}"
-    room = width - start - 2 * CLASSES
+    room = width - start - step * len(styles)
     if y_label and cell_len(label) < room:
         segments.append(Segment(" " * (room - cell_len(label)) + label, HIDDEN))
     return Strip(segments).adjust_cell_length(width, PLAIN)

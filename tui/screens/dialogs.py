@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.table import Table
@@ -14,11 +14,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 
 from core.text import printable
+from tui import formatting
 
 if TYPE_CHECKING:
     from core.runs.run import Run
 
 Value = TypeVar("Value")
+CLASSES_WITH_KEYS = 10
 
 
 class Confirm(ModalScreen[bool]):
@@ -117,14 +119,31 @@ class AskClass(ModalScreen[str | None]):
         *(Binding(str(digit), f"dismiss('{digit}')", id=f"class.{digit}", show=False) for digit in range(10)),
     ]
 
-    def __init__(self, question: str, everything: str) -> None:
+    def __init__(self, question: str, everything: str, classes: Sequence[str] = ()) -> None:
         super().__init__()
-        self._question, self._everything = question, everything
+        self._question, self._everything, self._names = question, everything, classes
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(self._question, markup=False)
+            for label, name in enumerate(self._names):
+                if name != str(label):
+                    yield Label(formatting.class_title(label, self._names), markup=False)
             yield Label(f"0..9 a class   a {self._everything}   esc leave it", markup=False)
+
+
+def ask_class(question: str, everything: str, classes: Sequence[str] = ()) -> ModalScreen[str | None]:
+    """What asks for a class, of which these are the names: by one key where ten are the most, else by what is typed."""
+    if len(classes) <= CLASSES_WITH_KEYS:
+        return AskClass(question, everything, classes)
+
+    def parse(text: str) -> str:
+        found = str(classes.index(text)) if text in classes else text
+        if found == "a" or (found.isdecimal() and int(found) < len(classes)):
+            return found
+        raise ValueError(f"0 to {len(classes) - 1}, a name, or a: {everything}")
+
+    return AskValue(question, "a", parse)
 
 
 class Options(OptionList):

@@ -9,7 +9,16 @@ from textual.message import Message
 from textual.strip import Strip
 
 from core.arrays import Floats, Integers
-from tui.drawing.points import CLASSES, Markers, draw_points, legend_place, markers_for, with_cursor
+from tui.drawing.points import (
+    SIGNS,
+    Markers,
+    class_count,
+    draw_points,
+    legend_place,
+    legend_step,
+    markers_for,
+    with_cursor,
+)
 from tui.drawing.strips import draw_message
 from tui.drawing.view import Canvas, View, finite, home_view, lay_out, nearest
 from tui.terminal.capabilities import ColorDepth, color_depth
@@ -71,7 +80,7 @@ class Scatter(StripWidget):
         home: View | None = None,
         message: str | None = None,
     ) -> None:
-        """Show points (N, 2) of classes (N,) 0..9, or the message if there are none. Raises ValueError.
+        """Show points (N, 2) of classes (N,) 0..61, or the message if there are none. Raises ValueError.
 
         `keep_view` keeps the view, the cursor and the hidden classes, for newer points of the same space. `home` is
         the initial view, so that two plots can share one; by default it holds all points.
@@ -83,8 +92,10 @@ class Scatter(StripWidget):
         points, classes = np.array(points, dtype=np.float64), np.array(classes)
         if points.ndim != 2 or points.shape[1] != 2 or classes.shape != points.shape[:1]:
             raise ValueError(f"points are {points.shape} and classes {classes.shape}, must be (N, 2) and (N,)")
-        if len(classes) and not (classes.dtype.kind in "iu" and 0 <= classes.min() <= classes.max() < CLASSES):
-            raise ValueError(f"classes are {classes.dtype} {classes.min()} to {classes.max()}, must be integers 0 to 9")
+        if len(classes) and not (classes.dtype.kind in "iu" and 0 <= classes.min() <= classes.max() < len(SIGNS)):
+            raise ValueError(
+                f"classes are {classes.dtype} {classes.min()} to {classes.max()}, must be integers from 0 to 61"
+            )
         self._points, self._labels = points, classes.astype(int)
         self._title, self._x_label, self._y_label = title, x_label, y_label
         self._backdrop = None
@@ -111,9 +122,9 @@ class Scatter(StripWidget):
         return markers_for(self.markers, depth)
 
     def toggle_digit(self, digit: int) -> None:
-        """Hide a class or show it again. ValueError if it is not 0..9."""
-        if digit not in range(CLASSES):
-            raise ValueError(f"class is {digit}, must be 0 to {CLASSES - 1}")
+        """Hide a class or show it again. ValueError if there is none of that number."""
+        if digit not in range(class_count(self._labels)):
+            raise ValueError(f"class is {digit}, must be 0 to {class_count(self._labels) - 1}")
         self._hidden ^= {digit}
         self._repaint()
 
@@ -164,9 +175,10 @@ class Scatter(StripWidget):
             return
         at = event.get_content_offset_capture(self)
         canvas = self._canvas()
-        _, legend = legend_place(self._title, self.size.width)
-        if canvas.top and at.y == 0 and 0 <= at.x - legend < 2 * CLASSES:
-            self.toggle_digit((at.x - legend) // 2)
+        count = class_count(self._labels)
+        _, legend = legend_place(self._title, self.size.width, count)
+        if canvas.top and at.y == 0 and 0 <= at.x - legend < legend_step(count) * count:
+            self.toggle_digit((at.x - legend) // legend_step(count))
         elif canvas.clamp(*(cell := (at.x - canvas.left, at.y - canvas.top))) == cell:
             self.capture_mouse()
             self.place_cursor(*canvas.center_of(*cell))

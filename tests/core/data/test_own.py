@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from core.data import own, own_paths, registry
-from core.data.images import load_for_run, load_image_set, load_or_substitute
+from core.data.images import load_for_run, load_image_set, load_or_substitute, one_of_each
 from core.data.pictures import decode
 from core.data.registry import ImageSource
 from core.errors import DamagedFile, DataError
@@ -105,8 +105,8 @@ def test_nothing_is_run_to_decode_a_file(tmp_path: Path) -> None:
 
 
 def _classes(path: Path) -> None:
-    for number in range(11):
-        draw(path / f"class {number}", 2)
+    for number in range(63):
+        draw(path / f"class {number}", 1)
 
 
 def _beside(path: Path) -> None:
@@ -122,7 +122,7 @@ def _splits(path: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing": (lambda path: None, "has no pictures in it"),
     "too few": (lambda path: draw(path, 11), "has 11 images, at least 12 are needed"),
-    "too many classes": (_classes, "has 11 classes, at most 10"),
+    "too many classes": (_classes, "has 63 classes, at most 62"),
     "both layouts": (_beside, "has pictures beside its folders of classes, such as 00.png beside cat"),
     "splits": (_splits, "has test and train in it, which are no classes"),
 }
@@ -230,3 +230,19 @@ def test_images_that_moved_are_found_where_they_are_named_and_have_a_stand_in_wh
 def test_no_more_images_can_be_held_out_than_there_are(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="10 of the 10 images to train on cannot be held out"):
         registry.look_through("folder", draw(tmp_path), held_out=10)
+
+
+def test_ten_images_stand_for_all_classes_few_or_many() -> None:
+    two = torch.tensor([1, 0, 0, 1, 1, 1, 1])
+    assert one_of_each(two).tolist() == [1, 0, 2, 3, 4, 5, 6]
+    assert one_of_each(torch.arange(20) % 10).tolist() == [*range(10)]
+    assert one_of_each(torch.arange(47)).tolist() == [*range(10)]
+
+
+def test_more_than_ten_classes_have_names_and_are_too_many_for_a_learned_prior(tmp_path: Path) -> None:
+    for number in range(11):
+        draw(tmp_path / f"kind {number}", 2)
+    images = load_image_set("folder", tmp_path).held_out(3)
+    assert images.classes[:2] == ("kind 0", "kind 1") and images.train_labels.max() == 10
+    with pytest.raises(DataError, match="has 11 classes, a learned prior knows 10 at most"):
+        registry.look_through("folder", tmp_path, most_classes=10)

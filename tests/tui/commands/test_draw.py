@@ -279,7 +279,7 @@ def test_an_output_that_nobody_reads_to_the_end_is_no_error_to_show(folder: Path
         (["latent", "ae", "--projection", "dims", "--numbers", "1,64"], "a whole number from 0 to 63, not '64'"),
         (["latent", "ae", "--numbers", "1,2"], "numbers go with --projection dims"),
         (["latent", "ae", "--set", "test"], "set must be one of validation, training, not 'test'"),
-        (["reconstruct", "ae", "--class", "10"], "class must be a whole number from 0 to 9, not '10'"),
+        (["reconstruct", "ae", "--class", "62"], "class must be a whole number from 0 to 61, not '62'"),
         (["reconstruct", "ae", "--order", "best"], "order must be one of index, worst, not 'best'"),
         (["reconstruct", "nothing"], "no run named 'nothing' in checkpoints; there is ae, new, vae"),
     ],

@@ -10,6 +10,7 @@ from rich.style import Style
 from tests.support.drawing import cell, clouds, color_of, text_of
 from tui.drawing.points import (
     CLASS_COLORS,
+    SIGNS,
     SIXTEEN_COLORS,
     Markers,
     class_styles,
@@ -87,6 +88,19 @@ def test_the_legend_has_the_colours_of_the_points_and_room_before_the_title() ->
     header = draw_points(points, classes, 40, 20, title="a title of more than 40 cells, which is too long")[0].text
     assert header.split()[-10:] == list("0123456789")
     assert header.startswith("a title")
+
+
+def test_of_more_than_ten_classes_each_has_a_sign_and_a_colour_of_ten() -> None:
+    canvas = lay_out(80, 20, UNIT)
+    points = np.array(at(canvas, 7, 4, 3) + at(canvas, 7, 4, 2) + at(canvas, 20, 9))
+    strips = draw_points(points, np.array([46, 46, 46, 2, 2, 10]), 80, 20, view=UNIT, title="classes", markers="digits")
+    for column, row, sign, color in ((7, 4, "k", 6), (20, 9, "A", 0)):
+        glyph, style = cell(strips, canvas.left + column, canvas.top + row)
+        assert (glyph, color_of(style.color)) == (sign, CLASS_COLORS[color])
+    assert strips[0].text.rstrip() == f"classes  {SIGNS[:47]}" and strips[0].cell_length == 80
+    apart = np.array(at(canvas, 7, 4) + at(canvas, 20, 9))
+    dots = draw_points(apart, np.array([46, 10]), 80, 20, view=UNIT, markers="dots")
+    assert [cell(dots, canvas.left + column, canvas.top + row)[0] for column, row in ((7, 4), (20, 9))] == ["k", "A"]
 
 
 def test_dots_have_the_digit_of_each_visible_class_at_its_mean() -> None:

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.widgets import Label
 
 from core.runs.run import Run
+from tui import formatting
 from tui.screens import exporting
 from tui.screens.explore_base import DetailScreen, ExploreSources
 from tui.screens.exporting import Export
@@ -128,7 +129,7 @@ class ImageDetailScreen(DetailScreen):
         of_what = "the latent" if detail.is_point else f"{what} of the posterior over the latent"
         self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
         self.set_heading(
-            f"class {detail.label}",
+            f"class {formatting.class_title(detail.label, detail.classes)}",
             f"image {detail.index:,}, squared error {detail.error:.2f}",
             f"{self.place + 1:,} of {self._total:,}",
         )

@@ -15,10 +15,10 @@ from textual.containers import Horizontal, Vertical
 from core.arrays import LATENT_SIZE
 from core.latents.options import PROJECTIONS, ProjectionOptions
 from core.runs.run import Run
-from tui import latent_plane
+from tui import formatting, latent_plane
 from tui.export import Seen
 from tui.screens import exporting
-from tui.screens.dialogs import AskClass
+from tui.screens.dialogs import ask_class
 from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.selection import Shared
@@ -178,7 +178,9 @@ class LatentScreen(ExploreScreen):
 
     def _show_pair(self, label: int, pair: tuple[Images, Images]) -> None:
         if self.plane is not None:
-            self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], [f"nearest: {label}", "reconstructed"])
+            named = formatting.class_title(label, self.plane.classes)
+            caption = f"nearest: {label}" if named == str(label) else named  # there is no room for both
+            self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], [caption, "reconstructed"])
 
     def _show_decoded(self, images: Images) -> None:
         if self.decoding:
@@ -220,7 +222,8 @@ class LatentScreen(ExploreScreen):
                 self._scatter.toggle_digit(int(answer))
             self._look()
 
-        self.app.push_screen(AskClass("Switch which class on or off?", "show all"), answered)
+        classes = self.plane.classes if self.plane is not None else ()
+        self.app.push_screen(ask_class("Switch which class on or off?", "show all", classes), answered)
 
     def action_projection(self) -> None:
         names = list(PROJECTIONS)

@@ -13,8 +13,9 @@ from textual.widgets import Static
 
 from core.arrays import IMAGE_SHAPE
 from core.runs.run import Run
+from tui import formatting
 from tui.screens import exporting
-from tui.screens.dialogs import AskClass
+from tui.screens.dialogs import ask_class
 from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.image import ImageDetailScreen
@@ -124,7 +125,7 @@ class ReconstructScreen(ExploreScreen):
             f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)
         ]
         self._gallery.show(tiles, captions, selected)
-        which = "all classes" if self.label is None else f"class {self.label}"
+        which = "all classes" if self.label is None else f"class {formatting.class_title(self.label, page.classes)}"
         order = "worst first" if self.order == "worst" else "by index"
         last = page.first + len(page.indices)
         place = f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
@@ -132,7 +133,7 @@ class ReconstructScreen(ExploreScreen):
         names = ["original", "reconstruction", "error"]
         self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
         facts = Text.assemble(
-            ("class  ", "dim"), f"{page.labels[selected]}\n",
+            ("class  ", "dim"), f"{formatting.class_title(page.labels[selected], page.classes)}\n",
             ("index  ", "dim"), f"{page.indices[selected]:,}\n",
             ("error  ", "dim"), f"{page.errors[selected]:.2f}\n\n",
             ("enter zooms in", "dim"),
@@ -182,7 +183,8 @@ class ReconstructScreen(ExploreScreen):
                 self.place = 0
                 self.request_content()
 
-        self.app.push_screen(AskClass("Show which class?", "all classes"), answered)
+        classes = self.page.classes if self.page is not None else ()
+        self.app.push_screen(ask_class("Show which class?", "all classes", classes), answered)
 
     def action_order(self) -> None:
         self.order = "index" if self.order == "worst" else "worst"

@@ -214,7 +214,7 @@ class NewRun(ModalScreen[Run | None]):
         if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
             download.download(config.dataset, place, self._show_download)
         self._say(f"looking at {config.dataset_title}")
-        fingerprint, _ = registry.look_through(config.dataset, place, config.holdout)
+        fingerprint, _ = registry.look_through(config.dataset, place, config.holdout, config.preset_record.most_classes)
         config = config.model_copy(update={"fingerprint": fingerprint})
         self._say("starting the trainer")
         closing = get_current_worker()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import answered, opened, press, screen_text, shown
 from tests.support.snapshots import RUN
@@ -76,3 +78,25 @@ async def test_the_image_that_was_looked_at_stays_in_sight_when_pages_shrink(
         assert explorer.asked[-1] == ("page", 4, 4, None, "index")
         await press(pilot, "enter")
         assert shown(app, ImageDetailScreen).place == 6
+
+
+async def test_classes_with_names_are_called_by_them(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    explorers[RUN].classes = ("cat", "dog", *(f"no {number}" for number in range(2, 10)))
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "3", "f")
+        assert "1 dog" in screen_text(run_app)
+        await press(pilot, "1")
+        assert "class 1 dog, by index" in screen_text(run_app) and "class  1 dog" in screen_text(run_app)
+        await press(pilot, "enter")
+        assert "class 1 dog" in screen_text(run_app)
+        await press(pilot, "escape", "5")
+        assert re.search(r"\d (cat|dog|no \d) +reconstr", screen_text(run_app))
+
+
+async def test_one_of_more_than_ten_classes_is_typed(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    explorers[RUN].classes = tuple(f"kind {number}" for number in range(47))
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "3", "f", "backspace", "4", "7", "enter")
+        assert "0 to 46, a name, or a: all classes" in screen_text(run_app)
+        await press(pilot, "backspace", "backspace", *"kind", "space", "7", "enter")
+        assert "class 7 kind 7, by index: 1 to 4 of 20" in screen_text(run_app)
