@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from core import files
@@ -11,6 +11,7 @@ from core.errors import DataError
 
 # What they are called in a run, whose `data_dir` is the path, and how they are typed.
 OWN: dict[str, str] = {"folder": "folder:PATH", "npz": "npz:FILE", "idx": "idx:FOLDER"}
+LOOKED_AT = 10_000  # names of files, at most, before a folder is said to have no pictures
 MOST_CLASSES = 62  # ten digits, 26 letters in two sizes, as in EMNIST
 PICTURES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
@@ -26,7 +27,7 @@ def parse(text: str) -> tuple[str, Path] | None:
     kind, _, path = text.partition(":")
     if kind not in OWN:
         return None
-    if not path:
+    if not path or "\0" in path:
         raise DataError(f"{kind} needs a path: {OWN[kind]}")
     return kind, Path(os.path.normpath(files.expanded(path).absolute()))
 
@@ -50,4 +51,4 @@ def is_there(kind: str, path: Path) -> bool:
             return path.is_dir() and any("images" in found.name for found in path.iterdir())
         case _:
             inside = chain.from_iterable(path.glob(pattern) for pattern in ("*", "*/*", "*/*/*"))
-            return path.is_dir() and any(found.suffix.lower() in PICTURES for found in inside)
+            return path.is_dir() and any(found.suffix.lower() in PICTURES for found in islice(inside, LOOKED_AT))

@@ -197,7 +197,7 @@ def test_what_is_typed_is_a_kind_and_an_absolute_path(monkeypatch: pytest.Monkey
     monkeypatch.setenv("HOME", "/home/someone")
     assert registry.source("folder:my/../pictures", Path("sets")) == ("folder", tmp_path / "pictures")
     assert own_paths.parse("npz:~/a:b.npz") == ("npz", Path("/home/someone/a:b.npz"))
-    for wrong in ("idx", "idx:"):
+    for wrong in ("idx", "idx:", "idx:a\0b"):
         with pytest.raises(DataError, match="idx needs a path: idx:FOLDER"):
             registry.source(wrong, Path("sets"))
 

@@ -246,7 +246,7 @@ def _first_stages(runs_dir: Path, data_dir: Path) -> list[tuple[str, dict[str, A
     found = []
     for run in find_runs(runs_dir):
         # The list of runs tells what is damaged; a run that learns a prior itself is no first stage.
-        with suppress(RunError, DamagedFile, DataError, OSError):
+        with suppress(RunError, DamagedFile, DataError, ConfigError, OSError):
             settings = first_stage_settings(run)
             if run.weights_version():
                 found.append(
