@@ -94,6 +94,11 @@ class Terminal:
             self._stream.feed(UNKNOWN.sub(lambda match: match[0] if KNOWN.match(match[0]) else b"", content))
         return "\n".join(line.rstrip() for line in self._screen.display)
 
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """What the screen shows, each cell with its style."""
+        rows, columns = range(self._screen.lines), range(self._screen.columns)
+        return [[self._screen.buffer[row][column] for column in columns] for row in rows]
+
     def wait_for(self, *texts: str, seconds: float = 60.0) -> str:
         """The screen once it shows all these texts; fails with what it shows instead."""
         deadline = time.monotonic() + seconds

@@ -1,0 +1,117 @@
+"""The pictures of the README: the app in a terminal, taken of the runs that come with the repository.
+
+`python -m tests.pictures docs [--only NAME] [--data-dir DIR]`: the latents are those of full MNIST, where DIR has it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+from pyte.screens import Char
+
+from core import program
+from tests.support.terminal import ENVIRONMENT, Terminal
+
+ROOT = Path(__file__).parents[1]
+SIZE = (120, 40)
+CELL = (12, 24)  # so that half a block is square
+POINTS = 20
+FONTS = {
+    bold: ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", POINTS)
+    for bold, name in ((False, "DejaVuSansMono"), (True, "DejaVuSansMono-Bold"))
+}
+TEXT, BACKGROUND = "e0e0e0", "121212"
+BRAILLE = 0x2800
+# Left, top, right and bottom of what is filled, in halves of a cell.
+BLOCKS = {"▀": (0, 0, 2, 1), "▄": (0, 1, 2, 2), "█": (0, 0, 2, 2), "▌": (0, 0, 1, 2), "▐": (1, 0, 2, 2)}
+# Where the eight dots of a braille cell are, by their bits.
+DOTS = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)]
+DOT = 1.8  # radius
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is typed, and what the screen shows then; each key after what is awaited before it."""
+
+    run: str
+    keys: tuple[tuple[str, str], ...]
+    awaited: tuple[str, ...]
+
+
+PICTURES = {
+    "training": Picture("vae-mnist", (("left", "★ best"),), ("validation", "▀▀▀", "epoch ")),
+    "reconstruct": Picture("vae-mnist", (("3", "epoch"),), ("error", "▀▀▀")),
+    "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk")),
+    "latent": Picture("ae-mnist", (("5", "epoch"),), ("accuracy", "nearest")),
+    "compare": Picture("ae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
+}
+NAMES = {"left": 30 * "\x1b[D"}
+
+
+def take(picture: Picture, data_dir: str | None) -> Image.Image:
+    """The picture, of a terminal of 16 million colours."""
+    with tempfile.TemporaryDirectory() as state:
+        words = [*program.words("open"), picture.run, "--runs-dir", str(ROOT / "checkpoints")]
+        words += ["--data-dir", data_dir] if data_dir else []
+        environment = ENVIRONMENT | {"COLORTERM": "truecolor", "XDG_STATE_HOME": state}
+        with Terminal(words, ROOT, environment, SIZE) as terminal:
+            for key, awaited in picture.keys:
+                terminal.wait_for(awaited)
+                terminal.press(NAMES.get(key, key))
+            terminal.wait_for(*picture.awaited)
+            terminal.read(3.0)  # what still comes
+            return draw(terminal.cells())
+
+
+def draw(rows: list[list[Char]]) -> Image.Image:
+    """The cells of a terminal; blocks and braille are drawn as terminals do, without gaps."""
+    width, height = CELL
+    image = Image.new("RGB", (width * len(rows[0]), height * len(rows)), f"#{BACKGROUND}")
+    pencil = ImageDraw.Draw(image)
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            draw_cell(pencil, column * width, row * height, cell)
+    return image
+
+
+def draw_cell(pencil: ImageDraw.ImageDraw, x: int, y: int, cell: Char) -> None:
+    """One cell, whose upper left corner is there."""
+    width, height = CELL
+    ink, paper = (f"#{TEXT}" if cell.fg == "default" else f"#{cell.fg}"), f"#{BACKGROUND}"
+    paper = paper if cell.bg == "default" else f"#{cell.bg}"
+    if cell.reverse:
+        ink, paper = paper, ink
+    pencil.rectangle((x, y, x + width - 1, y + height - 1), fill=paper)
+    if cell.data in BLOCKS:
+        left, top, right, bottom = BLOCKS[cell.data]
+        right, bottom = x + right * width // 2 - 1, y + bottom * height // 2 - 1
+        pencil.rectangle((x + left * width // 2, y + top * height // 2, right, bottom), fill=ink)
+    elif BRAILLE <= ord(cell.data[:1] or " ") < BRAILLE + 256:
+        for bit, (across, down) in enumerate(DOTS):
+            if ord(cell.data) - BRAILLE >> bit & 1:
+                middle = x + (across + 0.5) * width / 2, y + (down + 0.5) * height / 4
+                pencil.ellipse((middle[0] - DOT, middle[1] - DOT, middle[0] + DOT, middle[1] + DOT), fill=ink)
+    elif cell.data.strip():
+        pencil.text((x, y), cell.data, ink, FONTS[cell.bold])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", choices=PICTURES, action="append")
+    parser.add_argument("--data-dir")
+    given = parser.parse_args()
+    for name in given.only or PICTURES:
+        path = given.folder / f"{name}.png"
+        take(PICTURES[name], given.data_dir).quantize(256).save(path, optimize=True)
+        print(path, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
