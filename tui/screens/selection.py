@@ -21,7 +21,7 @@ class Timing:
 
     poll: float = 0.5
     draw: float = 1.0
-    denoise: float = 0.4
+    denoise: float = 0.8
     frame: float = 0.2
     progress: float = 0.5
     retry: float = 2.0

@@ -31,7 +31,7 @@ from tui.widgets.gallery import Gallery
 ROWS, COLUMNS = 4, 8
 COUNT = ROWS * COLUMNS
 TILE = (1, *IMAGE_SHAPE)
-FRAMES = 50  # steps of denoising that are shown, of more that many evenly spaced
+FRAMES = 20  # steps of denoising that are shown, of more that many evenly spaced
 GUIDANCES = (1.0, 1.5, 2.0, 3.0, 5.0)
 Number = TypeVar("Number", int, float)
 
@@ -143,7 +143,10 @@ class SampleScreen(DrawnScreen):
         tiling = self._gallery.tiling(TILE)
         self.chosen = min(self.chosen, max(0, tiling.capacity - 1 if tiling else 0))
         captions = ["" if place != self.marked else "marked" for place in range(COUNT)]
-        self._gallery.show(self.samples.images[:, None], captions, self.chosen)
+        images = self.samples.images[:, None].copy()
+        if self.drawn is not None and not self.drawn.is_last:  # all of them would be too much for a slow connection
+            images[COLUMNS:] = 0
+        self._gallery.show(images, captions, self.chosen)
         self._draw_heading()
 
     def _draw_heading(self) -> None:

@@ -16,6 +16,7 @@ from tui.app import VaeTui
 from tui.screens.inspect.draws import Drawn
 from tui.screens.inspect.sample import FRAMES, SampleScreen
 from tui.screens.selection import Timing
+from tui.widgets.gallery import Gallery
 
 OpenApp = Callable[..., VaeTui]
 
@@ -29,7 +30,7 @@ def explorers() -> FakeExplorers:
 def open_app(make_app: MakeApp, explorers: FakeExplorers) -> OpenApp:
     """An app whose run learned a prior."""
 
-    def open_it(dynamics: str = "flow", denoise: float = 0.4) -> VaeTui:
+    def open_it(dynamics: str = "flow", denoise: float = 0.1) -> VaeTui:
         learned = make_summary(preset="prior", dynamics=dynamics)
         return make_app(
             snapshot=make_snapshot(learned), explorer=explorers.of, timing=Timing(poll=0.1, denoise=denoise)
@@ -53,6 +54,12 @@ def spread(app: VaeTui) -> float:
     samples = shown(app).samples
     assert samples is not None
     return float(np.std(samples.latents))
+
+
+def lit(grid: Gallery) -> list[bool]:
+    """Which digits are seen."""
+    assert grid._tiles is not None
+    return [bool(tile.any()) for tile in grid._tiles]
 
 
 async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: OpenApp, explorers: FakeExplorers) -> None:
@@ -118,6 +125,22 @@ async def test_any_number_of_steps_is_shown_to_its_end(
         await until(pilot, lambda: frames and frames[-1] == steps, "the last step")
         assert len(frames) == min(steps, FRAMES)
         assert frames == sorted(set(frames))
+
+
+async def test_steps_before_the_last_are_shown_of_the_first_row_as_the_terminal_must_bear_them(
+    open_app: OpenApp, explorers: FakeExplorers
+) -> None:
+    app = open_app(denoise=0.01)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        grid = shown(app).query_one(Gallery)
+        explorer = only(explorers)
+        explorer.steps_allowed = threading.Semaphore(3)
+        await pilot.press("r")
+        await until(pilot, lambda: "step 4 of 10" in screen_text(app), "a step")
+        assert lit(grid) == [True] * 8 + [False] * 24
+        explorer.steps_allowed.release(10)
+        await until(pilot, lambda: all(lit(grid)), "all digits")
 
 
 async def test_the_heading_describes_what_is_seen_and_the_status_what_is_to_come(
