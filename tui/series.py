@@ -133,10 +133,12 @@ def compared_curves(
     asked for, validation as a line with marks.
     """
     lines, points = [], []
-    for group in seeds_together(snapshots):
-        place = place_of(group[0].run)
-        name = printable(group[0].run.name) + (f" and {len(group) - 1} more seeds" if len(group) > 1 else "")
-        short = printable(group[0].run.name) + (f" +{len(group) - 1}" if len(group) > 1 else "")
+    # Seeds that were trained one after the other have no time of day in common.
+    groups = [[snapshot] for snapshot in snapshots] if axis.kind == "clock" else seeds_together(snapshots)
+    for group in groups:
+        place, rest = place_of(group[0].run), len(group) - 1
+        name = printable(group[0].run.name) + (f" and {rest} more seed{'s' * (rest > 1)}" if rest else "")
+        short = printable(group[0].run.name) + (f" +{rest}" if rest else "")
         look = {"color": RUN_COLORS[place % len(RUN_COLORS)], "place": place}
         if part != "frechet":
             lines.append(_mean_of_steps(name, group, part, options, axis, look | {"short": short}))

@@ -114,6 +114,16 @@ def test_runs_that_differ_in_the_seed_only_are_their_mean_with_a_band() -> None:
     assert "44.55 (40.5 to 48.6)" in read[0].text + read[1].text
 
 
+def test_seeds_are_curves_of_their_own_against_the_time_of_day() -> None:
+    snapshots = seeds(0, 1)
+    axis = run_axis.x_axis(snapshots, "clock")
+    assert axis.kind == "clock"
+    curves = series.compared_curves(snapshots, "loss", CurveOptions(x="clock"), axis, Places().of)
+    assert [curve.label for curve in curves] == ["seed-0-0", "seed-1-0", "", ""]
+    (line, _) = compared(snapshots, "loss")
+    assert line.label == "seed-0-0 and 1 more seed"
+
+
 def test_keys_go_round_the_windows_and_stop_at_the_ends_of_the_ranges() -> None:
     options = CurveOptions()
     weights = [options := options.smoother(1) for _ in WEIGHTS]

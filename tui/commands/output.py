@@ -17,6 +17,7 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # as a shell says of what ctrl+c ended
 ERASE = "\r\x1b[J"  # from the beginning of the line on, all that follows
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"  # the window may be narrower by the time that something is drawn
 
 
 def echo(text: str) -> None:
@@ -56,11 +57,12 @@ class LowestLines:
         options = console.options.update(width=max(width - 1, 1), height=None)
         lines = console.render_lines(content, options, pad=False)[: max(height - 1, 1)]
         self.erase()
-        for number, line in enumerate(lines):
-            ending = Segment("\n" if number < len(lines) - 1 else "\r")
-            console.print(Segments([*line, ending]), end="", soft_wrap=True)
-        if len(lines) > 1:
-            self._write(f"\x1b[{len(lines) - 1}A")
+        with console.capture() as drawn:
+            for number, line in enumerate(lines):
+                ending = Segment("\n" if number < len(lines) - 1 else "\r")
+                console.print(Segments([*line, ending]), end="", soft_wrap=True)
+        up = f"\x1b[{len(lines) - 1}A" if len(lines) > 1 else ""
+        self._write(f"{NO_WRAP}{drawn.get()}{up}{WRAP}")
         self._drawn = True
 
     def erase(self) -> None:

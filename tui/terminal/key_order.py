@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 LONGEST_SECONDS = 3.0  # that a key keeps those behind it waiting
+LOOK_SECONDS = 0.01
 
 
 class OrderedApp(App[None]):
@@ -67,7 +68,10 @@ class OrderedApp(App[None]):
             async with asyncio.timeout(LONGEST_SECONDS):
                 arrived = asyncio.Event()
                 if target.post_message(self.Followed(arrived)):
-                    await arrived.wait()
+                    arrival = asyncio.create_task(arrived.wait())
+                    while not arrival.done() and target.is_running:  # a key may end the widget that it goes to
+                        await asyncio.wait([arrival], timeout=LOOK_SECONDS)
+                    arrival.cancel()
                 await self._settle()
                 await self.wait_until_ready()
         self._handling = None

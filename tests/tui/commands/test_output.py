@@ -50,6 +50,19 @@ def test_nothing_is_left_of_lines_that_the_terminal_wrapped(text: str) -> None:
     assert drawn.take_in() == ["printed before", "printed after"]
 
 
+def test_lines_that_come_when_the_window_is_narrower_already_are_cut_and_leave_nothing() -> None:
+    drawn = Drawn()
+    drawn.console.print("printed before")
+    drawn.take_in()
+    lines = LowestLines(drawn.console)
+    for width in (30, 20, 10):
+        drawn.screen.resize(HEIGHT, width)
+        lines.draw("x" * (WIDTH - 5))
+        assert drawn.take_in() == ["printed before"[:width], "x" * width]
+    lines.erase()
+    assert drawn.take_in() == ["printed before"[:10]]
+
+
 def test_a_bar_takes_one_line_without_the_last_column_at_any_width() -> None:
     drawn = Drawn()
     progress = Progress(TextColumn("epoch 2/10"), BarColumn(bar_width=None), TextColumn("2,400 images/s"), expand=True)

@@ -11,6 +11,7 @@ from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, burst, press, screen_text, settle, shown, until
 from tests.support.snapshots import RUNS, snapshot_of
 from tui.app import VaeTui
+from tui.screens.charts.grid import ChartGrid
 from tui.screens.dialogs import Confirm, Keys
 from tui.screens.inspect.image import ImageDetailScreen
 from tui.screens.inspect.path import LatentPathScreen
@@ -18,6 +19,7 @@ from tui.screens.inspect.sample import SampleScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.new_run import NewRun
 from tui.screens.runs.training import TrainingScreen
+from tui.terminal.key_order import LONGEST_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,17 @@ async def test_two_digits_are_marked_and_walked_between_that_are_not_drawn_yet(r
         await settle(pilot)
         assert isinstance(run_app.screen, LatentPathScreen)
         assert (screen.marked, screen.chosen) == (1, 3)
+
+
+async def test_a_key_that_ends_the_widget_it_went_to_keeps_none_waiting(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS, snapshots=lambda run: HandFed(snapshot_of(run)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "c")
+        start = time.monotonic()
+        await burst(pilot, "enter", "left")
+        assert app.screen.query_one(ChartGrid)._window.cursor is not None
+        assert time.monotonic() - start < LONGEST_SECONDS
 
 
 async def test_a_run_that_was_just_opened_is_stopped_after_asking(

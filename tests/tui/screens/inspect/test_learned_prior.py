@@ -117,7 +117,8 @@ async def test_any_number_of_steps_is_shown_to_its_end(
         draw = screen._show_frame
 
         def note(drawn: Drawn) -> None:
-            frames.append(drawn.step)
+            if drawn.draw.seed == 1:  # what the keys before asked for may still come
+                frames.append(drawn.step)
             draw(drawn)
 
         screen._film._show = note
