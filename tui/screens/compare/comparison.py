@@ -26,8 +26,11 @@ class Row:
 
 def settings(left: RunSummary, right: RunSummary) -> list[Row]:
     """Every hyper-parameter, then how far the runs are and what they reached."""
-    fields = [field for field in RunConfig.model_fields if field not in ("created", "versions", "data_dir")]
     configs = [summary.config for summary in (left, right)]
+    left_out = {"created", "versions", "data_dir"}
+    if not any(config and config.fingerprint for config in configs):
+        left_out.add("fingerprint")
+    fields = [field for field in RunConfig.model_fields if field not in left_out]
     rows = [Row(title(field), *(_setting(config, field) for config in configs)) for field in fields]
     packages = dict.fromkeys(package for config in configs if config for package in config.versions)
     rows += [Row(f"{name} version", *(_version(config, name) for config in configs)) for name in packages]

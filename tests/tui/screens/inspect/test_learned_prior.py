@@ -63,7 +63,7 @@ def lit(grid: Gallery) -> list[bool]:
 
 
 async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: OpenApp, explorers: FakeExplorers) -> None:
-    app = open_app()
+    app = open_app(denoise=60.0)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         assert only(explorers).asked[-1] == ("denoising", FRAMES, 32, 0, 1.0, SamplingOptions(steps=10))
