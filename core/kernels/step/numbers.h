@@ -69,11 +69,13 @@ template <int N> inline void store(uint16_t* to, Floats<N> vector) {
         std::memcpy(to, &halves, sizeof halves);
         return;
     }
+#ifdef AMX  // elsewhere runs go on with the bits that they were begun with
     if constexpr (N == 8) {
         const __m128bh halves = _mm256_cvtneps_pbh(as<__m256>(vector));
         std::memcpy(to, &halves, sizeof halves);
         return;
     }
+#endif
 #endif
     const auto halves = __builtin_convertvector((upper_half(as<Vector<uint32_t, N>>(vector))), Vector<uint16_t, N>);
     std::memcpy(to, &halves, sizeof halves);
