@@ -49,8 +49,8 @@ def test_held_out_images_are_measured_by_running_statistics_as_pytorch_does() ->
 def test_interpreted_steps_are_those_of_pytorch() -> None:
     found = interpreted()
     for name in ONE_AND_THREE:  # in float64
-        assert found[name]["loss"] < 1e-5, name
-        assert found[name]["buffers"] < 1e-5, name
+        assert found[name]["loss"] < 2e-5, name
+        assert found[name]["buffers"] < 2e-5, name
         # A pixel whose maximum is nearly shared, or a number near the kink of the leaky ReLU, may fall either way.
         assert found[name]["gradient"] < 5e-2, name
     # What bfloat16 between the layers costs elsewhere too.
