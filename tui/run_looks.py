@@ -13,12 +13,17 @@ RUN_COLORS = (
     *(BLUE, ORANGE, (0, 180, 130), (204, 121, 167)),
     *((240, 228, 66), (230, 100, 30), (120, 150, 255), (190, 190, 190)),
 )
-SIGNS = ("●", "◆", "▲", "■")
-ASCII_SIGNS = ("o", "x", "#", "@")
+SIGNS = ("●", "◆", "▲", "■", "▼", "○", "◇", "□")
+ASCII_SIGNS = ("o", "x", "#", "@", "%", "&", "$", "=")
+
+
+def color_of(place: int) -> tuple[int, int, int]:
+    """The colour of a run by its place; where signs begin again, each has another colour than before."""
+    return RUN_COLORS[(place + place // len(SIGNS)) % len(RUN_COLORS)]
 
 
 def sign_of(place: int, depth: ColorDepth) -> tuple[str, Style]:
     """The sign of a run by its place, and the style it has."""
     signs = ASCII_SIGNS if depth is ColorDepth.ASCII else SIGNS
-    color = Color.from_rgb(*RUN_COLORS[place % len(RUN_COLORS)]) if depth.has_colors else None
+    color = Color.from_rgb(*color_of(place)) if depth.has_colors else None
     return signs[place % len(signs)], Style.from_color(color)

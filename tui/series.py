@@ -17,7 +17,7 @@ from tui.drawing.plots.scales import SCALES, Scale
 from tui.drawing.plots.smoothing import binned, exponential, mean_and_band
 from tui.messages import Snapshot
 from tui.run_axis import X_KINDS, Axis, XKind, kept, step_positions
-from tui.run_looks import BLUE, ORANGE, RUN_COLORS
+from tui.run_looks import BLUE, ORANGE, color_of
 
 LOSS_TITLES = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
 TITLES = LOSS_TITLES | {
@@ -139,7 +139,7 @@ def compared_curves(
         place, rest = place_of(group[0].run), len(group) - 1
         name = printable(group[0].run.name) + (f" and {rest} more seed{'s' * (rest > 1)}" if rest else "")
         short = printable(group[0].run.name) + (f" +{rest}" if rest else "")
-        look = {"color": RUN_COLORS[place % len(RUN_COLORS)], "place": place}
+        look = {"color": color_of(place), "place": place}
         if part != "frechet":
             lines.append(_mean_of_steps(name, group, part, options, axis, look | {"short": short}))
         if part not in (*LOSS_TITLES, "frechet"):

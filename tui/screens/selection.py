@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.dom import DOMNode
 from textual.signal import Signal
+
+from tui.run_looks import SIGNS
 
 if TYPE_CHECKING:
     from core.runs.run import Run
@@ -60,10 +63,25 @@ class Shared:
         """Mark these runs besides those that are marked, or mark them no more."""
         rest = [run for run in self.marked if marked or run not in runs]
         self.marked = [*rest, *(run for run in runs if marked and run not in rest)]
+        self.tell_apart(self.marked)
+
+    def tell_apart(self, runs: Sequence[Run]) -> None:
+        """Give runs that are shown together signs of their own: each keeps its place unless one before it has it."""
+        taken: set[int] = set()
+        kept = {self._places[run] for run in runs if run in self._places}
+        for run in runs:
+            place = self._places.get(run)
+            free = next(free for free in count() if free not in taken | kept)
+            if place is None or place in taken or place >= len(SIGNS) > free:
+                place = free
+            self._places[run] = place
+            taken.add(place)
 
     def place_of(self, run: Run) -> int:
-        """The run's place among colours and markers, which it keeps."""
-        return self._places.setdefault(run, len(self._places))
+        """The run's place among colours and signs, which it keeps while no run that is shown with it has the same."""
+        if run not in self._places:
+            self.tell_apart([*self.marked, run])
+        return self._places[run]
 
     def select_marked(self) -> None:
         """Have screens show a marked run, unless they do or fewer than two are marked."""

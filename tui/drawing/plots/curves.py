@@ -32,7 +32,7 @@ LINES = (Marker("braille", "⠤⠤", "*", "-"), Marker("hd", "▄▄", "+", "--"
 DIM_LINE = Marker("braille", "⠤⠤", ".", "-")
 POINTS = tuple(
     Marker(sign, sign, ascii_sign, matplotlib)
-    for sign, ascii_sign, matplotlib in zip(SIGNS, ASCII_SIGNS, "oD^s", strict=True)
+    for sign, ascii_sign, matplotlib in zip(SIGNS, ASCII_SIGNS, "oD^svPXp", strict=True)
 )
 
 

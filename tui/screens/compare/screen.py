@@ -131,6 +131,7 @@ class CompareScreen(ExploreScreen):
             self._all.append(self.add_follower(self._take))
         for follower, run in zip(self._all, self.compared, strict=False):
             follower.follow(partial(self._open_snapshots, run))
+        self.shared.tell_apart(self.compared)
         names = [printable(run.name) for run in self.compared[:2]]
         for view in self.query(CompareView):
             view.show_message(WAITING)

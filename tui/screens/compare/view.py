@@ -14,7 +14,7 @@ from textual.widgets import Label
 from core.explorer.protocol import Explorer
 from core.runs.run import Run
 from tui.messages import Snapshot
-from tui.run_looks import RUN_COLORS
+from tui.run_looks import color_of
 from tui.screens.exporting import Export
 
 WAITING = "waiting for the runs"
@@ -44,8 +44,7 @@ class CompareView(Container):
     def name_runs(self, names: Sequence[str], places: Sequence[int]) -> None:
         """Put the names of the left and the right run, in their colours, where the view has room for them."""
         labels = self.query(".run-name").results(Label)
-        colors = [RUN_COLORS[place % len(RUN_COLORS)] for place in places]
-        for label, name, (red, green, blue) in zip(labels, names, colors, strict=False):
+        for label, name, (red, green, blue) in zip(labels, names, map(color_of, places), strict=False):
             label.update(Text(name, f"bold rgb({red},{green},{blue})"))
 
     def show_message(self, message: str) -> None:

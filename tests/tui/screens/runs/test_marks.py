@@ -10,7 +10,9 @@ from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, press, screen_text, settle
 from tests.support.snapshots import RUNS, make_snapshot, make_summary
 from tui.app import VaeTui
+from tui.run_looks import sign_of
 from tui.screens.runs.list import RunsScreen
+from tui.terminal.capabilities import ColorDepth
 from tui.widgets.plot import Plot
 from tui.widgets.row_table import RowTable
 
@@ -82,3 +84,17 @@ async def test_marked_runs_are_compared_and_keep_their_colours(make_app: MakeApp
         assert len(curves) == 2  # all have the same settings: one mean, one line of validations
         assert "two and four" in screen_text(app)
         assert app.shared.place_of(app.shared.marked[0]) == 1
+
+
+def test_runs_that_are_shown_together_have_signs_of_their_own(make_app: MakeApp) -> None:
+    shared = make_app().shared
+    runs = [Run(Path("checkpoints") / str(number)) for number in range(20)]
+    for run in runs:  # looked at one after the other
+        shared.place_of(run)
+    shared.mark([runs[0], runs[8], runs[3], runs[16]], True)
+    assert [shared.place_of(run) for run in shared.marked] == [0, 1, 2, 3]
+    shared.mark(shared.marked, False)
+    shared.mark([*runs[3:], *runs[:3]], True)
+    assert [shared.place_of(run) for run in (runs[3], runs[4])] == [2, 0]  # kept, as nobody else has it
+    looks = {sign_of(shared.place_of(run), ColorDepth.TRUECOLOR) for run in runs}
+    assert len(looks) == len(runs)
