@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import DamagedFile, RunError
-from core.runs.catalog import find_runs, folders, unused_name
+from core.runs.catalog import find_runs, folders
+from core.runs.keeping.names import unused_name
 from core.runs.run import Run
 from core.text import alternatives
 

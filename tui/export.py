@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core import folders
 from core.arrays import Floats, Images
 from core.errors import ConfigError, RunError, describe
-from core.runs.catalog import next_name
+from core.runs.keeping.names import next_name
 from core.text import printable
 from tui import latent_plane
 from tui.drawing.images import mosaic

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import Any
 from core import files
 from core.errors import RunError, RunGone, UserError
 from core.runs.config import RunConfig
+from core.runs.keeping.names import unused_name
 from core.runs.metrics.lines import last_lines, newest_validation
 from core.runs.run import CONFIG, STATUS, NameTaken, Run, Share
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
@@ -121,21 +121,6 @@ def create_run(
                 raise
 
 
-def unused_name(runs_dir: Path | str, stem: str) -> str:
-    """The stem itself, or with the next number that follows those in use. Raises OSError."""
-    try:
-        return next_name(stem, (path.name for path in Path(runs_dir).iterdir()))
-    except FileNotFoundError:
-        return stem
-
-
-def next_name(stem: str, taken: Iterable[str]) -> str:
-    """The stem, or the stem with a number above all numbers taken."""
-    used = [re.fullmatch(rf"{re.escape(stem)}(?:-(\d+))?", name) for name in taken]
-    numbers = [int(match[1] or 1) for match in used if match]
-    return f"{stem}-{max(numbers) + 1}" if numbers else stem
-
-
 @dataclass(frozen=True)
 class RunSummary:
     """A run as the list shows it. A damaged one has `damage`, one line, and whatever could still be read."""
@@ -172,6 +157,7 @@ class RunSummary:
             "damage": self.damage,
             "preset": config and config.preset,
             "dataset": config and config.dataset,
+            "data_dir": config and config.data_dir,
             "created": config and config.created,
             "epoch": status and status.epoch,
             "epochs": status and status.epochs,

@@ -21,10 +21,12 @@ from core.data.registry import SetOnDisk
 from core.errors import ConfigError, RunError
 from core.jobs import launch
 from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise
+from core.runs.choosing.conditions import parse_condition
 from core.runs.metrics.reader import MetricsReader
 from core.runs.status import ACTIONS
 from core.text import printable
 from core.trash import TRASH, find_deleted, find_in_trash, restore
+from tui import formatting
 from tui.commands.options.common import DataDir, Json, RunName, RunsDir, expand
 from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json, print_table
 from tui.commands.progress import POLL_SECONDS, download_in_terminal, status_line
@@ -58,7 +60,17 @@ def runs(
         str | None,
         typer.Option("--restore", help="Take back a run that was deleted.", metavar="NAME", show_default=False),
     ] = None,
+    filter_: Annotated[
+        str,
+        typer.Option(
+            "--filter",
+            help="Only runs that are so: words, or such as 'preset=vae and val_loss<40', state=running.",
+            metavar="CONDITION",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
+    condition = parse_condition(filter_)
     deleted = find_deleted(runs_dir)
     if to_restore is not None:
         restored = restore(find_in_trash(deleted, to_restore))
@@ -67,8 +79,11 @@ def runs(
     unreadable = Unreadable()
     found = deleted if trash else find_runs(runs_dir, unreadable)
     summaries = list(map(summarise, found)) if trash else newest_first(map(summarise, found))
+    there, summaries = len(summaries), [summary for summary in summaries if condition.holds(summary)]
     if as_json:
         print_json([summary.as_json() for summary in summaries])
+    elif there and not summaries:
+        echo(f"none of {formatting.count(there, 'run')} is like that: {condition.text}")
     elif trash:
         print_trash(summaries, runs_dir)
     else:

@@ -13,8 +13,9 @@ import pytest
 
 from core import files
 from core.errors import ConfigError, DamagedFile, RunError
-from core.runs.catalog import find_run, find_runs, newest_first, summarise, unused_name
+from core.runs.catalog import find_run, find_runs, newest_first, summarise
 from core.runs.config import make_config
+from core.runs.keeping.names import unused_name
 from core.runs.run import Run
 from core.runs.status import State, Status
 from core.trash import discard, find_deleted, restore

@@ -31,6 +31,7 @@ NAMES = {
     "pageup": "pgup",
     "pagedown": "pgdn",
     "tilde": "~",
+    "slash": "/",
 }
 ARROWS = {"left", "right", "up", "down"}
 SHIFTED = {"shift+left", "shift+right", "shift+up", "shift+down"}
@@ -49,7 +50,8 @@ ACTIONS = {
     "smoother": {"smoothing"},
     "choose which": {"charts"},
     "open or do": {"open_run", "choose", "maximise"},
-    "back, close": {"leave", "show"},
+    "back, close": {"leave", "show", "unfilter"},
+    "filter": {"filter"},
     "next or the previous": {"turn", "focus_next", "focus_previous"},
     "mark the run": {"mark"},
     "from the last mark": {"mark_range"},

@@ -18,6 +18,7 @@ from tui.run_columns import RUN_COLUMNS
 from tui.screens.base import SCREENS
 from tui.screens.following import is_seen
 from tui.screens.run_actions import RunScreen
+from tui.screens.runs.listing.filter_bar import FilterBar
 from tui.screens.selection import Shared
 from tui.terminal.capabilities import color_depth
 from tui.widgets.bars import KeyLine, TopBar
@@ -26,6 +27,9 @@ from tui.widgets.row_table import RowTable
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
     from core.runs.run import Run
+
+NO_RUNS = "no runs yet\n\npress n for a new run, then ctrl+s to train it"
+NONE_SHOWN = "no run is like that\n\nescape shows all runs, / changes the filter"
 
 
 class RunsScreen(RunScreen):
@@ -49,8 +53,18 @@ class RunsScreen(RunScreen):
             id="runs.open",
             priority=True,
         ),
+        Binding("slash", "filter", "filter", key_display="/", tooltip="show some runs only", id="runs.filter"),
+        Binding("escape", "unfilter", "all", tooltip="show all runs again", id="runs.unfilter", show=False),
         Binding("V", "mark_range", "range", tooltip="mark from the last mark to here", id="runs.range", show=False),
-        Binding("asterisk", "mark_all", "all", key_display="*", tooltip="mark all, or none", id="runs.all", show=False),
+        Binding(
+            "asterisk",
+            "mark_all",
+            "all",
+            key_display="*",
+            tooltip="mark all that are shown, or none",
+            id="runs.all",
+            show=False,
+        ),
         Binding("g", "edge(0)", id="runs.top", show=False),
         Binding("G", "edge(-1)", id="runs.bottom", show=False),
         Binding("home", "edge(0)", "first", tooltip="the newest run", id="runs.first", show=False, priority=True),
@@ -82,6 +96,7 @@ class RunsScreen(RunScreen):
         yield Label("looking for runs", id="empty", markup=False)
         yield Label("", id="trouble", markup=False)
         yield Label("", id="unreadable", markup=False)
+        yield FilterBar()
         yield Label("", id="marked", markup=False)
         yield Label(self._data_note, id="data", markup=False)
         yield KeyLine()
@@ -99,7 +114,8 @@ class RunsScreen(RunScreen):
         self._clock.resume()
         self._table.show_again()
         self.show_marks()
-        self._table.focus()
+        if not self._filter.is_typed:
+            self._table.focus()
         shown = self.shared.selection.run
         self._deleted -= {shown}  # it was taken back
         if shown == self._selected:  # a dialog was closed
@@ -114,6 +130,17 @@ class RunsScreen(RunScreen):
     @property
     def _table(self) -> RowTable[RunSummary]:
         return self.query_one(RowTable)
+
+    @property
+    def _filter(self) -> FilterBar:
+        return self.query_one(FilterBar)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("open_run", "edge") and self._filter.is_typed:
+            return False  # the keys are those of the line
+        if action == "unfilter":
+            return self._filter.condition is not None
+        return super().check_action(action, parameters)
 
     def chosen(self) -> RunSummary | None:
         table = self._table
@@ -138,7 +165,9 @@ class RunsScreen(RunScreen):
         self._show_rest()
 
     def _show_rest(self) -> None:
-        summaries = [summary for summary in self._summaries if summary.run not in self._deleted]
+        there = [summary for summary in self._summaries if summary.run not in self._deleted]
+        condition = self._filter.condition
+        summaries = [summary for summary in there if condition is None or condition.holds(summary)]
         chosen, table = self.chosen(), self._table
         wanted = self._wanted or (chosen.run if chosen else None)
         self._failure = ""
@@ -147,13 +176,14 @@ class RunsScreen(RunScreen):
         with self.app.batch_update():
             table.display = bool(summaries)
             table.show(summaries, self._row_of(wanted, summaries))
+            self._filter.count(len(summaries), len(there))
             empty = self.query_one("#empty", Label)
             empty.display = not summaries
-            empty.update("no runs yet\n\npress n for a new run, then ctrl+s to train it")
+            empty.update(NONE_SHOWN if there else NO_RUNS)
             if summaries and self.focused is None:
                 table.focus()
-            gone = [run for run in self.shared.marked if run not in {summary.run for summary in summaries}]
-            self.shared.mark(gone, False)
+            gone = set(self.shared.marked) - {summary.run for summary in there}
+            self.shared.mark([*gone], False)
             self.show_marks()
         self._explain()
 
@@ -180,6 +210,21 @@ class RunsScreen(RunScreen):
     def action_edge(self, place: int) -> None:
         self._table.move_to(place % max(1, len(self._table.rows)))
 
+    # The filter
+
+    def action_filter(self) -> None:
+        self._filter.type()
+
+    def action_unfilter(self) -> None:
+        self._filter.drop()
+
+    def on_filter_bar_changed(self) -> None:
+        self._show_rest()
+
+    def on_filter_bar_left(self) -> None:
+        self._table.focus()
+        self.refresh_bindings()
+
     # Marks
 
     def show_marks(self) -> None:
@@ -191,7 +236,9 @@ class RunsScreen(RunScreen):
         label, count = self.query_one("#marked", Label), len(marked)
         label.display = bool(count)
         what = "6 compares them" if count > 1 else "mark another one to compare them with 6"
-        label.update(f"{count} marked: {what}; V marks up to the cursor, * all or none")
+        hidden = count - len(self._table.marks)
+        not_shown = f", {hidden} of them not shown" if hidden else ""
+        label.update(f"{count} marked{not_shown}: {what}; V marks up to the cursor, * all or none")
 
     def _sign(self, run: Run) -> tuple[str, Style]:
         depth = color_depth(self.app)

@@ -16,9 +16,10 @@ from textual.worker import get_current_worker
 from core.data import download, registry
 from core.errors import ConfigError, DamagedFile, DataError, RunError, describe
 from core.jobs import launch
-from core.runs.catalog import create_run, find_runs, unused_name
+from core.runs.catalog import create_run, find_runs
 from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
 from core.runs.first_stage import first_stage_settings, with_images
+from core.runs.keeping.names import unused_name
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
 from tui import formatting

@@ -1,0 +1,72 @@
+"""What can be asked of a run, by name: its settings, and how far it came."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
+
+Value = float | str | tuple[str, ...] | None
+Quantity = Callable[["RunSummary"], Value]
+
+
+def _of(part: str, name: str) -> Quantity:
+    """A field of the status or the configuration, where there is one."""
+    return lambda run: getattr(getattr(run, part), name, None)
+
+
+def state_word(run: RunSummary) -> str:
+    """The state as people read it."""
+    if run.gone:
+        return "gone"
+    return "damaged" if run.damage or run.state is None else run.state.value
+
+
+NUMBERS: Mapping[str, Quantity] = {
+    "epoch": _of("status", "epoch"),
+    "epochs": _of("status", "epochs"),
+    "step": _of("status", "step"),
+    "train_loss": lambda run: run.train_loss,
+    "val_loss": lambda run: run.validation[1] if run.validation else None,
+    "images_per_second": _of("status", "images_per_second"),
+    "age": lambda run: time.time() - run.changed if run.changed else None,
+}
+TEXTS: Mapping[str, Quantity] = {
+    "run": lambda run: run.run.name,
+    "preset": _of("config", "preset"),
+    "dataset": _of("config", "dataset_title"),
+    "state": state_word,
+    "created": _of("config", "created"),
+    "device": lambda run: getattr(run.status, "device", "") or getattr(run.config, "device", None),
+    "host": _of("status", "host"),
+    "error": lambda run: run.damage or getattr(run.status, "error", None),
+}
+ALIASES = {"name": "run", "train": "train_loss", "val": "val_loss", "lr": "learning_rate", "data_set": "dataset"}
+# What stands behind a number, and what it is multiplied by.
+UNITS: Mapping[str, Mapping[str, float]] = {"age": {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}}
+SEARCHED = ("run", "preset", "dataset", "state")  # what a mere word is looked for in
+
+
+def quantity_names() -> list[str]:
+    """All names, those of settings last."""
+    from core.runs.settings import SETTINGS
+
+    return list(dict.fromkeys([*TEXTS, *NUMBERS, *SETTINGS]))
+
+
+def find_quantity(name: str) -> tuple[str, Quantity, bool]:
+    """The name without its aliases, the quantity, and whether it is a number. Raises KeyError."""
+    name = ALIASES.get(name, name)
+    if name in NUMBERS:
+        return name, NUMBERS[name], True
+    if name in TEXTS:
+        return name, TEXTS[name], False
+    from core.runs.settings import SETTINGS, Settings
+
+    if name not in SETTINGS:
+        raise KeyError(name)
+    numeric = Settings.model_fields[name].annotation in (int, float)
+    return name, _of("config", name), numeric

@@ -1,0 +1,1 @@
+"""What users keep of runs: their names, notes and tags, and the room that they take."""
