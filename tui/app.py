@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -17,13 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from core import folders
 from core.data import registry
-from core.errors import RunError, describe
-from core.text import printable
-from tui import formatting
-from tui.background.garbage import FULL_SECONDS, collect, collect_by_the_clock
-from tui.commands.words import command_hint
+from core.errors import describe
+from tui.background.garbage import FULL_SECONDS, collect
 from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunRestored
 from tui.screens.base import SCREENS, BaseScreen, seconds_kept
 from tui.screens.dialogs import Keys, sorted_keys
@@ -32,7 +26,6 @@ from tui.screens.selection import Shared, Timing
 from tui.screens.sources import Sources, real_sources
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
-from tui.terminal.guard import LEAVE_APP, end_with_the_terminal, guarded
 from tui.terminal.key_order import OrderedApp
 from tui.terminal.palette import KeyCommands
 
@@ -264,37 +257,3 @@ class VaeTui(OrderedApp):
     ) -> str | None:
         """Save the screen as a picture where exports go; Textual looks for a folder in the user's home."""
         return super().deliver_screenshot(filename, path or str(self.shared.export_folder()), time_format)
-
-
-def open_in_terminal(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | None = None) -> None:
-    """Run the app until its user leaves it, then say which trainings go on and end the process.
-
-    Raises RunError without a terminal, or OSError for relative paths where the current folder is gone.
-    """
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
-    runs_dir = runs_dir.absolute()
-    app = VaeTui(runs_dir, data_dir.absolute(), run, graphics=graphics)
-    app.shared.folder, app.shared.keeps_choices = folders.current(), True
-    with guarded(LEAVE_APP):
-        end_with_the_terminal()
-        collect_by_the_clock()
-        os.chdir("/")  # libraries that are loaded later need a current folder, and that one may be deleted
-        app.run()
-    from tui.background.readers import RunsReader
-    from tui.terminal.graphics import delete_images
-
-    print(end=delete_images())
-    for path in app.exported:
-        print(f"written: {printable(str(path))}")
-    for summary in RunsReader(runs_dir).poll() or []:
-        if summary.state is not None and summary.state.active and summary.status is not None:
-            name, status = printable(summary.run.name), summary.status
-            look, stop = command_hint(summary.run), command_hint(summary.run, "control", "stop")
-            print(
-                f"{name} is {summary.state} after {formatting.epochs(status)} epochs "
-                f"and goes on without the app; look again: {look}; stop it: {stop}"
-            )
-    # A thread may be deep in PyTorch, which aborts when the interpreter is taken down under it.
-    sys.stdout.flush()
-    os._exit(app.return_code or 0)

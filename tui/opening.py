@@ -11,6 +11,7 @@ from core.data import registry
 from core.errors import ConfigError, RunError
 from core.text import closest
 from tui.commands.words import COMMANDS, RUNS_DIR
+from tui.terminal.guard import guarded, kept_typing
 
 if TYPE_CHECKING:
     from core.runs.run import Run
@@ -44,13 +45,15 @@ def open_as_asked(arguments: list[str]) -> None:
     open_app(next(iter(rest), None), words.runs_dir, words.data_dir, words.graphics)
 
 
-def open_app(run: str | None, runs_dir: Path, data_dir: Path | None, graphics: bool) -> None:
-    """Show the app until its user leaves it; it does not return. Raises RunError, ConfigError or OSError."""
-    chosen = open_run(runs_dir, run) if run else None
-    from tui.app import open_in_terminal
+def open_app(run: str | None, runs_dir: Path, data_dir: Path | None, graphics: bool) -> NoReturn:
+    """Show the app until its user leaves it. Raises RunError, ConfigError or OSError."""
+    with guarded() as restore, kept_typing():  # loading what follows takes most of a second
+        chosen = open_run(runs_dir, run) if run else None
+        from tui.in_terminal import say_goodbye, show
 
-    asked = ask_for_graphics() if graphics else None
-    open_in_terminal(runs_dir, data_dir or registry.default_data_dir(), chosen, asked)
+        asked = ask_for_graphics() if graphics else None
+        app = show(runs_dir, data_dir or registry.default_data_dir(), chosen, asked, restore)
+    say_goodbye(app)
 
 
 def open_run(runs_dir: Path, name: str) -> Run:

@@ -131,6 +131,36 @@ def test_an_app_that_is_interrupted_by_a_signal_leaves_a_usable_terminal(
     wait_until(lambda: not terminal.is_raw, seconds=5)
 
 
+def test_keys_typed_while_the_app_loads_act_in_it_and_are_not_shown(
+    open_terminal: OpenTerminal, wait_until: WaitUntil
+) -> None:
+    terminal = open_terminal("--runs-dir", str(CHECKPOINTS))
+    wait_until(lambda: terminal.is_raw, what="a terminal that keeps what is typed")
+    os.write(terminal.master, b"jk\r")
+    assert ON not in terminal.read()  # else that was too late
+    wait_until(lambda: ON in terminal.read(), what="the app")
+    assert terminal.written.startswith(ON)
+    wait_until(lambda: b" 2 training " in terminal.read(), what="the run that was opened")
+
+
+def test_keys_typed_before_the_app_loads_act_in_it(open_terminal: OpenTerminal, wait_until: WaitUntil) -> None:
+    terminal = open_terminal("--runs-dir", str(CHECKPOINTS))
+    assert not terminal.is_raw  # else that is too late
+    os.write(terminal.master, b"jk\r")
+    wait_until(lambda: b" 2 training " in terminal.read(), what="the run that was opened")
+
+
+def test_ctrl_c_while_the_app_loads_ends_it_and_sets_the_modes_back(
+    open_terminal: OpenTerminal, wait_until: WaitUntil
+) -> None:
+    terminal = open_terminal("--runs-dir", str(CHECKPOINTS))
+    wait_until(lambda: terminal.is_raw, what="a terminal that keeps what is typed")
+    terminal.process.send_signal(signal.SIGINT)
+    assert abs(terminal.process.wait(5)) in (signal.SIGINT, 128 + signal.SIGINT)
+    wait_until(lambda: termios.tcgetattr(terminal.slave) == terminal.before, seconds=5, what="the modes")
+    assert terminal.read() == b""  # it had no screen of its own to leave
+
+
 def test_a_progress_bar_that_is_killed_leaves_a_cursor(
     open_terminal: OpenTerminal, tmp_path: Path, wait_until: WaitUntil
 ) -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,15 +20,21 @@ LEAVE_APP = "".join(f"\x1b[?{mode}l" for mode in MODES) + f"\x1b[<u\x1b[?7h\x1b[
 NOT_HEARD = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2")
 
 
+Restore = Callable[[str], None]
+DONE = b"done"
+LONGEST = 4096  # bytes that a pipe takes at once
+
+
 @contextmanager
-def guarded(codes: str) -> Iterator[None]:
+def guarded(codes: str = "") -> Iterator[Restore]:
     """Have `codes` written to the terminal, and its modes set back, if this process does not get to the end of it.
 
-    To be entered before there are threads, as this process is copied. Without a terminal nothing is done.
+    Gives what changes the codes. To be entered early, before there are threads: this process is copied. Without a
+    terminal nothing is done.
     """
     stream = next((each for each in (sys.__stdout__, sys.__stderr__) if each is not None and each.isatty()), None)
     if stream is None:
-        yield
+        yield lambda codes: None
         return
     screen = stream.fileno()
     modes, group = termios.tcgetattr(screen), os.getpgrp()
@@ -41,11 +47,15 @@ def guarded(codes: str) -> Iterator[None]:
         finally:
             os._exit(0)
     os.close(waiting)
-    try:
-        yield
-    finally:
+
+    def tell(words: bytes) -> None:
         with suppress(BrokenPipeError):  # somebody killed the guard
-            os.write(living, b"done")
+            os.write(living, words)
+
+    try:
+        yield lambda codes: tell(codes.encode())
+    finally:
+        tell(DONE)
         os.close(living)
         os.waitpid(guard, 0)
 
@@ -55,13 +65,33 @@ def _wait(waiting: int, screen: int, codes: bytes, modes: list[Any], group: int)
     os.setpgid(0, 0)
     for name in NOT_HEARD:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    if os.read(waiting, 4):
-        return
+    while told := os.read(waiting, LONGEST):
+        if told.endswith(DONE):
+            return
+        codes = told
     with suppress(OSError, termios.error):  # the terminal is gone as well
         os.write(screen, codes)
         if not _was_taken_back(screen, group):
             termios.tcflush(screen, termios.TCIFLUSH)  # what the mouse told is no command
             termios.tcsetattr(screen, termios.TCSANOW, modes)
+
+
+@contextmanager
+def kept_typing() -> Iterator[None]:
+    """Keep for the app what is typed before it listens: as keys, without showing them where the cursor stands."""
+    if sys.__stdin__ is None or not sys.__stdin__.isatty():
+        yield
+        return
+    keys = sys.__stdin__.fileno()
+    before = termios.tcgetattr(keys)
+    changed = termios.tcgetattr(keys)
+    changed[0] &= ~termios.ICRNL  # enter is a key of its own, not ctrl+j
+    changed[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(keys, termios.TCSANOW, changed)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(keys, termios.TCSANOW, before)
 
 
 def _was_taken_back(screen: int, group: int) -> bool:

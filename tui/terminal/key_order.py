@@ -15,6 +15,7 @@ from textual.message_pump import MessagePump
 
 LONGEST_SECONDS = 3.0  # that a key keeps those behind it waiting
 LOOK_SECONDS = 0.01
+LINE_END = "ctrl+j"  # what enter is when it was typed before the terminal was the app's
 
 
 class OrderedApp(App[None]):
@@ -48,6 +49,8 @@ class OrderedApp(App[None]):
         typed = isinstance(event, events.InputEvent | events.Paste)
         if typed and not self.screen_stack:  # the app is being left
             return
+        if isinstance(event, events.Key) and event.key == LINE_END:
+            event = events.Key("enter", "\r")
         if typed and self.handles_keys and not event.is_forwarded:
             self._held.append(event)
         else:

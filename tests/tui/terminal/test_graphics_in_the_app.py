@@ -37,7 +37,9 @@ from pathlib import Path
 import tui.app
 from core.runs.run import Run
 from tests.support import explorers, readers, snapshots
+from tui.in_terminal import say_goodbye, show
 from tui.terminal.detection import detect_graphics
+from tui.terminal.guard import guarded
 
 tui.app.real_sources = lambda runs_dir, data_dir: tui.app.Sources(
     runs=lambda: readers.HandFed([snapshots.make_summary()]),
@@ -48,7 +50,9 @@ tui.app.real_sources = lambda runs_dir, data_dir: tui.app.Sources(
     other_runs=lambda run: [],
 )
 graphics = detect_graphics() if "--graphics" in sys.argv else None
-tui.app.open_in_terminal(Path("checkpoints"), Path("data"), Run(Path("checkpoints/vae-mnist")), graphics)
+with guarded() as restore:
+    app = show(Path("checkpoints"), Path("data"), Run(Path("checkpoints/vae-mnist")), graphics, restore)
+say_goodbye(app)
 """
 
 

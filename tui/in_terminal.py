@@ -1,0 +1,59 @@
+"""The app in a terminal: shown until its user leaves it, and the words that it leaves there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from core import folders
+from core.errors import RunError
+from core.text import printable
+from tui import formatting
+from tui.app import VaeTui
+from tui.background.garbage import collect_by_the_clock
+from tui.commands.words import command_hint
+from tui.terminal.guard import LEAVE_APP, Restore, end_with_the_terminal
+
+if TYPE_CHECKING:
+    from core.runs.run import Run
+    from tui.terminal.graphics import Graphics
+
+
+def show(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | None, restore: Restore) -> VaeTui:
+    """Run the app until its user leaves it; from then on `restore` knows what the terminal needs if the app dies.
+
+    Raises RunError without a terminal, or OSError for relative paths where the current folder is gone.
+    """
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
+    app = VaeTui(runs_dir.absolute(), data_dir.absolute(), run, graphics=graphics)
+    app.shared.folder, app.shared.keeps_choices = folders.current(), True
+    restore(LEAVE_APP)
+    end_with_the_terminal()
+    collect_by_the_clock()
+    os.chdir("/")  # libraries that are loaded later need a current folder, and that one may be deleted
+    app.run()
+    return app
+
+
+def say_goodbye(app: VaeTui) -> NoReturn:
+    """Print what was written and which trainings go on, and end this process."""
+    from tui.background.readers import RunsReader
+    from tui.terminal.graphics import delete_images
+
+    print(end=delete_images())
+    for path in app.exported:
+        print(f"written: {printable(str(path))}")
+    for summary in RunsReader(app.runs_dir).poll() or []:
+        if summary.state is not None and summary.state.active and summary.status is not None:
+            name, status = printable(summary.run.name), summary.status
+            look, stop = command_hint(summary.run), command_hint(summary.run, "control", "stop")
+            print(
+                f"{name} is {summary.state} after {formatting.epochs(status)} epochs "
+                f"and goes on without the app; look again: {look}; stop it: {stop}"
+            )
+    # A thread may be deep in PyTorch, which aborts when the interpreter is taken down under it.
+    sys.stdout.flush()
+    os._exit(app.return_code or 0)
