@@ -166,16 +166,16 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_temporary_files(folder: Path, shared: str) -> None:
+def remove_temporary_files(folder: Path, shared: tuple[str, ...]) -> None:
     """Remove the temporary files that killed processes left; call it only while nobody else writes in the folder.
 
-    Those of the file `shared`, which anybody may write, are left until they are old.
+    Those of files whose names begin with one of `shared`, which anybody may write, are left until they are old.
     """
     for path in folder.glob(f".*{TEMPORARY_MARK}*"):
         with suppress(FileNotFoundError):  # it was renamed just now
             found = path.lstat()
             young = abs(time.time() - found.st_mtime) < ABANDONED_SECONDS
-            on_its_way = young and path.name.startswith(f".{shared}{TEMPORARY_MARK}")
+            on_its_way = young and path.name[1:].startswith(shared)
             if stat.S_ISREG(found.st_mode) and not on_its_way:
                 path.unlink()
 

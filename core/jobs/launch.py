@@ -18,8 +18,9 @@ from core.data import registry
 from core.errors import DamagedFile, RunError
 from core.group import without_place
 from core.runs.config import RunConfig
+from core.runs.requests import ACTIONS, Action
 from core.runs.run import Run
-from core.runs.status import Action, Request, State
+from core.runs.status import State
 
 START_SECONDS = 30.0
 END_SECONDS = 3.0  # that a trainer has to end by itself before it is killed
@@ -234,22 +235,26 @@ def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = 
     source = config.image_source
     registry.check_same(source, registry.locate(source, data_dir or registry.default_data_dir()))
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.
-    run.request("resume")
+    run.requests.replace_last("resume")
+    run.requests.take_back(ACTIONS)
 
 
-def send_request(run: Run, action: Action) -> Request:
+def send_request(run: Run, action: Action) -> None:
     """Send a request to the trainer of a run. Raises RunError when there is none, or OSError naming the run.
 
-    The last request wins, except that a save never replaces a stop that waits: the trainer saves when it stops.
+    A trainer of a version that knows the last request only does that one; a save never replaces a stop that waits.
     """
     state = run.state()
     if not state.active:
         hint = "; vae-tui resume starts one" if action == "resume" else ""
         raise RunError(f"{run.name} is {state}, so there is no trainer to {action}{hint}")
-    last = files.persist(run.requested) if action == "save" else None
-    if last is not None and last.action == "stop" and last.id != run.status().handled:
-        return last
+    status = run.status()
     try:
-        return run.request(action)
+        if status.done_request is not None:
+            run.requests.add(action, status.done_request)
+            return
+        last = files.persist(run.requests.last) if action == "save" else None
+        if last is None or last.action != "stop" or last.id == status.handled:
+            run.requests.replace_last(action)
     except OSError as error:
         raise OSError(error.errno, f"cannot be asked to {action}: {error.strerror}", str(run.path)) from error

@@ -12,12 +12,13 @@ from collections.abc import Generator
 from typing import Unpack
 
 from core import files
-from core.errors import DamagedFile, UserError
+from core.errors import UserError
 from core.jobs.failures import Log, cause, describe
 from core.jobs.heartbeat import Heartbeat, TakenOver
 from core.jobs.setup import Job, Setup, Shared, explained, load_trainer
 from core.jobs.stages import Stages
 from core.runs.metrics.log import MetricsLog
+from core.runs.requests import Inbox
 from core.runs.run import Run
 from core.runs.status import State, StatusChanges, boot_id, pid_namespace, process_started
 
@@ -74,6 +75,7 @@ class Worker:
             locked=metrics.not_locked is None,
             epochs=job.epochs or before.epochs or run.config().epochs,
             begun=False,
+            done_request=before.done_request or 0,
             images_per_second=0.0,
             device_load=None,
             gpu=None,
@@ -82,8 +84,9 @@ class Worker:
         )
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)
         self._setup: Setup | None = None
-        self._asked_to_stop = self._save_due = self._paused = self._disk_refuses = self._requests_fail = False
-        self._request_seen = self._saves_signalled = 0
+        self._inbox = Inbox(run.requests, before.handled, before.done_request or 0, log)
+        self._asked_to_stop = self._save_due = self._paused = self._disk_refuses = False
+        self._saves_signalled = 0
         self._described = ""
         self._looked = self._saved = -math.inf  # the first step boundary looks and saves
         self._save_cost = 0.0
@@ -149,7 +152,7 @@ class Worker:
         now = time.monotonic()
         if now - self._looked >= self.intervals.control:
             self._looked = now
-            self._read_request()
+            self._read_requests()
             self._save_due |= setup.trainer.waits_for_save
         if self._paused and not self._stops:
             yield from self._wait_while_paused(setup)
@@ -159,6 +162,8 @@ class Worker:
         interval = self.intervals.save_interval(setup.trainer.seconds, self._save_cost)
         if self._is_asked_to_save or now - self._saved >= interval:
             yield from self._save(setup, measured=self._is_asked_to_save)
+        elif self._inbox.unanswered:
+            self._answer()
         elif self._heartbeat.due:
             self._update_status(activity=setup.trainer.activity)
 
@@ -168,10 +173,12 @@ class Worker:
         with setup.trainer.paused():
             while self._paused and not self._stops:
                 yield from self._wait(self.intervals.control)
-                self._read_request()
+                self._read_requests()
                 if self._is_asked_to_save:
                     yield from self._save(setup)
-                if self._heartbeat.due:
+                elif self._inbox.unanswered and not self._stops:
+                    self._answer()
+                elif self._heartbeat.due:
                     self._update_status()
         if not self._stops:
             self._update_status(state=State.RUNNING, activity="training")
@@ -187,35 +194,26 @@ class Worker:
     def _is_asked_to_save(self) -> bool:
         return self._save_due or self._saves_signalled != self._signals.saves
 
-    def _read_request(self) -> None:
-        version = self.run.request_version()
-        if version == self._request_seen:
-            return
-        try:
-            request = self.run.requested()
-        except DamagedFile as error:
-            self._request_seen = version
-            self._log(f"ignored: {error}")
-            return
-        except OSError as error:  # it is read at the next look
-            if not self._requests_fail:
-                self._log(f"cannot read requests: {error.strerror}")
-            self._requests_fail = True
-            return
-        self._request_seen, self._requests_fail = version, False
-        if request is None or request.id == self._heartbeat.status.handled:
-            return
-        self._log(f"asked to {request.action}")
-        match request.action:
-            case "pause":
-                self._paused = True
-            case "resume":
-                self._paused = False
-            case "save":
-                self._save_due = True
-            case "stop":
-                self._asked_to_stop = True
-        self._update_status(handled=request.id)
+    def _read_requests(self) -> None:
+        for request in self._inbox.take():
+            self._log(f"asked to {request.action}")
+            match request.action:
+                case "pause":
+                    self._paused = True
+                case "resume":
+                    self._paused = False
+                case "save":
+                    self._save_due = True
+                case "stop":
+                    self._asked_to_stop = True
+                case _:
+                    self._log("ignored: only a newer version can do that")
+
+    def _answer(self, **changes: Unpack[StatusChanges]) -> None:
+        """Say that all that was asked is done; only then is it gone, so that nothing is lost to a kill."""
+        self._heartbeat.note(**self._inbox.answers())
+        if self._update_status(**changes):
+            self._inbox.let_go()
 
     def _wait(self, seconds: float) -> Turns:
         """Let so many seconds pass, unless it is told to stop."""
@@ -245,7 +243,7 @@ class Worker:
         self._saved = time.monotonic()
         self._save_cost = self._saved - start
         self._describe(setup)
-        self._update_status(saved_step=setup.trainer.step)
+        self._answer(saved_step=setup.trainer.step)
         if self._disk_refuses:
             self._log("the disk can be written again")
             self._disk_refuses = False
@@ -269,7 +267,7 @@ class Worker:
             until = time.monotonic() + self.intervals.retry
             while time.monotonic() < until and not self._stops:
                 yield from self._wait(self.intervals.control)
-                self._read_request()
+                self._read_requests()
 
     # The status
 

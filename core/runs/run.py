@@ -12,12 +12,12 @@ from core.errors import ConfigError, DamagedFile, RunError, RunGone
 from core.runs.config import RunConfig, check_name, read_json, write_json
 from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen, still_beats
 from core.runs.metrics.log import MetricsLog
-from core.runs.status import Action, Request, State, Status, make_request
+from core.runs.requests import CONTROL, PREFIX, Action, NumberedRequest, Requests
+from core.runs.status import State, Status
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 STATUS = "status.json"
-CONTROL = "control.json"
 WEIGHTS = "model.safetensors"
 BEST_WEIGHTS = "best.safetensors"
 FIRST_STAGE = "first-stage.safetensors"
@@ -162,22 +162,14 @@ class Run:
 
     # Requests, written by viewers
 
-    def request(self, action: Action) -> Request:
-        """Write a request for the trainer, in place of the one before. Raises OSError."""
-        request = make_request(action)
-        write_json(self.path / CONTROL, request)
-        return request
+    @property
+    def requests(self) -> Requests:
+        """What was asked of the trainer."""
+        return Requests(self.path)
 
-    def requested(self) -> Request | None:
-        """The last request, or None. Raises DamagedFile or OSError."""
-        try:
-            return read_json(self.path / CONTROL, Request, files.read_once)
-        except FileNotFoundError:
-            return None
-
-    def request_version(self) -> int:
-        """A number that changes whenever a request is written, 0 without one."""
-        return self._changed(CONTROL)
+    def request(self, action: Action) -> NumberedRequest:
+        """Ask the trainer for something, after all that was asked before. Raises OSError."""
+        return self.requests.add(action, self.last_status().done_request or 0)
 
     # Metrics, weights and training state
 
@@ -283,7 +275,7 @@ class Run:
 
     def remove_temporary_files(self) -> None:
         """Remove the half-written files of killed trainers; only the holder of the lock may."""
-        files.remove_temporary_files(self.path, CONTROL)
+        files.remove_temporary_files(self.path, (CONTROL, PREFIX))
 
     def last_log_line(self, about: str = "") -> str:
         """The last line that the trainer printed, of those that contain something; or nothing."""

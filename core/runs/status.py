@@ -1,4 +1,4 @@
-"""The status that a trainer writes, and the requests that viewers send it."""
+"""The status that a trainer writes, and how its process is told from others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict, Unpack, get_args
-from uuid import uuid4
 
 import psutil
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -24,8 +23,6 @@ Text = Annotated[str, Field(max_length=10_000)]
 # Why a training failed, where something can be done about it.
 Cause = Literal["diverged", "memory"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
-Action = Literal["pause", "resume", "save", "stop"]
-ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 class State(StrEnum):
@@ -85,7 +82,8 @@ class Status(BaseModel):
     """status.json. Clocks are seconds: `heartbeat` since 1970, `uptime` since the host started.
 
     `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
-    could lock the run, `begun` whether it has done a step. Earlier versions wrote none of them.
+    could lock the run, `begun` whether it has done a step; `done_request` is the number of the last request that was
+    done. Earlier versions wrote none of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -114,6 +112,7 @@ class Status(BaseModel):
     device_load: DeviceLoad | None = None
     gpu: GpuFigures | None = None
     handled: Text | None = None
+    done_request: Count | None = None
     error: Text | None = None
     cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
 
@@ -161,23 +160,9 @@ class StatusChanges(TypedDict, total=False):
     device_load: DeviceLoad | None
     gpu: GpuFigures | None
     handled: str
+    done_request: int
     error: str | None
     cause: Cause | None
-
-
-class Request(BaseModel):
-    """control.json: the last request of a viewer. The trainer answers with its id in `Status.handled`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    action: Action
-    id: Annotated[str, Field(max_length=100)]
-    time: Clock
-
-
-def make_request(action: Action) -> Request:
-    """A request with an id of its own."""
-    return Request(action=action, id=uuid4().hex, time=time.time())
 
 
 def uptime() -> float:

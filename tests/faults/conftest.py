@@ -38,7 +38,7 @@ def run(place: Path) -> Run:
     run = make_trained_run(place / "runs", "vae")
     run.write_weights(run.read_weights(), best=True)
     run.write_status(Status(state=State.STOPPED, epochs=400, epoch=1, step=35, steps_per_epoch=35))
-    run.request("save")
+    run.requests.replace_last("save")
     run.write_state(b"not looked at before it is resumed")
     with run.open_metrics() as log:
         log.append({"kind": "epoch", "epoch": 1, "step": 35, "time": 1.0, "train_loss": 3.5, "val_loss": 4.5})

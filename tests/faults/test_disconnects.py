@@ -206,11 +206,10 @@ def test_two_viewers_and_a_command_line_ask_one_run_and_the_last_one_is_obeyed_a
         assert (asked.returncode, asked.stdout and asked.stdout.read()) == (0, f"asked {run.name} to {action}\n")
         for viewer in viewers:
             viewer.read(1.0)  # what was typed has been asked
-        last = run.requested()
-        assert last is not None
-        wait_until(lambda: run.status().handled == last.id, what="an answer to the last request")  # noqa: B023
-        show(viewers, "‖ paused" if last.action == "pause" else "▶ running")
-        assert run.state() is (State.PAUSED if last.action == "pause" else State.RUNNING)
+        wait_until(lambda: not run.requests.names(), what="an answer to the last request")
+        state = State.PAUSED if run.last_log_line("asked to ").endswith("pause") else State.RUNNING
+        show(viewers, "‖ paused" if state is State.PAUSED else "▶ running")
+        assert run.state() is state
 
     assert command_line(run, "stop").wait(30) == 0
     show(viewers, "■ stopped")
@@ -235,32 +234,30 @@ def ask_from_many_threads(run: Run) -> None:
         list(pool.map(ask, range(THREADS)))
 
 
-def test_requests_from_many_threads_and_processes_never_tear_the_file(make_small_run: MakeRun) -> None:
+def test_requests_from_many_threads_and_processes_are_all_there_and_whole(
+    make_small_run: MakeRun,
+) -> None:
     run = make_small_run()
-    run.request("pause")
     askers = [trainers.fork(ask_from_many_threads, run) for _ in range(3)]
-    seen = set()
     while any(asker.is_alive() for asker in askers):
-        request = run.requested()  # raises when it is not whole
-        assert request is not None
-        seen.add(request.id)
+        for name in run.requests.names():
+            run.requests.read(name)  # raises when it is not whole
         run.remove_temporary_files()  # as a trainer does that starts just now
     assert [asker.exitcode for asker in askers] == [0, 0, 0]
-    assert len(seen) > 10
+    assert len(run.requests.names()) == 3 * THREADS * REQUESTS
     assert run_files.temporaries(run) == []
 
 
-def test_every_request_of_a_crowd_is_followed_by_an_answer_to_the_last(
-    make_small_run: MakeRun, wait_until: WaitUntil
-) -> None:
+def test_every_request_of_a_crowd_is_done_and_the_last_one_last(make_small_run: MakeRun, wait_until: WaitUntil) -> None:
     run = make_small_run(epochs=100_000, validate_every=1000)
     process = trainers.begin(run)
     wait_until(lambda: run.status().step > 0, what="the first steps")
     askers = [trainers.fork(ask_from_many_threads, run) for _ in range(2)]
     for asker in askers:
         asker.join(60)
-    last = launch.send_request(run, "pause")
-    wait_until(lambda: run.status().handled == last.id and run.state() is State.PAUSED, what="the pause")
+    launch.send_request(run, "pause")
+    wait_until(lambda: not run.requests.names() and run.state() is State.PAUSED, what="the pause")
+    assert run.log_path.read_text().count(" asked to ") == 2 * THREADS * REQUESTS + 1
     trainers.send_signal(process, signal.SIGTERM)
     process.join(30)
     assert (process.exitcode, run.state()) == (0, State.STOPPED)

@@ -277,7 +277,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(disk: Path) -> None:
 
 def test_abandoned_files_are_swept_but_not_a_request_on_its_way(make_run: Callable[..., Run]) -> None:
     run = make_run()
-    ours, request = run.path / ".state.pt.tmp-1", run.path / ".control.json.tmp-2"
+    ours, request = run.path / ".state.pt.tmp-1", run.path / ".request-1-2.json.tmp-2"
     old = run.path / ".control.json.tmp-3"
     for path in (ours, request, old):
         path.write_bytes(b"half")
@@ -291,7 +291,7 @@ def test_files_of_a_run_are_private(training: Run, wait_until: WaitUntil) -> Non
     wait_until(lambda: training.state() is State.PAUSED)
     assert training.path.stat().st_mode & 0o777 == 0o700
     modes = {path.name: path.stat().st_mode & 0o777 for path in training.path.iterdir()}
-    written = {"config.json", "status.json", "control.json", "metrics.jsonl", "model.safetensors", "state.pt"}
+    written = {"config.json", "status.json", "metrics.jsonl", "model.safetensors", "state.pt"}
     assert written | {"train.log"} <= modes.keys()
     assert set(modes.values()) == {0o600}
 

@@ -15,7 +15,8 @@ from random import Random
 import pytest
 
 from core.runs.config import RunConfig
-from core.runs.status import Request, State, Status
+from core.runs.requests import Request
+from core.runs.status import State, Status
 
 VAE_TUI = str(Path(sys.executable).with_name("vae-tui"))
 CONTROL_RUN = "untouched"

@@ -18,9 +18,10 @@ from core.errors import DamagedFile
 from core.runs.config import RunConfig
 from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS, last_lines
 from core.runs.metrics.reader import MetricsReader
+from core.runs.requests import ACTIONS, Request
 from core.runs.run import Run
 from core.runs.settings import PRESETS
-from core.runs.status import ACTIONS, DeviceLoad, GpuFigures, Request, State, Status
+from core.runs.status import DeviceLoad, GpuFigures, State, Status
 
 LONGEST_COMPLAINT = 500
 
@@ -97,7 +98,7 @@ def test_what_is_written_is_read_back_equal(written: BaseModel) -> None:
 FILES: dict[str, tuple[type[BaseModel], Callable[[Run], object]]] = {
     "config.json": (RunConfig, Run.config),
     "status.json": (Status, Run.status),
-    "control.json": (Request, Run.requested),
+    "control.json": (Request, lambda run: run.requests.last()),
 }
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts | st.sampled_from([10**4000, -1, 2**63, ""])

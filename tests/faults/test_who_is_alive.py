@@ -187,7 +187,7 @@ def test_8_where_nothing_can_be_locked_the_heartbeat_guards_a_run(
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("file", ["control.json", "status.json"])
+@pytest.mark.parametrize("file", [".json", "status.json"])
 @pytest.mark.parametrize("failure", [errno.ESTALE, errno.EIO, errno.ETIMEDOUT])
 def test_9_a_file_that_a_server_cannot_give_for_a_while_ends_no_training(
     file: str, failure: int, make_small_run: MakeRun, tmp_path: Path,
@@ -207,7 +207,7 @@ def test_9_a_file_that_a_server_cannot_give_for_a_while_ends_no_training(
     wait_until(lambda: trainer.ended or run.status().step > step + 100, what="steps without the file")
     step = run.status().step
     launch.send_request(run, "pause")
-    if file == "control.json":
+    if file == ".json":
         wait_until(lambda: trainer.ended or run.status().step > step + 100, what="steps without an answer")
         away.unlink()
     wait_until(lambda: trainer.ended or run.state() is State.PAUSED, what="the pause")

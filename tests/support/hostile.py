@@ -42,7 +42,7 @@ def poll(run: Run) -> object:
 READERS: dict[str, Callable[[Run], object]] = {
     "config.json": Run.config,
     "status.json": Run.status,
-    "control.json": Run.requested,
+    "control.json": lambda run: run.requests.last(),
     "metrics.jsonl": poll,
     "model.safetensors": load_model,
     "best.safetensors": lambda run: load_model(run, best=True),

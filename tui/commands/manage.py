@@ -23,7 +23,7 @@ from core.jobs import launch
 from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise
 from core.runs.choosing.conditions import parse_condition
 from core.runs.metrics.reader import MetricsReader
-from core.runs.status import ACTIONS
+from core.runs.requests import ACTIONS
 from core.text import printable
 from core.trash import TRASH, find_deleted, find_in_trash, restore
 from tui import formatting

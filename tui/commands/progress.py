@@ -23,8 +23,9 @@ from core.data import download, registry
 from core.errors import DamagedFile, RunError
 from core.jobs import launch
 from core.runs.metrics.reader import MetricsReader, Table
+from core.runs.requests import Action
 from core.runs.run import Run
-from core.runs.status import Action, State, Status
+from core.runs.status import State, Status
 from tui import formatting
 from tui.commands.output import LowestLines, echo, print_error
 from tui.commands.words import command_hint

@@ -18,8 +18,8 @@ from tui.screens.dialogs import AskNumber, AskValue, Confirm
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
+    from core.runs.requests import Action
     from core.runs.run import Run
-    from core.runs.status import Action
 
 Result = TypeVar("Result")
 

@@ -194,7 +194,6 @@ def test_a_run_that_stops_lets_the_others_go_on_and_is_resumed_by_itself(
     launch.send_request(runs[0], "stop")
     group.until(lambda: runs[0].status().state is State.STOPPED)
     assert runs[0].status().step < 12
-    runs[0].request("resume")
     train_alone(runs[0])  # whose lock is free, while the others are still in their process
     group.rounds()
     assert_same(runs, alone)

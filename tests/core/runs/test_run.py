@@ -49,16 +49,6 @@ def test_a_runs_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         Run.create(tmp_path / "file", "run", make_config())
 
 
-def test_the_last_request_wins_and_each_is_told_apart(make_run: MakeRun) -> None:
-    run = make_run()
-    assert run.requested() is None
-    assert run.request_version() == 0
-    first, changed = run.request("pause"), run.request_version()
-    second = run.request("pause")
-    assert run.requested() == second != first
-    assert run.request_version() != changed != 0
-
-
 def test_a_replaced_file_is_the_old_one_when_writing_fails(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run()
     before = run.status()
