@@ -13,13 +13,34 @@ from tui import formatting
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
+    from core.runs.choosing.groups import RunGroup
+
+Cell = Callable[["RunSummary"], Text]
+LONGEST_NOTE = 40  # cells
 
 
 def _right(text: str) -> Text:
     return Text(text, justify="right")
 
 
-RUN_COLUMNS: Mapping[str, Callable[[RunSummary], Text]] = {
+def _setting(name: str) -> Cell:
+    """A setting as a user would type it."""
+
+    def cell(run: RunSummary) -> Text:
+        value = getattr(run.config, name, None)
+        if value is None:
+            return _right(formatting.NONE)
+        return _right(f"{value:g}" if isinstance(value, float) else str(value))
+
+    return cell
+
+
+def _note(run: RunSummary) -> Text:
+    text = printable(" ".join(run.notes.note.split()))
+    return Text(text if len(text) <= LONGEST_NOTE else f"{text[: LONGEST_NOTE - 1]}…")
+
+
+RUN_COLUMNS: Mapping[str, Cell] = {
     "run": lambda run: Text(printable(run.run.name)),
     "preset": lambda run: Text(run.config.preset if run.config else formatting.NONE),
     "data set": lambda run: Text(printable(run.config.dataset_title) if run.config else formatting.NONE),
@@ -27,10 +48,68 @@ RUN_COLUMNS: Mapping[str, Callable[[RunSummary], Text]] = {
     "epoch": lambda run: _right(formatting.epochs(run.status)),
     "train": lambda run: _right(formatting.loss(run.train_loss)),
     "val": lambda run: _right(formatting.validation(run)),
+    "best": lambda run: _right(formatting.loss(run.best and run.best[1])),
     "age": lambda run: _right(formatting.age(time.time() - run.changed) if run.changed else formatting.NONE),
 }
+# Those that few want to see, in the order in which they stand behind the usual ones.
+MORE_COLUMNS: Mapping[str, Cell] = {
+    "size": lambda run: _right(formatting.NONE if run.size is None else formatting.memory(run.size)),
+    "tags": lambda run: Text(printable(" ".join(run.notes.tags))),
+    "note": _note,
+    "seed": _setting("seed"),
+    "rate": _setting("learning_rate"),
+    "batch": _setting("batch_size"),
+    "beta": _setting("beta"),
+    "images/s": lambda run: _right(f"{run.status.images_per_second:,.0f}" if run.status else formatting.NONE),
+    "device": lambda run: Text(printable(run.status.device) if run.status else formatting.NONE),
+    "created": lambda run: Text(
+        printable(run.config.created[:16].replace("T", " ")) if run.config else formatting.NONE
+    ),
+}
+# The quantity that a column is sorted by.
+SORTED_BY: Mapping[str, str] = {
+    **{title: title for title in ("run", "preset", "state", "epoch", "best", "age", "size", "tags", "note", "seed")},
+    **{title: title for title in ("beta", "device", "created")},
+    "data set": "dataset",
+    "train": "train_loss",
+    "val": "val_loss",
+    "images/s": "images_per_second",
+    "rate": "learning_rate",
+    "batch": "batch_size",
+}
+STATES_SHOWN = 3  # kinds of them, of a group
 
 
 def run_cells(run: RunSummary) -> list[Text]:
     """A run as a row of the list."""
     return [cell(run) for cell in RUN_COLUMNS.values()]
+
+
+def group_cell(title: str, cell: Cell, group: RunGroup) -> Text:
+    """What stands for a group of runs in a column: what all have in common, else the best or the newest."""
+    match title:
+        case "run":
+            return Text(f"▸ {printable(group.title)} ×{len(group.runs)}", "bold")
+        case "state":
+            return _states(group)
+        case "val":
+            return _right(formatting.loss(group.last))
+        case "best":
+            return _right(formatting.loss(group.best and group.best[1]))
+        case "age":
+            return cell(max(group.runs, key=lambda run: run.changed))
+        case "size":
+            sizes = [run.size for run in group.runs if run.size is not None]
+            return _right(formatting.memory(sum(sizes)) if sizes else formatting.NONE)
+    first, *others = map(cell, group.runs)
+    alike = all(other.plain == first.plain for other in others)
+    return first if alike else Text("…", justify=first.justify)
+
+
+def _states(group: RunGroup) -> Text:
+    """How many of its runs are in which state: 3 ✓ 1 ▶."""
+    found = Text()
+    for word, count in group.states[:STATES_SHOWN]:
+        sign, style = formatting.STATE_LOOKS.get(word, ("!", "bold red"))
+        found.append(f"{' ' * bool(found)}{count}").append(sign, style)
+    return found.append("…" if len(group.states) > STATES_SHOWN else "")

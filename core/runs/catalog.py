@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core import files
-from core.errors import RunError, RunGone, UserError
+from core.errors import DamagedFile, RunError, RunGone, UserError, describe
 from core.runs.config import RunConfig
+from core.runs.keeping.measures import Best, Measures
 from core.runs.keeping.names import unused_name
+from core.runs.keeping.notes import NO_NOTES, Notes, read_notes
 from core.runs.metrics.lines import last_lines, newest_validation
 from core.runs.run import CONFIG, STATUS, NameTaken, Run, Share
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.runs.status import State, Status
 from core.text import alternatives
 
-# Of the runs that no trainer has, each is looked at in one of so many looks.
-TURNS = 4
 UNREADABLE_NAMED = 3
 NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-# Longer than a tick of any file system's clock, within which two changes may not be told apart; FAT's has 2 seconds.
-TICK_SECONDS = 2.5
 
 
 def is_run(folder: Path) -> bool:
@@ -133,6 +130,10 @@ class RunSummary:
     train_loss: float | None = None
     val_loss: float | None = None  # of the last epoch
     validation: tuple[int, float] | None = None  # the newest there is: after how many epochs, and the loss
+    best: Best | None = None  # of all validations, and `size` in bytes: None until they were measured
+    size: int | None = None
+    notes: Notes = NO_NOTES
+    notes_damage: str = ""
     changed: float = 0.0
     read_only: str = ""
     gone: bool = False  # the folder is, which `damage` says too
@@ -166,6 +167,11 @@ class RunSummary:
             "val_loss": self.val_loss,
             "newest_val_loss": self.validation and self.validation[1],
             "newest_val_epoch": self.validation and self.validation[0],
+            "best_val_loss": self.best and self.best[1],
+            "best_val_epoch": self.best and self.best[0],
+            "size": self.size,
+            "tags": [*self.notes.tags],
+            "note": self.notes.note,
             "images_per_second": status and status.images_per_second,
             "device": status and status.device,
             "pid": status and status.pid,
@@ -190,6 +196,7 @@ def summarise(run: Run) -> RunSummary:
         last = last_lines(run.metrics_path)
         found["train_loss"], found["val_loss"] = losses(last)
         found["validation"] = newest_validation(run.metrics_path, last)
+        found["notes"], found["notes_damage"] = _read_notes(run)
     except FileNotFoundError as error:
         damage = f"{Path(error.filename or '').name} is missing" + _find_way_out(run, found)
     except OSError as error:
@@ -204,6 +211,22 @@ def summarise(run: Run) -> RunSummary:
     except OSError:
         pass  # the damage says as much
     return RunSummary(run, damage, **found)
+
+
+def summarise_whole(run: Run) -> RunSummary:
+    """The same with what takes a look at whole files."""
+    measures = Measures(run.path, run.metrics_path)
+    for _ in measures.measure():
+        pass
+    return replace(summarise(run), best=measures.best, size=measures.size)
+
+
+def _read_notes(run: Run) -> tuple[Notes, str]:
+    """What a user wrote; where that cannot be read, nothing, and why."""
+    try:
+        return read_notes(run), ""
+    except (DamagedFile, OSError) as error:
+        return NO_NOTES, describe(error)
 
 
 def _find_way_out(run: Run, found: dict[str, Any]) -> str:
@@ -224,63 +247,3 @@ def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float |
 def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:
     """The order of every list of runs; those of unknown age come last."""
     return sorted(summaries, key=lambda one: (one.config.created if one.config else "", one.run.name), reverse=True)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A folder as it was read, `since` when its files have been like that; one that is no run has no summary."""
-
-    run: Run
-    summary: RunSummary | None
-    version: tuple[int, ...]
-    since: float
-    read: float
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether nothing but a file that changes can change the summary."""
-        summary = self.summary
-        return summary is None or not (summary.damage or summary.state is None or summary.state.active)
-
-
-class Catalog:
-    """The runs of a folder, which are read again only where files changed.
-
-    Every look reads the folder and the runs that a trainer has. The files of the others are looked at by turns. `clock`
-    gives seconds.
-    """
-
-    def __init__(self, runs_dir: Path | str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._runs_dir, self._clock = Path(runs_dir).absolute(), clock
-        self._seen: dict[str, _Seen] = {}
-        self.unreadable = Unreadable()
-        self._turn = 0
-
-    def look(self) -> list[RunSummary]:
-        """The summaries, the same objects for runs that did not change; none when there is no such folder.
-
-        Raises OSError.
-        """
-        self._turn = (self._turn + 1) % TURNS
-        now, before = self._clock(), self._seen
-        self.unreadable, self._seen = Unreadable(), {}
-        for name in files.persist(lambda: folders(self._runs_dir)):
-            try:
-                self._seen[name] = self._look_at(name, before.get(name), now)
-            except OSError as error:
-                self.unreadable.note(name, error)
-        return [seen.summary for seen in self._seen.values() if seen.summary]
-
-    def _look_at(self, name: str, before: _Seen | None, now: float) -> _Seen:
-        if before and before.at_rest and hash(name) % TURNS != self._turn:
-            return before
-        run = before.run if before else Run(self._runs_dir / name)
-        version = run.summary_version()
-        since = before.since if before and before.version == version else now
-        settled = since + TICK_SECONDS  # what was read earlier may have changed once more in the same tick
-        if before and before.at_rest and before.version == version and not before.read < settled <= now:
-            return before
-        summary = summarise(run) if is_run(run.path) else None
-        if before and summary == before.summary:
-            summary = before.summary
-        return _Seen(run, summary, version, since, now)

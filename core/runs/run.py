@@ -18,16 +18,17 @@ from core.runs.status import State, Status
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 STATUS = "status.json"
+NOTES = "notes.json"
 WEIGHTS = "model.safetensors"
 BEST_WEIGHTS = "best.safetensors"
 FIRST_STAGE = "first-stage.safetensors"
 STATE = "state.pt"
 LOG = "train.log"
-SUMMARISED = (CONFIG, STATUS, METRICS)  # what a summary is made of
+SUMMARISED = (CONFIG, STATUS, METRICS, NOTES)  # what a summary is made of
 UNKNOWN_KEYS_LIMIT = 100  # that a newer version may have added to the settings
 TENSORS_LIMIT = 1 << 28
 LOG_TAIL = 1 << 14
-FILES = (CONTROL, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG)
+FILES = (CONTROL, NOTES, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG)
 Share = Literal["group", "all"]  # who may read a run besides its owner
 SHARED: dict[Share, int] = {"group": 0o750, "all": 0o755}
 

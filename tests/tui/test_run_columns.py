@@ -33,28 +33,29 @@ def test_a_run_is_a_row_of_the_list() -> None:
         "epoch": "2/10",
         "train": "42.12",
         "val": "40.50",
+        "best": "–",
         "age": "3 h",
     }
 
 
 def test_what_is_not_known_of_a_run_is_a_dash() -> None:
-    assert texts(RunSummary(Run(Path("runs/odd")), damage="no config")) == ["odd", "–", "–", "! damaged", *4 * ["–"]]
+    assert texts(RunSummary(Run(Path("runs/odd")), damage="no config")) == ["odd", "–", "–", "! damaged", *5 * ["–"]]
     assert texts(RunSummary(Run(Path("runs/odd\x1b")), state=State.CREATED))[0].isprintable()
 
 
 async def test_the_screen_and_the_command_show_a_new_column(
     make_app: Callable[..., VaeTui], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(RUN_COLUMNS, "seed", lambda run: Text("no. 7"))
+    monkeypatch.setitem(RUN_COLUMNS, "number", lambda run: Text("no. 7"))
     print_runs([make_summary()], Path("runs"))
     header, row = capsys.readouterr().out.splitlines()
-    assert header.split()[-1] == "seed"
-    assert row.endswith("no. 7")
+    assert header.split()[-1] == "number"
+    assert row.rstrip().endswith("no. 7")
     async with make_app(runs=[make_summary()]).run_test(size=(120, 40)) as pilot:
         await answered(pilot)
         await pilot.press("1")
         await pilot.pause()
         table = pilot.app.screen.query_one(RowTable)
         header, row = (table.render_line(y).text for y in (0, 1))
-        assert header.split()[-1] == "seed"
+        assert header.split()[-1] == "number"
         assert row.rstrip().endswith("no. 7")

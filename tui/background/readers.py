@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.runs.catalog import Catalog, RunSummary, Unreadable, newest_first, summarise
+from core.runs.catalog import RunSummary, Unreadable, newest_first, summarise
 from core.runs.run import Run
+from core.runs.watching import Catalog
 from tui.messages import RunUpdate
 
 

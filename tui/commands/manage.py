@@ -20,7 +20,7 @@ from core.data import registry
 from core.data.registry import SetOnDisk
 from core.errors import ConfigError, RunError
 from core.jobs import launch
-from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise
+from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise_whole
 from core.runs.choosing.conditions import parse_condition
 from core.runs.metrics.reader import MetricsReader
 from core.runs.requests import ACTIONS
@@ -78,7 +78,7 @@ def runs(
         return
     unreadable = Unreadable()
     found = deleted if trash else find_runs(runs_dir, unreadable)
-    summaries = list(map(summarise, found)) if trash else newest_first(map(summarise, found))
+    summaries = list(map(summarise_whole, found)) if trash else newest_first(map(summarise_whole, found))
     there, summaries = len(summaries), [summary for summary in summaries if condition.holds(summary)]
     if as_json:
         print_json([summary.as_json() for summary in summaries])

@@ -51,8 +51,8 @@ class _Token:
 def parse_condition(text: str) -> Condition:
     """The condition as typed; without any words all runs fulfil it. Raises ConfigError, in one line.
 
-    Terms are comparisons of a quantity and a value, or words that must stand in a run's name, preset, data set or
-    state. They are joined by `and`, which may be left out, `or`, `not` and brackets.
+    Terms are comparisons of a quantity and a value, or words that must stand in a run's name, preset, data set, state,
+    tags or note. They are joined by `and`, which may be left out, `or`, `not` and brackets.
     """
     if len(text) > LONGEST:
         raise _problem(f"a filter has at most {LONGEST} characters")

@@ -31,6 +31,8 @@ NUMBERS: Mapping[str, Quantity] = {
     "step": _of("status", "step"),
     "train_loss": lambda run: run.train_loss,
     "val_loss": lambda run: run.validation[1] if run.validation else None,
+    "best": lambda run: run.best[1] if run.best else None,
+    "size": lambda run: run.size,
     "images_per_second": _of("status", "images_per_second"),
     "age": lambda run: time.time() - run.changed if run.changed else None,
 }
@@ -42,12 +44,26 @@ TEXTS: Mapping[str, Quantity] = {
     "created": _of("config", "created"),
     "device": lambda run: getattr(run.status, "device", "") or getattr(run.config, "device", None),
     "host": _of("status", "host"),
+    "tags": lambda run: run.notes.tags,
+    "note": lambda run: run.notes.note,
     "error": lambda run: run.damage or getattr(run.status, "error", None),
 }
-ALIASES = {"name": "run", "train": "train_loss", "val": "val_loss", "lr": "learning_rate", "data_set": "dataset"}
+ALIASES = {
+    "name": "run",
+    "tag": "tags",
+    "data_set": "dataset",
+    "train": "train_loss",
+    "val": "val_loss",
+    "rate": "learning_rate",
+    "lr": "learning_rate",
+    "batch": "batch_size",
+}
 # What stands behind a number, and what it is multiplied by.
-UNITS: Mapping[str, Mapping[str, float]] = {"age": {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}}
-SEARCHED = ("run", "preset", "dataset", "state")  # what a mere word is looked for in
+UNITS: Mapping[str, Mapping[str, float]] = {
+    "age": {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400},
+    "size": {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9},
+}
+SEARCHED = ("run", "preset", "dataset", "state", "tags", "note")  # what a mere word is looked for in
 
 
 def quantity_names() -> list[str]:

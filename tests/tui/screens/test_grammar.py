@@ -38,6 +38,9 @@ SHIFTED = {"shift+left", "shift+right", "shift+up", "shift+down"}
 # What a key is for, by a word that stands in the page, and the actions that do that.
 ACTIONS = {
     "move the cursor": {"move", "sideways", "turn"},
+    "fold and unfold": {"fold", "unfold"},
+    "the next order": {"sort"},
+    "the other way round": {"turn_round"},
     "the first, the last": {"edge"},
     "a page": {"page", "move"},
     "zoom in and out": {"zoom"},
@@ -48,7 +51,7 @@ ACTIONS = {
     "type a value": {"type_range"},
     "what the x axis counts": {"scale", "x_axis"},
     "smoother": {"smoothing"},
-    "choose which": {"charts"},
+    "choose which": {"charts", "columns"},
     "open or do": {"open_run", "choose", "maximise"},
     "back, close": {"leave", "show", "unfilter"},
     "filter": {"filter"},

@@ -1,4 +1,4 @@
-"""The dialog in which charts are switched on and off."""
+"""The dialog in which charts, or columns, are switched on and off."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from textual.screen import ModalScreen
 from tui.screens.dialogs import Options
 
 
-class ChooseCharts(ModalScreen[tuple[str, ...] | None]):
+class ChooseShown(ModalScreen[tuple[str, ...] | None]):
     """Those that are to be shown; None leaves them as they are, as does an empty choice."""
 
     DEFAULT_CSS = """
-    ChooseCharts { align: center middle; }
-    ChooseCharts Options {
+    ChooseShown { align: center middle; }
+    ChooseShown Options {
         width: 44;
         max-width: 90%;
         height: auto;
@@ -33,13 +33,13 @@ class ChooseCharts(ModalScreen[tuple[str, ...] | None]):
         Binding("escape,q", "dismiss(None)", "cancel", id="charts.cancel"),
     ]
 
-    def __init__(self, titles: Sequence[tuple[str, str]], shown: Sequence[str]) -> None:
+    def __init__(self, what: str, titles: Sequence[tuple[str, str]], shown: Sequence[str]) -> None:
         super().__init__()
-        self._titles, self._shown = titles, set(shown)
+        self._what, self._titles, self._shown = what, titles, set(shown)
 
     def compose(self) -> ComposeResult:
         choices = Options(*map(self._line, range(len(self._titles))))
-        choices.border_title = "charts"
+        choices.border_title = self._what
         choices.border_subtitle = "space on, off   enter done   esc"
         yield choices
 

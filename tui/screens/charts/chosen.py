@@ -14,7 +14,7 @@ from core.errors import DamagedFile, describe
 from tui import series
 from tui.messages import Snapshot
 from tui.screens.charts import memory
-from tui.screens.charts.choose import ChooseCharts
+from tui.screens.charts.choose import ChooseShown
 from tui.screens.charts.window import Window
 from tui.screens.selection import Shared
 from tui.series import CurveOptions
@@ -85,7 +85,7 @@ class ChosenCharts(Vertical):
 
         there = series.available(self._snapshots)
         titles = [(key, series.TITLES[key]) for key in there]
-        self.app.push_screen(ChooseCharts(titles, [key for key in there if key in self._chosen]), chosen)
+        self.app.push_screen(ChooseShown("charts", titles, [key for key in there if key in self._chosen]), chosen)
 
     def action_scale(self) -> None:
         self._window = replace(self._window, y={})

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Label
 
+from core.runs.choosing.groups import RunGroup
 from core.text import printable
-from tui import run_looks
 from tui.background.polling import Reader
 from tui.messages import RunOpened, RunRestored
-from tui.run_columns import RUN_COLUMNS
 from tui.screens.base import SCREENS
 from tui.screens.following import is_seen
-from tui.screens.run_actions import RunScreen
+from tui.screens.runs.listing.arrangement import columns_for, runs_of
+from tui.screens.runs.listing.arranging import ArrangedList
 from tui.screens.runs.listing.filter_bar import FilterBar
 from tui.screens.selection import Shared
-from tui.terminal.capabilities import color_depth
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
     from core.runs.run import Run
+    from tui.screens.runs.listing.arrangement import Row
 
 NO_RUNS = "no runs yet\n\npress n for a new run, then ctrl+s to train it"
 NONE_SHOWN = "no run is like that\n\nescape shows all runs, / changes the filter"
 
 
-class RunsScreen(RunScreen):
+class RunsScreen(ArrangedList):
     """A table of the runs; what keys do, they do to the run under the cursor."""
 
     CSS = """
@@ -42,7 +42,9 @@ class RunsScreen(RunScreen):
     RunsScreen #unreadable { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-warning; }
     RunsScreen #marked { height: 1; width: 100%; padding: 0 1; display: none; }
     RunsScreen #data { height: auto; width: 100%; padding: 0 1; color: $text-muted; }
+    RunsScreen.-tiny #data { display: none; }
     """
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (16, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter",
@@ -55,20 +57,10 @@ class RunsScreen(RunScreen):
         ),
         Binding("slash", "filter", "filter", key_display="/", tooltip="show some runs only", id="runs.filter"),
         Binding("escape", "unfilter", "all", tooltip="show all runs again", id="runs.unfilter", show=False),
-        Binding("V", "mark_range", "range", tooltip="mark from the last mark to here", id="runs.range", show=False),
-        Binding(
-            "asterisk",
-            "mark_all",
-            "all",
-            key_display="*",
-            tooltip="mark all that are shown, or none",
-            id="runs.all",
-            show=False,
-        ),
         Binding("g", "edge(0)", id="runs.top", show=False),
         Binding("G", "edge(-1)", id="runs.bottom", show=False),
-        Binding("home", "edge(0)", "first", tooltip="the newest run", id="runs.first", show=False, priority=True),
-        Binding("end", "edge(-1)", "last", tooltip="the oldest run", id="runs.last", show=False, priority=True),
+        Binding("home", "edge(0)", "first", tooltip="the first run", id="runs.first", show=False, priority=True),
+        Binding("end", "edge(-1)", "last", tooltip="the last run", id="runs.last", show=False, priority=True),
     ]
 
     def __init__(
@@ -90,7 +82,7 @@ class RunsScreen(RunScreen):
 
     def compose(self) -> ComposeResult:
         yield TopBar(SCREENS, "runs")
-        table: RowTable[RunSummary] = RowTable(RUN_COLUMNS)
+        table: RowTable[Row] = RowTable(columns_for(self.app.size.width, self.arrangement.shown))
         table.display = False
         yield table
         yield Label("looking for runs", id="empty", markup=False)
@@ -104,7 +96,7 @@ class RunsScreen(RunScreen):
     def on_mount(self) -> None:
         self._follower.follow(self._open_reader)
         # An age changes with nothing but the clock; cells that look as before cost nothing.
-        self._clock = self.set_interval(self.shared.timing.clock, self._table.show_again)
+        self._clock = self.set_interval(self.shared.timing.clock, self.table.show_again)
 
     def on_screen_suspend(self) -> None:
         if not is_seen(self):
@@ -112,23 +104,23 @@ class RunsScreen(RunScreen):
 
     def on_screen_resume(self) -> None:
         self._clock.resume()
-        self._table.show_again()
+        self.table.show_again()
         self.show_marks()
         if not self._filter.is_typed:
-            self._table.focus()
+            self.table.focus()
         shown = self.shared.selection.run
         self._deleted -= {shown}  # it was taken back
         if shown == self._selected:  # a dialog was closed
             return
         # What was looked at last is what the next key should act on.
         self._selected = shown
-        if any(summary.run == shown for summary in self._table.rows):
-            self._table.move_to(self._row_of(shown, self._table.rows))
+        if (row := self.row_of(shown, self.table.rows)) is not None:
+            self.table.move_to(row)
         else:
             self._wanted = shown
 
     @property
-    def _table(self) -> RowTable[RunSummary]:
+    def table(self) -> RowTable[Row]:
         return self.query_one(RowTable)
 
     @property
@@ -143,44 +135,45 @@ class RunsScreen(RunScreen):
         return super().check_action(action, parameters)
 
     def chosen(self) -> RunSummary | None:
-        table = self._table
-        return table.rows[table.cursor] if table.rows else None
+        row = self.row
+        return None if isinstance(row, RunGroup) else row
 
     def hide_deleted(self, run: Run) -> None:
         self._deleted.add(run)
-        self._show_rest()
+        self.list_again()
 
     def show_again(self, run: Run) -> None:
         self._deleted.discard(run)
         self._wanted = run
-        self._show_rest()
+        self.list_again()
 
     def on_run_restored(self, message: RunRestored) -> None:
         self.show_again(message.run)
         self._follower.poll_now()
 
     def _show_runs(self, summaries: list[RunSummary]) -> None:
+        if not self._filter.is_typed and self._filter.condition is None and self.arrangement.filter:
+            self._filter.hold_kept(self.arrangement.filter)
         self._summaries = summaries
         self._deleted &= {summary.run for summary in summaries}
-        self._show_rest()
+        self.list_again()
 
-    def _show_rest(self) -> None:
+    def list_again(self) -> None:
         there = [summary for summary in self._summaries if summary.run not in self._deleted]
-        condition = self._filter.condition
-        summaries = [summary for summary in there if condition is None or condition.holds(summary)]
-        chosen, table = self.chosen(), self._table
-        wanted = self._wanted or (chosen.run if chosen else None)
-        self._failure = ""
-        if any(summary.run == self._wanted for summary in summaries):
-            self._wanted = None
+        here, table = runs_of(self.row), self.table
+        rows = self.arranger.rows(there, self.arrangement, self._filter.condition)
+        row = self.row_of(self._wanted, rows) if self._wanted else None
+        self._failure, self._wanted = "", self._wanted if row is None else None
+        if row is None and here:
+            row = self.row_of(here[0].run, rows)
         with self.app.batch_update():
-            table.display = bool(summaries)
-            table.show(summaries, self._row_of(wanted, summaries))
-            self._filter.count(len(summaries), len(there))
+            table.display = bool(rows)
+            table.show(rows, table.cursor if row is None else row)
+            self._filter.count(sum(len(runs_of(row)) for row in rows), len(there))
             empty = self.query_one("#empty", Label)
-            empty.display = not summaries
+            empty.display = not rows
             empty.update(NONE_SHOWN if there else NO_RUNS)
-            if summaries and self.focused is None:
+            if rows and self.focused is None:
                 table.focus()
             gone = set(self.shared.marked) - {summary.run for summary in there}
             self.shared.mark([*gone], False)
@@ -193,10 +186,6 @@ class RunsScreen(RunScreen):
         self.query_one("#empty", Label).update("")
         self._explain()
 
-    def _row_of(self, run: Run | None, summaries: Sequence[RunSummary]) -> int:
-        """The row of a run, or, where that is gone, the row where it was."""
-        return next((row for row, found in enumerate(summaries) if found.run == run), self._table.cursor)
-
     def on_row_table_moved(self) -> None:
         self._explain()
 
@@ -204,11 +193,13 @@ class RunsScreen(RunScreen):
         self.action_open_run()
 
     def action_open_run(self) -> None:
-        if chosen := self.chosen():
+        if isinstance(self.row, RunGroup):
+            self.action_unfold()
+        elif chosen := self.chosen():
             self.post_message(RunOpened(chosen.run))
 
     def action_edge(self, place: int) -> None:
-        self._table.move_to(place % max(1, len(self._table.rows)))
+        self.table.move_to(place % max(1, len(self.table.rows)))
 
     # The filter
 
@@ -219,45 +210,13 @@ class RunsScreen(RunScreen):
         self._filter.drop()
 
     def on_filter_bar_changed(self) -> None:
-        self._show_rest()
+        self.list_again()
+        condition = self._filter.condition
+        self.list_as(replace(self.arrangement, filter=condition.text if condition else ""), again=False)
 
     def on_filter_bar_left(self) -> None:
-        self._table.focus()
+        self.table.focus()
         self.refresh_bindings()
-
-    # Marks
-
-    def show_marks(self) -> None:
-        marked = self.shared.marked
-        self._table.marks = {
-            row: self._sign(summary.run) for row, summary in enumerate(self._table.rows) if summary.run in marked
-        }
-        self._table.redraw()
-        label, count = self.query_one("#marked", Label), len(marked)
-        label.display = bool(count)
-        what = "6 compares them" if count > 1 else "mark another one to compare them with 6"
-        hidden = count - len(self._table.marks)
-        not_shown = f", {hidden} of them not shown" if hidden else ""
-        label.update(f"{count} marked{not_shown}: {what}; V marks up to the cursor, * all or none")
-
-    def _sign(self, run: Run) -> tuple[str, Style]:
-        depth = color_depth(self.app)
-        return run_looks.sign_of(self.shared.place_of(run), depth)
-
-    def action_mark_range(self) -> None:
-        runs = [summary.run for summary in self._table.rows]
-        marked = [place for place, run in enumerate(runs) if run in self.shared.marked]
-        if runs:
-            last = runs.index(self.shared.marked[-1]) if marked and self.shared.marked[-1] in runs else None
-            first = self._table.cursor if last is None else last
-            low, high = sorted((first, self._table.cursor))
-            self.shared.mark(runs[low : high + 1], True)
-            self.show_marks()
-
-    def action_mark_all(self) -> None:
-        runs = [summary.run for summary in self._table.rows]
-        self.shared.mark(runs, not set(runs) <= set(self.shared.marked))
-        self.show_marks()
 
     def _explain(self) -> None:
         chosen = self.chosen()

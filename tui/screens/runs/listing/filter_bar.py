@@ -81,6 +81,13 @@ class FilterBar(Vertical):
             self.query_one(Input).value = text
         self._use(parse_condition(text) if text.strip() else None)
 
+    def hold_kept(self, text: str) -> None:
+        """The same for what was kept from an earlier use; where it is no condition any more, that is said."""
+        try:
+            self.hold(text)
+        except ConfigError as error:
+            self.notify(f"the filter that was kept is left out: {error}", severity="warning", markup=False)
+
     def drop(self) -> None:
         """Show all runs again."""
         self.hold("")

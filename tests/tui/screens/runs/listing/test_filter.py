@@ -34,7 +34,7 @@ async def test_a_filter_holds_as_it_is_typed_is_said_and_cleared_by_escape(make_
         assert "filter vae-: 4 of 6 runs; escape shows all" in screen_text(app)
         assert len(app.shared.marked) == 4  # those that are shown, no others
         await press(pilot, "slash", "ctrl+u", *"state=failed", "enter")
-        assert "4 marked, 3 of them not shown" in screen_text(app)
+        assert "4 marked (3 not shown): 6 compares them" in screen_text(app)
         await press(pilot, "enter")
         assert shown(app, TrainingScreen).selected_run == RUNS[3].run
         await press(pilot, "1", "escape")

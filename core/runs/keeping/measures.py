@@ -1,0 +1,87 @@
+"""What takes a look at whole files: the best validation of a run, and the room that it takes on the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from core import files
+from core.errors import DamagedFile
+from core.runs.metrics.lines import DAMAGE, EPOCH_COLUMNS, LONGEST_LINE, READ_AT_ONCE, check, parse_line
+
+REMEMBERED = 256
+NAMED = b'"val_loss"'
+Best = tuple[int, float]  # after how many epochs, and the loss
+
+
+class BestValidation:
+    """Follows a metrics file; each `read` takes in what was added, a part at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.best: Best | None = None
+        self._read, self._last, self._part = 0, b"", b""
+
+    def read(self) -> Iterator[None]:
+        """Take in a part of what is new for each step. Raises DamagedFile or OSError."""
+        try:
+            with files.opened(self._path) as descriptor:
+                if os.pread(descriptor, len(self._last), self._read - len(self._last)) != self._last:
+                    self._start_over()  # a resumed trainer cut the file back
+                while chunk := os.pread(descriptor, READ_AT_ONCE, self._read):
+                    self._read += len(chunk)
+                    self._last = (self._last + chunk[-REMEMBERED:])[-REMEMBERED:]
+                    self._take(chunk)
+                    yield
+        except FileNotFoundError:
+            self._start_over()
+
+    def _take(self, chunk: bytes) -> None:
+        content = self._part + chunk
+        end = content.rfind(b"\n") + 1
+        self._part = content[end:][-LONGEST_LINE:]
+        place = content.find(NAMED, 0, end)
+        while place >= 0:
+            stop = content.index(b"\n", place)
+            if not content[place + len(NAMED) : place + len(NAMED) + 8].lstrip(b" :").startswith(b"null"):
+                self._take_line(content[content.rfind(b"\n", 0, place) + 1 : stop])
+            place = content.find(NAMED, stop, end)
+
+    def _take_line(self, line: bytes) -> None:
+        with suppress(*DAMAGE):
+            row = parse_line(line)
+            check(row, EPOCH_COLUMNS)
+            loss = row["val_loss"]
+            if row["kind"] == "epoch" and loss is not None and (self.best is None or loss < self.best[1]):
+                self.best = int(row["epoch"]), float(loss)
+
+
+def size_on_disk(folder: Path) -> int:
+    """The bytes of the files in a folder, as they lie on the disk; links are not followed. Raises OSError."""
+    with os.scandir(folder) as entries:
+        return sum(entry.stat(follow_symlinks=False).st_blocks * 512 for entry in entries)
+
+
+class Measures:
+    """The best validation and the size of one run, as they were last measured; None before, and where it cannot be."""
+
+    def __init__(self, folder: Path, metrics: Path) -> None:
+        self._folder, self._validations = folder, BestValidation(metrics)
+        self.size: int | None = None
+
+    @property
+    def best(self) -> Best | None:
+        return self._validations.best
+
+    def measure(self) -> Iterator[None]:
+        """Measure a part for each step."""
+        self.size = None
+        with suppress(OSError):  # a file may have gone just now
+            self.size = size_on_disk(self._folder)
+        with suppress(DamagedFile, OSError):  # which the list says of the run
+            yield from self._validations.read()

@@ -1,0 +1,83 @@
+"""The best validation and the room of runs are measured besides, a part at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.runs import watching
+from core.runs.catalog import summarise_whole
+from core.runs.keeping.measures import Measures
+from core.runs.run import Run
+from core.runs.watching import Catalog
+
+MakeRun = Callable[..., Run]
+
+
+def line(epoch: int, loss: float | None) -> str:
+    row = {"kind": "epoch", "epoch": epoch, "step": epoch, "time": 1.0, "val_loss": loss}
+    return json.dumps(row, separators=(",", ":")) + "\n"
+
+
+def write(run: Run, *lines: str) -> None:
+    with run.metrics_path.open("a") as file:
+        file.writelines(lines)
+
+
+def measured(measures: Measures) -> tuple[int, float] | None:
+    for _ in measures.measure():
+        pass
+    return measures.best
+
+
+def test_the_best_validation_is_found_and_followed(make_run: MakeRun) -> None:
+    run = make_run()
+    measures = Measures(run.path, run.metrics_path)
+    assert measured(measures) is None
+    write(run, line(1, 9.0), line(2, None), line(3, 4.0), line(4, 5.0), '{"kind":"step","val_loss":1}\n', "x" * 9)
+    assert measured(measures) == (3, 4.0)
+    write(run, '{"val_loss":\n', line(5, 3.5)[:20])
+    assert measured(measures) == (3, 4.0)
+    write(run, line(5, 3.5)[20:])
+    assert measured(measures) == (5, 3.5)
+    run.metrics_path.write_text(line(1, 9.0) + line(2, None) + line(3, 4.5))  # a resumed trainer cut it back
+    assert measured(measures) == (3, 4.5)
+    assert measures.size is not None
+    assert measures.size >= 4096
+    run.metrics_path.unlink()
+    assert measured(measures) is None
+
+
+def test_a_list_measures_its_runs_after_it_was_shown_and_again_after_they_changed(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run()
+    write(run, line(1, 9.0))
+    catalog = Catalog(run.path.parent)
+    (first,) = catalog.look()
+    assert (first.best, first.size) == (None, None)
+    (second,) = catalog.look()
+    assert second.best == (1, 9.0)
+    assert second.size == summarise_whole(run).size
+    for _ in range(2 * watching.TURNS):
+        assert catalog.look() == [second]
+        assert catalog.look()[0] is second
+    write(run, line(2, 8.0))
+    looks = [catalog.look()[0].best for _ in range(watching.TURNS)]
+    assert looks[-1] == (2, 8.0)
+    assert None not in looks
+
+
+def test_a_look_takes_no_longer_because_much_is_to_be_measured(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make_run(f"run-{number}") for number in range(5)]
+    catalog = Catalog(runs[0].path.parent)
+    catalog.look()
+    monkeypatch.setattr(watching, "MEASURED_SECONDS", 1e-9)
+    counts = [sum(run.size is not None for run in catalog.look()) for _ in range(12)]
+    assert counts[0] < len(runs)
+    assert counts[-1] == len(runs)

@@ -1,0 +1,158 @@
+"""The list is sorted by any column, shows the columns that are chosen, folds groups, and remembers all that."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.errors import DamagedFile
+from core.runs.config import RunConfig, defaults
+from core.runs.status import State
+from tests.support.screens import MakeApp, press, screen_text, settle, shown, until
+from tests.support.snapshots import make_summary
+from tui.app import VaeTui
+from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.listing import arrangement
+from tui.screens.runs.listing.arrangement import Arrangement
+from tui.widgets.row_table import RowTable
+
+
+def config(**values: object) -> RunConfig:
+    return RunConfig.model_validate(defaults(values) | values)
+
+
+RUNS = [
+    make_summary("gamma", State.FINISHED, best=(3, 4.5), size=3_000_000, config=config(seed=1)),
+    make_summary("alpha", State.RUNNING, best=(3, 9.5), size=1_000_000, config=config(preset="ae")),
+    make_summary("beta", State.FAILED, best=(3, 2.5), size=2_000_000, config=config(seed=2)),
+]
+
+
+def names(app: VaeTui) -> list[str]:
+    return [line.split()[0].strip("●◆▸") for line in screen_text(app).splitlines()[2:5]]
+
+
+def header(app: VaeTui) -> str:
+    return screen_text(app).splitlines()[1]
+
+
+async def test_the_list_is_sorted_by_keys_and_by_its_headings(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        screen = shown(app, RunsScreen)
+        await press(pilot, "down", "o")
+        assert names(app) == ["alpha", "beta", "gamma"]
+        assert "run ▲" in header(app)
+        assert screen.chosen() is RUNS[1]  # the cursor stays on its run
+        await press(pilot, "O")
+        assert names(app) == ["gamma", "beta", "alpha"]
+        assert "run ▼" in header(app)
+        assert screen.chosen() is RUNS[1]
+        x = header(app).index("best")
+        await pilot.click(RowTable, offset=(x, 0))
+        assert names(app) == ["beta", "gamma", "alpha"]
+        assert "best ▲" in header(app)
+        await pilot.click(RowTable, offset=(x, 0))
+        assert names(app) == ["alpha", "gamma", "beta"]
+        await press(pilot, "o", "o")  # by age, then the newest first again
+        assert names(app) == ["gamma", "alpha", "beta"]
+
+
+async def test_columns_are_chosen_and_remembered_with_order_filter_and_folds(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.folders.state_dir", lambda: tmp_path / "state")
+    kept = tmp_path / "state" / "runs.json"
+    app = make_app(runs=RUNS)
+    app.shared.keeps_choices = True
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "o", "c", "down", "space", *["down"] * 8, "space", "enter")  # no preset, but the size
+        assert header(app).split() == [
+            "run",
+            "▲",
+            "data",
+            "set",
+            "state",
+            "epoch",
+            "train",
+            "val",
+            "best",
+            "age",
+            "size",
+        ]
+        assert "3 MB" in screen_text(app)
+        await press(pilot, "end", "h", "slash", *"preset=vae", "enter")
+        await until(pilot, lambda: kept.exists() and "preset=vae" in kept.read_text(), "the file")
+    again = make_app(runs=RUNS)
+    again.shared.keeps_choices = True
+    async with again.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.pause()
+        text = screen_text(again)
+        assert "size" in header(again)
+        assert "▸ beta ×2" in text
+        assert "filter preset=vae: 2 of 3 runs" in text
+    kept.write_text("[1]")
+    last = make_app(runs=RUNS)
+    last.shared.keeps_choices = True
+    async with last.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        assert names(last) == ["gamma", "alpha", "beta"]
+        assert "holds no choice for the list" in [*last._notifications][-1].message
+
+
+@pytest.mark.parametrize(
+    "content", [{"columns": "run"}, {"folded": [1]}, {"descending": "yes"}, {"filter": "x" * 2000}, [], 7]
+)
+def test_a_file_that_holds_something_else_is_said_to(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "runs.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DamagedFile, match="holds no choice for the list of runs"):
+        arrangement.read(path)
+
+
+def test_columns_of_another_version_are_left_out() -> None:
+    assert Arrangement(columns=("run", "colour of the hat")).shown == ["run"]
+    assert Arrangement(columns=("colour of the hat",)).shown == Arrangement().shown
+    assert Arrangement(sort="hat").sorted_by_next().sort == "run"
+
+
+async def test_a_group_folds_into_a_row_that_says_the_best_value_and_the_states(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        screen = shown(app, RunsScreen)
+        await press(pilot, "down", "h")
+        assert "alpha is in no sweep" in [*app._notifications][-1].message
+        await press(pilot, "down", "h")
+        row = next(line for line in screen_text(app).splitlines() if "×2" in line)
+        assert "gamma ×2" in row or "beta ×2" in row
+        assert "1✓ 1✗" in row
+        assert " 2.50 " in row
+        assert screen.chosen() is None
+        await press(pilot, "space")
+        assert {run.name for run in app.shared.marked} == {"gamma", "beta"}
+        await press(pilot, "enter")
+        assert names(app) == ["gamma", "alpha", "beta"]
+        assert screen.chosen() is RUNS[0]
+
+
+async def test_a_small_window_shows_state_progress_and_loss_and_cuts_names(make_app: MakeApp) -> None:
+    app = make_app(runs=[make_summary("a-name-that-is-longer-than-forty-columns-are"), *RUNS])
+    async with app.run_test(size=(40, 12)) as pilot:
+        await settle(pilot)
+        line = screen_text(app).splitlines()[2]
+        assert line.split()[:4] == ["a-name-that-is-long…", "▶", "2/10", "40.50"]
+        await press(pilot, "right", "right")
+        assert screen_text(app).splitlines()[2].startswith(" a-name-that-is-long…")  # stays in sight
+    async with make_app(runs=[make_summary("a-name-that-is-longer-than-forty-columns-are")]).run_test(
+        size=(80, 24)
+    ) as pilot:
+        await settle(pilot)
+        assert screen_text(pilot.app).splitlines()[1].split()[-1].endswith("▸")  # there is more on the right
+        await press(pilot, "o", "o", "o")
+        assert "data set ▲" in screen_text(pilot.app).splitlines()[1]  # by which it is sorted

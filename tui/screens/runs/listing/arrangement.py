@@ -1,0 +1,151 @@
+"""How the runs are listed: which columns, in which order, which groups are folded; kept from one use to the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from core import files
+from core.errors import DamagedFile
+from core.runs.choosing.groups import Groups, RunGroup, folded
+from core.runs.choosing.order import in_order
+from tui.run_columns import MORE_COLUMNS, RUN_COLUMNS, SORTED_BY, Cell, group_cell
+
+if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
+    from core.runs.choosing.conditions import Condition
+    from core.runs.run import Run
+
+    Row = RunSummary | RunGroup
+
+LARGEST = 100_000  # bytes
+LONGEST = 1000  # characters of a word that is kept
+MOST_FOLDED = 1000
+NARROW = 64  # cells, below which states are signs
+SIGN = ""  # their heading then
+# The columns that stay where there is no room for all; what the list is sorted by comes before them.
+IMPORTANCE = ("run", "state", SIGN, "epoch", "val", "best", "age", "preset", "tags", "data set", "train")
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What a user chose; nothing where it is as usual."""
+
+    columns: tuple[str, ...] = ()
+    sort: str = ""  # a column; the newest runs come first where there is none
+    descending: bool = False
+    filter: str = ""
+    folded: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """The columns that are shown, in their order."""
+        return [title for title in available() if title in self.columns] or [*RUN_COLUMNS]
+
+    def sorted_by_next(self) -> Arrangement:
+        """Sorted by the next of the columns that are shown; after the last one the newest come first again."""
+        titles = [title for title in self.shown if title in SORTED_BY]
+        place = titles.index(self.sort) + 1 if self.sort in titles else 0
+        return replace(self, sort=titles[place] if place < len(titles) else "", descending=False)
+
+    def sorted_by(self, title: str) -> Arrangement:
+        """Sorted by a column; where it is already, the other way round."""
+        if title not in SORTED_BY:
+            return self
+        return replace(self, sort=title, descending=title == self.sort and not self.descending)
+
+    def reversed(self) -> Arrangement:
+        """The other way round."""
+        return replace(self, descending=not self.descending)
+
+    def with_folded(self, key: str, is_folded: bool) -> Arrangement:
+        """With a group folded, or not any more."""
+        rest = [other for other in self.folded if other != key]
+        return replace(self, folded=tuple([*rest, *[key] * is_folded][-MOST_FOLDED:]))
+
+
+def available() -> Mapping[str, Cell]:
+    """All columns."""
+    return {**RUN_COLUMNS, **{title: cell for title, cell in MORE_COLUMNS.items() if title not in RUN_COLUMNS}}
+
+
+def columns_for(width: int, titles: Iterable[str]) -> Mapping[str, Callable[[Row], Text]]:
+    """What stands in the columns, for runs and for groups; where there is little room, states as signs."""
+    cells = available()
+    made = {title: _cell(title, cells[title]) for title in titles}
+    if width >= NARROW:
+        return made
+    return {SIGN if title == "state" else title: _sign(made, title) for title in made}
+
+
+def _cell(title: str, cell: Cell) -> Callable[[Row], Text]:
+    return lambda row: group_cell(title, cell, row) if isinstance(row, RunGroup) else cell(row)
+
+
+def _sign(cells: Mapping[str, Callable[[Row], Text]], title: str) -> Callable[[Row], Text]:
+    """What stands in the column; of a run's state the sign alone."""
+    cell = cells[title]
+    return cell if title != "state" else lambda row: cell(row) if isinstance(row, RunGroup) else cell(row)[:1]
+
+
+class Arranger:
+    """Makes the rows of runs, which come the newest first."""
+
+    def __init__(self) -> None:
+        self._groups = Groups()
+        self.groups: Mapping[Run, tuple[str, str]] = {}
+
+    def rows(self, runs: Sequence[RunSummary], chosen: Arrangement, condition: Condition | None) -> list[Row]:
+        """The rows of those runs that fulfil the condition."""
+        shown = [run for run in runs if condition is None or condition.holds(run)]
+        self.groups = self._groups.of(shown)
+        if chosen.sort in SORTED_BY:
+            shown = in_order(shown, SORTED_BY[chosen.sort], descending=chosen.descending)
+        elif chosen.descending:
+            shown = shown[::-1]
+        return folded(shown, self.groups, {*chosen.folded})
+
+
+def runs_of(row: Row | None) -> list[RunSummary]:
+    """The runs that a row stands for."""
+    if row is None:
+        return []
+    return list(row.runs) if isinstance(row, RunGroup) else [row]
+
+
+def read(path: Path) -> Arrangement:
+    """What was kept; the usual where nothing was. Raises DamagedFile or OSError."""
+    try:
+        content = json.loads(files.read(path, LARGEST))
+        return _checked(content)
+    except FileNotFoundError:
+        return Arrangement()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedFile(path, "holds no choice for the list of runs; it is replaced by the next one") from error
+
+
+def _checked(content: Any) -> Arrangement:
+    """What a file holds. Raises ValueError or TypeError where that is something else."""
+    if not isinstance(content, dict):
+        raise TypeError("no object")
+    kept = {name: content[name] for name in asdict(Arrangement()) if name in content}
+    for name, value in kept.items():
+        words = value if name in ("columns", "folded") else [value]
+        if not isinstance(words, list) or len(words) > MOST_FOLDED:
+            raise TypeError(f"{name} is no list")
+        wanted = bool if name == "descending" else str
+        if not all(isinstance(word, wanted) and len(str(word)) <= LONGEST for word in words):
+            raise TypeError(f"{name} holds something else")
+        kept[name] = tuple(words) if name in ("columns", "folded") else value
+    return Arrangement(**kept)
+
+
+def write(path: Path, chosen: Arrangement) -> None:
+    """Keep this. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.replace(path, json.dumps(asdict(chosen), indent=2).encode() + b"\n")

@@ -1,0 +1,80 @@
+"""The marks of a list of runs: for each row a sign, which the run keeps wherever it is shown."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.widgets import Label
+
+from tui import run_looks
+from tui.screens.run_actions import RunScreen
+from tui.screens.runs.listing.arrangement import runs_of
+from tui.terminal.capabilities import color_depth
+
+if TYPE_CHECKING:
+    from core.runs.run import Run
+    from tui.screens.runs.listing.arrangement import Row
+    from tui.widgets.row_table import RowTable
+
+
+class MarkedList(RunScreen):
+    """A screen with a table of runs that can be marked."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("V", "mark_range", "range", tooltip="mark from the last mark to here", id="runs.range", show=False),
+        Binding(
+            "asterisk",
+            "mark_all",
+            "all",
+            key_display="*",
+            tooltip="mark all runs that are shown, or none",
+            id="runs.all",
+            show=False,
+        ),
+    ]
+
+    @property
+    @abstractmethod
+    def table(self) -> RowTable[Row]:
+        """The table."""
+
+    def _runs(self, first: int, last: int) -> list[Run]:
+        """Those of the rows from one to another."""
+        return [summary.run for row in self.table.rows[first : last + 1] for summary in runs_of(row)]
+
+    def show_marks(self) -> None:
+        marked = set(self.shared.marked)
+        shown = {row: [run for run in self._runs(row, row) if run in marked] for row in range(len(self.table.rows))}
+        self.table.marks = {row: self._sign(runs[0]) for row, runs in shown.items() if runs}
+        self.table.redraw()
+        label, count = self.query_one("#marked", Label), len(marked)
+        label.display = bool(count)
+        hidden = count - sum(map(len, shown.values()))
+        not_shown = f" ({hidden} not shown)" if hidden else ""
+        what = "6 compares them" if count > 1 else "mark another one to compare them with 6"
+        label.update(f"{count} marked{not_shown}: {what}; V marks up to the cursor, * all or none")
+
+    def _sign(self, run: Run) -> tuple[str, Style]:
+        return run_looks.sign_of(self.shared.place_of(run), color_depth(self.app))
+
+    def action_mark(self) -> None:
+        if runs := self._runs(self.table.cursor, self.table.cursor):
+            self.shared.mark(runs, not set(runs) <= set(self.shared.marked))
+            self.show_marks()
+
+    def action_mark_range(self) -> None:
+        rows = self.table.rows
+        last = self.shared.marked[-1] if self.shared.marked else None
+        here = self.table.cursor
+        first = next((row for row in range(len(rows)) if last in self._runs(row, row)), here)
+        low, high = sorted((first, here))
+        self.shared.mark(self._runs(low, high), True)
+        self.show_marks()
+
+    def action_mark_all(self) -> None:
+        runs = self._runs(0, len(self.table.rows))
+        self.shared.mark(runs, not set(runs) <= set(self.shared.marked))
+        self.show_marks()
