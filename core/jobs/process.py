@@ -14,10 +14,11 @@ from pathlib import Path
 
 from core.errors import UserError, describe
 from core.group import ALONE, find_place
-from core.jobs.failures import log
 from core.jobs.setup import Job, Setup, Shared, load_trainer
-from core.jobs.stages import Stages
-from core.jobs.worker import Signals, Worker
+from core.jobs.trainer.failures import log
+from core.jobs.trainer.orders import Signals
+from core.jobs.trainer.stages import Stages
+from core.jobs.worker import Worker
 from core.runs.run import Run
 from core.text import print_everything
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from core.cores import CoreMeter, SharedThreads
 from core.group import ALONE, find_place
-from core.jobs.intervals import Intervals
-from core.jobs.stages import Stages
+from core.jobs.trainer.intervals import Intervals
+from core.jobs.trainer.stages import Stages
 from core.kernels.step_library import compile_ahead
 from core.runs.config import RunConfig
 from core.runs.metrics.log import MetricsLog

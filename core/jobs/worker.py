@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import socket
 import time
 import traceback
@@ -13,10 +12,11 @@ from typing import Unpack
 
 from core import files
 from core.errors import UserError
-from core.jobs.failures import Log, cause, describe
-from core.jobs.heartbeat import Heartbeat, TakenOver
 from core.jobs.setup import Job, Setup, Shared, explained, load_trainer
-from core.jobs.stages import Stages
+from core.jobs.trainer.failures import Log, cause, describe
+from core.jobs.trainer.heartbeat import Heartbeat, TakenOver
+from core.jobs.trainer.orders import Orders, Signals
+from core.jobs.trainer.stages import Stages
 from core.runs.metrics.log import MetricsLog
 from core.runs.requests import Inbox
 from core.runs.run import Run
@@ -28,28 +28,6 @@ Turns = Generator[bool, None, None]  # each says whether the run waits, with not
 
 class StopTraining(Exception):
     """Training ends before its goal because somebody asked for it."""
-
-
-class Signals:
-    """What signals told this process, and all runs that it trains. Handlers only leave a note for step boundaries."""
-
-    def __init__(self) -> None:
-        self.stop: str | None = None  # the last that asked to stop
-        self.stops = self.saves = 0  # how often each was asked for
-
-    def handle(self) -> None:
-        """Have signals mean to this process what they mean to a trainer, from now on."""
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
-        signal.signal(signal.SIGUSR1, self._on_save)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def _on_stop(self, number: int, frame: object) -> None:
-        self.stop = signal.Signals(number).name
-        self.stops += 1
-
-    def _on_save(self, number: int, frame: object) -> None:
-        self.saves += 1
 
 
 class Worker:
@@ -85,8 +63,8 @@ class Worker:
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)
         self._setup: Setup | None = None
         self._inbox = Inbox(run.requests, before.handled, before.done_request or 0, log)
-        self._asked_to_stop = self._save_due = self._paused = self._disk_refuses = False
-        self._saves_signalled = 0
+        self._orders = Orders(self._inbox, signals, log)
+        self._disk_refuses = False
         self._described = ""
         self._looked = self._saved = -math.inf  # the first step boundary looks and saves
         self._save_cost = 0.0
@@ -152,16 +130,17 @@ class Worker:
         now = time.monotonic()
         if now - self._looked >= self.intervals.control:
             self._looked = now
-            self._read_requests()
-            self._save_due |= setup.trainer.waits_for_save
-        if self._paused and not self._stops:
+            self._orders.read()
+            if setup.trainer.waits_for_save:
+                self._orders.want_save()
+        if self._orders.paused and not self._orders.stops:
             yield from self._wait_while_paused(setup)
-        if reason := self._stops:
+        if reason := self._orders.stops:
             yield from self._save(setup)
             raise StopTraining(reason)
         interval = self.intervals.save_interval(setup.trainer.seconds, self._save_cost)
-        if self._is_asked_to_save or now - self._saved >= interval:
-            yield from self._save(setup, measured=self._is_asked_to_save)
+        if self._orders.saves or now - self._saved >= interval:
+            yield from self._save(setup, measured=self._orders.saves)
         elif self._inbox.unanswered:
             self._answer()
         elif self._heartbeat.due:
@@ -171,43 +150,19 @@ class Worker:
         yield from self._save(setup)
         self._update_status(state=State.PAUSED, activity="")
         with setup.trainer.paused():
-            while self._paused and not self._stops:
+            while self._orders.paused and not self._orders.stops:
                 yield from self._wait(self.intervals.control)
-                self._read_requests()
-                if self._is_asked_to_save:
+                self._orders.read()
+                if self._orders.saves:
                     yield from self._save(setup)
-                elif self._inbox.unanswered and not self._stops:
+                elif self._inbox.unanswered and not self._orders.stops:
                     self._answer()
                 elif self._heartbeat.due:
                     self._update_status()
-        if not self._stops:
+        if not self._orders.stops:
             self._update_status(state=State.RUNNING, activity="training")
 
     # What it is told
-
-    @property
-    def _stops(self) -> str | None:
-        """Why training stops, if it was told to."""
-        return "asked to stop" if self._asked_to_stop else self._signals.stop
-
-    @property
-    def _is_asked_to_save(self) -> bool:
-        return self._save_due or self._saves_signalled != self._signals.saves
-
-    def _read_requests(self) -> None:
-        for request in self._inbox.take():
-            self._log(f"asked to {request.action}")
-            match request.action:
-                case "pause":
-                    self._paused = True
-                case "resume":
-                    self._paused = False
-                case "save":
-                    self._save_due = True
-                case "stop":
-                    self._asked_to_stop = True
-                case _:
-                    self._log("ignored: only a newer version can do that")
 
     def _answer(self, **changes: Unpack[StatusChanges]) -> None:
         """Say that all that was asked is done; only then is it gone, so that nothing is lost to a kill."""
@@ -219,7 +174,7 @@ class Worker:
         """Let so many seconds pass, unless it is told to stop."""
         until = time.monotonic() + seconds
         yield True
-        while time.monotonic() < until and not self._stops:
+        while time.monotonic() < until and not self._orders.stops:
             yield True
 
     # Saving
@@ -229,13 +184,13 @@ class Worker:
 
         What is `measured` of the weights for whoever takes them takes longer than the rest of a save.
         """
-        self._save_due, self._saves_signalled = False, self._signals.saves
+        self._orders.saving()
         while True:
             start = time.monotonic()
             try:
                 setup.trainer.save(measured=measured)
             except OSError as error:
-                if self._stops:
+                if self._orders.stops:
                     raise
                 yield from self._wait_for_disk(setup, error)
             else:
@@ -247,7 +202,7 @@ class Worker:
         if self._disk_refuses:
             self._log("the disk can be written again")
             self._disk_refuses = False
-            state, activity = (State.PAUSED, "") if self._paused else (State.RUNNING, "training")
+            state, activity = (State.PAUSED, "") if self._orders.paused else (State.RUNNING, "training")
             self._update_status(state=state, activity=activity, error=None)
 
     def _describe(self, setup: Setup) -> None:
@@ -265,9 +220,9 @@ class Worker:
         self._update_status(state=State.PAUSED, activity="", error=reason)
         with setup.trainer.paused():
             until = time.monotonic() + self.intervals.retry
-            while time.monotonic() < until and not self._stops:
+            while time.monotonic() < until and not self._orders.stops:
                 yield from self._wait(self.intervals.control)
-                self._read_requests()
+                self._orders.read()
 
     # The status
 

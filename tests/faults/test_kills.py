@@ -16,8 +16,8 @@ import pytest
 from core import files
 from core.errors import RunError
 from core.jobs import launch
-from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
+from core.jobs.trainer.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import LOST_AFTER_SECONDS, State, Status, process_started, uptime
 from tests.support import run_files, trainers

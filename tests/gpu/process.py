@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from core.jobs import process
-from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
+from core.jobs.trainer.intervals import Intervals
 from core.kernels.compiler import Unavailable
 from core.runs.run import Run
 

@@ -26,8 +26,8 @@ from core.arrays import PADDING
 from core.data.images import ImageSet, load_image_set
 from core.group import find_place
 from core.jobs import process as trainer_process
-from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
+from core.jobs.trainer.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import State
 from core.training.trainer import Trainer

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from core.jobs.failures import log
-from core.jobs.heartbeat import Heartbeat, TakenOver
-from core.jobs.intervals import Intervals
+from core.jobs.trainer.failures import log
+from core.jobs.trainer.heartbeat import Heartbeat, TakenOver
+from core.jobs.trainer.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import State
 

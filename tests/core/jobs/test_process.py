@@ -15,10 +15,10 @@ pytest.importorskip("triton")
 
 from core.errors import DamagedFile
 from core.jobs import launch, process
-from core.jobs.intervals import Intervals
 from core.jobs.process import Member
 from core.jobs.setup import Job, Shared
-from core.jobs.worker import Signals
+from core.jobs.trainer.intervals import Intervals
+from core.jobs.trainer.orders import Signals
 from core.kernels.compiler import Unavailable
 from core.runs.config import make_config
 from core.runs.run import Run

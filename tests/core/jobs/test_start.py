@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from itertools import count
 
-from core.jobs.intervals import Intervals
 from core.jobs.setup import Job
-from core.jobs.stages import Stages
+from core.jobs.trainer.intervals import Intervals
+from core.jobs.trainer.stages import Stages
 from core.models.weights import metadata_of
 from core.runs.run import Run
 from tests.support import run_files, trainers

@@ -15,9 +15,9 @@ import pytest
 
 from core.errors import DamagedFile, RunError
 from core.jobs import launch
-from core.jobs.failures import describe
 from core.jobs.process import EXIT_REFUSED
 from core.jobs.setup import Job
+from core.jobs.trainer.failures import describe
 from core.runs.run import Run
 from core.runs.status import State, Status
 from tests.support import run_files, trainers

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.errors import OutOfMemory, is_out_of_memory
-from core.jobs.failures import cause, describe
+from core.jobs.trainer.failures import cause, describe
 from core.runs.run import Run
 from core.training import latent_objective, objectives
 from core.training.devices import memory

@@ -9,8 +9,8 @@ from typing import Unpack
 
 from core import files
 from core.errors import RunError
-from core.jobs.failures import Log
-from core.jobs.intervals import Intervals
+from core.jobs.trainer.failures import Log
+from core.jobs.trainer.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import Status, StatusChanges, uptime
 

@@ -1,0 +1,74 @@
+"""What a trainer is told: by signals, which all runs of a process share, and by the requests of one run."""
+
+from __future__ import annotations
+
+import signal
+
+from core.jobs.trainer.failures import Log
+from core.runs.requests import Inbox
+
+
+class Signals:
+    """What signals told this process, and all runs that it trains. Handlers only leave a note for step boundaries."""
+
+    def __init__(self) -> None:
+        self.stop: str | None = None  # the last that asked to stop
+        self.stops = self.saves = 0  # how often each was asked for
+
+    def handle(self) -> None:
+        """Have signals mean to this process what they mean to a trainer, from now on."""
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+        signal.signal(signal.SIGUSR1, self._on_save)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _on_stop(self, number: int, frame: object) -> None:
+        self.stop = signal.Signals(number).name
+        self.stops += 1
+
+    def _on_save(self, number: int, frame: object) -> None:
+        self.saves += 1
+
+
+class Orders:
+    """What the training of one run is to do: to stop, and why, to wait, or to save."""
+
+    def __init__(self, inbox: Inbox, signals: Signals, log: Log) -> None:
+        self.paused = False
+        self._inbox, self._signals, self._log = inbox, signals, log
+        self._asked_to_stop = self._save_due = False
+        self._saves_signalled = 0
+
+    @property
+    def stops(self) -> str | None:
+        """Why training stops, if it was told to."""
+        return "asked to stop" if self._asked_to_stop else self._signals.stop
+
+    @property
+    def saves(self) -> bool:
+        """Whether somebody waits for a save."""
+        return self._save_due or self._saves_signalled != self._signals.saves
+
+    def want_save(self) -> None:
+        """Have the next save be due."""
+        self._save_due = True
+
+    def saving(self) -> None:
+        """A save begins, which is for all who asked for one until now."""
+        self._save_due, self._saves_signalled = False, self._signals.saves
+
+    def read(self) -> None:
+        """Take in what was asked since the last look."""
+        for request in self._inbox.take():
+            self._log(f"asked to {request.action}")
+            match request.action:
+                case "pause":
+                    self.paused = True
+                case "resume":
+                    self.paused = False
+                case "save":
+                    self._save_due = True
+                case "stop":
+                    self._asked_to_stop = True
+                case _:
+                    self._log("ignored: only a newer version can do that")
