@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ class Snapshot:
     epochs: dict[str, Column]
     weights_version: int = 0
     metrics_damage: str | None = None
+    rates: dict[str, Column] = field(default_factory=dict)  # that were asked for while it trained
 
     @property
     def run(self) -> Run:

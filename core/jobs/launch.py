@@ -17,8 +17,8 @@ from core import files, program
 from core.data import registry
 from core.errors import DamagedFile, RunError
 from core.group import without_place
-from core.runs.config import RunConfig
-from core.runs.requests import ACTIONS, Action
+from core.runs.config import RunConfig, check_values
+from core.runs.requests import ACTIONS, LEARNING_RATE, Action, NumberedRequest
 from core.runs.run import Run
 from core.runs.status import State
 
@@ -214,6 +214,8 @@ def resume(
     Raises RunError when there is nothing left to train, DataError without images, DamagedFile or OSError.
     """
     prepare_resume(run, epochs, data_dir)
+    if learning_rate is not None:
+        run.requests.take_back([LEARNING_RATE])  # asked of the trainer before, which did not do it any more
     return start(run, epochs, learning_rate, threads, data_dir=data_dir)
 
 
@@ -258,3 +260,20 @@ def send_request(run: Run, action: Action) -> None:
             run.requests.replace_last(action)
     except OSError as error:
         raise OSError(error.errno, f"cannot be asked to {action}: {error.strerror}", str(run.path)) from error
+
+
+def send_learning_rate(run: Run, learning_rate: float) -> NumberedRequest:
+    """Have the trainer of a run go on with that rate. Raises ConfigError, RunError without one, or OSError."""
+    check_values(learning_rate=learning_rate)
+    status, state = run.observe()
+    if not state.active:
+        again = f"vae-tui resume {run.name} --learning-rate {learning_rate:g}"
+        raise RunError(f"{run.name} is {state}, so no trainer can be given a learning rate; {again} goes on with it")
+    if status.done_request is None:
+        again = f"vae-tui resume {run.name} --learning-rate {learning_rate:g}"
+        raise RunError(f"{run.name} is trained by an older version of vae-tui; stop it, and go on with {again}")
+    try:
+        return run.requests.add(LEARNING_RATE, status.done_request, learning_rate)
+    except OSError as error:
+        reason = f"cannot be given a learning rate: {error.strerror}"
+        raise OSError(error.errno, reason, str(run.path)) from error

@@ -130,7 +130,7 @@ class Worker:
         now = time.monotonic()
         if now - self._looked >= self.intervals.control:
             self._looked = now
-            self._orders.read()
+            self._orders.read(setup.trainer.set_learning_rate)
             if setup.trainer.waits_for_save:
                 self._orders.want_save()
         if self._orders.paused and not self._orders.stops:
@@ -152,7 +152,7 @@ class Worker:
         with setup.trainer.paused():
             while self._orders.paused and not self._orders.stops:
                 yield from self._wait(self.intervals.control)
-                self._orders.read()
+                self._orders.read(setup.trainer.set_learning_rate)
                 if self._orders.saves:
                     yield from self._save(setup)
                 elif self._inbox.unanswered and not self._orders.stops:
@@ -222,7 +222,7 @@ class Worker:
             until = time.monotonic() + self.intervals.retry
             while time.monotonic() < until and not self._orders.stops:
                 yield from self._wait(self.intervals.control)
-                self._orders.read()
+                self._orders.read(setup.trainer.set_learning_rate)
 
     # The status
 

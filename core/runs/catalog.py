@@ -172,6 +172,8 @@ class RunSummary:
             "size": self.size,
             "tags": [*self.notes.tags],
             "note": self.notes.note,
+            "learning_rate": status and status.learning_rate,
+            "base_learning_rate": status and status.base_learning_rate,
             "images_per_second": status and status.images_per_second,
             "device": status and status.device,
             "pid": status and status.pid,

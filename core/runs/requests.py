@@ -31,6 +31,7 @@ FORM = re.compile(rf"{PREFIX}(\d{{1,15}})-([0-9a-f]{{32}})\.json")
 MOST_AT_ONCE = 1000
 Action = Literal["pause", "resume", "save", "stop"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+LEARNING_RATE = "learning-rate"  # an action with a value, which versions with one request only do not know
 
 
 class Request(BaseModel):
@@ -52,6 +53,7 @@ class NumberedRequest(BaseModel):
     id: Annotated[str, Field(max_length=100)]
     time: Clock
     number: Count
+    value: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     @property
     def file(self) -> str:
@@ -65,10 +67,10 @@ class Requests:
 
     folder: Path
 
-    def add(self, action: Action, done: int) -> NumberedRequest:
+    def add(self, action: str, done: int, value: float | None = None) -> NumberedRequest:
         """Ask for something, after all that waits and after number `done`. Raises OSError."""
-        numbers = [int(form[1]) for name in self.names() if (form := FORM.fullmatch(name))]
-        request = NumberedRequest(action=action, id=uuid4().hex, time=time.time(), number=max([done, *numbers]) + 1)
+        number = max([done, *(int(form[1]) for name in self.names() if (form := FORM.fullmatch(name)))]) + 1
+        request = NumberedRequest(action=action, id=uuid4().hex, time=time.time(), number=number, value=value)
         write_json(self.folder / request.file, request)
         return request
 

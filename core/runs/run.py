@@ -12,7 +12,7 @@ from core.errors import ConfigError, DamagedFile, RunError, RunGone
 from core.runs.config import RunConfig, check_name, read_json, write_json
 from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen, still_beats
 from core.runs.metrics.log import MetricsLog
-from core.runs.requests import CONTROL, PREFIX, Action, NumberedRequest, Requests
+from core.runs.requests import CONTROL, PREFIX, NumberedRequest, Requests
 from core.runs.status import State, Status
 
 CONFIG = "config.json"
@@ -168,9 +168,9 @@ class Run:
         """What was asked of the trainer."""
         return Requests(self.path)
 
-    def request(self, action: Action) -> NumberedRequest:
+    def request(self, action: str, value: float | None = None) -> NumberedRequest:
         """Ask the trainer for something, after all that was asked before. Raises OSError."""
-        return self.requests.add(action, self.last_status().done_request or 0)
+        return self.requests.add(action, self.last_status().done_request or 0, value)
 
     # Metrics, weights and training state
 

@@ -83,7 +83,7 @@ class Status(BaseModel):
 
     `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
     could lock the run, `begun` whether it has done a step; `done_request` is the number of the last request that was
-    done. Earlier versions wrote none of them.
+    done, `base_learning_rate` the rate that was asked for, before any schedule. Earlier versions wrote none of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -107,6 +107,7 @@ class Status(BaseModel):
     saved_step: Count | None = None
     images_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    base_learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     device: Text = ""
     device_name: Text = ""
     device_load: DeviceLoad | None = None
@@ -155,6 +156,7 @@ class StatusChanges(TypedDict, total=False):
     saved_step: int
     images_per_second: float
     learning_rate: float
+    base_learning_rate: float
     device: str
     device_name: str
     device_load: DeviceLoad | None

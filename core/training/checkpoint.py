@@ -15,11 +15,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from core.errors import DamagedFile
+from core.errors import DamagedFile, is_out_of_memory
 from core.models.weights import first_line
 from core.runs.config import problems
 from core.runs.run import TENSORS_LIMIT, Run
-from core.training.step import saved_base_rate
+from core.training.step import ScheduledAdam, saved_base_rate
 
 # What torch.save writes for tensors; anything else it would call, be it as harmless as a bytearray of gigabytes.
 KNOWN_GLOBALS = {"torch._utils _rebuild_tensor_v2", "collections OrderedDict"}
@@ -173,6 +173,28 @@ def load_state(run: Run) -> TrainingState | None:
         raise DamagedFile(run.state_path, reason) from error
     except Exception as error:
         raise DamagedFile(run.state_path, f"cannot be loaded: {first_line(error)}") from error
+
+
+def take_over(
+    state: TrainingState,
+    run: Run,
+    model: nn.Module,
+    optimizer: ScheduledAdam,
+    generator: torch.Generator,
+    examples: int,
+    batch_size: int,
+) -> None:
+    """Go on with its weights and moments, and the random numbers of this kind of device. Raises DamagedFile."""
+    try:
+        state.check(model, examples, batch_size)
+        model.load_state_dict(state.model)
+        optimizer.load_state_dict(state.optimizer)
+        if not state.is_foreign(generator):
+            generator.set_state(state.generator)
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise DamagedFile(run.state_path, f"is not the state of this run: {first_line(error)}") from error
 
 
 def _check_archive(content: bytes) -> None:

@@ -30,6 +30,7 @@ class Task(IntEnum):
     MEASURE = 2
     END_EPOCH = 3
     STOP = 4
+    SET_RATE = 5
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class SingleProcess:
         """What the first process says comes next, until it says to stop; for the others."""
         yield from ()
 
+    def number_of_first(self, number: float) -> float:
+        """The number that the first process gives here."""
+        return number
+
 
 ALONE = SingleProcess()
 
@@ -100,6 +105,12 @@ class ProcessGroup(SingleProcess):
         """What the first process says comes next, until it says to stop; for the others, who wait for its word."""
         while (task := Task(self._broadcast(Task.STOP))) is not Task.STOP:
             yield task
+
+    def number_of_first(self, number: float) -> float:
+        """The number that the first process gives here."""
+        word = torch.tensor([number], dtype=torch.float64)
+        dist.broadcast(word, src=0, group=self._tasks)
+        return float(word)
 
     def _broadcast(self, task: Task) -> int:
         word = torch.tensor([task], dtype=torch.uint8)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -22,6 +22,9 @@ from core.training.totals import RunningTotals
 Work = Callable[[], None]
 # PyTorch chooses algorithms and sets up libraries in the first steps, which a recording must not contain.
 WARM_UPS = 3
+# A key of the optimizer's group that programs without it do not read; and as many requests as can wait for an answer.
+REQUESTS = "requests"
+REQUESTS_KEPT = 1000
 
 
 class _EagerAdam(torch.optim.Adam):
@@ -56,6 +59,16 @@ class ScheduledAdam(_EagerAdam):
     def base_rate(self, rate: float) -> None:
         self.param_groups[0]["initial_lr"] = rate
 
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """The ids of the requests that changed the base rate, the newest ones."""
+        return _saved_requests(self.param_groups[0])
+
+    def change_base_rate(self, rate: float, request: str) -> None:
+        """Go on with another base rate, which a request asked for."""
+        self.base_rate = rate
+        self.param_groups[0][REQUESTS] = (*self.requests, request)[-REQUESTS_KEPT:]
+
     def rate_at(self, progress: float) -> float:
         """The rate after a fraction of the training. Cosine: Loshchilov & Hutter 2017, equation 5, one period."""
         if self._schedule == "constant":
@@ -75,6 +88,8 @@ class ScheduledAdam(_EagerAdam):
         groups = self.state_dict()["param_groups"]
         super().load_state_dict({"state": state_dict["state"], "param_groups": groups})
         self.base_rate = saved_base_rate(state_dict)
+        if requests := _saved_requests(state_dict["param_groups"][0]):
+            self.param_groups[0][REQUESTS] = requests
 
     def init_state(self) -> None:
         """Where no step was done yet, make the state with which the first one begins; parameters stay as they are."""
@@ -93,6 +108,12 @@ def saved_base_rate(state_dict: dict[str, Any]) -> float:
     """The base rate in the state of an optimizer. Raises KeyError, IndexError, TypeError or ValueError."""
     group = state_dict["param_groups"][0]
     return float(group.get("initial_lr", group["lr"]))
+
+
+def _saved_requests(group: Mapping[str, Any]) -> tuple[str, ...]:
+    found = group.get(REQUESTS, ())
+    plain = isinstance(found, tuple) and len(found) <= REQUESTS_KEPT and all(isinstance(each, str) for each in found)
+    return found if plain else ()
 
 
 class TrainingStep:

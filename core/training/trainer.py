@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from core.data.images import ImageSet
-from core.errors import DamagedFile, Diverged, is_out_of_memory
+from core.errors import Diverged
 from core.models import weights
 from core.runs.metrics.log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
 from core.runs.status import StatusChanges
-from core.training.checkpoint import Checkpoints, TrainingState, load_state, on_host, optimizer_on_host
+from core.training.checkpoint import Checkpoints, TrainingState, load_state, on_host, optimizer_on_host, take_over
 from core.training.devices.numerics import prepare
 from core.training.distributed import ALONE, SingleProcess, Task
 from core.training.methods.choice import Stepper
@@ -24,6 +24,7 @@ from core.training.methods.kernels import KernelStep
 from core.training.methods.shared import SharedStep
 from core.training.methods.training import Training
 from core.training.objectives import make_objective
+from core.training.reports import Reports
 from core.training.step import Recorder, ScheduledAdam
 from core.training.totals import LossTotals, RunningTotals, TrainingClock
 from core.training.validation import FRECHET_SAMPLES, Validation
@@ -63,7 +64,7 @@ class Trainer:
         self.config = run.training_config()
         self.device = torch.device(device)
         prepare(self.device)
-        self._metrics, self._report_seconds, self._frechet_samples = metrics, report_seconds, frechet_samples
+        self._frechet_samples = frechet_samples
 
         self.objective, self.generator = make_objective(run, images, self.device)
         self.model = self.objective.model
@@ -72,6 +73,9 @@ class Trainer:
         self.totals = RunningTotals(self.device)
         self.clock = TrainingClock(now)
         self.checkpoints = Checkpoints(run)
+        self._reports = None
+        if metrics is not None:
+            self._reports = Reports(metrics, self.totals, self.clock, self.objective.kl_weight, report_seconds)
 
         # A recorded step needs the count of steps and the rate on the GPU.
         recorded = self.device.type == "cuda" and ranks.world_size == 1
@@ -98,10 +102,10 @@ class Trainer:
     # Where training stands
 
     @property
-    def metrics(self) -> MetricsLog:
-        """The open log of the run."""
-        assert self._metrics is not None, "only the first process reports and saves"
-        return self._metrics
+    def reports(self) -> Reports:
+        """What writes into the open log of the run."""
+        assert self._reports is not None, "only the first process reports and saves"
+        return self._reports
 
     @property
     def step(self) -> int:
@@ -153,11 +157,24 @@ class Trainer:
             "steps_per_epoch": self.batches_per_epoch,
             "images_per_second": self.clock.images_per_second,
             "learning_rate": self.learning_rate,
+            "base_learning_rate": self.optimizer.base_rate,
         }
 
     def paused(self) -> AbstractContextManager[None]:
         """Time spent in there does not count as training."""
         return self.clock.paused()
+
+    def set_learning_rate(self, rate: float, request: str) -> bool:
+        """Go on with another rate in all processes, at a step boundary; whether that request was not done before.
+
+        It is what the schedule begins with: a cosine goes on from where it is, at that many times its height.
+        """
+        if request in self.optimizer.requests:
+            return False
+        self.ranks.announce(Task.SET_RATE)
+        self.optimizer.change_base_rate(self.ranks.number_of_first(rate), request)
+        self.reports.learning_rate(self.epoch, self.step, rate)
+        return True
 
     # The loop
 
@@ -198,6 +215,8 @@ class Trainer:
                 self._train_step()
             elif task is Task.END_EPOCH:
                 self._end_epoch()
+            elif task is Task.SET_RATE:
+                self.optimizer.base_rate = self.ranks.number_of_first(math.nan)
 
     def _begin(self, task: Task) -> None:
         self.task = task
@@ -219,30 +238,13 @@ class Trainer:
 
     # What it reports
 
-    def _report_if_due(self) -> None:
-        self.clock.read()  # the first step has a line at once: whoever waits for a curve sees where it begins
-        if self.totals.unlogged and (self.step == 1 or self.clock.since_report >= self._report_seconds):
-            self._report()
-
-    def _report(self) -> None:
-        totals = self.totals.take_unlogged(self.step)
-        throughput = self.clock.report(totals.images)
-        line = {"kind": "step", "epoch": self.epoch, "step": self.step, "time": round(self.seconds, 3)}
-        line |= totals.means(self.objective.kl_weight) | {"learning_rate": self.learning_rate}
-        self.metrics.append(line | {"images_per_second": throughput})
-
     def _report_epoch(self, validation: LossTotals | None, frechet: float | None) -> None:
-        totals = self.totals.read(self.step)
-        throughput = self.clock.end_epoch(totals.images)
-        line = {"kind": "epoch", "epoch": self.epoch + 1, "step": self.step, "time": round(self.seconds, 3)}
-        line |= totals.means(self.objective.kl_weight, "train_")
-        validated = dict.fromkeys(("val_loss", "val_reconstruction", "val_kl"))
-        if validation is not None:
-            validated |= validation.means(self.objective.kl_weight, "val_")
-        self.metrics.append(line | validated | {"frechet": frechet, "images_per_second": throughput})
-        self.totals.carry_over(totals)
-        if (loss := validated["val_loss"]) is not None and self.validation.is_best(loss):
+        loss = self.reports.epoch(self.epoch + 1, self.step, validation, frechet)
+        if loss is not None and self.validation.is_best(loss):
             self.checkpoints.keep_best(self._weights(on_host(self.model.state_dict()), measured=False))
+
+    def _report_if_due(self) -> None:
+        self.reports.steps_if_due(self.epoch, self.step, self.learning_rate)
 
     # What it saves
 
@@ -265,7 +267,7 @@ class Trainer:
             "epochs": self.epochs,
             "epoch": self.epoch,
             "batch": self.step_in_epoch,
-            "metrics_length": self.metrics.sync(),
+            "metrics_length": self.reports.metrics.sync(),
         }
         parts = self.totals.state_dict() | self.clock.state_dict() | self.validation.state_dict()
         self.checkpoints.save_state(progress | parts)
@@ -281,17 +283,8 @@ class Trainer:
         return weights.weights_to_bytes(model, metadata)
 
     def _load(self, state: TrainingState) -> None:
-        try:
-            state.check(self.model, self.objective.examples, self.config.batch_size)
-            self.model.load_state_dict(state.model)
-            self.optimizer.load_state_dict(state.optimizer)
-            if not state.is_foreign(self.generator):
-                self.generator.set_state(state.generator)
-        except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
-            if is_out_of_memory(error):
-                raise
-            reason = f"is not the state of this run: {weights.first_line(error)}"
-            raise DamagedFile(self.run.state_path, reason) from error
+        examples, batch_size = self.objective.examples, self.config.batch_size
+        take_over(state, self.run, self.model, self.optimizer, self.generator, examples, batch_size)
         self.permutation = None if state.permutation is None else state.permutation.to(self.device)
         self.epochs, self.epoch, self.step_in_epoch = state.epochs, state.epoch, state.batch
         if state.is_foreign(self.generator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.arrays import Column
 from core.errors import DamagedFile, describe
 from core.runs.catalog import summarise
-from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
+from core.runs.metrics.lines import EPOCH_COLUMNS, RATE_COLUMNS, STEP_COLUMNS
 from core.runs.metrics.reader import MetricsReader, Table
 from core.runs.run import Run
 from tui.messages import Snapshot
@@ -24,12 +24,12 @@ class RunReader:
         summary = summarise(self._run)
         damage = None if summary.gone else self._poll_metrics()  # what was read of it is still true
         weights = self._run.weights_version()
-        seen = (summary, weights, damage, len(self._metrics.steps), len(self._metrics.epochs))
+        seen = (summary, weights, damage, len(self._metrics.steps), len(self._metrics.epochs), len(self._metrics.rates))
         if seen == self._seen:
             return None
         self._seen = seen
-        steps, epochs = self._metrics.steps, self._metrics.epochs
-        return Snapshot(summary, columns(steps, STEP_COLUMNS), columns(epochs, EPOCH_COLUMNS), weights, damage)
+        steps, epochs = columns(self._metrics.steps, STEP_COLUMNS), columns(self._metrics.epochs, EPOCH_COLUMNS)
+        return Snapshot(summary, steps, epochs, weights, damage, columns(self._metrics.rates, RATE_COLUMNS))
 
     def _poll_metrics(self) -> str | None:
         try:

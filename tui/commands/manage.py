@@ -22,6 +22,7 @@ from core.errors import ConfigError, RunError
 from core.jobs import launch
 from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise_whole
 from core.runs.choosing.conditions import parse_condition
+from core.runs.config import check_values
 from core.runs.metrics.reader import MetricsReader
 from core.runs.requests import ACTIONS
 from core.text import printable
@@ -48,6 +49,25 @@ def control(
     found = find_run(runs_dir, run)
     launch.send_request(found, action)
     echo(f"asked {found.name} to {action}")
+
+
+def set_rate(
+    run: RunName,
+    learning_rate: Annotated[
+        str,
+        typer.Option(
+            "--learning-rate",
+            help="What the trainer goes on with; where it falls by a cosine, that goes on from where it is.",
+            metavar="X",
+            show_default=False,
+        ),
+    ],
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    rate = check_values(learning_rate=learning_rate).learning_rate
+    found = find_run(runs_dir, run)
+    launch.send_learning_rate(found, rate)
+    echo(f"asked {found.name} to go on with learning rate {rate:g}")
 
 
 def runs(

@@ -34,6 +34,7 @@ COMMANDS = {
         "Train several runs with different settings, and compare them. Ctrl-C saves and stops.",
     ),
     "control": Command("tui.commands.manage", "control", "Ask the trainer of a run to pause, resume, save or stop."),
+    "set": Command("tui.commands.manage", "set_rate", "Change the learning rate of a run while it trains."),
     "reconstruct": Command(
         "tui.commands.explore", "reconstruct", "Draw validation images and their reconstructions by the newest weights."
     ),

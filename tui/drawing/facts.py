@@ -164,9 +164,11 @@ def _settings(snapshot: Snapshot, width: int) -> list[Text]:
     if config is None:
         return []
     rate = (status and status.learning_rate) or config.learning_rate
+    base = status and status.base_learning_rate
     lines = [
         _line("model", config.preset, (" on ", MUTED), printable(config.dataset_title)),
         _line("lr", f"{rate:.3g}", (", batch ", MUTED), str(config.batch_size)),
+        *([_line("set", f"learning rate to {base:g}")] if base not in (None, config.learning_rate) else []),
         _line("seed", str(config.seed)),
     ]
     others = ", ".join(

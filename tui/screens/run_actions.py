@@ -63,7 +63,7 @@ class RunScreen(BaseScreen[None]):
         raise LookupError(f"{type(self).__name__} does not say which run is chosen")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("pause", "unpause", "stop", "save", "resume", "delete"):
+        if action not in ("pause", "unpause", "stop", "save", "set_rate", "resume", "delete"):
             return True
         chosen = self.chosen()
         paused = chosen is not None and chosen.state == "paused"
@@ -77,6 +77,7 @@ class RunScreen(BaseScreen[None]):
             "unpause": active,
             "stop": active,
             "save": active,
+            "set_rate": active,
             "resume": paused or (not active and chosen.state is not None),
             "delete": not chosen.gone,
         }
@@ -182,6 +183,14 @@ class RunScreen(BaseScreen[None]):
 
         if self._try(lambda: launch.send_request(chosen.run, action)):
             self.notify(f"asked {chosen.run.name} to {action}", timeout=2, markup=False)
+
+    @work(thread=True)
+    def send_learning_rate(self, chosen: RunSummary, rate: float) -> None:
+        """Have the trainer of the run go on with that rate."""
+        from core.jobs import launch
+
+        if self._try(lambda: launch.send_learning_rate(chosen.run, rate)):
+            self.notify(f"asked {chosen.run.name} to go on with learning rate {rate:g}", timeout=2, markup=False)
 
     @work(thread=True)
     def _resume(self, chosen: RunSummary, epochs: int | None, learning_rate: float | None = None) -> None:

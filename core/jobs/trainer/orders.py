@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
+from core.errors import ConfigError
 from core.jobs.trainer.failures import Log
-from core.runs.requests import Inbox
+from core.runs.config import check_values
+from core.runs.requests import LEARNING_RATE, Inbox, NumberedRequest
 
 
 class Signals:
@@ -28,6 +31,9 @@ class Signals:
 
     def _on_save(self, number: int, frame: object) -> None:
         self.saves += 1
+
+
+SetRate = Callable[[float, str], bool]  # a learning rate for the request of that id; whether that was not done before
 
 
 class Orders:
@@ -57,9 +63,12 @@ class Orders:
         """A save begins, which is for all who asked for one until now."""
         self._save_due, self._saves_signalled = False, self._signals.saves
 
-    def read(self) -> None:
+    def read(self, set_rate: SetRate) -> None:
         """Take in what was asked since the last look."""
         for request in self._inbox.take():
+            if isinstance(request, NumberedRequest) and request.action == LEARNING_RATE:
+                self._change_rate(request, set_rate)
+                continue
             self._log(f"asked to {request.action}")
             match request.action:
                 case "pause":
@@ -72,3 +81,14 @@ class Orders:
                     self._asked_to_stop = True
                 case _:
                     self._log("ignored: only a newer version can do that")
+
+    def _change_rate(self, request: NumberedRequest, set_rate: SetRate) -> None:
+        """Go on with another learning rate; it is saved before the request is said to be done."""
+        try:
+            rate = check_values(learning_rate=request.value or 0).learning_rate
+        except ConfigError as error:
+            self._log(f"ignored: {error}")
+            return
+        if set_rate(rate, request.id):
+            self._log(f"asked for learning rate {rate:g}")
+        self._save_due = True

@@ -8,6 +8,7 @@ import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 from core import files, folders
 from core.arrays import Column
 from core.errors import DamagedFile
-from core.runs.metrics.lines import EPOCH_COLUMNS, LONGEST_LINE, READ_AT_ONCE, STEP_COLUMNS
+from core.runs.metrics.lines import EPOCH_COLUMNS, LONGEST_LINE, RATE_COLUMNS, READ_AT_ONCE, STEP_COLUMNS
 
 WORTH = 1 << 23  # bytes of a metrics file that take longer to parse than what is kept of them to read
 ENDS = 1 << 16  # bytes at the beginning and at the end that are compared also where a file looks untouched
@@ -35,6 +36,7 @@ class Known:
     damaged_lines: int
     steps: Column  # (columns, rows)
     epochs: Column
+    rates: Column
 
 
 class Header(BaseModel):
@@ -42,8 +44,8 @@ class Header(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    columns: tuple[tuple[str, ...], tuple[str, ...]]
-    rows: tuple[NonNegativeInt, NonNegativeInt]
+    columns: tuple[tuple[str, ...], ...]
+    rows: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt]
     read: NonNegativeInt
     part: NonNegativeInt
     damaged_lines: NonNegativeInt
@@ -54,7 +56,7 @@ class Header(BaseModel):
     stored: int  # checksum of the columns
 
 
-COLUMNS = (STEP_COLUMNS, EPOCH_COLUMNS)
+COLUMNS = (STEP_COLUMNS, EPOCH_COLUMNS, RATE_COLUMNS)
 
 
 def load(path: Path, descriptor: int) -> Known | None:
@@ -82,18 +84,22 @@ def load(path: Path, descriptor: int) -> Known | None:
     untouched = header.at_rest and _identity(found) == header.identity
     if not untouched and _checksum(descriptor, header.read) != header.checksum:
         return None
-    steps = np.frombuffer(data, np.float64, counts[0]).reshape(len(STEP_COLUMNS), -1)
-    epochs = np.frombuffer(data, np.float64, counts[1], 8 * counts[0]).reshape(len(EPOCH_COLUMNS), -1)
-    return Known(header.read, header.part, header.damaged_lines, steps, epochs)
+    starts = accumulate(counts, initial=0)
+    tables = [
+        np.frombuffer(data, np.float64, count, 8 * start).reshape(len(names), -1)
+        for names, count, start in zip(COLUMNS, counts, starts, strict=False)
+    ]
+    return Known(header.read, header.part, header.damaged_lines, *tables)
 
 
 def store(path: Path, descriptor: int, known: Known) -> None:
     """Keep what an open metrics file says. Where that cannot be written, the file is parsed the next time."""
     found = os.fstat(descriptor)
-    values = known.steps.tobytes() + known.epochs.tobytes()
+    tables = known.steps, known.epochs, known.rates
+    values = b"".join(table.tobytes() for table in tables)
     header = Header(
         columns=COLUMNS,
-        rows=(known.steps.shape[1], known.epochs.shape[1]),
+        rows=(known.steps.shape[1], known.epochs.shape[1], known.rates.shape[1]),
         read=known.read,
         part=known.part,
         damaged_lines=known.damaged_lines,

@@ -35,6 +35,7 @@ EPOCH_COLUMNS = (
     "frechet",
     "images_per_second",
 )
+RATE_COLUMNS = ("epoch", "step", "time", "learning_rate")  # of what was asked for while it trained
 COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
 COUNTS = ("epoch", "step", "time")  # the first of both
 READ_AT_ONCE = 1 << 20

@@ -22,6 +22,7 @@ from core.runs.metrics.lines import (
     EPOCH_COLUMNS,
     LARGEST_NUMBER,
     LONGEST_LINE,
+    RATE_COLUMNS,
     READ_AT_ONCE,
     STEP_COLUMNS,
     Row,
@@ -77,6 +78,7 @@ class MetricsReader:
     def _start_over(self) -> None:
         self.steps = Table(STEP_COLUMNS)
         self.epochs = Table(EPOCH_COLUMNS)
+        self.rates = Table(RATE_COLUMNS)
         self.damaged_lines = 0
         self._read = 0
         self._last = b""
@@ -118,7 +120,8 @@ class MetricsReader:
 
     def _keep(self, descriptor: int) -> None:
         self._kept = self._read
-        known = cache.Known(self._read, len(self._part), self.damaged_lines, self.steps.values, self.epochs.values)
+        values = (self.steps.values, self.epochs.values, self.rates.values)
+        known = cache.Known(self._read, len(self._part), self.damaged_lines, *values)
         cache.store(self._path, descriptor, known)
 
     def _recall(self, descriptor: int) -> bool:
@@ -128,6 +131,7 @@ class MetricsReader:
             return False
         self.steps.extend(known.steps)
         self.epochs.extend(known.epochs)
+        self.rates.extend(known.rates)
         self.damaged_lines, self._read, self._kept = known.damaged_lines, known.read, known.read
         self._part = os.pread(descriptor, known.part, known.read - known.part)
         self._last = os.pread(descriptor, min(REMEMBERED, known.read), max(0, known.read - REMEMBERED))
@@ -177,8 +181,10 @@ class MetricsReader:
             raise TypeError("the kind of a line must be text")
         steps = as_columns(list(compress(rows, map("step".__eq__, kinds))), STEP_COLUMNS)
         epochs = as_columns(list(compress(rows, map("epoch".__eq__, kinds))), EPOCH_COLUMNS)
+        rates = as_columns(list(compress(rows, map("learning_rate".__eq__, kinds))), RATE_COLUMNS)
         self.steps.extend(steps)
         self.epochs.extend(epochs)
+        self.rates.extend(rates)
 
 
 def parse(lines: list[bytes]) -> list[Row]:

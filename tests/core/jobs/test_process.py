@@ -186,6 +186,20 @@ def test_a_run_that_pauses_lets_the_others_go_on_and_comes_back(
     assert_same(runs, alone)
 
 
+def test_a_learning_rate_that_is_changed_for_one_run_of_a_step_is_changed_for_that_run_only(
+    runs: list[Run], alone: list[Run], fake: object, runs_dir: Path, few_digits: Path
+) -> None:
+    (runs_dir / "changed").mkdir()
+    by_itself = make_runs(runs_dir / "changed", few_digits)[1]
+    for run in (runs[1], by_itself):
+        run.request("learning-rate", 0.01)
+    Group(runs).rounds()
+    assert_same([runs[0], runs[2]], [alone[0], alone[2]])
+    run_files.assert_same_end(runs[1], train_alone(by_itself))
+    with pytest.raises(AssertionError):
+        run_files.assert_same_weights(runs[1], alone[1])
+
+
 def test_a_run_that_stops_lets_the_others_go_on_and_is_resumed_by_itself(
     runs: list[Run], alone: list[Run], fake: object
 ) -> None:

@@ -147,7 +147,7 @@ async def test_every_key_of_a_screen_in_every_state(
     states: list[State],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for call in ("send_request", "resume", "start"):
+    for call in ("send_request", "send_learning_rate", "resume", "start"):
         monkeypatch.setattr(f"core.jobs.launch.{call}", refuse)
     for state in states:
         scene = Scene(make_app, updates)

@@ -62,6 +62,7 @@ ACTIONS = {
     "pause": {"pause", "unpause"},
     "save and stop": {"stop"},
     "save now": {"save"},
+    "set the learning rate": {"set_rate"},
     "resume": {"resume"},
     "delete (asks)": {"delete"},
     "was deleted last": {"restore"},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
 from core.jobs import launch
 from core.runs.catalog import summarise
@@ -221,3 +222,29 @@ async def test_7_a_run_whose_status_is_damaged_is_resumed_by_its_key(
         await pilot.press("r")
         await app.workers.wait_for_complete()
         assert asked == [("torn", None), ("started", None)]
+
+
+async def test_a_learning_rate_is_typed_in_view_of_the_present_one_and_checked_like_the_setting(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, float]] = []
+    monkeypatch.setattr(launch, "send_learning_rate", lambda run, rate: sent.append((run.name, rate)))
+    summary = make_summary()
+    assert summary.status is not None
+    status = summary.status.updated(base_learning_rate=0.002, learning_rate=0.001)
+    app = make_app(snapshot=make_snapshot(replace(summary, status=status)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("S")
+        await settle(pilot)
+        assert isinstance(app.screen, AskValue)
+        goes_on = "the cosine has 50% of it left, and goes on from there"
+        assert app.screen._question == f"Learning rate of vae-mnist, 0.002 so far; {goes_on}:"
+        app.screen.query_one(Input).value = "7"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "must be at most 1" in str(app.screen.query_one("#problem", Label).content)
+        app.screen.query_one(Input).value = "1e-4"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert sent == [("vae-mnist", 1e-4)]

@@ -27,9 +27,10 @@ from tui.background.polling import Reader
 from tui.messages import Preview, Snapshot
 from tui.screens.base import SCREENS
 from tui.screens.charts.grid import ChartGrid
+from tui.screens.dialogs import AskValue
 from tui.screens.exporting import export_files
 from tui.screens.following import is_seen
-from tui.screens.run_actions import RunScreen
+from tui.screens.run_actions import RunScreen, parse_learning_rate
 from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.facts_column import FactsColumn
@@ -74,6 +75,14 @@ class TrainingScreen(RunScreen):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "export", tooltip="write the curves to files", id="train.export", show=False),
+        Binding(
+            "S",
+            "set_rate",
+            "rate",
+            tooltip="change the learning rate of the run while it trains",
+            id="train.rate",
+            show=False,
+        ),
         Binding("escape", "app.show('runs')", "runs", tooltip="back to the runs", id="train.back", show=False),
     ]
 
@@ -214,6 +223,21 @@ class TrainingScreen(RunScreen):
         self.query_one(FactsColumn).show(snapshot)
 
     # What keys do
+
+    def action_set_rate(self) -> None:
+        chosen = self.chosen()
+        if chosen is None or chosen.config is None or chosen.status is None:
+            return
+
+        def answered(rate: float | None) -> None:
+            if rate is not None:
+                self.send_learning_rate(chosen, rate)
+
+        now = chosen.status.base_learning_rate or chosen.config.learning_rate
+        question = f"Learning rate of {chosen.run.name}, {now:g} so far"
+        if chosen.config.schedule == "cosine" and chosen.status.learning_rate:
+            question += f"; the cosine has {chosen.status.learning_rate / now:.0%} of it left, and goes on from there"
+        self.app.push_screen(AskValue(f"{question}:", f"{now:g}", parse_learning_rate), answered)
 
     def action_export(self) -> None:
         if run := self.selected_run:
