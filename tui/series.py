@@ -114,7 +114,8 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
     if part == "frechet":
         return [_measured(snapshot, axis, "frechet", "measured", ORANGE, marks_best=True)]
     x, y = step_positions(snapshot, axis), snapshot.steps[part]
-    curves = [Curve("train", x, y, BLUE, dim=options.weight > 0)]
+    changes = _changes(snapshot, axis) if part in ("loss", "learning_rate") else ()
+    curves = [Curve("train", x, y, BLUE, dim=options.weight > 0, changes=changes)]
     if options.weight:
         smoothed = _smoothed(snapshot, part, options.weight)
         curves.append(Curve(f"smoothed {options.weight:g}", x, smoothed, BLUE, short="smooth"))
@@ -222,6 +223,15 @@ def _measured(
     best = int(y.argmin())
     epoch = f"epoch {snapshot.epochs['epoch'][measured][best]:.0f}"
     return Curve(label, x, y, color, "marked", short=short, best=best, best_at=epoch)
+
+
+def _changes(snapshot: Snapshot, axis: Axis) -> tuple[tuple[float, str], ...]:
+    """Where the learning rate was changed while the run trained, and to what."""
+    if not snapshot.rates:
+        return ()
+    x = axis.positions(snapshot, {name: snapshot.rates[name] for name in ("step", "time")})
+    changes = zip(x.tolist(), snapshot.rates["learning_rate"].tolist(), strict=True)
+    return tuple((place, f"rate {rate:g}") for place, rate in changes)
 
 
 def curve_table(charts: Sequence[Chart], x_label: str, x_range: Range) -> dict[str, list[str] | Column | Integers]:

@@ -55,6 +55,15 @@ def test_training_is_a_line_and_validation_one_with_marks() -> None:
     assert validation.y.tolist() == [60, 40.5]
 
 
+def test_a_learning_rate_that_was_changed_is_marked_where_that_was_in_the_loss_and_in_the_rate() -> None:
+    rates = {"step": np.array([469.0]), "time": np.array([9.0]), "learning_rate": np.array([2e-4])}
+    snapshot = replace(make_snapshot(), rates=rates)
+    found = {part: [curve.changes for curve in curves_of(snapshot, part)] for part in ("loss", "learning_rate", "kl")}
+    mark = ((1.0, "rate 0.0002"),)
+    assert found == {"loss": [mark, ()], "learning_rate": [mark], "kl": [(), ()]}
+    assert curves_of(snapshot, "loss", x="time")[0].changes == ((9.0, "rate 0.0002"),)
+
+
 def test_a_smoothed_curve_stands_before_the_raw_one() -> None:
     raw, smooth, _ = curves_of(make_snapshot(), "loss", weight=0.9)
     assert raw.dim

@@ -55,6 +55,7 @@ class Curve:
     best_at: str = ""
     place: int | None = None  # among lines and marks, where others keep theirs
     band: tuple[Floats, Floats] | None = None  # around the curve, (N,) each
+    changes: tuple[tuple[float, str], ...] = ()  # where on x something was changed, and to what
 
     @property
     def rich_color(self) -> Color:

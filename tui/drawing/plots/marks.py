@@ -51,6 +51,20 @@ def put_best(cells: Cells, canvas: Canvas, curve: Curve, style: Style, depth: Co
                 return
 
 
+def put_changes(cells: Cells, canvas: Canvas, changes: Sequence[tuple[float, str]], depth: ColorDepth) -> None:
+    """A line down where something was changed, the values of x, and to what, where there is room for that."""
+    seen = [(canvas.column(x), text) for x, text in changes if canvas.x[0] <= x <= canvas.x[1]]
+    for column, text in seen:
+        spots = ((start, row) for row in range(canvas.rows) for start in (column + 1, column - len(text)))
+        spot = next((spot for spot in spots if cells.is_blank(*spot, len(text))), None)
+        if spot is not None:
+            cells.put(*spot, text, FRAME)
+    for column, _ in seen:
+        for row in range(canvas.rows):
+            if cells.is_blank(column, row):
+                cells.put(column, row, ":" if depth is ColorDepth.ASCII else "┊", FRAME)
+
+
 def say_what_is_cut(cells: Cells, points: Sequence[Points], canvas: Canvas, depth: ColorDepth) -> None:
     """How far the curves go beyond what is seen, where they leave it."""
     up, down = "^v" if depth is ColorDepth.ASCII else "↑↓"

@@ -28,7 +28,7 @@ from tui.drawing.plots.axes import (
 from tui.drawing.plots.cells import Cells
 from tui.drawing.plots.curves import LARGEST, LINES, POINTS, Curve, Marker, decimate, markers, simplify
 from tui.drawing.plots.legend import PLAIN, TITLE, legend, legend_entries, reading_entries
-from tui.drawing.plots.marks import mark_of, put_band, put_best, put_marks, say_what_is_cut
+from tui.drawing.plots.marks import mark_of, put_band, put_best, put_changes, put_marks, say_what_is_cut
 from tui.drawing.plots.raster import DOTS_ALONG, DOTS_UP, Canvas, Points, put_lines, put_spans
 from tui.drawing.plots.scales import Scale, y_extent
 from tui.drawing.strips import draw_message
@@ -115,6 +115,7 @@ def draw_curves(
             put_marks(cells, canvas, x, y, mark_of(marker, depth), style)
     for curve, style in zip(curves, styles, strict=True):
         put_best(cells, canvas, curve, style, depth)
+    put_changes(cells, canvas, [change for curve in curves for change in curve.changes], depth)
     if cursor is not None and canvas.x[0] <= cursor <= canvas.x[1]:
         for row in range(rows):
             if cells.is_blank(canvas.column(cursor), row):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -172,3 +173,18 @@ def test_a_long_series_is_drawn_where_its_points_are() -> None:
         heights.append((cells * np.arange(len(cells))[:, None]).sum(axis=0) / np.maximum(cells.sum(axis=0), 1))
     assert np.abs(heights[0] - heights[1])[:-2].max() <= 1
     assert {"▀", "▄"} & set(text_of(draw([Curve("b", x, 0 * x, BLUE), Curve("a", x, np.sin(x), BLUE)], 60, 12)))
+
+
+def test_a_changed_learning_rate_is_a_line_with_its_value_that_covers_no_curve() -> None:
+    train, validation = sixty_epochs()
+    plain = draw([train, validation], 80, 14, x_range=(0, 60))
+    for depth, line in ((ColorDepth.TRUECOLOR, "┊"), (ColorDepth.ASCII, ":")):
+        changed = replace(train, changes=((30.0, "rate 0.001"), (30.5, "rate 0.002"), (90.0, "rate 0.5")))
+        text = "\n".join(strip.text for strip in draw([changed, validation], 80, 14, x_range=(0, 60), depth=depth))
+        assert "rate 0.001" in text
+        assert "rate 0.002" in text
+        assert "rate 0.5" not in text, "beyond what is seen"
+        assert text.count(line) >= 6
+    seen = [strip.text for strip in draw([changed, validation], 80, 14, x_range=(0, 60))]
+    for before, after in zip(plain, seen, strict=True):
+        assert all(new == old for old, new in zip(before.text, after, strict=True) if "⠁" <= old <= "⣿")
