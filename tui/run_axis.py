@@ -103,8 +103,14 @@ def kept(snapshot: Snapshot, key: object, make: Callable[[], Column]) -> Column:
     return np.asarray(kept[key])
 
 
-def position(snapshot: Snapshot, axis: Axis, cursor: float) -> str:
-    """Where the cursor is in the run: epoch, step, time trained, time of day; empty where the run has not been."""
+def position(snapshots: Sequence[Snapshot], axis: Axis, cursor: float) -> str:
+    """Where the cursor is: in one run epoch, step, time trained, time of day, and nothing where it has not been.
+
+    Of several runs what they have in common.
+    """
+    if len(snapshots) != 1:
+        return _common_position(snapshots, axis, cursor)
+    (snapshot,) = snapshots
     x = step_positions(snapshot, axis)
     index = nearest(x, cursor)
     if index is None:
@@ -116,3 +122,15 @@ def position(snapshot: Snapshot, axis: Axis, cursor: float) -> str:
     if created := _created(snapshot):
         words.append(datetime.fromtimestamp(created + seconds).strftime("%H:%M:%S"))
     return ", ".join(words)
+
+
+def _common_position(snapshots: Sequence[Snapshot], axis: Axis, cursor: float) -> str:
+    if axis.kind == "clock":
+        return datetime.fromtimestamp(cursor).strftime("%H:%M:%S")
+    if axis.kind == "trained":
+        return f"{formatting.duration(cursor)} trained"
+    lengths = set(map(_steps_per_epoch, snapshots))
+    per_epoch = lengths.pop() if len(lengths) == 1 else 0
+    step = cursor if axis.kind == "step" else cursor * per_epoch
+    words = [f"epoch {step / per_epoch if per_epoch else cursor:.2f}"] if per_epoch or axis.kind == "epoch" else []
+    return ", ".join(words + ([f"step {step:,.0f}"] if per_epoch or axis.kind == "step" else []))

@@ -85,10 +85,16 @@ class Chart:
 
 def available(snapshots: Sequence[Snapshot]) -> list[str]:
     """The charts that there is something to show in."""
-    has_kl = any(snapshot.summary.preset.has_kl for snapshot in snapshots)
-    measured = any(np.isfinite(snapshot.epochs["frechet"]).any() for snapshot in snapshots)
-    lacking = ({"reconstruction", "kl"} if not has_kl else set()) | (set() if measured else {"frechet"})
-    return [key for key in TITLES if key not in lacking]
+    return [key for key in TITLES if any(has(snapshot, key) for snapshot in snapshots)]
+
+
+def has(snapshot: Snapshot, key: str) -> bool:
+    """Whether a run has something to show in this chart, or will have."""
+    if key in ("reconstruction", "kl") and not snapshot.summary.preset.has_kl:
+        return False
+    if key == "frechet":
+        return bool(np.isfinite(snapshot.epochs[key]).any())
+    return not len(snapshot.steps[key]) or bool(np.isfinite(snapshot.steps[key]).any())
 
 
 def charts(
@@ -134,6 +140,7 @@ def compared_curves(
     asked for, validation as a line with marks.
     """
     lines, points = [], []
+    snapshots = [snapshot for snapshot in snapshots if has(snapshot, part)]
     # Seeds that were trained one after the other have no time of day in common.
     groups = [[snapshot] for snapshot in snapshots] if axis.kind == "clock" else seeds_together(snapshots)
     for group in groups:
@@ -142,7 +149,8 @@ def compared_curves(
         short = printable(group[0].run.name) + (f" +{rest}" if rest else "")
         look = {"color": color_of(place), "place": place}
         if part != "frechet":
-            lines.append(_mean_of_steps(name, group, part, options, axis, look | {"short": short}))
+            is_faint = part in LOSS_TITLES  # validation stands beside it
+            lines.append(_mean_of_steps(name, group, part, options, axis, look | {"short": short, "dim": is_faint}))
         if part not in (*LOSS_TITLES, "frechet"):
             continue
         # Both curves of a run have one name.

@@ -139,7 +139,7 @@ def test_odd_numbers_in_metrics_are_shown_as_well_as_can_be(run: Run, line: str,
         for chart in charts([snapshot], CurveOptions(x=kind, weight=0.9), axis, lambda run: 0):
             whole = axis.range_of(1.0)
             draw_curves(chart.curves, 80, 12, x_range=whole, x_unit=axis.unit, cursor=axis.end)
-        position(snapshot, axis, axis.end)
+        position([snapshot], axis, axis.end)
 
 
 @pytest.mark.timeout(120)

@@ -118,9 +118,9 @@ def test_runs_that_differ_in_the_seed_only_are_their_mean_with_a_band() -> None:
     np.testing.assert_allclose(line.band[1] / line.band[0], 1.2)
     strips = draw_curves([line, alone, points], 100, 16, title="loss").strips
     assert "smallest to largest of the seeds" in strips[0].text + strips[1].text
-    assert sum(strip.text.count("░") for strip in strips[2:-2]) > 20
     read = draw_curves([line, alone, points], 160, 16, title="loss", cursor=2.0).strips
-    assert "44.55 (40.5 to 48.6)" in read[0].text + read[1].text
+    assert "train " in read[0].text
+    assert "val 44.55 (40.5 to 48.6)" in read[0].text + read[1].text
 
 
 def test_seeds_are_curves_of_their_own_against_the_time_of_day() -> None:
@@ -182,12 +182,32 @@ def test_x_counts_epochs_steps_the_time_trained_or_the_time_of_day() -> None:
 
 def test_the_cursor_is_somewhere_in_the_run() -> None:
     snapshot = dated("2026-01-02T10:00:00+00:00")
-    said = run_axis.position(snapshot, run_axis.x_axis([snapshot]), 2.0)
+    said = run_axis.position([snapshot], run_axis.x_axis([snapshot]), 2.0)
     assert said.startswith("epoch 2.0")
     assert "step 9" in said
     assert "50 s" in said
     assert said[-3] == said[-6] == ":"
-    assert run_axis.position(snapshot, run_axis.x_axis([snapshot]), 9.0) == ""
+    assert run_axis.position([snapshot], run_axis.x_axis([snapshot]), 9.0) == ""
+
+
+def test_the_cursor_is_at_what_several_runs_have_in_common() -> None:
+    short = make_snapshot(steps=3)
+    runs = [short, dated("2026-01-02T10:00:00+00:00")]
+    said = {kind: run_axis.position(runs, run_axis.x_axis(runs, kind), 2.5) for kind in ("epoch", "step", "trained")}
+    assert said == {"epoch": "epoch 2.50, step 1,172", "step": "epoch 0.01, step 2", "trained": "2 s trained"}
+    status = make_summary().status
+    assert status is not None
+    other = make_snapshot(make_summary(status=status.model_copy(update={"steps_per_epoch": 40})))
+    assert run_axis.position([short, other], run_axis.x_axis([short, other]), 2.5) == "epoch 2.50"
+
+
+def test_charts_hold_the_runs_that_have_what_they_show() -> None:
+    vae, ae = make_snapshot(), make_snapshot(make_summary("other", preset="ae"))
+    assert [curve.label for curve in compared([vae, ae], "kl") if curve.label] == ["vae-mnist"]
+    assert [curve.label for curve in compared([vae, ae], "loss") if curve.label] == ["vae-mnist", "other"]
+    without = replace(vae, steps=vae.steps | {"images_per_second": np.full(60, np.nan)})
+    assert series.available([without]) == ["loss", "reconstruction", "kl", "learning_rate"]
+    assert series.available([ae]) == ["loss", "learning_rate", "images_per_second"]
 
 
 def test_a_table_has_a_line_for_each_point() -> None:

@@ -68,14 +68,16 @@ def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
     per_epoch, total = status.steps_per_epoch, status.steps_per_epoch * status.epochs
     if not total:
         return [_line("now", status.activity or str(status.state))]
-    in_epoch = step - status.epoch * per_epoch
+    finished = snapshot.epochs["epoch"]
+    epoch = max(status.epoch, int(finished[-1])) if len(finished) else status.epoch  # the status is a moment behind
+    in_epoch = step - epoch * per_epoch
     if in_epoch > per_epoch:  # the curves are ahead of the status
         in_epoch = (step - 1) % per_epoch + 1
     if step >= total:
         in_epoch = per_epoch
     room = width - INDENT
     lines = [
-        _line("epoch", bar(in_epoch / per_epoch, formatting.epochs(status), room, depth)),
+        _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, depth)),
         _line("run", bar(step / total, f"{step / total:.0%}", room, depth)),
     ]
     active = snapshot.summary.state is State.RUNNING

@@ -82,7 +82,8 @@ class KeyLine(Static):
         # Those of the screen first: what is in focus on it has more of its own.
         active = sorted(self.screen.active_bindings.values(), key=lambda each: each.node is not self.screen)
         for _, binding, enabled, _ in active:
-            if binding.show:
+            # Where two keys do the same, the first one stands for both.
+            if binding.show and binding.description not in {other.description for other, _ in shown.values()}:
                 shown.setdefault(binding.action, (binding, enabled))
         keys = [(binding, self._key(binding, enabled)) for binding, enabled in shown.values()]
         room = self.size.width - sum(key.cell_len for binding, key in keys if binding.action in ALWAYS)

@@ -31,6 +31,7 @@ class Shown:
     x_unit: XUnit = "number"
     cursor: float | None = None
     is_focused: bool = False
+    message: str = ""  # in place of curves
 
 
 class Plot(StripWidget):
@@ -102,6 +103,8 @@ class Plot(StripWidget):
             cursor=shown.cursor,
             is_focused=shown.is_focused,
             depth=depth,
+            base=base,
+            message=shown.message,
         )
         return [strip.apply_style(base) for strip in self.drawing.strips]
 

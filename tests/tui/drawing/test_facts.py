@@ -67,6 +67,8 @@ def test_between_validations_the_newest_is_shown_with_its_epoch_here_and_in_the_
     later = make_summary(status=summary.status.model_copy(update={"epoch": 4, "step": 4 * 469 + 7}))
     assert shown_of(make_snapshot(later))["val"] == "40.50 e2  best 40.50"
     assert shown_of(make_snapshot(later))["epoch"].endswith(" 4/10")
+    before = make_summary(status=summary.status.model_copy(update={"epoch": 1, "step": 800}))
+    assert shown_of(make_snapshot(before))["epoch"].endswith(" 2/10")  # whose line is there already
     cells = {name: cell(later).plain for name, cell in RUN_COLUMNS.items()}
     assert (cells["val"], cells["epoch"]) == ("40.50 e2", "4/10")
 

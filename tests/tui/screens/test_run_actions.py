@@ -62,6 +62,7 @@ async def test_p_resumes_a_paused_run(make_app: MakeApp, asked: list[tuple[str, 
     app = make_app(snapshot=make_snapshot(make_summary(state=State.PAUSED)))
     async with app.run_test() as pilot:
         await settle(pilot)
+        assert screen_text(app).splitlines()[-1].count("resume") == 1
         await pilot.press("p")
         await settle(pilot)
         assert asked == [("vae-mnist", "resume")]

@@ -168,6 +168,8 @@ def frame(
         strips.append(Strip([Segment(side, FRAME), *inside], gutter + 1 + inside.cell_length))
     columns = canvas[0].cell_length
     axis = "".join(x_tick if column in x_ticks else dash for column in range(columns))
+    while len(x_label) >= columns - 1 and ", " in x_label:
+        x_label = x_label.rpartition(", ")[0]
     if x_label and len(x_label) < columns - 1:
         axis = f"{axis[: -len(x_label) - 1]} {x_label}"
     below = [" " * gutter + corner + axis, _numbers(x_ticks, gutter + 1, gutter + 1 + columns)]

@@ -10,10 +10,13 @@ from rich.style import Style
 from textual.strip import Strip
 
 from tui.drawing.plots.curves import LINES, Curve, Marker
-from tui.drawing.plots.scales import SCALE_NAMES, Scale
+from tui.drawing.plots.scales import SCALE_NAMES, SHORT_NAMES, Scale
 from tui.terminal.capabilities import ColorDepth
 
 PLAIN, TITLE = Style(), Style(bold=True)
+MUTED = Style(dim=True)
+FOCUSED = Style(bold=True, reverse=True)
+LONGEST_NAME = 8  # where there is little room
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,23 @@ class Entry:
         return self.texts[min(level, len(self.texts) - 1)]
 
 
-def legend(titles: Sequence[str], entries: Sequence[Entry], width: int, lines: int) -> list[Strip]:
-    """At most `lines` strips with title and entries, in the longest words with which all fit; else those that fit."""
-    titles = [title for title in titles if title]
+def legend(titles: Sequence[str], entries: Sequence[Entry], width: int, lines: int, look: Style = TITLE) -> list[Strip]:
+    """At most `lines` strips with title and entries, in the longest words with which all fit.
+
+    Where none do, the first ones that fit, and how many more there are.
+    """
+    titles = [title for title in titles if title] or [""]
     for level in range(max((len(entry.texts) for entry in entries), default=1)):
-        for title in titles or [""]:
+        for title in titles:
             rows = _flow(title, [entry.text(level) for entry in entries], width, 2 if level == 0 else 1)
             if len(rows) <= lines:
-                return _strips(title, rows, entries, width)
-    return _strips(title, rows[:lines], entries, width)
+                return _strips(title, rows, entries, width, look)
+    for shown in range(len(entries) - 1, -1, -1):
+        said = [*entries[:shown], Entry((f"+{len(entries) - shown} more",), MUTED)]
+        rows = _flow(titles[-1], [entry.text(level) for entry in said], width, 1)
+        if len(rows) <= lines:
+            return _strips(titles[-1], rows, said, width, look)
+    return _strips(titles[-1], rows[:lines], said, width, look)
 
 
 Row = list[tuple[int, int, str]]  # the entry, where it begins, and its words
@@ -55,12 +66,12 @@ def _flow(title: str, texts: Sequence[str], width: int, gap: int) -> list[Row]:
     return rows
 
 
-def _strips(title: str, rows: Sequence[Row], entries: Sequence[Entry], width: int) -> list[Strip]:
+def _strips(title: str, rows: Sequence[Row], entries: Sequence[Entry], width: int, look: Style) -> list[Strip]:
     strips = []
     for number, row in enumerate(rows):
         segments, end = [], 0
         if title and number == 0:
-            segments, end = [Segment(title, TITLE)], len(title)
+            segments, end = [Segment(title, look)], len(title)
         for index, x, text in row:
             segments += [Segment(" " * (x - end), PLAIN), Segment(text, entries[index].style)]
             end = x + len(text)
@@ -83,12 +94,13 @@ def legend_entries(
             continue
         sign = _sign(curve, marker, depth)
         label, short = f"{sign} {curve.label}", f"{sign} {curve.short or curve.label}"
+        least = f"{sign[len(sign) // 2]} {_clipped(curve.short or curve.label, depth)}"
         if curve.best is None:
-            entries.append(Entry((label, short), style))
+            entries.append(Entry((label, short, least), style + Style(dim=curve.dim and curve.place is None)))
             continue
         y = float(curve.y[curve.best])
         best = f"{star} best {y:.4g} at {curve.best_at}"
-        shorter = (f"{short}  {star} {y:.4g}, {curve.best_at}", f"{short} {star} {y:.4g}", short)
+        shorter = (f"{short}  {star} {y:.4g}, {curve.best_at}", f"{short} {star} {y:.4g}", short, least)
         entries.append(Entry((f"{label}  {best}", *shorter), style))
     return entries + _notes(curves, scale, depth)
 
@@ -96,10 +108,10 @@ def legend_entries(
 def _notes(curves: Sequence[Curve], scale: Scale, depth: ColorDepth) -> list[Entry]:
     """What a band is, and which scale is not the usual one."""
     shade = "::" if depth is ColorDepth.ASCII else "░░"
-    texts: list[tuple[str, ...]] = [(SCALE_NAMES[scale],)] if SCALE_NAMES[scale] else []
+    texts: list[tuple[str, ...]] = [(SCALE_NAMES[scale], SHORT_NAMES[scale])] if SCALE_NAMES[scale] else []
     if any(curve.band is not None for curve in curves):
         texts = [(f"{shade} smallest to largest of the seeds", f"{shade} min to max", shade), *texts]
-    return [Entry(each, Style(dim=True)) for each in texts]
+    return [Entry(each, MUTED) for each in texts]
 
 
 def reading_entries(
@@ -110,21 +122,41 @@ def reading_entries(
     scale: Scale,
     depth: ColorDepth,
 ) -> list[Entry]:
-    """The legend with the value of each curve at the cursor."""
-    entries = []
-    for curve, marker, style in zip(curves, looks, styles, strict=True):
-        index = curve.nearest(cursor)
-        value = "–" if index is None else f"{curve.y[index]:.4g}"
-        if depth is ColorDepth.ASCII and index is None:
-            value = "-"
-        if curve.band is not None and index is not None:
-            value = f"{value} ({curve.band[0][index]:.4g} to {curve.band[1][index]:.4g})"
+    """The legend with the value of each curve at the cursor; what runs have trained and validated together."""
+    entries: dict[object, Entry] = {}
+    for index, (curve, marker, style) in enumerate(zip(curves, looks, styles, strict=True)):
         sign = _sign(curve, marker, depth)
-        least = f"{sign[len(sign) // 2]}{value}"
-        labels = [label for label in (curve.label, curve.short or curve.label) if label]
-        texts = (*(f"{sign} {label} {value}" for label in labels), *([f"{sign} {value}"] if labels else []), least)
-        entries.append(Entry(texts, style))
-    return entries + _notes(curves, scale, depth)
+        long, short = _value(curve, cursor, depth, with_band=True), _value(curve, cursor, depth)
+        key = index if curve.place is None else ("of a run", curve.place)
+        if before := entries.get(key):
+            whole, named, bare, least = before.texts
+            texts = (f"{whole} val {long}", f"{named} val {short}", f"{bare} val {short}", f"{least}/{short}")
+            entries[key] = Entry(texts, before.style)
+            continue
+        role = "train " if curve.place is not None and curve.dim else ""
+        label, brief = curve.label, curve.short or curve.label
+        names = (f"{label} {role}".lstrip(), f"{brief} {role}".lstrip())
+        marked = f"{sign[len(sign) // 2]}{short}"
+        texts = (f"{sign} {names[0]}{long}", f"{sign} {names[1]}{short}", f"{sign} {short}", marked)
+        entries[key] = Entry(texts, style + Style(dim=curve.dim and curve.place is None))
+    return [*entries.values(), *_notes(curves, scale, depth)]
+
+
+def _value(curve: Curve, cursor: float, depth: ColorDepth, *, with_band: bool = False) -> str:
+    """The value of a curve at the cursor, in words."""
+    index = curve.nearest(cursor)
+    if index is None:
+        return "-" if depth is ColorDepth.ASCII else "–"
+    value = f"{curve.y[index]:.4g}"
+    if curve.band is not None and with_band:
+        return f"{value} ({curve.band[0][index]:.4g} to {curve.band[1][index]:.4g})"
+    return value
+
+
+def _clipped(name: str, depth: ColorDepth) -> str:
+    """The beginning and the end of a long name: names of runs often differ in their last signs only."""
+    between = "~" if depth is ColorDepth.ASCII else "…"
+    return name if len(name) <= LONGEST_NAME else f"{name[:3]}{between}{name[4 - LONGEST_NAME :]}"
 
 
 def _sign(curve: Curve, marker: Marker, depth: ColorDepth) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from rich.color import Color
+from rich.color_triplet import ColorTriplet
 from rich.style import Style
 
 from core.arrays import Floats
@@ -16,6 +18,8 @@ from tui.drawing.plots.raster import Canvas, Points, cell_of
 from tui.terminal.capabilities import ColorDepth
 
 BETWEEN_MARKS = 10  # cells
+FAR_APART = 3  # cells between points of which each has a mark
+BAND = 0.28  # of a curve's colour in its band
 
 
 def mark_of(marker: Marker, depth: ColorDepth) -> str:
@@ -23,13 +27,19 @@ def mark_of(marker: Marker, depth: ColorDepth) -> str:
     return marker.ascii if depth is ColorDepth.ASCII else marker.legend.strip("⠤")
 
 
+def is_sparse(canvas: Canvas, x: Floats) -> bool:
+    """Whether points (N,) are so far apart that a line between them says what nobody measured."""
+    return len(x) > 1 and canvas.column(float(x[-1])) - canvas.column(float(x[0])) >= FAR_APART * (len(x) - 1)
+
+
 def put_marks(cells: Cells, canvas: Canvas, x: Floats, y: Floats, mark: str, style: Style) -> None:
-    """Marks on a curve, as far from each other as they must be to leave it to be seen; the last point has one."""
+    """Marks on a curve: on each point, or as far apart as they must be to leave it to be seen; the last has one."""
     # Counted from the first: where one more point comes, those before stay.
-    before, last = -BETWEEN_MARKS, len(x) - 1
+    between = 1 if is_sparse(canvas, x) else BETWEEN_MARKS
+    before, last = -between, len(x) - 1
     for index, (value, height) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
         column = canvas.column(value)
-        if (column - before >= BETWEEN_MARKS or index == last) and canvas.y[0] <= height <= canvas.y[1]:
+        if (column - before >= between or index == last) and canvas.y[0] <= height <= canvas.y[1]:
             cells.put(column, cell_of(height, canvas.y[1], canvas.y[0], canvas.rows), mark, style)
             before = column
 
@@ -86,8 +96,8 @@ def say_what_is_cut(cells: Cells, points: Sequence[Points], canvas: Canvas, dept
             cells.put(start, row, text, FRAME)
 
 
-def put_band(cells: Cells, canvas: Canvas, curve: Curve, style: Style, depth: ColorDepth) -> None:
-    """Shade the cells between the lower and the upper end of a curve's band."""
+def put_band(cells: Cells, canvas: Canvas, curve: Curve, style: Style, depth: ColorDepth, base: Style) -> None:
+    """Shade the cells between the lower and the upper end of a curve's band, with enough colours behind curves too."""
     if curve.band is None or not len(curve.x):
         return
     low, high = (np.log10(np.maximum(end, 1e-300)) if canvas.log_scale else end for end in curve.band)
@@ -96,11 +106,22 @@ def put_band(cells: Cells, canvas: Canvas, curve: Curve, style: Style, depth: Co
         return
     x, low, high = curve.x[known], low[known], high[known]
     shade = ":" if depth is ColorDepth.ASCII else "░"
+    behind = Style(bgcolor=_mixed(curve, base)) if depth.has_shades else Style()
     for column in range(canvas.columns):
         value = canvas.x_at(column)
         if x[0] <= value <= x[-1]:
             top, bottom = (float(np.interp(value, x, end)) for end in (high, low))
             first, last = (cell_of(y, canvas.y[1], canvas.y[0], canvas.rows) for y in (top, bottom))
             for row in range(max(first, 0), min(last, canvas.rows - 1) + 1):
-                if cells.is_blank(column, row):
+                if cells.is_blank(column, row) and not depth.has_shades:
                     cells.put(column, row, shade, style + Style(dim=True))
+                else:
+                    cells.shade(column, row, behind)
+
+
+def _mixed(curve: Curve, base: Style) -> Color:
+    """The colour of a curve, mixed with what the plot stands on."""
+    paper = base.bgcolor.get_truecolor() if base.bgcolor is not None else ColorTriplet(0, 0, 0)
+    ink = curve.rich_color.get_truecolor()
+    mixed = (round(BAND * one + (1 - BAND) * other) for one, other in zip(ink, paper, strict=True))
+    return Color.from_triplet(ColorTriplet(*mixed))

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
@@ -27,8 +26,8 @@ from tui.drawing.plots.axes import (
 )
 from tui.drawing.plots.cells import Cells
 from tui.drawing.plots.curves import LARGEST, LINES, POINTS, Curve, Marker, decimate, markers, simplify
-from tui.drawing.plots.legend import PLAIN, TITLE, legend, legend_entries, reading_entries
-from tui.drawing.plots.marks import mark_of, put_band, put_best, put_changes, put_marks, say_what_is_cut
+from tui.drawing.plots.legend import FOCUSED, PLAIN, TITLE, legend, legend_entries, reading_entries
+from tui.drawing.plots.marks import is_sparse, mark_of, put_band, put_best, put_changes, put_marks, say_what_is_cut
 from tui.drawing.plots.raster import DOTS_ALONG, DOTS_UP, Canvas, Points, put_lines, put_spans
 from tui.drawing.plots.scales import Scale, y_extent
 from tui.drawing.strips import draw_message
@@ -62,25 +61,27 @@ def draw_curves(
     cursor: float | None = None,
     is_focused: bool = False,
     depth: ColorDepth = ColorDepth.TRUECOLOR,
+    base: Style = PLAIN,
+    message: str = "no steps yet",
 ) -> Drawing:
     """`height` strips of `width` cells: title and legend, y ticks, the curves, x ticks.
 
-    A log scale leaves out values of zero and below; without any value a message is shown in the middle. `y_range`, in
+    A log scale leaves out values of zero and below; without any value the message is shown in the middle. `y_range`, in
     values, is shown as it is; else the scale says what is seen. The legend has the values at the cursor, a value of x.
+    `base` is what the plot stands on, which bands are mixed with.
     """
     if width < 1 or height < 1:
         return Drawing([])
     looks = markers(curves)
     styles = [_style(curve, depth) for curve in curves]
     entries = legend_entries(curves, looks, styles, scale, depth)
-    titles = (title, short_title)
-    header = legend(titles, entries, width, max(1, height // 8)) if height > 1 else []
+    look = FOCUSED if is_focused else TITLE
+    titles = [f"> {words}" if is_focused and depth is ColorDepth.ASCII else words for words in (title, short_title)]
+    header = legend(titles, entries, width, max(1, height // 8), look) if height > 1 else []
     if cursor is not None and header:  # no line more or less: the curves stay where they are
         entries = reading_entries(curves, looks, styles, cursor, scale, depth)
-        said = legend(titles, entries, width, len(header))
+        said = legend(titles, entries, width, len(header), look)
         header = said + [Strip.blank(width, PLAIN)] * (len(header) - len(said))
-    if is_focused and header:
-        header[0] = Strip([Segment(header[0].text[:1], TITLE + Style(reverse=True)), *header[0].crop(1, width)])
     framed = width >= NARROWEST and height >= LOWEST
     rows = height - len(header) - (2 if framed else 0)
 
@@ -95,7 +96,7 @@ def draw_curves(
         y_limits, y_ticks = y_axis(*extent, rows, log_scale=log_scale)
     columns = width - (left_of_canvas(y_ticks) if framed else 0)
     if not extent:
-        strips = draw_message("no steps yet", columns, rows)
+        strips = draw_message(message, columns, rows)
         return Drawing(header + (frame(strips, {}, {}, x_label, depth) if framed else strips))
 
     drawn = [x for x, _ in points if len(x)]
@@ -106,9 +107,11 @@ def draw_curves(
     for marked in (False, True):  # a line with marks shows its own dots only, and so goes through a cloud of others
         layer = [index for index, curve in enumerate(curves) if (curve.style == "marked") is marked]
         if any(len(points[index][0]) for index in layer):
-            _rasterise(cells, {index: (points[index], names[index], styles[index]) for index in layer}, canvas)
-    for curve, style in zip(curves, styles, strict=True):
-        put_band(cells, canvas, curve, style, depth)
+            lines = [
+                style + Style(dim=is_sparse(canvas, x) or None) for (x, _), style in zip(points, styles, strict=True)
+            ]
+            looks_of = lines if marked else styles  # faint where it goes between measurements that are far apart
+            _rasterise(cells, {index: (points[index], names[index], looks_of[index]) for index in layer}, canvas)
     say_what_is_cut(cells, points, canvas, depth)
     for curve, (x, y), marker, style in zip(curves, points, looks, styles, strict=True):
         if curve.style == "marked":
@@ -120,6 +123,8 @@ def draw_curves(
         for row in range(rows):
             if cells.is_blank(canvas.column(cursor), row):
                 cells.put(canvas.column(cursor), row, "|" if depth is ColorDepth.ASCII else "│", FRAME)
+    for curve, style in zip(curves, styles, strict=True):
+        put_band(cells, canvas, curve, style, depth, base)
     strips = cells.strips()
     if framed:
         down = place(y_ticks, y_limits[1], y_limits[0], rows)

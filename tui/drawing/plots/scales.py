@@ -14,6 +14,7 @@ from tui.drawing.plots.axes import Range
 Scale = Literal["robust", "all", "zero", "log"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 SCALE_NAMES: dict[Scale, str] = {"robust": "", "all": "all", "zero": "from zero", "log": "log"}
+SHORT_NAMES = SCALE_NAMES | {"zero": "from 0"}
 LEFT_OUT = 0.05  # of the points of a curve at either end, where they lie far out
 
 

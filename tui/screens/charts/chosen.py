@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from textual.containers import Vertical
+from textual.message import Message
 
 from core import folders
 from core.errors import DamagedFile, describe
@@ -23,6 +24,10 @@ from tui.series import CurveOptions
 class ChosenCharts(Vertical):
     """Takes in the choices and keeps them; what comes of them is drawn by `redraw`."""
 
+    @dataclass
+    class Changed(Message):
+        """How curves are shown was changed."""
+
     def __init__(self, name: str, shared: Shared, options: CurveOptions | None) -> None:
         super().__init__(id="charts")
         self._shared, self._kept_as = shared, name
@@ -31,6 +36,11 @@ class ChosenCharts(Vertical):
         self._options = options or CurveOptions()
         self._chosen: Sequence[str] = series.USUAL_CHARTS
         self._window = Window()
+
+    @property
+    def options(self) -> CurveOptions:
+        """How curves are shown."""
+        return self._options
 
     def redraw(self) -> None:
         """Draw the charts again."""
@@ -70,6 +80,7 @@ class ChosenCharts(Vertical):
             self._window = Window(y=self._window.y)
         self._options = options
         self.redraw()
+        self.post_message(self.Changed())
         self._remember()
 
     def action_charts(self) -> None:

@@ -10,6 +10,7 @@ from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.widgets import Label
 
 from tui import run_axis, series
 from tui.drawing.plots.axes import Range
@@ -25,12 +26,15 @@ from tui.screens.selection import Shared
 from tui.series import Chart, CurveOptions
 from tui.widgets.plot import Plot, Shown
 
+NOTHING_YET, NOTHING_THERE = "no steps yet", "nothing in this range; 0 shows the whole"
+
 
 class ChartGrid(ChosenCharts, can_focus=True):
     """Draws the newest snapshots it was shown, as much of them and as smooth as it is asked to."""
 
     DEFAULT_CSS = """
     ChartGrid #parts { height: 1fr; layout: grid; grid-gutter: 0 1; }
+    ChartGrid #left_out { height: 1; width: 100%; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     """
     BINDINGS: ClassVar[list[BindingType]] = CHART_KEYS
 
@@ -47,6 +51,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
         with Container(id="parts"):
             for key in others:
                 yield Plot(series.TITLES[key], series.SHORT_TITLES[key], id=key)
+        yield Label("", id="left_out", markup=False)
 
     # What is shown
 
@@ -88,7 +93,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
         axis, window, options = self._axis, self._window, self._options
         label = axis.label
         if window.cursor is not None:
-            label = run_axis.position(self._snapshots[0], axis, window.cursor) or label
+            label = run_axis.position(self._snapshots, axis, window.cursor) or label
         for chart in drawn:
             plot = self._plot(chart.key)
             if not plot.display:
@@ -104,6 +109,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
                     axis.unit,
                     window.cursor,
                     chart.key == self._focus and len(self._keys) > 1,
+                    NOTHING_YET if self._window == Window() else NOTHING_THERE,
                 )
             )
 
@@ -120,11 +126,17 @@ class ChartGrid(ChosenCharts, can_focus=True):
         """The chart that keys are about."""
         return self._focus if self._focus in self._keys else self._keys[0]
 
+    def on_resize(self) -> None:
+        if self._snapshots and self._arranged([chart.key for chart in self._charts()]) != self._laid_out:
+            self.redraw()
+
+    def _arranged(self, keys: list[str]) -> Layout:
+        tiny, short = (self.screen.has_class(name) for name in ("-tiny", "-short"))
+        alone = self._maximised or tiny
+        return arrange(keys, next(iter(series.TITLES)), self._focus, self.size, alone=alone, short=short)
+
     def _lay_out(self, keys: list[str]) -> None:
-        screen = self.screen
-        is_alone = self._maximised or screen.has_class("-tiny")
-        alone = (self._focus if self._focus in keys else keys[0]) if is_alone else None
-        layout = arrange(keys, next(iter(series.TITLES)), alone, self.size.width, short=screen.has_class("-short"))
+        layout = self._arranged(keys)
         if layout == self._laid_out:
             return
         self._laid_out = layout
@@ -134,6 +146,11 @@ class ChartGrid(ChosenCharts, can_focus=True):
         below.styles.height = f"{layout.rows}fr"
         for key in series.TITLES:
             self._plot(key).display = key == layout.above or key in layout.below
+        said = self.query_one("#left_out", Label)
+        said.display = bool(layout.left_out) and not self._maximised
+        names = ", ".join(series.SHORT_TITLES[key] for key in layout.left_out)
+        where = "tab, or 64 columns by 22 lines" if self.screen.has_class("-tiny") else f"tab goes on to {names}"
+        said.update(f"{len(layout.left_out)} more: {where}")
 
     def to_export(self, stem: str, title: str) -> Export | None:
         """What is drawn."""
@@ -171,8 +188,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
     def action_turn(self, by: int) -> None:
         if not self._snapshots:
             return
-        keys = [chart.key for chart in self._charts()]
-        seen = keys if self._maximised or self.screen.has_class("-tiny") else self._keys
+        seen = [chart.key for chart in self._charts()]
         if self._focus not in seen:
             self._focus = self._main if len(seen) > 1 and by > 0 and self._focus is None else seen[0]
         else:
@@ -183,6 +199,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
         if self._snapshots:
             self._focus = self._main
             self._maximised = not self._maximised
+            self.screen.set_class(self._maximised, "-enlarged")
             self.redraw()
 
     def action_leave(self) -> None:
@@ -224,11 +241,15 @@ class ChartGrid(ChosenCharts, can_focus=True):
         def typed(ranges: dict[str, Range] | None) -> None:
             if ranges is not None and self._snapshots:
                 window = replace(self._window, x=ranges.get("x"))
-                y = {key: shown for key, shown in window.y.items() if key != self._main}
-                self._change(replace(window, y=y | ({self._main: ranges["y"]} if "y" in ranges else {})))
+                y = {key: shown for key, shown in window.y.items() if key != main}
+                self._change(replace(window, y=y | ({main: ranges["y"]} if "y" in ranges else {})))
 
-        low, high = self.shown_range if self._snapshots else (0.0, 1.0)
-        self.app.push_screen(AskValue(f"Range: {HOW_TO_TYPE}", f"x {low:g} {high:g}", parse_ranges), typed)
+        if self._snapshots:
+            main = self._main
+            (low, high), y = self.shown_range, self._window.y.get(main)
+            suggestion = f"x {low:g} {high:g}" + (f"  y {y[0]:g} {y[1]:g}" if y else "")
+            question = f"Range of x, and of y of {series.TITLES[main]}: {HOW_TO_TYPE}"
+            self.app.push_screen(AskValue(question, suggestion, parse_ranges), typed)
 
     def action_whole(self) -> None:
         self._options = replace(self._options, fraction=series.VISIBLE_FRACTIONS[0])

@@ -12,8 +12,9 @@ ZOOM = 0.7  # of what was seen before
 PAN = 0.25  # of what is seen
 CLOSEST = 1e-6  # of the whole
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-RANGE = re.compile(rf"\s*(?:([xy])\s*)?({NUMBER})(?:\s*(?:\.\.|to|,)\s*|\s+)({NUMBER})\s*")
-HOW_TO_TYPE = "two numbers for x, such as 10 20, or y 17 25, or both; nothing shows the whole"
+BETWEEN = r"(?:\s*(?:\.\.|to|[,:;–])\s*|-|\s+-\s+|\s+)"  # a dash after a space belongs to the number behind it
+RANGE = re.compile(rf"\s*(?:([xy])\s*[=:]?\s*)?({NUMBER}){BETWEEN}({NUMBER})\s*[,;]?\s*")
+HOW_TO_TYPE = "10 20 (or 10-20, 10:20, 10,20) for x, y 17 25 for y, or both; nothing shows the whole"
 
 
 @dataclass(frozen=True)

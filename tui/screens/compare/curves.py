@@ -30,9 +30,17 @@ class CurvesView(MetricsView):
         yield ChartGrid("compare", self._shared, CurveOptions(weight=0.9))
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
-        self.query_one(ChartGrid).show(snapshots)
-        seeds = [len(group) for group in series.seeds_together(snapshots) if len(group) > 1]
-        self.heading = "mean and band of the seeds, marks are validations" if seeds else "marks are validations"
+        groups = series.seeds_together(snapshots)
+        self._shared.tell_apart([group[0].run for group in groups])
+        grid = self.query_one(ChartGrid)
+        grid.show(snapshots)
+        weight = grid.options.weight
+        training = f"faint training (smoothed {weight:g})" if weight else "faint training"
+        seeds = ", seeds shaded" if any(len(group) > 1 for group in groups) else ""
+        self.heading = f"{training}, marked validation{seeds}"
+
+    def on_chosen_charts_changed(self) -> None:
+        self.post_message(self.LaidOut(self))
 
     def show_message(self, message: str) -> None:
         self.query_one(ChartGrid).show(())

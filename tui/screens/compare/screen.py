@@ -35,6 +35,7 @@ class CompareScreen(ExploreScreen):
     """The run that is shown on the left, another one on the right."""
 
     TITLE_IN_BAR = "compare"
+    AUTO_FOCUS = ""  # Textual's takes the first that can have it, be it out of sight
 
     CSS = """
     CompareScreen #body, CompareScreen #views, CompareScreen #views > * { height: 1fr; }
@@ -47,10 +48,8 @@ class CompareScreen(ExploreScreen):
     CompareScreen #table { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "turn(1)", "view", tooltip="the next view (also tab)", id="compare.view"),
+        Binding("v", "turn(1)", "view", tooltip="the next view", id="compare.view"),
         Binding("V", "turn(-1)", "view before", tooltip="the view before", id="compare.back", show=False),
-        Binding("tab", "turn(1)", id="compare.tab", show=False, priority=True),
-        Binding("shift+tab", "turn(-1)", id="compare.back_tab", show=False, priority=True),
         Binding("o", "choose_other", "other run", tooltip="choose the run to compare with", id="compare.other"),
         Binding("tilde", "swap", "swap", key_display="~", tooltip="swap left and right", id="compare.swap"),
         Binding("pageup,comma", "page(-1)", "back", tooltip="the digits before", id="compare.page_up", show=False),
@@ -140,6 +139,7 @@ class CompareScreen(ExploreScreen):
         self._draw_heading()
 
     def on_screen_resume(self) -> None:
+        self.view.take_focus()
         if self._marked != self.shared.marked or not any(follower.is_open for follower in self._all):
             self._follow_all()
 
@@ -195,7 +195,7 @@ class CompareScreen(ExploreScreen):
             names = f"{printable(self.selected_run.name)} and {printable(self.other.name)}"
             rest = len(self.compared) - 2
             if rest and self.view.title == "curves":
-                names = f"{names} and {rest} more"
+                names = f"{len(self.compared)} runs"
             left_out = f"without {rest} more that are marked" if rest and self.view.title != "curves" else ""
             facts = ": ".join(filter(None, (self.view.title, self.view.heading, left_out)))
             self.set_heading(names, facts, "v shows more, o another run")

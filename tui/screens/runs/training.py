@@ -49,7 +49,6 @@ class TrainingScreen(RunScreen):
     CSS = """
     TrainingScreen #body { layout: grid; grid-size: 2; grid-columns: 1fr 34; grid-rows: 1fr 16; }
     TrainingScreen #facts { padding: 0 1; width: 100%; height: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
-    TrainingScreen #small { display: none; width: 100%; color: $text-muted; }
     TrainingScreen #pictures { column-span: 2; }
     TrainingScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
     TrainingScreen #none { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
@@ -64,7 +63,10 @@ class TrainingScreen(RunScreen):
     TrainingScreen.-tiny #body { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr 3; }
     TrainingScreen.-tiny #curves { row-span: 1; }
     TrainingScreen.-tiny #pictures { display: none; }
-    TrainingScreen.-tiny #small { display: block; }
+
+    TrainingScreen.-enlarged #body { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr; }
+    TrainingScreen.-enlarged #curves { row-span: 1; }
+    TrainingScreen.-enlarged #facts, TrainingScreen.-enlarged #pictures { display: none; }
     """
     EXPLORES = True
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (64, "-wide")]
@@ -116,7 +118,6 @@ class TrainingScreen(RunScreen):
         yield TopBar(SCREENS, "training")
         with Container(id="body"):
             with Vertical(id="curves"):
-                yield Label("64 columns by 22 lines show more", id="small")
                 yield ChartGrid("training", self.shared)
             yield FactsColumn(id="facts")
             with Vertical(id="pictures"):

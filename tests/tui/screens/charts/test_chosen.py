@@ -19,12 +19,25 @@ KEYS = ("loss", "reconstruction", "kl", "frechet", "learning_rate", "images_per_
 
 
 def test_charts_stand_where_there_is_room() -> None:
-    assert arrange(KEYS[:3], "loss", None, 86, short=False) == Layout("loss", KEYS[1:3], 2, 1)
-    assert arrange(KEYS, "loss", None, 86, short=False) == Layout("loss", KEYS[1:], 3, 2)
-    assert arrange(KEYS[1:3], "loss", None, 86, short=False) == Layout(None, KEYS[1:3], 2, 1)
-    assert arrange(KEYS, "loss", None, 49, short=True) == Layout("loss", ("kl", "frechet"), 2, 1)
-    assert arrange(KEYS, "loss", "kl", 86, short=False) == Layout(None, ("kl",))
-    assert arrange(KEYS, "loss", "loss", 86, short=False) == Layout("loss", ())
+    tall, short = (86, 22), (49, 21)
+    assert arrange(KEYS[:3], "loss", None, tall) == Layout("loss", KEYS[1:3], 2, 1)
+    assert arrange(KEYS, "loss", None, tall) == Layout("loss", KEYS[1:], 3, 2)
+    assert arrange(KEYS[1:3], "loss", None, tall) == Layout(None, KEYS[1:3], 2, 1)
+    assert arrange(KEYS, "loss", "kl", tall, alone=True) == Layout(None, ("kl",), left_out=(*KEYS[:2], *KEYS[3:]))
+    assert arrange(KEYS, "loss", "loss", tall, alone=True) == Layout("loss", (), left_out=KEYS[1:])
+    assert arrange(KEYS, "loss", None, (40, 9)) == Layout("loss", (), left_out=KEYS[1:])
+    left_out = ("reconstruction", "learning_rate", "images_per_second")
+    assert arrange(KEYS, "loss", None, short, short=True) == Layout("loss", ("kl", "frechet"), 2, 1, left_out)
+
+
+def test_a_chart_that_has_no_room_takes_the_place_of_another_when_keys_go_on_to_it() -> None:
+    layout = arrange(KEYS, "loss", "learning_rate", (49, 21), short=True)
+    assert layout.below == ("kl", "learning_rate")
+    assert layout.left_out == ("reconstruction", "frechet", "images_per_second")
+    many = tuple(f"chart-{number}" for number in range(30))
+    layout = arrange(many, "loss", "chart-29", (86, 22))
+    assert (layout.columns, layout.rows, layout.below[-1]) == (3, 3, "chart-29")
+    assert len(layout.below) + len(layout.left_out) == 30
 
 
 def test_choices_are_kept_and_what_is_damaged_is_said(tmp_path: Path) -> None:
@@ -77,3 +90,19 @@ async def test_a_choice_that_cannot_be_read_is_said_and_the_usual_charts_are_sho
         await settle(pilot)
         assert any("holds no choice of charts" in note.message for note in app._notifications)
         assert seen([*app.screen.query(Plot)]) == ["loss", "reconstruction", "kl"]
+
+
+async def test_it_is_said_which_charts_have_no_room_and_tab_goes_on_to_them(make_app: MakeApp) -> None:
+    app = make_app(snapshot=make_snapshot(distances=(9, 8)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert seen([*app.screen.query(Plot)]) == ["loss", "kl", "frechet"]
+        assert "1 more: tab goes on to error" in screen_text(app)
+        await press(pilot, "tab", "tab")
+        assert seen([*app.screen.query(Plot)]) == ["loss", "reconstruction", "kl"]
+        assert app.screen.query_one("#reconstruction", Plot).shown.is_focused
+        assert "1 more: tab goes on to Fréchet" in screen_text(app)
+        await pilot.resize_terminal(40, 12)
+        await press(pilot, "tab")
+        assert seen([*app.screen.query(Plot)]) == ["kl"]
+        assert "3 more: tab, or 64 columns by 22 lines" in screen_text(app)

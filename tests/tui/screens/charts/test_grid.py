@@ -8,13 +8,16 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.runs.config import make_config
-from tests.support.screens import MakeApp, press, screen_text, settle, shown
-from tests.support.snapshots import make_snapshot, make_summary
+from tests.support.readers import HandFed
+from tests.support.screens import MakeApp, feed, press, screen_text, settle, shown
+from tests.support.snapshots import RUN, make_snapshot, make_summary
 from tui.app import VaeTui
+from tui.messages import Snapshot
 from tui.screens.charts.grid import ChartGrid
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.training import TrainingScreen
 from tui.widgets.bars import TopBar
+from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
 
 
@@ -76,6 +79,14 @@ async def test_keys_zoom_and_pan_both_axes_and_type_ranges(app: VaeTui) -> None:
         await press(pilot, "enter")
         assert (loss.shown.x_range, loss.shown.y_range) == ((1, 2), (30, 90))
         assert plots(app)[1].shown.y_range is None
+        await press(pilot, "number_sign")
+        assert app.screen.query_one(Input).value == "x 1 2  y 30 90"
+        app.screen.query_one(Input).value = "x 8 9"
+        await press(pilot, "enter")
+        assert "nothing in this range; 0 shows the whole" in screen_text(app)
+        await press(pilot, "number_sign")
+        app.screen.query_one(Input).value = "1:2, y 30-90"
+        await press(pilot, "enter")
         await press(pilot, "minus", "minus", "minus", "minus")
         assert loss.shown.x_range == whole
         await press(pilot, "plus", "0")
@@ -89,7 +100,8 @@ async def test_one_chart_is_enlarged_and_tab_goes_through_them(app: VaeTui) -> N
         shown_at_first = [plot.id for plot in plots(app)]
         await press(pilot, "tab", "tab", "tab", "enter")
         assert [plot.id for plot in plots(app)] == ["kl"]
-        assert plots(app)[0].size.height > 20
+        assert plots(app)[0].size == (120, 38)  # all between the bars
+        assert app.screen.query_one(Gallery).region.height == 0
         await press(pilot, "tab")
         assert [plot.id for plot in plots(app)] == ["frechet"]
         await press(pilot, "enter")
@@ -137,3 +149,14 @@ async def test_a_cursor_outlives_news_and_not_another_run(app: VaeTui) -> None:
         grid.show([make_snapshot(make_summary("other"))])
         await pilot.pause()
         assert plots(app)[0].shown.cursor is None
+
+
+async def test_nothing_is_said_of_steps_before_anything_was_read(make_app: MakeApp) -> None:
+    reader: HandFed[Snapshot] = HandFed()
+    app = make_app(snapshots=lambda run: reader)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.selected_run = RUN
+        await press(pilot, "2")
+        assert "no steps yet" not in screen_text(app)
+        await feed(pilot, reader, make_snapshot(steps=0))
+        assert "no steps yet" in screen_text(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from tui.app import VaeTui
 from tui.messages import RunUpdate, Snapshot
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import ChooseRun
-from tui.screens.sources import real_sources
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
 from tui.widgets.scatter import Scatter
@@ -98,10 +97,10 @@ def heading(app: VaeTui) -> str:
 async def test_views_follow_each_other_both_ways(app: VaeTui) -> None:
     async with comparing(app, "curves") as pilot:
         for key, view in (
-            ("tab", "digits"),
+            ("v", "digits"),
             ("v", "samples"),
             ("V", "digits"),
-            ("shift+tab", "curves"),
+            ("V", "curves"),
             ("V", "settings"),
         ):
             await press(pilot, key)
@@ -148,6 +147,21 @@ async def test_curves_bear_the_names_of_their_runs_and_differ_in_shape(app: VaeT
         await press(pilot, "y", "m")
         assert plot.shown.scale == "all"
         assert plot.shown.curves[0].y[-1] != make_snapshot().steps["loss"][-1]
+
+
+async def test_keys_of_curves_are_there_while_curves_are_seen_only(app: VaeTui) -> None:
+    async with comparing(app, "curves") as pilot:
+        await press(pilot, "tab")
+        assert screen_of(app).view.title == "curves"
+        assert app.screen.query_one("#loss", Plot).shown.is_focused
+        await press(pilot, "left")
+        assert "epoch 2.50, step 1,172" in screen_text(app)
+        assert "smoothed 0.9" in heading(app)
+        await press(pilot, "m")
+        assert "smoothed 0.95" in heading(app)
+        await press(pilot, "v", "1", "6")
+        assert screen_of(app).view.title == "digits"
+        assert "y axis" not in screen_text(app)
 
 
 async def test_curves_grow_with_either_run(app: VaeTui, runs: Runs) -> None:
@@ -380,11 +394,3 @@ async def test_settings_are_written_as_a_table_under_the_names_of_the_runs(
         rows = {row["setting"]: (row["vae-mnist"], row["ae-mnist"]) for row in csv.DictReader(file)}
     assert rows["preset"] == ("vae", "ae")
     assert rows["validation loss"] == ("40.50", "40.50")
-
-
-def test_what_can_be_compared_best_comes_first(runs_dir: Path, make_run: Callable[..., Run]) -> None:
-    names = {"one": "vae", "a-prior": "prior", "another": "ae", "newest-prior": "prior"}
-    made = {name: make_run(name, preset=preset) for name, preset in names.items()}
-    other_runs = real_sources(runs_dir, runs_dir).other_runs
-    assert [run.name for run in other_runs(made["one"])] == ["another", "newest-prior", "a-prior"]
-    assert [run.name for run in other_runs(made["a-prior"])] == ["newest-prior", "another", "one"]

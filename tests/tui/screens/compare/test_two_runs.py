@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from core.latents.options import ProjectionOptions
@@ -13,6 +14,7 @@ from tests.support.snapshots import OTHER, RUN, make_snapshot, snapshot_of
 from tui.app import VaeTui
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.dialogs import ChooseRun
+from tui.screens.sources import real_sources
 from tui.widgets.scatter import Scatter
 
 
@@ -32,7 +34,7 @@ async def test_two_runs_are_compared_view_by_view(run_app: VaeTui, explorers: Fa
         screen = run_app.screen
         assert isinstance(screen, CompareScreen)
         assert "vae-mnist and ae-mnist" in screen_text(run_app)
-        assert "marks are validations" in screen_text(run_app)
+        assert "marked validation" in screen_text(run_app)
         assert all(explorer.asked == [] for explorer in explorers.values())  # curves need no model
         await press(pilot, "s")  # a key of another view
         await press(pilot, "v")
@@ -72,3 +74,11 @@ async def test_another_run_is_chosen_and_sides_are_swapped(make_app: MakeApp, ex
         await press(pilot, "tilde")
         assert "third and vae-mnist" in screen_text(app)
         assert app.selected_run == third
+
+
+def test_what_can_be_compared_best_comes_first(runs_dir: Path, make_run: Callable[..., Run]) -> None:
+    names = {"one": "vae", "a-prior": "prior", "another": "ae", "newest-prior": "prior"}
+    made = {name: make_run(name, preset=preset) for name, preset in names.items()}
+    other_runs = real_sources(runs_dir, runs_dir).other_runs
+    assert [run.name for run in other_runs(made["one"])] == ["another", "newest-prior", "a-prior"]
+    assert [run.name for run in other_runs(made["a-prior"])] == ["newest-prior", "another", "one"]

@@ -73,7 +73,7 @@ async def test_marked_runs_are_compared_and_keep_their_colours(make_app: MakeApp
         assert app.selected_run is not None
         assert app.selected_run.name == "one"  # the run under the cursor is not marked
         text = screen_text(app)
-        assert "one and two and 1 more" in text
+        assert "3 runs  curves: faint training (smoothed 0.9), marked validation, seeds shaded" in text
         curves = app.screen.query_one("#loss", Plot).shown.curves
         places = {run.name: app.shared.place_of(run) for run in app.shared.marked}
         assert places == {"one": 0, "two": 1, "four": 2}
