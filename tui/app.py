@@ -112,7 +112,8 @@ class VaeTui(OrderedApp):
         """A screen by its name. All but the list are imported when first shown: the list is seen sooner."""
         shared, sources = self.shared, self._sources
         if name == "runs":
-            return RunsScreen(shared, sources.runs, registry.explain_auto(self.data_dir), sources.unreadable)
+            note = registry.explain_auto(self.data_dir)
+            return RunsScreen(shared, sources.runs, note, sources.unreadable, sources.pictures)
         sources.prepare()
         from tui.screens.explore_base import ExploreSources
 

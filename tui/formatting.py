@@ -97,8 +97,10 @@ def age(seconds: float) -> str:
 
 
 def memory(size: float) -> str:
-    """Bytes in GB, or MB below one."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    """Bytes in GB, below one in MB, and below one of these in kB."""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 or not size else f"{size / 1e3:.0f} kB"
 
 
 def sampling_options(options: SamplingOptions) -> str:

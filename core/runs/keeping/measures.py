@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from core.errors import DamagedFile
 from core.runs.metrics.lines import DAMAGE, EPOCH_COLUMNS, LONGEST_LINE, READ_AT_ONCE, check, parse_line
 
 REMEMBERED = 256
+MOST_LOSSES = 100_000
 NAMED = b'"val_loss"'
 Best = tuple[int, float]  # after how many epochs, and the loss
 
@@ -57,8 +59,24 @@ class BestValidation:
             row = parse_line(line)
             check(row, EPOCH_COLUMNS)
             loss = row["val_loss"]
-            if row["kind"] == "epoch" and loss is not None and (self.best is None or loss < self.best[1]):
-                self.best = int(row["epoch"]), float(loss)
+            if row["kind"] == "epoch" and loss is not None:
+                self._add(int(row["epoch"]), float(loss))
+
+    def _add(self, epoch: int, loss: float) -> None:
+        if self.best is None or loss < self.best[1]:
+            self.best = epoch, loss
+
+
+class Validations(BestValidation):
+    """All validation losses as well, in their order; of very many the last ones."""
+
+    def _start_over(self) -> None:
+        super()._start_over()
+        self.losses: deque[float] = deque(maxlen=MOST_LOSSES)
+
+    def _add(self, epoch: int, loss: float) -> None:
+        super()._add(epoch, loss)
+        self.losses.append(loss)
 
 
 def size_on_disk(folder: Path) -> int:

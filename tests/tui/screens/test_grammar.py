@@ -55,6 +55,7 @@ ACTIONS = {
     "open or do": {"open_run", "choose", "maximise"},
     "back, close": {"leave", "show", "unfilter"},
     "filter": {"filter"},
+    "look at the same thing": {"next_view"},
     "next or the previous": {"turn", "focus_next", "focus_previous"},
     "mark the run": {"mark"},
     "from the last mark": {"mark_range"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.widgets import Label
 
 from core.runs.choosing.groups import RunGroup
@@ -17,8 +18,8 @@ from tui.messages import RunOpened, RunRestored
 from tui.screens.base import SCREENS
 from tui.screens.following import is_seen
 from tui.screens.runs.listing.arrangement import columns_for, runs_of
-from tui.screens.runs.listing.arranging import ArrangedList
 from tui.screens.runs.listing.filter_bar import FilterBar
+from tui.screens.runs.listing.previewing import PreviewedList
 from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.row_table import RowTable
@@ -27,16 +28,18 @@ if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
     from core.runs.run import Run
     from tui.screens.runs.listing.arrangement import Row
+    from tui.screens.runs.training import PicturesReader
 
 NO_RUNS = "no runs yet\n\npress n for a new run, then ctrl+s to train it"
 NONE_SHOWN = "no run is like that\n\nescape shows all runs, / changes the filter"
 
 
-class RunsScreen(ArrangedList):
+class RunsScreen(PreviewedList):
     """A table of the runs; what keys do, they do to the run under the cursor."""
 
     CSS = """
     RunsScreen RowTable { background: $background; }
+    RunsScreen #body { height: 1fr; }
     RunsScreen #empty { height: 1fr; content-align: center middle; width: 100%; text-align: center; }
     RunsScreen #trouble { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-error; }
     RunsScreen #unreadable { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-warning; }
@@ -69,8 +72,9 @@ class RunsScreen(ArrangedList):
         open_reader: Callable[[], Reader[list[RunSummary]]],
         data_note: str,
         unreadable: Callable[[], object] = str,
+        pictures: Callable[[Run], PicturesReader] | None = None,
     ) -> None:
-        super().__init__(shared)
+        super().__init__(shared, pictures)
         self._data_note, self._unreadable = data_note, unreadable
         self._wanted: Run | None = None
         self._failure = ""  # why the runs cannot be read, for as long as they cannot
@@ -84,8 +88,9 @@ class RunsScreen(ArrangedList):
         yield TopBar(SCREENS, "runs")
         table: RowTable[Row] = RowTable(columns_for(self.app.size.width, self.arrangement.shown))
         table.display = False
-        yield table
-        yield Label("looking for runs", id="empty", markup=False)
+        with Horizontal(id="body"):
+            yield table
+            yield Label("looking for runs", id="empty", markup=False)
         yield Label("", id="trouble", markup=False)
         yield Label("", id="unreadable", markup=False)
         yield FilterBar()
@@ -220,6 +225,7 @@ class RunsScreen(ArrangedList):
 
     def _explain(self) -> None:
         chosen = self.chosen()
+        self.preview(chosen)
         text = chosen and (chosen.damage or (chosen.status and chosen.status.error))
         if chosen and chosen.read_only and not text:
             text = f"{chosen.run.name} {chosen.read_only}"

@@ -41,6 +41,7 @@ class Arrangement:
     descending: bool = False
     filter: str = ""
     folded: tuple[str, ...] = ()
+    preview: bool = False
 
     @property
     def shown(self) -> Sequence[str]:
@@ -138,7 +139,7 @@ def _checked(content: Any) -> Arrangement:
         words = value if name in ("columns", "folded") else [value]
         if not isinstance(words, list) or len(words) > MOST_FOLDED:
             raise TypeError(f"{name} is no list")
-        wanted = bool if name == "descending" else str
+        wanted = bool if name in ("descending", "preview") else str
         if not all(isinstance(word, wanted) and len(str(word)) <= LONGEST for word in words):
             raise TypeError(f"{name} holds something else")
         kept[name] = tuple(words) if name in ("columns", "folded") else value

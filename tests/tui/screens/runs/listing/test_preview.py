@@ -1,0 +1,87 @@
+"""The pane beside the list: what it shows of the run under the cursor, and that it waits until the cursor rests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from core.runs.catalog import summarise_whole
+from core.runs.config import make_config
+from core.runs.keeping.notes import Notes, write_notes
+from core.runs.run import Run
+from tests.support.readers import Pictures
+from tests.support.screens import MakeApp, press, screen_text, settle, shown, until
+from tui.drawing.sparkline import sparkline
+from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.listing.preview import PreviewPane
+
+
+def run_with(folder: Path, name: str, losses: list[float]) -> Run:
+    run = Run.create(folder, name, make_config(dataset="mnist-5k", seed=7, batch_size=64))
+    with run.metrics_path.open("w") as file:
+        for epoch, loss in enumerate(losses, 1):
+            row = {"kind": "epoch", "epoch": epoch, "step": epoch, "time": 1.0, "val_loss": loss}
+            file.write(json.dumps(row) + "\n")
+    run.write_weights(b"weights")
+    return run
+
+
+async def test_the_pane_shows_a_run_in_short_once_the_cursor_rests_and_pictures_once_asked_for(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    runs = [run_with(tmp_path, "one", [9, 5, 3, 2.5]), run_with(tmp_path, "two", [8.0, 7.5])]
+    write_notes(runs[0], Notes(tags=("good",), note="look\x1b[2J here"))
+    opened: list[Run] = []
+
+    def pictures(run: Run) -> Pictures:
+        opened.append(run)
+        return Pictures(run)
+
+    app = make_app(runs=[summarise_whole(run) for run in runs], pictures=pictures)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "v")
+        await until(pilot, lambda: "first 9.00, last 2.50, best 2.50 after epoch 4" in words(app), "the validations")
+        text = words(app)
+        assert "█" in text
+        assert "batch size 64" in text
+        assert "seed 7" in text
+        assert "kB on disk" in text
+        assert str(runs[0].path)[:30] in screen_text(app)
+        assert "tags good" in text
+        assert "look\N{REPLACEMENT CHARACTER}[2J here" in text
+        assert opened == []
+        await press(pilot, "v")
+        await until(pilot, lambda: opened == [runs[0]], "the pictures")
+        pane = shown(app, RunsScreen).query_one(PreviewPane)
+        await until(pilot, lambda: pane._gallery[0]._tiles is not None, "the tiles")
+        await pilot.press("down", "up", "down", "up", "down")
+        assert opened == [runs[0]]  # the cursor did not rest
+        assert "two" in words(app)
+        await until(pilot, lambda: opened == runs, "the other pictures")
+        await press(pilot, "v")
+        assert "batch size 64" not in words(app)
+    assert "two" in [run.name for run in opened]
+
+
+async def test_a_small_window_has_no_pane_and_says_so(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "v")
+        assert "needs 100 columns" in [*app._notifications][-1].message
+        assert not app.screen.query(PreviewPane)
+
+
+def words(app: object) -> str:
+    return " ".join(screen_text(app).replace("▏", " ").split())  # type: ignore[arg-type]
+
+
+def test_a_sparkline_is_a_curve_in_a_line() -> None:
+    assert sparkline([1, 2, 3, 4, 5, 6, 7, 8], 8) == "▁▂▃▄▅▆▇█"
+    assert sparkline([8, 1], 10, ascii_only=True) == "#_"
+    assert sparkline([float("nan")], 10) == sparkline([], 10) == ""
+    assert len(sparkline(list(range(1000)), 30)) == 30
+    assert sparkline([3, 3, 3], 5) == "▁▁▁"
+    falling = sparkline([1000, *range(40, 0, -1)], 60)
+    assert len(set(falling)) == 8  # one outlier does not flatten the rest
