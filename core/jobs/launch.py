@@ -234,6 +234,8 @@ def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = 
     if status.epoch >= goal > 0 and (epochs or status.state is State.FINISHED):
         done = f"{status.epoch} epoch{'s' * (status.epoch != 1)}"
         raise RunError(f"{run.name} has done {done}; ask for more than that with --epochs")
+    if status.reason and epochs is None and status.state is State.FINISHED:
+        raise RunError(f"{run.name} has finished: {status.reason}; go on with --epochs")
     source = config.image_source
     registry.check_same(source, registry.locate(source, data_dir or registry.default_data_dir()))
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.

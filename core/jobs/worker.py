@@ -58,6 +58,7 @@ class Worker:
             device_load=None,
             gpu=None,
             error=None,
+            reason=None,
             cause=None,
         )
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)
@@ -91,8 +92,9 @@ class Worker:
             yield from self._end(state=State.FAILED, error=describe(error), cause=cause(error))
             return EXIT_FAILED
         else:
-            self._log("finished")
-            yield from self._end(state=State.FINISHED)
+            reason = self._setup.trainer.ended_early if self._setup else None
+            self._log(f"finished: {reason}" if reason else "finished")
+            yield from self._end(state=State.FINISHED, reason=reason)
         return 0
 
     @property

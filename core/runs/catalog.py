@@ -179,6 +179,7 @@ class RunSummary:
             "pid": status and status.pid,
             "host": status and status.host,
             "error": status and status.error,
+            "reason": status and status.reason,
             "changed": self.changed,
             "read_only": bool(self.read_only),
         }

@@ -24,6 +24,7 @@ FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs 
 NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 UNKNOWN_NAMED = 3
 JSON_LIMIT = 1 << 20
+LATER = ("fingerprint", "patience", "clip_norm")  # which there were not in the first version that wrote runs
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -54,9 +55,9 @@ class RunConfig(Settings):
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a fingerprint where there is none: versions that do not know it would not train such a run."""
+        """Without what is not used of what earlier versions do not know: they would not train such a run."""
         written: dict[str, Any] = serialize(self)
-        return written if self.fingerprint else {name: each for name, each in written.items() if name != "fingerprint"}
+        return {name: each for name, each in written.items() if each or name not in LATER}
 
     @property
     def newer(self) -> str | None:

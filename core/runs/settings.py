@@ -243,6 +243,18 @@ class Settings(BaseModel):
         Field(ge=0, le=EPOCHS_LIMIT),
         Setting("Epochs between measurements of the Fréchet distance of samples; 0: none"),
     ] = 0
+    patience: Annotated[
+        int,
+        Field(ge=0, le=EPOCHS_LIMIT),
+        Setting("Validations without a lower loss after which training ends early; 0: it never does"),
+    ] = 0
+    clip_norm: Annotated[
+        float,
+        Field(ge=0, le=1_000_000),
+        Setting(
+            "Norm above which the gradient of a step is scaled down to it; 0: none", "X", sweep="0,1", prefix="clip"
+        ),
+    ] = 0.0
     processes: Annotated[
         int,
         Field(ge=1, le=PROCESSES_LIMIT),

@@ -83,7 +83,8 @@ class Status(BaseModel):
 
     `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
     could lock the run, `begun` whether it has done a step; `done_request` is the number of the last request that was
-    done, `base_learning_rate` the rate that was asked for, before any schedule. Earlier versions wrote none of them.
+    done, `base_learning_rate` the rate that was asked for, before any schedule, `reason` why it finished before its
+    goal. Earlier versions wrote none of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -115,6 +116,7 @@ class Status(BaseModel):
     handled: Text | None = None
     done_request: Count | None = None
     error: Text | None = None
+    reason: Text | None = None
     cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
 
     @property
@@ -164,6 +166,7 @@ class StatusChanges(TypedDict, total=False):
     handled: str
     done_request: int
     error: str | None
+    reason: str | None
     cause: Cause | None
 
 

@@ -47,6 +47,7 @@ class TrainingState(BaseModel):
     epoch: Count
     batch: Count
     best: float
+    since_best: Count = 0  # only where training may end early, as earlier versions take no other keys
     seconds: Finite
     images_per_second: Finite
     sums: Amounts
@@ -148,7 +149,7 @@ def in_one_copy(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
 def save_state(run: Run, state: TrainingState) -> None:
     """Write the state. Raises OSError."""
     buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
+    torch.save({name: getattr(state, name) for name in state.model_fields_set}, buffer)
     run.write_state(buffer.getvalue())
 
 

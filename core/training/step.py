@@ -127,7 +127,9 @@ class TrainingStep:
         generator: torch.Generator,
         totals: RunningTotals,
         ranks: SingleProcess,
+        clip_norm: float = 0.0,
     ) -> None:
+        self._clip_norm = clip_norm
         self._objective, self._forward, self._optimizer = objective, forward, optimizer
         self._generator, self._sums, self._ranks = generator, totals.sums, ranks
 
@@ -145,6 +147,8 @@ class TrainingStep:
         scale = self._ranks.world_size / (share.copies * examples)
         weight = self._objective.kl_weight.given(sums[0] / examples)
         (parts.total(weight).sum() * scale).backward()
+        if self._clip_norm:  # Pascanu et al. 2013, algorithm 1
+            nn.utils.clip_grad_norm_(self._objective.model.parameters(), self._clip_norm)
         self._optimizer.step()
 
     def changing(self) -> Iterator[Tensor]:

@@ -69,7 +69,7 @@ class Trainer:
         self.objective, self.generator = make_objective(run, images, self.device)
         self.model = self.objective.model
         self.batches_per_epoch = math.ceil(self.objective.examples / self.config.batch_size)
-        self.validation = Validation(self.objective, images.train_images, self.device, self.config.seed)
+        self.validation = Validation(self.objective, images.train_images, self.device, self.config)
         self.totals = RunningTotals(self.device)
         self.clock = TrainingClock(now)
         self.checkpoints = Checkpoints(run)
@@ -90,7 +90,8 @@ class Trainer:
             self._load(state)
         if metrics is not None:
             metrics.cut(0 if state is None else state.metrics_length)
-        self.epochs = epochs or self.epochs
+        if epochs is not None:
+            self.epochs, self.validation.since_best = epochs, 0
         self.optimizer.base_rate = learning_rate or self.optimizer.base_rate
 
         training = Training(
@@ -122,6 +123,11 @@ class Trainer:
         """The fraction of the training that is done."""
         steps = self.epochs * self.batches_per_epoch
         return min(self.step, steps - 1) / steps
+
+    @property
+    def ended_early(self) -> str | None:
+        """Why training ends before its goal, where it does by itself."""
+        return self.validation.exhausted if self.epoch < self.epochs else None
 
     @property
     def activity(self) -> str:
@@ -185,7 +191,7 @@ class Trainer:
         """
         if self.step_in_epoch:
             self._report_if_due()
-        while self.epoch < self.epochs:
+        while self.epoch < self.epochs and not self.ended_early:
             while self.step_in_epoch < self.batches_per_epoch:
                 self._begin(Task.STEP)
                 self._train_step()

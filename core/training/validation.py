@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.evaluation.periodic import PeriodicFrechet
+from core.runs.config import RunConfig
 from core.training.objectives import Objective
 from core.training.totals import LossTotals, zero_sums
 
@@ -18,14 +19,16 @@ Validate = Callable[[torch.Generator], Iterator[Tensor]]  # gives the sums of ea
 
 
 class Validation:
-    """Measures weights while they train, and knows the best validation loss so far.
+    """Measures weights while they train, and knows the best validation loss so far, and how long ago that was.
 
     `train_images` uint8 (N, 32, 32) are what samples are compared with.
     """
 
-    def __init__(self, objective: Objective, train_images: Tensor, device: torch.device, seed: int) -> None:
+    def __init__(self, objective: Objective, train_images: Tensor, device: torch.device, config: RunConfig) -> None:
         self.best_loss = math.inf
-        self._objective, self._train_images, self._device, self._seed = objective, train_images, device, seed
+        self.since_best = 0  # validations
+        self._patience, self._seed = config.patience, config.seed
+        self._objective, self._train_images, self._device = objective, train_images, device
         self._frechet: PeriodicFrechet | None = None
 
     def losses(self, validate: Validate, step: int) -> Generator[None, None, LossTotals]:
@@ -50,12 +53,21 @@ class Validation:
         """Whether this validation loss is the lowest so far, which it then is for the next one."""
         best = loss < self.best_loss
         self.best_loss = min(loss, self.best_loss)
+        self.since_best = 0 if best else self.since_best + 1
         return best
+
+    @property
+    def exhausted(self) -> str | None:
+        """Why training ends early, where the loss has not been lower for as many validations as it has patience."""
+        if not 0 < self._patience <= self.since_best:
+            return None
+        validations = f"{self.since_best} validation{'s' * (self.since_best > 1)}"
+        return f"no lower validation loss than {self.best_loss:.4g} in {validations}"
 
     def state_dict(self) -> dict[str, float]:
         """What a resume needs, under the keys of state.pt."""
-        return {"best": self.best_loss}
+        return {"best": self.best_loss} | ({"since_best": self.since_best} if self._patience else {})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
-        self.best_loss = state["best"]
+        self.best_loss, self.since_best = state["best"], state["since_best"]

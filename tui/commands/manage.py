@@ -224,7 +224,8 @@ def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
         table.add_row(*run_cells(summary))
     print_table(table)
     for summary in summaries:
-        for remark in (summary.damage or (summary.status and summary.status.error), summary.newer):
+        status = summary.status
+        for remark in (summary.damage or (status and (status.error or status.reason)), summary.newer):
             if remark:
                 print(f"{printable(summary.run.name)}: {printable(remark)}")
     for reason in dict.fromkeys(summary.read_only for summary in summaries if summary.read_only):

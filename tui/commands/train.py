@@ -98,10 +98,11 @@ def resume(
 
 def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -> None:
     """Start a trainer and stay with it until it ends, or only until it has begun."""
-    if others := launch.training_here():
-        echo(formatting.others_train(others))
+    others = launch.training_here()
     with guarded(SHOW_CURSOR), Told() as told:
         trainer = start()
+        if others:
+            echo(formatting.others_train(others))
         try:
             wait = trainer.wait_until_training if detach else trainer.wait_until_started
             wait(told_to_stop=lambda: told.stops > 0)
@@ -122,7 +123,8 @@ def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -
         raise typer.Exit(EXIT_FAILED)
     match state:
         case State.FINISHED:
-            echo(f"{run.name} finished after {formatting.count(status.epoch, 'epoch')}")
+            early = f": {status.reason}" if status.reason else ""
+            echo(f"{run.name} finished after {formatting.count(status.epoch, 'epoch')}{early}")
         case State.STOPPED:
             go_on = command_hint(run, "resume")
             echo(f"{run.name} stopped after {formatting.epochs(status)} epochs; go on: {go_on}")

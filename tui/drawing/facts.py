@@ -34,6 +34,8 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
         lines += [Text(line, "bold red") for line in _wrap(printable(trouble), width)]
+    if summary.status and summary.status.reason:
+        lines += [Text(line, MUTED) for line in _wrap(printable(summary.status.reason), width)]
     if summary.read_only:
         lines += [Text(line, MUTED) for line in _wrap(f"this run {summary.read_only}", width)]
     if summary.newer:

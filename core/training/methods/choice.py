@@ -57,6 +57,9 @@ class Stepper:
         if alone and training.device.type == GPU:
             self._recorder = CudaRecorder(training.device)
             self._prepare(is_new, mark)
+        elif alone and training.device.type == "cpu" and training.config.clip_norm:
+            self._use_layers()
+            self._remark += ", without a compiled step: it would clip no gradients"
         elif alone and training.device.type == "cpu":
             self._compile(is_new, mark)
         else:
@@ -142,7 +145,7 @@ class Stepper:
         forward, self._method = training.objective.accelerate(training.config.precision)
         step = TrainingStep(
             training.objective, training.ranks.wrap_ddp(forward), training.optimizer, training.generator,
-            training.totals, training.ranks,
+            training.totals, training.ranks, training.config.clip_norm,
         )  # fmt: skip
         self._step = step if self._recorder is None else step.recorded(self._recorder)
         if training.device.type == "cpu":
