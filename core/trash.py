@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -14,13 +15,14 @@ from core.runs.keeping.names import unused_name
 from core.runs.run import Run
 from core.text import alternatives
 
+TIME_FORM = "%Y%m%dT%H%M%S.%f"
 TRASH = ".trash"  # in the folder of the runs; in it a folder for each run that was deleted, named after the time
 
 
 def discard(run: Run) -> Run:
     """Move a run into the trash beside it; the run there. Raises RunError while a trainer has it, or OSError."""
     runs_dir = run.path.parent
-    place = runs_dir / TRASH / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    place = runs_dir / TRASH / datetime.now(UTC).strftime(TIME_FORM)
     with ExitStack() as stack:
         # A trainer would have made metrics.jsonl, and could not use what is no file.
         with suppress(FileNotFoundError, DamagedFile):
@@ -42,6 +44,24 @@ def find_deleted(runs_dir: Path | str) -> list[Run]:
     """The runs in the trash of a folder, the one deleted last first. Raises OSError."""
     trash = Path(runs_dir).absolute() / TRASH
     return [run for place in sorted(folders(trash), reverse=True) for run in find_runs(trash / place)]
+
+
+def deleted_at(deleted: Run) -> float | None:
+    """When a run came into the trash, in seconds since 1970; None where its folder is not named after a time."""
+    try:
+        return datetime.strptime(deleted.path.parent.name, TIME_FORM).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def remove(deleted: Run) -> None:
+    """Remove a run in the trash for good. Raises RunError for one that is not there, or OSError."""
+    place = deleted.path.parent
+    if place.parent.name != TRASH:
+        raise RunError(f"{deleted.name} is not in the trash")
+    shutil.rmtree(deleted.path)
+    with suppress(OSError):  # it holds something else
+        place.rmdir()
 
 
 def find_in_trash(deleted: Sequence[Run], name: str) -> Run:

@@ -102,7 +102,7 @@ class VaeTui(OrderedApp):
     ) -> None:
         super().__init__()
         self.runs_dir, self.data_dir, self.graphics = runs_dir, data_dir, graphics
-        self.shared = Shared(self, run, timing, data_dir.absolute())
+        self.shared = Shared(self, run, timing, data_dir.absolute(), runs_dir)
         self.exported: list[Path] = []
         self._sources = sources or real_sources(runs_dir, data_dir)
         for name in SCREENS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.runs.run import Run
 
 Result = TypeVar("Result")
+NAMED = 5  # of several runs
 
 
 class RunScreen(BaseScreen[None]):
@@ -62,26 +63,20 @@ class RunScreen(BaseScreen[None]):
         """The run that keys act on."""
         raise LookupError(f"{type(self).__name__} does not say which run is chosen")
 
+    def targets(self) -> list[RunSummary]:
+        """The runs that are paused, stopped, saved, resumed or deleted: several where several are marked."""
+        chosen = self.chosen()
+        return [chosen] if chosen else []
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action not in ("pause", "unpause", "stop", "save", "set_rate", "resume", "delete"):
             return True
-        chosen = self.chosen()
-        paused = chosen is not None and chosen.state == "paused"
+        targets = self.targets()
+        active = [target for target in targets if target.state is not None and target.state.active]
+        paused = bool(active) and all(target.state == "paused" for target in active)
         if (action, paused) in (("pause", True), ("unpause", False)):
             return False  # the same key, so one of them only
-        if chosen is None or chosen.read_only:
-            return None
-        active = chosen.state is not None and chosen.state.active
-        possible = {
-            "pause": active,
-            "unpause": active,
-            "stop": active,
-            "save": active,
-            "set_rate": active,
-            "resume": paused or (not active and chosen.state is not None),
-            "delete": not chosen.gone,
-        }
-        return possible[action] or None
+        return bool(able(action, targets)) or None
 
     def action_mark(self) -> None:
         if chosen := self.chosen():
@@ -94,44 +89,64 @@ class RunScreen(BaseScreen[None]):
         self.notify(f"{count} marked; 6 compares them" if count else "no run is marked any more", timeout=2)
 
     def action_pause(self) -> None:
-        if chosen := self.chosen():
-            self._request(chosen, "pause")
+        self._request(able("pause", self.targets()), "pause")
 
     def action_unpause(self) -> None:
-        if chosen := self.chosen():
-            self._request(chosen, "resume")
+        self._request(able("unpause", self.targets()), "resume")
 
     def action_save(self) -> None:
-        if chosen := self.chosen():
-            self._request(chosen, "save")
+        self._request(able("save", self.targets()), "save")
 
     def action_stop(self) -> None:
-        chosen = self.chosen()
-        if chosen is None:
-            return
+        running = able("stop", self.targets())
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._request(chosen, "stop")
+                self._request(running, "stop")
 
-        self.app.push_screen(Confirm(f"Save and stop {chosen.run.name}?", "stop", "let it run"), answered)
+        if running:
+            self.app.push_screen(Confirm(f"Save and stop {named(running)}?", "stop", "let it run"), answered)
 
     def action_resume(self) -> None:
-        chosen = self.chosen()
-        if chosen is None:
-            return
+        match self.targets():
+            case []:
+                pass
+            case [chosen]:
+                self._resume_one(chosen)
+            case several:
+                self._resume_several(able("resume", several))
+
+    def _resume_several(self, runs: list[RunSummary]) -> None:
+        """Those that go on as they are; the others need an answer each."""
+        asked = [run for run in runs if run.state == "finished" or (run.status and run.status.cause == "diverged")]
+        rest = [run for run in runs if run not in asked]
+        left_out = (
+            f"{named(asked)} {'needs' if len(asked) == 1 else 'need'} an answer: resume each alone." if asked else ""
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._request([run for run in rest if run.state == "paused"], "resume")
+                self._resume([run for run in rest if run.state != "paused"], None)
+
+        if rest:
+            self.app.push_screen(Confirm(f"Resume {named(rest)}? {left_out}".strip(), "resume", "leave them"), answered)
+        elif asked:
+            self.notify(left_out, severity="warning", markup=False)
+
+    def _resume_one(self, chosen: RunSummary) -> None:
         status = chosen.status or chosen.run.last_status()
         if chosen.state == "paused":
-            self._request(chosen, "resume")
+            self._request([chosen], "resume")
             return
 
         def farther(epochs: int | None) -> None:
             if epochs is not None:
-                self._resume(chosen, epochs)
+                self._resume([chosen], epochs)
 
         def slower(rate: float | None) -> None:
             if rate is not None:
-                self._resume(chosen, None, rate)
+                self._resume([chosen], None, rate)
 
         from core.runs.settings import EPOCHS_LIMIT
 
@@ -147,23 +162,33 @@ class RunScreen(BaseScreen[None]):
             lower = f"{status.learning_rate / 10:g}"
             self.app.push_screen(AskValue(question, lower, parse_learning_rate), slower)
         else:
-            self._resume(chosen, None)
+            self._resume([chosen], None)
 
     def action_delete(self) -> None:
-        chosen = self.chosen()
-        if chosen is None:
-            return
-        if chosen.state is not None and chosen.state.active:
-            self.notify(f"{chosen.run.name} is {chosen.state}: stop it first", severity="warning", markup=False)
-            return
+        targets = able("delete", self.targets())
+        active = [target for target in targets if target.state is not None and target.state.active]
+        resting = [target for target in targets if target not in active]
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.hide_deleted(chosen.run)
-                self._delete(chosen)
+                for run in resting:
+                    self.hide_deleted(run.run)
+                self._delete(resting)
 
-        question = f"Delete {chosen.run.name} with its weights and curves? It moves to the trash; u takes it back."
-        self.app.push_screen(Confirm(question, "delete"), answered)
+        several = len(resting) > 1
+        stays = f" {named(active)} {'goes' if len(active) == 1 else 'go'} on and stay." if active else ""
+        if resting:
+            what = "their" if several else "its"
+            back = (
+                "They move to the trash; u takes the last one back."
+                if several
+                else "It moves to the trash; u takes it back."
+            )
+            question = f"Delete {named(resting)} with {what} weights and curves? {back}{stays}"
+            self.app.push_screen(Confirm(question, "delete", "keep them" if several else "keep it"), answered)
+        elif active:
+            verb, one = ("are active", "them") if len(active) > 1 else (f"is {active[0].state}", "it")
+            self.notify(f"{named(active)} {verb}: stop {one} first", severity="warning", markup=False)
 
     def action_restore(self) -> None:
         if self.shared.deleted:
@@ -178,11 +203,12 @@ class RunScreen(BaseScreen[None]):
         """The run is where it was."""
 
     @work(thread=True)
-    def _request(self, chosen: RunSummary, action: Action) -> None:
+    def _request(self, runs: list[RunSummary], action: Action) -> None:
         from core.jobs import launch
 
-        if self._try(lambda: launch.send_request(chosen.run, action)):
-            self.notify(f"asked {chosen.run.name} to {action}", timeout=2, markup=False)
+        asked = [run for run in runs if self._try(partial(launch.send_request, run.run, action))]
+        if asked:
+            self.notify(f"asked {named(asked)} to {action}", timeout=2, markup=False)
 
     @work(thread=True)
     def send_learning_rate(self, chosen: RunSummary, rate: float) -> None:
@@ -193,23 +219,25 @@ class RunScreen(BaseScreen[None]):
             self.notify(f"asked {chosen.run.name} to go on with learning rate {rate:g}", timeout=2, markup=False)
 
     @work(thread=True)
-    def _resume(self, chosen: RunSummary, epochs: int | None, learning_rate: float | None = None) -> None:
+    def _resume(self, runs: list[RunSummary], epochs: int | None, learning_rate: float | None = None) -> None:
         from core.jobs import launch
 
         leaving = get_current_worker()
-        trainer = partial(launch.resume, chosen.run, epochs, learning_rate, data_dir=self.shared.data_dir)
-        started = self._try(lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))
-        if started and (unguarded := chosen.run.last_status().unguarded):
-            self.notify(f"{chosen.run.name}: {unguarded}", severity="warning", markup=False)
+        for run in runs:
+            trainer = partial(launch.resume, run.run, epochs, learning_rate, data_dir=self.shared.data_dir)
+            started = self._try(lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))  # noqa: B023
+            if started and (unguarded := run.run.last_status().unguarded):
+                self.notify(f"{run.run.name}: {unguarded}", severity="warning", markup=False)
 
     @work(thread=True)
-    def _delete(self, chosen: RunSummary) -> None:
+    def _delete(self, runs: list[RunSummary]) -> None:
         from core.trash import discard
 
-        if in_trash := self._try(lambda: discard(chosen.run)):
-            self.post_message(RunDeleted(chosen.run, in_trash))
-        else:
-            self.app.call_from_thread(self.show_again, chosen.run)
+        for run in runs:
+            if in_trash := self._try(partial(discard, run.run)):
+                self.post_message(RunDeleted(run.run, in_trash))
+            else:
+                self.app.call_from_thread(self.show_again, run.run)
 
     @work(thread=True)
     def _restore(self, deleted: Run) -> None:
@@ -226,6 +254,29 @@ class RunScreen(BaseScreen[None]):
         except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
             self.notify(describe(error), severity="error", markup=False)
             return None
+
+
+def able(action: str, runs: list[RunSummary]) -> list[RunSummary]:
+    """Those of the runs with which that can be done now."""
+    return [run for run in runs if not run.read_only and _possible(action, run)]
+
+
+def _possible(action: str, run: RunSummary) -> bool:
+    active = run.state is not None and run.state.active
+    if action == "resume":
+        return run.state == "paused" or (not active and run.state is not None)
+    if action == "delete":
+        return not run.gone
+    return active
+
+
+def named(runs: Sequence[RunSummary]) -> str:
+    """A run by its name, several by their number and the first names."""
+    names = [run.run.name for run in runs]
+    if len(names) == 1:
+        return names[0]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{len(names)} runs ({', '.join(names[:NAMED])}{more})"
 
 
 def parse_learning_rate(text: str) -> float:

@@ -42,12 +42,14 @@ class Selection:
 class Shared:
     """The present selection; the app changes it, and every mounted screen hears of it by `changed`.
 
-    `data_dir` is the folder of the image sets, `deleted` the runs that were deleted as they lie in the trash, the last
-    one last.
+    `data_dir` is the folder of the image sets, `runs_dir` that of the runs, `deleted` the runs that were deleted as
+    they lie in the trash, the last one last.
     """
 
-    def __init__(self, app: DOMNode, run: Run | None, timing: Timing, data_dir: Path | None = None) -> None:
-        self.selection, self.timing, self.data_dir = Selection(run), timing, data_dir
+    def __init__(
+        self, app: DOMNode, run: Run | None, timing: Timing, data_dir: Path | None = None, runs_dir: Path = Path()
+    ) -> None:
+        self.selection, self.timing, self.data_dir, self.runs_dir = Selection(run), timing, data_dir, runs_dir
         self.deleted: list[Run] = []
         self.changed: Signal[Selection] = Signal(app, "selection")
         self.folder: Path | None = None  # where the app was started

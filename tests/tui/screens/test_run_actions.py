@@ -165,7 +165,6 @@ async def test_the_app_shows_the_reason_and_what_can_be_done(
     summary = make_summary(state=State.FAILED, error=error, cause=why)
     app = make_app(runs=[summary], snapshot=make_snapshot(summary))
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("enter")
         await settle(pilot)
         shown = " ".join(screen_text(app).split())
         for words in (error, *hints):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -143,6 +143,10 @@ class RunsScreen(PreviewedList):
         row = self.row
         return None if isinstance(row, RunGroup) else row
 
+    @property
+    def listed(self) -> Sequence[RunSummary]:
+        return [summary for summary in self._summaries if summary.run not in self._deleted]
+
     def hide_deleted(self, run: Run) -> None:
         self._deleted.add(run)
         self.list_again()
@@ -164,7 +168,7 @@ class RunsScreen(PreviewedList):
         self.list_again()
 
     def list_again(self) -> None:
-        there = [summary for summary in self._summaries if summary.run not in self._deleted]
+        there = self.listed
         here, table = runs_of(self.row), self.table
         rows = self.arranger.rows(there, self.arrangement, self._filter.condition)
         row = self.row_of(self._wanted, rows) if self._wanted else None

@@ -28,7 +28,7 @@ async def test_runs_are_marked_one_by_one_as_a_range_or_all(make_app: MakeApp) -
         names = [summary.run.name for summary in RUNS]
         await press(pilot, "j", "space")
         assert marked(app) == [names[1]]
-        assert "1 marked: mark another one" in screen_text(app)
+        assert "1 marked: with another one 6 compares; p s w r d act on it" in screen_text(app)
         await press(pilot, "down", "down", "V")
         assert marked(app) == names[1:4]
         lines = screen_text(app).splitlines()

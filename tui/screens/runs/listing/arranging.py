@@ -17,7 +17,15 @@ from core.runs.choosing.groups import RunGroup
 from tui.run_columns import RUN_COLUMNS
 from tui.screens.charts.choose import ChooseShown
 from tui.screens.runs.listing import arrangement
-from tui.screens.runs.listing.arrangement import IMPORTANCE, Arrangement, Arranger, available, columns_for, runs_of
+from tui.screens.runs.listing.arrangement import (
+    IMPORTANCE,
+    SIGN,
+    Arrangement,
+    Arranger,
+    available,
+    columns_for,
+    runs_of,
+)
 from tui.screens.runs.listing.marking import MarkedList
 from tui.screens.selection import Shared
 from tui.widgets.row_table import RowTable
@@ -58,12 +66,6 @@ class ArrangedList(MarkedList):
             self.notify(describe(error), severity="warning", markup=False)
         self._change_columns()
 
-    @property
-    def row(self) -> Row | None:
-        """What the cursor is on."""
-        table = self.table
-        return table.rows[table.cursor] if table.rows else None
-
     def row_of(self, run: Run | None, rows: Sequence[Row]) -> int | None:
         """The row of a run, be it folded."""
         return next((place for place, row in enumerate(rows) if any(one.run == run for one in runs_of(row))), None)
@@ -86,9 +88,11 @@ class ArrangedList(MarkedList):
             self.notify(describe(error), severity="warning", markup=False)
 
     def _change_columns(self) -> None:
-        sort = {self.arrangement.sort: " ▼" if self.arrangement.descending else " ▲"}
         columns = columns_for(self.size.width, self.arrangement.shown)
-        self.table.change_columns(columns, sort, [self.arrangement.sort, *IMPORTANCE])
+        sort = self.arrangement.sort
+        shown = SIGN if sort == "state" and sort not in columns else sort
+        signs = {shown: " ▼" if self.arrangement.descending else " ▲"} if sort else {}
+        self.table.change_columns(columns, signs, [shown, *IMPORTANCE] if sort else IMPORTANCE)
 
     def on_resize(self) -> None:
         self._change_columns()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
@@ -15,6 +16,7 @@ from tui.screens.runs.listing.arrangement import runs_of
 from tui.terminal.capabilities import color_depth
 
 if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
     from core.runs.run import Run
     from tui.screens.runs.listing.arrangement import Row
     from tui.widgets.row_table import RowTable
@@ -34,6 +36,7 @@ class MarkedList(RunScreen):
             id="runs.all",
             show=False,
         ),
+        Binding("D", "trash", "trash", tooltip="the trash: what was deleted", id="runs.trash", show=False),
     ]
 
     @property
@@ -45,6 +48,22 @@ class MarkedList(RunScreen):
         """Those of the rows from one to another."""
         return [summary.run for row in self.table.rows[first : last + 1] for summary in runs_of(row)]
 
+    @property
+    @abstractmethod
+    def listed(self) -> Sequence[RunSummary]:
+        """All runs, be they shown or not."""
+
+    def targets(self) -> list[RunSummary]:
+        """The runs that are marked; without marks that under the cursor, or those that its row stands for."""
+        marked = set(self.shared.marked)
+        return [run for run in self.listed if run.run in marked] or runs_of(self.row)
+
+    @property
+    def row(self) -> Row | None:
+        """What the cursor is on."""
+        table = self.table
+        return table.rows[table.cursor] if table.rows else None
+
     def show_marks(self) -> None:
         marked = set(self.shared.marked)
         shown = {row: [run for run in self._runs(row, row) if run in marked] for row in range(len(self.table.rows))}
@@ -54,8 +73,13 @@ class MarkedList(RunScreen):
         label.display = bool(count)
         hidden = count - sum(map(len, shown.values()))
         not_shown = f" ({hidden} not shown)" if hidden else ""
-        what = "6 compares them" if count > 1 else "mark another one to compare them with 6"
-        label.update(f"{count} marked{not_shown}: {what}; V marks up to the cursor, * all or none")
+        what = (
+            "6 compares them, p s w r d act on them"
+            if count > 1
+            else "with another one 6 compares; p s w r d act on it"
+        )
+        label.update(f"{count} marked{not_shown}: {what}, * marks all or none")
+        self.refresh_bindings()
 
     def _sign(self, run: Run) -> tuple[str, Style]:
         return run_looks.sign_of(self.shared.place_of(run), color_depth(self.app))
@@ -78,3 +102,8 @@ class MarkedList(RunScreen):
         runs = self._runs(0, len(self.table.rows))
         self.shared.mark(runs, not set(runs) <= set(self.shared.marked))
         self.show_marks()
+
+    def action_trash(self) -> None:
+        from tui.screens.runs.listing.trash import Trash
+
+        self.app.push_screen(Trash(self.shared.runs_dir))

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Static
+from textual.widgets import Label, Static
 
 from core.errors import DamagedFile
 from core.text import printable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 0.3  # that the cursor is in a row before anything of its run is read
 LONGEST_SETTING = 30
-PICTURED = 5  # images
+PICTURED = 3  # images, as large as a digit must be to be read
 
 
 class PreviewPane(Vertical):
@@ -39,7 +39,8 @@ class PreviewPane(Vertical):
     PreviewPane { width: 44; height: 100%; border-left: vkey $panel; padding: 0 0 0 1; }
     PreviewPane VerticalScroll { height: 1fr; }
     PreviewPane Static { width: 100%; }
-    PreviewPane #pictures { height: 12; display: none; }
+    PreviewPane #pictures { height: 18; display: none; }
+    PreviewPane Label { color: $text-muted; }
     PreviewPane.-pictures #pictures { display: block; }
     """
 
@@ -84,6 +85,7 @@ class PreviewPane(Vertical):
         if shown and not place.children:
             from tui.widgets.gallery import Gallery
 
+            await place.mount(Label("above originals, below reconstructions"))
             await place.mount(Gallery(columns=PICTURED, captions="none", message="reconstructions"))
         self._pictured = None
         self._rest_again()
@@ -156,7 +158,7 @@ class PreviewPane(Vertical):
 
     @property
     def _gallery(self) -> list[Any]:
-        return list(self.query_one("#pictures").children)
+        return list(self.query_one("#pictures").children)[1:]
 
     def _say_of_pictures(self, message: str) -> None:
         for gallery in self._gallery:

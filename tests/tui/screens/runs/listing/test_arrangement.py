@@ -146,9 +146,12 @@ async def test_a_small_window_shows_state_progress_and_loss_and_cuts_names(make_
     async with app.run_test(size=(40, 12)) as pilot:
         await settle(pilot)
         line = screen_text(app).splitlines()[2]
-        assert line.split()[:4] == ["a-name-that-is-long…", "▶", "2/10", "40.50"]
+        assert line.split()[:4] == ["a-name-that-is-…", "▶", "2/10", "40.50"]
+        assert "▲" not in header(app)
+        await press(pilot, "o", "o", "o", "o")
+        assert header(app).split()[:3] == ["run", "▲", "epoch"]  # by the state, which is a sign
         await press(pilot, "right", "right")
-        assert screen_text(app).splitlines()[2].startswith(" a-name-that-is-long…")  # stays in sight
+        assert "\n a-name-that-is-" in screen_text(app)  # stays in sight
     async with make_app(runs=[make_summary("a-name-that-is-longer-than-forty-columns-are")]).run_test(
         size=(80, 24)
     ) as pilot:
