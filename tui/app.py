@@ -14,6 +14,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widget import AwaitMount
 
 from core.data import registry
 from core.errors import describe
@@ -104,6 +105,7 @@ class VaeTui(OrderedApp):
         self.runs_dir, self.data_dir, self.graphics = runs_dir, data_dir, graphics
         self.shared = Shared(self, run, timing, data_dir.absolute(), runs_dir)
         self.exported: list[Path] = []
+        self._held_back = True
         self._sources = sources or real_sources(runs_dir, data_dir)
         for name in SCREENS:
             self.add_mode(name, partial(self._make_screen, name))
@@ -162,9 +164,22 @@ class VaeTui(OrderedApp):
         filters = super().get_line_filters()
         return [*filters, ControlCharacterFilter(), *([AsciiFilter()] if color_depth(self) is ColorDepth.ASCII else [])]
 
+    def switch_mode(self, mode: str) -> AwaitMount:
+        """Show another screen. One that shows the selected run already is drawn as it was left, at once."""
+        self._held_back = not self._shows_selection(mode)
+        return super().switch_mode(mode)
+
+    def _shows_selection(self, mode: str) -> bool:
+        try:
+            first = self.get_screen_stack(mode)[0]
+        except (KeyError, IndexError):
+            return False
+        return isinstance(first, BaseScreen) and first.is_mounted and first.selected_run == self.selected_run
+
     def delay_update(self, delay: float = 0.05) -> None:
         """Hold the screen back while modes change, for a tenth of what Textual does: a key is to be seen at once."""
-        super().delay_update(min(delay, MODE_CHANGE_SECONDS))
+        if self._held_back:
+            super().delay_update(min(delay, MODE_CHANGE_SECONDS))
 
     def on_mount(self) -> None:
         # A plain handler would not wake a loop that waits for a key.

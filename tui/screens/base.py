@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from textual import on
+from textual.events import ScreenResume
 from textual.screen import Screen
 
 from tui.screens.following import Follower
@@ -64,6 +66,11 @@ class BaseScreen(Screen[Result]):
     def on_screen_suspend(self) -> None:
         for follower in self._followers:
             follower.pause()
+
+    @on(ScreenResume)
+    def _keep_styles(self, event: ScreenResume) -> None:
+        """Have Textual not find the styles again: classes and themes that change do that for hidden screens too."""
+        event.refresh_styles = False
 
     def on_screen_resume(self) -> None:
         for follower in self._followers:

@@ -12,7 +12,19 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 
-class TopBar(Static):
+class Bar(Static):
+    """One line, which is laid out once: what changes in it moves nothing else."""
+
+    _line = Text()
+
+    def show(self, line: Text) -> None:
+        """Show this line; the same again costs nothing."""
+        if line != self._line:
+            self._line = line
+            self.update(line, layout=False)
+
+
+class TopBar(Bar):
     """The screens by their keys, as much of their names as fits, and on the right the run that is shown."""
 
     DEFAULT_CSS = "TopBar { dock: top; height: 1; background: $panel; text-wrap: nowrap; }"
@@ -41,14 +53,14 @@ class TopBar(Static):
         needed = self._run.cell_len + 2
         bar = full if full.cell_len + needed <= self.size.width else short
         bar.append(" " * max(1, self.size.width - bar.cell_len - needed + 1))
-        self.update(bar + self._run)
+        self.show(bar + self._run)
 
 
 # These always have room: who knows them finds the rest.
 ALWAYS = ("keys", "quit")
 
 
-class KeyLine(Static):
+class KeyLine(Bar):
     """The keys of the screen, as many as fit; a click presses one.
 
     Textual's Footer makes a widget for each key whenever one changes, and never frees them.
@@ -92,7 +104,7 @@ class KeyLine(Static):
             if binding.action in ALWAYS or key.cell_len <= room:
                 line.append_text(key)
                 room -= key.cell_len * (binding.action not in ALWAYS)
-        self.update(line)
+        self.show(line)
 
     def _key(self, binding: Binding, enabled: bool) -> Text:
         style = self.get_component_rich_style("key-line--key", partial=True)

@@ -78,7 +78,8 @@ class MarkedList(RunScreen):
             if count > 1
             else "with another one 6 compares; p s w r d act on it"
         )
-        label.update(f"{count} marked{not_shown}: {what}, * marks all or none")
+        if count:  # another text lays the screen out again
+            label.update(f"{count} marked{not_shown}: {what}, * marks all or none")
         self.refresh_bindings()
 
     def _sign(self, run: Run) -> tuple[str, Style]:
