@@ -24,6 +24,7 @@ class Snapshot:
     weights_version: int = 0
     metrics_damage: str | None = None
     rates: dict[str, Column] = field(default_factory=dict)  # that were asked for while it trained
+    unread: float = 0.0  # the share of the metrics that is still to be read
 
     @property
     def run(self) -> Run:

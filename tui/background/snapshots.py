@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from core.arrays import Column
 from core.errors import DamagedFile, describe
 from core.runs.catalog import summarise
@@ -9,6 +11,8 @@ from core.runs.metrics.lines import EPOCH_COLUMNS, RATE_COLUMNS, STEP_COLUMNS
 from core.runs.metrics.reader import MetricsReader, Table
 from core.runs.run import Run
 from tui.messages import Snapshot
+
+FIRST_SECONDS = 0.2  # of a long run, before its first curves are shown
 
 
 class RunReader:
@@ -24,16 +28,18 @@ class RunReader:
         summary = summarise(self._run)
         damage = None if summary.gone else self._poll_metrics()  # what was read of it is still true
         weights = self._run.weights_version()
-        seen = (summary, weights, damage, len(self._metrics.steps), len(self._metrics.epochs), len(self._metrics.rates))
+        counts = len(self._metrics.steps), len(self._metrics.epochs), len(self._metrics.rates)
+        seen = summary, weights, damage, counts, self._metrics.unread
         if seen == self._seen:
             return None
         self._seen = seen
         steps, epochs = columns(self._metrics.steps, STEP_COLUMNS), columns(self._metrics.epochs, EPOCH_COLUMNS)
-        return Snapshot(summary, steps, epochs, weights, damage, columns(self._metrics.rates, RATE_COLUMNS))
+        rates = columns(self._metrics.rates, RATE_COLUMNS)
+        return Snapshot(summary, steps, epochs, weights, damage, rates, self._metrics.unread)
 
     def _poll_metrics(self) -> str | None:
         try:
-            self._metrics.poll()
+            self._metrics.poll(math.inf if self._seen else FIRST_SECONDS)
         except (DamagedFile, OSError) as error:
             return describe(error)
         count = self._metrics.damaged_lines

@@ -36,6 +36,8 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
         lines += [Text(line, "bold red") for line in _wrap(printable(trouble), width)]
     if summary.status and summary.status.reason:
         lines += [Text(line, MUTED) for line in _wrap(printable(summary.status.reason), width)]
+    if snapshot.unread:
+        lines.append(Text(f"{1 - snapshot.unread:.0%} of the metrics read so far", MUTED))
     if summary.read_only:
         lines += [Text(line, MUTED) for line in _wrap(f"this run {summary.read_only}", width)]
     if summary.newer:

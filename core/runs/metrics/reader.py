@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from itertools import chain, compress
 from operator import itemgetter
@@ -80,14 +81,17 @@ class MetricsReader:
         self.epochs = Table(EPOCH_COLUMNS)
         self.rates = Table(RATE_COLUMNS)
         self.damaged_lines = 0
-        self._read = 0
+        self._read = self._size = 0
         self._last = b""
         self._part = b""
         self._skipping = False
         self._kept = 0  # bytes of which the cache knows
 
-    def poll(self) -> bool:
-        """Take in new lines; whether anything changed. Raises DamagedFile or OSError."""
+    def poll(self, seconds: float = math.inf) -> bool:
+        """Take in new lines; whether anything changed. After so long the rest is left for the next time, `unread`.
+
+        Raises DamagedFile or OSError.
+        """
         try:
             descriptor = files.open_regular(self._path, os.O_RDONLY)
         except FileNotFoundError:
@@ -95,27 +99,37 @@ class MetricsReader:
             self._start_over()
             return changed
         try:
-            return self._follow(descriptor)
+            return self._follow(descriptor, time.monotonic() + seconds)
         finally:
             os.close(descriptor)
 
-    def _follow(self, descriptor: int) -> bool:
+    @property
+    def unread(self) -> float:
+        """The share of the file that the last poll left for the next one."""
+        return 1 - self._read / self._size if self._size > self._read else 0.0
+
+    def _follow(self, descriptor: int, deadline: float) -> bool:
         changed = False
-        if os.fstat(descriptor).st_size > SIZE_LIMIT:
+        size = os.fstat(descriptor).st_size
+        if size > SIZE_LIMIT:
             raise DamagedFile(self._path, f"is larger than {SIZE_LIMIT:,} bytes")
         if os.pread(descriptor, len(self._last), self._read - len(self._last)) != self._last:
             # A resumed trainer cut the file back to the state it resumed from.
             self._start_over()
             changed = True
-        if self._read - self._kept >= cache.WORTH and not self._skipping:  # what was read is shown by now
+        if self._read - self._kept >= cache.WORTH and not self._skipping and not self.unread:  # it is shown by now
             self._keep(descriptor)
-        elif not self._read and os.fstat(descriptor).st_size >= cache.WORTH:
+        elif not self._read and size >= cache.WORTH:
             changed = self._recall(descriptor)
+        self._size = size
         while chunk := os.pread(descriptor, READ_AT_ONCE, self._read):
             changed = True
             self._read += len(chunk)
             self._last = (self._last + chunk[-REMEMBERED:])[-REMEMBERED:]
             self._take(chunk)
+            if time.monotonic() >= deadline:
+                return True
+        self._size = self._read
         return changed
 
     def _keep(self, descriptor: int) -> None:

@@ -152,3 +152,24 @@ def test_nothing_is_kept_of_a_short_file_or_where_nothing_can_be_written(
 
     monkeypatch.setattr(files, "replace", refuse)
     assert len(read(path).steps) == 200
+
+
+def test_a_first_poll_that_ended_early_is_gone_on_with_and_its_part_is_not_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = read(path)
+    cache._place(path).unlink()
+    monkeypatch.setattr(reader, "READ_AT_ONCE", 100)
+    found = MetricsReader(path)
+    assert found.poll(seconds=0)
+    first = len(found.steps)
+    assert 0 < first < 10
+    assert 1 - found.unread == pytest.approx(100 / path.stat().st_size)
+    assert found.poll(seconds=0)
+    assert len(found.steps) > first
+    assert not cache._place(path).exists()
+    assert found.poll()
+    assert found.unread == 0
+    assert_alike(found, expected)
+    assert not found.poll()
+    assert cache._place(path).exists()

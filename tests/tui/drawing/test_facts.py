@@ -33,6 +33,11 @@ def test_usual_settings_are_not_listed() -> None:
     assert not any(line.startswith("with") for line in lines(preset="ae"))
 
 
+def test_a_long_log_says_how_much_of_it_was_read() -> None:
+    shown = facts(replace(make_snapshot(), unread=0.91), WIDTH, ColorDepth.TRUECOLOR).plain
+    assert shown.startswith("9% of the metrics read so far\n")
+
+
 def test_a_run_of_a_newer_version_says_so() -> None:
     newer = check_values(dataset="mnist").model_copy(update={"schedule": "linear"})
     summary = make_summary(state=State.STOPPED, config=newer)
