@@ -37,6 +37,8 @@ def state(summary: RunSummary) -> Text:
     if summary.damage or summary.state is None:
         return Text("! damaged", "bold red")
     sign, style = STATE_LOOKS[summary.state]
+    if any(alert.is_problem for alert in summary.alerts):
+        return Text.assemble((f"{sign} {summary.state}", style), (" !", "bold red"))
     return Text(f"{sign} {summary.state}", style)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from core import files
 from core.errors import DamagedFile, RunError, RunGone, UserError, describe
+from core.runs.alerts.rules import Alert
 from core.runs.config import RunConfig
 from core.runs.keeping.measures import Best, Measures
 from core.runs.keeping.names import unused_name
@@ -137,11 +138,17 @@ class RunSummary:
     changed: float = 0.0
     read_only: str = ""
     gone: bool = False  # the folder is, which `damage` says too
+    alerts: tuple[Alert, ...] = ()  # where they were looked for
 
     @property
     def preset(self) -> Preset:
         """The preset of the run; the usual one where it cannot be told, or only a newer version knows it."""
         return PRESETS.get(self.config.preset if self.config else "", PRESETS[DEFAULT_PRESET])
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a trainer has it."""
+        return self.state is not None and self.state.active
 
     @property
     def newer(self) -> str | None:
@@ -180,6 +187,7 @@ class RunSummary:
             "host": status and status.host,
             "error": status and status.error,
             "reason": status and status.reason,
+            "alerts": [{"kind": alert.kind, "text": alert.text} for alert in self.alerts],
             "changed": self.changed,
             "read_only": bool(self.read_only),
         }

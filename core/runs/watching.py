@@ -6,11 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import files
+from core.runs.alerts.rules import Facts, find_alerts
 from core.runs.catalog import RunSummary, Unreadable, folders, is_run, summarise
 from core.runs.keeping.measures import Measures
 from core.runs.run import Run
+
+if TYPE_CHECKING:
+    from core.runs.alerts.following import RunAlerts
 
 # Of the runs that no trainer has, each is looked at in one of so many looks.
 TURNS = 4
@@ -33,7 +38,18 @@ class _Seen:
     def at_rest(self) -> bool:
         """Whether nothing but a file that changes can change the summary."""
         summary = self.summary
-        return summary is None or not (summary.damage or summary.state is None or summary.state.active)
+        return summary is None or not (summary.damage or summary.state is None or summary.is_active)
+
+
+def with_alerts(summary: RunSummary, known: dict[str, RunAlerts]) -> RunSummary:
+    """The summary with its alerts; `known` has what is kept from look to look of runs that train, by their names."""
+    if not summary.is_active:
+        known.pop(summary.run.name, None)
+        cause = summary.status.cause if summary.status else None
+        return replace(summary, alerts=find_alerts(Facts(summary.state, cause)))
+    from core.runs.alerts.following import RunAlerts  # loads numpy
+
+    return known.setdefault(summary.run.name, RunAlerts(summary.run.metrics_path)).add_to(summary)
 
 
 class Catalog:
@@ -48,6 +64,7 @@ class Catalog:
         self._seen: dict[str, _Seen] = {}
         self.unreadable = Unreadable()
         self._turn = 0
+        self._alerts: dict[str, RunAlerts] = {}
         self._measures: dict[str, Measures] = {}
         self._measured: dict[str, tuple[int, ...]] = {}  # the versions that were, or are being
         self._measuring: Iterator[str] = iter(())
@@ -81,6 +98,8 @@ class Catalog:
         summary = summarise(run) if is_run(run.path) else None
         if before and before.summary and summary:
             summary = replace(summary, best=before.summary.best, size=before.summary.size)
+        if summary and (before or not summary.is_active):  # the first look is waited for
+            summary = with_alerts(summary, self._alerts)
         if before and summary == before.summary:
             summary = before.summary
         return _Seen(run, summary, version, since, now)
@@ -88,6 +107,7 @@ class Catalog:
     def _measure(self) -> None:
         """Measure what changed since it was measured, for as long as a look may take."""
         self._measures = {name: known for name, known in self._measures.items() if name in self._seen}
+        self._alerts = {name: known for name, known in self._alerts.items() if name in self._seen}
         until = time.perf_counter() + MEASURED_SECONDS
         while True:
             if next(self._measuring, None) is not None:

@@ -6,6 +6,7 @@ import math
 
 from core.arrays import Column
 from core.errors import DamagedFile, describe
+from core.runs.alerts.following import RunAlerts
 from core.runs.catalog import summarise
 from core.runs.metrics.lines import EPOCH_COLUMNS, RATE_COLUMNS, STEP_COLUMNS
 from core.runs.metrics.reader import MetricsReader, Table
@@ -21,12 +22,14 @@ class RunReader:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._metrics = MetricsReader(run.metrics_path)
+        self._alerts = RunAlerts(run.metrics_path, self._metrics)
         self._seen: tuple[object, ...] | None = None
 
     def poll(self) -> Snapshot | None:
         """A snapshot when any file of the run says something new."""
         summary = summarise(self._run)
         damage = None if summary.gone else self._poll_metrics()  # what was read of it is still true
+        summary = self._alerts.add_to(summary)
         weights = self._run.weights_version()
         counts = len(self._metrics.steps), len(self._metrics.epochs), len(self._metrics.rates)
         seen = summary, weights, damage, counts, self._metrics.unread

@@ -20,11 +20,13 @@ from core.data import registry
 from core.data.registry import SetOnDisk
 from core.errors import ConfigError, RunError
 from core.jobs import launch
+from core.runs.alerts.following import RunAlerts
 from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise_whole
 from core.runs.choosing.conditions import parse_condition
 from core.runs.config import check_values
 from core.runs.metrics.reader import MetricsReader
 from core.runs.requests import ACTIONS
+from core.runs.watching import with_alerts
 from core.text import printable
 from core.trash import TRASH, find_deleted, find_in_trash, restore
 from tui import formatting
@@ -98,7 +100,8 @@ def runs(
         return
     unreadable = Unreadable()
     found = deleted if trash else find_runs(runs_dir, unreadable)
-    summaries = list(map(summarise_whole, found)) if trash else newest_first(map(summarise_whole, found))
+    whole = (with_alerts(summarise_whole(each), {}) for each in found)
+    summaries = list(whole) if trash else newest_first(whole)
     there, summaries = len(summaries), [summary for summary in summaries if condition.holds(summary)]
     if as_json:
         print_json([summary.as_json() for summary in summaries])
@@ -138,10 +141,16 @@ def _echo_lines(lines: Iterable[bytes]) -> None:
 def watch(run: RunName, runs_dir: RunsDir = RUNS_DIR) -> None:
     found = find_run(runs_dir, run)
     reader = MetricsReader(found.metrics_path)
+    alerts, said = RunAlerts(found.metrics_path, reader), ""
     while True:
         status, state = found.observe()
         reader.poll()
         echo(status_line(status, state, reader))
+        looked = alerts.add_to(RunSummary(found, state=state, config=found.config(), status=status))
+        problems = "; ".join(alert.text for alert in looked.alerts if alert.is_problem)
+        if problems and problems != said:
+            echo(f"! {problems}")
+        said = problems
         if not state.active:
             return
         time.sleep(WATCH_SECONDS)
@@ -224,8 +233,8 @@ def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
         table.add_row(*run_cells(summary))
     print_table(table)
     for summary in summaries:
-        status = summary.status
-        for remark in (summary.damage or (status and (status.error or status.reason)), summary.newer):
+        status, problems = summary.status, [alert.text for alert in summary.alerts if alert.is_problem]
+        for remark in (summary.damage or (status and (status.error or status.reason)), *problems, summary.newer):
             if remark:
                 print(f"{printable(summary.run.name)}: {printable(remark)}")
     for reason in dict.fromkeys(summary.read_only for summary in summaries if summary.read_only):

@@ -20,6 +20,7 @@ INDENT = LABEL_WIDTH + 1
 MUTED = "dim"
 SPEED_READINGS = 9
 ON_OTHER_LINES = ("preset", "dataset", "epochs", "learning_rate", "batch_size", "seed", "device")
+SAID_BY_STATE = ("diverged", "memory", "failed", "lost")  # alerts, with the keys that there are here
 # What to do about a run that ended early, by the cause of its failure.
 HINTS: dict[Cause | None, str] = {
     None: "r resumes from the last save",
@@ -34,6 +35,9 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
         lines += [Text(line, "bold red") for line in _wrap(printable(trouble), width)]
+    for alert in summary.alerts:
+        if alert.is_problem and alert.kind not in SAID_BY_STATE:
+            lines += [Text(line, "bold yellow") for line in _wrap(alert.text, width)]
     if summary.status and summary.status.reason:
         lines += [Text(line, MUTED) for line in _wrap(printable(summary.status.reason), width)]
     if snapshot.unread:

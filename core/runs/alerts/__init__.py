@@ -1,0 +1,1 @@
+"""What somebody should know of a run, and what to do about it."""
