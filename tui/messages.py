@@ -25,6 +25,7 @@ class Snapshot:
     metrics_damage: str | None = None
     rates: dict[str, Column] = field(default_factory=dict)  # that were asked for while it trained
     unread: float = 0.0  # the share of the metrics that is still to be read
+    devices: dict[str, Column] = field(default_factory=dict)  # how busy the GPU was
 
     @property
     def run(self) -> Run:

@@ -16,24 +16,10 @@ from tui.drawing.plots.curves import Curve
 from tui.drawing.plots.scales import SCALES, Scale
 from tui.drawing.plots.smoothing import binned, exponential, mean_and_band
 from tui.messages import Snapshot
+from tui.quantities import QUANTITIES, SHORT_TITLES, TITLES, USUAL_CHARTS, columns_of, has
 from tui.run_axis import X_KINDS, Axis, XKind, kept, step_positions
-from tui.run_looks import BLUE, ORANGE, color_of
+from tui.run_looks import BLUE, ORANGE, RUN_COLORS, color_of
 
-LOSS_TITLES = {"loss": "loss", "reconstruction": "squared error", "kl": "KL divergence, nats"}
-TITLES = LOSS_TITLES | {
-    "frechet": "Fréchet distance",
-    "learning_rate": "learning rate",
-    "images_per_second": "images a second",
-}
-SHORT_TITLES = {
-    "loss": "loss",
-    "reconstruction": "error",
-    "kl": "KL",
-    "frechet": "Fréchet",
-    "learning_rate": "rate",
-    "images_per_second": "images/s",
-}
-USUAL_CHARTS = (*LOSS_TITLES, "frechet")
 WEIGHTS = (0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 VISIBLE_FRACTIONS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)  # of the run, counted from its end
 NOT_COMPARED = {"seed", "created", "versions", "data_dir"}
@@ -85,16 +71,9 @@ class Chart:
 
 def available(snapshots: Sequence[Snapshot]) -> list[str]:
     """The charts that there is something to show in."""
-    return [key for key in TITLES if any(has(snapshot, key) for snapshot in snapshots)]
-
-
-def has(snapshot: Snapshot, key: str) -> bool:
-    """Whether a run has something to show in this chart, or will have."""
-    if key in ("reconstruction", "kl") and not snapshot.summary.preset.has_kl:
-        return False
-    if key == "frechet":
-        return bool(np.isfinite(snapshot.epochs[key]).any())
-    return not len(snapshot.steps[key]) or bool(np.isfinite(snapshot.steps[key]).any())
+    together = len(snapshots) > 1  # then each run has one curve
+    keys = [key for key in QUANTITIES if not together or len(columns_of(key)) == 1]
+    return [key for key in keys if any(has(snapshot, key) for snapshot in snapshots)]
 
 
 def charts(
@@ -117,17 +96,24 @@ def charts(
 def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis) -> list[Curve]:
     """Of one run: training as a line, smoothed in front of what was written, validation as a line with marks."""
     (snapshot,) = snapshots
-    if part == "frechet":
-        return [_measured(snapshot, axis, "frechet", "measured", ORANGE, marks_best=True)]
-    x, y = step_positions(snapshot, axis), snapshot.steps[part]
+    quantity = QUANTITIES[part]
+    if quantity.source == "epochs":
+        labels = zip(columns_of(part), quantity.labels, strict=True)
+        colors = [ORANGE] if len(quantity.labels) == 1 else RUN_COLORS
+        best = quantity.smallest_is_best
+        return [
+            _measured(snapshot, axis, column, label, color, marks_best=best)
+            for (column, label), color in zip(labels, colors, strict=False)
+        ]
+    x, y = _line(snapshot, part, axis)
     changes = _changes(snapshot, axis) if part in ("loss", "learning_rate") else ()
-    curves = [Curve("train", x, y, BLUE, dim=options.weight > 0, changes=changes)]
+    curves = [Curve(quantity.labels[0], x, y, BLUE, dim=options.weight > 0, changes=changes)]
     if options.weight:
-        smoothed = _smoothed(snapshot, part, options.weight)
+        _, smoothed = _line(snapshot, part, axis, options.weight)
         curves.append(Curve(f"smoothed {options.weight:g}", x, smoothed, BLUE, short="smooth"))
-    if part not in LOSS_TITLES:
+    if not quantity.is_validated:
         return curves
-    best = part == "loss"
+    best = quantity.smallest_is_best
     return [*curves, _measured(snapshot, axis, f"val_{part}", "validation", ORANGE, short="val", marks_best=best)]
 
 
@@ -148,13 +134,14 @@ def compared_curves(
         name = printable(group[0].run.name) + (f" and {rest} more seed{'s' * (rest > 1)}" if rest else "")
         short = printable(group[0].run.name) + (f" +{rest}" if rest else "")
         look = {"color": color_of(place), "place": place}
-        if part != "frechet":
-            is_faint = part in LOSS_TITLES  # validation stands beside it
+        quantity = QUANTITIES[part]
+        if quantity.source != "epochs":
+            is_faint = quantity.is_validated  # which stands beside it
             lines.append(_mean_of_steps(name, group, part, options, axis, look | {"short": short, "dim": is_faint}))
-        if part not in (*LOSS_TITLES, "frechet"):
+        if quantity.source != "epochs" and not quantity.is_validated:
             continue
         # Both curves of a run have one name.
-        label, column = (name, part) if part == "frechet" else ("", f"val_{part}")
+        label, column = ("", f"val_{part}") if quantity.is_validated else (name, part)
         points.append(_mean_of_epochs(label, group, column, axis, look | {"short": short}))
     return [*lines, *points]
 
@@ -173,7 +160,7 @@ def _mean_of_steps(
     label: str, group: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis, look: Mapping[str, Any]
 ) -> Curve:
     """What was trained: as written of one run, of several seeds the mean in each part of the axis."""
-    columns = [(step_positions(run, axis), _smoothed(run, part, options.weight)) for run in group]
+    columns = [_line(run, part, axis, options.weight) for run in group]
     if len(columns) == 1:
         return Curve(label, *columns[0], **look)
     ends = [(float(x[0]), float(x[-1])) for x, _ in columns if len(x)]
@@ -207,9 +194,14 @@ def _mean_of_epochs(label: str, group: Sequence[Snapshot], column: str, axis: Ax
     return Curve(label, x, mean, style="marked", band=(low, high), **look)
 
 
-def _smoothed(snapshot: Snapshot, part: str, weight: float) -> Column:
-    y = snapshot.steps[part]
-    return kept(snapshot, (part, weight), lambda: exponential(y, weight)) if weight else y
+def _line(snapshot: Snapshot, part: str, axis: Axis, weight: float = 0.0) -> tuple[Column, Column]:
+    """What was written of a quantity while a run trained, smoothed if that is asked for, (N,) each."""
+    quantity, (column,) = QUANTITIES[part], columns_of(part)
+    if quantity.source == "steps":
+        x, y = step_positions(snapshot, axis), snapshot.steps[column]
+    else:
+        x, y = axis.positions(snapshot, snapshot.devices), snapshot.devices[column] / quantity.per_unit
+    return x, kept(snapshot, (part, weight), lambda: exponential(y, weight)) if weight else y
 
 
 def _measured(

@@ -232,7 +232,9 @@ class Worker:
         """Write the status with these changes and the progress; whether the disk took it."""
         if self._setup is not None:
             self._heartbeat.note(**self._setup.trainer.progress())
-            self._heartbeat.note(**self._setup.meter.read())
+            load, trainer = self._setup.meter.read(), self._setup.trainer
+            self._heartbeat.note(**load)
+            trainer.reports.device(trainer.epoch, trainer.step, load["gpu"])
             self._setup.threads.adapt()
         return self._heartbeat.beat(**changes)
 

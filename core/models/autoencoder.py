@@ -54,6 +54,13 @@ class DiagonalGaussian:
         terms = self.log_variance.exp() + self.mean.square() - self.log_variance - 1
         return 0.5 * terms.sum(dim=(1, 2, 3))
 
+    def kl_by_channel(self) -> Tensor:
+        """The same of each channel, (B, C)."""
+        if self.log_variance is None:
+            return self.mean.new_zeros(self.mean.shape[:2])
+        terms = self.log_variance.exp() + self.mean.square() - self.log_variance - 1
+        return 0.5 * terms.sum(dim=(2, 3))
+
     def variance(self) -> Tensor:
         """The variance of each latent number, (B, C, H, W); zeros for a point mass."""
         return torch.zeros_like(self.mean) if self.log_variance is None else self.log_variance.exp()

@@ -136,6 +136,10 @@ class LatentObjective:
         parts = self._error(self.model, self._validation, chosen, self._validation.labels[chosen], noise[part])
         return torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
 
+    def latent_use(self, means: Tensor) -> dict[str, float]:
+        """Nothing: the latents are those of the first stage."""
+        return {}
+
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many images in the default number of steps, with the class frequencies of the training images."""
         network = copy.deepcopy(self.model).cpu().eval()

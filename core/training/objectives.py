@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from core.arrays import LATENT_SHAPE, evenly_spaced
 from core.data.images import ImageSet, pixels
+from core.evaluation.latent_use import LatentUse, latent_use, moments
 from core.kernels import fused
 from core.kernels.native_step import NativeStep
 from core.kernels.step_library import Products
@@ -20,6 +22,7 @@ from core.models.denoiser import Denoiser
 from core.models.weights import load_autoencoder
 from core.runs.config import RunConfig
 from core.runs.first_stage import read_first_stage
+from core.runs.metrics.lines import KL_CHANNELS
 from core.runs.run import Run
 from core.training.devices.memory import measure
 from core.training.devices.numerics import proper_float32
@@ -60,7 +63,13 @@ class Objective(Protocol):
         """The loss of the examples with indices (B,), through `forward` in place of the model."""
 
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
-        """For each batch of held-out examples the sums of the parts of the loss, (2,)."""
+        """For each batch of held-out examples the sums of the parts of the loss, and of others or none, (2 + M,)."""
+
+    def latent_use(self, means: Tensor) -> dict[str, float]:
+        """How much of a latent is used, under the names of metrics.jsonl; nothing where there is no posterior.
+
+        `means` (M,) over the held-out examples are those of what a validation gave besides the parts of the loss.
+        """
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many sampled images, in batches (B, 1, 32, 32) on the CPU; the same for the same seed."""
@@ -73,7 +82,7 @@ class ImageObjective:
     """An autoencoder on images: squared error, and the weighted KL divergence of the posterior."""
 
     def __init__(self, config: RunConfig, images: ImageSet, model: Autoencoder, device: torch.device) -> None:
-        self._sampler = config.preset_record.default_sampler
+        self._sampler, self._has_posterior = config.preset_record.default_sampler, config.preset_record.has_kl
         self.images, self.device = images.to(device), device
         self.model = model.to(device)
         self.kl_weight = KlWeight(config.beta, optimal=config.decoder_variance == "optimal")
@@ -99,7 +108,7 @@ class ImageObjective:
         return loss(x, *forward(x, noise))
 
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
-        """For each batch of validation images the sums of squared error and KL divergence, (2,).
+        """For each batch of validation images the sums of squared error and KL divergence, and moments of the latents.
 
         In evaluation mode and proper float32, with one posterior sample an image. The weights are those of the first
         call.
@@ -109,6 +118,18 @@ class ImageObjective:
         for batch in self.images.validation_images.split(at_once):
             noise = model.noise(len(batch), generator)
             yield measure(partial(_sums, model, batch, noise), len(batch))
+
+    @proper_float32()
+    def latent_use(self, means: Tensor) -> dict[str, float]:
+        """How much of a latent is used; what is not finite is left out.
+
+        Where kernels validated, which give the loss only, on an even selection of the validation images.
+        """
+        if not self._has_posterior:
+            return {}
+        used = LatentUse.of(means) if len(means) else latent_use(self.model, self.images.validation_images)
+        named = {"active_units": used.active_units} | dict(zip(KL_CHANNELS, used.kl, strict=True))
+        return {name: value for name, value in named.items() if math.isfinite(value)}
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many images from the preset's default sampler."""
@@ -128,8 +149,10 @@ class ImageObjective:
 
 def _sums(model: Autoencoder, images: Tensor, noise: Tensor | None, part: slice) -> Tensor:
     x = pixels(images[part])
-    parts = loss(x, *model(x, None if noise is None else noise[part]))
-    return torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
+    reconstruction, posterior = model(x, None if noise is None else noise[part])
+    parts = loss(x, reconstruction, posterior)
+    sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
+    return sums if posterior.log_variance is None else torch.cat([sums, moments(posterior)])
 
 
 @torch.no_grad()

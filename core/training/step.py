@@ -25,6 +25,8 @@ WARM_UPS = 3
 # A key of the optimizer's group that programs without it do not read; and as many requests as can wait for an answer.
 REQUESTS = "requests"
 REQUESTS_KEPT = 1000
+NORM = "gradient_norm"  # another such key
+ROW = 4096
 
 
 class _EagerAdam(torch.optim.Adam):
@@ -75,6 +77,18 @@ class ScheduledAdam(_EagerAdam):
             return self.base_rate
         return self.base_rate * (1 + math.cos(math.pi * progress)) / 2
 
+    def gradient_norm(self) -> float | None:
+        """The norm of all gradients together; None without any, or where it is no finite number."""
+        gradients = [each.grad.flatten() for each in self.param_groups[0]["params"] if each.grad is not None]
+        if not gradients:
+            return None
+        numbers = torch.cat(gradients).float()
+        # Row by row, so that the number of threads changes no bit.
+        rest = len(numbers) % ROW
+        norms = torch.linalg.vector_norm(numbers[: len(numbers) - rest].view(-1, ROW), dim=1).tolist()
+        norm = math.hypot(*norms, float(torch.linalg.vector_norm(numbers[len(numbers) - rest :])))
+        return norm if math.isfinite(norm) else None
+
     def set_rate(self, progress: float) -> None:
         """Have the next step take that rate; in place where it lies on a GPU, as a recorded step reads it there."""
         (group,) = self.param_groups
@@ -90,6 +104,7 @@ class ScheduledAdam(_EagerAdam):
         self.base_rate = saved_base_rate(state_dict)
         if requests := _saved_requests(state_dict["param_groups"][0]):
             self.param_groups[0][REQUESTS] = requests
+        keep_gradient_norm(self, _number(state_dict["param_groups"][0].get(NORM)))
 
     def init_state(self) -> None:
         """Where no step was done yet, make the state with which the first one begins; parameters stay as they are."""
@@ -114,6 +129,22 @@ def _saved_requests(group: Mapping[str, Any]) -> tuple[str, ...]:
     found = group.get(REQUESTS, ())
     plain = isinstance(found, tuple) and len(found) <= REQUESTS_KEPT and all(isinstance(each, str) for each in found)
     return found if plain else ()
+
+
+def keep_gradient_norm(optimizer: torch.optim.Optimizer, norm: float | None) -> None:
+    """Have the state of an optimizer hold the norm of its last gradient, where that is known."""
+    optimizer.param_groups[0].pop(NORM, None)
+    if norm is not None:
+        optimizer.param_groups[0][NORM] = norm
+
+
+def saved_gradient_norm(optimizer: torch.optim.Optimizer) -> float | None:
+    """The norm that an optimizer's state holds."""
+    return _number(optimizer.param_groups[0].get(NORM))
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, float) and math.isfinite(value) else None
 
 
 class TrainingStep:

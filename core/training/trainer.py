@@ -26,8 +26,8 @@ from core.training.methods.training import Training
 from core.training.objectives import make_objective
 from core.training.reports import Reports
 from core.training.step import Recorder, ScheduledAdam
-from core.training.totals import LossTotals, RunningTotals, TrainingClock
-from core.training.validation import FRECHET_SAMPLES, Validation
+from core.training.totals import RunningTotals, TrainingClock
+from core.training.validation import FRECHET_SAMPLES, Validated, Validation
 
 ACTIVITIES = {Task.VALIDATE: "validating", Task.MEASURE: "measuring samples"}
 
@@ -244,13 +244,13 @@ class Trainer:
 
     # What it reports
 
-    def _report_epoch(self, validation: LossTotals | None, frechet: float | None) -> None:
+    def _report_epoch(self, validation: Validated | None, frechet: float | None) -> None:
         loss = self.reports.epoch(self.epoch + 1, self.step, validation, frechet)
         if loss is not None and self.validation.is_best(loss):
             self.checkpoints.keep_best(self._weights(on_host(self.model.state_dict()), measured=False))
 
     def _report_if_due(self) -> None:
-        self.reports.steps_if_due(self.epoch, self.step, self.learning_rate)
+        self.reports.steps_if_due(self.epoch, self.step, self.learning_rate, self._stepper.gradient_norm)
 
     # What it saves
 

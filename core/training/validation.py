@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +17,14 @@ from core.training.totals import LossTotals, zero_sums
 
 FRECHET_SAMPLES = 2000
 Validate = Callable[[torch.Generator], Iterator[Tensor]]  # gives the sums of each batch, as `Objective.validate` does
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a validation gave: the parts of the loss, and how much of the latents is used, as metrics.jsonl names it."""
+
+    totals: LossTotals
+    latent_use: Mapping[str, float]
 
 
 class Validation:
@@ -31,17 +40,20 @@ class Validation:
         self._objective, self._train_images, self._device = objective, train_images, device
         self._frechet: PeriodicFrechet | None = None
 
-    def losses(self, validate: Validate, step: int) -> Generator[None, None, LossTotals]:
-        """Totals over the held-out examples, always with the same noise; yields after each batch. Raises Diverged.
+    def losses(self, validate: Validate, step: int) -> Generator[None, None, Validated]:
+        """What the held-out examples give, always with the same noise; yields after each batch. Raises Diverged.
 
         `validate` is the objective's own, or does the same faster.
         """
         generator = torch.Generator(self._device).manual_seed(self._seed)
-        sums = zero_sums(self._device)
+        sums, others = zero_sums(self._device), torch.zeros(())
         for batch in validate(generator):
-            sums += batch
+            sums += batch[: len(sums)]
+            others = batch[len(sums) :].to(sums.dtype) + others
             yield
-        return LossTotals.read(self._objective.held_out, sums, "validation loss", step)
+        count = self._objective.held_out
+        totals = LossTotals.read(count, sums, "validation loss", step)
+        return Validated(totals, self._objective.latent_use(others / count))
 
     def frechet(self, samples: int) -> Generator[None, None, float]:
         """The Fréchet distance of so many samples; yields after each batch. Raises Diverged."""

@@ -25,7 +25,7 @@ from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
 from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from tests.benchmarks.figures import Figure, run_alone
-from tui import run_axis, series
+from tui import quantities, run_axis, series
 from tui.background.snapshots import columns
 from tui.drawing.plots.plot import draw_curves
 from tui.messages import Snapshot
@@ -101,7 +101,7 @@ def draw(snapshot: Snapshot, part: str, weight: float = 0.0) -> list[Strip]:
     snapshot, options = replace(snapshot), series.CurveOptions(weight=weight)  # nothing is known of it yet
     axis = run_axis.x_axis([snapshot])
     drawn = series.run_curves([snapshot], part, options, axis)
-    title, shown = series.LOSS_TITLES[part], axis.range_of(1.0)
+    title, shown = quantities.TITLES[part], axis.range_of(1.0)
     return draw_curves(drawn, *SIZES[part], title=title, x_label=axis.label, x_range=shown).strips
 
 

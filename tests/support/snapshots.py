@@ -10,7 +10,7 @@ import numpy as np
 
 from core.runs.catalog import RunSummary
 from core.runs.config import RunConfig, defaults
-from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
+from core.runs.metrics.lines import EPOCH_COLUMNS, KL_CHANNELS, STEP_COLUMNS
 from core.runs.run import Run
 from core.runs.status import DeviceLoad, State, Status
 from tui.messages import RunUpdate, Snapshot
@@ -58,7 +58,9 @@ def make_snapshot(
     parts = {"reconstruction": 30 + 300 * np.exp(-step / 200), "kl": 12 - 6 * np.exp(-step / 300)}
     values = parts | {"step": step, "loss": parts["reconstruction"] + parts["kl"], "time": step / 18.75}
     values["images_per_second"] = np.full(steps, 2400.0)
+    values["gradient_norm"] = np.full(steps, np.nan)  # as of an older version
     epochs = {
+        **dict.fromkeys(("active_units", *KL_CHANNELS), np.full(2, np.nan)),
         "epoch": np.array([1.0, 2.0]),
         "step": np.array([469.0, 938.0]),
         "frechet": np.array(distances or (np.nan, np.nan)),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core.runs.config import make_config
+from core.runs.metrics.lines import KL_CHANNELS
 from core.runs.run import Run
 from tests.support.snapshots import make_snapshot, make_summary
 from tui import run_axis, series
@@ -208,6 +209,36 @@ def test_charts_hold_the_runs_that_have_what_they_show() -> None:
     without = replace(vae, steps=vae.steps | {"images_per_second": np.full(60, np.nan)})
     assert series.available([without]) == ["loss", "reconstruction", "kl", "learning_rate"]
     assert series.available([ae]) == ["loss", "learning_rate", "images_per_second"]
+
+
+def test_what_few_runs_measure_has_charts_where_it_was_measured() -> None:
+    vae = make_snapshot()
+    assert not {"gradient_norm", "active_units", "kl_channels", "gpu_use", "gpu_memory"} & {*series.available([vae])}
+    channels = {name: np.array([1.0, 2.0 + place]) for place, name in enumerate(KL_CHANNELS)}
+    devices = {"step": np.array([0.0, 469.0]), "time": np.array([0.0, 25.0]), "utilisation": np.array([90.0, 95.0])}
+    measured = replace(
+        vae,
+        steps=vae.steps | {"gradient_norm": np.linspace(9, 1, 60)},
+        epochs=vae.epochs | {"active_units": np.array([12.0, np.nan])} | channels,
+        devices=devices | {"memory_used": np.array([1e9, 2.5e9])},
+    )
+    assert series.available([measured])[-5:] == [
+        "gradient_norm",
+        "active_units",
+        "kl_channels",
+        "gpu_use",
+        "gpu_memory",
+    ]
+    assert [curve.label for curve in curves_of(measured, "kl_channels")] == [f"channel {n}" for n in range(4)]
+    (memory,) = curves_of(measured, "gpu_memory")
+    assert (memory.label, memory.x.tolist(), memory.y.tolist()) == ("in use", [0, 1], [1, 2.5])
+    (active,) = curves_of(measured, "active_units")
+    assert active.y.tolist() == [12]
+    assert curves_of(measured, "gpu_use", weight=0.6)[1].label == "smoothed 0.6"
+    # Of several runs each has one curve.
+    assert series.available([measured, vae])[-4:] == ["gradient_norm", "active_units", "gpu_use", "gpu_memory"]
+    assert [curve.label for curve in compared([measured, vae], "gpu_use")] == ["vae-mnist"]
+    assert [curve.style for curve in compared([measured, vae], "active_units")] == ["marked"]
 
 
 def test_a_table_has_a_line_for_each_point() -> None:

@@ -8,7 +8,7 @@ from core.arrays import Column
 from core.errors import DamagedFile, describe
 from core.runs.alerts.following import RunAlerts
 from core.runs.catalog import summarise
-from core.runs.metrics.lines import EPOCH_COLUMNS, RATE_COLUMNS, STEP_COLUMNS
+from core.runs.metrics.lines import DEVICE_COLUMNS, EPOCH_COLUMNS, RATE_COLUMNS, STEP_COLUMNS
 from core.runs.metrics.reader import MetricsReader, Table
 from core.runs.run import Run
 from tui.messages import Snapshot
@@ -31,14 +31,15 @@ class RunReader:
         damage = None if summary.gone else self._poll_metrics()  # what was read of it is still true
         summary = self._alerts.add_to(summary)
         weights = self._run.weights_version()
-        counts = len(self._metrics.steps), len(self._metrics.epochs), len(self._metrics.rates)
-        seen = summary, weights, damage, counts, self._metrics.unread
+        metrics = self._metrics
+        counts = [len(table) for table in (metrics.steps, metrics.epochs, metrics.rates, metrics.devices)]
+        seen = (summary, weights, damage, *counts, metrics.unread)
         if seen == self._seen:
             return None
         self._seen = seen
-        steps, epochs = columns(self._metrics.steps, STEP_COLUMNS), columns(self._metrics.epochs, EPOCH_COLUMNS)
-        rates = columns(self._metrics.rates, RATE_COLUMNS)
-        return Snapshot(summary, steps, epochs, weights, damage, rates, self._metrics.unread)
+        steps, epochs = columns(metrics.steps, STEP_COLUMNS), columns(metrics.epochs, EPOCH_COLUMNS)
+        rates, devices = columns(metrics.rates, RATE_COLUMNS), columns(metrics.devices, DEVICE_COLUMNS)
+        return Snapshot(summary, steps, epochs, weights, damage, rates, metrics.unread, devices)
 
     def _poll_metrics(self) -> str | None:
         try:

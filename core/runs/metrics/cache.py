@@ -17,7 +17,14 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 from core import files, folders
 from core.arrays import Column
 from core.errors import DamagedFile
-from core.runs.metrics.lines import EPOCH_COLUMNS, LONGEST_LINE, RATE_COLUMNS, READ_AT_ONCE, STEP_COLUMNS
+from core.runs.metrics.lines import (
+    DEVICE_COLUMNS,
+    EPOCH_COLUMNS,
+    LONGEST_LINE,
+    RATE_COLUMNS,
+    READ_AT_ONCE,
+    STEP_COLUMNS,
+)
 
 WORTH = 1 << 23  # bytes of a metrics file that take longer to parse than what is kept of them to read
 ENDS = 1 << 16  # bytes at the beginning and at the end that are compared also where a file looks untouched
@@ -37,6 +44,12 @@ class Known:
     steps: Column  # (columns, rows)
     epochs: Column
     rates: Column
+    devices: Column
+
+    @property
+    def tables(self) -> tuple[Column, ...]:
+        """All of them, as COLUMNS names their columns."""
+        return self.steps, self.epochs, self.rates, self.devices
 
 
 class Header(BaseModel):
@@ -45,7 +58,7 @@ class Header(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     columns: tuple[tuple[str, ...], ...]
-    rows: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt]
+    rows: tuple[NonNegativeInt, ...]
     read: NonNegativeInt
     part: NonNegativeInt
     damaged_lines: NonNegativeInt
@@ -56,7 +69,7 @@ class Header(BaseModel):
     stored: int  # checksum of the columns
 
 
-COLUMNS = (STEP_COLUMNS, EPOCH_COLUMNS, RATE_COLUMNS)
+COLUMNS = (STEP_COLUMNS, EPOCH_COLUMNS, RATE_COLUMNS, DEVICE_COLUMNS)
 
 
 def load(path: Path, descriptor: int) -> Known | None:
@@ -74,8 +87,9 @@ def load(path: Path, descriptor: int) -> Known | None:
     except ValidationError:
         return None
     data = memoryview(content)[len(line) + 1 :]
-    counts = [len(names) * rows for names, rows in zip(COLUMNS, header.rows, strict=True)]
-    whole = header.columns == COLUMNS and len(data) == 8 * sum(counts) and zlib.crc32(data) == header.stored
+    counts = [len(names) * rows for names, rows in zip(COLUMNS, header.rows, strict=False)]
+    is_ours = header.columns == COLUMNS and len(header.rows) == len(COLUMNS)
+    whole = is_ours and len(data) == 8 * sum(counts) and zlib.crc32(data) == header.stored
     if not whole or not header.part <= min(header.read, LONGEST_LINE):
         return None
     found = os.fstat(descriptor)
@@ -95,11 +109,10 @@ def load(path: Path, descriptor: int) -> Known | None:
 def store(path: Path, descriptor: int, known: Known) -> None:
     """Keep what an open metrics file says. Where that cannot be written, the file is parsed the next time."""
     found = os.fstat(descriptor)
-    tables = known.steps, known.epochs, known.rates
-    values = b"".join(table.tobytes() for table in tables)
+    values = b"".join(table.tobytes() for table in known.tables)
     header = Header(
         columns=COLUMNS,
-        rows=(known.steps.shape[1], known.epochs.shape[1], known.rates.shape[1]),
+        rows=tuple(table.shape[1] for table in known.tables),
         read=known.read,
         part=known.part,
         damaged_lines=known.damaged_lines,

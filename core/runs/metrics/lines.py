@@ -21,7 +21,9 @@ STEP_COLUMNS = (
     "kl",
     "learning_rate",
     "images_per_second",
+    "gradient_norm",
 )
+KL_CHANNELS = tuple(f"val_kl_channel_{channel}" for channel in range(4))  # those of a latent
 EPOCH_COLUMNS = (
     "epoch",
     "step",
@@ -34,8 +36,12 @@ EPOCH_COLUMNS = (
     "val_kl",
     "frechet",
     "images_per_second",
+    "active_units",
+    *KL_CHANNELS,
 )
 RATE_COLUMNS = ("epoch", "step", "time", "learning_rate")  # of what was asked for while it trained
+# Of how busy a GPU was: utilisation in percent, memory in bytes, temperature in degrees Celsius, power in watts.
+DEVICE_COLUMNS = ("epoch", "step", "time", "utilisation", "memory_used", "memory_total", "temperature", "power")
 COLUMNS = {"step": STEP_COLUMNS, "epoch": EPOCH_COLUMNS}
 COUNTS = ("epoch", "step", "time")  # the first of both
 READ_AT_ONCE = 1 << 20

@@ -20,6 +20,7 @@ from core.runs.metrics import cache
 from core.runs.metrics.lines import (
     COUNTS,
     DAMAGE,
+    DEVICE_COLUMNS,
     EPOCH_COLUMNS,
     LARGEST_NUMBER,
     LONGEST_LINE,
@@ -40,7 +41,7 @@ class Table:
     """Rows of numbers that only grow, kept as columns of float64; a missing value is NaN."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
+        self.names = names
         self._values = np.empty((len(names), 256))
         self._rows = 0
 
@@ -49,7 +50,7 @@ class Table:
 
     def __getitem__(self, name: str) -> Column:
         """A column, (rows,). Later rows do not change it."""
-        column = self._values[self._names.index(name), : self._rows]
+        column = self._values[self.names.index(name), : self._rows]
         column.flags.writeable = False
         return column
 
@@ -62,7 +63,7 @@ class Table:
         """Add rows, (columns, rows)."""
         end = self._rows + rows.shape[1]
         if end > self._values.shape[1]:
-            room = np.empty((len(self._names), max(end, 2 * self._values.shape[1])))
+            room = np.empty((len(self.names), max(end, 2 * self._values.shape[1])))
             room[:, : self._rows] = self._values[:, : self._rows]
             self._values = room
         self._values[:, self._rows : end] = rows
@@ -80,12 +81,18 @@ class MetricsReader:
         self.steps = Table(STEP_COLUMNS)
         self.epochs = Table(EPOCH_COLUMNS)
         self.rates = Table(RATE_COLUMNS)
+        self.devices = Table(DEVICE_COLUMNS)
         self.damaged_lines = 0
         self._read = self._size = 0
         self._last = b""
         self._part = b""
         self._skipping = False
         self._kept = 0  # bytes of which the cache knows
+
+    @property
+    def _tables(self) -> dict[str, Table]:
+        """Of each kind of line."""
+        return {"step": self.steps, "epoch": self.epochs, "learning_rate": self.rates, "device": self.devices}
 
     def poll(self, seconds: float = math.inf) -> bool:
         """Take in new lines; whether anything changed. After so long the rest is left for the next time, `unread`.
@@ -134,7 +141,7 @@ class MetricsReader:
 
     def _keep(self, descriptor: int) -> None:
         self._kept = self._read
-        values = (self.steps.values, self.epochs.values, self.rates.values)
+        values = [table.values for table in self._tables.values()]
         known = cache.Known(self._read, len(self._part), self.damaged_lines, *values)
         cache.store(self._path, descriptor, known)
 
@@ -143,9 +150,8 @@ class MetricsReader:
         known = cache.load(self._path, descriptor)
         if known is None:
             return False
-        self.steps.extend(known.steps)
-        self.epochs.extend(known.epochs)
-        self.rates.extend(known.rates)
+        for table, values in zip(self._tables.values(), known.tables, strict=True):
+            table.extend(values)
         self.damaged_lines, self._read, self._kept = known.damaged_lines, known.read, known.read
         self._part = os.pread(descriptor, known.part, known.read - known.part)
         self._last = os.pread(descriptor, min(REMEMBERED, known.read), max(0, known.read - REMEMBERED))
@@ -190,15 +196,15 @@ class MetricsReader:
 
     def _add_rows(self, rows: list[Row]) -> None:
         """Add the rows of the kinds this version knows; a newer one may write others."""
-        kinds = [row["kind"] for row in rows]
+        kinds: list[str] = [row["kind"] for row in rows]
         if set(map(type, kinds)) - {str}:
             raise TypeError("the kind of a line must be text")
-        steps = as_columns(list(compress(rows, map("step".__eq__, kinds))), STEP_COLUMNS)
-        epochs = as_columns(list(compress(rows, map("epoch".__eq__, kinds))), EPOCH_COLUMNS)
-        rates = as_columns(list(compress(rows, map("learning_rate".__eq__, kinds))), RATE_COLUMNS)
-        self.steps.extend(steps)
-        self.epochs.extend(epochs)
-        self.rates.extend(rates)
+        read = [
+            as_columns(list(compress(rows, map(kind.__eq__, kinds))), table.names)
+            for kind, table in self._tables.items()
+        ]
+        for table, values in zip(self._tables.values(), read, strict=True):  # all of them, or none
+            table.extend(values)
 
 
 def parse(lines: list[bytes]) -> list[Row]:
@@ -219,16 +225,23 @@ def as_columns(rows: list[Row], names: tuple[str, ...]) -> Column:
 
     Raises TypeError, ValueError or OverflowError when one is no number that training could have written.
     """
+    there = names
+    if rows and len(set(map(len, rows))) == 1:  # an older version's lines lack the same values all
+        there = tuple(name for name in names if name in rows[0] or name in COUNTS)
     try:
-        values = list(chain.from_iterable(map(itemgetter(*names), rows)))
+        values = list(chain.from_iterable(map(itemgetter(*there), rows)))
     except KeyError:  # seldom, and slower
+        there = names
         values = [row.get(name) for row in rows for name in names]
     kinds = set(map(type, values))
     if not kinds <= {int, float, type(None)}:
         raise TypeError(f"metrics must be numbers, found {kinds}")
     if type(None) in kinds:
         values = [math.nan if value is None else value for value in values]
-    columns = np.fromiter(values, np.float64, len(values)).reshape(-1, len(names)).T
+    columns = np.fromiter(values, np.float64, len(values)).reshape(-1, len(there)).T
+    if there != names:
+        found, columns = columns, np.full((len(names), len(rows)), math.nan)
+        columns[[names.index(name) for name in there]] = found
     counts = columns[: len(COUNTS)]
     if np.isnan(counts).any() or (counts < 0).any():
         raise ValueError("epoch, step and time must be there and not be negative")

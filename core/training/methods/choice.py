@@ -16,7 +16,14 @@ from core.training.methods.kernels import MARKED, Kernels, KernelStep
 from core.training.methods.layers import FixedThreads
 from core.training.methods.shared import SharedStep
 from core.training.methods.training import MARK, THREADS, Training, mark_of, threads_of
-from core.training.step import CudaRecorder, Recorder, TrainingStep
+from core.training.step import (
+    CUDAGraphStep,
+    CudaRecorder,
+    Recorder,
+    TrainingStep,
+    keep_gradient_norm,
+    saved_gradient_norm,
+)
 from core.training.validation import Validate
 
 GPU = "cuda"
@@ -44,6 +51,7 @@ class Stepper:
         shared: SharedStep | None = None,
     ) -> None:
         self._training, self._recorder, self._shared = training, recorder, shared
+        self._stepped = False
         self.place: KernelStep | None = None  # in a step that several trainings share
         self._kernels: Kernels | None = None
         moved = state is not None and state.is_foreign(training.generator)
@@ -67,6 +75,18 @@ class Stepper:
 
     def __call__(self, indices: Tensor) -> None:
         self._step(indices)
+        self._stepped = True
+
+    def gradient_norm(self) -> float | None:
+        """The norm of the gradient of the last step; None where what did it keeps none, or it is no finite number.
+
+        Before the first step, that with which the state was saved.
+        """
+        if not self._stepped:
+            return saved_gradient_norm(self._training.optimizer)
+        if isinstance(self._step, KernelStep | CUDAGraphStep):
+            return None
+        return self._training.optimizer.gradient_norm()
 
     @property
     def method(self) -> str:
@@ -84,6 +104,7 @@ class Stepper:
 
     def before_save(self) -> None:
         """Have kernels that are ready take over, so that the state which is saved now names them."""
+        keep_gradient_norm(self._training.optimizer, self.gradient_norm())
         if self._kernels is not None and self.waits_for_save:
             self._remark = ""
             self._take_over(self._kernels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def newer_lines(number: int) -> list[bytes]:
     return [
         b'{"kind": "sample", "file": "0001.png"}\n',
         b'{"kind": "sample", "grid": {"rows": [[1, 2], {}]}}\n',
-        known + b', "gradient_norm": "large"}\n',
+        known + b', "sharpness": "large"}\n',
         known + b', "layers": {"encoder": [0.5, {"mean": null}]}}\n',
     ]
 
@@ -152,6 +153,18 @@ def test_kinds_and_keys_of_a_newer_version_are_skipped_and_are_no_damage(path: P
     assert reader.steps["step"].tolist() == [number for number in range(1001) for _ in range(2)]
     assert reader.damaged_lines == 0
     assert last_lines(path)["step"]["step"] == 1000
+
+
+def test_lines_of_an_older_version_lack_what_it_did_not_measure(path: Path) -> None:
+    newer = [dict(step(number), gradient_norm=float(number)) for number in range(3)]
+    for lines in ([step(7)], newer, [step(8), *newer], [*newer, step(9)]):  # each read at once
+        path.unlink(missing_ok=True)
+        write(path, *lines)
+        reader = MetricsReader(path)
+        reader.poll()
+        found = [None if math.isnan(norm) else norm for norm in reader.steps["gradient_norm"].tolist()]
+        assert found == [line.get("gradient_norm") for line in lines]
+        assert reader.steps["step"].tolist() == [line["step"] for line in lines]
 
 
 def test_a_line_without_end_does_not_fill_the_memory(path: Path) -> None:

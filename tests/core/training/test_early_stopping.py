@@ -17,7 +17,7 @@ from core.runs.run import Run
 from core.runs.status import State
 from core.training.totals import LossTotals
 from core.training.trainer import Trainer
-from core.training.validation import Validation
+from core.training.validation import Validated, Validation
 from tests.conftest import cut_digits
 from tests.support import trainers
 from tests.support.run_files import assert_same_weights, lines
@@ -40,7 +40,7 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
 
     def measured(self: Validation, validate: object, step: int) -> Iterator[None]:
         yield
-        return LossTotals(1, wanted[step], 0.0)  # type: ignore[return-value]
+        return Validated(LossTotals(1, wanted[step], 0.0), {})  # type: ignore[return-value]
 
     monkeypatch.setattr(Validation, "losses", measured)
     return wanted

@@ -161,7 +161,7 @@ def losses(trainer: Trainer) -> tuple[float, float]:
         try:
             next(measuring)
         except StopIteration as end:
-            return end.value.reconstruction, end.value.kl
+            return end.value.totals.reconstruction, end.value.totals.kl
 
 
 @halves

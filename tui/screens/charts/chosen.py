@@ -12,7 +12,7 @@ from textual.message import Message
 
 from core import folders
 from core.errors import DamagedFile, describe
-from tui import series
+from tui import quantities, series
 from tui.messages import Snapshot
 from tui.screens.charts import memory
 from tui.screens.charts.choose import ChooseShown
@@ -34,7 +34,7 @@ class ChosenCharts(Vertical):
         self._memory: Path | None = None
         self._snapshots: Sequence[Snapshot] = ()
         self._options = options or CurveOptions()
-        self._chosen: Sequence[str] = series.USUAL_CHARTS
+        self._chosen: Sequence[str] = quantities.USUAL_CHARTS
         self._window = Window()
 
     @property
@@ -56,7 +56,7 @@ class ChosenCharts(Vertical):
             return
         if kept is not None:
             self._options = kept.options(self._options)
-            self._chosen = [key for key in series.TITLES if key in kept.charts] or series.USUAL_CHARTS
+            self._chosen = [key for key in quantities.TITLES if key in kept.charts] or quantities.USUAL_CHARTS
 
     def _remember(self) -> None:
         """Keep what is chosen, off the UI thread."""
@@ -90,12 +90,12 @@ class ChosenCharts(Vertical):
         def chosen(keys: tuple[str, ...] | None) -> None:
             if keys is not None:
                 out_of_reach = [key for key in self._chosen if key not in there]
-                self._chosen = [key for key in series.TITLES if key in keys or key in out_of_reach]
+                self._chosen = [key for key in quantities.TITLES if key in keys or key in out_of_reach]
                 self.redraw()
                 self._remember()
 
         there = series.available(self._snapshots)
-        titles = [(key, series.TITLES[key]) for key in there]
+        titles = [(key, quantities.TITLES[key]) for key in there]
         self.app.push_screen(ChooseShown("charts", titles, [key for key in there if key in self._chosen]), chosen)
 
     def action_scale(self) -> None:

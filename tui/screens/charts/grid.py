@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widgets import Label
 
-from tui import run_axis, series
+from tui import quantities, run_axis, series
 from tui.drawing.plots.axes import Range
 from tui.messages import Snapshot
 from tui.screens import exporting
@@ -46,11 +46,11 @@ class ChartGrid(ChosenCharts, can_focus=True):
         self._laid_out: Layout | None = None
 
     def compose(self) -> ComposeResult:
-        first, *others = series.TITLES
-        yield Plot(series.TITLES[first], series.SHORT_TITLES[first], id=first)
+        first, *others = quantities.TITLES
+        yield Plot(quantities.TITLES[first], quantities.SHORT_TITLES[first], id=first)
         with Container(id="parts"):
             for key in others:
-                yield Plot(series.TITLES[key], series.SHORT_TITLES[key], id=key)
+                yield Plot(quantities.TITLES[key], quantities.SHORT_TITLES[key], id=key)
         yield Label("", id="left_out", markup=False)
 
     # What is shown
@@ -119,7 +119,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
     @property
     def _keys(self) -> list[str]:
         """The charts that can be seen, in order."""
-        return [key for key in series.TITLES if self._plot(key).display]
+        return [key for key in quantities.TITLES if self._plot(key).display]
 
     @property
     def _main(self) -> str:
@@ -133,7 +133,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
     def _arranged(self, keys: list[str]) -> Layout:
         tiny, short = (self.screen.has_class(name) for name in ("-tiny", "-short"))
         alone = self._maximised or tiny
-        return arrange(keys, next(iter(series.TITLES)), self._focus, self.size, alone=alone, short=short)
+        return arrange(keys, next(iter(quantities.TITLES)), self._focus, self.size, alone=alone, short=short)
 
     def _lay_out(self, keys: list[str]) -> None:
         layout = self._arranged(keys)
@@ -144,11 +144,11 @@ class ChartGrid(ChosenCharts, can_focus=True):
         below.display = bool(layout.below)
         below.styles.grid_size_columns, below.styles.grid_size_rows = layout.columns, layout.rows
         below.styles.height = f"{layout.rows}fr"
-        for key in series.TITLES:
+        for key in quantities.TITLES:
             self._plot(key).display = key == layout.above or key in layout.below
         said = self.query_one("#left_out", Label)
         said.display = bool(layout.left_out) and not self._maximised
-        names = ", ".join(series.SHORT_TITLES[key] for key in layout.left_out)
+        names = ", ".join(quantities.SHORT_TITLES[key] for key in layout.left_out)
         where = "tab, or 64 columns by 22 lines" if self.screen.has_class("-tiny") else f"tab goes on to {names}"
         said.update(f"{len(layout.left_out)} more: {where}")
 
@@ -248,7 +248,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
             main = self._main
             (low, high), y = self.shown_range, self._window.y.get(main)
             suggestion = f"x {low:g} {high:g}" + (f"  y {y[0]:g} {y[1]:g}" if y else "")
-            question = f"Range of x, and of y of {series.TITLES[main]}: {HOW_TO_TYPE}"
+            question = f"Range of x, and of y of {quantities.TITLES[main]}: {HOW_TO_TYPE}"
             self.app.push_screen(AskValue(question, suggestion, parse_ranges), typed)
 
     def action_whole(self) -> None:
