@@ -19,7 +19,7 @@ from textual.widget import AwaitMount
 from core.data import registry
 from core.errors import describe
 from tui.background.garbage import FULL_SECONDS, collect
-from tui.messages import FilesWritten, RunChosen, RunDeleted, RunOpened, RunRestored
+from tui.messages import FilesWritten, NewRunWanted, RunChosen, RunDeleted, RunOpened, RunRenamed, RunRestored
 from tui.screens.base import SCREENS, BaseScreen, seconds_kept
 from tui.screens.dialogs import Keys, sorted_keys
 from tui.screens.runs.list import RunsScreen
@@ -31,6 +31,7 @@ from tui.terminal.key_order import OrderedApp
 from tui.terminal.palette import KeyCommands
 
 if TYPE_CHECKING:
+    from core.runs.config import RunConfig
     from core.runs.run import Run
     from tui.terminal.graphics import Graphics
 
@@ -220,6 +221,9 @@ class VaeTui(OrderedApp):
             self.selected_run = message.run
             self.switch_mode("runs")
 
+    def on_run_renamed(self, message: RunRenamed) -> None:
+        self.shared.rename(message.run, message.renamed)
+
     def on_files_written(self, message: FilesWritten) -> None:
         self.exported += message.files
 
@@ -246,7 +250,13 @@ class VaeTui(OrderedApp):
             self.graphics = self.graphics.resized()
             self.shared.draw_with(self.graphics_shown and self.graphics)
 
+    def on_new_run_wanted(self, message: NewRunWanted) -> None:
+        self._fill_in(message.like)
+
     def action_new_run(self) -> None:
+        self._fill_in(None)
+
+    def _fill_in(self, like: RunConfig | None) -> None:
         def started(run: Run | None) -> None:
             if run is not None:
                 self.post_message(RunOpened(run))
@@ -255,7 +265,7 @@ class VaeTui(OrderedApp):
 
         from tui.screens.runs.new_run import NewRun
 
-        self.push_screen(NewRun(self.runs_dir, self.data_dir), started)
+        self.push_screen(NewRun(self.runs_dir, self.data_dir, like), started)
 
     def action_help_quit(self) -> None:
         """Ctrl+C: say what ends the app."""

@@ -11,6 +11,7 @@ from textual.message import Message
 if TYPE_CHECKING:
     from core.arrays import Column, Images
     from core.runs.catalog import RunSummary
+    from core.runs.config import RunConfig
     from core.runs.run import Run
 
 
@@ -77,6 +78,21 @@ class RunRestored(Message):
     """A run was taken back from the trash."""
 
     run: Run
+
+
+@dataclass
+class RunRenamed(Message):
+    """A run has another name."""
+
+    run: Run
+    renamed: Run
+
+
+@dataclass
+class NewRunWanted(Message):
+    """The form of a new run is to be seen, with the settings of another one."""
+
+    like: RunConfig
 
 
 @dataclass

@@ -15,7 +15,7 @@ from core.errors import DamagedFile, RunError, RunGone, UserError, describe
 from core.runs.alerts.rules import Alert
 from core.runs.config import RunConfig
 from core.runs.keeping.measures import Best, Measures
-from core.runs.keeping.names import unused_name
+from core.runs.keeping.names import find_renamed, unused_name
 from core.runs.keeping.notes import NO_NOTES, Notes, read_notes
 from core.runs.metrics.lines import last_lines, newest_validation
 from core.runs.run import CONFIG, STATUS, NameTaken, Run, Share
@@ -98,6 +98,8 @@ def find_run(runs_dir: Path | str, name: str) -> Run:
                 return run
     if wanted in unreadable:
         raise RunError(f"{wanted} in {runs_dir} cannot be read: {unreadable[wanted]}")
+    if renamed := find_renamed(runs, wanted):
+        raise RunError(f"no run named {name[:100]!r} in {runs_dir}; it is called {renamed.name} now")
     hidden = f"; {unreadable}" if unreadable else ""
     raise RunError(f"no run named {name[:100]!r} in {runs_dir}; {alternatives(name, names)}{hidden}")
 

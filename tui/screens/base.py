@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from textual import on
+from textual import on, work
+from textual.binding import Binding, BindingType
 from textual.events import ScreenResume
 from textual.screen import Screen
 
+from core.errors import describe
 from tui.screens.following import Follower
 from tui.screens.selection import Selection, Shared
 from tui.widgets.strip_widget import StripWidget
@@ -27,6 +29,26 @@ class BaseScreen(Screen[Result]):
     """Hears of the selected run and of graphics; its followers are paused while it is hidden."""
 
     EXPLORES: ClassVar[bool] = False  # whether what it shows comes from a model
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "left_parenthesis",
+            "step_run(-1)",
+            "run before",
+            key_display="(",
+            tooltip="show the run before, in the order of the list",
+            id="run.before",
+            show=False,
+        ),
+        Binding(
+            "right_parenthesis",
+            "step_run(1)",
+            "next run",
+            key_display=")",
+            tooltip="show the next run, in the order of the list",
+            id="run.next",
+            show=False,
+        ),
+    ]
 
     def __init__(self, shared: Shared) -> None:
         super().__init__()
@@ -51,6 +73,33 @@ class BaseScreen(Screen[Result]):
         """Show another run, or none."""
         self.selected_run = run
         self.set_class(run is None, "-norun")
+
+    def action_step_run(self, by: int) -> None:
+        """Show the run that stands so many rows below in the list."""
+        if self.shared.listed:
+            self._step(by)
+        else:  # nobody saw the list yet
+            self._list_and_step(by)
+
+    @work(thread=True, exclusive=True, group="listed")
+    def _list_and_step(self, by: int) -> None:
+        from core.runs.catalog import find_runs, newest_first, summarise
+
+        try:
+            runs = [summary.run for summary in newest_first(map(summarise, find_runs(self.shared.runs_dir)))]
+        except OSError as error:
+            self.notify(describe(error), severity="error", markup=False)
+            return
+        self.shared.listed = runs
+        self.app.call_from_thread(self._step, by)
+
+    def _step(self, by: int) -> None:
+        runs, run = self.shared.listed, self.selected_run
+        place = runs.index(run) + by if run in runs else 0
+        if 0 <= place < len(runs):
+            self.shared.select(runs[place])
+        else:
+            self.notify(f"this is the {'last' if by > 0 else 'first'} run of the list", timeout=2)
 
     def on_mount(self) -> None:
         self.set_class(self.shared.selection.run is None, "-norun")

@@ -51,6 +51,8 @@ class Shared:
     ) -> None:
         self.selection, self.timing, self.data_dir, self.runs_dir = Selection(run), timing, data_dir, runs_dir
         self.deleted: list[Run] = []
+        self.renaming: set[Run] = set()  # those that are about to have another name
+        self.listed: list[Run] = []  # in the order of the list, as it was shown last
         self.changed: Signal[Selection] = Signal(app, "selection")
         self.folder: Path | None = None  # where the app was started
         self.keeps_choices = False  # from one use to the next, in a folder of the user's
@@ -78,6 +80,16 @@ class Shared:
                 place = free
             self._places[run] = place
             taken.add(place)
+
+    def rename(self, run: Run, renamed: Run) -> None:
+        """The run has another name: it keeps its mark, its colour, and is shown on."""
+        self.renaming.discard(run)
+        self.marked = [renamed if other == run else other for other in self.marked]
+        self.listed = [renamed if other == run else other for other in self.listed]
+        if run in self._places:
+            self._places[renamed] = self._places.pop(run)
+        if self.selection.run == run:
+            self.select(renamed)
 
     def place_of(self, run: Run) -> int:
         """The run's place among colours and signs, which it keeps while no run that is shown with it has the same."""

@@ -155,7 +155,8 @@ class RowTable(StripWidget, Generic[Row], can_focus=True):
             widths[0], left = widths[0] + more, left - more
         self._order = [*(place for place in range(len(titles)) if place not in behind), *sorted(behind)]
         self._widths = [widths[place] for place in self._order]
-        self._whole = width - left if behind and left >= 0 else width
+        nothing_else = len(behind) == len(titles) - 1
+        self._whole = width - left if behind and left >= 0 and not nothing_else else width
 
     @property
     def _headings(self) -> list[str]:

@@ -68,3 +68,11 @@ def parse_note(text: str) -> str:
     if len(text) > LONGEST_NOTE:
         raise ConfigError({"note": f"a note has at most {LONGEST_NOTE:,} characters, not {len(text):,}"})
     return text.strip()
+
+
+def note_on(run: Run, tags: tuple[str, ...], note: str) -> Notes:
+    """Put these in place of the tags and the note of a run. Raises RunGone, DamagedFile or OSError."""
+    run.check_there()
+    notes = read_notes(run).model_copy(update={"tags": tags, "note": note})
+    write_notes(run, notes)
+    return notes

@@ -32,6 +32,9 @@ NAMES = {
     "pagedown": "pgdn",
     "tilde": "~",
     "slash": "/",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+    "exclamation_mark": "!",
 }
 ARROWS = {"left", "right", "up", "down"}
 SHIFTED = {"shift+left", "shift+right", "shift+up", "shift+down"}
@@ -67,6 +70,12 @@ ACTIONS = {
     "resume": {"resume"},
     "delete (asks": {"delete"},
     "the trash": {"trash"},
+    "rename": {"rename"},
+    "notes and tags": {"notes"},
+    "copy the path": {"copy_path"},
+    "what its trainer says": {"log"},
+    "with the settings": {"new_like"},
+    "the next run": {"step_run"},
     "was deleted last": {"restore"},
     "write what is seen": {"export"},
     "a new run": {"new_run"},

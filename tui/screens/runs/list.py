@@ -135,6 +135,8 @@ class RunsScreen(PreviewedList):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("open_run", "edge") and self._filter.is_typed:
             return False  # the keys are those of the line
+        if action == "step_run":
+            return False  # the cursor steps
         if action == "unfilter":
             return self._filter.condition is not None
         return super().check_action(action, parameters)
@@ -160,6 +162,10 @@ class RunsScreen(PreviewedList):
         self.show_again(message.run)
         self._follower.poll_now()
 
+    def look_again(self, run: Run) -> None:
+        self._wanted = run
+        self._follower.poll_now()
+
     def _show_runs(self, summaries: list[RunSummary]) -> None:
         if not self._filter.is_typed and self._filter.condition is None and self.arrangement.filter:
             self._filter.hold_kept(self.arrangement.filter)
@@ -175,6 +181,7 @@ class RunsScreen(PreviewedList):
         self._failure, self._wanted = "", self._wanted if row is None else None
         if row is None and here:
             row = self.row_of(here[0].run, rows)
+        self.shared.listed = [summary.run for row in rows for summary in runs_of(row)]
         with self.app.batch_update():
             table.display = bool(rows)
             table.show(rows, table.cursor if row is None else row)
@@ -184,7 +191,7 @@ class RunsScreen(PreviewedList):
             empty.update(NONE_SHOWN if there else NO_RUNS)
             if rows and self.focused is None:
                 table.focus()
-            gone = set(self.shared.marked) - {summary.run for summary in there}
+            gone = set(self.shared.marked) - {summary.run for summary in there} - self.shared.renaming
             self.shared.mark([*gone], False)
             self.show_marks()
         self._explain()

@@ -19,9 +19,10 @@ from core.jobs import launch
 from core.runs.catalog import create_run, find_runs
 from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
 from core.runs.first_stage import first_stage_settings, with_images
-from core.runs.keeping.names import unused_name
+from core.runs.keeping.names import run_named, unused_name
 from core.runs.run import Run
-from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
+from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, as_text, title
+from core.text import printable
 from tui import formatting
 from tui.background.devices import check_device
 from tui.screens.runs.settings_form import SettingsForm
@@ -58,8 +59,9 @@ class NewRun(ModalScreen[Run | None]):
         Binding("pagedown", "page(1)", priority=True, show=False, id="new_run.page_down"),
     ]
 
-    def __init__(self, runs_dir: Path, data_dir: Path) -> None:
+    def __init__(self, runs_dir: Path, data_dir: Path, like: RunConfig | None = None) -> None:
         super().__init__()
+        self._like = like
         self._runs_dir, self._data_dir = runs_dir, data_dir.absolute()
         self._named_by_user = False
         self._starting = False
@@ -73,12 +75,28 @@ class NewRun(ModalScreen[Run | None]):
 
     def on_mount(self) -> None:
         self._refresh()
+        if self._like is not None:
+            self._take_over(self._like)
         self._look_for_others()
 
     @work(thread=True)
     def _look_for_others(self) -> None:
         if others := launch.training_here():
             self.app.call_from_thread(setattr, self._form, "border_subtitle", formatting.others_train(others))
+
+    def _take_over(self, like: RunConfig) -> None:
+        """Choose the settings of another run, as far as the form has them."""
+        values = {name: as_text(getattr(like, name)) for name in SETTINGS if getattr(like, name) is not None}
+        values["dataset"] = like.typed_dataset
+        if like.first_stage:
+            with suppress(RunError, OSError):
+                values["first_stage"] = run_named(self._runs_dir, like.first_stage).name
+        self._form.take_over({"preset": values.pop("preset")})
+        self._refresh()  # other settings apply, and have other defaults
+        if left_out := self._form.take_over(values):
+            said = ", ".join(f"{title(name)} {values[name]}" for name in left_out)
+            self._form.show_progress(printable(f"cannot be chosen here: {said}"))
+        self._refresh()
 
     # What was chosen
 

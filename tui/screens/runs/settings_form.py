@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Collapsible, Input, Label, Select
+from textual.widgets.select import InvalidSelectValueError
 
 from core.data import registry
 from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, as_text, title
@@ -135,6 +136,17 @@ class SettingsForm(Vertical):
         assert isinstance(stages, Select)
         stages.set_options([(name, name) for name in names])
         stages.value = next(iter(names), Select.NULL)
+
+    def take_over(self, values: Mapping[str, str]) -> list[str]:
+        """Choose these values; those that are none to choose from are left, and returned by their names."""
+        left = []
+        with self.prevent(Input.Changed, Select.Changed):
+            for name, value in values.items():
+                try:
+                    self._rows[name].field.value = value
+                except InvalidSelectValueError:
+                    left.append(name)
+        return [name for name in left if self._rows[name].display]
 
     def show_preset(self, name: str) -> None:
         """Show the settings that apply to the preset."""

@@ -30,7 +30,8 @@ from tui.screens.charts.grid import ChartGrid
 from tui.screens.dialogs import AskValue
 from tui.screens.exporting import export_files
 from tui.screens.following import is_seen
-from tui.screens.run_actions import RunScreen, parse_learning_rate
+from tui.screens.run_actions import parse_learning_rate
+from tui.screens.runs.keeping import KeptRunScreen
 from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.facts_column import FactsColumn
@@ -43,7 +44,7 @@ class PicturesReader(Protocol):
     def read(self) -> Preview: ...
 
 
-class TrainingScreen(RunScreen):
+class TrainingScreen(KeptRunScreen):
     """How one run trains."""
 
     CSS = """

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Label
 
 from tui import run_looks
-from tui.screens.run_actions import RunScreen
+from tui.screens.runs.keeping import KeptRunScreen
 from tui.screens.runs.listing.arrangement import runs_of
 from tui.terminal.capabilities import color_depth
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui.widgets.row_table import RowTable
 
 
-class MarkedList(RunScreen):
+class MarkedList(KeptRunScreen):
     """A screen with a table of runs that can be marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -79,7 +79,7 @@ class MarkedList(RunScreen):
             else "with another one 6 compares; p s w r d act on it"
         )
         if count:  # another text lays the screen out again
-            label.update(f"{count} marked{not_shown}: {what}, * marks all or none")
+            label.update(f"{count} marked{not_shown}: {what}, * all or none")
         self.refresh_bindings()
 
     def _sign(self, run: Run) -> tuple[str, Style]:
