@@ -137,6 +137,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core.data",
         "core.training",
         "core.kernels.step_library",
+        "core.jobs.trainer.ending",
         "core.jobs.trainer.intervals",
         "core.jobs.trainer.stages",
     ),

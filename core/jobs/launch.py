@@ -155,12 +155,13 @@ def start(
     threads: int | None = None,
     others: Sequence[Run] = (),
     data_dir: Path | None = None,
+    on_finish: str | None = None,
 ) -> TrainerProcess:
     """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile.
 
     torchrun starts several processes, and ends all when one fails. `threads` bounds those that compute. `others` are
     trained in turns by the same process, which refuses those that it cannot train. Images that are not where they were
-    first trained on lie in `data_dir`.
+    first trained on lie in `data_dir`. `on_finish` is a command for the shell, once a run has ended.
     """
     config = run.training_config()
     words = [*command(run, config), *(str(other.path) for other in others)]
@@ -170,6 +171,8 @@ def start(
         words += ["--learning-rate", repr(learning_rate)]
     if data_dir is not None:
         words += ["--data-dir", str(data_dir)]
+    if on_finish is not None:
+        words += [f"--on-finish={on_finish}", f"--on-finish-in={Path.cwd()}"]
     log = files.persist(lambda: files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     try:
         process = subprocess.Popen(
@@ -208,6 +211,7 @@ def resume(
     learning_rate: float | None = None,
     threads: int | None = None,
     data_dir: Path | None = None,
+    on_finish: str | None = None,
 ) -> TrainerProcess:
     """Go on with a run that no trainer has, from its last save; `data_dir` is where its images may have moved to.
 
@@ -216,7 +220,7 @@ def resume(
     prepare_resume(run, epochs, data_dir)
     if learning_rate is not None:
         run.requests.take_back([LEARNING_RATE])  # asked of the trainer before, which did not do it any more
-    return start(run, epochs, learning_rate, threads, data_dir=data_dir)
+    return start(run, epochs, learning_rate, threads, data_dir=data_dir, on_finish=on_finish)
 
 
 def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = None) -> None:

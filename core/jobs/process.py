@@ -15,6 +15,7 @@ from pathlib import Path
 from core.errors import UserError, describe
 from core.group import ALONE, find_place
 from core.jobs.setup import Job, Setup, Shared, load_trainer
+from core.jobs.trainer.ending import OnFinish
 from core.jobs.trainer.failures import log
 from core.jobs.trainer.orders import Signals
 from core.jobs.trainer.stages import Stages
@@ -41,7 +42,10 @@ class Member:
             self.run.training_config()  # before a file is made for a run of a newer version
             with self.run.open_metrics() as metrics:
                 self._worker = Worker(self.run, metrics, job, signals, log_here, shared)
-                return (yield from self._worker.work())
+                status = yield from self._worker.work()
+            if job.on_finish is not None:
+                job.on_finish.run(self.run, log_here)
+            return status
         except (UserError, OSError) as error:
             log_here(f"refused: {describe(error) if isinstance(error, OSError) else error}")
             return EXIT_REFUSED
@@ -118,10 +122,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, help="train to this epoch instead of the configured one")
     parser.add_argument("--learning-rate", type=float, help="go on with this learning rate instead of the saved one")
     parser.add_argument("--data-dir", type=Path, help="where the images are that are not where they were")
+    parser.add_argument("--on-finish", metavar="COMMAND", help="what the shell is to do once a run has ended")
+    parser.add_argument("--on-finish-in", type=Path, metavar="DIR", default="/", help="and in which folder")
     given = parser.parse_args(arguments)
     print_everything("utf-8")  # as train.log is read, whatever the locale
     runs = [Run(path.absolute()) for path in given.run_dirs]
-    job = Job(given.epochs, given.learning_rate, given.data_dir)
+    ending = None if given.on_finish is None else OnFinish(given.on_finish, given.on_finish_in)
+    job = Job(given.epochs, given.learning_rate, given.data_dir, ending)
     if hasattr(os, "SCHED_BATCH"):  # a viewer on the same machine need not wait for the end of a trainer's turn
         with suppress(OSError):  # the starter's own choice may not be changed, such as `chrt -i 0`
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

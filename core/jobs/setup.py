@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.cores import CoreMeter, SharedThreads
 from core.group import ALONE, find_place
+from core.jobs.trainer.ending import OnFinish
 from core.jobs.trainer.intervals import Intervals
 from core.jobs.trainer.stages import Stages
 from core.kernels.step_library import compile_ahead
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """What a trainer's process is given to do, besides the run itself: a new goal, another rate, where images are."""
+    """What a trainer's process is given to do, besides the run itself.
+
+    A new goal, another rate, where images are, and what is to be done at the end.
+    """
 
     epochs: int | None = None
     learning_rate: float | None = None
     data_dir: Path | None = None
+    on_finish: OnFinish | None = None
     intervals: Intervals = field(default_factory=Intervals)
 
 

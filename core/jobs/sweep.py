@@ -130,8 +130,9 @@ class Sweep:
         first_stage: bytes | None = None,
         together: int = 1,
         share: Share | None = None,
+        on_finish: str | None = None,
     ) -> None:
-        self.members, self._share = members, share
+        self.members, self._share, self._on_finish = members, share, on_finish
         self._threads, self._first_stage = threads, first_stage
         self._waiting = [member for member in members if not _is_done(member)]
         self._free = list(slots)
@@ -185,7 +186,13 @@ class Sweep:
         try:
             if ready:
                 first, *others = (member.run for member in ready)
-                process = launch.start(first, threads=self._threads, others=others, data_dir=_data_dir(ready[0]))
+                process = launch.start(
+                    first,
+                    threads=self._threads,
+                    others=others,
+                    data_dir=_data_dir(ready[0]),
+                    on_finish=self._on_finish,
+                )
                 self._busy.append(Started(ready, slots, process))
                 return
         except (UserError, OSError) as error:

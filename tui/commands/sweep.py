@@ -26,7 +26,7 @@ from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
 from core.runs.status import State
 from core.text import printable
 from tui import formatting
-from tui.commands.options.common import DataDir, Json, RunsDir
+from tui.commands.options.common import DataDir, Json, OnFinish, RunsDir
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, LowestLines, echo, print_error, print_json, print_table
 from tui.commands.progress import going_on
@@ -68,6 +68,7 @@ def sweep(
         str, typer.Option("--name", help="What the names of the runs begin with.", metavar="NAME")
     ] = "sweep",
     as_json: Json = False,
+    on_finish: OnFinish = None,
     share: Shared = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
@@ -92,7 +93,7 @@ def sweep(
     on_cpu = sum(slot == "cpu" for slot in slots)
     threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None
     together = MOST_TOGETHER if jobs is None else 1
-    if not train_all(Sweep(members, slots, threads, weights, together, shared), as_json):
+    if not train_all(Sweep(members, slots, threads, weights, together, shared, on_finish), as_json):
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -20,7 +20,7 @@ from core.runs.settings import SETTINGS
 from core.runs.status import State
 from tui import formatting
 from tui.background.devices import check_device
-from tui.commands.options.common import DataDir, Detach, RunName, RunsDir
+from tui.commands.options.common import DataDir, Detach, OnFinish, RunName, RunsDir
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, echo, print_error
 from tui.commands.progress import Follower, download_in_terminal, going_on
@@ -39,6 +39,7 @@ def train(
         bool, typer.Option("--create-only", help="Write the run's folder for a trainer that is started otherwise.")
     ] = False,
     detach: Detach = False,
+    on_finish: OnFinish = None,
     share: Shared = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
@@ -66,7 +67,7 @@ def train(
     if create_only:
         echo(f"{run.name} is ready in {run.path}; train it with: {shlex.join(launch.command(run, config))}")
         return
-    follow(run, partial(launch.start, run), detach)
+    follow(run, partial(launch.start, run, on_finish=on_finish), detach)
 
 
 @takes_settings(
@@ -83,6 +84,7 @@ def resume(
     settings: dict[str, Any],
     run: RunName,
     detach: Detach = False,
+    on_finish: OnFinish = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
@@ -92,7 +94,8 @@ def resume(
     config = found.training_config()
     check_device(config.device, config.processes)
     folder = None if data_dir is None else data_dir.absolute()
-    start = partial(launch.resume, found, new.get("epochs"), new.get("learning_rate"), data_dir=folder)
+    new_goal, new_rate = new.get("epochs"), new.get("learning_rate")
+    start = partial(launch.resume, found, new_goal, new_rate, data_dir=folder, on_finish=on_finish)
     follow(found, start, detach)
 
 

@@ -142,7 +142,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
     found: list[Started] = []
 
     def start(
-        run: Run, threads: int | None = None, others: Sequence[Run] = (), data_dir: Path | None = None
+        run: Run, threads: int | None, others: Sequence[Run], data_dir: Path | None, on_finish: str | None
     ) -> Started:
         found.append(Started([one.name for one in (run, *others)], run.config().device))
         return found[-1]

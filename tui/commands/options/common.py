@@ -46,6 +46,15 @@ DataDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return once training has begun.")]
+OnFinish = Annotated[
+    str | None,
+    typer.Option(
+        "--on-finish",
+        help="What the shell is to do once a run has ended; VAE_TUI_RUN, VAE_TUI_STATE and others tell of it.",
+        metavar="COMMAND",
+        show_default=False,
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(
