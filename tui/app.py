@@ -1,4 +1,4 @@
-"""The app: its modes, its keys, and how it is left."""
+"""The app: its modes and its keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from textual.widget import AwaitMount
 from core.data import registry
 from core.errors import describe
 from tui.background.garbage import FULL_SECONDS, collect
-from tui.messages import FilesWritten, NewRunWanted, RunChosen, RunDeleted, RunOpened, RunRenamed, RunRestored
+from tui.messages import FilesWritten, NewRunWanted, RunDeleted, RunOpened, RunRenamed, RunRestored
 from tui.screens.base import SCREENS, BaseScreen, seconds_kept
 from tui.screens.dialogs import Keys, sorted_keys
 from tui.screens.runs.list import RunsScreen
@@ -203,9 +203,6 @@ class VaeTui(OrderedApp):
             self.notify(describe(error), severity="error", markup=False)
             return True
 
-    def on_run_chosen(self, message: RunChosen) -> None:
-        self.selected_run = message.run
-
     def on_run_opened(self, message: RunOpened) -> None:
         self.selected_run = message.run
         self.switch_mode("training")
@@ -238,6 +235,11 @@ class VaeTui(OrderedApp):
         if mode == "compare":
             self.shared.select_marked()
         self.switch_mode(mode)
+
+    def action_choose_screen(self) -> None:
+        from tui.screens.help.menu import ScreenMenu
+
+        self.push_screen(ScreenMenu(str(self.current_mode)), lambda name: self.action_show(name) if name else None)
 
     def action_graphics(self) -> None:
         if self.graphics is None:

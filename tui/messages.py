@@ -52,13 +52,6 @@ class Preview:
 
 
 @dataclass
-class RunChosen(Message):
-    """All screens are to show this run."""
-
-    run: Run
-
-
-@dataclass
 class RunOpened(Message):
     """All screens are to show this run, and the training screen is to be seen."""
 

@@ -146,8 +146,30 @@ def ask_class(question: str, everything: str, classes: Sequence[str] = ()) -> Mo
     return AskValue(question, "a", parse)
 
 
+LIST_KEYS: list[BindingType] = [
+    Binding("k", "cursor_up", id="options.up", show=False),
+    Binding("j", "cursor_down", id="options.down", show=False),
+    Binding("g", "first", id="options.first", show=False),
+    Binding("G", "last", id="options.last", show=False),
+]
+TEXT_KEYS: list[BindingType] = [
+    Binding("k", "scroll_up", id="text.up", show=False),
+    Binding("j", "scroll_down", id="text.down", show=False),
+    Binding("g", "scroll_home", id="text.first", show=False),
+    Binding("G", "scroll_end", id="text.last", show=False),
+]
+
+
+class ScrolledText(VerticalScroll, can_focus=True):
+    """What may be longer than the screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = TEXT_KEYS
+
+
 class Options(OptionList):
     """A list on which the page keys do nothing while a small window leaves it no room; Textual's fails then."""
+
+    BINDINGS: ClassVar[list[BindingType]] = LIST_KEYS
 
     def action_page_up(self) -> None:
         """Move up a page."""
@@ -195,7 +217,7 @@ class Keys(ModalScreen[None]):
 
     DEFAULT_CSS = """
     Keys { align: center middle; }
-    Keys VerticalScroll {
+    Keys ScrolledText {
         width: 64;
         max-width: 95%;
         height: auto;
@@ -219,7 +241,7 @@ class Keys(ModalScreen[None]):
         table.add_column(ratio=1)
         for key, meaning in self._keys:
             table.add_row(Text(key, style="bold"), Text(meaning))
-        with VerticalScroll() as scroll:
+        with ScrolledText() as scroll:
             scroll.border_title = "keys"
             scroll.border_subtitle = "esc closes"
             yield Static(table)
@@ -227,6 +249,9 @@ class Keys(ModalScreen[None]):
 
 def sorted_keys(app: App[Any]) -> list[tuple[str, str]]:
     """Each key of the screen that is shown with what it does, those of the screen before those of the app."""
-    found = [active.binding for active in app.screen.active_bindings.values() if active.binding.tooltip]
-    found = [binding for binding in found if not binding.system and binding.key not in ("ctrl+q", "ctrl+p")]
-    return [(app.get_key_display(binding), binding.tooltip) for binding in found]
+    found: dict[str, Binding] = {}  # keys that do the same have the same id
+    for active in app.screen.active_bindings.values():
+        binding = active.binding
+        if binding.tooltip and not binding.system and binding.key not in ("ctrl+q", "ctrl+p"):
+            found.setdefault(binding.id or binding.action, binding)
+    return [(app.get_key_display(binding), binding.tooltip) for binding in found.values()]

@@ -61,6 +61,7 @@ class ExploreScreen(BaseScreen[int | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "export", tooltip="write what is shown to files", id="export"),
         Binding("n", "app.new_run", "new", tooltip="fill in the form of a new run", id="explore.new_run", show=False),
+        Binding("escape", "app.show('runs')", "runs", tooltip="back to the runs", id="explore.runs", show=False),
     ]
 
     @dataclass

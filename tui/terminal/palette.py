@@ -13,10 +13,12 @@ class KeyCommands(Provider):
     """Finds a key by what it does, and presses it."""
 
     def _bindings(self) -> Iterator[Binding]:
+        found: dict[str, Binding] = {}  # keys that do the same have the same id
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if active.enabled and binding.tooltip and not binding.system:
-                yield binding
+                found.setdefault(binding.id or binding.action, binding)
+        yield from found.values()
 
     def _name(self, binding: Binding) -> str:
         return f"{binding.tooltip}  ({self.app.get_key_display(binding)})"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Static
+
+SHORT_NAMES = {"training": "train", "reconstruct": "recon", "compare": "comp", "evaluate": "eval"}
+SHORTEST_NAME = 8  # cells of the name of a run, before the names of screens give way
 
 
 class Bar(Static):
@@ -25,35 +29,64 @@ class Bar(Static):
 
 
 class TopBar(Bar):
-    """The screens by their keys, as much of their names as fits, and on the right the run that is shown."""
+    """The screens by their keys and names, and on the right the run that is shown; a click on a screen goes there.
+
+    Where there is little room, names of screens are shortened, then that of the run; then a menu has the screens.
+    """
 
     DEFAULT_CSS = "TopBar { dock: top; height: 1; background: $panel; text-wrap: nowrap; }"
 
     def __init__(self, screens: Sequence[str], shown: str) -> None:
         super().__init__()
         self._screens, self._shown = screens, shown
-        self._run = Text()
+        self._run_name, self._state = "", Text()
 
     def show_run(self, name: str, state: Text) -> None:
         """Show a run on the right."""
-        self._run = Text.assemble((name, "bold"), "  ", state)
+        self._run_name, self._state = name, state
         self._draw()
 
     def on_resize(self) -> None:
         self._draw()
 
     def _draw(self) -> None:
-        full = Text.assemble((" vae-tui ", "bold"))
-        short = Text()
-        for number, title in enumerate(self._screens, 1):
-            here = title == self._shown
-            style = "reverse" if here else ""
-            full.append(f" {number} {title} ", style)
-            short.append(f" {number} {title} " if here else f" {number} ", style)
-        needed = self._run.cell_len + 2
-        bar = full if full.cell_len + needed <= self.size.width else short
-        bar.append(" " * max(1, self.size.width - bar.cell_len - needed + 1))
-        self.show(bar + self._run)
+        width, menu = self.size.width, self._menu()
+        least = min(cell_len(self._run_name), SHORTEST_NAME)
+        bar = next(
+            (
+                tabs
+                for cells in (cell_len(self._run_name), least)
+                for tabs in self._tabs()
+                if tabs.cell_len + cells + self._beside_name <= width
+            ),
+            menu,
+        )
+        name = Text(self._run_name, "bold")
+        name.truncate(max(width - bar.cell_len - self._beside_name, 0), overflow="ellipsis")
+        run = Text.assemble(name, "  ", self._state) if self._run_name else Text()
+        bar.append(" " * max(1, width - bar.cell_len - run.cell_len - 1))
+        self.show(bar + run)
+
+    @property
+    def _beside_name(self) -> int:
+        """Cells besides the name: the state, and blanks."""
+        return self._state.cell_len + 4 if self._run_name else 0
+
+    def _tabs(self) -> Iterator[Text]:
+        """The names of the screens, with less and less room."""
+        short = [SHORT_NAMES.get(name, name) for name in self._screens]
+        yield Text.assemble((" vae-tui ", "bold"), *self._named(self._screens, " {} {} "))
+        yield Text.assemble(" ", *self._named(self._screens, " {} {} "))
+        yield Text.assemble(*self._named(short, " {} {}"), " ")
+
+    def _named(self, names: Sequence[str], form: str) -> Iterator[Text]:
+        for number, (screen, name) in enumerate(zip(self._screens, names, strict=True), 1):
+            click = Style(reverse=screen == self._shown or None, meta={"@click": f"app.show({screen!r})"})
+            yield Text(form.format(number, name), click)
+
+    def _menu(self) -> Text:
+        here = f" ≡ {self._screens.index(self._shown) + 1} {self._shown} "
+        return Text.assemble((here, Style(reverse=True, meta={"@click": "app.choose_screen"})))
 
 
 # These always have room: who knows them finds the rest.

@@ -39,6 +39,13 @@ class Gallery(StripWidget):
         def control(self) -> "Gallery":
             return self.gallery
 
+    class Scrolled(Message):
+        """The wheel was turned over the tiles, up (-1) or down (1)."""
+
+        def __init__(self, gallery: "Gallery", by: int) -> None:
+            super().__init__()
+            self.gallery, self.by = gallery, by
+
     def __init__(
         self,
         *,
@@ -187,6 +194,12 @@ class Gallery(StripWidget):
         return strips
 
     # Half-blocks and captions
+
+    def on_mouse_scroll_up(self) -> None:
+        self.post_message(self.Scrolled(self, -1))
+
+    def on_mouse_scroll_down(self) -> None:
+        self.post_message(self.Scrolled(self, 1))
 
     def on_click(self, event: events.Click) -> None:
         tiling = None if self._tiles is None else self.tiling(self._tiles.shape[1:])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.style import Style
-from textual import events
+from textual.geometry import Offset
 from textual.message import Message
 from textual.strip import Strip
 
@@ -16,7 +16,7 @@ from tui.drawing.plots.plot import Drawing, draw_curves
 from tui.drawing.plots.raster import Canvas
 from tui.drawing.plots.scales import Scale
 from tui.terminal.capabilities import ColorDepth
-from tui.widgets.strip_widget import StripWidget
+from tui.widgets.pointed import PointedWidget
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Shown:
     message: str = ""  # in place of curves
 
 
-class Plot(StripWidget):
+class Plot(PointedWidget):
     """Shows curves, and draws them again when they, the size or the theme change."""
 
     @dataclass
@@ -70,12 +70,17 @@ class Plot(StripWidget):
 
         plot: Plot
 
+    @dataclass
+    class Chosen(Message):
+        """The plot was clicked twice."""
+
+        plot: Plot
+
     def __init__(self, title: str = "", short_title: str = "", *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.title, self.short_title = title, short_title
         self.shown = Shown()
         self.drawing = Drawing([])
-        self._held: tuple[int, int] | None = None  # where the pointer holds the curves
 
     @property
     def canvas(self) -> Canvas | None:
@@ -110,39 +115,27 @@ class Plot(StripWidget):
 
     # The mouse
 
-    def _x_at(self, event: events.MouseEvent) -> float | None:
-        canvas, column = self.drawing.canvas, event.x - self.drawing.left
+    def _x_at(self, at: Offset) -> float | None:
+        canvas, column = self.drawing.canvas, at.x - self.drawing.left
         return None if canvas is None or not 0 <= column < canvas.columns else canvas.x_at(column)
 
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        canvas = self.drawing.canvas
-        if self._held is None or canvas is None:
-            self.post_message(self.Pointed(self, self._x_at(event)))
-            return
-        right, down = event.x - self._held[0], event.y - self._held[1]
-        if right or down:
-            self._held = event.x, event.y
+    def point(self, at: Offset | None) -> None:
+        self.post_message(self.Pointed(self, None if at is None else self._x_at(at)))
+
+    def press(self, at: Offset) -> bool:
+        self.post_message(self.Pressed(self))
+        return True
+
+    def drag(self, right: int, down: int) -> None:
+        if (canvas := self.drawing.canvas) is not None:
             self.post_message(self.Dragged(self, right / canvas.columns, down / canvas.rows))
 
-    def on_leave(self) -> None:
-        self.post_message(self.Pointed(self, None))
+    def choose(self, at: Offset, times: int) -> None:
+        if times > 1:
+            self.post_message(self.Chosen(self))
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        self._held = event.x, event.y
-        self.capture_mouse()
-        self.post_message(self.Pressed(self))
-
-    def on_mouse_up(self) -> None:
-        self._held = None
-        self.release_mouse()
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._turn(event, closer=True)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._turn(event, closer=False)
-
-    def _turn(self, event: events.MouseEvent, *, closer: bool) -> None:
-        if (x := self._x_at(event)) is not None:
-            event.stop()
-            self.post_message(self.Zoomed(self, x, closer, event.shift or event.ctrl))
+    def turn(self, at: Offset, *, closer: bool, along_y: bool) -> bool:
+        if (x := self._x_at(at)) is None:
+            return False
+        self.post_message(self.Zoomed(self, x, closer, along_y))
+        return True

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.style import Style
-from textual import events
+from textual.geometry import Offset
 from textual.message import Message
 from textual.strip import Strip
 
@@ -22,12 +22,13 @@ from tui.drawing.points import (
 from tui.drawing.strips import draw_message
 from tui.drawing.view import Canvas, View, finite, home_view, lay_out, nearest
 from tui.terminal.capabilities import ColorDepth, color_depth
-from tui.widgets.strip_widget import StripWidget
+from tui.widgets.pointed import PointedWidget
 
 LARGEST_ZOOM, SMALLEST_ZOOM = 1000.0, 0.1  # beyond, tick labels lack digits, or all points fall into one blot
+WHEEL = 1.5  # closer with each turn
 
 
-class Scatter(StripWidget):
+class Scatter(PointedWidget):
     """Points with a view and a cursor, which keys of the screen and the mouse move."""
 
     @dataclass
@@ -39,6 +40,16 @@ class Scatter(StripWidget):
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, Scatter.CursorMoved)
+
+    @dataclass
+    class Chosen(Message):
+        """The cell of the cursor was clicked once more."""
+
+    @dataclass
+    class Moved(Message):
+        """The mouse moved the view."""
+
+        scatter: "Scatter"
 
     def __init__(self, *, message: str = "", id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -53,6 +64,7 @@ class Scatter(StripWidget):
         self._view = home_view(self._points)
         self._cursor = (0.0, 0.0)
         self._backdrop: tuple[object, list[Strip]] | None = None
+        self._pressed_again = False
 
     @property
     def cursor(self) -> tuple[float, float]:
@@ -114,12 +126,12 @@ class Scatter(StripWidget):
         """Show a line of text instead of points; the next `show` may still keep the view."""
         self.show(None, message=message)
 
-    def cycle_markers(self) -> Markers:
-        """Switch between dots and digits, and return what is drawn now; ASCII has digits only."""
+    def next_markers(self) -> bool:
+        """Switch between dots and digits, of which ASCII has digits only; whether that was the whole round."""
         depth = color_depth(self.app)
         self.markers = "digits" if markers_for(self.markers, depth) == "dots" else "dots"
         self._repaint()
-        return markers_for(self.markers, depth)
+        return markers_for(self.markers, depth) == markers_for(None, depth)
 
     def toggle_digit(self, digit: int) -> None:
         """Hide a class or show it again. ValueError if there is none of that number."""
@@ -132,19 +144,23 @@ class Scatter(StripWidget):
         self._hidden = frozenset()
         self._repaint()
 
-    def zoom(self, factor: float) -> None:
-        """Zoom in by `factor`, with the cursor in its place. ValueError unless factor > 0."""
+    def zoom(self, factor: float, about: tuple[float, float] | None = None) -> None:
+        """Zoom in by `factor`, with the cursor or another point in its place. ValueError unless factor > 0."""
         if not factor > 0:
             raise ValueError(f"factor is {factor}, must be more than 0")
         if self._home is not None:
             (left, right), (start, end) = self._view.x, self._home.x
             now = (end - start) / (right - left)
             factor = min(max(now * factor, SMALLEST_ZOOM), LARGEST_ZOOM) / now
-            self._look_at(self._view.zoomed(factor, *self._cursor), self._cursor)
+            self._look_at(self._view.zoomed(factor, *(about or self._cursor)), self._cursor)
 
     def pan(self, columns: int, rows: int) -> None:
         """Move the view by cells to the right and down; the cursor keeps its point until it meets the edge."""
         self._look_at(self._canvas().panned(columns, rows), self._cursor)
+
+    def look_at(self, view: View) -> None:
+        """Show this view."""
+        self._look_at(view, self._cursor)
 
     def reset_view(self) -> None:
         """Back to the initial view."""
@@ -156,6 +172,12 @@ class Scatter(StripWidget):
         canvas = self._canvas()
         column, row = canvas.clamp(*canvas.cell_of(*self._cursor))
         self.place_cursor(*canvas.center_of(column + columns, row + rows))
+
+    def move_to_edge(self, which: int) -> None:
+        """Move the cursor to the left edge of the view, or for 1 to the right one."""
+        canvas = self._canvas()
+        _, row = canvas.clamp(*canvas.cell_of(*self._cursor))
+        self.place_cursor(*canvas.center_of((canvas.columns - 1) * which, row))
 
     def place_cursor(self, x: float, y: float) -> None:
         """Put the cursor at a point, and move the view as far as it needs to be seen."""
@@ -170,27 +192,41 @@ class Scatter(StripWidget):
         visible = ~np.isin(self._labels, list(self._hidden))
         return nearest(self._points, visible, *self._cursor, (1 / wide, 2 / high))  # a cell is twice as high as wide
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        if not self._has_points:
-            return
-        at = event.get_content_offset_capture(self)
+    # The mouse
+
+    def _cell(self, at: Offset) -> tuple[int, int] | None:
+        """The cell of the plane there, None beside it."""
         canvas = self._canvas()
-        count = class_count(self._labels)
+        cell = (at.x - canvas.left, at.y - canvas.top)
+        return cell if canvas.clamp(*cell) == cell else None
+
+    def press(self, at: Offset) -> bool:
+        if not self._has_points:
+            return False
+        canvas, count = self._canvas(), class_count(self._labels)
         _, legend = legend_place(self._title, self.size.width, count)
         if canvas.top and at.y == 0 and 0 <= at.x - legend < legend_step(count) * count:
             self.toggle_digit((at.x - legend) // legend_step(count))
-        elif canvas.clamp(*(cell := (at.x - canvas.left, at.y - canvas.top))) == cell:
-            self.capture_mouse()
+        elif (cell := self._cell(at)) is not None:
+            self._pressed_again = cell == canvas.clamp(*canvas.cell_of(*self._cursor))
             self.place_cursor(*canvas.center_of(*cell))
+            return True
+        return False
 
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self.app.mouse_captured is self:
-            at = event.get_content_offset_capture(self)
-            canvas = self._canvas()
-            self.place_cursor(*canvas.center_of(*canvas.clamp(at.x - canvas.left, at.y - canvas.top)))
+    def drag(self, right: int, down: int) -> None:
+        self.pan(-right, -down)
+        self.post_message(self.Moved(self))
 
-    def on_mouse_up(self) -> None:
-        self.release_mouse()
+    def choose(self, at: Offset, times: int) -> None:
+        if self._has_points and self._pressed_again and self._cell(at) is not None:
+            self.post_message(self.Chosen())
+
+    def turn(self, at: Offset, *, closer: bool, along_y: bool) -> bool:
+        if not self._has_points or (cell := self._cell(at)) is None:
+            return False
+        self.zoom(WHEEL if closer else 1 / WHEEL, self._canvas().center_of(*cell))
+        self.post_message(self.Moved(self))
+        return True
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         if not self._has_points:

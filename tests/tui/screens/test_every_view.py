@@ -28,14 +28,14 @@ VIEWS = {
     "reconstruct": ["3"],
     "closeup": ["3", "right", "enter"],
     "sample": ["4"],
-    "traversal": ["4", "right", "v"],
-    "interpolation": ["4", "x", "right", "x"],
-    "latent": ["5", "g"],
+    "traversal": ["4", "right", "t"],
+    "interpolation": ["4", "space", "right", "t"],
+    "latent": ["5", "enter"],
     "compare-curves": ["6"],
     "compare-digits": ["6", "v"],
     "compare-samples": ["6", "v", "v"],
     "compare-latent": ["6", "v", "v", "v"],
-    "compare-settings": ["6", "V"],
+    "compare-settings": ["6", "v", "v", "v", "v"],
     "evaluate": ["7", "enter"],
 }
 
@@ -195,7 +195,7 @@ async def test_every_key_of_a_view_is_listed_with_what_it_does(run_app: VaeTui, 
             assert not binding.tooltip or binding.tooltip[:30] in text
 
 
-@pytest.mark.parametrize("opened", [("3",), ("3", "enter"), ("4",), ("4", "v"), ("5",), ("6",), ("7",)])
+@pytest.mark.parametrize("opened", [("3",), ("3", "enter"), ("4",), ("4", "t"), ("5",), ("6",), ("7",)])
 async def test_a_key_is_listed_once(app: VaeTui, opened: tuple[str, ...]) -> None:
     async with app.run_test(size=(80, 60)) as pilot:
         for key in opened:

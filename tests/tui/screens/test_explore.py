@@ -185,7 +185,7 @@ async def test_progress_is_shown_by_the_screen_that_asked_and_by_no_other(app: V
 async def test_what_was_said_of_work_goes_when_the_work_is_done(app: VaeTui, explorer: FakeExplorer) -> None:
     async with opened(app, "4") as pilot:
         explorer.gate.clear()
-        await pilot.press("r")
+        await pilot.press(">")
         await until(pilot, lambda: explorer.times("samples") == 2, "the question")
         explorer.reports[-1]("encoding training images: 9,000 of 10,000")
         await until(pilot, lambda: "encoding" in screen_text(app), "the words")
@@ -200,7 +200,7 @@ async def test_what_was_said_of_work_goes_when_the_work_is_done(app: VaeTui, exp
 async def test_closed_screens_are_given_back(app: VaeTui, explorer: FakeExplorer) -> None:
     async with opened(app, "3") as pilot:
         for _ in range(3):
-            await press(pilot, "enter", "v", "escape", "escape", "question_mark", "escape")
+            await press(pilot, "enter", "t", "escape", "escape", "question_mark", "escape")
         explorer.reports.clear()
         explorer.reports.clear()  # a real explorer lives as long as its task
         gc.collect()

@@ -96,7 +96,7 @@ async def test_points_are_written_with_the_view_and_the_classes_that_are_seen(
     run_app: VaeTui, figures: list[Figure]
 ) -> None:
     async with run_app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "5", "c", "3", "c", "7", "plus", "plus", "l")
+        await press(pilot, "5", "c", "3", "c", "7", "plus", "plus", "L")
         scatter = run_app.screen.query_one(Scatter)
         _, everything = await written(pilot, 2)
         (axes,) = figures[0].axes

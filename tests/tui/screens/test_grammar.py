@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
-from tests.support.screens import MakeApp, settle
-from tests.support.snapshots import RUNS, make_snapshot
+from tests.support.explorers import FakeExplorers
+from tests.support.readers import Readers
+from tests.support.screens import MakeApp, press, settle
+from tests.support.snapshots import OTHER, RUNS, make_run_update, make_snapshot, make_summary
+from tests.tui.screens.test_every_view import VIEWS
 from tui.app import VaeTui
+from tui.messages import RunUpdate
 from tui.screens.charts.keys import CHART_KEYS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "keys.md").read_text()
@@ -35,32 +39,41 @@ NAMES = {
     "left_parenthesis": "(",
     "right_parenthesis": ")",
     "exclamation_mark": "!",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
 }
 ARROWS = {"left", "right", "up", "down"}
 SHIFTED = {"shift+left", "shift+right", "shift+up", "shift+down"}
 # What a key is for, by a word that stands in the page, and the actions that do that.
 ACTIONS = {
-    "move the cursor": {"move", "sideways", "turn"},
     "fold and unfold": {"fold", "unfold"},
-    "the next order": {"sort"},
     "the other way round": {"turn_round"},
-    "the first, the last": {"edge"},
-    "a page": {"page", "move"},
-    "zoom in and out": {"zoom"},
+    "move the cursor": {"move", "move_row", "sideways", "turn", "cursor_up", "cursor_down", "scroll_up", "scroll_down"},
+    "the first, the last": {"edge", "first", "last", "scroll_home", "scroll_end"},
+    "a page": {"page", "move", "page_up", "page_down"},
+    "zoom in and out": {"zoom", "size"},
     "pan": {"pan"},
     "the whole again": {"whole"},
-    "first quantity": {"narrow"},
-    "second one": {"zoom_y"},
-    "type a value": {"type_range"},
+    "first quantity": {"narrow", "warm", "number", "samples"},
+    "second one": {"zoom_y", "guidance", "number"},
+    "type a value": {"type_range", "type_seed", "type_numbers", "ask_number"},
+    "the seed before": {"seed"},
+    "the next way to look": {"look", "turn"},
+    "the next way to draw": {"sampler"},
+    "the next order": {"order", "projection", "sort"},
+    "fit: the projection": {"fit"},
+    "animate": {"animate"},
+    "walk through": {"walk"},
+    "what is on the left": {"swap"},
     "what the x axis counts": {"scale", "x_axis"},
     "smoother": {"smoothing"},
-    "choose which": {"charts", "columns"},
-    "open or do": {"open_run", "choose", "maximise"},
-    "back, close": {"leave", "show", "unfilter"},
     "filter": {"filter"},
     "look at the same thing": {"next_view"},
+    "choose which": {"charts", "classes", "columns"},
+    "open or do": {"open_run", "choose", "maximise", "close_up", "walk", "decode", "choose_other", "measure", "select"},
+    "back, close": {"leave", "show", "back", "cancel", "dismiss", "answer", "unfilter"},
     "next or the previous": {"turn", "focus_next", "focus_previous"},
-    "mark the run": {"mark"},
+    "mark what": {"mark"},
     "from the last mark": {"mark_range"},
     "mark all": {"mark_all"},
     "pause": {"pause", "unpause"},
@@ -109,17 +122,28 @@ def check(key: str, action: str) -> None:
     assert any(said in meaning for said in kinds), f"{key} does {word}, and docs/keys.md says: {meaning}"
 
 
-@pytest.mark.parametrize("screen", ["1", "2"])
-async def test_screens_give_keys_the_meaning_of_the_page(make_app: MakeApp, screen: str) -> None:
-    app: VaeTui = make_app(runs=RUNS, snapshot=make_snapshot())
+def check_screen(app: VaeTui) -> None:
+    for key, active in app.screen.active_bindings.items():
+        of_textual = active.binding.system or active.binding.action.startswith("screen.copy")
+        if not of_textual and key not in ("ctrl+q", "ctrl+c"):
+            check(key, active.binding.action)
+
+
+@pytest.mark.parametrize("preset", ["vae", "prior"])
+async def test_screens_give_keys_the_meaning_of_the_page(
+    make_app: MakeApp, explorers: FakeExplorers, updates: Readers[RunUpdate], preset: str
+) -> None:
+    summary = make_summary(preset=preset)
+    updates.first = lambda run: make_run_update(summary)
+    app: VaeTui = make_app(
+        runs=RUNS, snapshot=make_snapshot(summary), explorer=explorers.of, other_runs=lambda run: [OTHER]
+    )
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        await pilot.press(screen)
-        await settle(pilot)
-        for key, active in app.screen.active_bindings.items():
-            of_textual = active.binding.system or active.binding.action.startswith("screen.copy")
-            if not of_textual and key not in ("ctrl+q", "ctrl+c"):
-                check(key, active.binding.action)
+        for keys in (["1"], ["2"], *VIEWS.values()):
+            await press(pilot, *keys)
+            check_screen(app)
+            await press(pilot, *["escape"] * (len(app.screen_stack) - 1))
 
 
 def test_charts_give_keys_the_meaning_of_the_page() -> None:

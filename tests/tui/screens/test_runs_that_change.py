@@ -43,7 +43,7 @@ async def test_a_run_that_is_gone_is_said_to_be_and_comes_back(tmp_path: Path, k
         run.path.rename(aside)
         await until(pilot, lambda: GONE in words(app) and "! gone" in words(app), "the word")
         assert "no weights yet" not in words(app)
-        await pilot.press("e", "r", "s", "space")
+        await pilot.press("e", ">", "z", "space")
         aside.rename(run.path)
         await until(pilot, lambda: GONE not in words(app) and SHOWN[key] in words(app), "the content again", 60)
 
@@ -82,7 +82,7 @@ async def test_another_run_of_the_same_name_is_shown_as_what_it_is(tmp_path: Pat
         await pilot.press(key)
         await until(pilot, lambda: SHOWN[key] in words(app), "the content", 60)
         if key == "4":
-            await pilot.press("s", "s", "s")
+            await pilot.press("z", "z", "z")
         run.path.rename(tmp_path / "aside")
         (tmp_path / "elsewhere").mkdir()
         other = make_trained_run(tmp_path / "elsewhere", "ae")

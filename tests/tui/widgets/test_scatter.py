@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from textual.app import App, ComposeResult
+from textual.events import MouseScrollUp
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -24,12 +25,16 @@ class ScatterApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.moves: list[tuple[float, float]] = []
+        self.chosen = 0
 
     def compose(self) -> ComposeResult:
         yield Scatter(message="no latents yet")
 
     def on_scatter_cursor_moved(self, message: Scatter.CursorMoved) -> None:
         self.moves.append((message.x, message.y))
+
+    def on_scatter_chosen(self) -> None:
+        self.chosen += 1
 
 
 @asynccontextmanager
@@ -212,23 +217,43 @@ async def test_a_cell_counts_twice_as_high_as_wide_for_the_nearest() -> None:
         assert scatter.nearest() == 2
 
 
-async def test_a_click_moves_the_cursor_and_a_drag_takes_it_along() -> None:
+async def test_a_click_moves_the_cursor_and_a_second_one_chooses_the_cell() -> None:
     async with shown() as (pilot, scatter):
         canvas = canvas_of(scatter)
         await pilot.click(Scatter, offset=(canvas.left + 11, canvas.top + 6))
         assert scatter.cursor == pytest.approx(canvas.center_of(11, 6))
-        assert cursor_cell(scatter) == (11, 6)
         assert pilot.app.moves == [scatter.cursor]
         await pilot.hover(Scatter, offset=(canvas.left + 30, canvas.top + 9))
         assert cursor_cell(scatter) == (11, 6)
+        assert pilot.app.chosen == 0
+        await pilot.click(Scatter, offset=(canvas.left + 11, canvas.top + 6))
+        assert pilot.app.chosen == 1
+        await pilot.click(Scatter, offset=(canvas.left + 12, canvas.top + 6))
+        assert pilot.app.chosen == 1
+
+
+async def test_dragging_moves_the_points_under_the_pointer() -> None:
+    async with shown() as (pilot, scatter):
+        canvas, before = canvas_of(scatter), scatter.view
         await pilot.mouse_down(Scatter, offset=(canvas.left + 11, canvas.top + 6))
+        held = scatter.cursor
         await pilot.hover(Scatter, offset=(canvas.left + 30, canvas.top + 9))
-        assert cursor_cell(scatter) == (30, 9)
-        await pilot.hover(Scatter, offset=(0, canvas.top + 9))
-        assert cursor_cell(scatter) == (0, 9)
-        await pilot.mouse_up(Scatter, offset=(0, canvas.top + 9))
-        await pilot.hover(Scatter, offset=(canvas.left + 30, canvas.top + 9))
-        assert cursor_cell(scatter) == (0, 9)
+        assert canvas_of(scatter).cell_of(*held) == (30, 9)
+        await pilot.mouse_up(Scatter, offset=(canvas.left + 30, canvas.top + 9))
+        assert pilot.app.chosen == 0
+        moved = scatter.view
+        assert moved != before
+        await pilot.hover(Scatter, offset=(canvas.left + 3, canvas.top + 2))
+        assert scatter.view == moved
+
+
+async def test_the_wheel_zooms_where_the_pointer_is() -> None:
+    async with shown() as (pilot, scatter):
+        canvas = canvas_of(scatter)
+        at = canvas.center_of(20, 5)
+        await pilot._post_mouse_events([MouseScrollUp], Scatter, (canvas.left + 20, canvas.top + 5), button=0)
+        assert scatter.view.x[1] - scatter.view.x[0] == pytest.approx((canvas.view.x[1] - canvas.view.x[0]) / 1.5)
+        assert canvas_of(scatter).cell_of(*at) == (20, 5)
 
 
 async def test_a_click_on_the_axes_does_nothing() -> None:
@@ -254,10 +279,10 @@ async def test_a_click_in_the_legend_switches_a_class_off_and_on() -> None:
 async def test_markers_are_switched_to_and_fro() -> None:
     async with shown() as (pilot, scatter):
         dots = text_of(lines(scatter))
-        assert scatter.cycle_markers() == "digits"
+        assert not scatter.next_markers()
         await pilot.pause()
         assert not any("\u2800" <= glyph < "\u2900" for glyph in text_of(lines(scatter)))
-        assert scatter.cycle_markers() == "dots"
+        assert scatter.next_markers()
         await pilot.pause()
         assert text_of(lines(scatter)) == dots
 
@@ -341,7 +366,7 @@ async def test_it_runs_at_any_size_and_colour_depth(
         await crosshair_is_seen(pilot)
         actions: list[Callable[[], object]] = [
             lambda: scatter.move_cursor(1, 1),
-            lambda: scatter.cycle_markers(),
+            lambda: scatter.next_markers(),
             lambda: scatter.zoom(3),
             lambda: scatter.pan(-1, 1),
             lambda: scatter.toggle_digit(0),

@@ -284,5 +284,10 @@ class ChartGrid(ChosenCharts, can_focus=True):
     def on_plot_dragged(self, message: Plot.Dragged) -> None:
         self._pan(message.plot.id or "", -message.right, message.down)
 
+    def on_plot_chosen(self, message: Plot.Chosen) -> None:
+        if self._snapshots:
+            self._focus = message.plot.id
+            self.action_maximise()
+
     def on_plot_pressed(self, message: Plot.Pressed) -> None:
         self.focus(scroll_visible=False)

@@ -70,6 +70,11 @@ class DigitsView(ModelsView[Comparison]):
             page, shown = self._comparison.page, len(self._comparison.page.indices)
             self.first = min(max(self.first + by * shown, 0), max(page.total - shown, 0))
 
+    def go_to_edge(self, which: int) -> None:
+        """Go to the first page, or for -1 to the last."""
+        if self._comparison is not None:
+            self.first = max(self._comparison.page.total - len(self._comparison.page.indices), 0) if which else 0
+
     def to_export(self, stem: str, runs: tuple[Run, Run]) -> Export | None:
         if self._comparison is None:
             return None

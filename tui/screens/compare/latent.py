@@ -56,6 +56,12 @@ class LatentView(ModelsView[Planes]):
         both = " | ".join(dict.fromkeys(name.partition(" of ")[0] for name in names))
         self.heading = ", ".join(filter(None, (both, numbers)))
 
+    def on_scatter_moved(self, message: Scatter.Moved) -> None:
+        """What the mouse does to one plane is done to both: they keep the same limits."""
+        for scatter in self.query(Scatter):
+            if scatter is not message.scatter:
+                scatter.look_at(message.scatter.view)
+
     def show_message(self, message: str) -> None:
         self._planes = None
         for scatter in self.query(Scatter):

@@ -10,7 +10,7 @@ from textual.widgets import Label
 from core.arrays import IMAGE_SHAPE
 from core.explorer.protocol import Explorer
 from core.explorer.results import Samples
-from core.latents.options import SAMPLERS
+from core.latents.options import SAMPLERS, SEEDS
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS
 from tui.screens import exporting
@@ -58,6 +58,9 @@ class SamplesView(ModelsView[tuple[str, list[Samples]]]):
         self._samples = []
         for gallery in self.query(Gallery):
             gallery.show_message(message)
+
+    def change_seed(self, by: int) -> None:
+        self.seed = min(max(self.seed + by, SEEDS[0]), SEEDS[1])
 
     def next_sampler(self) -> None:
         names = [None, *PRESETS[DEFAULT_PRESET].samplers]  # None: to each its own

@@ -15,7 +15,7 @@ from core.explorer.protocol import Explorer
 from core.runs.run import Run
 from core.text import printable
 from tui.background.polling import Reader
-from tui.messages import RunChosen, Snapshot
+from tui.messages import Snapshot
 from tui.screens.compare.curves import CurvesView
 from tui.screens.compare.digits import DigitsView
 from tui.screens.compare.latent import LatentView
@@ -27,6 +27,7 @@ from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.following import is_seen
 from tui.screens.selection import Shared
+from tui.widgets.gallery import Gallery
 
 VIEWS = ("curves", "digits", "samples", "latent", "settings")
 
@@ -49,19 +50,38 @@ class CompareScreen(ExploreScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "turn(1)", "view", tooltip="the next view", id="compare.view"),
-        Binding("V", "turn(-1)", "view before", tooltip="the view before", id="compare.back", show=False),
-        Binding("o", "choose_other", "other run", tooltip="choose the run to compare with", id="compare.other"),
+        Binding("tab", "turn(1)", id="compare.tab", show=False),
+        Binding("shift+tab", "turn(-1)", id="compare.back_tab", show=False),
+        Binding(
+            "enter",
+            "choose_other",
+            "other run",
+            key_display="enter",
+            tooltip="choose the run to compare with",
+            id="compare.other",
+        ),
         Binding("tilde", "swap", "swap", key_display="~", tooltip="swap left and right", id="compare.swap"),
         Binding("pageup,comma", "page(-1)", "back", tooltip="the digits before", id="compare.page_up", show=False),
         Binding("pagedown,full_stop", "page(1)", "next", tooltip="the next digits", id="compare.next"),
-        Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="compare.sampler"),
-        Binding("r", "reseed", "reseed", tooltip="other digits: the next seed", id="compare.reseed"),
-        Binding("p", "projection", "project", tooltip="LDA, PCA, or two latent numbers", id="compare.projection"),
+        Binding("g,home", "edge(0)", "first", tooltip="the first digits", id="compare.first", show=False),
+        Binding("G,end", "edge(-1)", "last", tooltip="the last digits", id="compare.last", show=False),
+        Binding("z", "sampler", "sampler", tooltip="the next way to draw latents", id="compare.sampler"),
+        Binding(
+            "greater_than_sign",
+            "seed(1)",
+            "seed",
+            key_display="> <",
+            tooltip="other digits: the next seed, the one before",
+            id="compare.seed",
+        ),
+        Binding("less_than_sign", "seed(-1)", id="compare.seed_before", show=False),
+        Binding("o", "projection", "axes", tooltip="LDA, PCA, or two latent numbers", id="compare.projection"),
     ]
     VIEW_OF_ACTION: ClassVar[dict[str, str]] = {
         "page": "digits",
+        "edge": "digits",
         "sampler": "samples",
-        "reseed": "samples",
+        "seed": "samples",
         "projection": "latent",
     }
 
@@ -75,7 +95,7 @@ class CompareScreen(ExploreScreen):
         super().__init__(shared, sources)
         self._open_snapshots, self._other_runs = snapshots, other_runs
         self.other: Run | None = None
-        self._swapped: Run | None = None  # was on the left until now
+        self._swapped = False  # the selected run is on the right
         self._all = [self.add_follower(self._take) for _ in range(2)]  # more as they are needed
         self._marked: list[Run] = []  # when this was seen last
         self._snapshots: dict[Run, Snapshot] = {}
@@ -97,14 +117,15 @@ class CompareScreen(ExploreScreen):
     # Which runs
 
     def reset(self) -> None:
-        self.other, self._swapped = self._swapped, None
+        self.other, self._swapped = None, False
         self._follow_all()
 
     @property
     def compared(self) -> list[Run]:
         """The left run, the right one, and whatever else is marked."""
         first = [run for run in (self.selected_run, self.other) if run is not None]
-        return [*first, *(run for run in self._marked if run not in first)]
+        rest = [run for run in self._marked if run not in first]
+        return [*(reversed(first) if self._swapped else first), *rest]
 
     def _follow_all(self) -> None:
         """Follow the selected run, the other one and those that are marked besides.
@@ -147,7 +168,7 @@ class CompareScreen(ExploreScreen):
         before = self._snapshots.get(snapshot.run)
         self._snapshots[snapshot.run] = snapshot
         newer = before is None or before.weights_version != snapshot.weights_version
-        # Newer weights of the left run are seen by the base class.
+        # Newer weights of the selected run are seen by the base class.
         if isinstance(self.view, MetricsView) or (newer and snapshot.run == self.other):
             self.request_content()
 
@@ -178,13 +199,14 @@ class CompareScreen(ExploreScreen):
             self.request_content()
 
     def _ask_both(self, view: ModelsView[Any], run: Run, other: Run) -> None:
-        of_both = view.question()
+        of_both, swapped = view.question(), self._swapped
 
-        def question(left: Explorer) -> object:
-            return of_both(left, self.sources.explorer(other, self.reporter(run)))
+        def question(selected: Explorer) -> object:
+            others = self.sources.explorer(other, self.reporter(run))
+            return of_both(others, selected) if swapped else of_both(selected, others)
 
         def show(answer: object) -> None:
-            if other == self.other:
+            if (other, swapped) == (self.other, self._swapped):
                 view.show(answer)
                 self._draw_heading()
 
@@ -192,18 +214,20 @@ class CompareScreen(ExploreScreen):
 
     def _draw_heading(self) -> None:
         if self.selected_run is not None and self.other is not None:
-            names = f"{printable(self.selected_run.name)} and {printable(self.other.name)}"
+            names = " and ".join(printable(run.name) for run in self.compared[:2])
             rest = len(self.compared) - 2
             if rest and self.view.title == "curves":
                 names = f"{len(self.compared)} runs"
             left_out = f"without {rest} more that are marked" if rest and self.view.title != "curves" else ""
             facts = ": ".join(filter(None, (self.view.title, self.view.heading, left_out)))
-            self.set_heading(names, facts, "v shows more, o another run")
+            self.set_heading(names, facts, "v shows more")
 
     def to_export(self, run: Run, stem: str) -> Export | None:
         if self.other is None:
             return None
-        return self.view.to_export(f"{stem}-{self.other.name}-{self.view.title}", (run, self.other))
+        left, right = self.compared[:2]
+        stem = f"{left.name}-{self.TITLE_IN_BAR}-{right.name}-{self.view.title}"
+        return self.view.to_export(stem, (left, right))
 
     # What keys do
 
@@ -232,21 +256,30 @@ class CompareScreen(ExploreScreen):
         self.app.push_screen(ChooseRun("Compare with", self._other_runs(self.selected_run)), answered)
 
     def action_swap(self) -> None:
-        left, right = self.selected_run, self.other
-        if left is not None and right is not None:
-            self._swapped = left
-            self.post_message(RunChosen(right))
+        """What is on the left goes to the right; the selected run stays the selected one."""
+        if self.selected_run is not None and self.other is not None:
+            self._swapped = not self._swapped
+            self._follow_all()
+            self.request_content()
 
     def action_page(self, by: int) -> None:
         self.query_one(DigitsView).turn(by)
+        self.request_content()
+
+    def on_gallery_scrolled(self, message: Gallery.Scrolled) -> None:
+        if isinstance(self.view, DigitsView):
+            self.action_page(message.by)
+
+    def action_edge(self, which: int) -> None:
+        self.query_one(DigitsView).go_to_edge(which)
         self.request_content()
 
     def action_sampler(self) -> None:
         self.query_one(SamplesView).next_sampler()
         self.request_content()
 
-    def action_reseed(self) -> None:
-        self.query_one(SamplesView).seed += 1
+    def action_seed(self, by: int) -> None:
+        self.query_one(SamplesView).change_seed(by)
         self.request_content()
 
     def action_projection(self) -> None:

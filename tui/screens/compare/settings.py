@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from rich.table import Table
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from core.runs.run import Run
@@ -15,6 +14,7 @@ from tui.messages import Snapshot
 from tui.screens import exporting
 from tui.screens.compare.comparison import settings
 from tui.screens.compare.view import MetricsView
+from tui.screens.dialogs import ScrolledText
 from tui.screens.exporting import Export
 
 
@@ -28,7 +28,7 @@ class SettingsView(MetricsView):
         self._snapshots: Sequence[Snapshot] = ()
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll():
+        with ScrolledText():
             yield Static(id="table")
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:

@@ -18,13 +18,13 @@ from tui.screens import exporting
 from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.selection import Shared
-from tui.widgets.metrics_table import MetricsPanel, SamplerColumn
+from tui.widgets.facts.metrics_table import MetricsPanel, SamplerColumn
 
 if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
 
 
-SAMPLES = (10_000, 1_000)
+SAMPLES = (1_000, 10_000)
 SEEDS = 3
 
 
@@ -39,18 +39,35 @@ class EvaluateScreen(ExploreScreen):
             "enter", "measure", "measure", key_display="enter", tooltip="measure the weights", id="evaluate.measure"
         ),
         Binding("escape", "cancel", "cancel", tooltip="end the measurement", id="evaluate.cancel"),
-        Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="evaluate.sampler"),
-        Binding("n", "samples", "samples", tooltip="draw 1,000 or 10,000 samples", id="evaluate.samples"),
+        Binding("escape", "app.show('runs')", "runs", tooltip="back to the runs", id="evaluate.runs", show=False),
+        Binding("z", "sampler", "sampler", tooltip="the next way to draw latents", id="evaluate.sampler"),
         Binding(
-            "up", "move(-1)", "metric", key_display="↑↓", tooltip="explain another metric", id="evaluate.up", show=False
+            "left_square_bracket",
+            "samples(-1)",
+            "samples",
+            key_display="[ ]",
+            tooltip="draw 1,000 or 10,000 samples",
+            id="evaluate.samples",
         ),
-        Binding("down", "move(1)", id="evaluate.down", show=False),
+        Binding("right_square_bracket", "samples(1)", id="evaluate.samples_more", show=False),
+        Binding(
+            "up,k",
+            "move(-1)",
+            "metric",
+            key_display="↑↓",
+            tooltip="explain another metric",
+            id="evaluate.up",
+            show=False,
+        ),
+        Binding("down,j", "move(1)", id="evaluate.down", show=False),
+        Binding("g,home", "edge(0)", id="evaluate.first", show=False),
+        Binding("G,end", "edge(-1)", id="evaluate.last", show=False),
     ]
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
         self.sampler: str | None = None  # None: the one that suits the run
-        self.samples = SAMPLES[0]
+        self.samples = SAMPLES[-1]
         self.measurement: EvaluationJob | None = None
         self._measured: dict[tuple[Run, int, str], EvaluationResult] = {}
         self._meanings: Mapping[str, str] = {}
@@ -155,10 +172,8 @@ class EvaluateScreen(ExploreScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("sampler", "samples", "measure"):
-            if self.selected_run is None:
-                return False  # n starts a run then
             return action != "measure" or self.measurement is None or None
-        return action != "cancel" or self.measurement is not None or None
+        return action != "cancel" or self.measurement is not None
 
     def action_measure(self) -> None:
         run, sampler, samples = self.selected_run, self.shown_sampler, self.samples
@@ -200,12 +215,17 @@ class EvaluateScreen(ExploreScreen):
         self.sampler, self._failure = names[(names.index(self.shown_sampler) + 1) % len(names)], ""
         self._draw()
 
-    def action_samples(self) -> None:
-        self.samples, self._failure = SAMPLES[(SAMPLES.index(self.samples) + 1) % len(SAMPLES)], ""
+    def action_samples(self, by: int) -> None:
+        place = SAMPLES.index(self.samples) + by
+        self.samples, self._failure = SAMPLES[min(max(place, 0), len(SAMPLES) - 1)], ""
         self._draw()
 
     def action_move(self, by: int) -> None:
         self._panel.table.move_cursor(row=self._panel.table.cursor_row + by)
+
+    def action_edge(self, which: int) -> None:
+        table = self._panel.table
+        table.move_cursor(row=which % max(1, table.row_count))
 
     def to_export(self, run: Run, stem: str) -> Export | None:
         measured = list(self.shown.values())

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Label
 
+from core.latents.options import SEEDS
 from core.runs.run import Run
 from tui import formatting
 from tui.screens import exporting
@@ -53,21 +54,30 @@ class ImageDetailScreen(DetailScreen):
     """
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (22, "-short"), (38, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "back", id="closeup.back", show=False),
         Binding(
-            "left",
+            "left,h,up,k",
             "move(-1)",
             "image",
             key_display="← →",
             tooltip="the image before, the next one",
             id="closeup.move",
         ),
-        Binding("right", "move(1)", id="closeup.right", show=False),
-        Binding("r", "reseed", "resample", tooltip="other samples of the posterior", id="closeup.reseed"),
+        Binding("right,l,down,j", "move(1)", id="closeup.next", show=False),
+        Binding("pageup,comma", "move(-10)", id="closeup.page_back", show=False),
+        Binding("pagedown,full_stop", "move(10)", id="closeup.page", show=False),
+        Binding("g,home", "edge(0)", "first", tooltip="the first image", id="closeup.first", show=False),
+        Binding("G,end", "edge(-1)", "last", tooltip="the last image", id="closeup.last", show=False),
         Binding(
-            "d", "deviation", "spread", tooltip="the deviation of the posterior, or its mean", id="closeup.deviation"
+            "greater_than_sign",
+            "seed(1)",
+            "samples",
+            key_display="> <",
+            tooltip="other samples of the posterior: the next seed, the one before",
+            id="closeup.seed",
         ),
-        Binding("v", "traverse", "vary", tooltip="vary one latent number of this image", id="closeup.traverse"),
+        Binding("less_than_sign", "seed(-1)", id="closeup.seed_before", show=False),
+        Binding("v", "look", "spread", tooltip="the deviation of the posterior, or its mean", id="closeup.look"),
+        Binding("t", "walk", "walk", tooltip="vary one latent number of this image", id="closeup.walk"),
     ]
 
     def __init__(
@@ -136,7 +146,7 @@ class ImageDetailScreen(DetailScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         # The posterior of an autoencoder has no samples and no spread.
-        return not (action in ("reseed", "deviation") and self.detail is not None and self.detail.is_point)
+        return not (action in ("seed", "look") and self.detail is not None and self.detail.is_point)
 
     def action_back(self) -> None:
         self.dismiss(self.place)
@@ -145,19 +155,26 @@ class ImageDetailScreen(DetailScreen):
         self.place = min(max(self.place + by, 0), self._total - 1)
         self.request_content()
 
-    def action_reseed(self) -> None:
-        self.seed += 1
+    def action_edge(self, which: int) -> None:
+        self.place = which % self._total
         self.request_content()
 
-    def action_deviation(self) -> None:
+    def on_gallery_scrolled(self, message: Gallery.Scrolled) -> None:
+        self.action_move(message.by)
+
+    def action_seed(self, by: int) -> None:
+        self.seed = min(max(self.seed + by, SEEDS[0]), SEEDS[1])
+        self.request_content()
+
+    def action_look(self) -> None:
         self.deviation = not self.deviation
         if self.detail is not None:
             self._show(self.detail)
 
-    def action_traverse(self) -> None:
-        self.answers.when_newest("detail", self._traverse)
+    def action_walk(self) -> None:
+        self.answers.when_newest("detail", self._walk)
 
-    def _traverse(self) -> None:
+    def _walk(self) -> None:
         if self.detail is not None:
             latent = self.detail.mean.reshape(-1)
             walk = LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar)

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
 from core.arrays import LATENT_SIZE
-from core.latents.options import PROJECTIONS, ProjectionOptions
+from core.latents.options import PROJECTIONS, ProjectionOptions, check_numbers
 from core.runs.run import Run
 from tui import formatting, latent_plane
 from tui.export import Seen
 from tui.screens import exporting
-from tui.screens.dialogs import ask_class
+from tui.screens.dialogs import AskValue, ask_class
 from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.inspect.keys import LATENT_KEYS
+from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 
 ZOOM = 1.5
-HINT = "g decodes the point itself"
+HINT = "enter decodes the point"
 
 
 class LatentScreen(ExploreScreen):
@@ -48,64 +50,7 @@ class LatentScreen(ExploreScreen):
     LatentScreen.-narrow #beside { display: none; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-wide")]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "left", "move(-1, 0)", "cursor", key_display="←→↑↓", tooltip="move the cursor", id="latent.left", show=False
-        ),
-        Binding("right", "move(1, 0)", id="latent.right", show=False),
-        Binding("up", "move(0, -1)", id="latent.up", show=False),
-        Binding("down", "move(0, 1)", id="latent.down", show=False),
-        Binding("shift+left,h", "pan(-8, 0)", "pan", tooltip="move the view left", id="latent.pan_left", show=False),
-        Binding("shift+right,l", "pan(8, 0)", "pan", tooltip="move the view right", id="latent.pan_right", show=False),
-        Binding("shift+up,k", "pan(0, -4)", "pan", tooltip="move the view up", id="latent.pan_up", show=False),
-        Binding("shift+down,j", "pan(0, 4)", "pan", tooltip="move the view down", id="latent.pan_down", show=False),
-        Binding("g", "decode", "decode", tooltip="decode the point under the cursor itself", id="latent.decode"),
-        Binding("p", "projection", "project", tooltip="LDA, PCA, or two latent numbers", id="latent.projection"),
-        Binding("plus", "zoom(1)", "zoom", key_display="+", tooltip="zoom in", id="latent.in"),
-        Binding("equals_sign", "zoom(1)", id="latent.in_unshifted", show=False),
-        Binding("minus", "zoom(-1)", "zoom out", key_display="-", tooltip="zoom out", id="latent.out", show=False),
-        Binding("v", "whole", "whole", tooltip="show all points again", id="latent.whole", show=False),
-        Binding("c", "classes", "class", tooltip="switch a class on or off", id="latent.classes"),
-        Binding("m", "markers", "markers", tooltip="dots or digits", id="latent.markers", show=False),
-        Binding("t", "part", "set", tooltip="the validation or the training set", id="latent.part"),
-        Binding("f", "fit", "fit", tooltip="fit on training latents, or on those shown", id="latent.fit"),
-        Binding(
-            "left_square_bracket",
-            "number(0, -1)",
-            "x number",
-            key_display="[",
-            tooltip="the latent number before, along x",
-            id="latent.x_before",
-            show=False,
-        ),
-        Binding(
-            "right_square_bracket",
-            "number(0, 1)",
-            "x number",
-            key_display="]",
-            tooltip="the next latent number along x",
-            id="latent.x_next",
-            show=False,
-        ),
-        Binding(
-            "left_curly_bracket",
-            "number(1, -1)",
-            "y number",
-            key_display="{",
-            tooltip="the latent number before, along y",
-            id="latent.y_before",
-            show=False,
-        ),
-        Binding(
-            "right_curly_bracket",
-            "number(1, 1)",
-            "y number",
-            key_display="}",
-            tooltip="the next latent number along y",
-            id="latent.y_next",
-            show=False,
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = LATENT_KEYS
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
@@ -157,6 +102,9 @@ class LatentScreen(ExploreScreen):
     def on_scatter_cursor_moved(self) -> None:
         self._look()
 
+    def on_scatter_chosen(self) -> None:
+        self.action_decode()
+
     def _look(self) -> None:
         """Show what is under the cursor."""
         plane = self.plane
@@ -203,8 +151,22 @@ class LatentScreen(ExploreScreen):
         self._scatter.reset_view()
         self._look()
 
-    def action_markers(self) -> None:
-        self._scatter.cycle_markers()
+    def action_edge(self, which: int) -> None:
+        self._scatter.move_to_edge(which)
+
+    def action_look(self) -> None:
+        """Dots, then signs, then the same of the other part of the images; without dots the other part at once."""
+        if self._scatter.next_markers():
+            self._choose(part="training" if self.choice.part == "validation" else "validation")
+
+    def action_walk(self) -> None:
+        self.answers.when_newest("plane", self._walk)
+
+    def _walk(self) -> None:
+        if self.plane is not None:
+            latent = self.plane.projection.invert(np.array([self._scatter.cursor]))[0]
+            walk = LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar)
+            self.app.push_screen(walk)
 
     def action_decode(self) -> None:
         self.decoding = not self.decoding
@@ -230,9 +192,6 @@ class LatentScreen(ExploreScreen):
         following = names[(names.index(self.choice.projection) + 1) % len(names)]
         self._choose(projection=following, numbers=None)
 
-    def action_part(self) -> None:
-        self._choose(part="training" if self.choice.part == "validation" else "validation")
-
     def action_fit(self) -> None:
         self._choose(fit_on_shown=not self.choice.fit_on_shown)
 
@@ -251,6 +210,16 @@ class LatentScreen(ExploreScreen):
         changed = [*numbers]
         changed[axis] = (changed[axis] + by) % LATENT_SIZE
         self._choose(numbers=(changed[0], changed[1]))
+
+    def action_type_numbers(self) -> None:
+        def typed(numbers: tuple[int, int] | None) -> None:
+            if numbers is not None:
+                self._choose(projection="dims", numbers=numbers)
+
+        numbers = self.plane.projection.numbers if self.plane else None
+        shown = "{}, {}".format(*(numbers or (0, 1)))
+        last = LATENT_SIZE - 1
+        self.app.push_screen(AskValue(f"Two latent numbers, 0 to {last}, for x and y:", shown, check_numbers), typed)
 
     def _choose(self, **changes: object) -> None:
         self.choice = replace(self.choice, **changes)  # type: ignore[arg-type]

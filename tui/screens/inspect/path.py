@@ -44,10 +44,14 @@ class LatentPathScreen(DetailScreen):
     LatentPathScreen.-playing #strips { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "up", key_display="↑", tooltip="the path above", id="walk.up"),
-        Binding("down", "move(1)", "down", key_display="↓", tooltip="the path below", id="walk.down"),
-        Binding("pageup", "turn(-1)", "page up", tooltip="latent numbers before", id="walk.back", show=False),
-        Binding("pagedown", "turn(1)", "page down", tooltip="more latent numbers", id="walk.next", show=False),
+        Binding("up,k", "move(-1)", "path", key_display="↑↓", tooltip="another path", id="walk.up"),
+        Binding("down,j", "move(1)", id="walk.down", show=False),
+        Binding("pageup,comma", "page(-1)", "page up", tooltip="latent numbers before", id="walk.back", show=False),
+        Binding(
+            "pagedown,full_stop", "page(1)", "page down", tooltip="more latent numbers", id="walk.next", show=False
+        ),
+        Binding("g,home", "edge(0)", "first", tooltip="the first path", id="walk.first", show=False),
+        Binding("G,end", "edge(-1)", "last", tooltip="the last path", id="walk.last", show=False),
         Binding(
             "number_sign", "ask_number", "number", key_display="#", tooltip="go to a latent number", id="walk.number"
         ),
@@ -86,7 +90,7 @@ class LatentPathScreen(DetailScreen):
         return len(self.start) if self.end is None else 2
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("ask_number", "turn"):
+        if action in ("ask_number", "page"):
             return self.end is None
         return super().check_action(action, parameters)
 
@@ -158,8 +162,24 @@ class LatentPathScreen(DetailScreen):
     def action_move(self, by: int) -> None:
         self._go_to(self.line + by)
 
-    def action_turn(self, by: int) -> None:
+    def action_page(self, by: int) -> None:
         self._go_to(self.line + by * self._shape()[1])
+
+    def action_edge(self, which: int) -> None:
+        self._go_to(which % self.lines)
+
+    def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
+        if self._strips is None or message.gallery.id != "strips":
+            self.action_animate()
+            return
+        line = self._first + message.index // self._strips.shape[1]
+        if line == self.line:
+            self.action_animate()
+        else:
+            self._go_to(line)
+
+    def on_gallery_scrolled(self, message: Gallery.Scrolled) -> None:
+        self.action_move(message.by)
 
     def _go_to(self, line: int) -> None:
         self.line = min(max(line, 0), self.lines - 1)

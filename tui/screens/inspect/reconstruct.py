@@ -44,23 +44,23 @@ class ReconstructScreen(ExploreScreen):
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose an image", id="reconstruct.move"),
-        Binding("right", "move(1)", id="reconstruct.right", show=False),
-        Binding("up", "move_row(-1)", id="reconstruct.up", show=False),
-        Binding("down", "move_row(1)", id="reconstruct.down", show=False),
-        Binding("pageup,comma", "turn(-1)", "back", tooltip="the page before", id="reconstruct.back", show=False),
-        Binding("pagedown,full_stop", "turn(1)", "next", tooltip="the next page", id="reconstruct.next", show=False),
-        Binding("home", "first", "first", tooltip="the first image", id="reconstruct.first", show=False),
-        Binding("end", "last", "last", tooltip="the last image", id="reconstruct.last", show=False),
-        Binding("f", "filter", "class", tooltip="keep one class, or all", id="reconstruct.filter"),
+        Binding("left,h", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose an image", id="reconstruct.move"),
+        Binding("right,l", "move(1)", id="reconstruct.right", show=False),
+        Binding("up,k", "move_row(-1)", id="reconstruct.up", show=False),
+        Binding("down,j", "move_row(1)", id="reconstruct.down", show=False),
+        Binding("pageup,comma", "page(-1)", "back", tooltip="the page before", id="reconstruct.back", show=False),
+        Binding("pagedown,full_stop", "page(1)", "next", tooltip="the next page", id="reconstruct.next", show=False),
+        Binding("g,home", "edge(0)", "first", tooltip="the first image", id="reconstruct.first", show=False),
+        Binding("G,end", "edge(-1)", "last", tooltip="the last image", id="reconstruct.last", show=False),
+        Binding("c", "classes", "class", tooltip="keep one class, or all", id="reconstruct.classes"),
         Binding("o", "order", "order", tooltip="worst first, or by index", id="reconstruct.order"),
         Binding(
             "enter",
             "close_up",
-            "zoom",
+            "look",
             key_display="enter",
             tooltip="one image with its latent and samples",
-            id="reconstruct.zoom",
+            id="reconstruct.closeup",
         ),
     ]
 
@@ -136,7 +136,7 @@ class ReconstructScreen(ExploreScreen):
             ("class  ", "dim"), f"{formatting.class_title(page.labels[selected], page.classes)}\n",
             ("index  ", "dim"), f"{page.indices[selected]:,}\n",
             ("error  ", "dim"), f"{page.errors[selected]:.2f}\n\n",
-            ("enter zooms in", "dim"),
+            ("enter looks closer", "dim"),
         )  # fmt: skip
         self.query_one("#facts", Static).update(facts)
 
@@ -151,16 +151,13 @@ class ReconstructScreen(ExploreScreen):
         if self.page is not None and tiling is not None:
             self._go_to(self.place + by * tiling.columns)
 
-    def action_turn(self, by: int) -> None:
+    def action_page(self, by: int) -> None:
         if self.page is not None:
             self._go_to(self.place + by * self.capacity)
 
-    def action_first(self) -> None:
-        self._go_to(0)
-
-    def action_last(self) -> None:
+    def action_edge(self, which: int) -> None:
         if self.page is not None:
-            self._go_to(self.page.total - 1)
+            self._go_to(which % self.page.total)
 
     def _go_to(self, place: int) -> None:
         page = self.page
@@ -173,10 +170,18 @@ class ReconstructScreen(ExploreScreen):
             self.request_content()
 
     def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
-        if self.page is not None and message.gallery.id == "page":
+        if self.page is None or message.gallery.id != "page":
+            return
+        if self.page.first + message.index == self.place:
+            self.action_close_up()
+        else:
             self._go_to(self.page.first + message.index)
 
-    def action_filter(self) -> None:
+    def on_gallery_scrolled(self, message: Gallery.Scrolled) -> None:
+        if message.gallery.id == "page":
+            self.action_page(message.by)
+
+    def action_classes(self) -> None:
         def answered(answer: str | None) -> None:
             if answer is not None:
                 self.label = None if answer == "a" else int(answer)

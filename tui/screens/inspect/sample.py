@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 
 from core.arrays import IMAGE_SHAPE
@@ -16,14 +16,16 @@ from core.latents.options import (
     STEPS,
     TEMPERATURES,
     SamplingOptions,
+    check_whole,
     default_sampling_options,
 )
 from core.runs.run import Run
 from tui.screens import exporting
-from tui.screens.dialogs import AskClass, AskNumber
+from tui.screens.dialogs import AskClass, AskNumber, AskValue
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.draws import Draw, DrawnScreen
+from tui.screens.inspect.keys import SAMPLE_KEYS
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
@@ -31,9 +33,9 @@ from tui.widgets.gallery import Gallery
 ROWS, COLUMNS = 4, 8
 COUNT = ROWS * COLUMNS
 TILE = (1, *IMAGE_SHAPE)
+SIZES: tuple[tuple[int, int | None], ...] = ((2, None), (8, None), (COUNT, COLUMNS))  # digits at least, and columns
 FRAMES = 20  # steps of denoising that are shown, of more that many evenly spaced
 GUIDANCES = (1.0, 1.5, 2.0, 3.0, 5.0)
-Number = TypeVar("Number", int, float)
 
 
 class SampleScreen(DrawnScreen):
@@ -45,39 +47,7 @@ class SampleScreen(DrawnScreen):
     TITLE_IN_BAR = "sample"
 
     CSS = "SampleScreen #body { height: 1fr; }"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "left", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose a digit", id="sample.move", show=False
-        ),
-        Binding("right", "move(1)", id="sample.right", show=False),
-        Binding("up", "move_row(-1)", id="sample.up", show=False),
-        Binding("down", "move_row(1)", id="sample.down", show=False),
-        Binding("s", "sampler", "sampler", tooltip="the next way to draw latents", id="sample.sampler"),
-        Binding("r", "reseed(1)", "reseed", tooltip="other digits: the next seed", id="sample.reseed"),
-        Binding("R", "reseed(-1)", "back", tooltip="the seed before", id="sample.back", show=False),
-        Binding(
-            "number_sign", "ask_seed", "seed", key_display="#", tooltip="type a seed", id="sample.seed", show=False
-        ),
-        Binding(
-            "plus",
-            "warm(1)",
-            "heat",
-            key_display="+ -",
-            tooltip="raise or lower the temperature: bolder or safer digits",
-            id="sample.hotter",
-        ),
-        Binding("equals_sign", "warm(1)", id="sample.hotter_unshifted", show=False),
-        Binding("minus", "warm(-1)", "cooler", show=False, id="sample.cooler"),
-        Binding("v", "traverse", "vary", tooltip="vary one latent number of the chosen digit", id="sample.traverse"),
-        Binding("x", "mark", "walk", tooltip="mark a digit, then walk from it to another", id="sample.walk"),
-        Binding("z", "size", "size", tooltip="larger and fewer, or all of them", id="sample.size", show=False),
-        Binding("d", "ask_digit", "digit", tooltip="ask the learned prior for a digit, or for any", id="sample.digit"),
-        Binding(
-            "g", "guidance", "guide", tooltip="how much the digit that was asked for matters", id="sample.guidance"
-        ),
-        Binding("t", "steps", "steps", tooltip="in how many steps noise becomes digits", id="sample.steps"),
-        Binding("a", "animate", "film", tooltip="show the steps, or only what comes out", id="sample.animate"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = SAMPLE_KEYS
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
@@ -87,6 +57,7 @@ class SampleScreen(DrawnScreen):
         self.chosen = 0
         self.marked: int | None = None
         self.options = SamplingOptions()  # of the learned prior
+        self._steps_typed = False
         self.animated = True
 
     def compose_body(self) -> ComposeResult:
@@ -121,7 +92,7 @@ class SampleScreen(DrawnScreen):
         return Draw(self.shown_sampler, self.seed, self.temperature, options)
 
     def request_content(self) -> None:
-        if self.shown_sampler == "learned" and self.options.steps not in STEPS[self._dynamics]:
+        if self.shown_sampler == "learned" and not self._steps_typed:
             self.options = replace(self.options, steps=default_sampling_options(self._dynamics).steps)
         self.refresh_bindings()
         draw, frames = self.wanted, FRAMES if self.animated else 1
@@ -129,7 +100,7 @@ class SampleScreen(DrawnScreen):
 
     def reset(self) -> None:
         self.sampler, self.marked, self.chosen = None, None, 0
-        self.options = SamplingOptions()
+        self.options, self._steps_typed = SamplingOptions(), False
         self.show_message("waiting for the run")
 
     def show_message(self, message: str) -> None:
@@ -153,13 +124,13 @@ class SampleScreen(DrawnScreen):
         tiling = self._gallery.tiling(TILE)
         shown = min(COUNT, tiling.capacity) if tiling else 0
         what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
-        walk = "x walks from the marked digit to the chosen one" if self.marked is not None else ""
+        walk = "t walks from the marked digit to the chosen one" if self.marked is not None else ""
         self.set_heading(what, str(self.drawn or ""), walk)
 
     # What keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("ask_digit", "guidance", "steps", "animate"):
+        if action in ("classes", "guidance", "animate"):
             return self.shown_sampler == "learned"
         return super().check_action(action, parameters)
 
@@ -169,17 +140,27 @@ class SampleScreen(DrawnScreen):
         self.refresh_bindings()
         self._change()
 
-    def action_reseed(self, by: int) -> None:
+    def action_seed(self, by: int) -> None:
         self.seed = min(max(self.seed + by, SEEDS[0]), SEEDS[1])
         self._change()
 
-    def action_ask_seed(self) -> None:
-        def answered(seed: int | None) -> None:
+    def action_type_seed(self) -> None:
+        def seeded(seed: int | None) -> None:
             if seed is not None:
                 self.seed = seed
                 self._change()
 
-        self.app.push_screen(AskNumber("The seed of the samples:", self.seed, *SEEDS), answered)
+        def answered(typed: tuple[int, int] | None) -> None:
+            if typed is not None:
+                self.options, self._steps_typed = replace(self.options, steps=typed[1]), True
+                seeded(typed[0])
+
+        if self.shown_sampler != "learned":
+            self.app.push_screen(AskNumber("The seed of the samples:", self.seed, *SEEDS), seeded)
+            return
+        now, most = f"{self.seed}, {self.options.steps}", STEPS[self._dynamics][-1]
+        question = f"The seed, and in how many steps noise becomes digits (1 to {most}):"
+        self.app.push_screen(AskValue(question, now, partial(parse_seed_and_steps, most=most)), answered)
 
     def action_warm(self, by: int) -> None:
         low, high = TEMPERATURES
@@ -198,6 +179,10 @@ class SampleScreen(DrawnScreen):
         if tiling := self._gallery.tiling(TILE):
             self.choose(self.chosen + by * tiling.columns)
 
+    def action_edge(self, which: int) -> None:
+        if tiling := self._gallery.tiling(TILE):
+            self.choose(which % min(COUNT, tiling.capacity))
+
     def choose(self, place: int) -> None:
         """Put the cursor on a digit that is shown."""
         tiling = self._gallery.tiling(TILE)
@@ -206,37 +191,43 @@ class SampleScreen(DrawnScreen):
             self._draw()
 
     def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
-        self.choose(message.index)
+        if message.index == self.chosen:
+            self.action_walk()
+        else:
+            self.choose(message.index)
 
-    def action_size(self) -> None:
-        sizes = [(COUNT, COLUMNS), (8, None), (2, None)]
-        following = sizes.index((self._gallery.at_least, self._gallery.columns)) + 1
-        self._gallery.at_least, self._gallery.columns = sizes[following % len(sizes)]
-        self.chosen = 0
+    def on_gallery_scrolled(self, message: Gallery.Scrolled) -> None:
+        self.action_size(-message.by)
+
+    def action_size(self, larger: int) -> None:
+        place = SIZES.index((self._gallery.at_least, self._gallery.columns)) - larger
+        self._show_at(SIZES[min(max(place, 0), len(SIZES) - 1)])
+
+    def action_whole(self) -> None:
+        self._show_at(SIZES[-1])
+
+    def _show_at(self, size: tuple[int, int | None]) -> None:
+        self._gallery.at_least, self._gallery.columns = size
         self._draw()
 
-    def action_traverse(self) -> None:
-        self.when_shown(partial(self._traverse, self.chosen))
+    def action_walk(self) -> None:
+        self.when_shown(partial(self._walk, self.marked, self.chosen))
 
-    def _traverse(self, place: int) -> None:
-        if self.samples is not None:
-            latent = self.samples.latents[place]
-            self.app.push_screen(LatentPathScreen(self.shared, self.sources, latent))
+    def _walk(self, marked: int | None, place: int) -> None:
+        if self.samples is None:
+            return
+        latents = self.samples.latents
+        start, end = (place, None) if marked in (None, place) else (marked, latents[place])
+        self.app.push_screen(LatentPathScreen(self.shared, self.sources, latents[start], end))
 
     def action_mark(self) -> None:
         self.when_shown(partial(self._mark, self.chosen))
 
     def _mark(self, place: int) -> None:
-        if self.samples is None:
-            return
-        if self.marked in (None, place):
-            self.marked = None if self.marked == place else place
-            self._draw()
-            return
-        start, end = self.samples.latents[self.marked], self.samples.latents[place]
-        self.app.push_screen(LatentPathScreen(self.shared, self.sources, start, end))
+        self.marked = None if self.marked == place else place
+        self._draw()
 
-    def action_ask_digit(self) -> None:
+    def action_classes(self) -> None:
         def answered(answer: str | None) -> None:
             if answer is not None:
                 self.options = replace(self.options, digit=None if answer == "a" else int(answer))
@@ -244,12 +235,9 @@ class SampleScreen(DrawnScreen):
 
         self.app.push_screen(AskClass("Which digit?", "any"), answered)
 
-    def action_guidance(self) -> None:
-        self.options = replace(self.options, guidance=_following(self.options.guidance, GUIDANCES))
-        self._change()
-
-    def action_steps(self) -> None:
-        self.options = replace(self.options, steps=_following(self.options.steps, STEPS[self._dynamics]))
+    def action_guidance(self, by: int) -> None:
+        place = GUIDANCES.index(self.options.guidance) + by
+        self.options = replace(self.options, guidance=GUIDANCES[min(max(place, 0), len(GUIDANCES) - 1)])
         self._change()
 
     def action_animate(self) -> None:
@@ -271,5 +259,7 @@ class SampleScreen(DrawnScreen):
         return Export(lambda folder: exporting.write_picture(folder, stem, images, columns))
 
 
-def _following(value: Number, values: tuple[Number, ...]) -> Number:
-    return values[(values.index(value) + 1) % len(values)]
+def parse_seed_and_steps(text: str, most: int) -> tuple[int, int]:
+    """What was typed, such as `7, 50`. Raises ValueError with what would be right."""
+    seed, _, steps = text.partition(",")
+    return check_whole("the seed", seed, *SEEDS), check_whole("the steps behind the comma", steps, 1, most)

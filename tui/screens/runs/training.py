@@ -34,7 +34,7 @@ from tui.screens.run_actions import parse_learning_rate
 from tui.screens.runs.keeping import KeptRunScreen
 from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
-from tui.widgets.facts_column import FactsColumn
+from tui.widgets.facts.facts_column import FactsColumn
 from tui.widgets.gallery import Gallery
 
 

@@ -30,7 +30,7 @@ from tui.widgets.plot import Plot
 from tui.widgets.scatter import Scatter
 
 RUN, OTHER, THIRD = (make_summary(name).run for name in ("vae-mnist", "ae-mnist", "third"))
-KEYS = {"curves": (), "digits": ("v",), "samples": ("v", "v"), "latent": ("v", "v", "v"), "settings": ("V",)}
+KEYS = {"curves": (), "digits": ("v",), "samples": ("v", "v"), "latent": ("v", "v", "v"), "settings": ("v",) * 4}
 
 
 def summary_of(run: Run) -> RunSummary:
@@ -99,9 +99,8 @@ async def test_views_follow_each_other_both_ways(app: VaeTui) -> None:
         for key, view in (
             ("v", "digits"),
             ("v", "samples"),
-            ("V", "digits"),
-            ("V", "curves"),
-            ("V", "settings"),
+            ("shift+tab", "digits"),
+            ("shift+tab", "curves"),
         ):
             await press(pilot, key)
             assert app.screen.query_one("#views", ContentSwitcher).current == view
@@ -113,8 +112,8 @@ async def test_views_follow_each_other_both_ways(app: VaeTui) -> None:
     [
         ("curves", {"y", "m", "pageup"}),  # pages move the cursor of curves
         ("digits", {"pagedown", "full_stop"}),
-        ("samples", {"s", "r"}),
-        ("latent", {"p"}),
+        ("samples", {"z", ">"}),
+        ("latent", {"o"}),
         ("settings", set()),
     ],
 )
@@ -122,7 +121,7 @@ async def test_keys_of_other_views_do_nothing(app: VaeTui, runs: Runs, view: str
     async with comparing(app, view) as pilot:
         asked = [len(explorer.asked) for explorer in runs.explorers.values()]
         before = screen_text(app)
-        for key in ("y", "m", "pagedown", "full_stop", "s", "r", "p"):
+        for key in ("y", "m", "pagedown", "full_stop", "z", ">", "o"):
             if key not in keys and not (view == "curves" and key in ("pagedown", "full_stop")):
                 await pilot.press(key)
         await answered(pilot)
@@ -188,7 +187,7 @@ async def test_both_runs_are_given_the_same_digits_and_the_same_seed(app: VaeTui
     async with comparing(app, "digits") as pilot:
         (pages, _), (_, rebuilt) = runs.asked("page"), runs.asked("reconstruct")
         assert pages[-1][2] == rebuilt[-1][1]
-        await press(pilot, "v", "r", "r")
+        await press(pilot, "v", ">", ">")
         left, right = runs.asked("samples")
         assert (left[-1], right[-1]) == (("samples", "prior", 20, 2, 1.0), ("samples", "gaussian", 20, 2, 1.0))
         assert f"{SAMPLERS['prior']} and {SAMPLERS['gaussian']}, seed 2" in heading(app)
@@ -219,7 +218,7 @@ async def test_digits_are_turned_by_pages_within_the_set(app: VaeTui, runs: Runs
 )
 async def test_a_plane_says_what_it_is_worth_in_both_runs(app: VaeTui, presses: int, words: str) -> None:
     async with comparing(app, "latent", (80, 24)) as pilot:
-        await press(pilot, *["p"] * presses)
+        await press(pilot, *["o"] * presses)
         assert words in heading(app)
         assert "|   " not in heading(app)
         one, two = app.screen.query("#latent Scatter").results(Scatter)
@@ -252,7 +251,7 @@ async def test_settings_that_differ_are_marked_and_counted(app: VaeTui, runs: Ru
 async def test_what_is_shown_of_two_runs_goes_when_another_is_chosen(app: VaeTui, runs: Runs) -> None:
     async with comparing(app, "samples") as pilot:
         runs.explorers[THIRD].gate.clear()
-        await pilot.press("o")
+        await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, ChooseRun)
         await pilot.press("down", "enter")
@@ -271,7 +270,7 @@ async def test_curves_of_the_runs_before_are_neither_shown_nor_written(
     monkeypatch.chdir(tmp_path)
     async with comparing(app, "curves") as pilot:
         runs.snapshots[THIRD] = HandFed()
-        await pilot.press("o")
+        screen_of(app).action_choose_other()  # enter enlarges a chart
         await pilot.pause()
         await pilot.press("down", "enter")
         await pilot.pause()
@@ -289,7 +288,7 @@ async def test_the_late_answer_of_a_run_that_was_compared_is_not_shown(app: VaeT
         app.selected_run = RUN
         await pilot.press("6", "v")
         await until(pilot, lambda: runs.explorers[OTHER].times("reconstruct"), "the question")
-        await pilot.press("o")
+        await pilot.press("enter")
         await pilot.pause()
         await pilot.press("down", "enter")
         runs.explorers[THIRD].gate.clear()
@@ -307,7 +306,7 @@ async def test_swapped_runs_keep_their_own(app: VaeTui, runs: Runs) -> None:
     runs.explorers[OTHER].faintness = 0.25
     async with comparing(app, "digits") as pilot:
         await press(pilot, "tilde")
-        assert app.selected_run == OTHER
+        assert app.selected_run == RUN  # on the other screens nothing changes
         assert "ae-mnist and vae-mnist" in heading(app)
         assert "61  27" in screen_text(app) or "60.8  27.0" in screen_text(app)
         tiles = app.screen.query_one("#digits Gallery", Gallery)._tiles
@@ -331,9 +330,9 @@ async def test_a_run_that_appears_is_found_when_the_screen_is_looked_at_again(ap
         app.selected_run = RUN
         await press(pilot, "6")
         assert "there is no other run to compare with; n starts one" in heading(app)
-        await press(pilot, "o")
+        await press(pilot, "v", "enter")
         assert "there is no other run" in screen_text(app)
-        await press(pilot, "escape", "tilde", "v", "v")
+        await press(pilot, "escape", "tilde", "v")
         assert "there is no other run to compare with; n starts one" in screen_text(app).splitlines()[20]
         await press(pilot, "4")
         runs.others = [RUN, OTHER]
@@ -353,13 +352,13 @@ async def test_a_model_that_is_damaged_does_not_concern_curves_and_settings(app:
         app.selected_run = RUN
         await pilot.press("6", "v")
         await until(pilot, lambda: runs.explorers[OTHER].asked, "the question")
-        await pilot.press("V")
+        await pilot.press("shift+tab")
         runs.explorers[OTHER].gate.set()
         await answered(pilot)
         await until(pilot, lambda: app.screen.query_one("#loss", Plot).shown.curves, "the curves")
         assert "holds no ae model" not in screen_text(app)
         assert "vae-mnist and ae-mnist  curves" in heading(app)
-        await press(pilot, "V")
+        await press(pilot, *["v"] * 4)
         assert "≠" in screen_text(app)
         await press(pilot, "v", "v")
         assert "holds no ae model" in heading(app)

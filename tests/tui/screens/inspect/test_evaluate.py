@@ -64,9 +64,9 @@ async def test_opening_it_measures_nothing_and_says_what_enter_would(app: VaeTui
 
 
 async def test_samplers_and_the_number_of_samples_are_chosen_by_key(app: VaeTui, evaluator: FakeEvaluator) -> None:
-    async with opened(app, "s", "n") as pilot:
+    async with opened(app, "z", "left_square_bracket") as pilot:
         assert "1,000 samples from a Gaussian for each latent number" in screen_text(app)
-        await press(pilot, "enter", "n", *["s"] * (len(SAMPLERS_OF_VAE) - 1), "enter")
+        await press(pilot, "enter", "right_square_bracket", *["z"] * (len(SAMPLERS_OF_VAE) - 1), "enter")
         assert evaluator.asked == [("vae-mnist", "gaussian", 1_000, 3), ("vae-mnist", "prior", 10_000, 3)]
 
 
@@ -90,7 +90,7 @@ async def test_a_learned_prior_begins_with_itself_and_other_runs_have_none(
         async with opened(app) as pilot:
             steps = [shown_sampler(app)]
             for _ in PRESETS[preset].samplers:
-                await press(pilot, "s")
+                await press(pilot, "z")
                 steps.append(shown_sampler(app))
             assert steps[0] == steps[-1] == first
             assert set(steps) == set(PRESETS[preset].samplers)
@@ -119,7 +119,7 @@ async def test_it_says_what_it_is_at_and_keys_are_answered(app: VaeTui, evaluato
         assert "measuring with prior" in screen_text(app)
         evaluator.words = "seed 2: comparing samples with training images"
         await until(pilot, lambda: evaluator.words in screen_text(app), "the next progress")
-        await pilot.press("enter", "s", "4")  # a second enter starts no second measurement
+        await pilot.press("enter", "z", "4")  # a second enter starts no second measurement
         await pilot.pause()
         assert isinstance(app.screen, SampleScreen)
         evaluator.gate.set()
@@ -243,7 +243,7 @@ async def test_what_goes_wrong_on_the_way_is_said_and_enter_tries_again(app: Vae
         evaluator.fail = DataError("qmnist is not in /data; get it with: vae-tui data --download qmnist")
         await press(pilot, "enter")
         assert "vae-tui data --download qmnist" in screen_text(app)
-        await press(pilot, "s")
+        await press(pilot, "z")
         assert NOT_YET in screen_text(app)
         evaluator.fail = None
         await press(pilot, "enter")

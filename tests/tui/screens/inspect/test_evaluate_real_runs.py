@@ -47,7 +47,7 @@ async def test_a_real_run_is_measured(tmp_path: Path, few_images: None) -> None:
     app = make_real_app(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         app.selected_run = run
-        await press(pilot, "7", "n")
+        await press(pilot, "7", "left_square_bracket")
         await pilot.press("enter")
         await until(pilot, lambda: "classifier: 99." in screen_text(app), "the figures", 60)
         assert "1,000 samples from the prior N(0, I), 3 seeds, mnist-5k" in screen_text(app)

@@ -18,7 +18,7 @@ from tests.support.snapshots import OTHER, RUN, run_update_of
 from tests.tui.screens.inspect.evaluating import opened, row
 from tui.app import VaeTui
 from tui.messages import RunUpdate
-from tui.widgets.metrics_table import MetricsTable
+from tui.widgets.facts.metrics_table import MetricsTable
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -41,7 +41,7 @@ def app(make_app: MakeApp, updates: Readers[RunUpdate], evaluator: FakeEvaluator
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("keys", [(), ("enter",), ("enter", "s", "enter")], ids=["before", "one", "two"])
+@pytest.mark.parametrize("keys", [(), ("enter",), ("enter", "z", "enter")], ids=["before", "one", "two"])
 async def test_the_table_at_two_sizes(
     app: VaeTui, snapshot: SnapshotAssertion, keys: tuple[str, ...], size: tuple[int, int]
 ) -> None:
@@ -51,17 +51,17 @@ async def test_the_table_at_two_sizes(
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_all_samplers_side_by_side(app: VaeTui, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
-    async with opened(app, *["enter", "s"] * 4, size=size) as pilot:
-        await press(pilot, *["s"] * (len(SAMPLERS_OF_VAE) - 4))
+    async with opened(app, *["enter", "z"] * 4, size=size) as pilot:
+        await press(pilot, *["z"] * (len(SAMPLERS_OF_VAE) - 4))
         assert row(app, "frechet samples")[:8] == ["15.50", "0.12", "18.50", "0.12", "14.50", "0.12", "17.50", "0.12"]
         assert screen_text(app) == snapshot
 
 
 async def test_the_chosen_sampler_is_shown_where_others_have_no_room(app: VaeTui) -> None:
-    async with opened(app, *["enter", "s"] * 3, size=(60, 24)) as pilot:
-        await press(pilot, *["s"] * (len(SAMPLERS_OF_VAE) - 3))
+    async with opened(app, *["enter", "z"] * 3, size=(60, 24)) as pilot:
+        await press(pilot, *["z"] * (len(SAMPLERS_OF_VAE) - 3))
         assert row(app, "frechet samples") == ["15.50", "0.12", "18.50", "0.12"]
-        await press(pilot, "s", "s")
+        await press(pilot, "z", "z")
         assert row(app, "frechet samples") == ["15.50", "0.12", "14.50", "0.12"]
 
 
@@ -92,7 +92,7 @@ async def test_where_meanings_have_no_room_the_cursor_explains(app: VaeTui) -> N
 
 
 async def test_in_a_small_window_the_cursor_reaches_every_figure(app: VaeTui) -> None:
-    async with opened(app, "enter", "s", "enter", size=(40, 12)) as pilot:
+    async with opened(app, "enter", "z", "enter", size=(40, 12)) as pilot:
         assert "gaussian" in screen_text(app)
         assert row(app, "frechet samples") == ["18.50", "0.12"]
         await press(pilot, *["down"] * 12)
@@ -107,9 +107,9 @@ async def test_what_was_measured_is_kept_for_each_number_of_samples_and_each_run
     app: VaeTui, evaluator: FakeEvaluator
 ) -> None:
     async with opened(app, "enter") as pilot:
-        await press(pilot, "n")
+        await press(pilot, "left_square_bracket")
         assert NOT_YET in screen_text(app)
-        await press(pilot, "n")
+        await press(pilot, "right_square_bracket")
         assert row(app, "recall")[:2] == ["0.278", "0.002"]
         app.selected_run = OTHER
         await answered(pilot)
@@ -133,7 +133,7 @@ async def test_what_is_shown_is_written_as_json_and_csv(
     async with opened(app, "e") as pilot:
         await until(pilot, lambda: list(app._notifications), "the word")
         assert [note.message for note in app._notifications] == ["there is nothing to export yet"]
-        await press(pilot, "enter", "s", "enter", "e")
+        await press(pilot, "enter", "z", "enter", "e")
         await until(pilot, lambda: app.exported, "the files")
     assert [path.name for path in app.exported] == ["vae-mnist-evaluate.json", "vae-mnist-evaluate.csv"]
     content = json.loads(app.exported[0].read_text())

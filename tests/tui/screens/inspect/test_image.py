@@ -26,10 +26,10 @@ async def test_enter_zooms_in_and_escape_comes_back_to_the_image_seen_last(run_a
         assert screen.detail is not None
         assert screen.detail.index == 2
         before = screen.detail.samples
-        await press(pilot, "r")
+        await press(pilot, "greater_than_sign")
         assert (screen.detail.samples != before).any()
         assert " -2.9" in screen_text(run_app) or "-3.0" in screen_text(run_app)
-        await press(pilot, "d")
+        await press(pilot, "v")
         assert "0.2" in screen_text(run_app)
         await press(pilot, *(["right"] * 5), "escape")
         assert isinstance(run_app.screen, ReconstructScreen)
@@ -58,7 +58,7 @@ async def test_a_closer_look_says_what_does_not_fit(app: VaeTui) -> None:
 async def test_a_closer_look_names_what_its_numbers_are(app: VaeTui) -> None:
     async with opened(app, "3", "enter") as pilot:
         assert "channel 0 mean" in screen_text(app)
-        await press(pilot, "d")
+        await press(pilot, "v")
         assert "channel 0 spread" in screen_text(app)
         assert "mean" not in screen_text(app)
 
@@ -66,7 +66,7 @@ async def test_a_closer_look_names_what_its_numbers_are(app: VaeTui) -> None:
 async def test_a_posterior_that_is_a_point_has_no_samples(app: VaeTui, explorer: FakeExplorer) -> None:
     explorer.spread = 0.0
     async with opened(app, "3", "enter") as pilot:
-        await press(pilot, "d")
+        await press(pilot, "v")
         shown = screen_text(app)
         assert "channel 0" in shown
         assert not any(word in shown for word in ("posterior", "spread", "resample"))
@@ -92,7 +92,7 @@ async def test_the_image_before_the_first_and_after_the_last_are_the_same(app: V
         await press(pilot, "escape", "end", "enter")
         await press(pilot, "right")
         assert shown(app, ImageDetailScreen).place == FakeExplorer.TOTAL - 1
-        await press(pilot, "v")
+        await press(pilot, "t")
         assert shown(app, LatentPathScreen).start[0] == pytest.approx((204 - 32) / 10)
-        await press(pilot, "escape", "enter")
+        await press(pilot, "escape", "escape")
         assert shown(app, ReconstructScreen).place == FakeExplorer.TOTAL - 1

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
 
 from core.latents.options import SamplingOptions
 from tests.support.explorers import FakeExplorer, FakeExplorers
@@ -62,6 +64,12 @@ def lit(grid: Gallery) -> list[bool]:
     return [bool(tile.any()) for tile in grid._tiles]
 
 
+async def type_steps(pilot: Pilot[None], steps: int) -> None:
+    await press(pilot, "#")
+    pilot.app.screen.query_one(Input).value = f"0, {steps}"
+    await press(pilot, "enter")
+
+
 async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: OpenApp, explorers: FakeExplorers) -> None:
     app = open_app(denoise=60.0)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -75,15 +83,17 @@ async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: OpenApp, exp
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         for keys, wish in (
-            (("d", "7"), SamplingOptions(7, 1.0, 10)),
-            (("g",), SamplingOptions(7, 1.5, 10)),
-            (("t",), SamplingOptions(7, 1.5, 20)),
-            (("d", "escape"), SamplingOptions(7, 1.5, 20)),
-            (("d", "a"), SamplingOptions(None, 1.5, 20)),
-            (("t", "t", "t"), SamplingOptions(None, 1.5, 4)),
-            (("r",), SamplingOptions(None, 1.5, 4)),
+            (("c", "7"), SamplingOptions(7, 1.0, 10)),
+            (("}",), SamplingOptions(7, 1.5, 10)),
+            (("}", "}"), SamplingOptions(7, 3.0, 10)),
+            (("{", "{"), SamplingOptions(7, 1.5, 10)),
+            (("#", "end", *"\b\b20", "enter"), SamplingOptions(7, 1.5, 20)),
+            (("c", "escape"), SamplingOptions(7, 1.5, 20)),
+            (("c", "a"), SamplingOptions(None, 1.5, 20)),
+            (("#", "end", *"\b\b4", "enter"), SamplingOptions(None, 1.5, 4)),
+            ((">",), SamplingOptions(None, 1.5, 4)),
         ):
-            await press(pilot, *keys)
+            await press(pilot, *({"\b": "backspace"}.get(key, key) for key in keys))
             assert only(explorers).asked[-1][-1] == wish
         await until(pilot, lambda: "any digit, guidance 1.5, 4 steps" in screen_text(app), "the digits")
 
@@ -95,7 +105,7 @@ async def test_each_step_is_shown_with_its_number_as_it_comes(open_app: OpenApp,
         explorer = only(explorers)
         await until(pilot, lambda: "10 steps, seed 0, temperature 1.0" in screen_text(app), "the digits")
         explorer.steps_allowed = threading.Semaphore(0)
-        await pilot.press("r")
+        await pilot.press("greater_than_sign")
         before = -1.0
         for step in range(1, 11):
             await until(pilot, lambda: f"step {step} of 10" in screen_text(app) or step == 10, f"step {step}")  # noqa: B023
@@ -105,13 +115,15 @@ async def test_each_step_is_shown_with_its_number_as_it_comes(open_app: OpenApp,
             explorer.steps_allowed.release()
 
 
-@pytest.mark.parametrize(("dynamics", "keys", "steps"), [("flow", "tttt", 4), ("flow", "", 10), ("ddpm", "tt", 1000)])
+@pytest.mark.parametrize(("dynamics", "typed", "steps"), [("flow", 4, 4), ("flow", None, 10), ("ddpm", 1000, 1000)])
 async def test_any_number_of_steps_is_shown_to_its_end(
-    open_app: OpenApp, explorers: FakeExplorers, dynamics: str, keys: str, steps: int
+    open_app: OpenApp, explorers: FakeExplorers, dynamics: str, typed: int | None, steps: int
 ) -> None:
     app = open_app(dynamics, denoise=0.001)
     async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "4", *keys)
+        await press(pilot, "4")
+        if typed:
+            await type_steps(pilot, typed)
         frames: list[int] = []
         screen = shown(app)
         draw = screen._show_frame
@@ -122,7 +134,7 @@ async def test_any_number_of_steps_is_shown_to_its_end(
             draw(drawn)
 
         screen._film._show = note
-        await press(pilot, "r")
+        await press(pilot, "greater_than_sign")
         await until(pilot, lambda: frames and frames[-1] == steps, "the last step")
         assert len(frames) == min(steps, FRAMES)
         assert frames == sorted(set(frames))
@@ -137,7 +149,7 @@ async def test_steps_before_the_last_are_shown_of_the_first_row_as_the_terminal_
         grid = shown(app).query_one(Gallery)
         explorer = only(explorers)
         explorer.steps_allowed = threading.Semaphore(3)
-        await pilot.press("r")
+        await pilot.press("greater_than_sign")
         await until(pilot, lambda: "step 4 of 10" in screen_text(app), "a step")
         assert lit(grid) == [True] * 8 + [False] * 24
         explorer.steps_allowed.release(10)
@@ -153,7 +165,7 @@ async def test_the_heading_describes_what_is_seen_and_the_status_what_is_to_come
         explorer = only(explorers)
         await until(pilot, lambda: "10 steps, seed 0, temperature 1.0" in screen_text(app), "the digits", 20)
         explorer.gate.clear()
-        await pilot.press("r", "d", "3")
+        await pilot.press("greater_than_sign", "c", "3")
         await until(pilot, lambda: "next: digit 3, 10 steps, seed 1" in screen_text(app), "what is to come")
         assert "any digit, 10 steps, seed 0" in screen_text(app)
         explorer.gate.set()
@@ -164,7 +176,7 @@ async def test_the_heading_describes_what_is_seen_and_the_status_what_is_to_come
 async def test_the_steps_need_not_be_shown(open_app: OpenApp, explorers: FakeExplorers) -> None:
     app = open_app()
     async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "4", "a", "r")
+        await press(pilot, "4", "a", "greater_than_sign")
         assert only(explorers).asked[-1][1] == 1
         await press(pilot, "a")
         assert only(explorers).asked[-1][1] == FRAMES
@@ -186,11 +198,11 @@ async def test_other_samplers_have_no_digit_to_ask_for(open_app: OpenApp, explor
     app = open_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
-        assert "d digit" in screen_text(app)
-        await press(pilot, "s")
+        assert "c digit" in screen_text(app)
+        await press(pilot, "z")
         assert only(explorers).asked[-1][:2] == ("samples", "prior")
-        await until(pilot, lambda: "d digit" not in screen_text(app))
-        await press(pilot, "d", "g", "t")
+        await until(pilot, lambda: "c digit" not in screen_text(app))
+        await press(pilot, "c", "{", "}", "a")
         assert shown(app)
         assert only(explorers).asked[-1][:2] == ("samples", "prior")
 
@@ -202,5 +214,5 @@ async def test_a_thousand_noisy_steps_are_offered_where_they_were_learned(
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         assert only(explorers).asked[-1][-1] == SamplingOptions(steps=50)
-        await press(pilot, "t", "t")
+        await type_steps(pilot, 1000)
         assert only(explorers).asked[-1][-1] == SamplingOptions(steps=1000)

@@ -17,7 +17,7 @@ from tui.widgets.gallery import Gallery
 
 async def test_one_latent_number_is_varied(run_app: VaeTui, explorers: FakeExplorers) -> None:
     async with run_app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "4", "right", "down", "v")
+        await press(pilot, "4", "right", "down", "t")
         screen = run_app.screen
         assert isinstance(screen, LatentPathScreen)
         assert "z0 (channel 0, row 0, column 0), from -3 to +3" in screen_text(run_app)
@@ -36,12 +36,12 @@ async def test_one_latent_number_is_varied(run_app: VaeTui, explorers: FakeExplo
 
 async def test_a_walk_needs_two_digits_and_shows_both_ways(run_app: VaeTui, explorers: FakeExplorers) -> None:
     async with run_app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "4", "x", "x", "right")
+        await press(pilot, "4", "space", "space", "right")
         assert isinstance(run_app.screen, SampleScreen)
         assert run_app.screen.marked is None
-        await press(pilot, "x", "right")
-        assert "x walks from the marked digit" in screen_text(run_app)
-        await press(pilot, "x")
+        await press(pilot, "space", "right")
+        assert "t walks from the marked digit" in screen_text(run_app)
+        await press(pilot, "t")
         assert isinstance(run_app.screen, LatentPathScreen)
         assert [asked[2] for asked in explorers[RUN].asked[-2:]] == ["straight", "spherical"]
         assert "line 0%" in screen_text(run_app)
@@ -50,7 +50,7 @@ async def test_a_walk_needs_two_digits_and_shows_both_ways(run_app: VaeTui, expl
 
 async def test_an_animation_runs_only_when_it_is_asked_for(run_app: VaeTui, explorers: FakeExplorers) -> None:
     async with run_app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "4", "v")
+        await press(pilot, "4", "t")
         screen = run_app.screen
         assert isinstance(screen, LatentPathScreen)
         film = screen.query_one("#film", Gallery)
@@ -71,7 +71,7 @@ async def test_an_animation_runs_only_when_it_is_asked_for(run_app: VaeTui, expl
 
 
 async def test_paths_that_are_late_keep_their_names(app: VaeTui, explorer: FakeExplorer) -> None:
-    async with opened(app, "4", "v") as pilot:
+    async with opened(app, "4", "t") as pilot:
         explorer.gate.clear()
         await pilot.press("down", "down")  # behind the second, which is the last that fits
         await until(pilot, lambda: explorer.asked[-1][:2] == ("traversal", 2), "the question")
@@ -84,7 +84,7 @@ async def test_paths_that_are_late_keep_their_names(app: VaeTui, explorer: FakeE
 
 
 async def test_there_are_64_latent_numbers(app: VaeTui) -> None:
-    async with opened(app, "4", "v", "up") as pilot:
+    async with opened(app, "4", "t", "up") as pilot:
         walk = shown(app, LatentPathScreen)
         assert walk.line == 0
         await press(pilot, "pagedown")
@@ -100,7 +100,7 @@ async def test_there_are_64_latent_numbers(app: VaeTui) -> None:
 
 
 async def test_a_walk_between_two_digits_has_no_numbers_to_go_to(app: VaeTui) -> None:
-    async with opened(app, "4", "x", "right", "x") as pilot:
+    async with opened(app, "4", "space", "right", "t") as pilot:
         await press(pilot, "number_sign", "pagedown", "down", "down")
         assert shown(app, LatentPathScreen).line == 1
         assert "on an arc around the mean" in screen_text(app)
@@ -109,7 +109,7 @@ async def test_a_walk_between_two_digits_has_no_numbers_to_go_to(app: VaeTui) ->
 async def test_a_film_follows_the_chosen_path_and_newer_weights(
     app: VaeTui, explorer: FakeExplorer, updates: Readers[RunUpdate]
 ) -> None:
-    async with opened(app, "4", "v", "a") as pilot:
+    async with opened(app, "4", "t", "a") as pilot:
         assert explorer.asked[-1] == ("traversal", 0, 25)
         await press(pilot, "down")
         assert explorer.asked[-1] == ("traversal", 1, 25)
@@ -119,7 +119,7 @@ async def test_a_film_follows_the_chosen_path_and_newer_weights(
 
 
 async def test_a_film_that_is_no_longer_wanted_does_not_begin(app: VaeTui, explorer: FakeExplorer) -> None:
-    async with opened(app, "4", "v") as pilot:
+    async with opened(app, "4", "t") as pilot:
         explorer.gate.clear()
         await pilot.press("a", "a")
         explorer.gate.set()
@@ -130,7 +130,7 @@ async def test_a_film_that_is_no_longer_wanted_does_not_begin(app: VaeTui, explo
 
 
 async def test_no_film_goes_on_behind_another_screen(app: VaeTui) -> None:
-    async with opened(app, "4", "v", "a") as pilot:
+    async with opened(app, "4", "t", "a") as pilot:
         walk = shown(app, LatentPathScreen)
         assert walk._player is not None
         await press(pilot, "number_sign", "escape")

@@ -37,16 +37,16 @@ async def test_arrows_and_pages_walk_through_the_validation_set(run_app: VaeTui)
 
 async def test_one_class_is_kept_and_the_worst_come_first(run_app: VaeTui, explorers: FakeExplorers) -> None:
     async with run_app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "3", "f", "7")
+        await press(pilot, "3", "c", "7")
         assert "class 7, by index: 1 to 4 of 20" in screen_text(run_app)
         await press(pilot, "o")
         assert "class 7, worst first" in screen_text(run_app)
         assert explorers[RUN].asked[-1] == ("page", 0, 4, 7, "worst")
-        await press(pilot, "f", "3")
+        await press(pilot, "c", "3")
         assert "no validation image is of class 3" in screen_text(run_app)
-        await press(pilot, "f", "escape")
+        await press(pilot, "c", "escape")
         assert "no validation image is of class 3" in screen_text(run_app)
-        await press(pilot, "f", "a")
+        await press(pilot, "c", "a")
         assert "all classes, worst first: 1 to 4 of 205" in screen_text(run_app)
 
 
@@ -83,7 +83,7 @@ async def test_the_image_that_was_looked_at_stays_in_sight_when_pages_shrink(
 async def test_classes_with_names_are_called_by_them(run_app: VaeTui, explorers: FakeExplorers) -> None:
     explorers[RUN].classes = ("cat", "dog", *(f"no {number}" for number in range(2, 10)))
     async with run_app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "3", "f")
+        await press(pilot, "3", "c")
         assert "1 dog" in screen_text(run_app)
         await press(pilot, "1")
         assert "class 1 dog, by index" in screen_text(run_app) and "class  1 dog" in screen_text(run_app)
@@ -96,7 +96,7 @@ async def test_classes_with_names_are_called_by_them(run_app: VaeTui, explorers:
 async def test_one_of_more_than_ten_classes_is_typed(run_app: VaeTui, explorers: FakeExplorers) -> None:
     explorers[RUN].classes = tuple(f"kind {number}" for number in range(47))
     async with run_app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "3", "f", "backspace", "4", "7", "enter")
+        await press(pilot, "3", "c", "backspace", "4", "7", "enter")
         assert "0 to 46, a name, or a: all classes" in screen_text(run_app)
         await press(pilot, "backspace", "backspace", *"kind", "space", "7", "enter")
         assert "class 7 kind 7, by index: 1 to 4 of 20" in screen_text(run_app)

@@ -24,21 +24,21 @@ async def test_samplers_seeds_and_temperatures_are_chosen_by_key(run_app: VaeTui
     async with run_app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         for key, expected in (
-            ("r", ("prior", 32, 1, 1.0)),
-            ("r", ("prior", 32, 2, 1.0)),
-            ("R", ("prior", 32, 1, 1.0)),
-            ("plus", ("prior", 32, 1, 1.1)),
-            ("minus", ("prior", 32, 1, 1.0)),
-            ("s", ("gaussian", 32, 1, 1.0)),
-            ("s", ("full", 32, 1, 1.0)),
-            ("s", ("mixture", 32, 1, 1.0)),
-            ("s", ("prior", 32, 1, 1.0)),
+            ("greater_than_sign", ("prior", 32, 1, 1.0)),
+            ("greater_than_sign", ("prior", 32, 2, 1.0)),
+            ("less_than_sign", ("prior", 32, 1, 1.0)),
+            ("right_square_bracket", ("prior", 32, 1, 1.1)),
+            ("left_square_bracket", ("prior", 32, 1, 1.0)),
+            ("z", ("gaussian", 32, 1, 1.0)),
+            ("z", ("full", 32, 1, 1.0)),
+            ("z", ("mixture", 32, 1, 1.0)),
+            ("z", ("prior", 32, 1, 1.0)),
         ):
             await press(pilot, key)
             assert asked[-1] == ("samples", *expected)
-        await press(pilot, *(["minus"] * 14))
+        await press(pilot, *(["left_square_bracket"] * 14))
         assert asked[-1][-1] == 0.0
-        await press(pilot, *(["plus"] * 40))
+        await press(pilot, *(["right_square_bracket"] * 40))
         assert asked[-1][-1] == 3.0
         await press(pilot, "number_sign")
         assert isinstance(run_app.screen, AskNumber)
@@ -71,8 +71,8 @@ async def test_the_chosen_digit_is_always_one_that_is_shown(app: VaeTui) -> None
 async def test_fewer_digits_are_larger(app: VaeTui) -> None:
     async with opened(app, "4") as pilot:
         shares = []
-        for words in ("10 of 32 samples", "2 of 32 samples", " samples  from"):
-            await press(pilot, "z")
+        for key, words in (("+", "10 of 32 "), ("+", "2 of 32 "), ("-", "10 of 32 "), ("0", " samples  from")):
+            await press(pilot, key)
             shares.append(screen_text(app).count("▒"))
             assert words in screen_text(app)
         assert "of 32" not in screen_text(app)
@@ -88,27 +88,27 @@ async def test_a_seed_that_cannot_be_is_explained_and_none_is_drawn(app: VaeTui,
         await press(pilot, "escape")
         assert shown(app, SampleScreen).seed == 0
         assert explorer.times("samples") == 1
-        await press(pilot, "R")
+        await press(pilot, "less_than_sign")
         assert explorer.asked[-1][3] == 0
 
 
 async def test_a_marked_digit_is_forgotten_when_others_take_its_place(app: VaeTui) -> None:
-    async with opened(app, "4", "x", "plus") as pilot:
+    async with opened(app, "4", "space", "right_square_bracket") as pilot:
         assert "marked" in screen_text(app)  # warmer, it is the same digit
-        await press(pilot, "r", "right", "x")
+        await press(pilot, "greater_than_sign", "right", "space")
         assert shown(app, SampleScreen).marked == 1
 
 
 async def test_a_sampler_that_is_being_fitted_is_named_and_can_be_left(app: VaeTui, explorer: FakeExplorer) -> None:
-    async with opened(app, "4", "s", "s", size=(80, 24)) as pilot:
+    async with opened(app, "4", "z", "z", size=(80, 24)) as pilot:
         assert "full cov" in screen_text(app)
         explorer.gate.clear()
-        await pilot.press("s")
+        await pilot.press("z")
         await until(pilot, lambda: "next: mixture" in screen_text(app), "the name of what is fitted")
         assert "from a Gaussian with full cov" in screen_text(app).splitlines()[1]
         explorer.reports[-1]("fitting a mixture of 10 Gaussians: 17%")
         await until(pilot, lambda: "next: mixture" in screen_text(app).splitlines()[1], "both")
-        await pilot.press("s")
+        await pilot.press("z")
         await until(pilot, lambda: "next: prior" in screen_text(app), "the name of what is next")
         assert shown(app, SampleScreen).shown_sampler == "prior"
         explorer.gate.set()
@@ -134,7 +134,7 @@ async def test_a_question_that_was_left_is_ended(app: VaeTui, explorer: FakeExpl
             return found
 
         explorer.samples = fitting  # type: ignore[method-assign, assignment]
-        await pilot.press("s", "s", "s")
+        await pilot.press("z", "z", "z")
         explorer.gate.set()
         await answered(pilot)
         assert ended == ["gaussian"]
@@ -147,7 +147,7 @@ async def test_keys_that_come_before_the_digits_act_on_those_that_were_asked_for
     async with opened(app, "4") as pilot:
         old = shown(app, SampleScreen).samples
         explorer.gate.clear()
-        await pilot.press("r", "right", "v")
+        await pilot.press("greater_than_sign", "right", "t")
         assert isinstance(app.screen, SampleScreen)
         explorer.gate.set()
         await until(pilot, lambda: isinstance(app.screen, LatentPathScreen), "the path")

@@ -1,0 +1,1 @@
+"""Facts and figures of a run, in a column or a table."""
