@@ -27,6 +27,11 @@ def state_dir() -> Path:
     return _at_home(platformdirs.user_state_path) or temporary_dir()
 
 
+def config_dir() -> Path | None:
+    """The folder for what a user sets, None for a user without a home."""
+    return _at_home(platformdirs.user_config_path)
+
+
 def has_home() -> bool:
     """Whether the user has a home, whatever can be done there."""
     return _at_home(platformdirs.user_cache_path) is not None

@@ -59,7 +59,7 @@ def take(picture: Picture, data_dir: str | None) -> Image.Image:
     with tempfile.TemporaryDirectory() as state:
         words = [*program.words("open"), picture.run, "--runs-dir", str(ROOT / "checkpoints")]
         words += ["--data-dir", data_dir] if data_dir else []
-        environment = ENVIRONMENT | {"COLORTERM": "truecolor", "XDG_STATE_HOME": state}
+        environment = ENVIRONMENT | {"COLORTERM": "truecolor", "XDG_STATE_HOME": state, "XDG_CONFIG_HOME": state}
         with Terminal(words, ROOT, environment, SIZE) as terminal:
             for key, awaited in picture.keys:
                 terminal.wait_for(awaited)

@@ -19,6 +19,8 @@ from textual.widget import AwaitMount
 from core.data import registry
 from core.errors import describe
 from tui.background.garbage import FULL_SECONDS, collect
+from tui.configuration.settings import SCREEN
+from tui.configured import ConfiguredApp
 from tui.messages import FilesWritten, NewRunWanted, RunDeleted, RunOpened, RunRenamed, RunRestored
 from tui.screens.base import SCREENS, BaseScreen, seconds_kept
 from tui.screens.dialogs import Keys, sorted_keys
@@ -27,7 +29,6 @@ from tui.screens.selection import Shared, Timing
 from tui.screens.sources import Sources, real_sources
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
-from tui.terminal.key_order import OrderedApp
 from tui.terminal.palette import KeyCommands
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ UNUSED_SECONDS = 10.0  # between two looks at what is not used any more
 NEWS_SECONDS = 0.5  # that a key waits for news of what it may act on
 
 
-class VaeTui(OrderedApp):
+class VaeTui(ConfiguredApp):
     """Lists runs, starts them, and shows one of them."""
 
     TITLE = "vae-tui"
@@ -186,7 +187,7 @@ class VaeTui(OrderedApp):
         # A plain handler would not wake a loop that waits for a key.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
-        self.switch_mode("training" if self.selected_run else "runs")
+        self.switch_mode(self.shared.configuration[SCREEN] if self.selected_run else "runs")
         self.set_interval(FULL_SECONDS, collect)
         self.set_interval(UNUSED_SECONDS, lambda: self._sources.end_unused(seconds_kept(self.screen_stack)))
         # The terminal is empty after the shell had it.
@@ -234,6 +235,8 @@ class VaeTui(OrderedApp):
             self.selected_run = chosen.run
         if mode == "compare":
             self.shared.select_marked()
+        if mode != "runs":
+            self.shared.configuration.choose({SCREEN: mode})
         self.switch_mode(mode)
 
     def action_choose_screen(self) -> None:

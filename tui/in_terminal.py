@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from core import folders
-from core.errors import RunError
+from core.errors import DamagedFile, RunError, describe
 from core.text import printable
 from tui import formatting
 from tui.app import VaeTui
 from tui.background.garbage import collect_by_the_clock
 from tui.commands.words import command_hint
+from tui.configuration.configuration import Configuration
 from tui.terminal.guard import LEAVE_APP, Restore, end_with_the_terminal
 
 if TYPE_CHECKING:
@@ -29,13 +30,27 @@ def show(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | N
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
     app = VaeTui(runs_dir.absolute(), data_dir.absolute(), run, graphics=graphics)
-    app.shared.folder, app.shared.keeps_choices = folders.current(), True
+    app.shared.folder = folders.current()
+    app.configure(user_configuration())
     restore(LEAVE_APP)
     end_with_the_terminal()
     collect_by_the_clock()
     os.chdir("/")  # libraries that are loaded later need a current folder, and that one may be deleted
     app.run()
+    try:
+        app.shared.configuration.write()
+    except (OSError, DamagedFile) as error:
+        print(describe(error))
     return app
+
+
+def user_configuration() -> Configuration:
+    """What the user set; a user without a home is told that nothing is kept."""
+    folder = folders.config_dir()
+    configuration = Configuration(folder and folder / "config.toml", os.environ)
+    if folder is None:
+        configuration.problems.append("there is no home folder: what is chosen is not kept")
+    return configuration
 
 
 def say_goodbye(app: VaeTui) -> NoReturn:

@@ -29,6 +29,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
     "LANG": "C.UTF-8",
     # What the user of the tests chose is none of theirs.
     "XDG_STATE_HOME": str(Path(tempfile.gettempdir()) / f"vae-tui-tests-{os.getuid()}"),
+    "XDG_CONFIG_HOME": str(Path(tempfile.gettempdir()) / f"vae-tui-tests-{os.getuid()}"),
+    "VAE_TUI_SCREEN": "training",  # not that of the test before
 }
 
 

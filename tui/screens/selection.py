@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.dom import DOMNode
 from textual.signal import Signal
+from textual.widget import Widget
 
+from core.errors import DamagedFile, describe
+from tui.configuration.configuration import Configuration
+from tui.configuration.settings import Setting
 from tui.run_looks import SIGNS
 
 if TYPE_CHECKING:
@@ -55,13 +60,27 @@ class Shared:
         self.listed: list[Run] = []  # in the order of the list, as it was shown last
         self.changed: Signal[Selection] = Signal(app, "selection")
         self.folder: Path | None = None  # where the app was started
-        self.keeps_choices = False  # from one use to the next, in a folder of the user's
+        self.configuration = Configuration()
+        self._keeping_failed = False
         self.marked: list[Run] = []  # to be acted on or compared together, the first one first
         self._places: dict[Run, int] = {}
 
     def export_folder(self) -> Path:
         """The folder that files are exported to. Raises OSError."""
         return self.folder or Path.cwd()
+
+    def remember(self, widget: Widget, values: Mapping[Setting[Any], Any]) -> None:
+        """Keep what was chosen from one use to the next, off the UI thread; that this fails is said once."""
+        if self.configuration.choose(values):
+            widget.run_worker(partial(self._write, widget), thread=True, group="memory")
+
+    def _write(self, widget: Widget) -> None:
+        try:
+            self.configuration.write()
+        except (OSError, DamagedFile) as error:
+            if not self._keeping_failed:
+                self._keeping_failed = True
+                widget.notify(describe(error), severity="warning", markup=False)
 
     def mark(self, runs: Sequence[Run], marked: bool) -> None:
         """Mark these runs besides those that are marked, or mark them no more."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 
 from textual.containers import Vertical
 from textual.message import Message
 
-from core import folders
 from core.errors import DamagedFile, describe
 from tui import quantities, series
 from tui.messages import Snapshot
@@ -28,12 +25,11 @@ class ChosenCharts(Vertical):
     class Changed(Message):
         """How curves are shown was changed."""
 
-    def __init__(self, name: str, shared: Shared, options: CurveOptions | None) -> None:
+    def __init__(self, name: str, shared: Shared) -> None:
         super().__init__(id="charts")
         self._shared, self._kept_as = shared, name
-        self._memory: Path | None = None
         self._snapshots: Sequence[Snapshot] = ()
-        self._options = options or CurveOptions()
+        self._options = CurveOptions()
         self._chosen: Sequence[str] = quantities.USUAL_CHARTS
         self._window = Window()
 
@@ -48,30 +44,15 @@ class ChosenCharts(Vertical):
 
     def on_mount(self) -> None:
         try:
-            if self._shared.keeps_choices:
-                self._memory = folders.state_dir() / "charts" / f"{self._kept_as}.json"
-            kept = memory.read(self._memory) if self._memory else None
+            kept = memory.read(self._shared.configuration, self._kept_as)
         except (DamagedFile, OSError) as error:
             self.notify(describe(error), severity="warning", markup=False)
             return
-        if kept is not None:
-            self._options = kept.options(self._options)
-            self._chosen = [key for key in quantities.TITLES if key in kept.charts] or quantities.USUAL_CHARTS
+        self._options, self._chosen = kept.options, kept.charts
 
     def _remember(self) -> None:
-        """Keep what is chosen, off the UI thread."""
-        if self._memory is not None:
-            options = self._options
-            choices = memory.Choices(
-                charts=tuple(self._chosen), x=options.x, scale=options.scale, weight=options.weight
-            )
-            self.run_worker(partial(self._write, self._memory, choices), thread=True, exclusive=True, group="memory")
-
-    def _write(self, path: Path, choices: memory.Choices) -> None:
-        try:
-            memory.write(path, choices)
-        except OSError as error:
-            self.notify(describe(error), severity="warning", markup=False)
+        choices = memory.Choices(self._chosen, self._options)
+        self._shared.remember(self, memory.chosen(self._kept_as, choices))
 
     # What keys ask for
 

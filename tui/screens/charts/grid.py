@@ -23,7 +23,7 @@ from tui.screens.charts.window import HOW_TO_TYPE, PAN, ZOOM, Window, panned, pa
 from tui.screens.dialogs import AskValue
 from tui.screens.exporting import Export
 from tui.screens.selection import Shared
-from tui.series import Chart, CurveOptions
+from tui.series import Chart
 from tui.widgets.plot import Plot, Shown
 
 NOTHING_YET, NOTHING_THERE = "no steps yet", "nothing in this range; 0 shows the whole"
@@ -38,8 +38,8 @@ class ChartGrid(ChosenCharts, can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = CHART_KEYS
 
-    def __init__(self, name: str, shared: Shared, options: CurveOptions | None = None) -> None:
-        super().__init__(name, shared, options)
+    def __init__(self, name: str, shared: Shared) -> None:
+        super().__init__(name, shared)
         self._pointed = False  # the cursor is the pointer's
         self._focus: str | None = None  # the chart that keys are about, once one was chosen
         self._maximised = False

@@ -1,13 +1,18 @@
-"""What was chosen of charts, kept in a file of the user's from one use to the next."""
+"""What was chosen of charts, as the user's settings keep it; and where it was kept before."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from core import files
+from core import files, folders
 from core.errors import DamagedFile
+from tui import quantities
+from tui.configuration.configuration import Configuration
+from tui.configuration.settings import CHARTS, Setting
 from tui.drawing.plots.scales import Scale
 from tui.run_axis import XKind
 from tui.series import WEIGHTS, CurveOptions
@@ -15,33 +20,55 @@ from tui.series import WEIGHTS, CurveOptions
 LARGEST = 10_000  # bytes
 
 
-class Choices(BaseModel):
-    """Which charts are shown, and how; values of newer versions are left out."""
+@dataclass(frozen=True)
+class Choices:
+    """Which charts are shown, and how."""
 
-    model_config = ConfigDict(frozen=True)
+    charts: Sequence[str]
+    options: CurveOptions
+
+
+class _Before(BaseModel):
+    """The file of a screen in the folder for state, as versions up to 0.1 wrote it."""
 
     charts: tuple[str, ...]
     x: XKind
     scale: Scale
     weight: float
 
-    def options(self, usual: CurveOptions) -> CurveOptions:
-        """The choices as options."""
-        weight = self.weight if self.weight in WEIGHTS else usual.weight
-        return CurveOptions(x=self.x, scale=self.scale, weight=weight)
+
+def read(configuration: Configuration, screen: str) -> Choices:
+    """What was chosen for this screen, or the usual. Raises DamagedFile or OSError for what is kept as before."""
+    settings = CHARTS[screen]
+    kept = {setting.name: configuration[setting] for setting in settings.all}
+    if configuration.path is not None and not any(setting in configuration for setting in settings.all):
+        kept |= _before(screen)
+    weight = min(WEIGHTS, key=lambda known: abs(known - float(str(kept[settings.smoothing.name]))))
+    shown: Any = kept[settings.shown.name]
+    charts = [key for key in quantities.TITLES if key in shown] or quantities.USUAL_CHARTS
+    x: Any = kept[settings.x.name]
+    scale: Any = kept[settings.scale.name]
+    return Choices(charts, CurveOptions(x=x, scale=scale, weight=weight))
 
 
-def read(path: Path) -> Choices | None:
-    """What was kept, None where nothing was. Raises DamagedFile or OSError."""
+def _before(screen: str) -> dict[str, object]:
+    path, settings = folders.state_dir() / "charts" / f"{screen}.json", CHARTS[screen]
     try:
-        return Choices.model_validate_json(files.read(path, LARGEST))
+        found = _Before.model_validate_json(files.read(path, LARGEST))
     except FileNotFoundError:
-        return None
+        return {}
     except ValidationError as error:
         raise DamagedFile(path, "holds no choice of charts; it is replaced by the next one") from error
+    values = (found.charts, found.x, found.scale, found.weight)
+    return {setting.name: value for setting, value in zip(settings.all, values, strict=True)}
 
 
-def write(path: Path, choices: Choices) -> None:
-    """Keep these. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.replace(path, choices.model_dump_json(indent=2).encode() + b"\n")
+def chosen(screen: str, choices: Choices) -> Mapping[Setting[Any], Any]:
+    """The settings that say so."""
+    settings, options = CHARTS[screen], choices.options
+    return {
+        settings.shown: tuple(choices.charts),
+        settings.x: options.x,
+        settings.scale: options.scale,
+        settings.smoothing: options.weight,
+    }

@@ -14,7 +14,6 @@ from tui.screens.charts.grid import ChartGrid
 from tui.screens.compare.view import MetricsView
 from tui.screens.exporting import Export
 from tui.screens.selection import Shared
-from tui.series import CurveOptions
 
 
 class CurvesView(MetricsView):
@@ -27,7 +26,7 @@ class CurvesView(MetricsView):
         self._shared = shared
 
     def compose(self) -> ComposeResult:
-        yield ChartGrid("compare", self._shared, CurveOptions(weight=0.9))
+        yield ChartGrid("compare", self._shared)
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         groups = series.seeds_together(snapshots)

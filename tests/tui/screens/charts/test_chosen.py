@@ -10,6 +10,7 @@ from core import folders
 from core.errors import DamagedFile
 from tests.support.screens import MakeApp, press, screen_text, settle, until
 from tests.support.snapshots import make_snapshot
+from tui.configuration.configuration import Configuration
 from tui.screens.charts import memory
 from tui.screens.charts.layout import Layout, arrange
 from tui.series import CurveOptions
@@ -40,17 +41,29 @@ def test_a_chart_that_has_no_room_takes_the_place_of_another_when_keys_go_on_to_
     assert len(layout.below) + len(layout.left_out) == 30
 
 
-def test_choices_are_kept_and_what_is_damaged_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "charts" / "training.json"
-    assert memory.read(path) is None
-    choices = memory.Choices(charts=("loss",), x="trained", scale="log", weight=0.9)
-    memory.write(path, choices)
-    assert memory.read(path) == choices
-    assert choices.options(CurveOptions()) == CurveOptions(x="trained", scale="log", weight=0.9)
-    assert choices.model_copy(update={"weight": 0.123}).options(CurveOptions()).weight == 0
-    path.write_text('{"charts": 7}')
+def test_choices_are_settings_and_those_of_before_are_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "state_dir", lambda: tmp_path)
+    before, path = tmp_path / "charts" / "training.json", tmp_path / "config.toml"
+    assert memory.read(Configuration(path), "training").options == CurveOptions()
+    assert memory.read(Configuration(path), "compare").options == CurveOptions(weight=0.9)
+    before.parent.mkdir()
+    before.write_text('{"charts": ["loss"], "x": "step", "scale": "log", "weight": 0.6}')
+    kept = memory.read(Configuration(path), "training")
+    assert (kept.charts, kept.options) == (["loss"], CurveOptions(x="step", scale="log", weight=0.6))
+    configuration = Configuration(path)
+    choices = memory.Choices(("kl",), CurveOptions(x="trained", scale="zero", weight=0.9))
+    configuration.choose(memory.chosen("training", choices))
+    configuration.write()
+    kept = memory.read(Configuration(path), "training")
+    assert (kept.charts, kept.options) == (["kl"], choices.options)
+    path.write_text("[charts.training]\nsmoothing = 0.61")
+    assert memory.read(Configuration(path), "training").options.weight == 0.6
+    path.unlink()
+    before.write_text('{"charts": 7}')
     with pytest.raises(DamagedFile, match="holds no choice of charts"):
-        memory.read(path)
+        memory.read(Configuration(path), "training")
 
 
 def seen(plots: list[Plot]) -> list[str | None]:
@@ -61,10 +74,10 @@ async def test_charts_are_chosen_and_the_choice_is_there_the_next_time(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folders, "state_dir", lambda: tmp_path)
-    kept = tmp_path / "charts" / "training.json"
+    kept = tmp_path / "config.toml"
     for again in (False, True):
         app = make_app(snapshot=make_snapshot())
-        app.shared.keeps_choices = True
+        app.configure(Configuration(kept))
         async with app.run_test(size=(120, 40)) as pilot:
             await settle(pilot)
             if not again:
@@ -85,7 +98,7 @@ async def test_a_choice_that_cannot_be_read_is_said_and_the_usual_charts_are_sho
     (tmp_path / "charts").mkdir()
     (tmp_path / "charts" / "training.json").write_text("[]")
     app = make_app(snapshot=make_snapshot())
-    app.shared.keeps_choices = True
+    app.configure(Configuration(tmp_path / "config.toml"))
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         assert any("holds no choice of charts" in note.message for note in app._notifications)

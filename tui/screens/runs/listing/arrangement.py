@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from core import files
-from core.errors import DamagedFile
 from core.runs.choosing.groups import Groups, RunGroup, folded
 from core.runs.choosing.order import in_order
+from tui.configuration.configuration import Configuration
+from tui.configuration.settings import LIST, Setting
 from tui.run_columns import MORE_COLUMNS, RUN_COLUMNS, SORTED_BY, Cell, group_cell
 
 if TYPE_CHECKING:
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
     Row = RunSummary | RunGroup
 
-LARGEST = 100_000  # bytes
-LONGEST = 1000  # characters of a word that is kept
 MOST_FOLDED = 1000
 NARROW = 64  # cells, below which states are signs
 SIGN = ""  # their heading then
@@ -119,34 +115,11 @@ def runs_of(row: Row | None) -> list[RunSummary]:
     return list(row.runs) if isinstance(row, RunGroup) else [row]
 
 
-def read(path: Path) -> Arrangement:
-    """What was kept; the usual where nothing was. Raises DamagedFile or OSError."""
-    try:
-        content = json.loads(files.read(path, LARGEST))
-        return _checked(content)
-    except FileNotFoundError:
-        return Arrangement()
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DamagedFile(path, "holds no choice for the list of runs; it is replaced by the next one") from error
+def read(configuration: Configuration) -> Arrangement:
+    """What was chosen."""
+    return Arrangement(**{name: configuration[setting] for name, setting in LIST.items()})
 
 
-def _checked(content: Any) -> Arrangement:
-    """What a file holds. Raises ValueError or TypeError where that is something else."""
-    if not isinstance(content, dict):
-        raise TypeError("no object")
-    kept = {name: content[name] for name in asdict(Arrangement()) if name in content}
-    for name, value in kept.items():
-        words = value if name in ("columns", "folded") else [value]
-        if not isinstance(words, list) or len(words) > MOST_FOLDED:
-            raise TypeError(f"{name} is no list")
-        wanted = bool if name in ("descending", "preview") else str
-        if not all(isinstance(word, wanted) and len(str(word)) <= LONGEST for word in words):
-            raise TypeError(f"{name} holds something else")
-        kept[name] = tuple(words) if name in ("columns", "folded") else value
-    return Arrangement(**kept)
-
-
-def write(path: Path, chosen: Arrangement) -> None:
-    """Keep this. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.replace(path, json.dumps(asdict(chosen), indent=2).encode() + b"\n")
+def chosen(arrangement: Arrangement) -> Mapping[Setting[Any], Any]:
+    """The settings that say so."""
+    return {setting: getattr(arrangement, name) for name, setting in LIST.items()}

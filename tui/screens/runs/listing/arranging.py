@@ -5,14 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from core import folders
-from core.errors import DamagedFile, describe
 from core.runs.choosing.groups import RunGroup
 from tui.run_columns import RUN_COLUMNS
 from tui.screens.charts.choose import ChooseShown
@@ -51,19 +47,13 @@ class ArrangedList(MarkedList):
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self.arrangement, self.arranger = Arrangement(), Arranger()
-        self._memory: Path | None = None
 
     @abstractmethod
     def list_again(self) -> None:
         """List the runs anew."""
 
     def on_mount(self) -> None:
-        try:
-            if self.shared.keeps_choices:
-                self._memory = folders.state_dir() / "runs.json"
-                self.arrangement = arrangement.read(self._memory)
-        except (DamagedFile, OSError) as error:
-            self.notify(describe(error), severity="warning", markup=False)
+        self.arrangement = arrangement.read(self.shared.configuration)
         self._change_columns()
 
     def row_of(self, run: Run | None, rows: Sequence[Row]) -> int | None:
@@ -78,14 +68,7 @@ class ArrangedList(MarkedList):
         if again:
             self.list_again()
             self._change_columns()
-        if self._memory is not None:
-            self.run_worker(partial(self._keep, self._memory, chosen), thread=True, exclusive=True, group="memory")
-
-    def _keep(self, path: Path, chosen: Arrangement) -> None:
-        try:
-            arrangement.write(path, chosen)
-        except OSError as error:
-            self.notify(describe(error), severity="warning", markup=False)
+        self.shared.remember(self, arrangement.chosen(chosen))
 
     def _change_columns(self) -> None:
         columns = columns_for(self.size.width, self.arrangement.shown)

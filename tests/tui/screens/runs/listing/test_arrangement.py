@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import pytest
-
-from core.errors import DamagedFile
 from core.runs.config import RunConfig, defaults
 from core.runs.status import State
 from tests.support.screens import MakeApp, press, screen_text, settle, shown, until
 from tests.support.snapshots import make_summary
 from tui.app import VaeTui
+from tui.configuration.configuration import Configuration
 from tui.screens.runs.list import RunsScreen
-from tui.screens.runs.listing import arrangement
 from tui.screens.runs.listing.arrangement import Arrangement
 from tui.widgets.row_table import RowTable
 
@@ -61,13 +57,10 @@ async def test_the_list_is_sorted_by_keys_and_by_its_headings(make_app: MakeApp)
         assert names(app) == ["gamma", "alpha", "beta"]
 
 
-async def test_columns_are_chosen_and_remembered_with_order_filter_and_folds(
-    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.folders.state_dir", lambda: tmp_path / "state")
-    kept = tmp_path / "state" / "runs.json"
+async def test_columns_are_chosen_and_remembered_with_order_filter_and_folds(make_app: MakeApp, tmp_path: Path) -> None:
+    kept = tmp_path / "config.toml"
     app = make_app(runs=RUNS)
-    app.shared.keeps_choices = True
+    app.configure(Configuration(kept))
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         await press(pilot, "o", "c", "down", "space", *["down"] * 8, "space", "enter")  # no preset, but the size
@@ -88,7 +81,7 @@ async def test_columns_are_chosen_and_remembered_with_order_filter_and_folds(
         await press(pilot, "end", "h", "slash", *"preset=vae", "enter")
         await until(pilot, lambda: kept.exists() and "preset=vae" in kept.read_text(), "the file")
     again = make_app(runs=RUNS)
-    again.shared.keeps_choices = True
+    again.configure(Configuration(kept))
     async with again.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         await pilot.pause()
@@ -96,23 +89,13 @@ async def test_columns_are_chosen_and_remembered_with_order_filter_and_folds(
         assert "size" in header(again)
         assert "▸ beta ×2" in text
         assert "filter preset=vae: 2 of 3 runs" in text
-    kept.write_text("[1]")
+    kept.write_text("list.sort = 7")
     last = make_app(runs=RUNS)
-    last.shared.keeps_choices = True
+    last.configure(Configuration(kept))
     async with last.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         assert names(last) == ["gamma", "alpha", "beta"]
-        assert "holds no choice for the list" in [*last._notifications][-1].message
-
-
-@pytest.mark.parametrize(
-    "content", [{"columns": "run"}, {"folded": [1]}, {"descending": "yes"}, {"filter": "x" * 2000}, [], 7]
-)
-def test_a_file_that_holds_something_else_is_said_to(tmp_path: Path, content: object) -> None:
-    path = tmp_path / "runs.json"
-    path.write_text(json.dumps(content))
-    with pytest.raises(DamagedFile, match="holds no choice for the list of runs"):
-        arrangement.read(path)
+        assert "list.sort must be a text, not 7" in [*last._notifications][-1].message
 
 
 def test_columns_of_another_version_are_left_out() -> None:

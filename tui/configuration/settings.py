@@ -1,0 +1,117 @@
+"""Every setting of the app, declared once: its name in config.toml, the usual value, what it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+X_AXES = ("epoch", "step", "trained", "clock")
+SCALES = ("robust", "all", "zero", "log")
+
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """`check` gives the value, or raises ValueError with what would be right."""
+
+    name: str
+    usual: T
+    check: Callable[[object], T]
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that comes before the file."""
+        return "VAE_TUI_" + self.name.upper().replace(".", "_")
+
+
+def text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("a text")
+
+
+def yes_or_no(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false")
+
+
+def texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise ValueError("a list of texts")
+
+
+def one_of(*names: str) -> Callable[[object], str]:
+    """A check for one of these."""
+
+    def check(value: object) -> str:
+        if isinstance(value, str) and value in names:
+            return value
+        raise ValueError(f"one of {', '.join(names)}")
+
+    return check
+
+
+def between(low: float, high: float) -> Callable[[object], float]:
+    """A check for a number within bounds."""
+
+    def check(value: object) -> float:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
+            return float(value)
+        raise ValueError(f"a number from {low:g} to {high:g}")
+
+    return check
+
+
+THEME = Setting("theme", "textual-dark", text, "the colours: a theme of Textual, or colour-blind")
+SCREEN = Setting(
+    "screen",
+    "training",
+    one_of("training", "reconstruct", "sample", "latent", "compare", "evaluate"),
+    "the screen on which `vae-tui RUN` opens, kept from the last use",
+)
+LIST: dict[str, Setting[Any]] = {
+    "sort": Setting("list.sort", "", text, "the column by which the list is sorted; empty: the newest first"),
+    "descending": Setting("list.descending", False, yes_or_no, "the order of the list turned round"),
+    "columns": Setting("list.columns", (), texts, "the columns of the list; empty: the usual"),
+    "filter": Setting("list.filter", "", text, "which runs are listed, in words or as a condition"),
+    "preview": Setting("list.preview", False, yes_or_no, "a pane beside the list shows the run under the cursor"),
+    "folded": Setting("list.folded", (), texts, "the groups of runs that are folded into a row"),
+}
+
+
+@dataclass(frozen=True)
+class ChartSettings:
+    """Those of the charts of a screen."""
+
+    shown: Setting[tuple[str, ...]]
+    x: Setting[str]
+    scale: Setting[str]
+    smoothing: Setting[float]
+
+    @property
+    def all(self) -> Sequence[Setting[Any]]:
+        return [self.shown, self.x, self.scale, self.smoothing]
+
+
+def _charts(screen: str, smoothing: float) -> ChartSettings:
+    of = f"charts.{screen}"
+    return ChartSettings(
+        Setting(f"{of}.shown", (), texts, f"the charts of {screen}; empty: the usual"),
+        Setting(f"{of}.x", "epoch", one_of(*X_AXES), "what the x axis counts"),
+        Setting(f"{of}.scale", "robust", one_of(*SCALES), "which part of the y axis is seen"),
+        Setting(f"{of}.smoothing", smoothing, between(0, 1), "the weight of the values before, 0 for none"),
+    )
+
+
+CHARTS = {"training": _charts("training", 0.0), "compare": _charts("compare", 0.9)}
+SETTINGS: tuple[Setting[Any], ...] = (
+    THEME,
+    SCREEN,
+    *LIST.values(),
+    *(setting for charts in CHARTS.values() for setting in charts.all),
+)
+KEYS = "keys"  # the table that gives actions other keys, by their ids
