@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import AwaitMount
@@ -23,15 +23,16 @@ from tui.configuration.settings import SCREEN
 from tui.configured import ConfiguredApp
 from tui.messages import FilesWritten, NewRunWanted, RunDeleted, RunOpened, RunRenamed, RunRestored
 from tui.screens.base import SCREENS, BaseScreen, seconds_kept
-from tui.screens.dialogs import Keys, sorted_keys
+from tui.screens.help.app_keys import APP_KEYS
 from tui.screens.runs.list import RunsScreen
 from tui.screens.selection import Shared, Timing
 from tui.screens.sources import Sources, real_sources
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
-from tui.terminal.palette import KeyCommands
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from core.runs.config import RunConfig
     from core.runs.run import Run
     from tui.terminal.graphics import Graphics
@@ -41,58 +42,37 @@ UNUSED_SECONDS = 10.0  # between two looks at what is not used any more
 NEWS_SECONDS = 0.5  # that a key waits for news of what it may act on
 
 
+def _key_commands() -> type[Provider]:
+    from tui.screens.help.palette import KeyCommands
+
+    return KeyCommands
+
+
+def _run_commands() -> type[Provider]:
+    from tui.screens.help.palette import RunCommands
+
+    return RunCommands
+
+
+def _theme_commands() -> type[Provider]:
+    from tui.screens.help.palette import ThemeCommands
+
+    return ThemeCommands
+
+
+def find_runs(runs_dir: Path) -> list[Run]:
+    """All runs of a folder."""
+    from core.runs import catalog
+
+    return catalog.find_runs(runs_dir)
+
+
 class VaeTui(ConfiguredApp):
     """Lists runs, starts them, and shows one of them."""
 
     TITLE = "vae-tui"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "show('runs')", "runs", tooltip="screen 1: the list of runs", id="app.runs", show=False),
-        Binding(
-            "2",
-            "show('training')",
-            "training",
-            tooltip="screen 2: how a run trains",
-            id="app.training",
-            show=False,
-        ),
-        Binding(
-            "3",
-            "show('reconstruct')",
-            "reconstruct",
-            tooltip="screen 3: images and what the model makes of them",
-            id="app.reconstruct",
-            show=False,
-        ),
-        Binding("4", "show('sample')", "sample", tooltip="screen 4: new digits", id="app.sample", show=False),
-        Binding("5", "show('latent')", "latent", tooltip="screen 5: the latent space", id="app.latent", show=False),
-        Binding(
-            "6", "show('compare')", "compare", tooltip="screen 6: two runs side by side", id="app.compare", show=False
-        ),
-        Binding(
-            "7", "show('evaluate')", "evaluate", tooltip="screen 7: how good a model is", id="app.evaluate", show=False
-        ),
-        Binding(
-            "i",
-            "graphics",
-            "graphics",
-            tooltip="pictures as sixel or kitty graphics, or as half-blocks",
-            id="app.graphics",
-            show=False,
-        ),
-        Binding("n", "new_run", "new", tooltip="fill in the form of a new run", id="app.new_run"),
-        Binding("question_mark", "keys", "keys", key_display="?", tooltip="show all keys", id="app.keys"),
-        Binding("q", "quit", "quit", tooltip="leave the app; training goes on", id="app.quit"),
-        Binding(
-            "ctrl+z",
-            "suspend_process",
-            "suspend",
-            tooltip="suspend the app until the shell's fg",
-            id="app.suspend",
-            show=False,
-            priority=True,
-        ),
-    ]
-    COMMANDS = App.COMMANDS | {KeyCommands}
+    BINDINGS: ClassVar[list[BindingType]] = APP_KEYS
+    COMMANDS = App.COMMANDS | {_key_commands, _run_commands, _theme_commands}
 
     def __init__(
         self,
@@ -106,6 +86,7 @@ class VaeTui(ConfiguredApp):
         super().__init__()
         self.runs_dir, self.data_dir, self.graphics = runs_dir, data_dir, graphics
         self.shared = Shared(self, run, timing, data_dir.absolute(), runs_dir)
+        self.shared.find_runs = lambda: find_runs(runs_dir)
         self.exported: list[Path] = []
         self._held_back = True
         self._sources = sources or real_sources(runs_dir, data_dir)
@@ -277,7 +258,15 @@ class VaeTui(ConfiguredApp):
         self.notify("q leaves the app; training goes on", timeout=3)
 
     def action_keys(self) -> None:
-        self.push_screen(Keys(sorted_keys(self)))
+        from tui.screens.help.keys import Keys
+
+        self.push_screen(Keys(self.screen))
+
+    def action_explain(self) -> None:
+        if isinstance(self.screen, BaseScreen):
+            from tui.screens.help.explain import Explain
+
+            self.push_screen(Explain(self.screen.topic))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Of Textual's own commands the one for which there is no key; for its list of keys there is one here."""

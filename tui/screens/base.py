@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import on, work
@@ -11,6 +11,7 @@ from textual.events import ScreenResume
 from textual.screen import Screen
 
 from core.errors import describe
+from tui.messages import RunOpened
 from tui.screens.following import Follower
 from tui.screens.selection import Selection, Shared
 from tui.widgets.strip_widget import StripWidget
@@ -28,6 +29,7 @@ News = TypeVar("News")
 class BaseScreen(Screen[Result]):
     """Hears of the selected run and of graphics; its followers are paused while it is hidden."""
 
+    ABOUT: ClassVar[str] = ""  # what it is called, and behind a colon what is there
     EXPLORES: ClassVar[bool] = False  # whether what it shows comes from a model
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -68,6 +70,15 @@ class BaseScreen(Screen[Result]):
     def is_waiting(self) -> bool:
         """Whether nothing was heard yet of something that is followed."""
         return any(follower.is_open and not follower.has_news for follower in self._followers)
+
+    @property
+    def topic(self) -> str:
+        """What is seen, by a name that tui/screens/help/formulas.py has."""
+        return "loss"
+
+    def what_runs_do(self, run: Run) -> Iterator[tuple[str, Callable[[], object]]]:
+        """What can be done here with a run that is found by its name."""
+        yield "open", lambda: self.post_message(RunOpened(run))
 
     def change_run(self, run: Run | None) -> None:
         """Show another run, or none."""

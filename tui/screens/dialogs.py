@@ -1,17 +1,16 @@
-"""Small questions that wait for an answer, and the list of keys."""
+"""Small questions that wait for an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from rich.table import Table
 from rich.text import Text
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets import Input, Label, OptionList
 
 from core.text import printable
 from tui import formatting
@@ -210,48 +209,3 @@ class ChooseRun(ModalScreen["Run | None"]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._runs[event.option_index])
-
-
-class Keys(ModalScreen[None]):
-    """All keys of the screen below."""
-
-    DEFAULT_CSS = """
-    Keys { align: center middle; }
-    Keys ScrolledText {
-        width: 64;
-        max-width: 95%;
-        height: auto;
-        max-height: 95%;
-        padding: 0 1;
-        background: $panel;
-        border: round $accent;
-    }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "close", id="keys.close")
-    ]
-
-    def __init__(self, keys: list[tuple[str, str]]) -> None:
-        super().__init__()
-        self._keys = keys
-
-    def compose(self) -> ComposeResult:
-        table = Table.grid(padding=(0, 2), expand=True)
-        table.add_column(no_wrap=True)
-        table.add_column(ratio=1)
-        for key, meaning in self._keys:
-            table.add_row(Text(key, style="bold"), Text(meaning))
-        with ScrolledText() as scroll:
-            scroll.border_title = "keys"
-            scroll.border_subtitle = "esc closes"
-            yield Static(table)
-
-
-def sorted_keys(app: App[Any]) -> list[tuple[str, str]]:
-    """Each key of the screen that is shown with what it does, those of the screen before those of the app."""
-    found: dict[str, Binding] = {}  # keys that do the same have the same id
-    for active in app.screen.active_bindings.values():
-        binding = active.binding
-        if binding.tooltip and not binding.system and binding.key not in ("ctrl+q", "ctrl+p"):
-            found.setdefault(binding.id or binding.action, binding)
-    return [(app.get_key_display(binding), binding.tooltip) for binding in found.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -59,6 +59,7 @@ class Shared:
         self.renaming: set[Run] = set()  # those that are about to have another name
         self.listed: list[Run] = []  # in the order of the list, as it was shown last
         self.changed: Signal[Selection] = Signal(app, "selection")
+        self.find_runs: Callable[[], list[Run]] = list
         self.folder: Path | None = None  # where the app was started
         self.configuration = Configuration()
         self._keeping_failed = False

@@ -11,7 +11,7 @@ from textual.timer import Timer
 from tests.support.screens import MakeApp, burst, screen_text, settle, until
 from tests.support.snapshots import RUNS, make_snapshot
 from tui.screens.compare.screen import CompareScreen
-from tui.screens.dialogs import Keys
+from tui.screens.help.keys import Keys
 from tui.screens.inspect.evaluate import EvaluateScreen
 from tui.screens.inspect.latent import LatentScreen
 from tui.screens.inspect.reconstruct import ReconstructScreen
@@ -56,7 +56,7 @@ async def test_the_command_palette_lists_what_keys_do_and_does_it(make_app: Make
         for words in (
             "fill in the form of a new run",
             "show how the run trains",
-            "show all keys",
+            "explain the keys",
             "move it to the trash",
         ):
             assert words in listed
@@ -66,7 +66,7 @@ async def test_the_command_palette_lists_what_keys_do_and_does_it(make_app: Make
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, LatentScreen), "the screen")
         assert app.selected_run == RUNS[1].run
-        await pilot.press("1", "ctrl+p", *"show all keys", "enter")
+        await pilot.press("1", "ctrl+p", *"explain the keys", "enter")
         await until(pilot, lambda: isinstance(app.screen, Keys), "the keys")
         await pilot.press("escape")
         assert isinstance(app.screen, RunsScreen)

@@ -11,7 +11,8 @@ from textual.widgets import OptionList
 from core.runs.run import Run
 from tests.support.screens import MakeApp, screen_text, settle
 from tests.support.snapshots import make_snapshot
-from tui.screens.dialogs import ChooseRun, Keys
+from tui.screens.dialogs import ChooseRun
+from tui.screens.help.keys import Keys
 from tui.screens.runs.training import TrainingScreen
 
 

@@ -17,7 +17,7 @@ from tests.support.screens import MakeApp, answered, feed, press, screen_text, s
 from tests.support.snapshots import RUN, make_run_update
 from tui.app import VaeTui
 from tui.messages import RunUpdate
-from tui.screens.dialogs import Keys
+from tui.screens.help.keys import Keys
 from tui.widgets.scatter import Scatter
 
 SIZES = [(80, 24), (120, 40)]
@@ -202,6 +202,7 @@ async def test_a_key_is_listed_once(app: VaeTui, opened: tuple[str, ...]) -> Non
             await press(pilot, key)
         await pilot.press("question_mark")
         await pilot.pause()
-        keys = [key for key, _ in shown(app, Keys)._keys]
+        sections = shown(app, Keys).sections
+        keys = [app.get_key_display(binding) for _, bindings in sections for binding in bindings]
         assert {"e", "n", "?", "q", "6"} < set(keys)
         assert len(set(keys)) == len(keys), keys

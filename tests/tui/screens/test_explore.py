@@ -20,8 +20,8 @@ from tests.support.snapshots import OTHER, RUN, make_run_update
 from tui.app import VaeTui
 from tui.messages import RunUpdate
 from tui.screens.base import HIDDEN_SECONDS, SHOWN_SECONDS
-from tui.screens.dialogs import Keys
 from tui.screens.explore_base import ExploreScreen
+from tui.screens.help.keys import Keys
 from tui.screens.inspect.image import ImageDetailScreen
 from tui.screens.inspect.path import LatentPathScreen
 

@@ -95,6 +95,7 @@ ACTIONS = {
     "the screens": {"show"},
     "graphics": {"graphics"},
     "the keys": {"keys", "command_palette"},
+    "explain what": {"explain"},
     "quit": {"quit", "suspend_process"},
 }
 

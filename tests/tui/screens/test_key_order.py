@@ -12,7 +12,8 @@ from tests.support.screens import MakeApp, burst, press, screen_text, settle, sh
 from tests.support.snapshots import RUNS, snapshot_of
 from tui.app import VaeTui
 from tui.screens.charts.grid import ChartGrid
-from tui.screens.dialogs import Confirm, Keys
+from tui.screens.dialogs import Confirm
+from tui.screens.help.keys import Keys
 from tui.screens.inspect.image import ImageDetailScreen
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.inspect.sample import SampleScreen

@@ -36,6 +36,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
     ChartGrid #parts { height: 1fr; layout: grid; grid-gutter: 0 1; }
     ChartGrid #left_out { height: 1; width: 100%; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     """
+    ABOUT = "charts: one cursor and one range of x for all of them; keys are about the marked one"
     BINDINGS: ClassVar[list[BindingType]] = CHART_KEYS
 
     def __init__(self, name: str, shared: Shared) -> None:
@@ -120,6 +121,11 @@ class ChartGrid(ChosenCharts, can_focus=True):
     def _keys(self) -> list[str]:
         """The charts that can be seen, in order."""
         return [key for key in quantities.TITLES if self._plot(key).display]
+
+    @property
+    def topic(self) -> str:
+        """What the marked chart shows, by its name among the formulas."""
+        return {"kl": "kl", "frechet": "frechet", "reconstruction": "error"}.get(self._focus or "", "loss")
 
     @property
     def _main(self) -> str:

@@ -20,6 +20,7 @@ class CurvesView(MetricsView):
     """Losses and distances of any number of runs over each other."""
 
     title = "curves"
+    topic = "seeds"
 
     def __init__(self, shared: Shared) -> None:
         super().__init__(id="curves")

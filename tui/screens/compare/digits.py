@@ -24,6 +24,7 @@ class DigitsView(ModelsView[Comparison]):
     """The same digits, reconstructed by both."""
 
     title = "digits"
+    topic = "error"
 
     def __init__(self) -> None:
         super().__init__(id="digits")

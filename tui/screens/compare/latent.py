@@ -67,6 +67,10 @@ class LatentView(ModelsView[Planes]):
         for scatter in self.query(Scatter):
             scatter.show_message(message)
 
+    @property
+    def topic(self) -> str:  # type: ignore[override]
+        return self.options.projection
+
     def next_projection(self) -> None:
         names = list(PROJECTIONS)
         self.options = ProjectionOptions(names[(names.index(self.options.projection) + 1) % len(names)])

@@ -25,6 +25,7 @@ class SamplesView(ModelsView[tuple[str, list[Samples]]]):
     """Samples of both from the same seed, each by the sampler that suits it unless one is chosen."""
 
     title = "samples"
+    topic = "sampling"
 
     def __init__(self) -> None:
         super().__init__(id="samples")

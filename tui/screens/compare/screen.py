@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import ContentSwitcher
 
@@ -18,6 +18,7 @@ from tui.background.polling import Reader
 from tui.messages import Snapshot
 from tui.screens.compare.curves import CurvesView
 from tui.screens.compare.digits import DigitsView
+from tui.screens.compare.keys import COMPARE_KEYS
 from tui.screens.compare.latent import LatentView
 from tui.screens.compare.samples import SamplesView
 from tui.screens.compare.settings import SettingsView
@@ -35,6 +36,7 @@ VIEWS = ("curves", "digits", "samples", "latent", "settings")
 class CompareScreen(ExploreScreen):
     """The run that is shown on the left, another one on the right."""
 
+    ABOUT = "compare: two runs side by side, or the curves of all that are marked"
     TITLE_IN_BAR = "compare"
     AUTO_FOCUS = ""  # Textual's takes the first that can have it, be it out of sight
 
@@ -48,35 +50,7 @@ class CompareScreen(ExploreScreen):
     CompareScreen #reconstruction { padding: 0 1 0 0; }
     CompareScreen #table { padding: 0 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "turn(1)", "view", tooltip="the next view", id="compare.view"),
-        Binding("tab", "turn(1)", id="compare.tab", show=False),
-        Binding("shift+tab", "turn(-1)", id="compare.back_tab", show=False),
-        Binding(
-            "enter",
-            "choose_other",
-            "other run",
-            key_display="enter",
-            tooltip="choose the run to compare with",
-            id="compare.other",
-        ),
-        Binding("tilde", "swap", "swap", key_display="~", tooltip="swap left and right", id="compare.swap"),
-        Binding("pageup,comma", "page(-1)", "back", tooltip="the digits before", id="compare.page_up", show=False),
-        Binding("pagedown,full_stop", "page(1)", "next", tooltip="the next digits", id="compare.next"),
-        Binding("g,home", "edge(0)", "first", tooltip="the first digits", id="compare.first", show=False),
-        Binding("G,end", "edge(-1)", "last", tooltip="the last digits", id="compare.last", show=False),
-        Binding("z", "sampler", "sampler", tooltip="the next way to draw latents", id="compare.sampler"),
-        Binding(
-            "greater_than_sign",
-            "seed(1)",
-            "seed",
-            key_display="> <",
-            tooltip="other digits: the next seed, the one before",
-            id="compare.seed",
-        ),
-        Binding("less_than_sign", "seed(-1)", id="compare.seed_before", show=False),
-        Binding("o", "projection", "axes", tooltip="LDA, PCA, or two latent numbers", id="compare.projection"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = COMPARE_KEYS
     VIEW_OF_ACTION: ClassVar[dict[str, str]] = {
         "page": "digits",
         "edge": "digits",
@@ -113,6 +87,10 @@ class CompareScreen(ExploreScreen):
         """The view that is shown."""
         current = self.query_one("#views", ContentSwitcher).current or VIEWS[0]
         return self.query_one(f"#{current}", CompareView)
+
+    @property
+    def topic(self) -> str:
+        return self.view.topic
 
     # Which runs
 
@@ -249,11 +227,20 @@ class CompareScreen(ExploreScreen):
 
         def answered(run: Run | None) -> None:
             if run is not None:
-                self.other = run
-                self._follow_all()
-                self.request_content()
+                self.compare_with(run)
 
         self.app.push_screen(ChooseRun("Compare with", self._other_runs(self.selected_run)), answered)
+
+    def compare_with(self, run: Run) -> None:
+        """Show this one beside the selected run."""
+        self.other = run
+        self._follow_all()
+        self.request_content()
+
+    def what_runs_do(self, run: Run) -> Iterator[tuple[str, Callable[[], object]]]:
+        yield from super().what_runs_do(run)
+        if run != self.selected_run:
+            yield "compare with", partial(self.compare_with, run)
 
     def action_swap(self) -> None:
         """What is on the left goes to the right; the selected run stays the selected one."""

@@ -32,6 +32,7 @@ class CompareView(Container):
         view: CompareView
 
     title: ClassVar[str]
+    topic: ClassVar[str]  # what is seen, by its name among the formulas
     heading = ""  # what is shown, in a few words
 
     def on_resize(self) -> None:

@@ -26,11 +26,20 @@ if TYPE_CHECKING:
 
 SAMPLES = (1_000, 10_000)
 SEEDS = 3
+TOPICS = {
+    "precision": "precision",
+    "recall": "precision",
+    "test_squared_error": "error",
+    "elbo": "bounds",
+    "iwae": "bounds",
+    "active_units": "units",
+}
 
 
 class EvaluateScreen(ExploreScreen):
     """The metrics of a run for each sampler that was measured, kept until the app is left."""
 
+    ABOUT = "evaluate: how good the model is, each metric with its meaning"
     TITLE_IN_BAR = "evaluate"
 
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]
@@ -98,6 +107,10 @@ class EvaluateScreen(ExploreScreen):
         """What was measured of the run with as many samples as are chosen, by sampler."""
         keys = {name: (self.selected_run, self.samples, name) for name in SAMPLERS}
         return {name: self._measured[key] for name, key in keys.items() if key in self._measured}
+
+    @property
+    def topic(self) -> str:
+        return TOPICS.get(self._panel.table.metric, "frechet")
 
     # What is shown
 

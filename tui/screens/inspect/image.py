@@ -33,6 +33,7 @@ SAMPLES = 8
 class ImageDetailScreen(DetailScreen):
     """Opened by `enter` on the reconstructions; gives back the place of the image that was looked at last."""
 
+    ABOUT = "close-up: an image, its latent channel by channel, samples of its posterior"
     TITLE_IN_BAR = "reconstruct"
 
     CSS = """
@@ -105,6 +106,10 @@ class ImageDetailScreen(DetailScreen):
             )
             yield Gallery(at_least=5, captions="none", id="samples")
             yield Label("22 lines show latent and samples", id="small", markup=False)
+
+    @property
+    def topic(self) -> str:
+        return "posterior"
 
     def request_content(self) -> None:
         place, label, order, seed = self.place, self._label, self._order, self.seed

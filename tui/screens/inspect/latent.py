@@ -40,6 +40,7 @@ HINT = "enter decodes the point"
 class LatentScreen(ExploreScreen):
     """The latents of images, projected; beside them the digit nearest to the cursor, or what decodes there."""
 
+    ABOUT = "latent: the latents of images in the plane, and what is under the cursor"
     TITLE_IN_BAR = "latent"
 
     CSS = """
@@ -69,6 +70,10 @@ class LatentScreen(ExploreScreen):
     @property
     def _scatter(self) -> Scatter:
         return self.query_one(Scatter)
+
+    @property
+    def topic(self) -> str:
+        return self.choice.projection
 
     # What is shown
 

@@ -35,6 +35,7 @@ FRAMES = 25
 class LatentPathScreen(DetailScreen):
     """Each line of images is a path: for one digit a path a latent number, for two a straight and a spherical one."""
 
+    ABOUT = "walk: each row is a way through the latent space"
     TITLE_IN_BAR = "sample"
 
     CSS = """
@@ -97,6 +98,10 @@ class LatentPathScreen(DetailScreen):
     def on_screen_suspend(self) -> None:
         if not is_seen(self):
             self._stop()
+
+    @property
+    def topic(self) -> str:
+        return "traversal" if self.end is None else "walk"
 
     # What is shown
 

@@ -33,6 +33,7 @@ STACK = (3, *IMAGE_SHAPE)
 class ReconstructScreen(ExploreScreen):
     """Pages of images: the original above, its reconstruction, the error at the bottom."""
 
+    ABOUT = "reconstruct: validation images above, their reconstructions, the errors"
     TITLE_IN_BAR = "reconstruct"
 
     CSS = """
@@ -82,6 +83,10 @@ class ReconstructScreen(ExploreScreen):
     @property
     def _gallery(self) -> Gallery:
         return self.query_one("#page", Gallery)
+
+    @property
+    def topic(self) -> str:
+        return "error"
 
     # What is shown
 

@@ -44,6 +44,7 @@ class SampleScreen(DrawnScreen):
     Samples of a learned prior have a class, guidance and a number of steps, and are shown on their way out of noise.
     """
 
+    ABOUT = "sample: latents that are drawn, decoded to new digits"
     TITLE_IN_BAR = "sample"
 
     CSS = "SampleScreen #body { height: 1fr; }"
@@ -77,6 +78,10 @@ class SampleScreen(DrawnScreen):
     def shown_sampler(self) -> str:
         """The sampler that was chosen, else the one that suits the run."""
         return self.sampler or self.preset.default_sampler
+
+    @property
+    def topic(self) -> str:
+        return "guidance" if self.shown_sampler == "learned" else "sampling"
 
     # What is shown
 

@@ -37,6 +37,7 @@ NONE_SHOWN = "no run is like that\n\nescape shows all runs, / changes the filter
 class RunsScreen(PreviewedList):
     """A table of the runs; what keys do, they do to the run under the cursor."""
 
+    ABOUT = "runs: all runs of the folder; keys act on the one under the cursor, or on those that are marked"
     CSS = """
     RunsScreen RowTable { background: $background; }
     RunsScreen #body { height: 1fr; }

@@ -47,6 +47,7 @@ class PicturesReader(Protocol):
 class TrainingScreen(KeptRunScreen):
     """How one run trains."""
 
+    ABOUT = "training: the curves of a run, its facts, its newest reconstructions"
     CSS = """
     TrainingScreen #body { layout: grid; grid-size: 2; grid-columns: 1fr 34; grid-rows: 1fr 16; }
     TrainingScreen #facts { padding: 0 1; width: 100%; height: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -126,6 +127,10 @@ class TrainingScreen(KeptRunScreen):
                 yield Label("", id="note", markup=False)
         yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
         yield KeyLine()
+
+    @property
+    def topic(self) -> str:
+        return self.query_one(ChartGrid).topic
 
     def chosen(self) -> RunSummary | None:
         return self.snapshot.summary if self.snapshot else None

@@ -90,6 +90,12 @@ class MetricsTable(DataTable[Text]):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, cursor_type="row", cell_padding=0, header_height=HEADER)
         self._meanings: list[str] = []
+        self._names: list[str] = []
+
+    @property
+    def metric(self) -> str:
+        """The one under the cursor, where there is a cursor."""
+        return self._names[self.cursor_row] if self.show_cursor and self.cursor_row < len(self._names) else ""
 
     @property
     def meaning(self) -> str:
@@ -110,7 +116,7 @@ class MetricsTable(DataTable[Text]):
         whole = left >= MEANING_WIDTH and sum(map(len, wrapped)) <= room.height - HEADER
         heights = [len(lines) if whole else 1 for lines in wrapped]
 
-        row, self._meanings = self.cursor_row, list(meanings.values())
+        row, self._meanings, self._names = self.cursor_row, list(meanings.values()), list(meanings)
         self.clear(columns=True)
         self.add_column(Text(" metric"), width=_width(names))
         for header, cells in drawn:

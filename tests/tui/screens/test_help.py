@@ -1,0 +1,97 @@
+"""What the app says of itself: keys of the pane in focus, the palette, formulas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.explorers import FakeExplorers
+from tests.support.screens import MakeApp, opened, press, screen_text, settle, shown, until
+from tests.support.snapshots import OTHER, RUN, RUNS, make_snapshot
+from tests.tui.screens.test_every_view import VIEWS
+from tui.app import VaeTui
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.help.explain import Explain
+from tui.screens.help.formulas import EXPLANATIONS
+from tui.screens.help.keys import Keys, bindings_of
+
+
+def test_formulas_have_an_ascii_form_and_lines_that_fit() -> None:
+    for found in EXPLANATIONS.values():
+        assert found.ascii.isascii()
+        assert max(map(len, (found.formula, found.ascii, *found.lines))) <= 2 * 72
+        assert len(found.lines) == 3
+
+
+async def test_every_view_explains_what_is_seen(run_app: VaeTui) -> None:
+    topics = []
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        for keys in (["2"], *VIEWS.values()):
+            await press(pilot, *keys, "X")
+            explained = shown(run_app, Explain)
+            topics.append(explained.topic)
+            found, text = EXPLANATIONS[explained.topic], screen_text(run_app)
+            for words in (found.formula, *found.lines):
+                assert set(words.split()) <= {*text.replace("│", " ").split()}, words
+            await press(pilot, *["escape"] * len(run_app.screen_stack))
+    assert topics[:8] == ["loss", "error", "posterior", "sampling", "traversal", "walk", "lda", "seeds"]
+    assert topics[-1] == "frechet"
+
+
+async def test_the_chart_the_plane_and_the_metric_that_are_looked_at_are_explained(app: VaeTui) -> None:
+    async with opened(app, "5", "o", "X") as pilot:
+        assert shown(app, Explain).topic == "pca"
+        await press(pilot, "escape", "7", "enter", "down", "down", "down", "X")
+        assert shown(app, Explain).topic == "precision"
+        await press(pilot, "escape", "2", "tab", "tab", "tab", "X")
+        assert shown(app, Explain).topic in ("kl", "error")
+
+
+async def test_formulas_are_ascii_where_the_terminal_is(
+    make_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    app = make_app(snapshot=make_snapshot(), explorer=explorers.of)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "4", "X")
+        assert "z from p(z)" in screen_text(app)
+        assert "m_k, S_k" in screen_text(app)
+
+
+async def test_the_keys_of_the_pane_in_focus_come_first_and_everything_is_said_once(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(120, 60)) as pilot:
+        await press(pilot, "6", "question_mark")
+        titles = [title for (title, _), _ in shown(run_app, Keys).sections]
+        assert titles == ["charts", "compare", "everywhere"]
+        text = screen_text(run_app)
+        assert "charts  one cursor and one range of x for all of them" in text
+        assert "compare.swap" in text  # the id, for config.toml
+        await press(pilot, "escape", "v", "question_mark")
+        assert [title for (title, _), _ in shown(run_app, Keys).sections] == ["compare", "everywhere"]
+
+
+async def test_the_palette_opens_runs_by_name_and_holds_every_action_once(
+    make_app: MakeApp, explorers: FakeExplorers, tmp_path: Path
+) -> None:
+    app = make_app(runs=RUNS, snapshot=make_snapshot(), explorer=explorers.of, other_runs=lambda run: [OTHER])
+    app.shared.find_runs = lambda: [RUN, OTHER]
+    async with app.run_test(size=(120, 60)) as pilot:
+        await settle(pilot)
+        meanings = [binding.tooltip for binding in bindings_of(app.screen)]
+        assert len(set(meanings)) == len(meanings)
+        assert sum("leave the app" in meaning or "Quit" in meaning for meaning in meanings) == 1
+        await pilot.press("ctrl+p", *"open ae-mnist")
+        await until(pilot, lambda: "open ae-mnist" in screen_text(app).split("open ae-mnist", 1)[1], "the run")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.selected_run == OTHER, "the run")
+        assert app.current_mode == "training"
+        await press(pilot, "6")
+        await pilot.press("ctrl+p", *"compare with vae")
+        await until(pilot, lambda: "compare with vae-mnist" in screen_text(app), "the run")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, CompareScreen) and app.screen.other == RUN, "the other run")
+        await pilot.press("ctrl+p", *"theme nord")
+        await until(pilot, lambda: "theme nord" in screen_text(app).split("theme nord", 1)[1], "the theme")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.theme == "nord", "the theme")

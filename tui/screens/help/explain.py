@@ -1,0 +1,55 @@
+"""What is seen, explained in three lines with the formula."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Label
+
+from core.text import to_ascii
+from tui.screens.dialogs import ScrolledText
+from tui.screens.help.formulas import EXPLANATIONS
+from tui.terminal.capabilities import ColorDepth, color_depth
+
+
+class Explain(ModalScreen[None]):
+    """One explanation, by its name."""
+
+    DEFAULT_CSS = """
+    Explain { align: center middle; }
+    Explain ScrolledText {
+        width: 100;
+        max-width: 95%;
+        height: auto;
+        max-height: 95%;
+        padding: 0 1;
+        background: $panel;
+        border: round $accent;
+    }
+    Explain Label { width: 100%; }
+    Explain .formula { text-style: bold; margin: 0 0 1 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,X,q,enter", "dismiss", "close", id="explain.close")]
+
+    def __init__(self, topic: str) -> None:
+        super().__init__()
+        self.topic = topic
+
+    def compose(self) -> ComposeResult:
+        found, is_ascii = EXPLANATIONS[self.topic], color_depth(self.app) is ColorDepth.ASCII
+        with ScrolledText() as scroll:
+            scroll.border_title = found.title
+            scroll.border_subtitle = "? the keys   esc closes"
+            yield Label(found.ascii if is_ascii else found.formula, classes="formula", markup=False)
+            for line in found.lines:
+                yield Label(_in_ascii(line) if is_ascii else line, markup=False)
+
+
+GREEK = str.maketrans({"β": "beta", "μ": "mu", "σ": "sigma", "Ω": "W", "ä": "a"})
+
+
+def _in_ascii(line: str) -> str:
+    return to_ascii(line.translate(GREEK))

@@ -1,0 +1,179 @@
+"""What is seen on the screens, each in a formula and three lines; the formula also in ASCII."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A title, the formula for terminals with and without other letters than ASCII, and what to know about it."""
+
+    title: str
+    formula: str
+    ascii: str
+    lines: tuple[str, str, str]
+
+
+EXPLANATIONS = {
+    "loss": Explanation(
+        "the loss, and the ELBO",
+        "loss = ‖x − x̂‖² + β·KL      ELBO = E_q[ln p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ ln p(x)",
+        "loss = |x - x'|^2 + beta*KL    ELBO = E_q[ln p(x|z)] - KL(q(z|x) || p(z)) <= ln p(x)",
+        (
+            "The squared error is summed over the pixels; the KL divergence is how far posteriors are from N(0, I).",
+            "With β = 1 and a decoder variance of 1/2 the loss is the negative ELBO but for a constant.",
+            "Training down and validation up: it learns images by heart. Smaller β: sharper, worse samples.",
+        ),
+    ),
+    "error": Explanation(
+        "the reconstruction error",
+        "error = Σ (x − x̂)², over the 784 pixels; x̂ = decode(μ(x))",
+        "error = sum (x - x')^2, over the 784 pixels; x' = decode(mu(x))",
+        (
+            "Every image is encoded to the mean of its posterior and decoded again; nothing is drawn at random.",
+            "The error of a pixel is shown as brightness; a thin line that moved by one pixel costs much.",
+            "o shows the worst images first: often those that people would misread as well.",
+        ),
+    ),
+    "kl": Explanation(
+        "the KL divergence",
+        "KL(q(z|x) ‖ N(0, I)) = ½ Σ (σ² + μ² − ln σ² − 1), in nats",
+        "KL(q(z|x) || N(0, I)) = 1/2 sum (sigma^2 + mu^2 - ln sigma^2 - 1), in nats",
+        (
+            "How much the latent says about its image: each latent number adds its part.",
+            "A number with μ = 0 and σ = 1 adds nothing: it is inactive, and the decoder ignores it.",
+            "Near 0 for all: posterior collapse, the loss pays no attention to the latent; β is too large.",
+        ),
+    ),
+    "posterior": Explanation(
+        "the posterior",
+        "q(z|x) = N(z; μ(x), diag σ²(x))      z = μ + σ·ε, ε from N(0, I)",
+        "q(z|x) = N(z; mu(x), diag sigma^2(x))    z = mu + sigma*eps, eps from N(0, I)",
+        (
+            "The encoder gives a mean and a deviation for each of the 64 latent numbers of an image.",
+            "Samples of it decode to what the model takes for the same image; > draws others.",
+            "Where σ is near 1 and μ near 0 the number says nothing about this image (v shows both).",
+        ),
+    ),
+    "sampling": Explanation(
+        "samples",
+        "z from p(z), x = decode(z);  p: N(0, I), N(m, diag s²), N(m, S) or Σₖ πₖ N(mₖ, Sₖ)",
+        "z from p(z), x = decode(z);  p: N(0, I), N(m, diag s^2), N(m, S) or sum_k pi_k N(m_k, S_k)",
+        (
+            "New digits: a latent is drawn, and decoded. m, s and S are those of the training latents.",
+            "The prior is right only where the posteriors together fill N(0, I); a mixture follows them.",
+            "The temperature scales the deviation: below 1 safer and more alike, above 1 bolder.",
+        ),
+    ),
+    "guidance": Explanation(
+        "the learned prior, and its guidance",
+        "v = v(z, t) + w·(v(z, t | digit) − v(z, t)),  w = 1: no guidance",
+        "v = v(z, t) + w*(v(z, t | digit) - v(z, t)),  w = 1: no guidance",
+        (
+            "A network takes noise to a latent in steps; v is what it says with and without the digit.",
+            "w above 1 goes further towards the digit: clearer, and more alike (Ho & Salimans 2022).",
+            "More steps follow its way more closely; 10 are enough for flow matching, 50 for DDPM.",
+        ),
+    ),
+    "traversal": Explanation(
+        "one latent number varied",
+        "zᵢ = mᵢ + k·sᵢ, k from −3 to 3;  m and s: mean and deviation over training latents",
+        "z_i = m_i + k*s_i, k from -3 to 3;  m and s: mean and deviation over training latents",
+        (
+            "All other numbers stay: what changes is what this number means, near this digit.",
+            "A row in which nothing changes belongs to a number that the decoder does not use.",
+            "j and k go to other numbers, # to one that is typed, a plays the row.",
+        ),
+    ),
+    "walk": Explanation(
+        "from one digit to another",
+        "line: (1−t)·a + t·b      arc: [sin((1−t)Ω)·a + sin(tΩ)·b] / sin Ω, Ω the angle between them",
+        "line: (1-t)*a + t*b    arc: [sin((1-t)W)*a + sin(t*W)*b] / sin W, W the angle between them",
+        (
+            "The line passes nearer to the mean than latents do, where many numbers are involved.",
+            "The arc around the mean keeps the distance from it, where the decoder has seen latents.",
+            "Digits on the way that are none: the space between the two classes is empty.",
+        ),
+    ),
+    "lda": Explanation(
+        "linear discriminant analysis",
+        "maximise wᵀB w / wᵀW w;  B: scatter between the means of classes, W: within classes",
+        "maximise w'Bw / w'Ww;  B: scatter between the means of classes, W: within classes",
+        (
+            "The plane in which the classes lie apart best; its accuracy is that of a linear classifier.",
+            "It is fitted to training latents and shows validation latents, else it would flatter itself (f).",
+            "Classes that overlap here may be apart in the other dimensions: compare the accuracy.",
+        ),
+    ),
+    "pca": Explanation(
+        "principal component analysis",
+        "C w = λ w, C the covariance of the latents;  explained: λ / Σ λ",
+        "C w = lambda w, C the covariance of the latents;  explained: lambda / sum lambda",
+        (
+            "The two directions in which latents vary most; it knows nothing of classes.",
+            "Percentages say how much of the variance the two axes hold.",
+            "A variational autoencoder near N(0, I) has no such directions: little is explained.",
+        ),
+    ),
+    "dims": Explanation(
+        "two latent numbers",
+        "(zᵢ, zⱼ) = (μᵢ(x), μⱼ(x))",
+        "(z_i, z_j) = (mu_i(x), mu_j(x))",
+        (
+            "Two of the 64 numbers as they are, those that vary most unless others are chosen.",
+            "A blot at 0 is an inactive number: it says nothing about any image.",
+            "[ ] and { } go to others, # types them.",
+        ),
+    ),
+    "seeds": Explanation(
+        "runs, and seeds of one run",
+        "mean(t) = 1/n Σ loss(t);  band: smallest to largest",
+        "mean(t) = 1/n sum loss(t);  band: smallest to largest",
+        (
+            "Runs that differ in the seed only are drawn as their mean, with all of them in the band.",
+            "Two settings whose bands overlap may differ by chance: train more seeds.",
+            "Losses of other data sets, β or decoder variances are other sums and do not compare.",
+        ),
+    ),
+    "frechet": Explanation(
+        "the Fréchet distance",
+        "d² = ‖m₁ − m₂‖² + tr(C₁ + C₂ − 2·(C₁C₂)^½)",
+        "d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2*(C1 C2)^(1/2))",
+        (
+            "Means m and covariances C of a classifier's features, of samples and of training images.",
+            "0 is reached by the same distribution; the floor is what real test digits reach.",
+            "It falls with the number of samples: compare figures of the same number only.",
+        ),
+    ),
+    "precision": Explanation(
+        "precision and recall",
+        "precision = share of samples inside the real manifold;  recall = of real images inside theirs",
+        "precision = share of samples inside the real manifold;  recall = of real images inside theirs",
+        (
+            "The manifold: a ball around each image, out to its k-th neighbour (Kynkäänniemi 2019).",
+            "High precision, low recall: good digits of few kinds. The reverse: all kinds, many broken.",
+            "A lower temperature buys precision with recall.",
+        ),
+    ),
+    "bounds": Explanation(
+        "bounds on the likelihood",
+        "ELBO ≤ ln 1/K Σₖ p(x, zₖ)/q(zₖ|x) ≤ ln p(x),  in the mean over zₖ from q(z|x)",
+        "ELBO <= ln 1/K sum_k p(x, z_k)/q(z_k|x) <= ln p(x),  in the mean over z_k from q(z|x)",
+        (
+            "What the model thinks of unseen images, in nats: larger is better. K is 1,000.",
+            "The gap between both bounds: how far posteriors are from the true ones.",
+            "An autoencoder has no likelihood: its posterior is a point.",
+        ),
+    ),
+    "units": Explanation(
+        "active units",
+        "number of i with Var over x of μᵢ(x) > 0.01",
+        "number of i with Var over x of mu_i(x) > 0.01",
+        (
+            "Latent numbers that say something about the image (Burda et al. 2016).",
+            "Few of 64: the KL divergence switched the others off; a smaller β keeps more.",
+            "The decoder ignores inactive numbers: walking along them changes nothing.",
+        ),
+    ),
+}
