@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 LOADING = "loading PyTorch"
 SAID_LIMIT = 1 << 14  # bytes that are kept of what the process printed
+# Between the end of a process and the start of the next, where several ended one after the other: the first was killed
+# for its memory perhaps, and the next one needs as much.
+PAUSES = (0.0, 5.0, 15.0, 60.0)
+SETTLED_SECONDS = 120.0  # after which the end of a process has nothing to do with that of the one before
 SAID_SECONDS = 1.0  # that its last words may take after its end
 # Trainers may need every core, and threads that never compute take memory all the same.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -49,11 +54,13 @@ class ExplorerEnded(UserError):
 class ExplorerProcess:
     """Explorers whose questions one process answers, whichever the run, with the images of a folder."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+    def __init__(self, data_dir: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._data_dir, self._clock = data_dir, clock
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._closed = False
+        self._ends = 0  # of processes, one after the other
+        self._next_start, self._last_words = -math.inf, ""
 
     @property
     def pid(self) -> int | None:
@@ -101,7 +108,15 @@ class ExplorerProcess:
     def _running(self) -> _Child:
         if self._closed:
             raise ExplorerEnded("nothing is looked into any more: the app was left")
-        if self._child is None or self._child.ended:
+        if self._child is not None and self._child.ended:
+            self._ends = 1 if self._child.lived > SETTLED_SECONDS else self._ends + 1
+            pause = PAUSES[min(self._ends, len(PAUSES)) - 1]
+            self._next_start = self._clock() + pause
+            self._last_words = f"{self._child.ended}; {self._ends} ended so, and the next is started after {pause:g} s"
+            self._child = None
+        if self._child is None:
+            if self._clock() < self._next_start:
+                raise ExplorerEnded(self._last_words)
             self._child = _Child(self._data_dir)
         return self._child
 
@@ -124,7 +139,8 @@ class _Child:
         self._lock = threading.Lock()
         self._replies: dict[int, SimpleQueue[Reply]] = {}  # of each question that waits
         self._loaded = False
-        self._used = time.monotonic()
+        self._started = self._used = time.monotonic()
+        self.lived = 0.0  # seconds, once it has ended
         self._said, self._end = b"", ""  # what it printed last, and how it ended
         printed = threading.Thread(target=self._keep_words, args=(self._process.stderr,), daemon=True)
         printed.start()
@@ -135,8 +151,9 @@ class _Child:
         return self._process.pid
 
     @property
-    def ended(self) -> bool:
-        return bool(self._end)
+    def ended(self) -> str:
+        """How it ended, in words; nothing while it lives."""
+        return self._end
 
     @property
     def idle_seconds(self) -> float:
@@ -209,6 +226,7 @@ class _Child:
             reason = f"its answer cannot be read: {describe(error)}"
             self.end()
         status = self._process.wait()
+        self.lived = time.monotonic() - self._started
         printed.join(SAID_SECONDS)
         self._sender.close()
         pipe.close()

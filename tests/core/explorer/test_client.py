@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from core.errors import ConfigError, DamagedFile, RunError
+from core.explorer import client
 from core.explorer.client import LOADING, ExplorerEnded, ExplorerProcess
 from core.explorer.messages import Answer, Question
 from core.explorer.protocol import Report
@@ -170,3 +171,40 @@ def test_what_cannot_be_loaded_is_said(
     with pytest.raises(Exception, match=said):
         process.of(VAE, print).preview()
     wait_until(lambda: process.pid is None, what="its end, so that another is tried")
+
+
+def test_where_one_process_after_the_other_ends_the_next_is_started_later_and_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    now, started = 0.0, list[float]()
+
+    class Child:
+        """Ends at once."""
+
+        ended, lived = "the process that looks into runs was ended by SIGKILL", 3.0
+
+        def __init__(self, data_dir: Path) -> None:
+            started.append(now)
+
+        def expect(self, number: int) -> None:
+            pass
+
+        def ask(self, *given: object) -> None:
+            raise ExplorerEnded(self.ended)
+
+    monkeypatch.setattr(client, "_Child", Child)
+    process = ExplorerProcess(tmp_path, clock=lambda: now)
+    said = set()
+    for _ in range(100):  # a screen asks again every two seconds
+        with pytest.raises(ExplorerEnded, match="was ended by SIGKILL") as raised:
+            process.of(VAE, print).page(3, 5, 7, "worst")
+        said.add(str(raised.value))
+        now += 2.0
+    assert started == [0, 2, 10, 28, 90, 152]
+    assert f"{Child.ended}; 4 ended so, and the next is started after 60 s" in said
+    Child.lived = 1000.0
+    now += 100
+    for _ in range(2):
+        with pytest.raises(ExplorerEnded):
+            process.of(VAE, print).page(3, 5, 7, "worst")
+    assert started[-2:] == [now, now], "it had lived for long"
