@@ -144,6 +144,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "core.diagnosis": ("core.training.devices", "core.kernels", "core.data.registry", "core.runs"),
     "core.standalone": ("core.models", "core.runs"),
+    "core.exchange": ("core.explorer", "core.latents", "core.models", "core.data", "core.runs"),
     "core.explorer": ("core.evaluation", "core.latents", "core.models", "core.data", "core.runs"),
     "core.worker": ("core.jobs.process",),
     "core.classifier": ("core.evaluation.classifier_training",),
@@ -167,6 +168,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tui.commands": (
         "core.diagnosis",
         "core.standalone",
+        "core.exchange",
+        "core.data.given",
         "core.training.devices",
         "tui.screens",
         "tui.interrupts",

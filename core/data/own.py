@@ -57,31 +57,39 @@ class OwnImages:
 def read(kind: str, path: Path) -> OwnImages:
     """The images of a `folder`, an `npz` file or of `idx` files. Raises DataError, which says what is wrong."""
     digest = hashlib.sha256()
+    return _split(path, read_parts(kind, path, digest), digest.hexdigest())
+
+
+def read_parts(kind: str, path: Path, digest: Any) -> list[tuple[Any, Any]]:
+    """Images and labels as they lie there, in one part or two. Raises DataError, which says what is wrong.
+
+    `digest` is told of all that is read.
+    """
     try:
         match kind:
             case "folder":
-                images, names = pictures.read(path, IMAGES_LIMIT, digest.update)
-                parts: list[tuple[Any, Any]] = [(images, names)]
+                return [pictures.read(path, IMAGES_LIMIT, digest.update)]
             case "npz":
-                parts = [*core.data.npz.read(path, IMAGES_LIMIT)]
+                parts: list[tuple[Any, Any]] = [*core.data.npz.read(path, IMAGES_LIMIT)]
                 _tell(digest, path)
+                return parts
             case _:
                 found = _idx_files(path)
                 parts = [_read_idx(*pair) for pair in found]
                 for file in (file for pair in found for file in pair if file):
                     _tell(digest, file)
+                return parts
     except DamagedFile as error:
         raise DataError(f"{error.path} cannot be used: {error.reason}") from error
     except OSError as error:
         raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from error
-    return _split(path, parts, digest.hexdigest())
 
 
 def _split(path: Path, parts: Sequence[Part], fingerprint: str) -> OwnImages:
     """The images of one part divided, or those of two. Raises DataError where there are too few."""
     import numpy as np
 
-    images = [_fitted(part) for part, _ in parts]
+    images = [fitted(part) for part, _ in parts]
     labels, classes = _numbered([part for _, part in parts], [len(part) for part in images])
     total, kinds = sum(map(len, images)), len(np.unique(np.concatenate(labels)))
     if total < FEWEST:
@@ -127,7 +135,7 @@ def _order(name: str) -> tuple[int, str]:
     return (len(name) if name.isdecimal() else 1 << 20, name)
 
 
-def _fitted(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def fitted(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Images (N, H, W) as (N, 28, 28): the square at the centre of each, scaled."""
     import numpy as np
 

@@ -28,7 +28,8 @@ SUMMARISED = (CONFIG, STATUS, METRICS, NOTES)  # what a summary is made of
 UNKNOWN_KEYS_LIMIT = 100  # that a newer version may have added to the settings
 TENSORS_LIMIT = 1 << 28
 LOG_TAIL = 1 << 14
-FILES = (CONTROL, NOTES, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG)
+KEPT = (NOTES, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG)  # what makes a run
+FILES = (CONTROL, *KEPT)
 Share = Literal["group", "all"]  # who may read a run besides its owner
 SHARED: dict[Share, int] = {"group": 0o750, "all": 0o755}
 

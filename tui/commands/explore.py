@@ -10,6 +10,7 @@ import typer
 from core.data import registry
 from core.errors import ConfigError
 from core.evaluation.results import check_digits
+from core.exchange import arrays
 from core.latents.options import (
     PROJECTIONS,
     SAMPLERS,
@@ -31,7 +32,7 @@ from core.runs.catalog import find_run
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS
 from tui import evaluation_table
-from tui.commands.options.common import DataDir, Json, Out, RunName, RunsDir
+from tui.commands.options.common import DataDir, Json, Out, RunName, RunsDir, SamplesOut
 from tui.commands.options.settings import Digit, Guidance, Steps
 from tui.commands.output import print_json
 from tui.commands.words import RUNS_DIR
@@ -98,13 +99,13 @@ def sample(
         str, typer.Option("--temperature", help="How far samples stray; 0 is the centre.", metavar="X")
     ] = "1",
     count: Annotated[str, typer.Option("--count", help="How many.", metavar="N")] = "32",
-    out: Out = None,
+    out: SamplesOut = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
     checked_seed, checked_temperature = check_whole("seed", seed, *SEEDS), check_temperature(temperature)
     checked_count = check_whole("count", count, *COUNTS)
-    check_out(out)
+    check_out(out, arrays.SUFFIX)
     found = find_run(runs_dir, run)
     name, options = check_sampling(found, sampler, digit, guidance, steps)
     from tui.commands import printing
@@ -114,8 +115,7 @@ def sample(
         data_dir,
         lambda explorer: explorer.samples(name, checked_count, checked_seed, checked_temperature, options),
     )
-    conditions = f"temperature {checked_temperature:g}, seed {checked_seed}"
-    printing.show_samples(found, samples, name, options, conditions, out)
+    printing.show_samples(found, samples, name, options, checked_temperature, checked_seed, out)
 
 
 def latent(
@@ -197,12 +197,13 @@ def check_sampling(
     return name, parse_sampling_options(name, config.dynamics, digit, guidance, steps)
 
 
-def check_out(out: Path | None) -> None:
-    """Raises ConfigError early for a file that cannot be written."""
+def check_out(out: Path | None, besides: str = "") -> None:
+    """Raises ConfigError early for a file that cannot be written; `besides` is an ending that may be given too."""
     if out is None:
         return
     from tui.export import suffix_of
 
-    suffix_of(out)
+    if out.suffix.lower() != besides:
+        suffix_of(out)
     if not out.absolute().parent.is_dir():
         raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})

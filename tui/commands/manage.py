@@ -156,25 +156,6 @@ def watch(run: RunName, runs_dir: RunsDir = RUNS_DIR) -> None:
         time.sleep(WATCH_SECONDS)
 
 
-def export(
-    run: RunName,
-    runs_dir: RunsDir = RUNS_DIR,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="The folder to make.", metavar="DIR", callback=expand, show_default="RUN-export"),
-    ] = None,
-) -> None:
-    from core.standalone import folder
-
-    found = find_run(runs_dir, run)
-    place = (out or Path(f"{found.name}-export")).absolute()
-    try:
-        written = folder.write(found, place)
-    except FileExistsError as error:
-        raise RunError(f"{place} exists; name another folder with --out") from error
-    echo(f"wrote {', '.join(path.name for path in written)} to {place}")
-
-
 def data_sets(
     data_dir: DataDir = None,
     as_json: Json = False,

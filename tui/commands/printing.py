@@ -19,11 +19,12 @@ from rich.table import Table
 from rich.text import Text
 from textual.strip import Strip
 
-from core import folders
+from core import files, folders
 from core.arrays import Images
 from core.data import registry
 from core.errors import RunError
 from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation
+from core.exchange import arrays
 from core.explorer.protocol import Explorer
 from core.explorer.results import LatentProjection, ReconstructionPage, Samples
 from core.latents.options import SAMPLERS, Order, SamplingOptions
@@ -85,13 +86,16 @@ def show_reconstructions(run: Run, page: ReconstructionPage, label: int | None, 
 
 
 def show_samples(
-    run: Run, samples: Samples, sampler: str, options: SamplingOptions, conditions: str, out: Path | None
+    run: Run, samples: Samples, sampler: str, options: SamplingOptions, temperature: float, seed: int, out: Path | None
 ) -> None:
     """New digits."""
     if out is None:
         source = SAMPLERS[sampler] + (f": {formatting.sampling_options(options)}" if sampler == "learned" else "")
-        print_heading(run, f"samples from {source}, {conditions}")
+        print_heading(run, f"samples from {source}, temperature {temperature:g}, seed {seed}")
         print_tiles(samples.images[:, None])
+    elif out.suffix.lower() == arrays.SUFFIX:
+        asked = {} if options.digit is None else {"labels": np.full(len(samples.latents), options.digit)}
+        files.replace(out.absolute(), arrays.to_npz(images=samples.images, latents=samples.latents, seed=seed, **asked))
     elif export.suffix_of(out) == ".png":
         export.save_picture(out, samples.images, min(COLUMNS, len(samples.images)), replace=True)
     else:

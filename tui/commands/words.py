@@ -48,7 +48,15 @@ COMMANDS = {
     "runs": Command("tui.commands.manage", "runs", "List the runs, newest first."),
     "watch": Command("tui.commands.manage", "watch", "Print a line a second about a run, until its training ends."),
     "logs": Command("tui.commands.manage", "logs", "Print the log of a run's trainer."),
-    "export": Command("tui.commands.manage", "export", "Make a folder of a run's weights that needs PyTorch only."),
+    "export": Command(
+        "tui.commands.exchange.files", "export", "Make a folder of a run's weights that needs PyTorch only."
+    ),
+    "encode": Command("tui.commands.exchange.files", "encode", "Write what a run's encoder makes of your images."),
+    "import": Command(
+        "tui.commands.exchange.files", "import_run", "Make a run of weights that the post's own code trained."
+    ),
+    "pack": Command("tui.commands.exchange.files", "pack", "Write a run as one file, for another machine."),
+    "unpack": Command("tui.commands.exchange.files", "unpack", "Make a run of a packed one."),
     "data": Command("tui.commands.manage", "data_sets", "List the image sets, which of them are on disk, and where."),
     "doctor": Command(
         "tui.commands.doctor",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,13 +55,14 @@ OnFinish = Annotated[
         show_default=False,
     ),
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        help="Write a picture or a table instead of drawing.",
-        metavar="FILE.png|.csv",
-        callback=expand,
-        show_default=False,
-    ),
+
+
+def out_option(what: str, endings: str) -> Any:
+    """The option that names a file to write."""
+    return typer.Option("--out", help=what, metavar=f"FILE{endings}", callback=expand, show_default=False)
+
+
+Out = Annotated[Path | None, out_option("Write a picture or a table instead of drawing.", ".png|.csv")]
+SamplesOut = Annotated[
+    Path | None, out_option("Write a picture, a table or arrays with the latents instead of drawing.", ".png|.csv|.npz")
 ]

@@ -1,0 +1,51 @@
+"""Images that are given to be looked at: a picture, a folder of them, an npz file or idx files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import files
+from core.data import own, pictures
+from core.data.own_paths import PICTURES, is_there
+from core.errors import DamagedFile, DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class GivenImages:
+    """Images uint8 (N, 28, 28), and what each is called: the path of a picture, or its number in a file."""
+
+    images: NDArray[np.uint8]
+    names: list[str]
+
+
+def read(path: Path) -> GivenImages:
+    """The images that a path names. Raises DataError, which says what would be right."""
+    import numpy as np
+
+    if path.is_file() and path.suffix.lower() in PICTURES:
+        return GivenImages(_read_picture(path)[None], [path.name])
+    if not path.is_dir() and path.suffix.lower() != ".npz":
+        raise DataError(f"{path} is neither a folder nor a picture ({', '.join(PICTURES)}) nor an .npz file")
+    kind = "npz" if not path.is_dir() else "folder" if is_there("folder", path) or not is_there("idx", path) else "idx"
+    parts = [part for part, _ in own.read_parts(kind, path, hashlib.sha256())]
+    images = np.concatenate([own.fitted(part) for part in parts])
+    if kind == "folder":
+        found = pictures.find(path).values()
+        return GivenImages(images, [str(each.relative_to(path)) for paths in found for each in paths])
+    return GivenImages(images, [f"{part}:{place}" for part, each in enumerate(parts) for place in range(len(each))])
+
+
+def _read_picture(path: Path) -> NDArray[np.uint8]:
+    try:
+        return pictures.decode(path, files.read(path, pictures.FILE_LIMIT))
+    except DamagedFile as error:
+        raise DataError(f"{path} cannot be used: {error.reason}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error

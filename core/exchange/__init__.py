@@ -1,0 +1,1 @@
+"""Runs and what they make of images, taken out and brought in as files."""

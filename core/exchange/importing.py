@@ -1,0 +1,121 @@
+"""Weights that somebody trained with the post's own code, or with ours, as a run to look into.
+
+The post gives its networks names of their own: `encoder.layers.1.2._conv.weight` is our `encoder.1.2.0.weight`. Its
+encoder and decoder may lie in one state dict, in a dict of two, or in two files. Nothing that is read is executed.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from core import files
+from core.errors import DamagedFile
+from core.models.autoencoder import MODELS
+from core.models.weights import first_line, weights_to_bytes
+from core.runs.catalog import create_run
+from core.runs.config import RunConfig
+from core.runs.run import TENSORS_LIMIT, Run
+from core.runs.status import State, Status
+from core.text import printable
+
+HALVES = ("encoder", "decoder")
+NESTED = ("state_dict", "model_state_dict", "model", "weights")
+WRAPPED = re.compile(r"^(?:module\.|_orig_mod\.)+")  # what running in parallel or compiled puts in front
+NAMES = ((".layers.", "."), ("._conv.", ".0."), ("._norm.", ".1."))
+LISTED = 3
+
+
+def import_run(paths: Sequence[Path], config: RunConfig, runs_dir: Path, name: str | None) -> Run:
+    """A finished run with the weights of these files. Raises DamagedFile, ConfigError, RunError or OSError."""
+    state = read_weights(paths, config.preset)
+    content = weights_to_bytes(state, {"preset": config.preset})
+    run = create_run(runs_dir, name, f"{config.preset}-imported", config)
+    run.write_weights(content)
+    told = " and ".join(printable(path.name) for path in paths)
+    reason = f"its weights were imported from {told}"
+    run.write_status(Status(state=State.FINISHED, epochs=config.epochs, reason=reason))
+    return run
+
+
+def read_weights(paths: Sequence[Path], preset: str) -> dict[str, Tensor]:
+    """The state dict of a preset's model from one file, or from its encoder's and its decoder's.
+
+    Raises DamagedFile, which says what does not fit, or OSError.
+    """
+    found: dict[str, Tensor] = {}
+    for path, half in zip(paths, HALVES if len(paths) > 1 else ("",), strict=True):
+        state = {renamed(name): tensor for name, tensor in _flat(_read(path), path).items()}
+        if half and not all(each.startswith(f"{half}.") for each in state):
+            state = {f"{half}.{each}": tensor for each, tensor in state.items()}
+        found |= state
+    return _checked(found, preset, paths[0])
+
+
+def renamed(name: str) -> str:
+    """Our name for a parameter of the post's."""
+    name = f".{WRAPPED.sub('', name)}"
+    for theirs, ours in NAMES:
+        name = name.replace(theirs, ours)
+    return name[1:]
+
+
+def _read(path: Path) -> object:
+    """What a file of safetensors or of torch.save holds: tensors, and containers of them."""
+    content = files.read(path, TENSORS_LIMIT)
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load(content)
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = "it holds more than tensors, such as a whole model: save model.state_dict() instead"
+        raise DamagedFile(path, reason) from error
+    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, EOFError, OSError) as error:
+        raise DamagedFile(path, f"it is no file of tensors: {first_line(error)}") from error
+
+
+def _flat(found: object, path: Path) -> dict[str, Tensor]:
+    """The tensors by name, of a state dict, of a checkpoint that has one in it, or of a dict of two."""
+    if isinstance(found, Mapping):
+        inside = next((found[key] for key in NESTED if isinstance(found.get(key), Mapping)), None)
+        if inside is not None:
+            return _flat(inside, path)
+        if all(isinstance(found.get(half), Mapping) for half in HALVES):
+            return {f"{half}.{name}": tensor for half in HALVES for name, tensor in found[half].items()}
+        if found and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()):
+            return dict(found)
+    raise DamagedFile(path, "it holds no state dict: a dict of tensors by the names of a model's parameters")
+
+
+def _checked(state: dict[str, Tensor], preset: str, path: Path) -> dict[str, Tensor]:
+    """In the order, kinds and shapes of the preset's model. Raises DamagedFile."""
+    wanted = MODELS[preset]().state_dict()
+    wrong = []
+    if missing := [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]:
+        wrong.append(f"{_some(missing)} missing")
+    if unknown := [name for name in state if name not in wanted]:
+        wrong.append(f"{_some(unknown)} unknown")
+    for name, tensor in wanted.items():
+        if name in state and state[name].shape != tensor.shape:
+            wrong.append(f"{name} is {tuple(state[name].shape)} and not {tuple(tensor.shape)}")
+    if wrong:
+        more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
+        raise DamagedFile(path, f"it holds no {preset} model: {'; '.join(wrong[:LISTED])}{more}")
+    checked = {name: state.get(name, tensor).to(tensor.dtype) for name, tensor in wanted.items()}
+    if not all(bool(tensor.isfinite().all()) for tensor in checked.values()):
+        raise DamagedFile(path, "it holds numbers that are not finite")
+    return checked
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    verb = "are" if len(names) > 1 else "is"
+    return f"{printable(', '.join(name[:60] for name in names[:LISTED]))}{more} {verb}"

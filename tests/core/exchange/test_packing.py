@@ -1,0 +1,128 @@
+"""A packed run is the run again on another machine, and a hostile one writes nothing."""
+
+from __future__ import annotations
+
+import random
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError, DamagedFile, RunError, UserError
+from core.exchange import packing
+from core.runs.catalog import summarise
+from core.runs.run import KEPT, TENSORS_LIMIT, Run
+from tests.conftest import CHECKPOINTS
+
+SHIPPED = Run(CHECKPOINTS / "ae-mnist")
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    path = tmp_path / "ae-mnist.vae-run"
+    packing.pack(SHIPPED, path)
+    return path
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in run.path.iterdir() if path.name in KEPT}
+
+
+def test_a_run_is_the_same_after_its_journey(packed: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    run = packing.unpack(packed, runs)
+    assert run.path == runs / "ae-mnist"
+    assert contents(run) == contents(SHIPPED)
+    assert summarise(run).val_loss == summarise(SHIPPED).val_loss
+    assert packing.unpack(packed, runs).name == "ae-mnist-2"  # it takes no other's name
+    assert packing.unpack(packed, runs, "another").name == "another"
+
+
+def test_nothing_is_overwritten_and_a_run_that_trains_is_not_packed(packed: Path, tmp_path: Path) -> None:
+    before = packed.read_bytes()
+    with pytest.raises(FileExistsError):
+        packing.pack(SHIPPED, packed)
+    assert packed.read_bytes() == before
+    packing.unpack(packed, tmp_path, "taken")
+    with pytest.raises(FileExistsError):
+        packing.unpack(packed, tmp_path, "taken")
+    run = packing.unpack(packed, tmp_path, "running")
+    metrics = run.open_metrics()  # as a trainer does
+    with pytest.raises(RunError, match="is being trained"):
+        packing.pack(run, tmp_path / "b.vae-run")
+    assert not (tmp_path / "b.vae-run").exists()
+    metrics.close()
+    packing.pack(run, tmp_path / "b.vae-run")
+    with pytest.raises(ConfigError):
+        packing.unpack(packed, tmp_path, "../outside")
+
+
+def archive_of(change: Callable[[zipfile.ZipFile], object], path: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(SHIPPED.path / "config.json", "config.json")
+        change(archive)
+    return path
+
+
+def a_link(archive: zipfile.ZipFile) -> None:
+    info = zipfile.ZipInfo("train.log")
+    info.external_attr = 0o120777 << 16
+    archive.writestr(info, "/etc/passwd")
+
+
+def many(archive: zipfile.ZipFile) -> None:
+    for number in range(1000):
+        archive.writestr(f"evil{number}", "")
+
+
+HOSTILE: dict[str, Callable[[zipfile.ZipFile], object]] = {
+    "outside": lambda archive: archive.writestr("../evil", "x"),
+    "absolute": lambda archive: archive.writestr("/tmp/evil", "x"),
+    "another file": lambda archive: archive.writestr("evil.py", "x"),
+    "a folder": lambda archive: archive.writestr("train.log/", ""),
+    "a link": a_link,
+    "twice": lambda archive: archive.writestr("config.json", "{}"),
+    "bomb": lambda archive: archive.writestr("model.safetensors", bytes(TENSORS_LIMIT + 1)),
+    "many": many,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_what_is_no_run_is_refused_and_leaves_nothing(kind: str, tmp_path: Path) -> None:
+    path = archive_of(HOSTILE[kind], tmp_path / "a.vae-run")
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    with pytest.raises(DamagedFile):
+        packing.unpack(path, runs)
+    assert [*runs.iterdir()] == []
+    assert {each.name for each in tmp_path.iterdir()} == {"a.vae-run", "runs"}
+
+
+def test_damaged_packs_are_refused_or_are_runs(packed: Path, tmp_path: Path) -> None:
+    """1,000 packs with some bytes changed, cut or moved: an error in one line or a run, and never anything else."""
+    chance = random.Random(0)
+    small = archive_of(lambda archive: archive.writestr("train.log", b"started\n" * 20), tmp_path / "small.zip")
+    content = small.read_bytes()
+    broken, runs = tmp_path / "broken.vae-run", tmp_path / "runs"
+    refused = 0
+    for _ in range(1000):
+        damaged = bytearray(content)
+        for _ in range(chance.randint(1, 4)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del damaged[chance.randrange(len(damaged)) :]
+        broken.write_bytes(damaged)
+        try:
+            run = packing.unpack(broken, runs, "a-run")
+        except UserError:
+            refused += 1
+        else:
+            assert {path.name for path in run.path.iterdir()} <= set(KEPT)
+            for path in run.path.iterdir():
+                path.unlink()
+            run.path.rmdir()
+        assert not runs.exists() or [*runs.iterdir()] == []
+    assert refused > 700
+    assert {path.name for path in tmp_path.iterdir()} <= {"ae-mnist.vae-run", "small.zip", "broken.vae-run", "runs"}

@@ -1,0 +1,1 @@
+"""The commands that write files for other programs and machines, and read theirs."""

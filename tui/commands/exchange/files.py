@@ -1,0 +1,140 @@
+"""The commands that take a run out or bring one in: export, encode, import, pack and unpack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core import files
+from core.data import registry
+from core.errors import ConfigError, RunError
+from core.exchange import arrays, packing
+from core.runs.catalog import find_run
+from core.runs.config import make_config
+from core.runs.first_stage import with_images
+from core.runs.run import Run
+from core.runs.settings import FIRST_STAGES
+from core.text import either
+from tui.commands.options.common import DataDir, RunName, RunsDir, expand
+from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
+from tui.commands.output import echo
+from tui.commands.words import RUNS_DIR, command_hint
+
+Name = Annotated[str | None, typer.Option("--name", help="Name of the run.", metavar="NAME", show_default=False)]
+
+
+def given(what: str, metavar: str) -> Any:
+    """An argument that is a path."""
+    return typer.Argument(metavar=metavar, help=what, callback=expand_all)
+
+
+def expand_all(paths: list[Path] | Path) -> list[Path] | Path:
+    """Paths as typed, with `~` as the home folder."""
+    return [files.expanded(path) for path in paths] if isinstance(paths, list) else files.expanded(paths)
+
+
+def new_file(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a file or folder that must not exist yet; its whole path. Raises RunError where it does."""
+    place = path.absolute()
+    try:
+        write(place)
+    except FileExistsError as error:
+        raise RunError(f"{place} exists; name another one with --out") from error
+    return place
+
+
+def export(
+    run: RunName,
+    runs_dir: RunsDir = RUNS_DIR,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The folder to make.", metavar="DIR", callback=expand, show_default="RUN-export"),
+    ] = None,
+) -> None:
+    from core.standalone import folder
+
+    found, written = find_run(runs_dir, run), list[Path]()
+    place = new_file(out or Path(f"{found.name}-export"), lambda place: written.extend(folder.write(found, place)))
+    echo(f"wrote {', '.join(path.name for path in written)} to {place}")
+
+
+def encode(
+    run: RunName,
+    images: Annotated[Path, given("A picture, a folder of pictures or of IDX files, or an .npz file.", "IMAGES")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Where the latents go.", metavar="FILE.npz", callback=expand)
+    ] = Path("latents.npz"),
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    if out.suffix != arrays.SUFFIX:
+        raise ConfigError({"out": f"out must end in .npz, not be {out.name}"})
+    found = find_run(runs_dir, run)
+    found.config(), found.read_weights()  # what is wrong with a run is said before PyTorch is loaded
+    from core.data.given import read
+    from tui.commands.printing import progress
+
+    looked_at = read(images.absolute())
+    with progress() as report:
+        report("loading PyTorch")
+        from core.exchange.encoding import encode_images
+
+        content = encode_images(found, looked_at, data_dir or registry.default_data_dir(), report)
+    files.replace(out.absolute(), content)
+    echo(f"wrote the posteriors of {len(looked_at.names):,} images to {out}: means, deviations, paths")
+
+
+@takes_settings({"preset": setting_option("preset"), "dataset": setting_option("dataset")})
+def import_run(
+    settings: dict[str, Any],
+    weights: Annotated[list[Path], given("A state dict, or that of the encoder and that of the decoder.", "WEIGHTS")],
+    name: Name = None,
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    if settings.get("preset") not in FIRST_STAGES:
+        said = f"preset must say what the weights are of: {either(FIRST_STAGES)}"
+        raise ConfigError({"preset": said})
+    if len(weights) > 2:
+        said = f"weights must be one file, or the encoder's and the decoder's, not {len(weights)}"
+        raise ConfigError({"weights": said})
+    folder = (data_dir or registry.default_data_dir()).absolute()
+    config = make_config(**with_images(settings, folder, {}))
+    from core.exchange.importing import import_run
+
+    made(import_run([path.absolute() for path in weights], config, runs_dir, name))
+
+
+def pack(
+    run: RunName,
+    runs_dir: RunsDir = RUNS_DIR,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="The file to write.", metavar="FILE", callback=expand, show_default=f"RUN{packing.SUFFIX}"
+        ),
+    ] = None,
+) -> None:
+    found = find_run(runs_dir, run)
+    place = new_file(out or Path(f"{found.name}{packing.SUFFIX}"), lambda place: packing.pack(found, place))
+    echo(f"wrote {place}, {place.stat().st_size / 1e6:.1f} MB; on another machine: vae-tui unpack {place.name}")
+
+
+def unpack(
+    packed: Annotated[Path, given("A file that vae-tui pack wrote.", "FILE")],
+    name: Name = None,
+    share: Shared = None,
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    try:
+        made(packing.unpack(packed.absolute(), runs_dir, name, check_share(share)))
+    except FileExistsError as error:
+        raise RunError(f"there is a run {name} already; name another one with --name") from error
+
+
+def made(run: Run) -> None:
+    """Say where a run is, and how it is looked at."""
+    echo(f"{run.name} is ready in {run.path}; look at it with: {command_hint(run)}")
