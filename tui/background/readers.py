@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.runs.alerts.rules import Alert
 from core.runs.catalog import RunSummary, Unreadable, newest_first, summarise
 from core.runs.run import Run
 from core.runs.watching import Catalog
@@ -49,3 +50,26 @@ class RunsReader:
             return None
         self._seen = summaries, self.unreadable
         return newest_first(summaries)
+
+
+class AlertNews:
+    """The alerts of all runs of a folder that were not there before, each with the name of its run."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self._catalog = Catalog(runs_dir)
+        self._before: dict[str, set[str]] | None = None
+
+    def poll(self) -> list[tuple[str, Alert]] | None:
+        """What is new since the last poll; what there is at the first one is not."""
+        summaries = self._catalog.look()
+        if self._before is None:
+            summaries = self._catalog.look()  # the first one says less
+        before = self._before
+        self._before = {summary.run.name: {alert.kind for alert in summary.alerts} for summary in summaries}
+        news = [
+            (summary.run.name, alert)
+            for summary in summaries
+            for alert in summary.alerts
+            if before is not None and alert.kind not in before.get(summary.run.name, ())
+        ]
+        return news or None

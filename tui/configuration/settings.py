@@ -73,6 +73,12 @@ SCREEN = Setting(
     one_of("training", "reconstruct", "sample", "latent", "compare", "evaluate"),
     "the screen on which `vae-tui RUN` opens, kept from the last use",
 )
+NOTIFY = Setting(
+    "notify",
+    "none",
+    one_of("none", "bell", "osc9", "osc777"),
+    "how the terminal tells of alerts: none, bell, osc9 (iTerm2, kitty, WezTerm) or osc777 (rxvt, VTE)",
+)
 LIST: dict[str, Setting[Any]] = {
     "sort": Setting("list.sort", "", text, "the column by which the list is sorted; empty: the newest first"),
     "descending": Setting("list.descending", False, yes_or_no, "the order of the list turned round"),
@@ -111,6 +117,7 @@ CHARTS = {"training": _charts("training", 0.0), "compare": _charts("compare", 0.
 SETTINGS: tuple[Setting[Any], ...] = (
     THEME,
     SCREEN,
+    NOTIFY,
     *LIST.values(),
     *(setting for charts in CHARTS.values() for setting in charts.all),
 )
