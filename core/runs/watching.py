@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TURNS = 4
 # Longer than a tick of any file system's clock, within which two changes may not be told apart; FAT's has 2 seconds.
 TICK_SECONDS = 2.5
-MEASURED_SECONDS = 0.02  # that a look takes for what takes a look at whole files
+MEASURED_SECONDS = 0.01  # that a look takes for what takes a look at whole files
 
 
 @dataclass(frozen=True)

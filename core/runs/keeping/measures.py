@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core import files
 from core.errors import DamagedFile
-from core.runs.metrics.lines import DAMAGE, EPOCH_COLUMNS, LONGEST_LINE, READ_AT_ONCE, check, parse_line
+from core.runs.metrics.lines import COUNTS, DAMAGE, LONGEST_LINE, READ_AT_ONCE, check, parse_line
 
 REMEMBERED = 256
 MOST_LOSSES = 100_000
@@ -57,7 +57,7 @@ class BestValidation:
     def _take_line(self, line: bytes) -> None:
         with suppress(*DAMAGE):
             row = parse_line(line)
-            check(row, EPOCH_COLUMNS)
+            check(row, (*COUNTS, "val_loss"))
             loss = row["val_loss"]
             if row["kind"] == "epoch" and loss is not None:
                 self._add(int(row["epoch"]), float(loss))

@@ -95,17 +95,21 @@ class Arranger:
 
     def __init__(self) -> None:
         self._groups = Groups()
-        self.groups: Mapping[Run, tuple[str, str]] = {}
+        self._shown: Sequence[RunSummary] = ()
+
+    @property
+    def groups(self) -> Mapping[Run, tuple[str, str]]:
+        """The groups of the runs that are shown: looked for where one is folded, not with every news of a thousand."""
+        return self._groups.of(self._shown)
 
     def rows(self, runs: Sequence[RunSummary], chosen: Arrangement, condition: Condition | None) -> list[Row]:
         """The rows of those runs that fulfil the condition."""
-        shown = [run for run in runs if condition is None or condition.holds(run)]
-        self.groups = self._groups.of(shown)
+        self._shown = shown = [run for run in runs if condition is None or condition.holds(run)]
         if chosen.sort in SORTED_BY:
             shown = in_order(shown, SORTED_BY[chosen.sort], descending=chosen.descending)
         elif chosen.descending:
             shown = shown[::-1]
-        return folded(shown, self.groups, {*chosen.folded})
+        return folded(shown, self.groups, {*chosen.folded}) if chosen.folded else [*shown]
 
 
 def runs_of(row: Row | None) -> list[RunSummary]:
