@@ -57,6 +57,7 @@ COMMANDS = {
     ),
     "pack": Command("tui.commands.exchange.files", "pack", "Write a run as one file, for another machine."),
     "unpack": Command("tui.commands.exchange.files", "unpack", "Make a run of a packed one."),
+    "examples": Command("tui.commands.exchange.files", "copy_examples", "Put the trained runs that come along here."),
     "data": Command("tui.commands.manage", "data_sets", "List the image sets, which of them are on disk, and where."),
     "doctor": Command(
         "tui.commands.doctor",

@@ -11,11 +11,11 @@ import typer
 from core import files
 from core.data import registry
 from core.errors import ConfigError, RunError
-from core.exchange import arrays, packing
+from core.exchange import arrays, examples, packing
 from core.runs.catalog import find_run
 from core.runs.config import make_config
 from core.runs.first_stage import with_images
-from core.runs.run import Run
+from core.runs.run import NameTaken, Run
 from core.runs.settings import FIRST_STAGES
 from core.text import either
 from tui.commands.options.common import DataDir, RunName, RunsDir, expand
@@ -133,6 +133,17 @@ def unpack(
         made(packing.unpack(packed.absolute(), runs_dir, name, check_share(share)))
     except FileExistsError as error:
         raise RunError(f"there is a run {name} already; name another one with --name") from error
+
+
+def copy_examples(share: Shared = None, runs_dir: RunsDir = RUNS_DIR) -> None:
+    shared, found = check_share(share), examples.examples()
+    if not found:
+        raise RunError("no trained runs came with this program: it was installed without them")
+    for example in found:
+        try:
+            made(examples.copy(example, runs_dir, shared))
+        except NameTaken:
+            echo(f"{example.name} is there already")
 
 
 def made(run: Run) -> None:

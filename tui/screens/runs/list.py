@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tui.screens.runs.listing.arrangement import Row
     from tui.screens.runs.training import PicturesReader
 
-NO_RUNS = "no runs yet\n\npress n for a new run, then ctrl+s to train it"
+NO_RUNS = "no runs yet\n\npress n for a new run, then ctrl+s to train it; vae-tui examples puts trained ones here"
 NONE_SHOWN = "no run is like that\n\nescape shows all runs, / changes the filter"
 
 
