@@ -119,11 +119,8 @@ def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -
 
     Values that are not finite are dropped; a short series is returned unchanged. x must ascend.
     """
-    finite = np.isfinite(y)
-    if not finite.all():
-        x, y = x[finite], y[finite]
     if len(y) <= 2 * columns:
-        return x, y
+        return _finite(x, y)
     low, high = x_range or (x[0], x[-1])
     edges = np.searchsorted(x, np.linspace(low, high, columns + 1)[:-1])
     places: list[int] = []
@@ -132,7 +129,14 @@ def decimate(x: Floats, y: Floats, columns: int, x_range: Range | None = None) -
         first, second = int(part.argmin()), int(part.argmax())
         places += [start + min(first, second), start + max(first, second)]
     order = np.unique(places)
+    if not np.isfinite(y[order]).all():  # the smallest or the largest of a part is, if anything in it is
+        return decimate(*_finite(x, y), columns, x_range)
     return x[order], y[order]
+
+
+def _finite(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    finite = np.isfinite(y)
+    return (x, y) if finite.all() else (x[finite], y[finite])
 
 
 def simplify(x: Floats, y: Floats, x_dot: float, y_dot: float) -> tuple[Floats, Floats]:

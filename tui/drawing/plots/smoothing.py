@@ -8,7 +8,9 @@ import numpy as np
 
 from core.arrays import Column, Floats
 
-BLOCK = 32
+BLOCK = 512
+CHUNK = 64 * BLOCK  # numbers at a time, which stay in a core's cache
+GROWTH = 460.0  # e to the power of this is a number yet
 DIGITS = 40.0  # e to the minus this is nothing beside 1
 
 
@@ -20,38 +22,54 @@ def exponential(y: Floats, weight: float) -> Column:
     """
     if not 0 <= weight < 1:
         raise ValueError(f"weight is {weight}, must be at least 0 and below 1")
+    if not len(y) or weight == 0:
+        return np.asarray(y, np.float64)
     finite = np.isfinite(y)
     if not finite.all():
         smoothed = np.full(len(y), np.nan)
         smoothed[finite] = exponential(y[finite], weight)
         return smoothed
-    if not len(y) or weight == 0:
-        return np.asarray(y, np.float64)
-    # The mean of what is left of the first value: sums of large numbers lose no digits.
+    # As if the first value had been there for ever: sums of large numbers lose no digits.
     first = float(y[0])
-    sums = _sums(np.asarray(y, np.float64) - first, weight)
-    sums *= 1 - weight
+    means = _means(np.asarray(y, np.float64), weight, first)
     # The weights of all values before sum up to less than 1 at the start, and soon to 1 in every digit.
     start = min(len(y), int(np.ceil(DIGITS / -np.log(weight))))
-    sums[:start] /= -np.expm1(np.arange(1.0, start + 1) * np.log(weight))
-    sums += first
-    return sums
+    means[:start] = (means[:start] - first) / -np.expm1(np.arange(1.0, start + 1) * np.log(weight)) + first
+    return means
 
 
-def _sums(y: Column, weight: float) -> Column:
-    """The sum of y[i - k] * weight**k over all k, for each i: within blocks at once, then what those before leave."""
-    blocks = -(-len(y) // BLOCK)
-    padded = np.concatenate((y, np.zeros(blocks * BLOCK - len(y))))
-    lag = np.subtract.outer(np.arange(BLOCK), np.arange(BLOCK))
-    inside = np.where(lag >= 0, weight ** np.maximum(lag, 0.0), 0.0)
-    sums = padded.reshape(blocks, BLOCK) @ inside.T
-    if blocks > 1:
-        carried = np.zeros(blocks)
-        ends = sums[:-1, -1]
-        factor = weight**BLOCK
-        carried[1:] = _sums(ends, factor) if factor > 1e-300 else ends
-        sums += carried[:, None] * weight ** np.arange(1.0, BLOCK + 1)
-    return np.asarray(sums.ravel()[: len(y)])
+def _means(y: Column, weight: float, before: float) -> Column:
+    """For each i (1 - weight) times the sum of y[i - k] * weight**k over all k, (N,); before y[0] all is `before`.
+
+    In blocks, by running sums of what grows as fast as weights fall, and then what the blocks before leave. In one
+    thread and little memory: a trainer may have the rest of the machine.
+    """
+    block = max(1, min(BLOCK, int(GROWTH / -np.log(weight))))
+    powers = weight ** np.arange(1.0, block + 1)
+    growing, factor = (1 - weight) / powers, float(powers[-1])
+    means = np.empty(len(y))
+    at_once = max(1, CHUNK // block) * block
+    room = np.zeros((at_once // block, block))
+    for start in range(0, len(y), at_once):
+        part = y[start : start + at_once]
+        if len(part) < at_once:
+            part = np.concatenate((part, np.zeros(at_once - len(part))))
+        np.multiply(part.reshape(-1, block), growing, out=room)
+        np.cumsum(room, axis=1, out=room)
+        carried = _carried((room[:, -1] * factor).tolist(), factor, before)
+        before = carried.pop()
+        np.add(room, np.array(carried)[:, None], out=room)
+        np.multiply(room, powers, out=room)
+        means[start : start + at_once] = room.ravel()[: len(y) - start]
+    return means
+
+
+def _carried(ends: Sequence[float], factor: float, before: float) -> list[float]:
+    """What is left of all before where each block starts, and after the last; `ends` are the sums within each."""
+    carried = [before]
+    for end in ends:
+        carried.append(carried[-1] * factor + end)
+    return carried
 
 
 def binned(x: Column, y: Column, edges: Column) -> Column:

@@ -73,6 +73,17 @@ def test_smoothing_is_exponential_without_bias_and_skips_what_is_missing() -> No
             exponential(y, weight)
 
 
+@pytest.mark.parametrize("weight", [1e-3, 0.6, 0.998])
+def test_a_long_series_is_smoothed_as_a_short_one(weight: float) -> None:
+    y = np.random.default_rng(0).normal(1e6, 1, 40_000)
+    expected, sums, weights = [], 0.0, 0.0
+    for value in (y - 1e6).tolist():
+        sums, weights = weight * sums + value, weight * weights + 1
+        expected.append(sums / weights)
+    np.testing.assert_allclose(exponential(y, weight) - 1e6, expected, rtol=0, atol=1e-7)
+    assert np.isnan(exponential(np.append(y, np.nan), weight)[-1])
+
+
 def test_a_plot_has_a_title_a_legend_and_ticks() -> None:
     strips = draw(loss_curves(), 74, 18, title="loss", x_range=(0, 40))
     assert [len(strips), *{strip.cell_length for strip in strips}] == [18, 74]
