@@ -52,7 +52,7 @@ class TrainingScreen(KeptRunScreen):
     TrainingScreen #body { layout: grid; grid-size: 2; grid-columns: 1fr 34; grid-rows: 1fr 16; }
     TrainingScreen #facts { padding: 0 1; width: 100%; height: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
     TrainingScreen #pictures { column-span: 2; }
-    TrainingScreen #note { height: 1; width: 100%; color: $text-muted; text-align: right; }
+    TrainingScreen #note { height: 1; width: 100%; color: $text-muted; }
     TrainingScreen #none { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
     TrainingScreen.-norun #body { display: none; }
     TrainingScreen.-norun #none { display: block; }
@@ -113,6 +113,7 @@ class TrainingScreen(KeptRunScreen):
         self._follower = self.add_follower(self._update)
         self._pictures: PicturesReader | None = None
         self._pictured = 0
+        self._told: set[str] = set()  # what had no room in the caption
         self._drawn = 0.0
         self._drawing: Timer | None = None
 
@@ -199,9 +200,8 @@ class TrainingScreen(KeptRunScreen):
     def watch_preview(self, before: Preview | None, preview: Preview | None) -> None:
         if preview is None:
             return
-        gallery, note = self.query_one(Gallery), self.query_one("#note", Label)
-        note.display = bool(preview.message) and preview.originals is not None
-        note.update(preview.message)
+        gallery = self.query_one(Gallery)
+        self._caption()
         if preview.originals is None or preview.reconstructions is None:
             gallery.show_message(preview.message)
         else:
@@ -209,6 +209,20 @@ class TrainingScreen(KeptRunScreen):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
+        self.call_after_refresh(self._caption)
+
+    def _caption(self) -> None:
+        """Say which row of the pictures is which, and behind that, with enough room, of which images they are."""
+        preview, note = self.preview, self.query_one("#note", Label)
+        note.display = preview is not None and preview.originals is not None
+        if preview is None or not note.display:
+            return
+        full = f"images, their reconstructions below{f' · {preview.message}' if preview.message else ''}"
+        short = "images, reconstructions below"
+        note.update(full if len(full) <= self.query_one("#pictures").content_size.width else short)
+        if preview.message and full not in (str(note.content), *self._told):
+            self._told.add(full)
+            self.notify(preview.message, timeout=5, markup=False)
 
     def _draw_in_time(self) -> None:
         """Draw now, or when the last drawing is long enough ago: each keeps a trainer beside it from its work."""

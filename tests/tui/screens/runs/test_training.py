@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,18 @@ async def test_a_hidden_training_screen_leaves_newer_weights_for_later(make_app:
         assert (runs.polls(RUN), runs.reads(RUN)) == (polls, 1)
         await pilot.press("2")
         await until(pilot, lambda: runs.reads(RUN) == 2, "the pictures of newer weights")
+
+
+async def test_the_pictures_say_which_row_is_which_and_of_which_images_they_are(make_app: MakeApp) -> None:
+    def pictures(run: Run) -> Pictures:
+        made = Pictures(run)
+        preview = replace(made.read(), message="mnist is not here: mnist-5k")
+        made.read = lambda: preview  # type: ignore[method-assign]
+        return made
+
+    for size, said in (((120, 40), "below · mnist is not here: mnist-5k"), ((80, 24), "images, reconstructions below")):
+        app = make_app(snapshot=make_snapshot(), pictures=pictures)
+        async with app.run_test(size=size) as pilot:
+            await settle(pilot)
+            await until(pilot, lambda: said in screen_text(app), said)  # noqa: B023
+            assert bool(app._notifications) == (size == (80, 24))  # where the line has no room for it
