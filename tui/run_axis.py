@@ -103,6 +103,12 @@ def kept(snapshot: Snapshot, key: object, make: Callable[[], Column]) -> Column:
     return np.asarray(kept[key])
 
 
+def kept_drawn(snapshot: Snapshot, *key: object) -> dict[Any, Any]:
+    """Where what is drawn of a curve of this snapshot is kept, as its points never change."""
+    drawn: dict[Any, Any] = _KEPT.setdefault(snapshot, {}).setdefault(("drawn", *key), {})
+    return drawn
+
+
 def position(snapshots: Sequence[Snapshot], axis: Axis, cursor: float) -> str:
     """Where the cursor is: in one run epoch, step, time trained, time of day, and nothing where it has not been.
 

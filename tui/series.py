@@ -14,16 +14,19 @@ from core.text import printable
 from tui.drawing.plots.axes import Range
 from tui.drawing.plots.curves import Curve
 from tui.drawing.plots.scales import SCALES, Scale
-from tui.drawing.plots.smoothing import binned, exponential, mean_and_band
+from tui.drawing.plots.smoothing import Smoothing, binned, mean_and_band
 from tui.messages import Snapshot
 from tui.quantities import QUANTITIES, SHORT_TITLES, TITLES, USUAL_CHARTS, columns_of, has
-from tui.run_axis import X_KINDS, Axis, XKind, kept, step_positions
+from tui.run_axis import X_KINDS, Axis, XKind, kept, kept_drawn, step_positions
 from tui.run_looks import BLUE, ORANGE, RUN_COLORS, color_of
 
 WEIGHTS = (0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 VISIBLE_FRACTIONS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)  # of the run, counted from its end
 NOT_COMPARED = {"seed", "created", "versions", "data_dir"}
+MOST_SMOOTHINGS = 6  # that are kept, of the charts that are seen
 BINS = 512  # in which the steps of several seeds are put together
+
+_SMOOTHINGS: dict[tuple[Run, str, float], Smoothing] = {}
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,12 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
         ]
     x, y = _line(snapshot, part, axis)
     changes = _changes(snapshot, axis) if part in ("loss", "learning_rate") else ()
-    curves = [Curve(quantity.labels[0], x, y, BLUE, dim=options.weight > 0, changes=changes)]
+    drawn = kept_drawn(snapshot, part, axis.kind, 0.0)
+    curves = [Curve(quantity.labels[0], x, y, BLUE, dim=options.weight > 0, changes=changes, kept=drawn)]
     if options.weight:
         _, smoothed = _line(snapshot, part, axis, options.weight)
-        curves.append(Curve(f"smoothed {options.weight:g}", x, smoothed, BLUE, short="smooth"))
+        drawn = kept_drawn(snapshot, part, axis.kind, options.weight)
+        curves.append(Curve(f"smoothed {options.weight:g}", x, smoothed, BLUE, short="smooth", kept=drawn))
     if not quantity.is_validated:
         return curves
     best = quantity.smallest_is_best
@@ -162,7 +167,7 @@ def _mean_of_steps(
     """What was trained: as written of one run, of several seeds the mean in each part of the axis."""
     columns = [_line(run, part, axis, options.weight) for run in group]
     if len(columns) == 1:
-        return Curve(label, *columns[0], **look)
+        return Curve(label, *columns[0], **look, kept=kept_drawn(group[0], part, axis.kind, options.weight))
     ends = [(float(x[0]), float(x[-1])) for x, _ in columns if len(x)]
     if not ends:
         return Curve(label, np.empty(0), np.empty(0), **look)
@@ -201,7 +206,15 @@ def _line(snapshot: Snapshot, part: str, axis: Axis, weight: float = 0.0) -> tup
         x, y = step_positions(snapshot, axis), snapshot.steps[column]
     else:
         x, y = axis.positions(snapshot, snapshot.devices), snapshot.devices[column] / quantity.per_unit
-    return x, kept(snapshot, (part, weight), lambda: exponential(y, weight)) if weight else y
+    return x, kept(snapshot, (part, weight), lambda: _smoothing(snapshot.run, part, weight).of(y)) if weight else y
+
+
+def _smoothing(run: Run, part: str, weight: float) -> Smoothing:
+    """What smooths this part of a run, and goes on where it was when the run grew."""
+    key = (run, part, weight)
+    if key not in _SMOOTHINGS and len(_SMOOTHINGS) >= MOST_SMOOTHINGS:
+        _SMOOTHINGS.clear()
+    return _SMOOTHINGS.setdefault(key, Smoothing(weight))
 
 
 def _measured(

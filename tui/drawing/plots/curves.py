@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from rich.color import Color
@@ -55,6 +55,7 @@ class Curve:
     best_at: str = ""
     place: int | None = None  # among lines and marks, where others keep theirs
     band: tuple[Floats, Floats] | None = None  # around the curve, (N,) each
+    kept: dict[Any, tuple[Floats, Floats]] | None = None  # what was made of the points before, where they stay the same
     changes: tuple[tuple[float, str], ...] = ()  # where on x something was changed, and to what
 
     @property

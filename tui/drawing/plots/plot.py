@@ -34,6 +34,7 @@ from tui.drawing.strips import draw_message
 from tui.terminal.capabilities import ColorDepth
 
 EXPORTED_COLUMNS = 200
+KEPT_FROM, MOST_KEPT = 10_000, 16  # points that take a while, and ranges of them
 MARKS = {glyph for marker in POINTS for glyph in (marker.plotext, marker.ascii)}
 
 
@@ -141,6 +142,17 @@ def visible_extent(curves: Sequence[Curve], x_range: Range | None, scale: Scale)
 
 def _visible(curve: Curve, x_range: Range | None, columns: int, *, log_scale: bool) -> Points:
     """What is drawn of a curve, at most 4 points a column; y as logarithms on a log scale."""
+    if curve.kept is None or len(curve.x) < KEPT_FROM:
+        return _decimated(curve, x_range, columns, log_scale=log_scale)
+    key = (x_range, columns, log_scale)
+    if key not in curve.kept:
+        if len(curve.kept) >= MOST_KEPT:
+            curve.kept.clear()
+        curve.kept[key] = _decimated(curve, x_range, columns, log_scale=log_scale)
+    return curve.kept[key]
+
+
+def _decimated(curve: Curve, x_range: Range | None, columns: int, *, log_scale: bool) -> Points:
     x, y = curve.x, curve.y
     if x_range:
         x, y = _within(x, y, x_range)

@@ -38,6 +38,37 @@ def exponential(y: Floats, weight: float) -> Column:
     return means
 
 
+class Smoothing:
+    """The exponentially weighted mean of a series that only grows: what was smoothed before stays as it is."""
+
+    def __init__(self, weight: float) -> None:
+        self._weight = weight
+        self._settled = int(np.ceil(DIGITS / -np.log(weight)))  # values after which nothing is left of the start
+        self._means = np.empty(0)
+        self._count = 0
+        self._of: object = None
+
+    def of(self, y: Column) -> Column:
+        """That of a column, (N,), which later calls do not change.
+
+        Where it is of the same array as the last one was, and no shorter, what it has more is smoothed only.
+        """
+        count, whole = self._count, y if y.base is None else y.base
+        goes_on = whole is self._of and self._settled <= count <= len(y) and bool(np.isfinite(y[count:]).all())
+        if not goes_on or not count or not np.isfinite(self._means[count - 1]):
+            self._means, self._count, self._of = exponential(y, self._weight), len(y), whole
+            return self._means
+        if len(y) > len(self._means):
+            room = np.empty(2 * len(y))
+            room[:count] = self._means[:count]
+            self._means = room
+        if len(y) > count:
+            more = _means(np.asarray(y[count:], np.float64), self._weight, float(self._means[count - 1]))
+            self._means[count : len(y)] = more
+        self._count = len(y)
+        return self._means[: len(y)]
+
+
 def _means(y: Column, weight: float, before: float) -> Column:
     """For each i (1 - weight) times the sum of y[i - k] * weight**k over all k, (N,); before y[0] all is `before`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tests.support.drawing import BLUE, ORANGE, loss_curves, text_of
 from tui.drawing.plots import plot
 from tui.drawing.plots.curves import Curve, Marker, decimate, markers
 from tui.drawing.plots.scales import SCALES
-from tui.drawing.plots.smoothing import exponential
+from tui.drawing.plots.smoothing import Smoothing, exponential
 from tui.terminal.capabilities import ColorDepth
 
 
@@ -82,6 +83,40 @@ def test_a_long_series_is_smoothed_as_a_short_one(weight: float) -> None:
         expected.append(sums / weights)
     np.testing.assert_allclose(exponential(y, weight) - 1e6, expected, rtol=0, atol=1e-7)
     assert np.isnan(exponential(np.append(y, np.nan), weight)[-1])
+
+
+def test_a_series_that_grows_is_smoothed_from_where_it_was() -> None:
+    whole = np.random.default_rng(0).normal(20, 1, (2, 30_000))
+    smoothing = Smoothing(0.99)
+    early = smoothing.of(whole[1, :20_000])
+    before = early.copy()
+    for end in (20_001, 25_000, 25_000, 30_000):
+        np.testing.assert_allclose(smoothing.of(whole[1, :end]), exponential(whole[1, :end], 0.99), rtol=1e-12)
+    assert (early == before).all()
+    with patch("tui.drawing.plots.smoothing.exponential") as anew:
+        smoothing.of(whole[1, :30_000])
+        assert not anew.called
+        smoothing.of(whole.copy()[1, :30_000])  # another file's, maybe
+        assert anew.called
+    shorter = Smoothing(0.99)
+    for end in (10, 30_000, 500):  # the start is not settled yet; cut back
+        np.testing.assert_allclose(shorter.of(whole[0, :end]), exponential(whole[0, :end], 0.99), rtol=1e-12)
+    whole[0, 400] = np.nan
+    assert np.isnan(shorter.of(whole[0, :20_000])[400])
+
+
+def test_what_is_drawn_of_a_long_curve_is_looked_for_once() -> None:
+    x = np.arange(50_000.0)
+    curve = Curve("a", x, np.sin(x / 4000), BLUE, kept={})
+    first = text_of(draw([curve], 60, 12, x_range=(0, 50_000)))
+    with patch("tui.drawing.plots.plot.decimate") as anew:
+        assert text_of(draw([curve], 60, 12, x_range=(0, 50_000), cursor=None)) == first
+        assert not anew.called
+    assert text_of(draw([curve], 60, 12, x_range=(0, 9_000))) != first
+    for high in range(100):
+        draw([curve], 20, 6, x_range=(0, 10_000.0 + high))
+    assert curve.kept is not None
+    assert len(curve.kept) <= 16
 
 
 def test_a_plot_has_a_title_a_legend_and_ticks() -> None:
