@@ -11,6 +11,7 @@ from tui.formatting import count
 if TYPE_CHECKING:
     from core.evaluation.results import Evaluation
     from core.explorer.results import EvaluationResult
+    from core.latents.options import SamplingOptions
 
 
 FRACTIONS = ("precision", "recall", "classifier_confidence", "class_balance")
@@ -38,6 +39,16 @@ def cells(evaluation: Evaluation, figure: str) -> tuple[str, str]:
     if isinstance(measured, float):
         return format(measured, form), NONE
     return format(measured.mean, form), NONE if measured.std is None else format(measured.std, form)
+
+
+def plain_options(sampler: str, options: SamplingOptions) -> dict[str, float] | None:
+    """The options of a learned prior as an evaluation names them."""
+    return {"guidance": options.guidance, "steps": options.steps} if sampler == "learned" else None
+
+
+def measured_with(evaluation: Evaluation) -> tuple[str, int, int, dict[str, float] | None]:
+    """The sampler, how many samples of how many seeds, and the options of a learned prior."""
+    return evaluation.sampler, evaluation.samples, evaluation.frechet_samples.n, evaluation.sampling_options
 
 
 def classifier(evaluation: Evaluation) -> str:

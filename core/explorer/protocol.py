@@ -95,13 +95,19 @@ class Explorer(Protocol):
     def projection(self, options: ProjectionOptions) -> LatentProjection:
         """The latents of a part projected to the plane. Raises RunError where that cannot be."""
 
-    def check_evaluable(self) -> None:
-        """Raise RunError for a run whose images are no digits, and what every question raises."""
+    def evaluations(self) -> list[EvaluationResult]:
+        """What was measured of the newest weights before, by whomever, and kept in the run.
+
+        Raises RunError for a run whose images are no digits.
+        """
 
     def evaluate(
         self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
     ) -> EvaluationResult:
-        """Every metric of the newest weights; what `report` raises ends it. Raises ConfigError or RunError."""
+        """Every metric of the newest weights, which is then kept in the run; what `report` raises ends it.
+
+        Raises ConfigError or RunError.
+        """
 
 
 def compare_reconstructions(left: Explorer, right: Explorer, first: int, count: int) -> Comparison:

@@ -16,7 +16,8 @@ from torch.nn.functional import pad
 from core.arrays import LATENT_SHAPE, PADDING, Floats, Images, Labels
 from core.cores import CoreMeter, SharedThreads
 from core.data.images import one_of_each, pixels
-from core.errors import RunError
+from core.errors import RunError, describe
+from core.evaluation import kept
 from core.evaluation.evaluate import Subject, evaluate
 from core.evaluation.results import check_digits
 from core.explorer.protocol import Report
@@ -199,7 +200,7 @@ class RunExplorer:
 
     # How good it is
 
-    def check_evaluable(self) -> None:
+    def _check_evaluable(self) -> None:
         session = self.session
         session.run.check_there()
         check_digits(session.run.name, session.run.config().dataset)
@@ -207,21 +208,42 @@ class RunExplorer:
             if session.config.preset_record.learns_prior:
                 session.learned_prior()
 
+    def evaluations(self) -> list[EvaluationResult]:
+        session = self.session
+        self._check_evaluable()
+        with session.newest(self._report):
+            found = kept.read(session.run.evaluation_path)
+            mine = [each for each in found if each.weights == session.digest()] if found else []
+            return [EvaluationResult(each.evaluation, session.version, each.epoch, each.note) for each in mine]
+
     def evaluate(
         self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
     ) -> EvaluationResult:
         session = self.session
-        self.check_evaluable()
+        self._check_evaluable()
         with session.newest(self._report) as model:
             images = session.image_set()
             subject = Subject(session.run.name, model, session.sampler(sampler, options), sampler)
             version, epoch, held_out = session.version, session.epoch(), session.config.holdout
+            digest = session.digest()
         # It takes minutes, in which others may ask.
         found = evaluate(subject, images, samples, seeds, self._report)
         note = session.note
         if held_out and not note:
             note = f"in place of test images: {held_out:,} that were held out of the training images"
-        return EvaluationResult(found, version, epoch, note)
+        measured = kept.KeptEvaluation(weights=digest, epoch=epoch, note=note, evaluation=found)
+        return EvaluationResult(found, version, epoch, ", ".join(filter(None, (note, self._keep(measured)))))
+
+    def _keep(self, measured: kept.KeptEvaluation) -> str:
+        """Keep it in the run; why that cannot be, in words, else nothing."""
+        run = self.session.run
+        if run.read_only:
+            return f"not kept: the run {run.read_only}"
+        try:
+            kept.keep(run.evaluation_path, measured)
+        except OSError as error:
+            return f"not kept: {describe(error)}"
+        return ""
 
 
 def reconstructed(model: Autoencoder, x: Tensor) -> Reconstructions:

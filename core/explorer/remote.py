@@ -103,8 +103,9 @@ class RemoteExplorer:
         projection: LatentProjection = self._ask("projection", options)
         return projection
 
-    def check_evaluable(self) -> None:
-        self._ask("check_evaluable")
+    def evaluations(self) -> list[EvaluationResult]:
+        found: list[EvaluationResult] = self._ask("evaluations")
+        return found
 
     def evaluate(
         self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None

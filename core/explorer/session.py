@@ -23,7 +23,7 @@ from core.latents.encoding import encode
 from core.latents.learned_prior import LearnedPrior, load_learned_prior
 from core.latents.options import SAMPLERS, Part, SamplingOptions, check_sampler
 from core.models.autoencoder import Autoencoder, fold_batch_norm
-from core.models.weights import epoch_of, load_autoencoder
+from core.models.weights import digest_of, epoch_of, load_autoencoder
 from core.runs.config import RunConfig
 from core.runs.first_stage import read_first_stage
 from core.runs.run import Run
@@ -181,6 +181,10 @@ class RunSession:
         return self.keep(("latents", part), compute)
 
     # The weights
+
+    def digest(self) -> str:
+        """A checksum of the weights."""
+        return self.keep("digest", lambda: digest_of(self._weights()))
 
     def epoch(self) -> int | None:
         """The number of finished epochs when the weights were saved; None where they do not say."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -80,6 +81,16 @@ def metadata_of(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:8], "little")
     metadata: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
     return metadata
+
+
+def digest_of(content: bytes) -> str:
+    """A checksum of the tensors of a safetensors file, which loads, their names included and its metadata left out."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header.pop("__metadata__", None)
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    digest.update(memoryview(content)[end:])
+    return digest.hexdigest()
 
 
 def epoch_of(content: bytes) -> int | None:

@@ -19,6 +19,7 @@ CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 STATUS = "status.json"
 NOTES = "notes.json"
+EVALUATION = "evaluation.json"
 WEIGHTS = "model.safetensors"
 BEST_WEIGHTS = "best.safetensors"
 FIRST_STAGE = "first-stage.safetensors"
@@ -28,7 +29,7 @@ SUMMARISED = (CONFIG, STATUS, METRICS, NOTES)  # what a summary is made of
 UNKNOWN_KEYS_LIMIT = 100  # that a newer version may have added to the settings
 TENSORS_LIMIT = 1 << 28
 LOG_TAIL = 1 << 14
-KEPT = (NOTES, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG)  # what makes a run
+KEPT = (NOTES, EVALUATION, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG)  # what makes a run
 FILES = (CONTROL, *KEPT)
 Share = Literal["group", "all"]  # who may read a run besides its owner
 SHARED: dict[Share, int] = {"group": 0o750, "all": 0o755}
@@ -244,6 +245,10 @@ class Run:
 
     def write_weights(self, content: bytes, *, best: bool = False) -> None:
         files.replace(self.weights_path(best=best), content)
+
+    @property
+    def evaluation_path(self) -> Path:
+        return self.path / EVALUATION
 
     @property
     def first_stage_path(self) -> Path:

@@ -187,8 +187,9 @@ class FakeExplorer:
         self._hear("decode", z)
         return self._decoded(z)
 
-    def check_evaluable(self) -> None:
+    def evaluations(self) -> list[EvaluationResult]:
         self.evaluator.check()
+        return list(self.evaluator.kept)
 
     def evaluate(
         self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
@@ -211,6 +212,7 @@ class FakeEvaluator:
         self.ended = 0
         self.weights, self.epoch, self.note = 1, 12, ""
         self.fail: Exception | None = None
+        self.kept: list[EvaluationResult] = []
         self.gate = threading.Event()
         self.gate.set()
         self.words = "seed 0: looking at samples: 3,000 of 10,000"

@@ -11,6 +11,8 @@ from core.data import registry
 from core.errors import ConfigError
 from core.evaluation.results import check_digits
 from core.exchange import arrays
+from core.explorer.protocol import Explorer
+from core.explorer.results import EvaluationResult
 from core.latents.options import (
     PROJECTIONS,
     SAMPLERS,
@@ -164,6 +166,7 @@ def evaluate(
     sampler: Sampler = None,
     guidance: Guidance = None,
     steps: Steps = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure, also what was measured of these weights.")] = False,
     as_json: Json = False,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
@@ -175,12 +178,14 @@ def evaluate(
     check_digits(found.name, found.config().dataset)
     from tui.commands import printing
 
-    result = printing.answer(
-        found,
-        data_dir,
-        lambda explorer: explorer.evaluate(name, checked_samples, checked_seeds, options),
-        note_of=lambda result: result.note,
-    )
+    wanted = name, checked_samples, checked_seeds, evaluation_table.plain_options(name, options)
+
+    def figures(explorer: Explorer) -> EvaluationResult:
+        kept = [] if again else explorer.evaluations()
+        same = (each for each in kept if evaluation_table.measured_with(each.evaluation) == wanted)
+        return next(same, None) or explorer.evaluate(name, checked_samples, checked_seeds, options)
+
+    result = printing.answer(found, data_dir, figures, note_of=lambda result: result.note)
     if as_json:
         print_json(evaluation_table.as_json(found.name, result))
     else:

@@ -135,3 +135,24 @@ def test_the_options_of_a_learned_prior_are_named_among_the_conditions() -> None
     options = {"guidance": 2.0, "steps": 10}
     shown = evaluation_table.conditions("learned", 10_000, 3, "mnist", options)
     assert shown == "10,000 samples from the learned prior (guidance 2, steps 10), 3 seeds, mnist"
+
+
+def test_what_was_measured_is_kept_and_measured_again_only_when_asked(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "vae", "--samples", "300", "--seeds", "1"
+    first = call(*words)
+    kept = json.loads((folder / "checkpoints" / "vae" / "evaluation.json").read_bytes())["results"][0]
+    assert kept["evaluation"]["samples"] == 300
+
+    class Measured(Exception):
+        pass
+
+    def measure(*arguments: object) -> None:
+        raise Measured
+
+    monkeypatch.setattr("core.explorer.queries.evaluate", measure)
+    assert call(*words) == first
+    for others in ((*words, "--again"), ("vae", "--samples", "301", "--seeds", "1")):
+        with pytest.raises(Measured):
+            call(*others)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from core.evaluation.results import METRIC_DESCRIPTIONS
+from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation
 from core.explorer.results import EvaluationResult
-from core.latents.options import SAMPLERS
+from core.latents.options import SAMPLERS, default_sampling_options
 from core.runs.run import Run
 from tui import evaluation_table
 from tui.background.evaluation import Cancelled, EvaluationJob
@@ -37,7 +38,7 @@ TOPICS = {
 
 
 class EvaluateScreen(ExploreScreen):
-    """The metrics of a run for each sampler that was measured, kept until the app is left."""
+    """The metrics of a run for each sampler that was measured; the run keeps them."""
 
     ABOUT = "evaluate: how good the model is, each metric with its meaning"
     TITLE_IN_BAR = "evaluate"
@@ -120,7 +121,7 @@ class EvaluateScreen(ExploreScreen):
             if self._waiting:
                 self._panel.show_message("")
             self._looked_at = run_update.weights_version
-            self.ask("figures", lambda explorer: explorer.check_evaluable(), lambda checked: self._show_figures())
+            self.ask("figures", lambda explorer: explorer.evaluations(), partial(self._show_figures, run))
         self._draw()
 
     def reset(self) -> None:
@@ -146,10 +147,22 @@ class EvaluateScreen(ExploreScreen):
             self._panel.show_message(message)
             self.set_heading()
 
-    def _show_figures(self) -> None:
+    def _show_figures(self, run: Run, kept: list[EvaluationResult]) -> None:
+        for result in reversed(kept):  # the newest last
+            if self._is_as_here(result.evaluation):
+                self._measured[run, result.evaluation.samples, result.evaluation.sampler] = result
         self._meanings = METRIC_DESCRIPTIONS
         self._panel.show_message("")
         self._draw()
+
+    def _is_as_here(self, evaluation: Evaluation) -> bool:
+        """Whether it was measured as this screen measures: the command may have asked for something else."""
+        config = self.run_update.summary.config if self.run_update else None
+        if config is None or evaluation.samples not in SAMPLES:
+            return False
+        sampler = evaluation.sampler
+        options = evaluation_table.plain_options(sampler, default_sampling_options(config.dynamics))
+        return evaluation_table.measured_with(evaluation) == (sampler, evaluation.samples, SEEDS, options)
 
     def _draw(self) -> None:
         self.refresh_bindings()

@@ -14,9 +14,10 @@ from textual.pilot import Pilot
 
 from core.errors import DamagedFile, DataError, RunError
 from core.evaluation.results import METRIC_DESCRIPTIONS
+from core.explorer.results import EvaluationResult
 from core.runs.run import Run
 from core.runs.settings import PRESETS
-from tests.support.explorers import FakeEvaluator
+from tests.support.explorers import FakeEvaluator, make_evaluation
 from tests.support.readers import Readers
 from tests.support.screens import MakeApp, answered, feed, press, screen_text, until
 from tests.support.snapshots import OTHER, make_run_update, make_summary, run_update_of
@@ -68,6 +69,19 @@ async def test_samplers_and_the_number_of_samples_are_chosen_by_key(app: VaeTui,
         assert "1,000 samples from a Gaussian for each latent number" in screen_text(app)
         await press(pilot, "enter", "right_square_bracket", *["z"] * (len(SAMPLERS_OF_VAE) - 1), "enter")
         assert evaluator.asked == [("vae-mnist", "gaussian", 1_000, 3), ("vae-mnist", "prior", 10_000, 3)]
+
+
+async def test_what_was_measured_before_is_there_at_once(app: VaeTui, evaluator: FakeEvaluator) -> None:
+    newest, older = make_evaluation(frechet=2.25), make_evaluation(frechet=77.0)
+    few_seeds = make_evaluation("gaussian", seeds=1)
+    evaluator.kept = [EvaluationResult(each, 1, 12, "") for each in (newest, older, few_seeds)]
+    async with opened(app) as pilot:
+        text = screen_text(app)
+        assert "7.25" in text  # 2.25 and the length of its sampler's name
+        assert "prior: epoch 12" in text
+        assert "gaussian" not in text
+        await press(pilot, "enter")  # is free to measure again
+        assert evaluator.asked == [("vae-mnist", "prior", 10_000, 3)]
 
 
 async def test_an_autoencoder_begins_with_the_fitted_gaussian(app: VaeTui, evaluator: FakeEvaluator) -> None:
