@@ -31,7 +31,7 @@ class RunScreen(BaseScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "pause", tooltip="pause training, or resume a paused one", id="run.pause"),
         Binding("p", "unpause", "resume", tooltip="resume the paused training", id="run.pause"),
-        Binding("space", "mark", "mark", tooltip="mark the run, for 6, or unmark it", id="run.mark", show=False),
+        Binding("space", "mark", "mark", tooltip="mark the run, or unmark it", id="run.mark", show=False),
         Binding("s", "stop", "stop", tooltip="save and stop training (asks)", id="run.stop"),
         Binding("w", "save", "save", tooltip="save the weights now", id="run.save"),
         Binding(
@@ -45,7 +45,7 @@ class RunScreen(BaseScreen[None]):
             "d",
             "delete",
             "delete",
-            tooltip="delete the run: move it to the trash (asks)",
+            tooltip="delete the run, or all marked: move it to the trash (asks)",
             id="run.delete",
             show=False,
         ),

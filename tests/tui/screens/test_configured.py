@@ -33,7 +33,7 @@ async def test_keys_are_rebound_by_their_ids_and_what_they_did_is_said(make_app:
         await settle(pilot)
         await until(pilot, lambda: len(said(app)) >= 3, "the words")
         assert sorted(said(app)) == [
-            "config.toml: d no longer does: delete the run: move it to the trash (asks)",
+            "config.toml: d no longer does: delete the run, or all marked: move it to the trash (asks)",
             "config.toml: keys.app.latnet: 'ctrl+plop' is no key; right are such as K, ctrl+k, f5",
             "config.toml: keys.app.latnet: there is no such action; did you mean app.latent?",
         ]

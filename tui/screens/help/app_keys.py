@@ -24,7 +24,7 @@ APP_KEYS: list[BindingType] = [
     ),
     Binding("4", "show('sample')", "sample", tooltip="screen 4: new digits", id="app.sample", show=False),
     Binding("5", "show('latent')", "latent", tooltip="screen 5: the latent space", id="app.latent", show=False),
-    Binding("6", "show('compare')", "compare", tooltip="screen 6: two runs side by side", id="app.compare", show=False),
+    Binding("6", "show('compare')", "compare", tooltip="screen 6: runs compared", id="app.compare", show=False),
     Binding(
         "7", "show('evaluate')", "evaluate", tooltip="screen 7: how good a model is", id="app.evaluate", show=False
     ),

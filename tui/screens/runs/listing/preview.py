@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Label, Static
 
-from core.errors import DamagedFile
+from core.errors import DamagedFile, RunError
 from core.text import printable
 from tui import formatting
 from tui.drawing.sparkline import sparkline
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tui.screens.runs.training import PicturesReader
 
 REST_SECONDS = 0.3  # that the cursor is in a row before anything of its run is read
-LONGEST_SETTING = 30
+LONGEST_SETTING = 60
 PICTURED = 3  # images, as large as a digit must be to be read
 
 
@@ -50,6 +50,7 @@ class PreviewPane(Vertical):
 
         run: Run
         losses: list[float]
+        first_stage: str
 
     @dataclass
     class Pictured(Message):
@@ -64,6 +65,7 @@ class PreviewPane(Vertical):
         self._summary: RunSummary | None = None
         self._validations: Validations | None = None
         self._losses: list[float] = []
+        self._first_stage = ""  # what it is called now
         self._rest: Timer | None = None
         self._pictured: tuple[Run, int] | None = None  # the run and the weights that are shown
         self._text = ""
@@ -95,7 +97,7 @@ class PreviewPane(Vertical):
         another = (summary and summary.run) != (self._summary and self._summary.run)
         changed, self._summary = summary is not self._summary, summary
         if another:
-            self._losses, self._validations = [], None
+            self._losses, self._validations, self._first_stage = [], None, ""
         if changed and self.is_mounted:
             self._say()
             self._rest_again()
@@ -117,7 +119,7 @@ class PreviewPane(Vertical):
         run = self._summary.run
         if self._validations is None:
             self._validations = Validations(run.metrics_path)
-        self._read_losses(run, self._validations)
+        self._read_losses(run, self._validations, getattr(self._summary.config, "first_stage", None))
         version = run.weights_version()
         if self.has_pictures and self._pictured != (run, version):
             self._say_of_pictures("no weights yet" if not version else "loading")
@@ -126,17 +128,17 @@ class PreviewPane(Vertical):
                 self._read_pictures(self._open_pictures(run), version)
 
     @work(thread=True, exclusive=True, group="validations")
-    def _read_losses(self, run: Run, validations: Validations) -> None:
+    def _read_losses(self, run: Run, validations: Validations, named: str | None) -> None:
         try:
             for _ in validations.read():
                 pass
         except (DamagedFile, OSError):  # which the list says of the run
             return
-        self.post_message(self.Read(run, list(validations.losses)))
+        self.post_message(self.Read(run, list(validations.losses), first_stage_now(run, named)))
 
     def on_preview_pane_read(self, message: Read) -> None:
         if self._summary and message.run == self._summary.run:
-            self._losses = message.losses
+            self._losses, self._first_stage = message.losses, message.first_stage
             self._say()
 
     @work(thread=True, exclusive=True, group="pictures")
@@ -171,13 +173,25 @@ class PreviewPane(Vertical):
     def _say(self) -> None:
         width = max(1, self.query_one("#facts").size.width)
         depth = color_depth(self.app)
-        text = facts(self._summary, self._losses, width, depth) if self._summary else Text("")
+        text = facts(self._summary, self._losses, width, depth, self._first_stage) if self._summary else Text("")
         if text.markup != self._text:
             self._text = text.markup
             self.query_one("#facts", Static).update(text)
 
 
-def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth) -> Text:
+def first_stage_now(run: Run, named: str | None) -> str:
+    """What the first stage of a learned prior is called now; nothing where there is none, or nobody knows."""
+    from core.runs.keeping.names import run_named
+
+    if not named:
+        return ""
+    try:
+        return run_named(run.path.parent, named).name
+    except (RunError, OSError):  # the prior has all that it needs of it
+        return ""
+
+
+def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth, first_stage: str = "") -> Text:
     """A run in short: state, validations, settings that are not those of its preset, size, path, notes."""
     from core.runs.config import chosen
     from core.runs.settings import as_text, title
@@ -193,6 +207,8 @@ def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth) -
     if run.config is not None:
         differing = {name: value for name, value in chosen(run.config).items() if name not in ("preset", "dataset")}
         text.append(f"\npreset {run.config.preset} on {printable(run.config.dataset_title)}\n", "dim")
+        if first_stage not in ("", differing.get("first_stage")):
+            differing["first_stage"] = f"{first_stage}, then {differing['first_stage']}"
         for name, value in differing.items():
             text.append(f"{title(name)} {printable(as_text(value))[:LONGEST_SETTING]}\n")
         text.append("" if differing else "the settings of its preset\n")

@@ -52,6 +52,10 @@ class PreviewedList(ArrangedList):
                 await pane.show_pictures(False)
             self.list_as(replace(self.arrangement, preview=False))
 
+    def on_resize(self) -> None:
+        if self._pane is not None or self.arrangement.preview:
+            self.preview(self.chosen())
+
     def preview(self, summary: RunSummary | None) -> None:
         """Show this run in the pane, where that is wanted and there is room."""
         wanted = self.arrangement.preview and self.size.width >= WIDE

@@ -82,7 +82,7 @@ class Trash(ModalScreen[None]):
         options.highlighted = 0 if lines else None
         size = sum(summary.size or 0 for summary in deleted)
         options.border_title = f"trash: {formatting.count(len(deleted), 'run')}, {formatting.memory(size)}"
-        options.border_subtitle = "u takes back  d removes  D removes all  esc" if deleted else "nothing is in it   esc"
+        options.border_subtitle = "u back  d remove  D all  esc" if deleted else "nothing is in it   esc"
 
     @property
     def _chosen(self) -> RunSummary | None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from core.runs.catalog import summarise_whole
 from core.runs.config import make_config
+from core.runs.keeping.names import rename
 from core.runs.keeping.notes import Notes, write_notes
 from core.runs.run import Run
 from tests.support.readers import Pictures
 from tests.support.screens import MakeApp, press, screen_text, settle, shown, until
 from tui.drawing.sparkline import sparkline
 from tui.screens.runs.list import RunsScreen
-from tui.screens.runs.listing.preview import PreviewPane
+from tui.screens.runs.listing.preview import PreviewPane, facts, first_stage_now
+from tui.terminal.capabilities import ColorDepth
 
 
 def run_with(folder: Path, name: str, losses: list[float]) -> Run:
@@ -59,9 +62,22 @@ async def test_the_pane_shows_a_run_in_short_once_the_cursor_rests_and_pictures_
         assert opened == [runs[0]]  # the cursor did not rest
         assert "two" in words(app)
         await until(pilot, lambda: opened == runs, "the other pictures")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not pane.display, "the list alone, which there is room for")
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: pane.display, "the pane again")
         await press(pilot, "v")
         assert "batch size 64" not in words(app)
     assert "two" in [run.name for run in opened]
+
+
+def test_a_prior_names_its_first_stage_as_it_is_called_now(make_run: Callable[..., Run]) -> None:
+    prior, stage = make_run("prior", preset="prior"), make_run("ae-mnist", preset="ae")
+    assert first_stage_now(prior, "ae-mnist") == "ae-mnist"
+    rename(stage, "base")
+    now = first_stage_now(prior, prior.config().first_stage)
+    assert "first stage base, then ae-mnist\n" in facts(summarise_whole(prior), [], 40, ColorDepth.ASCII, now).plain
+    assert first_stage_now(prior, "nobody") == first_stage_now(prior, None) == ""
 
 
 async def test_a_small_window_has_no_pane_and_says_so(make_app: MakeApp) -> None:
