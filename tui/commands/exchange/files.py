@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,12 +54,30 @@ def export(
         Path | None,
         typer.Option("--out", help="The folder to make.", metavar="DIR", callback=expand, show_default="RUN-export"),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Event files for TensorBoard instead, into RUN-tensorboard.")
+    ] = False,
+    data_dir: DataDir = None,
 ) -> None:
+    found, written = find_run(runs_dir, run), list[Path]()
+    if tensorboard:
+        export_events(found, out or Path(f"{found.name}-tensorboard"), data_dir)
+        return
     from core.standalone import folder
 
-    found, written = find_run(runs_dir, run), list[Path]()
     place = new_file(out or Path(f"{found.name}-export"), lambda place: written.extend(folder.write(found, place)))
     echo(f"wrote {', '.join(path.name for path in written)} to {place}")
+
+
+def export_events(run: Run, out: Path, data_dir: Path | None) -> None:
+    """Write event files, with pictures where the run has weights."""
+    from core.exchange.tensorboard import write
+    from tui.commands.printing import answer
+
+    pictures = answer(run, data_dir, lambda explorer: explorer.preview()) if run.weights_version() else None
+    counted = list[int]()
+    place = new_file(out, lambda place: counted.append(write(run, place, pictures)))
+    echo(f"wrote {counted[0]:,} numbers to {place}; look at them with: tensorboard --logdir {shlex.quote(str(out))}")
 
 
 def encode(
