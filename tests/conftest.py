@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +26,10 @@ CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 
 # Small batches train no faster on more cores, and the tests share them.
 os.environ["OMP_NUM_THREADS"] = "1"
+# What they train tells nobody how fast this machine is, nor is what it was known to be of any use to them.
+STATE = tempfile.mkdtemp(prefix="vae-tui-state-")
+os.environ["XDG_STATE_HOME"] = STATE
+atexit.register(shutil.rmtree, STATE, ignore_errors=True)
 
 
 @pytest.fixture

@@ -76,6 +76,12 @@ def others_train(number: int) -> str:
     return f"{count(number, 'run')} {'train' if number > 1 else 'trains'} on this machine already"
 
 
+def cost(seconds: float | None, disk: int, needed: int | None) -> str:
+    """What a run will cost: about 12 m, 3 MB on disk, 700 MB of memory."""
+    time = "time unknown yet" if seconds is None else f"about {estimate(seconds)}"
+    return f"{time}, {memory(disk)} on disk" + (f", {memory(needed)} of memory" if needed else "")
+
+
 def duration(seconds: float) -> str:
     """A length of time in its two largest units, such as 3 h 12 m; from ten minutes on without seconds."""
     seconds = max(0, round(seconds))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import signal
+import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import suppress
@@ -14,9 +16,10 @@ from pathlib import Path
 
 from core.errors import UserError, describe
 from core.group import ALONE, find_place
+from core.jobs.cost import keep_pace
 from core.jobs.setup import Job, Setup, Shared, load_trainer
 from core.jobs.trainer.ending import OnFinish
-from core.jobs.trainer.failures import log
+from core.jobs.trainer.failures import Log, log
 from core.jobs.trainer.orders import Signals
 from core.jobs.trainer.stages import Stages
 from core.jobs.worker import Worker
@@ -43,6 +46,8 @@ class Member:
             with self.run.open_metrics() as metrics:
                 self._worker = Worker(self.run, metrics, job, signals, log_here, shared)
                 status = yield from self._worker.work()
+            if shared is None and self.run.config().processes == 1:
+                _keep_pace(self.run, log_here)
             if job.on_finish is not None:
                 job.on_finish.run(self.run, log_here)
             return status
@@ -86,6 +91,14 @@ def train(runs: Sequence[Run], job: Job | None = None) -> int:
         if all(member.waits for member in going):
             time.sleep(job.intervals.control)
     return max(member.exit_status or 0 for member in members)
+
+
+def _keep_pace(run: Run, log_here: Log) -> None:
+    """Keep how fast this machine trains, and in how much memory, for who asks what the next run will cost."""
+    try:
+        keep_pace(run, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    except (UserError, OSError) as error:
+        log_here(f"cannot keep how fast it trained: {error}")
 
 
 def go_round(members: Sequence[Member], shared: Shared | None) -> None:

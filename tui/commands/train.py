@@ -12,8 +12,9 @@ from rich.console import Console
 
 from core.data import registry
 from core.jobs import launch
+from core.jobs.cost import estimate, read_paces
 from core.runs.catalog import create_run, find_run
-from core.runs.config import check_values, make_config
+from core.runs.config import RunConfig, check_values, make_config
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.runs.settings import SETTINGS
@@ -35,6 +36,7 @@ def train(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the run.", metavar="NAME", show_default="PRESET-SET")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the run would cost, and make none.")] = False,
     create_only: Annotated[
         bool, typer.Option("--create-only", help="Write the run's folder for a trainer that is started otherwise.")
     ] = False,
@@ -52,6 +54,9 @@ def train(
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
     config = make_config(**with_images(settings, folder, taken_over))
+    if dry_run:
+        say_cost(config)
+        return
     check_device(config.device, 1 if create_only else config.processes)
     place = config.image_source.folder or folder
     if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
@@ -97,6 +102,15 @@ def resume(
     new_goal, new_rate = new.get("epochs"), new.get("learning_rate")
     start = partial(launch.resume, found, new_goal, new_rate, data_dir=folder, on_finish=on_finish)
     follow(found, start, detach)
+
+
+def say_cost(config: RunConfig) -> None:
+    """Print what a run would cost, and how many train here already."""
+    others = launch.training_here()
+    echo(f"{config.preset} on {config.dataset_title}, {formatting.count(config.epochs, 'epoch')}")
+    echo(formatting.cost(*estimate(config, read_paces())))
+    if others:
+        echo(f"{formatting.others_train(others)}: it takes longer beside them")
 
 
 def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -> None:

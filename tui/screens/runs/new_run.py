@@ -16,6 +16,7 @@ from textual.worker import get_current_worker
 from core.data import download, registry
 from core.errors import ConfigError, DamagedFile, DataError, RunError, describe
 from core.jobs import launch
+from core.jobs.cost import Pace, estimate, read_paces
 from core.runs.catalog import create_run, find_runs
 from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
 from core.runs.first_stage import first_stage_settings, with_images
@@ -66,6 +67,8 @@ class NewRun(ModalScreen[Run | None]):
         self._named_by_user = False
         self._starting = False
         self._first_stages: dict[str, dict[str, Any]] | None = None
+        self._paces: dict[str, Pace] | None = None
+        self._others = 0
         self._form = SettingsForm()
 
     def compose(self) -> ComposeResult:
@@ -81,8 +84,14 @@ class NewRun(ModalScreen[Run | None]):
 
     @work(thread=True)
     def _look_for_others(self) -> None:
-        if others := launch.training_here():
-            self.app.call_from_thread(setattr, self._form, "border_subtitle", formatting.others_train(others))
+        self._paces, self._others = read_paces(), launch.training_here()
+        self.app.call_from_thread(self._refresh)
+
+    def _show_cost(self, config: RunConfig | None) -> None:
+        """What the run will cost, and how many train here already."""
+        said = [] if config is None or self._paces is None else [formatting.cost(*estimate(config, self._paces))]
+        said += [formatting.others_train(self._others)] if self._others else []
+        self._form.border_subtitle = "; ".join(said)
 
     def _take_over(self, like: RunConfig) -> None:
         """Choose the settings of another run, as far as the form has them."""
@@ -133,6 +142,7 @@ class NewRun(ModalScreen[Run | None]):
         except ConfigError as error:
             found |= error.problems
         self._form.explain(found, self._hints())
+        self._show_cost(None if found else config)
         return None if found else config
 
     @property

@@ -1,0 +1,72 @@
+"""What a run will cost is told before it starts, by the form as settings are typed, and by a dry run."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from core.errors import RunError
+from core.jobs import launch
+from core.jobs.cost import Pace, Paces, pace_file
+from core.runs.run import Run
+from core.runs.status import State, Status
+from tests.support.screens import MakeApp, until
+from tui.command_line import run
+from tui.screens.runs.settings_form import SettingsForm
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def know(pace: Pace) -> None:
+    """Have this be how fast this machine trained the last time."""
+    pace_file().parent.mkdir(parents=True)
+    pace_file().write_text(Paces({f"{socket.gethostname()} vae cpu": pace}).model_dump_json())
+
+
+async def test_the_form_tells_it_as_settings_are_typed(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "training_here", lambda: 2)
+    know(Pace(images_per_second=2500, memory=7 * 10**8))
+    app = make_app(runs=[])
+    async with app.run_test() as pilot:
+        await pilot.press("n")
+        form = app.screen.query_one(SettingsForm)
+        await until(pilot, lambda: "2 runs train on this machine already" in str(form.border_subtitle), "the count")
+        assert "700 MB of memory" in str(form.border_subtitle)
+        before = str(form.border_subtitle)
+        app.screen.query_one("#epochs", Input).value = "4000"
+        await until(pilot, lambda: str(form.border_subtitle) != before, "another cost")
+        assert str(form.border_subtitle).startswith("about 1 h 46 m, ")
+        app.screen.query_one("#epochs", Input).value = "many"
+        await until(pilot, lambda: str(form.border_subtitle) == "2 runs train on this machine already", "no cost")
+
+
+def test_a_dry_run_tells_it_and_makes_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    know(Pace(images_per_second=2500, memory=7 * 10**8))
+    words = ["train", "--dry-run", "--dataset", "mnist-5k", "--epochs", "10", "--runs-dir", str(tmp_path / "none")]
+    with pytest.raises(SystemExit) as ended:
+        run(words)
+    assert not ended.value.code
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "vae on mnist-5k, 10 epochs"
+    assert second == "about 16 s, 1 MB on disk, 700 MB of memory"
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_run_that_is_refused_is_told_nothing_of_others(
+    make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "training_here", lambda: 3)
+    done = make_run(epochs=2)
+    done.write_status(Status(state=State.FINISHED, epoch=2, epochs=2))
+    with pytest.raises(RunError, match="has done 2 epochs"):
+        run(["resume", done.name, "--runs-dir", str(done.path.parent)])
+    assert capsys.readouterr().out == ""
