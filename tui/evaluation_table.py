@@ -25,6 +25,13 @@ def conditions(sampler: str, samples: int, seeds: int, dataset: str, options: Ma
     return f"{samples:,} samples from {source}, {count(seeds, 'seed')}, {dataset}"
 
 
+# Whether less or more is better.
+BETTER = {
+    **dict.fromkeys(("frechet_samples", "frechet_reconstructions", "test_squared_error"), "↓"),
+    **dict.fromkeys(("precision", "recall", "classifier_confidence", "class_balance", "elbo", "iwae"), "↑"),
+}
+
+
 def name_shown(figure: str) -> str:
     """A metric as people read it."""
     return figure.replace("_", " ")

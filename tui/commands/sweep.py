@@ -196,12 +196,15 @@ def cells(member: Member, summary: RunSummary | None, best: bool) -> list[Text]:
     """A member as the cells of the table."""
     known = [RUN_COLUMNS[column](summary) for column in COLUMNS] if summary else []
     waiting = [Text("· waiting", "dim"), *[Text(formatting.NONE, justify="right")] * (len(COLUMNS) - 1)]
-    status = summary.status if summary and summary.state is State.RUNNING else None
+    is_running = summary is not None and summary.state is State.RUNNING
+    speed = (
+        summary.status.images_per_second if summary and summary.status and is_running else 0
+    )  # before the first step
     return [
         Text(printable(member.run.name)),
         *(known or waiting),
         Text("best" if best else ""),
-        Text(formatting.throughput(status.images_per_second) if status else "", justify="right"),
+        Text(formatting.throughput(speed) if speed else "", justify="right"),
     ]
 
 

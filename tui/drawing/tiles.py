@@ -17,6 +17,7 @@ from tui.terminal.graphics import GAP
 # Below the images; beside them, a word a line, where the images are larger then; or not at all.
 CaptionPlacement = Literal["below", "beside", "none"]
 LARGEST = 8
+SMALLEST = 2  # a digit of 14 pixels can be read, one of 7 cannot
 BESIDE = 5  # cells
 
 
@@ -82,7 +83,7 @@ def _lay_out(
     """The layout with so many lines for captions below and so many cells beside."""
     count, height, width = shape
     scales = [Scale(up, 1) for up in range(LARGEST, 0, -1)]
-    scales += [Scale(1, down) for down in (2, 4) if height % down == width % down == 0]
+    scales += [Scale(1, SMALLEST)] if height % SMALLEST == width % SMALLEST == 0 else []
     best: Tiling | None = None
     for scale in scales:
         wide = width * scale.up // scale.down

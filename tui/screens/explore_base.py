@@ -33,6 +33,7 @@ from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, TopBar
 
 T = TypeVar("T")
+ROOMY = 64  # columns
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def on_resize(self) -> None:
         # A screen that comes back is told its size again.
+        self._show_status()
         if self.run_update is not None and self.size != self._size_requested:
             self.call_after_refresh(self._request_content)
 
@@ -249,7 +251,8 @@ class ExploreScreen(BaseScreen[int | None]):
             self._show_status()
 
     def _show_status(self) -> None:
-        self._set_status(": ".join(filter(None, (self._awaited, self._words))) or self._note)
+        note = self._note if self.size.width >= ROOMY else ""  # what is shown is worth more there
+        self._set_status(": ".join(filter(None, (self._awaited, self._words))) or note)
 
     def set_heading(self, bold: str = "", rest: str = "", hint: str = "") -> None:
         """Put this into the line below the bar on top."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -95,7 +95,16 @@ class RunScreen(BaseScreen[None]):
         self._request(able("unpause", self.targets()), "resume")
 
     def action_save(self) -> None:
-        self._request(able("save", self.targets()), "save")
+        runs = able("save", self.targets())
+        for run in runs:
+            self.shared.await_save(run)
+        self._request(runs, "save")
+
+    def tell_saved(self, summaries: Iterable[RunSummary]) -> None:
+        """Say of which runs a save that was asked for is done."""
+        for summary in filter(self.shared.was_saved, summaries):
+            step = summary.status.saved_step or 0 if summary.status else 0
+            self.notify(f"{summary.run.name} is saved, as it was after step {step:,}", timeout=4, markup=False)
 
     def action_stop(self) -> None:
         running = able("stop", self.targets())

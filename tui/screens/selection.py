@@ -19,6 +19,7 @@ from tui.configuration.settings import Setting
 from tui.run_looks import SIGNS
 
 if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
     from core.runs.run import Run
     from tui.terminal.graphics import Graphics
 
@@ -63,6 +64,7 @@ class Shared:
         self.folder: Path | None = None  # where the app was started
         self.configuration = Configuration()
         self._keeping_failed = False
+        self._to_be_saved: dict[Run, int | None] = {}  # the step that was saved before
         self.marked: list[Run] = []  # to be acted on or compared together, the first one first
         self._places: dict[Run, int] = {}
 
@@ -110,6 +112,18 @@ class Shared:
             self._places[renamed] = self._places.pop(run)
         if self.selection.run == run:
             self.select(renamed)
+
+    def await_save(self, summary: RunSummary) -> None:
+        """A trainer was asked to save this run."""
+        self._to_be_saved[summary.run] = summary.status.saved_step if summary.status else None
+
+    def was_saved(self, summary: RunSummary) -> bool:
+        """Whether a save that is awaited is done, told once."""
+        run, saved = summary.run, summary.status.saved_step if summary.status else None
+        done = run in self._to_be_saved and saved is not None and saved != self._to_be_saved[run]
+        if done:
+            del self._to_be_saved[run]
+        return done
 
     def place_of(self, run: Run) -> int:
         """The run's place among colours and signs, which it keeps while no run that is shown with it has the same."""

@@ -216,7 +216,7 @@ class Gallery(StripWidget):
             return draw_message(self.message, width, height, base)
         tiling = self.tiling(self._tiles.shape[1:])
         if tiling is None:
-            return draw_message("too small for pictures", width, height, base)
+            return draw_message("too small for pictures: enlarge the window", width, height, base)
         strips = draw_tiles(
             self._tiles,
             tiling,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from core.runs.run import Run
 from core.runs.status import State
 from core.trash import discard
 from tests.conftest import make_trained_run
-from tui.commands.sweep import differing_losses
+from tests.support.snapshots import make_summary
+from tui.commands.sweep import cells, differing_losses
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
@@ -203,6 +205,15 @@ def test_losses_that_are_other_sums_have_no_best(runs_dir: Path) -> None:
     ):
         members = sweep.plan(runs_dir, "s", {setting: values, "seed": ["0", "1"]}, fixed)
         assert differing_losses(sweep.Sweep(members, [], None)) == differing
+
+
+def test_the_speed_of_a_run_of_a_sweep_is_said_once_there_is_one(runs_dir: Path) -> None:
+    member = sweep.plan(runs_dir, "s", {"beta": ["1"], "seed": ["0", "1"]}, {})[0]
+    summary = make_summary()
+    assert summary.status is not None
+    for speed, said in ((0.0, ""), (1234.5, "1,234 images/s")):
+        status = summary.status.model_copy(update={"images_per_second": speed})
+        assert cells(member, replace(summary, status=status), best=False)[-1].plain == said
 
 
 @pytest.mark.slow

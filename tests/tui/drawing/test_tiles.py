@@ -32,11 +32,11 @@ def ramps(count: int, images: int = 1) -> np.ndarray:
         (DIGIT, (56, 15), 2, None, Scale(1, 2), 3, 1),
         (DIGIT, (300, 100), 1, None, Scale(7, 1), 1, 1),
         (DIGIT, (300, 300), 1, None, Scale(8, 1), 1, 2),
-        (DIGIT, (80, 21), 32, 8, Scale(1, 4), 8, 4),
+        (DIGIT, (80, 21), 32, 8, Scale(1, 2), 5, 2),  # smaller ones cannot be read
         (DIGIT, (119, 37), 32, 8, Scale(1, 2), 8, 4),
-        (DIGIT, (40, 9), 32, 8, Scale(1, 4), 5, 1),  # what fits of those that are wanted
+        (DIGIT, (40, 9), 32, 8, Scale(1, 2), 2, 1),  # what fits of those that are wanted
         (STACK, (80, 22), 4, None, Scale(1, 2), 5, 1),
-        (STACK, (80, 21), 4, None, Scale(1, 4), 10, 1),
+        (STACK, (80, 21), 4, None, None, 0, 0),
         (STACK, (80, 11), 4, None, None, 0, 0),
         (DIGIT, (6, 40), 1, None, None, 0, 0),
         ((1, 7, 7), (6, 6), 1, None, None, 0, 0),  # odd sides do not shrink

@@ -15,6 +15,7 @@ from tui.screens.compare.screen import CompareScreen
 from tui.screens.help.explain import Explain
 from tui.screens.help.formulas import EXPLANATIONS
 from tui.screens.help.keys import Keys, bindings_of
+from tui.screens.help.welcome import FIRST_KEYS
 
 
 def test_formulas_have_an_ascii_form_and_lines_that_fit() -> None:
@@ -95,3 +96,13 @@ async def test_the_palette_opens_runs_by_name_and_holds_every_action_once(
         await until(pilot, lambda: "theme nord" in screen_text(app).split("theme nord", 1)[1], "the theme")
         await pilot.press("enter")
         await until(pilot, lambda: app.theme == "nord", "the theme")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+async def test_a_first_start_explains_five_keys(make_app: MakeApp, size: tuple[int, int]) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        text = screen_text(app)
+        assert all(key in text and does in text for key, does in FIRST_KEYS)
+        assert len(FIRST_KEYS) == 5

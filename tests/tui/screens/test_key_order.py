@@ -91,18 +91,18 @@ async def test_a_number_is_typed_into_the_dialog_that_a_key_opened(run_app: VaeT
         await press(pilot, "4")
         await burst(pilot, "number_sign", "backspace", *"42", "enter")
         assert shown(run_app, SampleScreen).seed == 42
-        await burst(pilot, "number_sign", *"7", "left", "backspace", "escape", "r")
+        await burst(pilot, "number_sign", *"7", "left", "backspace", "escape", ">")
         assert shown(run_app, SampleScreen).seed == 43
 
 
 async def test_the_screen_that_a_key_opened_gets_the_keys_behind_it(run_app: VaeTui) -> None:
     async with run_app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "3")
-        await burst(pilot, "right", "right", "enter", "right", "v")
+        await burst(pilot, "right", "right", "enter", "right", "t")
         assert isinstance(run_app.screen, LatentPathScreen)
         await burst(pilot, "escape", "left")
         assert shown(run_app, ImageDetailScreen).place == 2
-        await burst(pilot, "escape", "4", "right", "x", "right", "x")
+        await burst(pilot, "escape", "4", "right", "space", "right", "t")
         assert isinstance(run_app.screen, LatentPathScreen)
         await burst(pilot, "escape", "question_mark")
         assert isinstance(run_app.screen, Keys)
@@ -114,7 +114,7 @@ async def test_two_digits_are_marked_and_walked_between_that_are_not_drawn_yet(r
         screen = shown(run_app, SampleScreen)
         drawn, screen.drawn = screen.drawn, None
         assert drawn is not None
-        await burst(pilot, "right", "x", "right", "right", "x")
+        await burst(pilot, "right", "space", "right", "right", "t")
         assert screen is run_app.screen
         screen._show_frame(drawn)
         await settle(pilot)

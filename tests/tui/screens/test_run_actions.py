@@ -15,8 +15,9 @@ from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
 from tests.support.readers import HandFed
-from tests.support.screens import MakeApp, screen_text, settle
+from tests.support.screens import MakeApp, feed, screen_text, settle
 from tests.support.snapshots import RUNS, make_snapshot, make_summary
+from tui.messages import Snapshot
 from tui.screens.dialogs import AskNumber, AskValue, Confirm
 from tui.screens.runs.list import RunsScreen
 
@@ -248,3 +249,28 @@ async def test_a_learning_rate_is_typed_in_view_of_the_present_one_and_checked_l
         await pilot.press("enter")
         await settle(pilot)
         assert sent == [("vae-mnist", 1e-4)]
+
+
+async def test_a_save_that_was_asked_for_is_said_when_it_is_done(
+    make_app: MakeApp, asked: list[tuple[str, object]]
+) -> None:
+    def after(step: int | None) -> Snapshot:
+        summary = make_summary()
+        assert summary.status is not None
+        return make_snapshot(replace(summary, status=summary.status.model_copy(update={"saved_step": step})))
+
+    def said() -> list[str]:
+        return [note.message for note in app._notifications if "is saved" in note.message]
+
+    reader = HandFed(after(100))
+    app = make_app(snapshot=after(100), snapshots=lambda run: reader)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await feed(pilot, reader, after(200))  # nobody asked for that
+        await pilot.press("w")
+        await settle(pilot)
+        await feed(pilot, reader, after(200))
+        assert said() == []
+        await feed(pilot, reader, after(250))
+        await feed(pilot, reader, after(300))
+        assert said() == ["vae-mnist is saved, as it was after step 250"]

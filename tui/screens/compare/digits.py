@@ -16,6 +16,7 @@ from tui.widgets.gallery import Gallery
 
 # Original, left, right; where there is room, the errors of both below.
 STACK, TALL_STACK = (3, *IMAGE_SHAPE), (5, *IMAGE_SHAPE)
+LOW_STACK = (2, *IMAGE_SHAPE)  # without the original
 TALL = 36
 ROOMY = 14  # cells for two errors with a decimal
 
@@ -36,7 +37,9 @@ class DigitsView(ModelsView[Comparison]):
 
     @property
     def _stack(self) -> tuple[int, int, int]:
-        return TALL_STACK if self.size.height >= TALL else STACK
+        if self.size.height >= TALL:
+            return TALL_STACK
+        return STACK if self.query_one(Gallery).tiling(STACK) else LOW_STACK
 
     def question(self) -> Question[Comparison]:
         tiling, first = self.query_one(Gallery).tiling(self._stack), self.first
@@ -45,7 +48,9 @@ class DigitsView(ModelsView[Comparison]):
 
     def show(self, answer: Comparison) -> None:
         self._comparison, page, images = answer, answer.page, self._images(answer)
-        self.heading = "original, left, right" + (", their errors" if len(images) > 3 else "")
+        self.heading = {2: "left, right", 3: "original, left, right"}.get(
+            len(images), "original, left, right, their errors"
+        )
         gallery = self.query_one(Gallery)
         tiling = gallery.tiling(self._stack)
         form = "{:.1f}  {:.1f}" if tiling and tiling.cells_wide >= ROOMY else "{:.0f} {:.0f}"
@@ -57,6 +62,8 @@ class DigitsView(ModelsView[Comparison]):
         """Originals, reconstructions of both and where there is room their errors, each (N, 28, 28)."""
         page = comparison.page
         images = [page.originals, page.reconstructions, comparison.other.images]
+        if self._stack == LOW_STACK:
+            return images[1:]
         if self._stack == TALL_STACK:
             images += [np.abs(image - page.originals) for image in images[1:]]
         return images

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 ZOOM = 1.5
+INACTIVE = 0.01  # variance of a posterior mean over the images, Burda et al. 2016
 HINT = "enter decodes the point"
 
 
@@ -98,7 +99,9 @@ class LatentScreen(ExploreScreen):
         self.plane, self._nearest = plane, None
         x_label, y_label = plane.projection.axes
         name, facts = latent_plane.title(plane)
-        self.set_heading(name, facts)
+        spreads = zip(plane.projection.numbers or (), plane.points.var(axis=0), strict=False)
+        still = " and ".join(f"z{number}" for number, spread in spreads if spread < INACTIVE)
+        self.set_heading(name, ", ".join(filter(None, (still and f"{still} inactive, alike for all images", facts))))
         self._scatter.show(
             plane.points, plane.labels, title="classes", x_label=x_label, y_label=y_label, keep_view=same_space
         )

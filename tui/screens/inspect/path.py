@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TILE = (1, *IMAGE_SHAPE)
 LONGEST = 13
 FRAMES = 25
+UNSEEN = 0.05  # of the brightness of a pixel: no one sees this change
 
 
 class LatentPathScreen(DetailScreen):
@@ -108,8 +109,8 @@ class LatentPathScreen(DetailScreen):
     def _shape(self) -> tuple[int, int]:
         """How many steps a path has and how many paths are shown: an odd number of half-size images in a line."""
         gallery = self.query_one("#strips", Gallery)
-        steps = max(3, min(LONGEST, (gallery.size.width + 1) // 15))
-        steps -= steps % 2 == 0
+        steps = max(2, min(LONGEST, (gallery.size.width + 1) // 15))
+        steps -= steps > 2 and steps % 2 == 0  # the digit itself stands in the middle, where there is one
         gallery.columns, gallery.at_least = steps, steps
         tiling = gallery.tiling(TILE)
         return steps, min(self.lines, tiling.rows if tiling else 1)
@@ -150,16 +151,25 @@ class LatentPathScreen(DetailScreen):
         what = "one number varied" if self.end is None else "from one digit to another"
         self.set_heading(what, self._describe(self.line))
 
+    def _is_inactive(self, line: int) -> bool:
+        """Whether the decoder makes no use of a latent number: on its whole path nothing changes that is seen."""
+        if self._strips is None or self.end is not None or not 0 <= line - self._first < len(self._strips):
+            return False
+        return bool(np.ptp(self._strips[line - self._first], axis=0).max() < UNSEEN)
+
     def _describe(self, line: int) -> str:
         if self.end is not None:
             return "on an arc around the mean (spherical)" if line else "straight"
-        return f"{number_name(line)}, from -3 to +3 deviations"
+        inactive = ": inactive, it changes nothing" if self._is_inactive(line) else ""
+        return f"{number_name(line)}{inactive or ', from -3 to +3 deviations'}"
 
     def _captions(self, line: int, steps: int) -> list[str]:
         if self.end is not None:
             shares = [f"{share:.0%}" for share in np.linspace(0, 1, steps)]
             return [f"{'arc' if line else 'line'} {shares[0]}", *shares[1:]]
         offsets = [f"{offset:+.1f}σ" for offset in np.linspace(-3, 3, steps)]
+        if self._is_inactive(line):
+            return [f"z{line} inactive", *offsets[1:]]
         return [f"z{line} {offsets[0]}", *offsets[1:]]
 
     # What keys do

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from core.arrays import IMAGE_SHAPE
 from core.runs.run import Run
 from tui import formatting
+from tui.drawing.tiles import Tiling
 from tui.screens import exporting
 from tui.screens.dialogs import ask_class
 from tui.screens.explore_base import ExploreScreen, ExploreSources
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from core.latents.options import Order
 
 
-STACK = (3, *IMAGE_SHAPE)
+NAMES = ("original", "reconstruction", "error")
 
 
 class ReconstructScreen(ExploreScreen):
@@ -91,10 +92,18 @@ class ReconstructScreen(ExploreScreen):
     # What is shown
 
     @property
+    def _stacked(self) -> int:
+        """How many images stand above each other: the error gives way first, then one image fills the page."""
+        return next((count for count in (3, 2) if self._gallery.tiling((count, *IMAGE_SHAPE))), 1)
+
+    @property
+    def _tiling(self) -> Tiling | None:
+        return self._gallery.tiling((self._stacked, *IMAGE_SHAPE)) if self._stacked > 1 else None
+
+    @property
     def capacity(self) -> int:
         """How many images make a page."""
-        tiling = self._gallery.tiling(STACK)
-        return tiling.capacity if tiling else 1
+        return self._tiling.capacity if self._tiling else 1
 
     def request_content(self) -> None:
         capacity, label, order = self.capacity, self.label, self.order
@@ -129,13 +138,18 @@ class ReconstructScreen(ExploreScreen):
         captions = [
             f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)
         ]
-        self._gallery.show(tiles, captions, selected)
+        if self._stacked > 1:
+            self._gallery.show(tiles[:, : self._stacked], captions, selected)
+        else:
+            label, error = page.labels[selected], page.errors[selected]
+            self._gallery.show(tiles[selected][:2, None], [f"class {label}", f"error {error:.1f}"])
         which = "all classes" if self.label is None else f"class {formatting.class_title(self.label, page.classes)}"
         order = "worst first" if self.order == "worst" else "by index"
         last = page.first + len(page.indices)
         place = f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
-        self.set_heading("validation images", place, "class, error")
-        names = ["original", "reconstruction", "error"]
+        rows = ", ".join(NAMES[: self._stacked]) if self._stacked > 1 else "original, reconstruction"
+        self.set_heading(rows, place, "class, error")
+        names = list(NAMES)
         self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
         facts = Text.assemble(
             ("class  ", "dim"), f"{formatting.class_title(page.labels[selected], page.classes)}\n",
@@ -152,9 +166,8 @@ class ReconstructScreen(ExploreScreen):
             self._go_to(self.place + by)
 
     def action_move_row(self, by: int) -> None:
-        tiling = self._gallery.tiling(STACK)
-        if self.page is not None and tiling is not None:
-            self._go_to(self.place + by * tiling.columns)
+        if self.page is not None:
+            self._go_to(self.place + by * (self._tiling.columns if self._tiling else 1))
 
     def action_page(self, by: int) -> None:
         if self.page is not None:
@@ -177,7 +190,7 @@ class ReconstructScreen(ExploreScreen):
     def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
         if self.page is None or message.gallery.id != "page":
             return
-        if self.page.first + message.index == self.place:
+        if self._stacked == 1 or self.page.first + message.index == self.place:
             self.action_close_up()
         else:
             self._go_to(self.page.first + message.index)

@@ -121,7 +121,7 @@ class SampleScreen(DrawnScreen):
         captions = ["" if place != self.marked else "marked" for place in range(COUNT)]
         images = self.samples.images[:, None].copy()
         if self.drawn is not None and not self.drawn.is_last:  # all of them would be too much for a slow connection
-            images[COLUMNS:] = 0
+            images[tiling.columns if tiling else COLUMNS :] = 0
         self._gallery.show(images, captions, self.chosen)
         self._draw_heading()
 
@@ -216,12 +216,12 @@ class SampleScreen(DrawnScreen):
         self._draw()
 
     def action_walk(self) -> None:
-        self.when_shown(partial(self._walk, self.marked, self.chosen))
+        self.when_shown(partial(self._walk, self.chosen))
 
-    def _walk(self, marked: int | None, place: int) -> None:
+    def _walk(self, place: int) -> None:
         if self.samples is None:
             return
-        latents = self.samples.latents
+        latents, marked = self.samples.latents, self.marked
         start, end = (place, None) if marked in (None, place) else (marked, latents[place])
         self.app.push_screen(LatentPathScreen(self.shared, self.sources, latents[start], end))
 

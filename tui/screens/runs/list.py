@@ -17,6 +17,7 @@ from tui.background.polling import Reader
 from tui.messages import RunOpened, RunRestored
 from tui.screens.base import SCREENS
 from tui.screens.following import is_seen
+from tui.screens.help.welcome import NO_RUNS
 from tui.screens.runs.listing.arrangement import columns_for, runs_of
 from tui.screens.runs.listing.filter_bar import FilterBar
 from tui.screens.runs.listing.previewing import PreviewedList
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tui.screens.runs.listing.arrangement import Row
     from tui.screens.runs.training import PicturesReader
 
-NO_RUNS = "no runs yet\n\npress n for a new run, then ctrl+s to train it; vae-tui examples puts trained ones here"
 NONE_SHOWN = "no run is like that\n\nescape shows all runs, / changes the filter"
 
 
@@ -171,6 +171,7 @@ class RunsScreen(PreviewedList):
         if not self._filter.is_typed and self._filter.condition is None and self.arrangement.filter:
             self._filter.hold_kept(self.arrangement.filter)
         self._summaries = summaries
+        self.tell_saved(summaries)
         self._deleted &= {summary.run for summary in summaries}
         self.list_again()
 

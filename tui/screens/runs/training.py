@@ -150,6 +150,7 @@ class TrainingScreen(KeptRunScreen):
 
     def _update(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self.tell_saved([snapshot.summary])
 
     def on_training_screen_reconstructed(self, message: Reconstructed) -> None:
         if message.preview.run != self.selected_run:

@@ -23,6 +23,7 @@ VALUE_WIDTH, SPREAD_WIDTH = 8, 6
 MEANING_WIDTH = 44  # of the column, at least
 GAP = 2
 HEADER = 2
+BETTER = " ↓ less, ↑ more is better"
 BELOW = 4  # lines
 
 
@@ -107,6 +108,9 @@ class MetricsTable(DataTable[Text]):
         """Show metrics with their meanings and a column for each sampler, in `room` cells."""
         names = [f" {evaluation_table.name_shown(name)}" for name in meanings]
         shown = {column.sampler: column.cells(meanings) for column in columns}
+        signed = [f"{name} {evaluation_table.BETTER.get(key, '')}" for key, name in zip(meanings, names, strict=True)]
+        says_better = _width(signed) + sum(map(_width_of, shown.values())) < room.width  # all samplers come first
+        names = signed if says_better else names
         others = [column.sampler for column in columns if not column.chosen]
         while others and _width(names) + sum(map(_width_of, shown.values())) > room.width:
             del shown[others.pop()]
@@ -118,7 +122,7 @@ class MetricsTable(DataTable[Text]):
 
         row, self._meanings, self._names = self.cursor_row, list(meanings.values()), list(meanings)
         self.clear(columns=True)
-        self.add_column(Text(" metric"), width=_width(names))
+        self.add_column(Text.assemble(" metric\n", (BETTER if says_better else "", "not bold")), width=_width(names))
         for header, cells in drawn:
             self.add_column(header, width=_width_of((header, cells)))
         if whole:

@@ -24,4 +24,4 @@ async def opened(app: VaeTui, *keys: str, size: tuple[int, int] = (120, 40)) -> 
 def row(app: VaeTui, figure: str) -> list[str]:
     """What a line of the table shows behind the name of its figure."""
     line = next(line for line in screen_text(app).splitlines() if line.startswith(f" {figure} "))
-    return line.removeprefix(f" {figure} ").split()
+    return line.removeprefix(f" {figure} ").lstrip("↓↑v^ ").split()

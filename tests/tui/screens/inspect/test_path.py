@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 from textual.widgets import Input
 
+from core.arrays import Floats
+from core.explorer.results import Samples
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.readers import Readers
 from tests.support.screens import answered, feed, opened, press, screen_text, shown, until
@@ -139,3 +144,18 @@ async def test_no_film_goes_on_behind_another_screen(app: VaeTui) -> None:
         assert walk._player is None
         await press(pilot, "4")
         assert "▸z0" in screen_text(app)
+
+
+async def test_a_number_that_changes_nothing_is_said_to_be_inactive(app: VaeTui, explorer: FakeExplorer) -> None:
+    decoded = explorer.traversal
+
+    def traversal(z: Floats, number: int, steps: int) -> Samples:
+        path = decoded(z, number, steps)
+        return path if number != 1 else replace(path, images=np.repeat(path.images[:1], steps, axis=0))
+
+    explorer.traversal = traversal  # type: ignore[method-assign]
+    async with opened(app, "4", "t", size=(120, 40)) as pilot:
+        assert "z1 inactive" in screen_text(app)
+        assert "z0 inactive" not in screen_text(app)
+        await press(pilot, "down")
+        assert "z1 (channel 0, row 0, column 1): inactive, it changes nothing" in screen_text(app)

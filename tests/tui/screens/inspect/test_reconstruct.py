@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import answered, opened, press, screen_text, shown
 from tests.support.snapshots import RUN
@@ -100,3 +102,17 @@ async def test_one_of_more_than_ten_classes_is_typed(run_app: VaeTui, explorers:
         assert "0 to 46, a name, or a: all classes" in screen_text(run_app)
         await press(pilot, "backspace", "backspace", *"kind", "space", "7", "enter")
         assert "class 7 kind 7, by index: 1 to 4 of 20" in screen_text(run_app)
+
+
+@pytest.mark.parametrize(
+    ("size", "rows"),
+    [((80, 24), "original, reconstruction, error"), ((80, 20), "original, reconstruction"), ((40, 12), "original, re")],
+)
+async def test_the_error_gives_way_then_one_image_is_shown(app: VaeTui, size: tuple[int, int], rows: str) -> None:
+    async with opened(app, "3", size=size) as pilot:
+        text = screen_text(app)
+        assert text.splitlines()[1].startswith(f" {rows}")
+        assert "too small" not in text
+        assert ("error 27.0" in text) == (size[0] == 40)
+        await press(pilot, "right")
+        assert shown(app, ReconstructScreen).place == 1
