@@ -14,17 +14,21 @@ import torch
 from core.arrays import LATENT_SHAPE
 from core.data.images import ImageSet
 from core.evaluation.latent_use import latent_use
+from core.jobs import process
+from core.jobs.trainer.orders import Signals
 from core.models.autoencoder import MODELS, DiagonalGaussian, KlWeight
 from core.runs.metrics.lines import KL_CHANNELS
 from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.status import GpuFigures
+from core.training.devices.load import LoadMeter
 from core.training.reports import Reports
 from core.training.totals import RunningTotals, TrainingClock
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
 from tests.support.run_files import lines
 from tests.support.trainers import train
+from tui.background.snapshots import RunReader
 
 MakeRun = Callable[..., Run]
 
@@ -129,3 +133,20 @@ def test_how_busy_a_gpu_is_has_a_line_in_five_seconds_of_training_and_without_on
         reader.poll()
     assert reader.devices["step"].tolist() == [0, 50, 100]
     assert (len(reader.steps), reader.damaged_lines) == (0, 0)
+
+
+def test_a_trainer_reports_its_gpu_and_on_a_cpu_nothing(
+    make_small_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, seen = (make_small_run(name, epochs=1) for name in ("plain", "seen"))
+    monkeypatch.setattr(Signals, "handle", lambda self: None)  # this process has its own
+    assert process.train([plain]) == 0
+    assert lines(plain, "device") == []
+    figures = GpuFigures(card=0, utilisation=93, memory_used=1 << 30, memory_total=80 << 30, temperature=61)
+    monkeypatch.setattr(LoadMeter, "read", lambda self: {"device_load": None, "gpu": figures})
+    assert process.train([seen]) == 0
+    first = lines(seen, "device")[0]
+    assert (first["utilisation"], first["memory_used"], first["temperature"], first["power"]) == (93, 1 << 30, 61, None)
+    shown = RunReader(seen).poll()
+    assert shown is not None
+    assert shown.devices["memory_total"][0] == 80 << 30
