@@ -185,7 +185,9 @@ def _glyph(curve: Curve, marker: Marker, depth: ColorDepth) -> str:
     if depth is ColorDepth.ASCII:
         if curve.place is not None and curve.style == "line":
             return LINES[curve.place % len(LINES)].ascii
-        return "+" if curve.style == "marked" else marker.ascii
+        if curve.style == "marked":
+            return "+" if curve.place is None else "."  # beside the lines of runs, of which one is of plus signs
+        return marker.ascii
     return "braille" if curve.place is not None and depth.has_colors else marker.plotext
 
 

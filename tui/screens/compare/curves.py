@@ -14,6 +14,7 @@ from tui.screens.charts.grid import ChartGrid
 from tui.screens.compare.view import MetricsView
 from tui.screens.exporting import Export
 from tui.screens.selection import Shared
+from tui.terminal.capabilities import ColorDepth, color_depth
 
 
 class CurvesView(MetricsView):
@@ -35,9 +36,13 @@ class CurvesView(MetricsView):
         grid = self.query_one(ChartGrid)
         grid.show(snapshots)
         weight = grid.options.weight
-        training = f"faint training (smoothed {weight:g})" if weight else "faint training"
+        in_ascii = color_depth(self.app) is ColorDepth.ASCII
+        training, validation = (
+            ("lines training", "dots validation") if in_ascii else ("faint training", "marked validation")
+        )
+        training += f" (smoothed {weight:g})" if weight else ""
         seeds = ", seeds shaded" if any(len(group) > 1 for group in groups) else ""
-        self.heading = f"{training}, marked validation{seeds}"
+        self.heading = f"{training}, {validation}{seeds}"
 
     def on_chosen_charts_changed(self) -> None:
         self.post_message(self.LaidOut(self))

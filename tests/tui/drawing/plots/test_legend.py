@@ -54,6 +54,22 @@ def test_training_is_faint_beside_validation_and_its_name_is_not() -> None:
     assert any(segment.style and segment.style.dim for segment in dots)
 
 
+def test_validation_of_every_run_is_dots_in_ascii() -> None:
+    for place, line in ((0, "*"), (1, "+"), (2, "-")):
+        training, validation = runs(3)[place], runs(3)[3 + place]
+        glyphs = [
+            {
+                sign
+                for strip in draw_curves([curve], 60, 12, depth=ColorDepth.ASCII).strips[1:-2]
+                for sign in strip.text[6:]
+            }
+            for curve in (training, validation)
+        ]
+        assert line in glyphs[0]
+        assert line not in glyphs[1]
+        assert "." in glyphs[1]
+
+
 def test_a_line_between_measurements_that_are_far_apart_is_faint_and_each_has_its_mark() -> None:
     for count, faint in ((6, True), (60, False)):
         x = np.linspace(1, 60, count)
