@@ -106,3 +106,12 @@ async def test_a_first_start_explains_five_keys(make_app: MakeApp, size: tuple[i
         text = screen_text(app)
         assert all(key in text and does in text for key, does in FIRST_KEYS)
         assert len(FIRST_KEYS) == 5
+
+
+async def test_keys_and_formula_lead_to_each_other(app: VaeTui) -> None:
+    async with opened(app, "4", "question_mark", "X") as pilot:
+        assert shown(app, Explain).topic == "sampling"
+        await press(pilot, "question_mark")
+        await until(pilot, lambda: isinstance(app.screen, Keys), "the keys")
+        await press(pilot, "escape")
+        assert len(app.screen_stack) == 1

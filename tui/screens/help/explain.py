@@ -32,7 +32,10 @@ class Explain(ModalScreen[None]):
     Explain Label { width: 100%; }
     Explain .formula { text-style: bold; margin: 0 0 1 0; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,X,q,enter", "dismiss", "close", id="explain.close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,X,q,enter", "dismiss", "close", id="explain.close"),
+        Binding("question_mark", "keys", id="explain.keys", show=False),
+    ]
 
     def __init__(self, topic: str) -> None:
         super().__init__()
@@ -46,6 +49,10 @@ class Explain(ModalScreen[None]):
             yield Label(found.ascii if is_ascii else found.formula, classes="formula", markup=False)
             for line in found.lines:
                 yield Label(_in_ascii(line) if is_ascii else line, markup=False)
+
+    def action_keys(self) -> None:
+        self.dismiss(None)
+        self.app.call_later(self.app.run_action, "app.keys")
 
 
 GREEK = str.maketrans({"β": "beta", "μ": "mu", "σ": "sigma", "Ω": "W", "ä": "a"})

@@ -60,7 +60,8 @@ class Keys(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "close", id="keys.close")
+        Binding("escape,question_mark,q,enter", "dismiss", "close", id="keys.close"),
+        Binding("X", "explain", id="keys.explain", show=False),
     ]
 
     def __init__(self, below: Screen[Any]) -> None:
@@ -77,6 +78,10 @@ class Keys(ModalScreen[None]):
             scroll.border_title = "keys"
             scroll.border_subtitle = "X explains what is seen   esc closes"
             yield Static(Group(*parts))
+
+    def action_explain(self) -> None:
+        self.dismiss(None)
+        self.app.call_later(self.app.run_action, "app.explain")
 
     def _table(self, bindings: list[Binding]) -> Table:
         table = Table.grid(padding=(0, 2), expand=True)
