@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,17 +86,21 @@ class Shared:
 
     def mark(self, runs: Sequence[Run], marked: bool) -> None:
         """Mark these runs besides those that are marked, or mark them no more."""
-        rest = [run for run in self.marked if marked or run not in runs]
-        self.marked = [*rest, *(run for run in runs if marked and run not in rest)]
+        named = set(runs)
+        rest = [run for run in self.marked if marked or run not in named]
+        there = set(rest)
+        self.marked = [*rest, *(run for run in runs if marked and run not in there)]
         self.tell_apart(self.marked)
 
     def tell_apart(self, runs: Sequence[Run]) -> None:
         """Give runs that are shown together signs of their own: each keeps its place unless one before it has it."""
         taken: set[int] = set()
         kept = {self._places[run] for run in runs if run in self._places}
+        free = 0
         for run in runs:
             place = self._places.get(run)
-            free = next(free for free in count() if free not in taken | kept)
+            while free in taken or free in kept:
+                free += 1
             if place is None or place in taken or place >= len(SIGNS) > free:
                 place = free
             self._places[run] = place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from core.runs.run import Run
@@ -98,3 +99,13 @@ def test_runs_that_are_shown_together_have_signs_of_their_own(make_app: MakeApp)
     assert [shared.place_of(run) for run in (runs[3], runs[4])] == [2, 0]  # kept, as nobody else has it
     looks = {sign_of(shared.place_of(run), ColorDepth.TRUECOLOR) for run in runs}
     assert len(looks) == len(runs)
+
+
+async def test_thousands_of_marks_cost_no_more_than_each_alone(make_app: MakeApp) -> None:
+    shared = make_app().shared
+    runs = [Run(Path("checkpoints") / str(number)) for number in range(3000)]
+    begun = time.process_time()
+    shared.mark(runs, True)
+    shared.mark(runs, True)
+    assert time.process_time() - begun < 2  # minutes where each is looked for among all
+    assert [shared.place_of(run) for run in runs] == list(range(3000))
