@@ -19,23 +19,35 @@ if TYPE_CHECKING:
     from core.runs.run import Run
 
 Value = TypeVar("Value")
+Answer = TypeVar("Answer")
 CLASSES_WITH_KEYS = 10
 
 
-class Confirm(ModalScreen[bool]):
+class Dialog(ModalScreen[Answer]):
+    """A box in the middle of the screen, as wide as a subclass says."""
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; }
+    Dialog > * {
+        width: 64;
+        max-width: 95%;
+        height: auto;
+        max-height: 95%;
+        padding: 0 1;
+        background: $panel;
+        border: round $accent;
+    }
+    Dialog > Options { padding: 0; }
+    Dialog Label { width: 100%; }
+    Dialog #problem { color: $text-error; }
+    """
+
+
+class Confirm(Dialog[bool]):
     """A question that is answered with y or n."""
 
     DEFAULT_CSS = """
-    Confirm { align: center middle; }
-    Confirm Vertical {
-        width: 64;
-        max-width: 90%;
-        height: auto;
-        padding: 1 2;
-        background: $panel;
-        border: round $warning;
-    }
-    Confirm Label { width: 100%; }
+    Confirm Vertical { padding: 1 2; border: round $warning; }
     Confirm #keys { margin-top: 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,22 +68,10 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class AskValue(ModalScreen[Value | None]):
+class AskValue(Dialog[Value | None]):
     """One value; `parse` makes it of the text, or raises ValueError with what would be right."""
 
-    DEFAULT_CSS = """
-    AskValue { align: center middle; }
-    AskValue Vertical {
-        width: 56;
-        max-width: 90%;
-        height: auto;
-        padding: 1 2;
-        background: $panel;
-        border: round $accent;
-    }
-    AskValue Label { width: 100%; }
-    AskValue #problem { color: $text-error; }
-    """
+    DEFAULT_CSS = "AskValue Vertical { width: 56; padding: 1 2; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", id="value.cancel")]
 
     def __init__(self, question: str, suggestion: str, parse: Callable[[str], Value]) -> None:
@@ -104,12 +104,11 @@ class AskNumber(AskValue[int]):
         super().__init__(question, str(suggestion), parse)
 
 
-class AskClass(ModalScreen[str | None]):
+class AskClass(Dialog[str | None]):
     """One of the ten classes by its digit, or `a` for all of them."""
 
     DEFAULT_CSS = """
-    AskClass { align: center middle; }
-    AskClass Vertical { width: auto; height: auto; padding: 1 2; background: $panel; border: round $accent; }
+    AskClass Vertical { width: auto; padding: 1 2; }
     AskClass Label { width: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -181,20 +180,10 @@ class Options(OptionList):
             super().action_page_down()  # type: ignore[no-untyped-call]
 
 
-class ChooseRun(ModalScreen["Run | None"]):
+class ChooseRun(Dialog["Run | None"]):
     """One of several runs."""
 
-    DEFAULT_CSS = """
-    ChooseRun { align: center middle; }
-    ChooseRun Options {
-        width: 56;
-        max-width: 90%;
-        height: auto;
-        max-height: 80%;
-        background: $panel;
-        border: round $accent;
-    }
-    """
+    DEFAULT_CSS = "ChooseRun Options { width: 56; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "cancel", id="choose.cancel")]
 
     def __init__(self, question: str, runs: list[Run]) -> None:

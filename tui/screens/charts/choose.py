@@ -8,25 +8,14 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
-from tui.screens.dialogs import Options
+from tui.screens.dialogs import Dialog, Options
 
 
-class ChooseShown(ModalScreen[tuple[str, ...] | None]):
+class ChooseShown(Dialog[tuple[str, ...] | None]):
     """Those that are to be shown; None leaves them as they are, as does an empty choice."""
 
-    DEFAULT_CSS = """
-    ChooseShown { align: center middle; }
-    ChooseShown Options {
-        width: 44;
-        max-width: 90%;
-        height: auto;
-        max-height: 90%;
-        background: $panel;
-        border: round $accent;
-    }
-    """
+    DEFAULT_CSS = "ChooseShown Options { width: 44; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "switch", "switch", id="charts.switch", priority=True),
         Binding("enter", "choose", "show these", id="charts.choose", priority=True),

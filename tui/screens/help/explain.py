@@ -6,30 +6,19 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from core.text import to_ascii
-from tui.screens.dialogs import ScrolledText
+from tui.screens.dialogs import Dialog, ScrolledText
 from tui.screens.help.formulas import EXPLANATIONS
 from tui.terminal.capabilities import ColorDepth, color_depth
 
 
-class Explain(ModalScreen[None]):
+class Explain(Dialog[None]):
     """One explanation, by its name."""
 
     DEFAULT_CSS = """
-    Explain { align: center middle; }
-    Explain ScrolledText {
-        width: 100;
-        max-width: 95%;
-        height: auto;
-        max-height: 95%;
-        padding: 0 1;
-        background: $panel;
-        border: round $accent;
-    }
-    Explain Label { width: 100%; }
+    Explain ScrolledText { width: 100; }
     Explain .formula { text-style: bold; margin: 0 0 1 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

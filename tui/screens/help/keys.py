@@ -11,10 +11,10 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.screens.dialogs import ScrolledText
+from tui.screens.dialogs import Dialog, ScrolledText
 
 EVERYWHERE = "everywhere"
 WIDE = 100  # cells, in which there is room for the ids of actions too
@@ -44,21 +44,10 @@ def about(node: DOMNode) -> tuple[str, str]:
     return title, rest
 
 
-class Keys(ModalScreen[None]):
+class Keys(Dialog[None]):
     """All keys of the screen below."""
 
-    DEFAULT_CSS = """
-    Keys { align: center middle; }
-    Keys ScrolledText {
-        width: 100;
-        max-width: 95%;
-        height: auto;
-        max-height: 95%;
-        padding: 0 1;
-        background: $panel;
-        border: round $accent;
-    }
-    """
+    DEFAULT_CSS = "Keys ScrolledText { width: 100; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "dismiss", "close", id="keys.close"),
         Binding("X", "explain", id="keys.explain", show=False),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, TextArea
 
 from core.errors import ConfigError
 from core.text import printable
+from tui.screens.dialogs import Dialog
 
 if TYPE_CHECKING:
     from core.runs.keeping.notes import Notes
@@ -19,24 +19,10 @@ if TYPE_CHECKING:
 Written = tuple[tuple[str, ...], str]
 
 
-class NotesForm(ModalScreen[Written | None]):
+class NotesForm(Dialog[Written | None]):
     """Gives the tags and the note, or None where they stay as they are."""
 
-    DEFAULT_CSS = """
-    NotesForm { align: center middle; }
-    NotesForm Vertical {
-        width: 64;
-        max-width: 95%;
-        height: auto;
-        max-height: 95%;
-        padding: 0 1;
-        background: $panel;
-        border: round $accent;
-    }
-    NotesForm Label { width: 100%; }
-    NotesForm TextArea { height: 8; max-height: 50vh; min-height: 2; border: none; padding: 0; }
-    NotesForm #problem { color: $text-error; }
-    """
+    DEFAULT_CSS = "NotesForm TextArea { height: 8; max-height: 50vh; min-height: 2; border: none; padding: 0; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "save", id="notes.save", priority=True),
         Binding("tab", "app.focus_next", show=False, id="notes.next", priority=True),

@@ -12,13 +12,12 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from core.errors import describe
 from core.text import printable
 from tui import formatting
 from tui.messages import RunRestored
-from tui.screens.dialogs import Confirm, Options
+from tui.screens.dialogs import Confirm, Dialog, Options
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
@@ -26,21 +25,10 @@ if TYPE_CHECKING:
 NAME_LENGTH = 40
 
 
-class Trash(ModalScreen[None]):
+class Trash(Dialog[None]):
     """Lists what was deleted, the last first; what is done with it is done off the UI thread."""
 
-    DEFAULT_CSS = """
-    Trash { align: center middle; }
-    Trash Options {
-        width: 76;
-        max-width: 95%;
-        height: auto;
-        min-height: 3;
-        max-height: 90%;
-        background: $panel;
-        border: round $accent;
-    }
-    """
+    DEFAULT_CSS = "Trash Options { width: 76; min-height: 3; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u,enter", "restore", "take back", tooltip="take back the run", id="trash.restore", priority=True),
         Binding("d", "remove", "remove", tooltip="remove the run for good (asks)", id="trash.remove"),
