@@ -28,7 +28,7 @@ class Dialog(ModalScreen[Answer]):
 
     DEFAULT_CSS = """
     Dialog { align: center middle; }
-    Dialog > * {
+    Dialog > Vertical, Dialog > ScrolledText, Dialog > Options {
         width: 64;
         max-width: 95%;
         height: auto;
@@ -37,7 +37,7 @@ class Dialog(ModalScreen[Answer]):
         background: $panel;
         border: round $accent;
     }
-    Dialog > Options { padding: 0; }
+    Dialog > Options, Dialog > Options:focus { border: round $accent; }
     Dialog Label { width: 100%; }
     Dialog #problem { color: $text-error; }
     """
