@@ -107,6 +107,7 @@ class Catalog:
     def _measure(self) -> None:
         """Measure what changed since it was measured, for as long as a look may take."""
         self._measures = {name: known for name, known in self._measures.items() if name in self._seen}
+        self._measured = {name: version for name, version in self._measured.items() if name in self._seen}
         self._alerts = {name: known for name, known in self._alerts.items() if name in self._seen}
         until = time.perf_counter() + MEASURED_SECONDS
         while True:

@@ -71,6 +71,20 @@ def test_a_list_measures_its_runs_after_it_was_shown_and_again_after_they_change
     assert None not in looks
 
 
+def test_a_run_that_was_gone_and_is_back_is_measured_again(make_run: MakeRun) -> None:
+    run = make_run()
+    write(run, line(1, 9.0))
+    catalog, elsewhere = Catalog(run.path.parent), run.path.parent.parent / "elsewhere"
+    catalog.look()
+    (before,) = catalog.look()
+    run.path.rename(elsewhere)
+    assert catalog.look() == []
+    elsewhere.rename(run.path)
+    catalog.look()
+    (after,) = catalog.look()
+    assert (after.best, after.size) == (before.best, before.size) == ((1, 9.0), before.size)
+
+
 def test_a_look_takes_no_longer_because_much_is_to_be_measured(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
