@@ -97,10 +97,11 @@ class ChartSettings:
     x: Setting[str]
     scale: Setting[str]
     smoothing: Setting[float]
+    enlarged: Setting[str]
 
     @property
     def all(self) -> Sequence[Setting[Any]]:
-        return [self.shown, self.x, self.scale, self.smoothing]
+        return [self.shown, self.x, self.scale, self.smoothing, self.enlarged]
 
 
 def _charts(screen: str, smoothing: float) -> ChartSettings:
@@ -110,6 +111,7 @@ def _charts(screen: str, smoothing: float) -> ChartSettings:
         Setting(f"{of}.x", "epoch", one_of(*X_AXES), "what the x axis counts"),
         Setting(f"{of}.scale", "robust", one_of(*SCALES), "which part of the y axis is seen"),
         Setting(f"{of}.smoothing", smoothing, between(0, 1), "the weight of the values before, 0 for none"),
+        Setting(f"{of}.enlarged", "", text, "the chart that fills the screen; empty: none"),
     )
 
 

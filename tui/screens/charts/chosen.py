@@ -32,6 +32,8 @@ class ChosenCharts(Vertical):
         self._options = CurveOptions()
         self._chosen: Sequence[str] = quantities.USUAL_CHARTS
         self._window = Window()
+        self._focus: str | None = None  # the chart that keys are about, once one was chosen
+        self._maximised = False
 
     @property
     def options(self) -> CurveOptions:
@@ -49,9 +51,12 @@ class ChosenCharts(Vertical):
             self.notify(describe(error), severity="warning", markup=False)
             return
         self._options, self._chosen = kept.options, kept.charts
+        self._focus, self._maximised = kept.enlarged or None, bool(kept.enlarged)
+        self.screen.set_class(self._maximised, "-enlarged")
 
     def _remember(self) -> None:
-        choices = memory.Choices(self._chosen, self._options)
+        enlarged = (self._focus or "") if self._maximised else ""
+        choices = memory.Choices(self._chosen, self._options, enlarged)
         self._shared.remember(self, memory.chosen(self._kept_as, choices))
 
     # What keys ask for

@@ -42,8 +42,6 @@ class ChartGrid(ChosenCharts, can_focus=True):
     def __init__(self, name: str, shared: Shared) -> None:
         super().__init__(name, shared)
         self._pointed = False  # the cursor is the pointer's
-        self._focus: str | None = None  # the chart that keys are about, once one was chosen
-        self._maximised = False
         self._laid_out: Layout | None = None
 
     def compose(self) -> ComposeResult:
@@ -200,6 +198,8 @@ class ChartGrid(ChosenCharts, can_focus=True):
         else:
             self._focus = seen[(seen.index(self._focus) + by) % len(seen)]
         self.redraw()
+        if self._maximised:
+            self._remember()
 
     def action_maximise(self) -> None:
         if self._snapshots:
@@ -207,6 +207,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
             self._maximised = not self._maximised
             self.screen.set_class(self._maximised, "-enlarged")
             self.redraw()
+            self._remember()
 
     def action_leave(self) -> None:
         if self._window.cursor is not None:

@@ -26,6 +26,7 @@ class Choices:
 
     charts: Sequence[str]
     options: CurveOptions
+    enlarged: str = ""  # the chart that fills the screen, if one does
 
 
 class _Before(BaseModel):
@@ -48,7 +49,10 @@ def read(configuration: Configuration, screen: str) -> Choices:
     charts = [key for key in quantities.TITLES if key in shown] or quantities.USUAL_CHARTS
     x: Any = kept[settings.x.name]
     scale: Any = kept[settings.scale.name]
-    return Choices(charts, CurveOptions(x=x, scale=scale, weight=weight))
+    enlarged = str(kept[settings.enlarged.name])
+    return Choices(
+        charts, CurveOptions(x=x, scale=scale, weight=weight), enlarged if enlarged in quantities.TITLES else ""
+    )
 
 
 def _before(screen: str) -> dict[str, object]:
@@ -60,7 +64,7 @@ def _before(screen: str) -> dict[str, object]:
     except ValidationError as error:
         raise DamagedFile(path, "holds no choice of charts; it is replaced by the next one") from error
     values = (found.charts, found.x, found.scale, found.weight)
-    return {setting.name: value for setting, value in zip(settings.all, values, strict=True)}
+    return {setting.name: value for setting, value in zip(settings.all[: len(values)], values, strict=True)}
 
 
 def chosen(screen: str, choices: Choices) -> Mapping[Setting[Any], Any]:
@@ -71,4 +75,5 @@ def chosen(screen: str, choices: Choices) -> Mapping[Setting[Any], Any]:
         settings.x: options.x,
         settings.scale: options.scale,
         settings.smoothing: options.weight,
+        settings.enlarged: choices.enlarged,
     }

@@ -91,6 +91,26 @@ async def test_charts_are_chosen_and_the_choice_is_there_the_next_time(
             assert app.screen.query_one("#kl", Plot).shown.scale == "all"
 
 
+async def test_a_chart_that_fills_the_screen_does_so_the_next_time(make_app: MakeApp, tmp_path: Path) -> None:
+    kept = tmp_path / "config.toml"
+    for again in (False, True):
+        app = make_app(snapshot=make_snapshot())
+        app.configure(Configuration(kept))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await settle(pilot)
+            if not again:
+                await press(pilot, "tab", "tab", "enter")
+                await until(pilot, lambda: kept.exists() and '"reconstruction"' in kept.read_text(), "the file")
+            assert seen([*app.screen.query(Plot)]) == ["reconstruction"]
+            assert app.screen.query_one("#reconstruction", Plot).size.width > 100
+            await press(pilot, "escape")
+            assert seen([*app.screen.query(Plot)]) == ["loss", "reconstruction", "kl"]
+            await until(pilot, lambda: 'enlarged = ""' in kept.read_text(), "the file")
+            if not again:
+                await press(pilot, "enter")
+                await until(pilot, lambda: 'enlarged = "r' in kept.read_text(), "the file")
+
+
 async def test_a_choice_that_cannot_be_read_is_said_and_the_usual_charts_are_shown(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 0.3  # that the cursor is in a row before anything of its run is read
 LONGEST_SETTING = 60
-PICTURED = 3  # images, as large as a digit must be to be read
+PICTURED = 2  # images, as large as a digit must be to be read
 
 
 class PreviewPane(Vertical):
