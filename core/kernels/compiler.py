@@ -81,6 +81,15 @@ def has_bfloat16() -> bool:
     return any({"avx512_bf16", "amx_tile"} & set(line.split()) for line in _processor())
 
 
+def bfloat16_is_faster() -> bool:
+    """Whether products of bfloat16 are faster here than those of float32.
+
+    Without tiles a step in float32 takes 0.8 of the time on Intel: it begins such an instruction every other cycle.
+    """
+    is_intel = any(line.startswith("model name") and "Intel" in line for line in _processor())
+    return has_bfloat16() and (not is_intel or may_use_tiles())
+
+
 def may_use_tiles() -> bool:
     """Whether this process may multiply matrices of bfloat16 (AMX): Linux gives that to those who ask, for good."""
     if not any("amx_bf16" in line.split() for line in _processor()):

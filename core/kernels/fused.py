@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.kernels import native
-from core.kernels.compiler import Unavailable, has_bfloat16
+from core.kernels.compiler import Unavailable, bfloat16_is_faster
 from core.kernels.native import Kernels, empty_images
 from core.models.autoencoder import Autoencoder, ConvBlock
 
@@ -48,7 +48,7 @@ def accelerate(model: Autoencoder, device: torch.device, precision: str = "auto"
 
 def number_type(precision: str, device: torch.device) -> torch.dtype:
     """What a model's products are made of where a config asks for that precision."""
-    low = precision == "bfloat16" or (precision == "auto" and device.type == "cpu" and has_bfloat16())
+    low = precision == "bfloat16" or (precision == "auto" and device.type == "cpu" and bfloat16_is_faster())
     return torch.bfloat16 if low else torch.float32
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.kernels import step_library
-from core.kernels.compiler import Unavailable, has_bfloat16
+from core.kernels.compiler import Unavailable, bfloat16_is_faster
 from core.kernels.moments import Adam, Addresses, check_optimizer
 from core.kernels.step_library import Products
 from core.models.autoencoder import (
@@ -138,7 +138,7 @@ def _check(model: Autoencoder, optimizer: torch.optim.Optimizer, images: Tensor)
 
 def kind() -> str:
     """What a training step is made of on this machine's CPU, in a few words. Raises Unavailable."""
-    products = step_library.fastest(bfloat16=has_bfloat16())
+    products = step_library.fastest(bfloat16=bfloat16_is_faster())
     return f"compiled, products of {products}, vectors of {library(products).training_lanes()} floats"
 
 

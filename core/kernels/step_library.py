@@ -61,7 +61,7 @@ def load(products: Products) -> ctypes.CDLL:
 
 def compile_ahead(precision: str) -> threading.Thread:
     """A thread that compiles what a new run of that precision will load, unless it is there already."""
-    bfloat16 = precision == "bfloat16" or (precision == "auto" and compiler.has_bfloat16())
+    bfloat16 = precision == "bfloat16" or (precision == "auto" and compiler.bfloat16_is_faster())
 
     def compile_it() -> None:
         with suppress(compiler.Unavailable):  # whoever loads it meets the reason again

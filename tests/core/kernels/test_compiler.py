@@ -66,8 +66,8 @@ def test_what_is_compiled_ahead_is_what_a_new_run_loads(
         raise Unavailable("not this time")
 
     monkeypatch.setattr(compiler, "compiled", note)
-    monkeypatch.setattr(compiler, "has_bfloat16", lambda: has)
-    monkeypatch.setattr(fused, "has_bfloat16", lambda: has)
+    monkeypatch.setattr(compiler, "bfloat16_is_faster", lambda: has)
+    monkeypatch.setattr(fused, "bfloat16_is_faster", lambda: has)
     step_library.compile_ahead(precision).join()
     native_step.library.cache_clear()
     with pytest.raises(Unavailable, match="not this time"):
@@ -80,3 +80,20 @@ def test_what_is_compiled_ahead_is_what_a_new_run_loads(
 def test_linux_and_pytorch_agree_on_whether_the_processor_multiplies_bfloat16() -> None:
     supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     assert compiler.has_bfloat16() == supported
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "tiles", "faster"),
+    [
+        ("AMD EPYC", "avx512_bf16", False, True),
+        ("Intel(R) Xeon(R)", "avx512_bf16 amx_bf16 amx_tile", True, True),
+        ("Intel(R) Xeon(R)", "avx512_bf16", False, False),  # its owner lets nobody use the tiles
+        ("AMD EPYC", "avx2", False, False),
+    ],
+)
+def test_auto_means_bfloat16_where_that_is_faster(
+    monkeypatch: pytest.MonkeyPatch, name: str, flags: str, tiles: bool, faster: bool
+) -> None:
+    monkeypatch.setattr(compiler, "_processor", lambda: [f"model name : {name}", f"flags : {flags}"])
+    monkeypatch.setattr(compiler, "may_use_tiles", lambda: tiles)
+    assert compiler.bfloat16_is_faster() == faster

@@ -211,7 +211,7 @@ def test_without_a_compiler_pytorchs_own_layers_do_it_and_the_reason_is_said(
 
 def test_auto_is_bfloat16_only_where_the_processor_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for has, number in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(fused, "has_bfloat16", lambda has=has: has)
+        monkeypatch.setattr(fused, "bfloat16_is_faster", lambda has=has: has)
         assert fused.accelerate(MODELS["ae"](), CPU, "auto")[1] == f"fused {number}"
 
 

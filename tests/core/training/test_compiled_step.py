@@ -42,7 +42,7 @@ def test_auto_takes_bfloat16_where_the_processor_multiplies_it(
     make_run: MakeRun, images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for has, number in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(fused, "has_bfloat16", lambda has=has: has)
+        monkeypatch.setattr(fused, "bfloat16_is_faster", lambda has=has: has)
         run = make_run(number, **SETTINGS | {"precision": "auto"})
         assert train(run, images, boundaries=1).method.startswith(f"compiled step, {number}")
 
@@ -51,10 +51,10 @@ def test_a_run_goes_on_with_its_numbers_where_auto_would_now_take_others(
     make_run: MakeRun, images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     straight, moved = (make_run(name, **SETTINGS | {"precision": "auto"}) for name in ("straight", "moved"))
-    monkeypatch.setattr(fused, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(fused, "bfloat16_is_faster", lambda: True)
     train(straight, images)
     train(moved, images, boundaries=5)
-    monkeypatch.setattr(fused, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(fused, "bfloat16_is_faster", lambda: False)
     assert train(moved, images).method == f"compiled step, {step_library.fastest(bfloat16=True)}"
     assert_same_weights(straight, moved)
 

@@ -186,7 +186,7 @@ def test_validation_is_of_proper_float32_and_training_is_left_alone(
         return convolve(*arguments, **options)
 
     monkeypatch.setattr(torch.nn.functional, "conv2d", watched)
-    monkeypatch.setattr("core.kernels.fused.has_bfloat16", lambda: False)
+    monkeypatch.setattr("core.kernels.fused.bfloat16_is_faster", lambda: False)
     train(make_run(preset=preset, epochs=1, batch_size=50), cut_digits(100, 50))
     assert seen == {True: {True}, False: {False}}
     assert torch.backends.cudnn.allow_tf32
