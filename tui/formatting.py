@@ -57,8 +57,8 @@ def validation(summary: RunSummary) -> str:
 
 
 def epochs(status: Status | None) -> str:
-    """Finished epochs of all, such as 3/10."""
-    return f"{status.epoch}/{status.epochs}" if status else NONE
+    """Finished epochs of all, such as 3/10; none of a run that was not trained here."""
+    return f"{status.epoch}/{status.epochs}" if status and status.epochs else NONE
 
 
 def throughput(images_per_second: float) -> str:

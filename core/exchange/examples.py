@@ -6,16 +6,19 @@ import shutil
 from pathlib import Path
 
 from core import files
-from core.runs.catalog import find_runs
+from core.runs.catalog import is_run
 from core.runs.run import KEPT, SHARED, NameTaken, Run, Share
 
-# Where they lie in an installed program, and in its repository.
+NAMES = ("ae-mnist", "vae-post-mnist", "vae-mnist", "prior-mnist")
+# Where they lie in an installed program, and in its repository, among runs that were trained there.
 PLACES = Path(__file__).parents[1] / "examples", Path(__file__).parents[2] / "checkpoints"
 
 
 def examples() -> list[Run]:
-    """The runs as they came; none where somebody left them out. Raises OSError."""
-    return next((found for place in PLACES if (found := find_runs(place))), [])
+    """The runs as they came; none where somebody left them out."""
+    places = (Run(place / name) for place in reversed(PLACES) for name in NAMES)
+    found = {run.name: run for run in places if is_run(run.path)}
+    return [found[name] for name in NAMES if name in found]
 
 
 def copy(example: Run, runs_dir: Path, share: Share | None = None) -> Run:

@@ -42,7 +42,7 @@ def import_run(paths: Sequence[Path], config: RunConfig, runs_dir: Path, name: s
     run.write_weights(content)
     told = " and ".join(printable(path.name) for path in paths)
     reason = f"its weights were imported from {told}"
-    run.write_status(Status(state=State.FINISHED, epochs=config.epochs, reason=reason))
+    run.write_status(Status(state=State.FINISHED, reason=reason))
     return run
 
 

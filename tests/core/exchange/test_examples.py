@@ -14,7 +14,7 @@ from core.runs.run import KEPT, Run
 from tests.conftest import CHECKPOINTS
 from tui.command_line import command_line
 
-NAMES = {"ae-mnist", "prior-mnist", "vae-mnist", "vae-post-mnist"}
+NAMES = set(examples.NAMES)
 
 
 def invoke(runs_dir: Path) -> str:
@@ -44,8 +44,10 @@ def test_what_is_installed_comes_first_and_a_program_without_them_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = tmp_path / "examples"
-    examples.copy(Run(CHECKPOINTS / "ae-mnist"), installed)
-    monkeypatch.setattr(examples, "PLACES", (installed, CHECKPOINTS))
+    copied = examples.copy(Run(CHECKPOINTS / "ae-mnist"), installed)
+    copied.path.with_name("mine").mkdir()
+    (copied.path.with_name("mine") / "config.json").write_bytes((copied.path / "config.json").read_bytes())
+    monkeypatch.setattr(examples, "PLACES", (tmp_path / "none", installed))
     assert [run.path for run in examples.examples()] == [installed / "ae-mnist"]
     monkeypatch.setattr(examples, "PLACES", (tmp_path / "none",))
     said = CliRunner().invoke(command_line(), ["examples", "--runs-dir", str(tmp_path / "runs")])
