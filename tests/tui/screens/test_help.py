@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from core.runs.config import check_values
+from core.runs.settings import PRESETS
 from tests.support.explorers import FakeExplorers
 from tests.support.screens import MakeApp, opened, press, screen_text, settle, shown, until
-from tests.support.snapshots import OTHER, RUN, RUNS, make_snapshot
+from tests.support.snapshots import OTHER, RUN, RUNS, make_snapshot, make_summary
 from tests.tui.screens.test_every_view import VIEWS
 from tui.app import VaeTui
 from tui.screens.compare.screen import CompareScreen
-from tui.screens.help.explain import Explain
-from tui.screens.help.formulas import EXPLANATIONS
+from tui.screens.help.explain import Explain, in_ascii
+from tui.screens.help.formulas import EXPLANATIONS, loss_topic
 from tui.screens.help.keys import Keys, bindings_of
 from tui.screens.help.welcome import FIRST_KEYS
 
@@ -23,6 +25,32 @@ def test_formulas_have_an_ascii_form_and_lines_that_fit() -> None:
         assert found.ascii.isascii()
         assert max(map(len, (found.formula, found.ascii, *found.lines))) <= 2 * 72
         assert len(found.lines) == 3
+        assert not any("?" in in_ascii(line) for line in found.lines)
+
+
+@pytest.mark.parametrize(
+    ("settings", "topic"),
+    [
+        ({"preset": "vae"}, "loss"),
+        ({"preset": "vae", "decoder_variance": "optimal"}, "loss_optimal"),
+        ({"preset": "ae"}, "loss_ae"),
+        ({"preset": "prior", "first_stage": "ae", "first_stage_preset": "ae"}, "flow"),
+        ({"preset": "prior", "first_stage": "ae", "first_stage_preset": "ae", "dynamics": "ddpm"}, "ddpm"),
+    ],
+)
+def test_the_loss_that_is_explained_is_that_of_the_run(settings: dict[str, str], topic: str) -> None:
+    config = check_values(dataset="mnist", **settings)
+    assert loss_topic(PRESETS[config.preset], config) == topic
+
+
+async def test_x_explains_the_loss_of_a_learned_prior(make_app: MakeApp) -> None:
+    config = check_values(dataset="mnist", preset="prior", first_stage="ae", first_stage_preset="ae")
+    app = make_app(snapshot=make_snapshot(make_summary(config=config)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "X")
+        assert shown(app, Explain).topic == "flow"
+        assert "64 latent numbers" in screen_text(app)
 
 
 async def test_every_view_explains_what_is_seen(run_app: VaeTui) -> None:

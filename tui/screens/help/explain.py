@@ -37,15 +37,18 @@ class Explain(Dialog[None]):
             scroll.border_subtitle = "? the keys   esc closes"
             yield Label(found.ascii if is_ascii else found.formula, classes="formula", markup=False)
             for line in found.lines:
-                yield Label(_in_ascii(line) if is_ascii else line, markup=False)
+                yield Label(in_ascii(line) if is_ascii else line, markup=False)
 
     def action_keys(self) -> None:
         self.dismiss(None)
         self.app.call_later(self.app.run_action, "app.keys")
 
 
-GREEK = str.maketrans({"β": "beta", "μ": "mu", "σ": "sigma", "Ω": "W", "ä": "a"})
+GREEK = str.maketrans(
+    {"β": "beta", "ε": "eps", "ᾱ": "a", "²": "^2", "ₜ": "_t", "μ": "mu", "σ": "sigma", "Ω": "W", "ä": "a"}
+)
 
 
-def _in_ascii(line: str) -> str:
+def in_ascii(line: str) -> str:
+    """The line with its Greek letters by their names."""
     return to_ascii(line.translate(GREEK))

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.runs.config import RunConfig
+    from core.runs.settings import Preset
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,46 @@ EXPLANATIONS = {
             "The squared error is summed over the pixels; the KL divergence is how far posteriors are from N(0, I).",
             "With β = 1 and a decoder variance of 1/2 the loss is the negative ELBO but for a constant.",
             "Training down and validation up: it learns images by heart. Smaller β: sharper, worse samples.",
+        ),
+    ),
+    "loss_optimal": Explanation(
+        "the loss, with the decoder variance that suits the error best",
+        "loss = ‖x − x̂‖² + 2·β·s²·KL,  s² = ‖x − x̂‖² / the number of pixels",
+        "loss = |x - x'|^2 + 2*beta*s^2*KL,  s^2 = |x - x'|^2 / the number of pixels",
+        (
+            "The squared error is summed over the pixels; s² is its mean over the step, and the decoder variance.",
+            "As the error falls the KL divergence counts less, as it would in the ELBO (Rybkin et al. 2021).",
+            "Training down and validation up: it learns images by heart. Smaller β: sharper, worse samples.",
+        ),
+    ),
+    "loss_ae": Explanation(
+        "the loss of an autoencoder",
+        "loss = ‖x − x̂‖²,  x̂ = decode(encode(x))",
+        "loss = |x - x'|^2,  x' = decode(encode(x))",
+        (
+            "The squared error is summed over the pixels, and the mean taken over images.",
+            "There is no KL divergence: nothing pulls the latents to N(0, I), so z from there give no digits.",
+            "Training down and validation up: it learns images by heart.",
+        ),
+    ),
+    "flow": Explanation(
+        "the loss of a learned prior: flow matching",
+        "loss = ‖v(zₜ, t) − (ε − z)‖²,  zₜ = (1−t)·z + t·ε, ε from N(0, I), t uniform in [0, 1)",
+        "loss = |v(z_t, t) - (eps - z)|^2,  z_t = (1-t)*z + t*eps, eps from N(0, I), t uniform in [0, 1)",
+        (
+            "The network v predicts the direction from a latent z to noise ε (Lipman et al. 2023).",
+            "The squared error is summed over the 64 latent numbers; there are no pixels and no KL divergence.",
+            "It cannot reach 0: zₜ does not tell which z and ε it is from. Compare priors of one first stage.",
+        ),
+    ),
+    "ddpm": Explanation(
+        "the loss of a learned prior: DDPM",
+        "loss = ‖ε(zₜ, t) − ε‖²,  zₜ = √ᾱₜ·z + √(1−ᾱₜ)·ε, ε from N(0, I), t one of 1,000 steps",
+        "loss = |eps(z_t, t) - eps|^2,  z_t = sqrt(a_t)*z + sqrt(1-a_t)*eps, eps from N(0, I), t of 1,000 steps",
+        (
+            "The network predicts the noise ε in a noisy latent (Ho et al. 2020); ᾱₜ falls from 1 to nearly 0.",
+            "The squared error is summed over the 64 latent numbers; there are no pixels and no KL divergence.",
+            "It cannot reach 0: where little noise was added, nothing tells it from the latent.",
         ),
     ),
     "error": Explanation(
@@ -177,3 +222,12 @@ EXPLANATIONS = {
         ),
     ),
 }
+
+
+def loss_topic(preset: Preset, config: RunConfig | None) -> str:
+    """Which of the explanations is that of the loss of a run."""
+    if preset.learns_prior:
+        return "ddpm" if config and config.dynamics == "ddpm" else "flow"
+    if not preset.has_kl:
+        return "loss_ae"
+    return "loss_optimal" if config and config.decoder_variance == "optimal" else "loss"

@@ -30,6 +30,7 @@ from tui.screens.charts.grid import ChartGrid
 from tui.screens.dialogs import AskValue
 from tui.screens.exporting import export_files
 from tui.screens.following import is_seen
+from tui.screens.help.formulas import loss_topic
 from tui.screens.run_actions import parse_learning_rate
 from tui.screens.runs.keeping import KeptRunScreen
 from tui.screens.selection import Shared
@@ -131,7 +132,10 @@ class TrainingScreen(KeptRunScreen):
 
     @property
     def topic(self) -> str:
-        return self.query_one(ChartGrid).topic
+        topic = self.query_one(ChartGrid).topic
+        if topic != "loss" or self.snapshot is None:
+            return topic
+        return loss_topic(self.snapshot.summary.preset, self.snapshot.summary.config)
 
     def chosen(self) -> RunSummary | None:
         return self.snapshot.summary if self.snapshot else None
