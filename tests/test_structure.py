@@ -157,7 +157,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tui.run_axis": (*PURE, *WORDS),
     "tui.quantities": PURE,
     "tui.run_looks": PURE,
-    "tui.configuration": (),
+    "tui.configuration": ("core.runs.choosing",),
     "tui.evaluation_table": (*PURE, *WORDS),
     "tui.latent_plane": (*PURE, *WORDS),
     "tui.drawing": (*PURE, *WORDS),

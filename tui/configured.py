@@ -36,11 +36,7 @@ class ConfiguredApp(OrderedApp):
     def configure(self, configuration: Configuration) -> None:
         """Look and act as this says; for before the app runs."""
         self.shared.configuration = configuration
-        if (name := configuration[THEME]) in self.available_themes:
-            self.theme = name
-        else:
-            known = ", ".join(self.available_themes)
-            configuration.problems.append(f"theme must be one of {known}, not {printable(name)[:60]}")
+        self.theme = configuration[THEME]
         self.set_keymap(configuration.keys)
 
     def on_mount(self) -> None:

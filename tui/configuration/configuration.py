@@ -47,7 +47,7 @@ class Configuration:
                 self.problems.append(f'config.toml: {printable(name)} must be a key such as "ctrl+k"')
         for setting in SETTINGS:
             if (given := (environment or {}).get(setting.variable)) is not None:
-                self._take(setting, setting.variable, _from_text(given))
+                self._take(setting, setting.variable, _from_text(given, setting.usual))
 
     def _read(self) -> dict[str, object]:
         if self.path is None:
@@ -113,11 +113,14 @@ class Configuration:
             files.replace(self.path, content.encode())
 
 
-def _from_text(text: str) -> object:
-    """A variable as TOML, or where it is none as the text itself."""
+def _from_text(text: str, usual: object) -> object:
+    """A variable as TOML, or where it is none as the text itself, in lists with commas between the items."""
     import tomllib
 
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text
+        value = text
+    if isinstance(usual, tuple) and not isinstance(value, list):
+        return [item for item in map(str.strip, text.split(",")) if item]
+    return text if isinstance(usual, str) and not isinstance(value, str) else value

@@ -6,9 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from core.errors import ConfigError
+from core.text import alternatives, closest
+
 T = TypeVar("T")
 X_AXES = ("epoch", "step", "trained", "clock")
 SCALES = ("robust", "all", "zero", "log")
+COLUMNS = (
+    *("run", "preset", "data set", "state", "epoch", "train", "val", "best", "age"),
+    *("size", "tags", "note", "seed", "rate", "batch", "beta", "images/s", "device", "created"),
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,40 @@ def between(low: float, high: float) -> Callable[[object], float]:
     return check
 
 
-THEME = Setting("theme", "textual-dark", text, "the colours: a theme of Textual, or colour-blind")
+def column(value: object) -> str:
+    """A column of the list, or none."""
+    if isinstance(value, str) and (value in COLUMNS or not value):
+        return value
+    raise ValueError(f"a column ({alternatives(str(value), COLUMNS)})")
+
+
+def columns(value: object) -> tuple[str, ...]:
+    return tuple(map(column, texts(value)))
+
+
+def condition(value: object) -> str:
+    """Words or a condition that runs can fulfil."""
+    from core.runs.choosing.conditions import parse_condition
+
+    try:
+        parse_condition(text(value))
+    except ConfigError as error:
+        raise ValueError(f"words or a condition ({error})") from error
+    return text(value)
+
+
+def theme(value: object) -> str:
+    from textual.theme import BUILTIN_THEMES
+
+    names = (*BUILTIN_THEMES, COLOUR_BLIND)
+    if isinstance(value, str) and value in names:
+        return value
+    meant = closest(str(value), names)
+    raise ValueError(f"a theme ({f'did you mean {meant}? ' if meant else ''}ctrl+p lists them)")
+
+
+COLOUR_BLIND = "colour-blind"
+THEME = Setting("theme", "textual-dark", theme, "the colours: a theme of Textual, or colour-blind")
 SCREEN = Setting(
     "screen",
     "training",
@@ -80,10 +120,10 @@ NOTIFY = Setting(
     "how the terminal tells of alerts: none, bell, osc9 (iTerm2, kitty, WezTerm) or osc777 (rxvt, VTE)",
 )
 LIST: dict[str, Setting[Any]] = {
-    "sort": Setting("list.sort", "", text, "the column by which the list is sorted; empty: the newest first"),
+    "sort": Setting("list.sort", "", column, "the column by which the list is sorted; empty: the newest first"),
     "descending": Setting("list.descending", False, yes_or_no, "the order of the list turned round"),
-    "columns": Setting("list.columns", (), texts, "the columns of the list; empty: the usual"),
-    "filter": Setting("list.filter", "", text, "which runs are listed, in words or as a condition"),
+    "columns": Setting("list.columns", (), columns, "the columns of the list; empty: the usual"),
+    "filter": Setting("list.filter", "", condition, "which runs are listed, in words or as a condition"),
     "preview": Setting("list.preview", False, yes_or_no, "a pane beside the list shows the run under the cursor"),
     "folded": Setting("list.folded", (), texts, "the groups of runs that are folded into a row"),
 }

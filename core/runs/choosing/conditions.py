@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Test = Callable[["RunSummary"], bool]
 TOKEN = re.compile(r"""\s*(?:(!=|!~|<=|>=|==|=|<|>|~)|([()])|"([^"]*)"|'([^']*)'|([^\s()=<>!~"']+))""")
 NUMBER = re.compile(r"([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)([a-z]*)")
+GAP = re.compile(r"(?<=[^\s=<>!~])\s+(?![\s=<>!~])")  # between words, not beside a comparison
 LONGEST = 500  # characters
 DEEPEST = 50  # brackets in each other
 ORDER: Mapping[str, Callable[[float, float], bool]] = {
@@ -61,6 +63,14 @@ def parse_condition(text: str) -> Condition:
     if parser.tokens:
         raise _problem(f"nothing is open that {parser.tokens[0].text} could close")
     return Condition(text.strip(), holds)
+
+
+def readable_part(text: str) -> Condition | None:
+    """What holds of a condition that is being typed: whole terms from its front; None where there is none."""
+    for gap in reversed([match.start() for match in GAP.finditer(text[:LONGEST])]):
+        with suppress(ConfigError):
+            return parse_condition(text[:gap])
+    return None
 
 
 def _problem(text: str) -> ConfigError:

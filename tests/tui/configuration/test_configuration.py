@@ -11,6 +11,7 @@ from core.errors import DamagedFile
 from tui.configuration.configuration import Configuration
 from tui.configuration.settings import (
     CHARTS,
+    COLUMNS,
     LIST,
     SCALES,
     SCREEN,
@@ -18,9 +19,15 @@ from tui.configuration.settings import (
     THEME,
     X_AXES,
 )
+from tui.configuration.settings import (
+    COLOUR_BLIND as COLOUR_BLIND_NAME,
+)
 from tui.configuration.toml import changed
 from tui.drawing.plots.scales import Scale
 from tui.run_axis import XKind
+from tui.run_columns import SORTED_BY
+from tui.screens.runs.listing.arrangement import available
+from tui.terminal.themes import COLOUR_BLIND
 
 LIST_SORT, LIST_DESCENDING, LIST_COLUMNS = LIST["sort"], LIST["descending"], LIST["columns"]
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
@@ -32,7 +39,7 @@ theme = "nord"  # for the night
 "run.pause" = "P"
 
 [list]
-sort = "name"
+sort = "run"
 """
 
 
@@ -49,30 +56,30 @@ def written(path: Path, text: str) -> Configuration:
 
 def test_what_is_chosen_is_there_the_next_time_and_the_rest_stays_as_it_was(path: Path) -> None:
     configuration = written(path, WRITTEN)
-    assert (configuration[THEME], configuration[LIST_SORT], configuration.keys) == ("nord", "name", {"run.pause": "P"})
+    assert (configuration[THEME], configuration[LIST_SORT], configuration.keys) == ("nord", "run", {"run.pause": "P"})
     assert configuration.problems == []
-    assert configuration.choose({LIST_SORT: "loss"})
+    assert configuration.choose({LIST_SORT: "best"})
     assert configuration.choose({LIST_DESCENDING: True})
-    assert configuration.choose({LIST_COLUMNS: ("name", 'état "x"')})
+    assert configuration.choose({LIST["folded"]: ("name", 'état "x"')})
     assert configuration.choose({CHARTS["training"].smoothing: 0.6})
     configuration.write()
     again = Configuration(path)
     assert again.problems == []
-    assert (again[LIST_SORT], again[LIST_DESCENDING]) == ("loss", True)
-    assert again[LIST_COLUMNS] == ("name", 'état "x"')
+    assert (again[LIST_SORT], again[LIST_DESCENDING]) == ("best", True)
+    assert again[LIST["folded"]] == ("name", 'état "x"')
     assert again[CHARTS["training"].smoothing] == 0.6
-    assert path.read_text().startswith(WRITTEN.replace('sort = "name"', 'sort = "loss"'))
+    assert path.read_text().startswith(WRITTEN.replace('sort = "run"', 'sort = "best"'))
 
 
 def test_the_first_choice_makes_the_file_for_its_user_only(path: Path) -> None:
     configuration = Configuration(path)
     assert not configuration.choose({LIST_SORT: ""})  # as it is anyway
-    assert configuration.choose({LIST_SORT: "loss"})
+    assert configuration.choose({LIST_SORT: "best"})
     configuration.write()
     assert path.stat().st_mode & 0o077 == path.parent.stat().st_mode & 0o077 == 0
-    assert Configuration(path)[LIST_SORT] == "loss"
+    assert Configuration(path)[LIST_SORT] == "best"
     before = path.stat()
-    configuration.choose({LIST_SORT: "loss"})
+    configuration.choose({LIST_SORT: "best"})
     configuration.write()
     assert path.stat() == before
 
@@ -81,10 +88,17 @@ def test_the_first_choice_makes_the_file_for_its_user_only(path: Path) -> None:
     ("text", "problem"),
     [
         ("list = 7", "config.toml: there is no setting list"),
-        ("[list]\nsort = 7", "config.toml: list.sort must be a text, not 7"),
+        ("[list]\nsort = 7", "config.toml: list.sort must be a column (there is run, preset, data set, state, epoch, "),
         ("[list]\nsrot = 7", "config.toml: there is no setting list.srot; did you mean list.sort?"),
         ("[list]\ndescending = 1", "config.toml: list.descending must be true or false, not 1"),
         ("[list]\ncolumns = [1]", "config.toml: list.columns must be a list of texts, not [1]"),
+        ("[list]\nsort = 'stat'", "config.toml: list.sort must be a column (did you mean state?), not 'stat'"),
+        ("[list]\ncolumns = ['run', 'hat']", "config.toml: list.columns must be a column (there is run, preset, "),
+        (
+            "[list]\nfilter = 'sed=2'",
+            "config.toml: list.filter must be words or a condition (runs have no 'sed' to compare; did ",
+        ),
+        ("theme = 'norrd'", "config.toml: theme must be a theme (did you mean nord? ctrl+p lists them), not 'norrd'"),
         (
             "screen = 'runs'",
             "config.toml: screen must be one of training, reconstruct, sample, latent, compare, ",
@@ -115,24 +129,24 @@ def test_variables_come_before_the_file(path: Path) -> None:
     given = {
         "VAE_TUI_THEME": "gruvbox",
         "VAE_TUI_LIST_DESCENDING": "true",
-        "VAE_TUI_LIST_COLUMNS": '["name"]',
+        "VAE_TUI_LIST_COLUMNS": '["run", "best"]',
         "VAE_TUI_CHARTS_TRAINING_SMOOTHING": "much",
     }
     configuration = Configuration(path, given)
-    assert (configuration[THEME], configuration[LIST_SORT]) == ("gruvbox", "name")
-    assert (configuration[LIST_DESCENDING], configuration[LIST_COLUMNS]) == (True, ("name",))
+    assert (configuration[THEME], configuration[LIST_SORT]) == ("gruvbox", "run")
+    assert (configuration[LIST_DESCENDING], configuration[LIST_COLUMNS]) == (True, ("run", "best"))
     assert configuration.problems == ["VAE_TUI_CHARTS_TRAINING_SMOOTHING must be a number from 0 to 1, not 'much'"]
 
 
 @pytest.mark.parametrize("text", ["list.sort = 'x'", "list = {sort = 'x'}", "theme = '''\na'''", "no = toml = at all"])
 def test_a_file_that_cannot_be_changed_line_by_line_stays_as_it_is(path: Path, text: str) -> None:
     configuration = written(path, text)
-    configuration.choose({LIST_SORT: "loss"})
+    configuration.choose({LIST_SORT: "best"})
     configuration.choose({THEME: "nord"})
     with pytest.raises(DamagedFile, match=r"config.toml: .*what is chosen is not kept"):
         configuration.write()
     assert path.read_text() == text
-    assert configuration[LIST_SORT] == "loss"  # until the app is left
+    assert configuration[LIST_SORT] == "best"  # until the app is left
 
 
 def test_values_are_put_where_they_belong() -> None:
@@ -145,8 +159,31 @@ def test_values_are_put_where_they_belong() -> None:
     )
 
 
-def test_axes_and_scales_are_those_of_the_charts() -> None:
+def test_a_list_in_a_variable_has_commas_between_its_items(path: Path) -> None:
+    given = {"VAE_TUI_LIST_COLUMNS": "run, data set", "VAE_TUI_LIST_FILTER": "7", "VAE_TUI_LIST_FOLDED": "a"}
+    configuration = Configuration(path, given)
+    assert configuration.problems == []
+    assert configuration[LIST_COLUMNS] == ("run", "data set")
+    assert (configuration[LIST["filter"]], configuration[LIST["folded"]]) == ("7", ("a",))
+
+
+def test_a_variable_that_cannot_be_leaves_what_the_file_says(path: Path) -> None:
+    written(path, "theme = 'nord'")
+    configuration = Configuration(path, {"VAE_TUI_THEME": "bogus"})
+    assert configuration[THEME] == "nord"
+    assert configuration.problems == ["VAE_TUI_THEME must be a theme (ctrl+p lists them), not 'bogus'"]
+
+
+def test_axes_scales_columns_and_themes_are_those_that_there_are() -> None:
     assert (get_args(XKind), get_args(Scale)) == (X_AXES, SCALES)
+    assert [*available()] == [*COLUMNS]
+    assert SORTED_BY.keys() == {*COLUMNS}
+    assert COLOUR_BLIND.name == COLOUR_BLIND_NAME
+
+
+def test_the_page_names_every_column() -> None:
+    page = " ".join(PAGE.read_text().split())
+    assert f"The columns are {', '.join(f'`{name}`' for name in COLUMNS)}." in page
 
 
 def test_every_setting_stands_in_the_page_with_its_meaning() -> None:

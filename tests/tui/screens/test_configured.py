@@ -52,6 +52,10 @@ def test_keys_are_known_by_their_names(key: str) -> None:
     assert is_key(key)
 
 
+def test_a_key_that_does_the_same_already_takes_nothing_from_another() -> None:
+    assert [*problems_of_keys({"run.pause": "P", "app.quit": "ctrl+q,Q"})] == []  # Textual's own key
+
+
 def test_ids_of_screens_that_were_not_seen_are_known() -> None:
     assert [*problems_of_keys({"sample.walk": "T", "chart.scale": "Y", "value.cancel": "f2"})] == []
 
@@ -66,9 +70,12 @@ async def test_a_theme_is_taken_kept_and_one_that_there_is_not_is_said(make_app:
         await until(pilot, lambda: "textual-light" in path.read_text(), "the file")
         assert app.ansi_theme is not ANSI
     app = configured(make_app, path, "theme = 'no such'")
-    async with app.run_test():
+    async with app.run_test() as pilot:
         assert app.theme == "textual-dark"
-        assert said(app)[0].startswith("theme must be one of textual-dark, ")
+        assert said(app) == ["config.toml: theme must be a theme (ctrl+p lists them), not 'no such'"]
+        await press(pilot, "4", "1")
+    app.shared.configuration.write()
+    assert "theme = 'no such'" in path.read_text()  # its user's to correct
 
 
 async def test_what_cannot_be_kept_is_said_once(make_app: MakeApp, tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def problems_of_keys(keys: Mapping[str, str]) -> Iterator[str]:
 
 def _taken(found: BindingsMap, name: str, key: str, keys: Mapping[str, str]) -> Iterator[str]:
     """What the key did where the action of that name is declared, and does no more."""
-    if any(binding.id == name for _, binding in found):
+    if actions := {binding.action for _, binding in found if binding.id == name}:
         for binding in found.key_to_bindings.get(key, ()):
-            if binding.id != name and binding.id not in keys:
+            if binding.action not in actions and binding.id not in keys:
                 yield f"{key} no longer does: {binding.tooltip or binding.id or binding.action}"
 
 

@@ -81,6 +81,7 @@ class RunsScreen(PreviewedList):
         self._failure = ""  # why the runs cannot be read, for as long as they cannot
         self._selected: Run | None = None  # when this screen was seen last
         self._summaries: list[RunSummary] = []
+        self._before_filter: Run | None = None  # under the cursor when a filter began to be typed
         self._deleted: set[Run] = set()  # that may still be listed
         self._open_reader = open_reader
         self._follower = self.add_follower(self._show_runs, self._show_failure)
@@ -100,6 +101,8 @@ class RunsScreen(PreviewedList):
         yield KeyLine()
 
     def on_mount(self) -> None:
+        with self.prevent(FilterBar.Changed):  # there is nothing to be listed yet
+            self._filter.hold(self.arrangement.filter)
         self._follower.follow(self._open_reader)
         # An age changes with nothing but the clock; cells that look as before cost nothing.
         self._clock = self.set_interval(self.shared.timing.clock, self.table.show_again)
@@ -168,8 +171,6 @@ class RunsScreen(PreviewedList):
         self._follower.poll_now()
 
     def _show_runs(self, summaries: list[RunSummary]) -> None:
-        if not self._filter.is_typed and self._filter.condition is None and self.arrangement.filter:
-            self._filter.hold_kept(self.arrangement.filter)
         self._summaries = summaries
         self.tell_saved(summaries)
         self._deleted &= {summary.run for summary in summaries}
@@ -222,6 +223,7 @@ class RunsScreen(PreviewedList):
     # The filter
 
     def action_filter(self) -> None:
+        self._before_filter = next((summary.run for summary in runs_of(self.row)), None)
         self._filter.type()
 
     def action_unfilter(self) -> None:
@@ -232,8 +234,10 @@ class RunsScreen(PreviewedList):
         condition = self._filter.condition
         self.list_as(replace(self.arrangement, filter=condition.text if condition else ""), again=False)
 
-    def on_filter_bar_left(self) -> None:
+    def on_filter_bar_left(self, message: FilterBar.Left) -> None:
         self.table.focus()
+        if message.dropped and (row := self.row_of(self._before_filter, self.table.rows)) is not None:
+            self.table.move_to(row)
         self.refresh_bindings()
 
     def _explain(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import ConfigError
-from core.runs.choosing.conditions import LONGEST, parse_condition
+from core.runs.choosing.conditions import LONGEST, parse_condition, readable_part
 from core.runs.status import State
 from tests.support.snapshots import make_summary
 
@@ -75,3 +75,20 @@ def test_what_is_no_condition_is_told_in_a_line(text: str, said: str) -> None:
         parse_condition(text)
     assert said in str(raised.value)
     assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("val_loss<", None),
+        ("vae val_loss<", "vae"),
+        ("preset = vae and val_loss <", "preset = vae"),
+        ("preset = ", None),
+        ("(preset=vae or seed=", None),
+        ("tag='a b", None),
+        ("a or (b c", "a"),
+    ],
+)
+def test_what_is_half_typed_is_read_up_to_its_last_whole_term(typed: str, read: str | None) -> None:
+    part = readable_part(typed)
+    assert (part and part.text) == read

@@ -46,14 +46,13 @@ class ArrangedList(MarkedList):
 
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
-        self.arrangement, self.arranger = Arrangement(), Arranger()
+        self.arrangement, self.arranger = arrangement.read(shared.configuration), Arranger()
 
     @abstractmethod
     def list_again(self) -> None:
         """List the runs anew."""
 
     def on_mount(self) -> None:
-        self.arrangement = arrangement.read(self.shared.configuration)
         self._change_columns()
 
     def row_of(self, run: Run | None, rows: Sequence[Row]) -> int | None:

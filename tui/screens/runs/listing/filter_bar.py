@@ -21,7 +21,7 @@ HINT = "words, or preset=vae and val_loss<40, state=running, dataset~fashion"
 
 
 class FilterBar(Vertical):
-    """Follows what is typed: a whole condition holds at once, a broken one is explained and the one before stays."""
+    """Follows what is typed: a whole condition holds at once; of a broken one what can be read, and it is explained."""
 
     DEFAULT_CSS = """
     FilterBar { height: auto; display: none; }
@@ -45,7 +45,9 @@ class FilterBar(Vertical):
 
     @dataclass
     class Left(Message):
-        """Nothing is typed any more."""
+        """Nothing is typed any more; `dropped` where all runs are shown again instead of what was typed."""
+
+        dropped: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,17 +83,11 @@ class FilterBar(Vertical):
             self.query_one(Input).value = text
         self._use(parse_condition(text) if text.strip() else None)
 
-    def hold_kept(self, text: str) -> None:
-        """The same for what was kept from an earlier use; where it is no condition any more, that is said."""
-        try:
-            self.hold(text)
-        except ConfigError as error:
-            self.notify(f"the filter that was kept is left out: {error}", severity="warning", markup=False)
-
     def drop(self) -> None:
         """Show all runs again."""
+        typed = self.is_typed
         self.hold("")
-        self._leave()
+        self._leave(dropped=typed)
 
     def action_drop(self) -> None:
         self.drop()
@@ -101,6 +97,9 @@ class FilterBar(Vertical):
         try:
             self.hold(event.value)
         except ConfigError as error:
+            from core.runs.choosing.conditions import readable_part
+
+            self._use(readable_part(event.value))
             self._problem = str(error)
             self._say()
 
@@ -110,7 +109,7 @@ class FilterBar(Vertical):
         if self._problem:
             self.app.bell()
         else:
-            self._leave()
+            self._leave(dropped=False)
 
     def _use(self, condition: Condition | None) -> None:
         self._problem = ""
@@ -120,11 +119,11 @@ class FilterBar(Vertical):
         if changed:
             self.post_message(self.Changed(condition))
 
-    def _leave(self) -> None:
+    def _leave(self, *, dropped: bool) -> None:
         self._problem = ""
         self.set_class(False, "-typing")
         self._say()
-        self.post_message(self.Left())
+        self.post_message(self.Left(dropped))
 
     def count(self, shown: int, of: int) -> None:
         """So many of all runs are shown."""

@@ -47,6 +47,30 @@ async def test_a_filter_holds_as_it_is_typed_is_said_and_cleared_by_escape(make_
         assert len(rows.rows) == len(RUNS)
 
 
+async def test_escape_brings_the_cursor_back_to_where_a_filter_was_begun(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        screen = shown(app, RunsScreen)
+        await press(pilot, "j", "slash", *"post")
+        assert screen.chosen() is RUNS[2]
+        await press(pilot, "escape")
+        assert screen.chosen() is RUNS[1]
+
+
+async def test_what_is_half_typed_empties_no_list(make_app: MakeApp) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        rows = shown(app, RunsScreen).query_one(RowTable)
+        await press(pilot, "slash", *"preset=ae val_loss<")
+        assert [row.run.name for row in rows.rows] == ["ae-mnist"]
+        assert "a value must follow val_loss<" in screen_text(app)
+        await press(pilot, "ctrl+u", *"val_loss<")
+        assert len(rows.rows) == len(RUNS)
+        assert "no run is like that" not in screen_text(app)
+
+
 def test_the_command_lists_the_runs_that_are_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
