@@ -57,8 +57,13 @@ def validation(summary: RunSummary) -> str:
 
 
 def epochs(status: Status | None) -> str:
-    """Finished epochs of all, such as 3/10; none of a run that was not trained here."""
-    return f"{status.epoch}/{status.epochs}" if status and status.epochs else NONE
+    """Finished epochs of all, such as 3/10 or 17/60 early; none of a run that was not trained here."""
+    return f"{status.epoch}/{status.epochs}{' early' * ended_early(status)}" if status and status.epochs else NONE
+
+
+def ended_early(status: Status) -> bool:
+    """Whether the run finished before its goal, for the reason in its status."""
+    return status.state == "finished" and bool(status.reason) and status.epoch < status.epochs
 
 
 def throughput(images_per_second: float) -> str:

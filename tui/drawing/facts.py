@@ -81,11 +81,10 @@ def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
     in_epoch = step - epoch * per_epoch
     if in_epoch > per_epoch:  # the curves are ahead of the status
         in_epoch = (step - 1) % per_epoch + 1
-    if step >= total:
-        in_epoch = per_epoch
+    said = f", next {in_epoch / per_epoch:.0%}" if in_epoch > 0 else ", early" * formatting.ended_early(status)
     room = width - INDENT
     lines = [
-        _line("epoch", bar(in_epoch / per_epoch, f"{epoch}/{status.epochs}", room, depth)),
+        _line("epoch", f"{epoch}/{status.epochs} done", said),
         _line("run", bar(step / total, f"{step / total:.0%}", room, depth)),
     ]
     active = snapshot.summary.state is State.RUNNING

@@ -16,7 +16,9 @@ from core.text import printable
 from tui import formatting
 
 if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
     from core.runs.run import Run
+    from core.runs.status import Status
 
 Value = TypeVar("Value")
 Answer = TypeVar("Answer")
@@ -102,6 +104,22 @@ class AskNumber(AskValue[int]):
             raise ValueError(f"a whole number from {low} to {high}")
 
         super().__init__(question, str(suggestion), parse)
+
+
+class AskMoreEpochs(AskNumber):
+    """Up to which epoch a finished run goes on: to its goal, where it ended early, else twice as far."""
+
+    def __init__(self, chosen: RunSummary, status: Status) -> None:
+        from core.runs.settings import EPOCHS_LIMIT
+
+        name, done = printable(chosen.run.name), status.epoch
+        said, goal = f"{name} has done its {formatting.count(done, 'epoch')}.", 2 * done
+        if formatting.ended_early(status):
+            goal = status.epochs
+            said = f"{name} ended after epoch {done} of {goal}: {printable(status.reason or '')}."
+            if chosen.config is not None and chosen.config.patience:
+                said += f" Its patience counts anew, and ends it after {chosen.config.patience} such again."
+        super().__init__(f"{said} Train to epoch:", goal, done + 1, EPOCHS_LIMIT)
 
 
 class AskClass(Dialog[str | None]):

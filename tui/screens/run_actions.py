@@ -11,10 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
 from core.errors import describe
-from tui import formatting
 from tui.messages import RunDeleted, RunRestored
 from tui.screens.base import BaseScreen
-from tui.screens.dialogs import AskNumber, AskValue, Confirm
+from tui.screens.dialogs import AskMoreEpochs, AskValue, Confirm
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
@@ -157,12 +156,8 @@ class RunScreen(BaseScreen[None]):
             if rate is not None:
                 self._resume([chosen], None, rate)
 
-        from core.runs.settings import EPOCHS_LIMIT
-
-        done = status.epoch
         if chosen.state == "finished":
-            question = f"{chosen.run.name} has done its {formatting.count(done, 'epoch')}. Train to epoch:"
-            self.app.push_screen(AskNumber(question, 2 * done, done + 1, EPOCHS_LIMIT), farther)
+            self.app.push_screen(AskMoreEpochs(chosen, status), farther)
         elif status.cause == "diverged" and status.learning_rate:
             question = (
                 f"{chosen.run.name} diverged with learning rate {status.learning_rate:g}. "

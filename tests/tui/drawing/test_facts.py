@@ -53,7 +53,7 @@ def shown_of(snapshot: Snapshot, depth: ColorDepth = ColorDepth.TRUECOLOR) -> di
 
 def test_a_run_that_trains_says_how_far_it_is_how_fast_and_when_it_ends() -> None:
     shown = shown_of(make_snapshot())
-    assert shown["epoch"].endswith(" 2/10")
+    assert shown["epoch"] == "2/10 done, next 50%"
     assert shown["run"].endswith(" 25%")
     assert shown["run"].count("━") == round(1172 / 4690 * 28)
     assert shown["time"] == "1 m 3 s, ETA 3 m"
@@ -71,11 +71,30 @@ def test_between_validations_the_newest_is_shown_with_its_epoch_here_and_in_the_
     assert summary.status
     later = make_summary(status=summary.status.model_copy(update={"epoch": 4, "step": 4 * 469 + 7}))
     assert shown_of(make_snapshot(later))["val"] == "40.50 e2  best 40.50"
-    assert shown_of(make_snapshot(later))["epoch"].endswith(" 4/10")
+    assert shown_of(make_snapshot(later))["epoch"] == "4/10 done, next 1%"
     before = make_summary(status=summary.status.model_copy(update={"epoch": 1, "step": 800}))
-    assert shown_of(make_snapshot(before))["epoch"].endswith(" 2/10")  # whose line is there already
+    assert shown_of(make_snapshot(before))["epoch"].startswith("2/10 done")  # whose line is there already
     cells = {name: cell(later).plain for name, cell in RUN_COLUMNS.items()}
     assert (cells["val"], cells["epoch"]) == ("40.50 e2", "4/10")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "steps", "state", "said"),
+    [
+        (4, 469, State.RUNNING, "4/10 done, next 100%"),  # it is validated
+        (10, 0, State.FINISHED, "10/10 done"),
+        (5, 0, State.FINISHED, "5/10 done"),  # with patience
+    ],
+)
+def test_epochs_that_are_done_are_told_from_the_part_of_the_next(
+    epoch: int, steps: int, state: State, said: str
+) -> None:
+    before = make_summary(state=state)
+    assert before.status
+    status = before.status.model_copy(update={"epoch": epoch, "step": epoch * 469 + steps})
+    shown = shown_of(make_snapshot(make_summary(state=state, status=status)))
+    assert shown["epoch"] == said
+    assert shown["run"].endswith(f" {(epoch * 469 + steps) / 4690:.0%}")
 
 
 def test_a_single_slow_reading_changes_no_estimate() -> None:

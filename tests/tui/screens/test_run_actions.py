@@ -99,6 +99,27 @@ async def test_a_finished_run_is_asked_for_more_epochs(make_app: MakeApp, asked:
         assert asked == [("vae-mnist", 15), ("started", None)]
 
 
+async def test_a_run_that_its_patience_ended_is_asked_to_go_on_to_its_goal(
+    make_app: MakeApp, asked: list[tuple[str, object]]
+) -> None:
+    before = make_summary(state=State.FINISHED)
+    assert before.status
+    assert before.config
+    reason = "no lower validation loss than 33 in 5 validations"
+    early = before.status.model_copy(update={"epoch": 17, "epochs": 60, "reason": reason})
+    config = before.config.model_copy(update={"patience": 5})
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.FINISHED, status=early, config=config)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        said = str(app.screen.query(Label).first().content)
+        assert f"vae-mnist ended after epoch 17 of 60: {reason}." in said
+        assert "Its patience counts anew, and ends it after 5 such again. Train to epoch:" in said
+        await pilot.press("enter")
+        await settle(pilot)
+        assert asked == [("vae-mnist", 60), ("started", None)]
+
+
 async def test_a_question_about_a_long_name_is_shown_whole(make_app: MakeApp) -> None:
     name = 90 * "a"
     app = make_app(snapshot=make_snapshot(make_summary(name, state=State.STOPPED)))

@@ -224,7 +224,7 @@ async def test_an_epoch_counts_as_finished_once_it_is_validated(make_app: MakeAp
     app = make_app(snapshot=make_snapshot(make_summary(status=validating)))
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        assert "━ 2/10" in screen_text(app)
+        assert "epoch   2/10 done, next 100%" in screen_text(app)
         assert "now     validating" in screen_text(app)
 
 

@@ -198,7 +198,9 @@ def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth, f
 
     text = Text()
     text.append(f"{printable(run.run.name)}\n", "bold").append_text(formatting.state(run))
-    text.append(f"  {formatting.epochs(run.status)} epochs\n")
+    text.append(f"  epochs {formatting.epochs(run.status)}\n")
+    if run.status is not None and run.status.reason:
+        text.append(f"{printable(run.status.reason)}\n", "dim")
     if losses:
         text.append("\nvalidation loss", "dim")
         best = f", best {formatting.loss(run.best[1])} after epoch {run.best[0]}" if run.best else ""
