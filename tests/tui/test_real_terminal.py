@@ -34,7 +34,7 @@ EPOCHS = 12  # enough to be seen running and paused while the machine is busy
 
 def start_small_run(terminal: Terminal, epochs: int) -> None:
     """Fill in the form: a plain autoencoder, few steps an epoch."""
-    terminal.wait_for("press n for a new run")
+    terminal.wait_for("no runs yet")
     terminal.press("n")
     terminal.wait_for("learning rate", "vae-mnist-5k")
     terminal.press("\r")
@@ -79,7 +79,7 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
         terminal.press("p")
         terminal.wait_for("▶ running")
         terminal.press("3")
-        terminal.wait_for("class, error", "▀")
+        terminal.wait_for("by index", "▀")
         explorer = explorer_of(terminal.process.pid)
         assert "libtorch" not in Path(f"/proc/{terminal.process.pid}/maps").read_text()
         terminal.press("2")
