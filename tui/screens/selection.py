@@ -135,8 +135,8 @@ class Shared:
         return self._places[run]
 
     def select_marked(self) -> None:
-        """Have screens show a marked run, unless they do or fewer than two are marked."""
-        if len(self.marked) > 1 and self.selection.run not in self.marked:
+        """Have screens show the first marked run, unless they show one of the first two or fewer are marked."""
+        if len(self.marked) > 1 and self.selection.run not in self.marked[:2]:
             self.select(self.marked[0])
 
     def select(self, run: Run | None) -> None:

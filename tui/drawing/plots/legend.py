@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from os.path import commonprefix
 
 from rich.segment import Segment
 from rich.style import Style
@@ -88,13 +90,13 @@ def legend_entries(
 ) -> list[Entry]:
     """What the curves are, which value is the best, and which scale is not the usual one."""
     star = star_of(depth)
-    entries = []
+    entries, clipped = [], _clipped(curves, depth)
     for curve, marker, style in zip(curves, looks, styles, strict=True):
         if not curve.label:
             continue
         sign = _sign(curve, marker, depth)
         label, short = f"{sign} {curve.label}", f"{sign} {curve.short or curve.label}"
-        least = f"{sign[len(sign) // 2]} {_clipped(curve.short or curve.label, depth)}"
+        least = f"{sign[len(sign) // 2]} {clipped[curve.short or curve.label]}"
         if curve.best is None:
             entries.append(Entry((label, short, least), style + Style(dim=curve.dim and curve.place is None)))
             continue
@@ -124,20 +126,22 @@ def reading_entries(
 ) -> list[Entry]:
     """The legend with the value of each curve at the cursor; what runs have trained and validated together."""
     entries: dict[object, Entry] = {}
+    clipped = _clipped(curves, depth)
     for index, (curve, marker, style) in enumerate(zip(curves, looks, styles, strict=True)):
         sign = _sign(curve, marker, depth)
         long, short = _value(curve, cursor, depth, with_band=True), _value(curve, cursor, depth)
         key = index if curve.place is None else ("of a run", curve.place)
         if before := entries.get(key):
-            whole, named, bare, least = before.texts
-            texts = (f"{whole} val {long}", f"{named} val {short}", f"{bare} val {short}", f"{least}/{short}")
-            entries[key] = Entry(texts, before.style)
+            whole, named, in_short, bare, least = before.texts
+            both = f"{whole} val {long}", f"{named} val {short}", f"{in_short}/{short}", f"{bare} val {short}"
+            entries[key] = Entry((*both, f"{least}/{short}"), before.style)
             continue
         role = "train " if curve.place is not None and curve.dim else ""
         label, brief = curve.label, curve.short or curve.label
         names = (f"{label} {role}".lstrip(), f"{brief} {role}".lstrip())
-        marked = f"{sign[len(sign) // 2]}{short}"
-        texts = (f"{sign} {names[0]}{long}", f"{sign} {names[1]}{short}", f"{sign} {short}", marked)
+        mark = sign[len(sign) // 2]
+        in_words = f"{sign} {names[0]}{long}", f"{sign} {names[1]}{short}", f"{mark} {clipped[brief]} {short}"
+        texts = (*in_words, f"{sign} {short}", f"{mark}{short}")
         entries[key] = Entry(texts, style + Style(dim=curve.dim and curve.place is None))
     return [*entries.values(), *_notes(curves, scale, depth)]
 
@@ -153,10 +157,32 @@ def _value(curve: Curve, cursor: float, depth: ColorDepth, *, with_band: bool = 
     return value
 
 
-def _clipped(name: str, depth: ColorDepth) -> str:
-    """The beginning and the end of a long name: names of runs often differ in their last signs only."""
-    between = "~" if depth is ColorDepth.ASCII else "…"
-    return name if len(name) <= LONGEST_NAME else f"{name[:3]}{between}{name[4 - LONGEST_NAME :]}"
+def _clipped(curves: Sequence[Curve], depth: ColorDepth) -> Mapping[str, str]:
+    """A short form of each name, no two of them the same."""
+    names = dict.fromkeys(curve.short or curve.label for curve in curves)
+    return clip(tuple(names), "~" if depth is ColorDepth.ASCII else "…")
+
+
+@lru_cache(16)
+def clip(names: tuple[str, ...], between: str) -> Mapping[str, str]:
+    """Names with their beginnings and ends only, as much of either as tells them apart, and no more than that."""
+    alike = len(commonprefix([name for name in names if len(name) > LONGEST_NAME]))
+    for length in range(LONGEST_NAME, max(map(len, names), default=0)):
+        # Both ends, the beginning, where they begin to differ, the end.
+        for start, head in ((0, 3), (0, length - 1), (alike, length - 1), (0, 0)):
+            clipped = {name: _cut(name, length, start, head, between) for name in names}
+            if len({*clipped.values()}) == len(names):
+                return clipped
+    return {name: name for name in names}
+
+
+def _cut(name: str, length: int, start: int, head: int, between: str) -> str:
+    """So many signs of a name from its start on, and its last ones, as a word of that length."""
+    if len(name) <= length:
+        return name
+    if start:
+        return f"{between}{name[start : start + head]}"
+    return f"{name[:head]}{between}{name[len(name) - (length - 1 - head) :]}"
 
 
 def _sign(curve: Curve, marker: Marker, depth: ColorDepth) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -16,6 +17,7 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 SCALE_NAMES: dict[Scale, str] = {"robust": "", "all": "all", "zero": "from zero", "log": "log"}
 SHORT_NAMES = SCALE_NAMES | {"zero": "from 0"}
 LEFT_OUT = 0.05  # of the points of a curve at either end, where they lie far out
+FEWEST = 5  # points of which one may be left out
 
 
 def y_extent(curves: Sequence[Floats], scale: Scale) -> Range | None:
@@ -31,7 +33,7 @@ def y_extent(curves: Sequence[Floats], scale: Scale) -> Range | None:
 def _without_outliers(y: Floats) -> Range:
     """From the lowest value to the highest, unless a few of them would take more than half as much room again."""
     ordered = np.sort(y)
-    cut = int(LEFT_OUT * len(y))
+    cut = math.ceil(LEFT_OUT * len(y)) if len(y) >= FEWEST else 0
     low, high = float(ordered[cut]), float(ordered[-1 - cut])
     room = (high - low) / 2
     lowest, highest = float(ordered[0]), float(ordered[-1])

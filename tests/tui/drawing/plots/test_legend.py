@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.support.drawing import BLUE, cell
 from tui.drawing.plots.curves import Curve
+from tui.drawing.plots.legend import clip
 from tui.drawing.plots.plot import draw_curves
 from tui.run_looks import color_of
 from tui.terminal.capabilities import ColorDepth
@@ -37,11 +38,20 @@ def test_names_get_shorter_and_what_has_no_room_is_counted() -> None:
     assert header(runs(8), 14) == "loss +8 more"
 
 
+def test_short_names_of_runs_differ() -> None:
+    names = ("vae-mnist", "vae-post-mnist", "a", "ae-mnist")
+    assert [*clip(names, "…").values()] == ["vae-mni…", "vae-pos…", "a", "ae-mnist"]
+    alike = ("sweep-beta-0.3-mnist-5k", "sweep-beta-0.7-mnist-5k", "sweep-beta-1-mnist-5k")
+    assert [*clip(alike, "…").values()] == ["…0.3-mni", "…0.7-mni", "…1-mnist"]
+    assert clip((), "…") == {}
+
+
 def test_the_values_at_the_cursor_are_those_of_training_and_validation_of_each_run() -> None:
     wide = header(runs(2), 110, cursor=30.0)
     assert "⠤●⠤ a-run-with-a-long-name-0 train 25 val 26" in wide
     assert "⠤◆⠤ a-run-with-a-long-name-1 train 26 val 27" in wide
-    assert header(runs(3), 60, cursor=30.0) == "loss ⠤●⠤ 25 val 26 ⠤◆⠤ 26 val 27 ⠤▲⠤ 27 val 28"
+    assert header(runs(3), 60, cursor=30.0) == "loss ● a-r…me-0 25/26 ◆ a-r…me-1 26/27 ▲ a-r…me-2 27/28"
+    assert header(runs(3), 50, cursor=30.0) == "loss ⠤●⠤ 25 val 26 ⠤◆⠤ 26 val 27 ⠤▲⠤ 27 val 28"
     assert header(runs(3), 40, cursor=30.0) == "loss ●25/26 ◆26/27 ▲27/28"
     assert header(runs(8), 40, cursor=30.0) == "loss ●25/26 ◆26/27 ▲27/28 ■28/29 +4 more"
 

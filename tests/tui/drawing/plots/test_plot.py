@@ -62,6 +62,7 @@ def test_what_is_near_the_rest_is_no_outlier() -> None:
     y = np.linspace(10, 20, 100)
     assert y_extent([y], "robust") == (10, 20)
     assert y_extent([np.array([300.0, 20.0, 19.0])], "robust") == (19, 300)  # too few to leave one out
+    assert y_extent([np.array([1856.0, 300.0, 150.0, 110.0, 100.0, 93.0])], "robust") == (93, 300)  # a short run
     assert y_extent([], "robust") is None
     low, high = y_extent([np.append(y, [-1000.0, -900.0])], "robust") or (0, 0)
     assert (low > 0, high) == (True, 20)

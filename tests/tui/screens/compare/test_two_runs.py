@@ -76,6 +76,16 @@ async def test_another_run_is_chosen_and_sides_are_swapped(make_app: MakeApp, ex
         assert app.selected_run == RUN
 
 
+async def test_pictures_show_the_first_two_that_are_marked(make_app: MakeApp, explorers: FakeExplorers) -> None:
+    third = Run(Path("checkpoints") / "third")
+    app = make_app(snapshot=make_snapshot(), explorer=explorers.of, snapshots=lambda run: HandFed(snapshot_of(run)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.shared.mark([OTHER, third, RUN], True)
+        app.selected_run = RUN
+        await press(pilot, "6", "v")
+        assert "ae-mnist and third" in screen_text(app)
+
+
 def test_what_can_be_compared_best_comes_first(runs_dir: Path, make_run: Callable[..., Run]) -> None:
     names = {"one": "vae", "a-prior": "prior", "another": "ae", "newest-prior": "prior"}
     made = {name: make_run(name, preset=preset) for name, preset in names.items()}
