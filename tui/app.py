@@ -24,6 +24,7 @@ from tui.configured import ConfiguredApp
 from tui.messages import FilesWritten, NewRunWanted, RunDeleted, RunOpened, RunRenamed, RunRestored
 from tui.screens.base import SCREENS, BaseScreen, seconds_kept
 from tui.screens.help.app_keys import APP_KEYS
+from tui.screens.run_actions import RunScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.selection import Shared, Timing
 from tui.screens.sources import Sources, real_sources
@@ -32,6 +33,7 @@ from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.dom import DOMNode
 
     from core.runs.config import RunConfig
     from core.runs.run import Run
@@ -177,10 +179,14 @@ class VaeTui(ConfiguredApp):
     def on_unmount(self) -> None:
         self._sources.close()
 
-    async def run_action(self, action: Any, *arguments: Any, **options: Any) -> bool:
-        """Do what a key asks for; what fails is a message, never the end of the app."""
+    async def run_action(
+        self, action: Any, default_namespace: DOMNode | None = None, *arguments: Any, **options: Any
+    ) -> bool:
+        """Do what a key asks for; what fails or cannot be done now is a message, never the end of the app."""
         try:
-            return await super().run_action(action, *arguments, **options)
+            if await super().run_action(action, default_namespace, *arguments, **options):
+                return True
+            return isinstance(default_namespace, RunScreen) and default_namespace.say_why_not(action)
         except Exception as error:  # noqa: BLE001
             self.notify(describe(error), severity="error", markup=False)
             return True

@@ -18,6 +18,7 @@ from tui.configuration.configuration import Configuration
 from tui.terminal.guard import LEAVE_APP, Restore, end_with_the_terminal
 
 if TYPE_CHECKING:
+    from core.runs.catalog import RunSummary
     from core.runs.run import Run
     from tui.terminal.graphics import Graphics
 
@@ -53,6 +54,15 @@ def user_configuration() -> Configuration:
     return configuration
 
 
+def _what_follows(summary: RunSummary) -> str:
+    """What a run that a trainer has does without the app, and what to type."""
+    look = f"look again: {command_hint(summary.run)}"
+    stop = f"stop it: {command_hint(summary.run, 'control', 'stop')}"
+    if summary.state == "paused":
+        return f"and stays so; go on: {command_hint(summary.run, 'control', 'resume')}; {look}; {stop}"
+    return f"and goes on without the app; {look}; {stop}"
+
+
 def say_goodbye(app: VaeTui) -> NoReturn:
     """Print what was written and which trainings go on, and end this process."""
     from tui.background.readers import RunsReader
@@ -64,11 +74,7 @@ def say_goodbye(app: VaeTui) -> NoReturn:
     for summary in RunsReader(app.runs_dir).poll() or []:
         if summary.state is not None and summary.state.active and summary.status is not None:
             name, status = printable(summary.run.name), summary.status
-            look, stop = command_hint(summary.run), command_hint(summary.run, "control", "stop")
-            print(
-                f"{name} is {summary.state} after {formatting.epochs(status)} epochs "
-                f"and goes on without the app; look again: {look}; stop it: {stop}"
-            )
+            print(f"{name} is {summary.state} after {formatting.epochs(status)} epochs {_what_follows(summary)}")
     # A thread may be deep in PyTorch, which aborts when the interpreter is taken down under it.
     sys.stdout.flush()
     os._exit(app.return_code or 0)

@@ -70,7 +70,7 @@ def test_from_the_form_to_a_finished_run(open_app: OpenApp, runs_dir: Path, wait
         assert terminal.wait_for_end() == 0
         shown = terminal.read()
         assert "ae-mnist-5k is paused" in shown
-        assert "goes on without the app" in shown
+        assert "and stays so; go on: vae-tui control ae-mnist-5k resume" in shown
 
     with open_app(size=(80, 24)) as terminal:
         terminal.wait_for("ae-mnist-5k", "‖ paused")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -14,6 +14,7 @@ from core.errors import describe
 from tui.messages import RunDeleted, RunRestored
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import AskMoreEpochs, AskValue, Confirm
+from tui.screens.runs.possible import able, named, why_not
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from core.runs.run import Run
 
 Result = TypeVar("Result")
-NAMED = 5  # of several runs
 
 
 class RunScreen(BaseScreen[None]):
@@ -76,6 +76,13 @@ class RunScreen(BaseScreen[None]):
         if (action, paused) in (("pause", True), ("unpause", False)):
             return False  # the same key, so one of them only
         return bool(able(action, targets)) or None
+
+    def say_why_not(self, action: str) -> bool:
+        """Say why a key does nothing now, where that is known."""
+        if self.check_action(action, ()) is None and (reason := why_not(action, self.targets())):
+            self.notify(reason, severity="warning", timeout=4, markup=False)
+            return True
+        return False
 
     def action_mark(self) -> None:
         if chosen := self.chosen():
@@ -184,7 +191,7 @@ class RunScreen(BaseScreen[None]):
         if resting:
             what = "their" if several else "its"
             back = (
-                "They move to the trash; u takes the last one back."
+                "They move to the trash; u takes them back, one each time."
                 if several
                 else "It moves to the trash; u takes it back."
             )
@@ -195,10 +202,13 @@ class RunScreen(BaseScreen[None]):
             self.notify(f"{named(active)} {verb}: stop {one} first", severity="warning", markup=False)
 
     def action_restore(self) -> None:
-        if self.shared.deleted:
-            self._restore(self.shared.deleted.pop())
+        deleted = self.shared.deleted
+        while deleted and not deleted[-1].path.exists():  # it was taken back or removed in the trash
+            deleted.pop()
+        if deleted:
+            self._restore(deleted.pop())
         else:
-            self.notify("nothing was deleted since the app was opened; vae-tui runs --trash lists what was before")
+            self.notify("there is nothing more to take back since the app was opened; in the list D shows the trash")
 
     def hide_deleted(self, run: Run) -> None:
         """The run is on its way to the trash: no key acts on it any more."""
@@ -258,29 +268,6 @@ class RunScreen(BaseScreen[None]):
         except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
             self.notify(describe(error), severity="error", markup=False)
             return None
-
-
-def able(action: str, runs: list[RunSummary]) -> list[RunSummary]:
-    """Those of the runs with which that can be done now."""
-    return [run for run in runs if not run.read_only and _possible(action, run)]
-
-
-def _possible(action: str, run: RunSummary) -> bool:
-    active = run.state is not None and run.state.active
-    if action == "resume":
-        return run.state == "paused" or (not active and run.state is not None)
-    if action == "delete":
-        return not run.gone
-    return active
-
-
-def named(runs: Sequence[RunSummary]) -> str:
-    """A run by its name, several by their number and the first names."""
-    names = [run.run.name for run in runs]
-    if len(names) == 1:
-        return names[0]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{len(names)} runs ({', '.join(names[:NAMED])}{more})"
 
 
 def parse_learning_rate(text: str) -> float:

@@ -20,6 +20,7 @@ from tests.support.snapshots import RUNS, make_snapshot, make_summary
 from tui.messages import Snapshot
 from tui.screens.dialogs import AskNumber, AskValue, Confirm
 from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.possible import why_not
 
 
 @pytest.fixture
@@ -57,6 +58,36 @@ async def test_keys_ask_the_trainer(make_app: MakeApp, asked: list[tuple[str, ob
         await pilot.press("y")
         await settle(pilot)
         assert asked[2:] == [("vae-mnist", "stop")]
+
+
+async def test_a_key_that_can_do_nothing_says_why(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(state=State.FINISHED)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("p", "s", "w", "S")
+        await settle(pilot)
+        assert [note.message for note in app._notifications] == [
+            "vae-mnist is finished: there is nothing to pause; r resumes",
+            "vae-mnist is finished: there is nothing to stop; r resumes",
+            "vae-mnist is finished: there is nothing to save; r resumes",
+            "vae-mnist is finished: it has no learning rate to set; r resumes",
+        ]
+        assert asked == []
+
+
+def test_why_nothing_can_be_done_is_one_line() -> None:
+    running, lost, created = (make_summary(state.value, state) for state in (State.RUNNING, State.LOST, State.CREATED))
+    damaged = make_summary("x", damage="config.json: is empty", state=State.LOST, config=None)
+    assert why_not("resume", [running]) == "running is running: there is nothing to resume"
+    assert why_not("save", [created]) == "created was not begun: there is nothing to save; r resumes"
+    assert why_not("stop", [lost, created]) == (
+        "none of 2 runs (lost, created) trains: there is nothing to stop; r resumes"
+    )
+    assert why_not("resume", [running, running]) == "2 runs (running, running) are active: there is nothing to resume"
+    assert why_not("pause", [replace(damaged, state=None)]) == "x: config.json: is empty"
+    assert why_not("pause", [replace(lost, read_only="may not be written")]) == "lost may not be written"
+    assert why_not("delete", [replace(lost, gone=True, damage="lost is gone")]) == "lost is gone"
+    assert why_not("pause", []) == ""
 
 
 async def test_p_resumes_a_paused_run(make_app: MakeApp, asked: list[tuple[str, object]]) -> None:

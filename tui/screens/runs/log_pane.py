@@ -25,6 +25,8 @@ Line = tuple[int, str]  # its number, from 1 on, and what it says
 class LogPane(ModalScreen[None]):
     """Shows the last lines; with the cursor on the last one it goes along with what comes."""
 
+    ABOUT = "train.log: what the trainer of the run says; with the cursor on the last line what comes is followed"
+
     DEFAULT_CSS = """
     LogPane { align: center middle; }
     LogPane Vertical { width: 100%; height: 100%; background: $background; border: round $accent; }
@@ -35,12 +37,15 @@ class LogPane(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", "search", key_display="/", tooltip="show lines with some words", id="log.search"),
-        Binding("escape", "leave", "close", id="log.leave", priority=True),
-        Binding("q,exclamation_mark", "dismiss", "close", id="log.close", show=False),
-        Binding("g,home", "edge(0)", "first", id="log.first", show=False),
-        Binding("G,end", "edge(-1)", "last", id="log.last", show=False),
-        Binding("h", "sideways(-1)", "left", id="log.left", show=False),
-        Binding("l", "sideways(1)", "right", id="log.right", show=False),
+        Binding(
+            "escape", "leave", "close", tooltip="search no more; else close the log", id="log.leave", priority=True
+        ),
+        Binding("q,exclamation_mark", "dismiss", "close", tooltip="close the log", id="log.close", show=False),
+        Binding("g,home", "edge(0)", "first", tooltip="the first line", id="log.first", show=False),
+        Binding("G,end", "edge(-1)", "last", tooltip="the last line, and what comes", id="log.last", show=False),
+        Binding("h", "sideways(-1)", "left", tooltip="move to the left", id="log.left", show=False),
+        Binding("l", "sideways(1)", "right", tooltip="move to the right", id="log.right", show=False),
+        Binding("question_mark", "app.keys", "keys", tooltip="explain the keys", id="log.keys", show=False),
     ]
 
     def __init__(self, run: Run, seconds: float) -> None:
@@ -55,7 +60,7 @@ class LogPane(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical() as pane:
             pane.border_title = f"train.log of {printable(self._run.name)}"
-            pane.border_subtitle = "/ searches  G follows  esc"
+            pane.border_subtitle = "/ searches  G follows  ? keys  esc"
             yield RowTable({"": self._number_cell, "line": self._line_cell})
             yield Input(compact=True, id="searched", placeholder="words to look for")
             yield Label("", id="said", markup=False)

@@ -126,6 +126,9 @@ async def test_the_log_follows_and_is_searched(app: VaeTui, runs_dir: Path) -> N
         assert "odd" not in screen_text(app)
         await press(pilot, "escape")
         assert len(table.rows) == 102
+        await press(pilot, "question_mark")
+        assert "show lines with some words" in words(app)
+        await press(pilot, "escape")
         await press(pilot, "escape")
         assert isinstance(app.screen, RunsScreen)
 

@@ -28,12 +28,15 @@ NAME_LENGTH = 40
 class Trash(Dialog[None]):
     """Lists what was deleted, the last first; what is done with it is done off the UI thread."""
 
+    ABOUT = "trash: what was deleted, the last first"
+
     DEFAULT_CSS = "Trash Options { width: 76; min-height: 3; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u,enter", "restore", "take back", tooltip="take back the run", id="trash.restore", priority=True),
         Binding("d", "remove", "remove", tooltip="remove the run for good (asks)", id="trash.remove"),
         Binding("D", "empty", "empty", tooltip="remove all of them for good (asks)", id="trash.empty"),
-        Binding("escape,q", "dismiss", "close", id="trash.close"),
+        Binding("escape,q", "dismiss", "close", tooltip="close the trash", id="trash.close"),
+        Binding("question_mark", "app.keys", "keys", tooltip="explain the keys", id="trash.keys", show=False),
     ]
 
     def __init__(self, runs_dir: Path) -> None:

@@ -116,6 +116,26 @@ async def test_marked_runs_are_deleted_together_and_the_trash_is_emptied(real_ap
         await until(pilot, lambda: len(table.rows) == 2, "the row that is back")
 
 
+async def test_what_was_deleted_is_taken_back_one_by_one(real_app: tuple[VaeTui, list[Run]]) -> None:
+    app, runs = real_app
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        table = app.screen.query_one(RowTable)
+        await until(pilot, lambda: len(table.rows) == 3, "the rows")
+        await press(pilot, "asterisk", "p", "d")
+        said = "none of 3 runs (a, b, c) trains: there is nothing to pause; r resumes"
+        assert [note.message for note in app._notifications] == [said]
+        assert "u takes them back, one each time." in words(app)
+        await press(pilot, "y")
+        await until(pilot, lambda: len(app.shared.deleted) == 3, "the end of all")
+        for count in (1, 2, 3):
+            await press(pilot, "u")
+            await until(pilot, lambda count=count: len(table.rows) == count, "the row")  # type: ignore[misc]
+        await press(pilot, "u")
+        assert "nothing more to take back" in [*app._notifications][-1].message
+        assert all(run.path.exists() for run in runs)
+
+
 async def test_runs_that_go_on_are_not_deleted_and_said_to_stay(make_app: MakeApp) -> None:
     app = make_app(runs=RUNS)
     async with app.run_test(size=(80, 24)) as pilot:
