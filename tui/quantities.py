@@ -27,6 +27,7 @@ class Quantity:
     is_validated: bool = False
     needs_kl: bool = False
     smallest_is_best: bool = False
+    is_set: bool = False  # and not measured: it has no noise that smoothing would take away
 
 
 QUANTITIES: dict[str, Quantity] = {
@@ -36,7 +37,7 @@ QUANTITIES: dict[str, Quantity] = {
     "frechet": Quantity(
         "Fréchet distance", "Fréchet", "epochs", labels=("measured",), needs_kl=False, smallest_is_best=True
     ),
-    "learning_rate": Quantity("learning rate", "rate"),
+    "learning_rate": Quantity("learning rate", "rate", labels=("as set",), is_set=True),
     "images_per_second": Quantity("images a second", "images/s"),
     "gradient_norm": Quantity("gradient norm", "gradient"),
     "active_units": Quantity("active latent numbers", "active", "epochs", labels=("validation",)),

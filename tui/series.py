@@ -110,12 +110,12 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
         ]
     x, y = _line(snapshot, part, axis)
     changes = _changes(snapshot, axis) if part in ("loss", "learning_rate") else ()
-    drawn = kept_drawn(snapshot, part, axis.kind, 0.0)
-    curves = [Curve(quantity.labels[0], x, y, BLUE, dim=options.weight > 0, changes=changes, kept=drawn)]
-    if options.weight:
-        _, smoothed = _line(snapshot, part, axis, options.weight)
-        drawn = kept_drawn(snapshot, part, axis.kind, options.weight)
-        curves.append(Curve(f"smoothed {options.weight:g}", x, smoothed, BLUE, short="smooth", kept=drawn))
+    drawn, weight = kept_drawn(snapshot, part, axis.kind, 0.0), _weight(part, options)
+    curves = [Curve(quantity.labels[0], x, y, BLUE, dim=weight > 0, changes=changes, kept=drawn)]
+    if weight:
+        _, smoothed = _line(snapshot, part, axis, weight)
+        drawn = kept_drawn(snapshot, part, axis.kind, weight)
+        curves.append(Curve(f"smoothed {weight:g}", x, smoothed, BLUE, short="smooth", kept=drawn))
     if not quantity.is_validated:
         return curves
     best = quantity.smallest_is_best
@@ -165,9 +165,10 @@ def _mean_of_steps(
     label: str, group: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis, look: Mapping[str, Any]
 ) -> Curve:
     """What was trained: as written of one run, of several seeds the mean in each part of the axis."""
-    columns = [_line(run, part, axis, options.weight) for run in group]
+    weight = _weight(part, options)
+    columns = [_line(run, part, axis, weight) for run in group]
     if len(columns) == 1:
-        return Curve(label, *columns[0], **look, kept=kept_drawn(group[0], part, axis.kind, options.weight))
+        return Curve(label, *columns[0], **look, kept=kept_drawn(group[0], part, axis.kind, weight))
     ends = [(float(x[0]), float(x[-1])) for x, _ in columns if len(x)]
     if not ends:
         return Curve(label, np.empty(0), np.empty(0), **look)
@@ -197,6 +198,11 @@ def _mean_of_epochs(label: str, group: Sequence[Snapshot], column: str, axis: Ax
     mean, low, high = mean_and_band(rows)
     x = np.array([x_of[epoch] for epoch in epochs])
     return Curve(label, x, mean, style="marked", band=(low, high), **look)
+
+
+def _weight(part: str, options: CurveOptions) -> float:
+    """That of the smoothing; what is set, such as the learning rate, stays as it was."""
+    return 0.0 if QUANTITIES[part].is_set else options.weight
 
 
 def _line(snapshot: Snapshot, part: str, axis: Axis, weight: float = 0.0) -> tuple[Column, Column]:

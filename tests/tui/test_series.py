@@ -72,6 +72,16 @@ def test_a_smoothed_curve_stands_before_the_raw_one() -> None:
     assert smooth.y.tolist() == exponential(raw.y, 0.9).tolist()
 
 
+def test_what_is_set_is_never_smoothed() -> None:
+    snapshot, options = make_snapshot(), CurveOptions(weight=0.9)
+    (curve,) = series.run_curves([snapshot], "learning_rate", options, run_axis.x_axis([snapshot]))
+    assert (curve.label, curve.dim) == ("as set", False)
+    assert curve.y is snapshot.steps["learning_rate"]
+    both = [snapshot, replace(snapshot, summary=make_summary("other", preset="ae"))]
+    (first, _) = series.compared_curves(both, "learning_rate", options, run_axis.x_axis(both), Places().of)
+    assert first.y is snapshot.steps["learning_rate"]
+
+
 def test_the_distance_of_samples_is_shown_where_it_was_measured() -> None:
     (curve,) = curves_of(make_snapshot(distances=(np.nan, 7.5)), "frechet")
     assert curve.y.tolist() == [7.5]

@@ -30,25 +30,26 @@ class OnFinish:
         What it prints goes to the run's train.log, and why it cannot be started.
         """
         try:
-            log(f"started the command for the end, process {self._start(run)}")
+            self._start(run, log)
         except (UserError, OSError) as error:
             log(f"cannot start the command for the end: {error}")
 
-    def _start(self, run: Run) -> int:
+    def _start(self, run: Run, log: Log) -> None:
+        told = {name: value for name, value in os.environ.items() if name not in OURS} | environment(run)
         descriptor = files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
-            process = subprocess.Popen(
+            log("starting the command for the end")  # before anything that it prints there
+            subprocess.Popen(
                 ["/bin/sh", "-c", self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
                 start_new_session=True,
                 cwd=self.folder if self.folder.is_dir() else "/",
-                env={name: value for name, value in os.environ.items() if name not in OURS} | environment(run),
+                env=told,
             )
         finally:
             os.close(descriptor)
-        return process.pid
 
 
 def environment(run: Run) -> dict[str, str]:

@@ -67,7 +67,7 @@ class Stepper:
             self._prepare(is_new, mark)
         elif alone and training.device.type == "cpu" and training.config.clip_norm:
             self._use_layers()
-            self._remark += ", without a compiled step: it would clip no gradients"
+            self._remark += " (no compiled step: gradients are clipped)"
         elif alone and training.device.type == "cpu":
             self._compile(is_new, mark)
         else:

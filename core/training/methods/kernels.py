@@ -143,7 +143,7 @@ def _wanted(training: Training, mark: str | None) -> Wanted:
     if not isinstance(objective, ImageObjective):
         raise Unavailable("there are no kernels for this model")
     if training.config.clip_norm:
-        raise Unavailable("they clip no gradients")
+        raise Unavailable("gradients are clipped")
     use_cache()
     batch = min(training.config.batch_size, objective.examples)
     optimal = objective.kl_weight.optimal

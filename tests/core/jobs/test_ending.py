@@ -44,6 +44,8 @@ def test_a_run_that_finishes_tells_what_came_of_it_and_holds_no_word_of_the_comm
     assert 0 < float(found["VAE_TUI_VAL_LOSS"]) < 1000
     assert found["VAE_TUI_ERROR"] == ""
     wait_until(lambda: "it is done" in run.log_path.read_text(), what="what it prints")
+    said = run.log_path.read_text()
+    assert said.index("starting the command for the end") < said.index("it is done")
     assert not [path.name for path in run.path.iterdir() if b"a secret" in path.read_bytes()]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from os.path import commonprefix
 
 from rich.segment import Segment
 from rich.style import Style
@@ -166,7 +165,8 @@ def _clipped(curves: Sequence[Curve], depth: ColorDepth) -> Mapping[str, str]:
 @lru_cache(16)
 def clip(names: tuple[str, ...], between: str) -> Mapping[str, str]:
     """Names with their beginnings and ends only, as much of either as tells them apart, and no more than that."""
-    alike = len(commonprefix([name for name in names if len(name) > LONGEST_NAME]))
+    signs = zip(*(name for name in names if len(name) > LONGEST_NAME), strict=False)
+    alike = next((place for place, here in enumerate(signs) if len({*here}) > 1), 0)
     for length in range(LONGEST_NAME, max(map(len, names), default=0)):
         # Both ends, the beginning, where they begin to differ, the end.
         for start, head in ((0, 3), (0, length - 1), (alike, length - 1), (0, 0)):
