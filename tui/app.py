@@ -16,7 +16,6 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from core.data import registry
 from core.errors import describe
 from tui.background.garbage import FULL_SECONDS, collect
 from tui.configuration.settings import SCREEN
@@ -24,6 +23,7 @@ from tui.configured import ConfiguredApp
 from tui.messages import FilesWritten, NewRunWanted, RunDeleted, RunOpened, RunRenamed, RunRestored
 from tui.screens.base import SCREENS, BaseScreen, seconds_kept
 from tui.screens.help.app_keys import APP_KEYS
+from tui.screens.help.welcome import images_note
 from tui.screens.run_actions import RunScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.selection import Shared, Timing
@@ -99,7 +99,7 @@ class VaeTui(ConfiguredApp):
         """A screen by its name. All but the list are imported when first shown: the list is seen sooner."""
         shared, sources = self.shared, self._sources
         if name == "runs":
-            note = registry.explain_auto(self.data_dir)
+            note = images_note(self.data_dir)
             return RunsScreen(shared, sources.runs, note, sources.unreadable, sources.pictures)
         sources.prepare()
         from tui.screens.explore_base import ExploreSources

@@ -208,7 +208,7 @@ class RunScreen(BaseScreen[None]):
         if deleted:
             self._restore(deleted.pop())
         else:
-            self.notify("there is nothing more to take back since the app was opened; in the list D shows the trash")
+            self.notify("nothing is left to take back since the app was opened; D in the list shows the trash")
 
     def hide_deleted(self, run: Run) -> None:
         """The run is on its way to the trash: no key acts on it any more."""

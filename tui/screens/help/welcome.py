@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from core.data import registry
+
 FIRST_KEYS = (
     ("n", "a new run; ctrl+s trains it"),
     ("enter", "opens a run, esc goes back"),
@@ -19,3 +23,10 @@ NO_RUNS = "\n".join(
         "vae-tui examples brings trained runs",
     ]
 )
+
+
+def images_note(data_dir: Path) -> str:
+    """With which images a first training begins where mnist is not on disk, in a line."""
+    if registry.is_on_disk("mnist", data_dir):
+        return ""
+    return f"trains on {registry.EMBEDDED}; mnist comes with: {registry.download_command('mnist', data_dir)}"

@@ -45,10 +45,16 @@ class RunsScreen(PreviewedList):
     RunsScreen #trouble { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-error; }
     RunsScreen #unreadable { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-warning; }
     RunsScreen #marked { height: 1; width: 100%; padding: 0 1; display: none; }
-    RunsScreen #data { height: auto; width: 100%; padding: 0 1; color: $text-muted; }
-    RunsScreen.-tiny #data { display: none; }
+    RunsScreen #data {
+        display: none;
+        height: 1;
+        width: 100%;
+        padding: 0 1;
+        color: $text-muted;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
     """
-    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (16, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter",
@@ -192,6 +198,7 @@ class RunsScreen(PreviewedList):
             empty = self.query_one("#empty", Label)
             empty.display = not rows
             empty.update(NONE_SHOWN if there else NO_RUNS)
+            self.query_one("#data").display = not there and bool(self._data_note)
             if rows and self.focused is None:
                 table.focus()
             gone = set(self.shared.marked) - {summary.run for summary in there} - self.shared.renaming

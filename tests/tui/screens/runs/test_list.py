@@ -182,7 +182,7 @@ async def test_a_deleted_run_is_taken_back_by_a_key_and_is_under_the_cursor(
         assert await rows(pilot, 3) == ["a", "b", "c"]
         await until(pilot, lambda: shown(app, RunsScreen).chosen().run == runs[1], "the cursor")  # type: ignore[union-attr]
         await press(pilot, "u")
-        assert "nothing was deleted" in [*app._notifications][-1].message
+        assert "nothing is left to take back" in [*app._notifications][-1].message
 
 
 async def test_a_run_that_could_not_be_deleted_is_listed_again(

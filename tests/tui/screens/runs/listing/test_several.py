@@ -132,7 +132,7 @@ async def test_what_was_deleted_is_taken_back_one_by_one(real_app: tuple[VaeTui,
             await press(pilot, "u")
             await until(pilot, lambda count=count: len(table.rows) == count, "the row")  # type: ignore[misc]
         await press(pilot, "u")
-        assert "nothing more to take back" in [*app._notifications][-1].message
+        assert "nothing is left to take back" in [*app._notifications][-1].message
         assert all(run.path.exists() for run in runs)
 
 
