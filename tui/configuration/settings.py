@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from core.errors import ConfigError
-from core.text import alternatives, closest
+from core.text import closest
 
 T = TypeVar("T")
 X_AXES = ("epoch", "step", "trained", "clock")
@@ -77,7 +77,8 @@ def column(value: object) -> str:
     """A column of the list, or none."""
     if isinstance(value, str) and (value in COLUMNS or not value):
         return value
-    raise ValueError(f"a column ({alternatives(str(value), COLUMNS)})")
+    meant = closest(str(value), COLUMNS)
+    raise ValueError(f"a column{f' (did you mean {meant}?)' if meant else ' such as run, val, best'}")
 
 
 def columns(value: object) -> tuple[str, ...]:

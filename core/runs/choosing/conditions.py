@@ -73,6 +73,12 @@ def readable_part(text: str) -> Condition | None:
     return None
 
 
+def may_name_a_quantity(text: str) -> bool:
+    """Whether the last word can be the beginning of a comparison."""
+    word = text.rpartition(" ")[2].lstrip("(").lower()
+    return bool(word) and any(name.startswith(word) for name in quantity_names())
+
+
 def _problem(text: str) -> ConfigError:
     return ConfigError({"filter": printable(text)})
 

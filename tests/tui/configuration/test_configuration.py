@@ -88,12 +88,15 @@ def test_the_first_choice_makes_the_file_for_its_user_only(path: Path) -> None:
     ("text", "problem"),
     [
         ("list = 7", "config.toml: there is no setting list"),
-        ("[list]\nsort = 7", "config.toml: list.sort must be a column (there is run, preset, data set, state, epoch, "),
+        ("[list]\nsort = 7", "config.toml: list.sort must be a column such as run, val, best, not 7"),
         ("[list]\nsrot = 7", "config.toml: there is no setting list.srot; did you mean list.sort?"),
         ("[list]\ndescending = 1", "config.toml: list.descending must be true or false, not 1"),
         ("[list]\ncolumns = [1]", "config.toml: list.columns must be a list of texts, not [1]"),
         ("[list]\nsort = 'stat'", "config.toml: list.sort must be a column (did you mean state?), not 'stat'"),
-        ("[list]\ncolumns = ['run', 'hat']", "config.toml: list.columns must be a column (there is run, preset, "),
+        (
+            "[list]\ncolumns = ['run', 'hat']",
+            "config.toml: list.columns must be a column such as run, val, best, not [",
+        ),
         (
             "[list]\nfilter = 'sed=2'",
             "config.toml: list.filter must be words or a condition (runs have no 'sed' to compare; did ",

@@ -185,7 +185,7 @@ class RunsScreen(PreviewedList):
     def list_again(self) -> None:
         there = self.listed
         here, table = runs_of(self.row), self.table
-        rows = self.arranger.rows(there, self.arrangement, self._filter.condition)
+        rows = self._rows(there)
         row = self.row_of(self._wanted, rows) if self._wanted else None
         self._failure, self._wanted = "", self._wanted if row is None else None
         if row is None and here:
@@ -205,6 +205,18 @@ class RunsScreen(PreviewedList):
             self.shared.mark([*gone], False)
             self.show_marks()
         self._explain()
+
+    def _rows(self, there: Sequence[RunSummary]) -> list[Row]:
+        """The rows; while a word is typed that no run has and that begins a comparison, as they were before it."""
+        condition = self._filter.condition
+        rows = self.arranger.rows(there, self.arrangement, condition)
+        if rows or condition is None or not self._filter.is_typed:
+            return rows
+        from core.runs.choosing.conditions import may_name_a_quantity, readable_part
+
+        if may_name_a_quantity(condition.text):
+            return self.arranger.rows(there, self.arrangement, readable_part(f"{condition.text}="))
+        return rows
 
     def _show_failure(self, reason: str) -> None:
         """The folder of the runs cannot be read; what was read of it before stays."""
@@ -243,6 +255,7 @@ class RunsScreen(PreviewedList):
 
     def on_filter_bar_left(self, message: FilterBar.Left) -> None:
         self.table.focus()
+        self.list_again()
         if message.dropped and (row := self.row_of(self._before_filter, self.table.rows)) is not None:
             self.table.move_to(row)
         self.refresh_bindings()

@@ -95,7 +95,7 @@ async def test_columns_are_chosen_and_remembered_with_order_filter_and_folds(mak
     async with last.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         assert names(last) == ["gamma", "alpha", "beta"]
-        assert "list.sort must be a column (there is run, " in [*last._notifications][-1].message
+        assert "list.sort must be a column such as run, val, best, not 7" in [*last._notifications][-1].message
 
 
 def test_columns_of_another_version_are_left_out() -> None:

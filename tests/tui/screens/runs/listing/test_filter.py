@@ -69,6 +69,11 @@ async def test_what_is_half_typed_empties_no_list(make_app: MakeApp) -> None:
         await press(pilot, "ctrl+u", *"val_loss<")
         assert len(rows.rows) == len(RUNS)
         assert "no run is like that" not in screen_text(app)
+        await press(pilot, "ctrl+u", *"preset=ae val_lo")
+        assert [row.run.name for row in rows.rows] == ["ae-mnist"]
+        await press(pilot, "enter")  # a word, then
+        assert rows.rows == []
+        assert "no run is like that" in screen_text(app)
 
 
 def test_the_command_lists_the_runs_that_are_so(
