@@ -76,6 +76,15 @@ def x_axis(snapshots: Sequence[Snapshot], kind: XKind = "epoch") -> Axis:
     return Axis(kind, max(start, *ends), start)
 
 
+def moved(snapshots: Sequence[Snapshot], before: Axis, after: Axis, x: float) -> float | None:
+    """Where a moment of training stands on another axis, None before there are any; of several runs in the longest."""
+    trained = [snapshot for snapshot in snapshots if len(snapshot.steps["step"])]
+    if not trained:
+        return None
+    longest = max(trained, key=lambda snapshot: float(step_positions(snapshot, before)[-1]))
+    return float(np.interp(x, step_positions(longest, before), step_positions(longest, after)))
+
+
 def _steps_per_epoch(snapshot: Snapshot) -> int:
     status = snapshot.summary.status
     return status.steps_per_epoch if status else 0

@@ -211,7 +211,9 @@ class ChooseRun(Dialog["Run | None"]):
     def compose(self) -> ComposeResult:
         options = Options(*(Text(printable(run.name)) for run in self._runs))
         options.border_title = self._question
-        options.border_subtitle = "enter chooses   esc leaves it" if self._runs else "there is no other run   esc"
+        options.border_subtitle = (
+            "enter chooses   esc leaves it" if self._runs else "there is no other run   esc closes"
+        )
         yield options
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -119,7 +119,7 @@ async def test_two_digits_are_marked_and_walked_between_that_are_not_drawn_yet(r
         screen._show_frame(drawn)
         await settle(pilot)
         assert isinstance(run_app.screen, LatentPathScreen)
-        assert (screen.marked, screen.chosen) == (1, 3)
+        assert (screen.marks, screen.chosen) == ((1,), 3)
 
 
 async def test_a_key_that_ends_the_widget_it_went_to_keeps_none_waiting(make_app: MakeApp) -> None:

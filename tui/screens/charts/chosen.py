@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from core.errors import DamagedFile, describe
-from tui import quantities, series
+from tui import quantities, run_axis, series
 from tui.messages import Snapshot
 from tui.screens.charts import memory
 from tui.screens.charts.choose import ChooseShown
@@ -63,11 +63,18 @@ class ChosenCharts(Vertical):
 
     def _choose(self, options: CurveOptions) -> None:
         if options.x != self._options.x:
-            self._window = Window(y=self._window.y)
+            self._window = Window(y=self._window.y, cursor=self._cursor_on(options))
         self._options = options
         self.redraw()
         self.post_message(self.Changed())
         self._remember()
+
+    def _cursor_on(self, options: CurveOptions) -> float | None:
+        """The cursor at the same moment of training on another axis."""
+        if self._window.cursor is None:
+            return None
+        before, after = (run_axis.x_axis(self._snapshots, kind) for kind in (self._options.x, options.x))
+        return run_axis.moved(self._snapshots, before, after, self._window.cursor)
 
     def action_charts(self) -> None:
         if not self._snapshots:

@@ -56,7 +56,7 @@ class SampleScreen(DrawnScreen):
         self.seed = 0
         self.tenths = 10  # of the temperature
         self.chosen = 0
-        self.marked: int | None = None
+        self.marks: tuple[int, ...] = ()  # the last two digits that were marked
         self.options = SamplingOptions()  # of the learned prior
         self._steps_typed = False
         self.animated = True
@@ -104,7 +104,7 @@ class SampleScreen(DrawnScreen):
         self.ask_for(draw, COUNT, frames)
 
     def reset(self) -> None:
-        self.sampler, self.marked, self.chosen = None, None, 0
+        self.sampler, self.marks, self.chosen = None, (), 0
         self.options, self._steps_typed = SamplingOptions(), False
         self.show_message("waiting for the run")
 
@@ -118,7 +118,7 @@ class SampleScreen(DrawnScreen):
             return
         tiling = self._gallery.tiling(TILE)
         self.chosen = min(self.chosen, max(0, tiling.capacity - 1 if tiling else 0))
-        captions = ["" if place != self.marked else "marked" for place in range(COUNT)]
+        captions = ["marked" if place in self.marks else "" for place in range(COUNT)]
         images = self.samples.images[:, None].copy()
         if self.drawn is not None and not self.drawn.is_last:  # all of them would be too much for a slow connection
             images[tiling.columns if tiling else COLUMNS :] = 0
@@ -129,7 +129,9 @@ class SampleScreen(DrawnScreen):
         tiling = self._gallery.tiling(TILE)
         shown = min(COUNT, tiling.capacity) if tiling else 0
         what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
-        walk = "t walks from the marked digit to the chosen one" if self.marked is not None else ""
+        there = "t walks from the marked digit to the chosen one"
+        walk = there if self._start(self.chosen) is not None else "t on another digit walks from here to it"
+        walk = walk if self.marks else ""
         self.set_heading(what, str(self.drawn or ""), walk)
 
     # What keys do
@@ -174,7 +176,7 @@ class SampleScreen(DrawnScreen):
 
     def _change(self) -> None:
         """Ask for other digits, which take the places of those that were marked."""
-        self.marked = None
+        self.marks = ()
         self.request_content()
 
     def action_move(self, by: int) -> None:
@@ -221,15 +223,20 @@ class SampleScreen(DrawnScreen):
     def _walk(self, place: int) -> None:
         if self.samples is None:
             return
-        latents, marked = self.samples.latents, self.marked
-        start, end = (place, None) if marked in (None, place) else (marked, latents[place])
-        self.app.push_screen(LatentPathScreen(self.shared, self.sources, latents[start], end))
+        latents, start = self.samples.latents, self._start(place)
+        first, end = (place, None) if start is None else (start, latents[place])
+        self.app.push_screen(LatentPathScreen(self.shared, self.sources, latents[first], end))
+
+    def _start(self, end: int) -> int | None:
+        """Where a walk to that digit begins: at the one that was marked last, besides itself."""
+        return next((place for place in reversed(self.marks) if place != end), None)
 
     def action_mark(self) -> None:
         self.when_shown(partial(self._mark, self.chosen))
 
     def _mark(self, place: int) -> None:
-        self.marked = None if self.marked == place else place
+        rest = tuple(mark for mark in self.marks if mark != place)
+        self.marks = rest if place in self.marks else (*rest[-1:], place)
         self._draw()
 
     def action_classes(self) -> None:

@@ -51,7 +51,8 @@ class NewRun(ModalScreen[Run | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "start training", priority=True, id="new_run.start"),
-        Binding("ctrl+o", "more", "more settings", priority=True, id="new_run.more"),
+        Binding("ctrl+o", "more(True)", "more settings", priority=True, id="new_run.more"),
+        Binding("ctrl+o", "more(False)", "fewer settings", priority=True, id="new_run.more"),
         Binding("escape", "cancel", "cancel", id="new_run.cancel"),
         Binding("tab", "app.focus_next", priority=True, show=False, id="new_run.next"),
         Binding("shift+tab", "app.focus_previous", priority=True, show=False, id="new_run.previous"),
@@ -203,8 +204,14 @@ class NewRun(ModalScreen[Run | None]):
     def action_page(self, direction: int) -> None:
         self._form.page(direction)
 
-    def action_more(self) -> None:
-        self._form.toggle_more()
+    def action_more(self, more: bool) -> None:
+        self._form.show_more(more)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "more" or parameters[0] is not self._form.has_more  # one key, so one of them only
+
+    def on_collapsible_toggled(self) -> None:
+        self.refresh_bindings()
 
     # Starting
 

@@ -174,10 +174,15 @@ class SettingsForm(Vertical):
         self._progress.update(text)
         self._progress.display = bool(text)
 
-    def toggle_more(self) -> None:
+    @property
+    def has_more(self) -> bool:
+        """Whether the settings that few runs need are shown."""
+        return not self._more.collapsed
+
+    def show_more(self, more: bool) -> None:
         """Show or hide the settings that few runs need."""
-        self._more.collapsed = not self._more.collapsed
-        if not self._more.collapsed:
+        self._more.collapsed = not more
+        if more:
             next(self._rows[name].field for name in OTHERS if self._rows[name].display).focus()
 
     def page(self, direction: int) -> None:

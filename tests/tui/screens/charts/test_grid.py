@@ -56,6 +56,18 @@ async def test_the_cursor_reads_the_same_place_in_all_charts(app: VaeTui) -> Non
         shown(app, RunsScreen)
 
 
+async def test_the_cursor_stays_at_its_moment_on_another_axis(app: VaeTui) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "left", "left", "left")
+        before = plots(app)[0].shown.cursor
+        assert before is not None
+        await press(pilot, "x")
+        assert plots(app)[0].shown.cursor == pytest.approx(before * 469, abs=1)
+        await press(pilot, "x", "x", "x")
+        assert plots(app)[0].shown.cursor == pytest.approx(before, abs=0.01)
+
+
 async def test_keys_zoom_and_pan_both_axes_and_type_ranges(app: VaeTui) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)

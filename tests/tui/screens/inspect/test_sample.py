@@ -96,7 +96,7 @@ async def test_a_marked_digit_is_forgotten_when_others_take_its_place(app: VaeTu
     async with opened(app, "4", "space", "right_square_bracket") as pilot:
         assert "marked" in screen_text(app)  # warmer, it is the same digit
         await press(pilot, "greater_than_sign", "right", "space")
-        assert shown(app, SampleScreen).marked == 1
+        assert shown(app, SampleScreen).marks == (1,)
 
 
 async def test_a_sampler_that_is_being_fitted_is_named_and_can_be_left(app: VaeTui, explorer: FakeExplorer) -> None:

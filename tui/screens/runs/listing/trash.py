@@ -73,7 +73,7 @@ class Trash(Dialog[None]):
         options.highlighted = 0 if lines else None
         size = sum(summary.size or 0 for summary in deleted)
         options.border_title = f"trash: {formatting.count(len(deleted), 'run')}, {formatting.memory(size)}"
-        options.border_subtitle = "u back  d remove  D all  esc" if deleted else "nothing is in it   esc"
+        options.border_subtitle = "u back  d remove  D all  esc closes" if deleted else "nothing is in it   esc closes"
 
     @property
     def _chosen(self) -> RunSummary | None:
