@@ -118,7 +118,8 @@ class AskMoreEpochs(AskNumber):
             goal = status.epochs
             said = f"{name} ended after epoch {done} of {goal}: {printable(status.reason or '')}."
             if chosen.config is not None and chosen.config.patience:
-                said += f" Its patience counts anew, and ends it after {chosen.config.patience} such again."
+                patience = formatting.count(chosen.config.patience, "validation")
+                said += f" Its patience counts anew: it ends again after {patience} without a lower loss."
         super().__init__(f"{said} Train to epoch:", goal, done + 1, EPOCHS_LIMIT)
 
 

@@ -145,7 +145,9 @@ async def test_a_run_that_its_patience_ended_is_asked_to_go_on_to_its_goal(
         await pilot.press("r")
         said = str(app.screen.query(Label).first().content)
         assert f"vae-mnist ended after epoch 17 of 60: {reason}." in said
-        assert "Its patience counts anew, and ends it after 5 such again. Train to epoch:" in said
+        assert (
+            "Its patience counts anew: it ends again after 5 validations without a lower loss. Train to epoch:" in said
+        )
         await pilot.press("enter")
         await settle(pilot)
         assert asked == [("vae-mnist", 60), ("started", None)]
