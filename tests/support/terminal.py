@@ -45,6 +45,10 @@ class Terminal:
         self.bytes_written = 0
         self._master, slave = pty.openpty()
         self.resize(*size)
+        if environment.get("XDG_CONFIG_HOME") == ENVIRONMENT["XDG_CONFIG_HOME"]:  # what one test chooses is its own
+            self._chosen = tempfile.TemporaryDirectory(prefix="vae-tui-tests-")
+            Path(self._chosen.name).chmod(0o777)
+            environment = environment | {"XDG_CONFIG_HOME": self._chosen.name}
         self.process = subprocess.Popen(
             command,
             cwd=folder,

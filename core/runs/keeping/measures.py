@@ -36,6 +36,8 @@ class BestValidation:
                 if os.pread(descriptor, len(self._last), self._read - len(self._last)) != self._last:
                     self._start_over()  # a resumed trainer cut the file back
                 while chunk := os.pread(descriptor, READ_AT_ONCE, self._read):
+                    if len(chunk) > LONGEST_LINE and b"\n" not in chunk:  # a hole of many gigabytes, say
+                        raise DamagedFile(self._path, "holds something else than metrics")
                     self._read += len(chunk)
                     self._last = (self._last + chunk[-REMEMBERED:])[-REMEMBERED:]
                     self._take(chunk)

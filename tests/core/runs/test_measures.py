@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import DamagedFile
 from core.runs import watching
 from core.runs.catalog import summarise_whole
-from core.runs.keeping.measures import Measures
+from core.runs.keeping.measures import BestValidation, Measures
 from core.runs.run import Run
 from core.runs.watching import Catalog
 
@@ -95,3 +96,11 @@ def test_a_look_takes_no_longer_because_much_is_to_be_measured(
     counts = [sum(run.size is not None for run in catalog.look()) for _ in range(12)]
     assert counts[0] < len(runs)
     assert counts[-1] == len(runs)
+
+
+def test_what_is_no_log_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DamagedFile):
+        [*BestValidation(path).read()]
