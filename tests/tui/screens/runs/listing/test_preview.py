@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from core.runs.catalog import summarise_whole
 from core.runs.config import make_config
 from core.runs.keeping.names import rename
@@ -15,6 +17,7 @@ from tests.support.readers import Pictures
 from tests.support.screens import MakeApp, press, screen_text, settle, shown, until
 from tui.drawing.sparkline import sparkline
 from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.listing import preview
 from tui.screens.runs.listing.preview import PreviewPane, facts, first_stage_now
 from tui.terminal.capabilities import ColorDepth
 
@@ -30,7 +33,7 @@ def run_with(folder: Path, name: str, losses: list[float]) -> Run:
 
 
 async def test_the_pane_shows_a_run_in_short_once_the_cursor_rests_and_pictures_once_asked_for(
-    make_app: MakeApp, tmp_path: Path
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = [run_with(tmp_path, "one", [9, 5, 3, 2.5]), run_with(tmp_path, "two", [8.0, 7.5])]
     write_notes(runs[0], Notes(tags=("good",), note="look\x1b[2J here"))
@@ -58,6 +61,7 @@ async def test_the_pane_shows_a_run_in_short_once_the_cursor_rests_and_pictures_
         await until(pilot, lambda: opened == [runs[0]], "the pictures")
         pane = shown(app, RunsScreen).query_one(PreviewPane)
         await until(pilot, lambda: pane._gallery[0]._tiles is not None, "the tiles")
+        monkeypatch.setattr(preview, "REST_SECONDS", 2.0)  # longer than five keys take on a busy machine
         await pilot.press("down", "up", "down", "up", "down")
         assert opened == [runs[0]]  # the cursor did not rest
         assert "two" in words(app)
