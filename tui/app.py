@@ -152,7 +152,10 @@ class VaeTui(ConfiguredApp):
     def switch_mode(self, mode: str) -> AwaitMount:
         """Show another screen. One that shows the selected run already is drawn as it was left, at once."""
         self._held_back = not self._shows_selection(mode)
-        return super().switch_mode(mode)
+        try:
+            return super().switch_mode(mode)
+        finally:
+            self._held_back = True  # others hold the screen back too
 
     def _shows_selection(self, mode: str) -> bool:
         try:

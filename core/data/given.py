@@ -33,12 +33,12 @@ def read(path: Path) -> GivenImages:
         return GivenImages(_read_picture(path)[None], [path.name])
     if not path.is_dir() and path.suffix.lower() != ".npz":
         raise DataError(f"{path} is neither a folder nor a picture ({', '.join(PICTURES)}) nor an .npz file")
-    kind = "npz" if not path.is_dir() else "folder" if is_there("folder", path) or not is_there("idx", path) else "idx"
-    parts = [part for part, _ in own.read_parts(kind, path, hashlib.sha256())]
+    if path.is_dir() and (is_there("folder", path) or not is_there("idx", path)):
+        found = pictures.find(path)
+        images = pictures.read_found(path, found, own.IMAGES_LIMIT, lambda content: None)
+        return GivenImages(images, [str(each.relative_to(path)) for paths in found.values() for each in paths])
+    parts = [part for part, _ in own.read_parts("idx" if path.is_dir() else "npz", path, hashlib.sha256())]
     images = np.concatenate([own.fitted(part) for part in parts])
-    if kind == "folder":
-        found = pictures.find(path).values()
-        return GivenImages(images, [str(each.relative_to(path)) for paths in found for each in paths])
     return GivenImages(images, [f"{part}:{place}" for part, each in enumerate(parts) for place in range(len(each))])
 
 

@@ -69,9 +69,17 @@ def read(folder: Path, limit: int, tell: Callable[[bytes], object]) -> tuple[NDA
 
     `tell` is given the name and the bytes of each file. Raises DataError, which lists the files that are no pictures.
     """
+    found = find(folder)
+    images = read_found(folder, found, limit, tell)
+    return images, None if "" in found else [name for name, each in found.items() for _ in each]
+
+
+def read_found(
+    folder: Path, found: dict[str, list[Path]], limit: int, tell: Callable[[bytes], object]
+) -> NDArray[np.uint8]:
+    """The pictures (N, 28, 28) that `find` found, in their order. Raises as `read`."""
     import numpy as np
 
-    found = find(folder)
     paths = [path for each in found.values() for path in each]
     if len(paths) > limit:
         raise DataError(f"{folder} has {len(paths):,} pictures, at most {limit:,} are read")
@@ -89,7 +97,7 @@ def read(folder: Path, limit: int, tell: Callable[[bytes], object]) -> tuple[NDA
         more = f" and {len(damaged) - NAMED:,} more" if len(damaged) > NAMED else ""
         of = f"{len(damaged):,} of the {len(paths):,} pictures"
         raise DataError(f"{of} in {folder} cannot be decoded: {', '.join(damaged[:NAMED])}{more}; take them out")
-    return images, None if "" in found else [name for name, each in found.items() for _ in each]
+    return images
 
 
 def decode(path: Path, content: bytes) -> NDArray[np.uint8]:
