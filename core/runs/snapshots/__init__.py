@@ -1,0 +1,1 @@
+"""Snapshots of a run: its weights at moments of the training."""

@@ -1,0 +1,92 @@
+"""The folder of a run's snapshots: which there are, when each was taken, and what it holds."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from core import files
+from core.errors import DamagedFile
+from core.runs.run import TENSORS_LIMIT, Run
+
+SNAPSHOTS = "snapshots"
+NAME_FORM = re.compile(r"([0-9]{12})\.safetensors")
+HEADER_LIMIT = 1 << 20
+MOST = 1000  # that are looked at, of a folder that somebody filled
+MOST_NAMES = 10_000
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The weights after `step` steps, which is after `epoch` epochs and parts of one."""
+
+    step: int
+    epoch: float
+    path: Path
+
+    def read(self) -> bytes:
+        """The file, in the format of model.safetensors. Raises FileNotFoundError, DamagedFile or OSError."""
+        return files.read(self.path, TENSORS_LIMIT)
+
+
+def folder_of(run: Run | Path) -> Path:
+    """Where the snapshots of a run lie, be there any or not."""
+    return (run.path if isinstance(run, Run) else run) / SNAPSHOTS
+
+
+def file_name(step: int) -> str:
+    """The name of the snapshot of a step."""
+    return f"{step:012d}.safetensors"
+
+
+def snapshots_of(run: Run | Path) -> tuple[Snapshot, ...]:
+    """The snapshots of a run, or of the folder of one, by step; none where it has none. Raises OSError.
+
+    What else lies in the folder is skipped, and so is a file that does not say of which step and epoch it is.
+    """
+    found = islice(sorted(steps_in(folder_of(run)).items()), MOST)
+    return tuple(snapshot for step, path in found if (snapshot := _snapshot(step, path)))
+
+
+def version_of(run: Run | Path) -> int:
+    """A number that changes whenever a snapshot comes or goes, 0 without any; it costs one look at the folder."""
+    return files.version(str(folder_of(run)))
+
+
+def steps_in(folder: Path) -> dict[int, Path]:
+    """The files that are named as snapshots, by step. Raises OSError."""
+    try:
+        if not stat.S_ISDIR(folder.lstat().st_mode):
+            return {}
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, MOST_NAMES)]
+    except FileNotFoundError:
+        return {}
+    return {int(match[1]): folder / name for name in names if (match := NAME_FORM.fullmatch(name))}
+
+
+def _snapshot(step: int, path: Path) -> Snapshot | None:
+    with suppress(KeyError, TypeError, ValueError, OverflowError):
+        metadata = _metadata(path)
+        epoch = float(metadata["epoch"])
+        if int(metadata["step"]) == step and 0 <= epoch < math.inf:
+            return Snapshot(step, epoch, path)
+    return None
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """What the header of a safetensors file says; nothing where it is none, or is gone by now. Raises OSError."""
+    with suppress(FileNotFoundError, DamagedFile, ValueError, RecursionError), files.opened(path) as descriptor:
+        length = int.from_bytes(os.pread(descriptor, 8, 0), "little")
+        if length <= HEADER_LIMIT:
+            header = json.loads(os.pread(descriptor, length, 8))
+            if isinstance(header, dict) and isinstance(header.get("__metadata__"), dict):
+                return dict(header["__metadata__"])
+    return {}
