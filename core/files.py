@@ -237,6 +237,12 @@ def read_once(path: Path, limit: int) -> bytes:
     return content
 
 
+def beginning(path: Path, most: int) -> tuple[int, bytes]:
+    """The size of a regular file, and its first bytes. Raises FileNotFoundError, OSError, or DamagedFile."""
+    with opened(path) as descriptor:
+        return os.fstat(descriptor).st_size, os.pread(descriptor, most, 0)
+
+
 def version(path: str) -> int:
     """A number that changes whenever the file does, 0 where there is none."""
     try:

@@ -12,6 +12,7 @@ from core.text import printable
 if TYPE_CHECKING:
     from core.latents.options import SamplingOptions
     from core.runs.catalog import RunSummary
+    from core.runs.keeping.evaluated import Evaluated
     from core.runs.status import Status
 
 NAME_LENGTH = 24  # of a class
@@ -54,6 +55,14 @@ def validation(summary: RunSummary) -> str:
     epoch, value = summary.validation
     newest = summary.status is None or summary.status.epoch <= epoch
     return loss(value) if newest else f"{loss(value)} e{epoch}"
+
+
+def evaluated(found: Evaluated | None) -> str:
+    """A Fréchet distance that was measured, of which samples and of which weights; nothing where none was."""
+    if found is None or found.frechet is None:
+        return ""
+    of = {True: "", False: ", of older weights", None: ", perhaps of older weights"}[found.newest]
+    return f"Fréchet distance {found.frechet:.2f}, {found.samples:,} samples, {found.sampler}{of}"
 
 
 def epochs(status: Status | None) -> str:

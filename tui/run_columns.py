@@ -40,6 +40,17 @@ def _note(run: RunSummary) -> Text:
     return Text(text if len(text) <= LONGEST_NOTE else f"{text[: LONGEST_NOTE - 1]}…")
 
 
+def _frechet(run: RunSummary) -> Text:
+    """The Fréchet distance that was measured and with which sampler; `old` where the weights are others by now."""
+    if run.evaluated_damage:
+        return Text("! damaged", "bold red")
+    found = run.evaluation
+    if found is None or found.frechet is None:
+        return Text(formatting.NONE, justify="right")
+    of = {True: "", False: " old", None: " ?"}[found.newest]
+    return Text(f"{found.frechet:.2f} {printable(found.sampler)}{of}", "" if found.newest else "dim", justify="right")
+
+
 RUN_COLUMNS: Mapping[str, Cell] = {
     "run": lambda run: Text(printable(run.run.name)),
     "preset": lambda run: Text(run.config.preset if run.config else formatting.NONE),
@@ -54,6 +65,7 @@ RUN_COLUMNS: Mapping[str, Cell] = {
 # Those that few want to see, in the order in which they stand behind the usual ones.
 MORE_COLUMNS: Mapping[str, Cell] = {
     "size": lambda run: _right(formatting.NONE if run.size is None else formatting.memory(run.size)),
+    "Fréchet": _frechet,
     "tags": lambda run: Text(printable(" ".join(run.notes.tags))),
     "note": _note,
     "seed": _setting("seed"),
@@ -71,6 +83,7 @@ SORTED_BY: Mapping[str, str] = {
     **{title: title for title in ("run", "preset", "state", "epoch", "best", "age", "size", "tags", "note", "seed")},
     **{title: title for title in ("beta", "device", "created")},
     "data set": "dataset",
+    "Fréchet": "frechet",
     "train": "train_loss",
     "val": "val_loss",
     "images/s": "images_per_second",
@@ -96,6 +109,8 @@ def group_cell(title: str, cell: Cell, group: RunGroup) -> Text:
             return _right(formatting.loss(group.last))
         case "best":
             return _right(formatting.loss(group.best and group.best[1]))
+        case "Fréchet":
+            return _frechet_of_all(group, cell)
         case "age":
             return cell(max(group.runs, key=lambda run: run.changed))
         case "size":
@@ -104,6 +119,16 @@ def group_cell(title: str, cell: Cell, group: RunGroup) -> Text:
     first, *others = map(cell, group.runs)
     alike = all(other.plain == first.plain for other in others)
     return first if alike else Text("…", justify=first.justify)
+
+
+def _frechet_of_all(group: RunGroup, cell: Cell) -> Text:
+    """The smallest distance, where all were measured in the same features."""
+    known = [
+        (run.evaluation.frechet, run) for run in group.runs if run.evaluation and run.evaluation.frechet is not None
+    ]
+    if len({run.evaluation.features for _, run in known if run.evaluation}) != 1:
+        return _right("…" if known else formatting.NONE)
+    return cell(min(known, key=lambda one: one[0])[1])
 
 
 def _states(group: RunGroup) -> Text:

@@ -19,12 +19,16 @@ Key = tuple[object, ...]
 
 
 class KeptEvaluation(BaseModel):
-    """An evaluation of the weights with this checksum, which were saved after so many epochs where they say it."""
+    """An evaluation of the weights with this checksum, which were saved after so many epochs where they say it.
+
+    `mark` tells their file from others without a look at the tensors: lists go by it.
+    """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     weights: Annotated[str, Field(max_length=64)]
     epoch: Annotated[int, Field(ge=0, le=10**9)] | None
+    mark: Annotated[str, Field(max_length=64)] = ""
     note: Annotated[str, Field(max_length=1000)] = ""
     evaluation: Evaluation
 

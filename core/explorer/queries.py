@@ -225,13 +225,13 @@ class RunExplorer:
             images = session.image_set()
             subject = Subject(session.run.name, model, session.sampler(sampler, options), sampler)
             version, epoch, held_out = session.version, session.epoch(), session.config.holdout
-            digest = session.digest()
+            digest, mark = session.digest(), session.mark()
         # It takes minutes, in which others may ask.
         found = evaluate(subject, images, samples, seeds, self._report)
         note = session.note
         if held_out and not note:
             note = f"in place of test images: {held_out:,} that were held out of the training images"
-        measured = kept.KeptEvaluation(weights=digest, epoch=epoch, note=note, evaluation=found)
+        measured = kept.KeptEvaluation(weights=digest, mark=mark, epoch=epoch, note=note, evaluation=found)
         return EvaluationResult(found, version, epoch, ", ".join(filter(None, (note, self._keep(measured)))))
 
     def _keep(self, measured: kept.KeptEvaluation) -> str:

@@ -26,6 +26,7 @@ from core.models.autoencoder import Autoencoder, fold_batch_norm
 from core.models.weights import digest_of, epoch_of, load_autoencoder
 from core.runs.config import RunConfig
 from core.runs.first_stage import read_first_stage
+from core.runs.keeping.evaluated import mark_of
 from core.runs.run import Run
 
 LATENTS_LIMIT = 10_000
@@ -185,6 +186,10 @@ class RunSession:
     def digest(self) -> str:
         """A checksum of the weights."""
         return self.keep("digest", lambda: digest_of(self._weights()))
+
+    def mark(self) -> str:
+        """What lists tell the file of the weights by."""
+        return mark_of(self._weights())
 
     def epoch(self) -> int | None:
         """The number of finished epochs when the weights were saved; None where they do not say."""

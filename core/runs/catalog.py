@@ -14,6 +14,7 @@ from core import files
 from core.errors import DamagedFile, RunError, RunGone, UserError, describe
 from core.runs.alerts.rules import Alert
 from core.runs.config import RunConfig
+from core.runs.keeping.evaluated import Evaluated, suiting
 from core.runs.keeping.measures import Best, Measures
 from core.runs.keeping.names import find_renamed, unused_name
 from core.runs.keeping.notes import NO_NOTES, Notes, read_notes
@@ -135,6 +136,8 @@ class RunSummary:
     validation: tuple[int, float] | None = None  # the newest there is: after how many epochs, and the loss
     best: Best | None = None  # of all validations, and `size` in bytes: None until they were measured
     size: int | None = None
+    evaluated: tuple[Evaluated, ...] = ()  # the newest first, once they were read
+    evaluated_damage: str = ""
     notes: Notes = NO_NOTES
     notes_damage: str = ""
     changed: float = 0.0
@@ -146,6 +149,11 @@ class RunSummary:
     def preset(self) -> Preset:
         """The preset of the run; the usual one where it cannot be told, or only a newer version knows it."""
         return PRESETS.get(self.config.preset if self.config else "", PRESETS[DEFAULT_PRESET])
+
+    @property
+    def evaluation(self) -> Evaluated | None:
+        """The evaluation that stands for the run, once it was read; None where nothing was measured."""
+        return suiting(self.evaluated, self.preset.default_sampler)
 
     @property
     def is_active(self) -> bool:
@@ -179,6 +187,9 @@ class RunSummary:
             "best_val_loss": self.best and self.best[1],
             "best_val_epoch": self.best and self.best[0],
             "size": self.size,
+            "frechet": self.evaluation and self.evaluation.frechet,
+            "frechet_sampler": self.evaluation and self.evaluation.sampler,
+            "frechet_of_newest_weights": self.evaluation and self.evaluation.newest,
             "tags": [*self.notes.tags],
             "note": self.notes.note,
             "learning_rate": status and status.learning_rate,
@@ -228,10 +239,10 @@ def summarise(run: Run) -> RunSummary:
 
 def summarise_whole(run: Run) -> RunSummary:
     """The same with what takes a look at whole files."""
-    measures = Measures(run.path, run.metrics_path)
+    measures = Measures(run)
     for _ in measures.measure():
         pass
-    return replace(summarise(run), best=measures.best, size=measures.size)
+    return replace(summarise(run), **measures.found)
 
 
 def _read_notes(run: Run) -> tuple[Notes, str]:

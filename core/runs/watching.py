@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TURNS = 4
 # Longer than a tick of any file system's clock, within which two changes may not be told apart; FAT's has 2 seconds.
 TICK_SECONDS = 2.5
+MEASURED = ("best", "size", "evaluated", "evaluated_damage")
 MEASURED_SECONDS = 0.01  # that a look takes for what takes a look at whole files
 
 
@@ -97,7 +98,7 @@ class Catalog:
             return before
         summary = summarise(run) if is_run(run.path) else None
         if before and before.summary and summary:
-            summary = replace(summary, best=before.summary.best, size=before.summary.size)
+            summary = replace(summary, **{name: getattr(before.summary, name) for name in MEASURED})
         if summary and (before or not summary.is_active):  # the first look is waited for
             summary = with_alerts(summary, self._alerts)
         if before and summary == before.summary:
@@ -128,11 +129,10 @@ class Catalog:
             self._measured[name] = seen.version
             if seen.summary is None:
                 continue
-            measures = self._measures.setdefault(name, Measures(seen.run.path, seen.run.metrics_path))
+            measures = self._measures.setdefault(name, Measures(seen.run))
             for _ in measures.measure():
                 yield name
             now = self._seen.get(name)
-            if now and now.summary and (now.summary.best, now.summary.size) != (measures.best, measures.size):
-                summary = replace(now.summary, best=measures.best, size=measures.size)
-                self._seen[name] = replace(now, summary=summary)
+            if now and now.summary and any(getattr(now.summary, key) != it for key, it in measures.found.items()):
+                self._seen[name] = replace(now, summary=replace(now.summary, **measures.found))
             yield name

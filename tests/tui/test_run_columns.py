@@ -9,13 +9,15 @@ import pytest
 from rich.text import Text
 
 from core.runs.catalog import RunSummary
+from core.runs.choosing.groups import RunGroup
+from core.runs.keeping.evaluated import Evaluated
 from core.runs.run import Run
 from core.runs.status import State
 from tests.support.screens import answered
 from tests.support.snapshots import make_summary
 from tui.app import VaeTui
 from tui.commands.manage import print_runs
-from tui.run_columns import RUN_COLUMNS, run_cells
+from tui.run_columns import MORE_COLUMNS, RUN_COLUMNS, group_cell, run_cells
 from tui.widgets.row_table import RowTable
 
 
@@ -59,3 +61,24 @@ async def test_the_screen_and_the_command_show_a_new_column(
         header, row = (table.render_line(y).text for y in (0, 1))
         assert header.split()[-1] == "number"
         assert row.rstrip().endswith("no. 7")
+
+
+def test_a_distance_that_was_measured_has_its_sampler_and_says_which_weights() -> None:
+    def shown(newest: bool | None) -> str:
+        one = Evaluated("prior", 10_000, newest=newest, features="a", figures={"frechet_samples": 6.018})
+        return MORE_COLUMNS["Fréchet"](make_summary(evaluated=(one,))).plain
+
+    assert [shown(newest) for newest in (True, False, None)] == ["6.02 prior", "6.02 prior old", "6.02 prior ?"]
+    assert MORE_COLUMNS["Fréchet"](make_summary()).plain == "–"
+    assert MORE_COLUMNS["Fréchet"](make_summary(evaluated_damage="evaluation.json is")).plain == "! damaged"
+
+
+def test_of_a_group_the_smallest_distance_is_shown_where_all_are_of_one_kind() -> None:
+    def run(frechet: float, features: str) -> RunSummary:
+        return make_summary(evaluated=(Evaluated("prior", 1, None, True, features, {"frechet_samples": frechet}),))
+
+    cell = MORE_COLUMNS["Fréchet"]
+    same = RunGroup("key", "title", (run(3, "a"), run(2, "a"), make_summary()))
+    assert group_cell("Fréchet", cell, same).plain == "2.00 prior"
+    assert group_cell("Fréchet", cell, RunGroup("key", "title", (run(3, "a"), run(2, "b")))).plain == "…"
+    assert group_cell("Fréchet", cell, RunGroup("key", "title", (make_summary(),))).plain == "–"

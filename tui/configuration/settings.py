@@ -14,7 +14,7 @@ X_AXES = ("epoch", "step", "trained", "clock")
 SCALES = ("robust", "all", "zero", "log")
 COLUMNS = (
     *("run", "preset", "data set", "state", "epoch", "train", "val", "best", "age"),
-    *("size", "tags", "note", "seed", "rate", "batch", "beta", "images/s", "device", "created"),
+    *("size", "Fréchet", "tags", "note", "seed", "rate", "batch", "beta", "images/s", "device", "created"),
 )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from core.runs.choosing.quantities import Value, find_quantity
+from core.runs.choosing.quantities import KINDS, Value, find_quantity
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
@@ -17,8 +17,10 @@ Key = tuple[tuple[int, float, str], ...]
 
 def in_order(runs: Sequence[RunSummary], name: str, *, descending: bool = False) -> list[RunSummary]:
     """The runs by that quantity; equal ones stay as they are. Raises KeyError where there is no such quantity."""
-    _, quantity, _ = find_quantity(name)
+    name, quantity, _ = find_quantity(name)
     keys = {run.run: _key(quantity(run)) for run in runs}
+    if kind := KINDS.get(name):
+        keys = {run.run: (*_key(kind(run)), *keys[run.run]) if keys[run.run] else () for run in runs}
     known = [run for run in runs if keys[run.run]]
     ordered = sorted(known, key=lambda run: keys[run.run], reverse=descending)
     return [*ordered, *(run for run in runs if not keys[run.run])]

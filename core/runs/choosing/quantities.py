@@ -33,6 +33,7 @@ NUMBERS: Mapping[str, Quantity] = {
     "val_loss": lambda run: run.validation[1] if run.validation else None,
     "best": lambda run: run.best[1] if run.best else None,
     "size": lambda run: run.size,
+    "frechet": lambda run: run.evaluation.frechet if run.evaluation else None,
     "images_per_second": _of("status", "images_per_second"),
     "age": lambda run: time.time() - run.changed if run.changed else None,
 }
@@ -46,6 +47,7 @@ TEXTS: Mapping[str, Quantity] = {
     "host": _of("status", "host"),
     "tags": lambda run: run.notes.tags,
     "note": lambda run: run.notes.note,
+    "sampler": lambda run: run.evaluation.sampler if run.evaluation else None,
     "error": lambda run: run.damage or getattr(run.status, "error", None),
 }
 ALIASES = {
@@ -58,6 +60,8 @@ ALIASES = {
     "lr": "learning_rate",
     "batch": "batch_size",
 }
+# Values of these compare only where this is the same; runs are ordered by it first.
+KINDS: Mapping[str, Quantity] = {"frechet": lambda run: run.evaluation.features if run.evaluation else None}
 # What stands behind a number, and what it is multiplied by.
 UNITS: Mapping[str, Mapping[str, float]] = {
     "age": {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400},

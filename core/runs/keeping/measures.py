@@ -1,4 +1,4 @@
-"""What takes a look at whole files: the best validation of a run, and the room that it takes on the disk."""
+"""What takes a look at whole files: the best validation of a run, its evaluations, and its room on the disk."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from core import files
-from core.errors import DamagedFile
+from core.errors import DamagedFile, describe
+from core.runs.keeping.evaluated import Evaluated, read_evaluated
 from core.runs.metrics.lines import COUNTS, DAMAGE, LONGEST_LINE, READ_AT_ONCE, check, parse_line
+from core.runs.run import Run
 
 REMEMBERED = 256
 MOST_LOSSES = 100_000
@@ -88,20 +91,37 @@ def size_on_disk(folder: Path) -> int:
 
 
 class Measures:
-    """The best validation and the size of one run, as they were last measured; None before, and where it cannot be."""
+    """What is found in the files of one run, as they were last read; None or nothing before, and where it cannot be."""
 
-    def __init__(self, folder: Path, metrics: Path) -> None:
-        self._folder, self._validations = folder, BestValidation(metrics)
+    def __init__(self, run: Run) -> None:
+        self._run, self._validations = run, BestValidation(run.metrics_path)
         self.size: int | None = None
+        self.evaluated: tuple[Evaluated, ...] = ()
+        self.evaluated_damage = ""
 
     @property
     def best(self) -> Best | None:
         return self._validations.best
 
+    @property
+    def found(self) -> dict[str, Any]:
+        """All of it, under the names of a summary."""
+        return {
+            "best": self.best,
+            "size": self.size,
+            "evaluated": self.evaluated,
+            "evaluated_damage": self.evaluated_damage,
+        }
+
     def measure(self) -> Iterator[None]:
         """Measure a part for each step."""
         self.size = None
         with suppress(OSError):  # a file may have gone just now
-            self.size = size_on_disk(self._folder)
+            self.size = size_on_disk(self._run.path)
+        self.evaluated, self.evaluated_damage = (), ""
+        try:
+            self.evaluated = read_evaluated(self._run.evaluation_path, self._run.weights_path())
+        except (DamagedFile, OSError) as error:
+            self.evaluated_damage = describe(error)
         with suppress(DamagedFile, OSError):  # which the list says of the run
             yield from self._validations.read()

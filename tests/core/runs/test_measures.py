@@ -36,7 +36,7 @@ def measured(measures: Measures) -> tuple[int, float] | None:
 
 def test_the_best_validation_is_found_and_followed(make_run: MakeRun) -> None:
     run = make_run()
-    measures = Measures(run.path, run.metrics_path)
+    measures = Measures(run)
     assert measured(measures) is None
     write(run, line(1, 9.0), line(2, None), line(3, 4.0), line(4, 5.0), '{"kind":"step","val_loss":1}\n', "x" * 9)
     assert measured(measures) == (3, 4.0)

@@ -215,6 +215,8 @@ def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth, f
             text.append(f"{title(name)} {printable(as_text(value))[:LONGEST_SETTING]}\n")
         text.append("" if differing else "the settings of its preset\n")
     text.append("\n")
+    if measured := run.evaluated_damage or formatting.evaluated(run.evaluation):
+        text.append(f"{printable(measured)}\n")
     if run.size is not None:
         text.append(f"{formatting.memory(run.size)} on disk\n")
     text.append(f"{printable(str(run.run.path))}\n")
