@@ -19,13 +19,17 @@ Callback = Literal["go_on", "show"]
 
 @dataclass(frozen=True)
 class Question:
-    """A method of an explorer to be called; each call of its callback, if it takes one, is passed on."""
+    """A method of an explorer to be called; each call of its callback, if it takes one, is passed on.
+
+    It is about the snapshot of a step, or of the newest weights where `moment` is None.
+    """
 
     number: int
     run: Run
     method: str
     arguments: tuple[Any, ...]
     callback: Callback | None = None
+    moment: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,12 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The answer to a question, and what there is to know about the images."""
+    """The answer to a question, what there is to know about the images, and the moment that it is about."""
 
     number: int
     value: Any
     note: str
+    moment: int | None = None
 
 
 @dataclass(frozen=True)

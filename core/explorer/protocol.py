@@ -26,6 +26,16 @@ class Explorer(Protocol):
     Every question raises RunError before there are weights, DamagedFile, DataError or OSError.
     """
 
+    moment: int | None  # the step of the snapshot that answers are of; None for the newest weights
+
+    def at(self, moment: int | None) -> Explorer:
+        """An explorer that answers from the snapshot of a step instead, for the same task; None for the newest weights.
+
+        The images, their order, the latents that samplers draw and, unless it is fitted to each moment, the projection
+        are those of the newest weights. Questions raise RunError also where there is no such snapshot. What is measured
+        is measured of the newest weights.
+        """
+
     @property
     def note(self) -> str:
         """What to know about the images that are shown, once they were read; mostly nothing."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
-from importlib import import_module
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from core.errors import RunError, describe
 from core.evaluation import kept
 from core.evaluation.evaluate import Subject, evaluate
 from core.evaluation.results import check_digits
+from core.explorer.moments.planes import plane
 from core.explorer.protocol import Report
 from core.explorer.results import (
     EvaluationResult,
@@ -31,9 +31,7 @@ from core.explorer.results import (
 )
 from core.explorer.session import RunSession
 from core.latents import paths
-from core.latents.aggregate import Latents
 from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
-from core.latents.projection import Projection, ProjectionError, fit_lda, fit_pca, most_active, pick_dims
 from core.models.autoencoder import Autoencoder
 from core.runs.run import Run
 
@@ -43,8 +41,8 @@ BATCH = 250
 class RunExplorer:
     """Asks a session on behalf of one task; `report` is told what takes long."""
 
-    def __init__(self, session: RunSession, report: Report = lambda words: None) -> None:
-        self.session, self._report = session, report
+    def __init__(self, session: RunSession, report: Report = lambda words: None, moment: int | None = None) -> None:
+        self.session, self._report, self.moment = session, report, moment
 
     @classmethod
     def open(cls, run: Run, data_dir: Path, report: Report = lambda words: None) -> RunExplorer:
@@ -65,17 +63,25 @@ class RunExplorer:
     def default_sampler(self) -> str:
         return self.session.run.config().preset_record.default_sampler
 
+    def at(self, moment: int | None) -> RunExplorer:
+        return RunExplorer(self.session, self._report, moment)
+
+    def _open(self) -> AbstractContextManager[Autoencoder]:
+        return self.session.at(self.moment, self._report)
+
     # Reconstructions
 
     def page(self, first: int, count: int, label: int | None = None, order: Order = "index") -> ReconstructionPage:
         session = self.session
-        with session.newest(self._report) as model:
+        with self._open() as model:
             images, labels = session.images("validation")
             places = np.arange(len(labels)) if label is None else np.flatnonzero(labels.numpy() == label)
             if not len(places):
                 raise RunError(f"no validation image is of class {label}")
             if order == "worst":
-                places = places[np.argsort(-_errors(session, model, label, places), kind="stable")]
+                with session.inside(None) as newest:  # at every moment the same digits
+                    errors = _errors(session, newest, label, places)
+                places = places[np.argsort(-errors, kind="stable")]
             first = max(0, min(first, len(places) - 1))
             chosen = torch.as_tensor(places[first : first + count])
             x = pixels(images[chosen])
@@ -93,11 +99,11 @@ class RunExplorer:
             )
 
     def reconstruct(self, images: Images) -> Reconstructions:
-        with self.session.newest(self._report) as model:
+        with self._open() as model:
             return reconstructed(model, pad(torch.from_numpy(images)[:, None], (PADDING,) * 4))
 
     def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
-        with self.session.newest(self._report) as model:
+        with self._open() as model:
             image, label = self.session.image("validation", index)
             x = pixels(image)
             output = reconstructed(model, x)
@@ -117,12 +123,12 @@ class RunExplorer:
             )
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
-        with self.session.newest(self._report) as model:
+        with self._open() as model:
             x = pixels(self.session.image(part, index)[0])
             return shown(x)[0], reconstructed(model, x).images[0]
 
     def preview(self) -> tuple[Images, Images]:
-        with self.session.newest(self._report) as model:
+        with self._open() as model:
             if self.session.config.preset_record.learns_prior:
                 learned = self.session.learned_prior()
                 one, other = (decoded(model, learned.of_each_class(seed).numpy()) for seed in (0, 1))
@@ -142,8 +148,9 @@ class RunExplorer:
         options: SamplingOptions | None = None,
         go_on: Callable[[], object] = lambda: None,
     ) -> Samples:
-        with self.session.newest(self._report) as model:
-            z = self.session.sampler(sampler, options, go_on).sample(count, seed, temperature).numpy()
+        with self._open() as model:
+            with self.session.inside(None):  # at every moment the same latents
+                z = self.session.sampler(sampler, options, go_on).sample(count, seed, temperature).numpy()
             return Samples(decoded(model, z), z)
 
     def denoising(
@@ -155,7 +162,7 @@ class RunExplorer:
         options: SamplingOptions,
         show: Callable[[int, Samples], object],
     ) -> None:
-        with self.session.newest(self._report) as model:
+        with self._open() as model:
             kept = {math.ceil(options.steps * (frame + 1) / frames) for frame in range(frames)}
             steps = self.session.learned_prior(options).denoise(count, seed, temperature)
             for step, z in enumerate(steps, start=1):
@@ -164,39 +171,24 @@ class RunExplorer:
                     show(step, Samples(decoded(model, z.numpy()), z.numpy()))
 
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:
-        with self.session.newest(self._report) as model:
+        with self._open() as model:
             path = paths.traverse(z, number, self.session.latents("training"), steps)
             return Samples(decoded(model, path), path)
 
     def interpolation(self, start: Floats, end: Floats, steps: int, path: PathKind) -> Samples:
-        with self.session.newest(self._report) as model:
+        with self._open() as model:
             between = paths.interpolate(start, end, steps, path, self.session.latents("training").center)
             return Samples(decoded(model, between), between)
 
     def decode(self, z: Floats) -> Images:
-        with self.session.newest(self._report) as model:
+        with self._open() as model:
             return decoded(model, z)
 
     # The plane
 
     def projection(self, options: ProjectionOptions) -> LatentProjection:
-        session = self.session
-        with session.newest(self._report):
-            # scikit-learn takes a second to import: the latents are encoded meanwhile.
-            threading.Thread(target=import_module, args=("sklearn.discriminant_analysis",), daemon=True).start()
-            latents = session.latents(options.part)
-            basis: Part = options.part if options.fit_on_shown else "training"
-            fitted = session.latents(basis)
-            key = (options.projection, options.numbers, basis)
-            try:
-                projection = session.keep(("projection", *key), lambda: _fit_projection(options, fitted))
-            except ProjectionError as error:
-                raise RunError(f"{session.run.name}: {error}") from error
-            accuracy = session.keep(("accuracy", *key, options.part), lambda: projection.accuracy(latents))
-            points, indices = projection.project(latents.mean), session.indices(options.part)
-            return LatentProjection(
-                options, projection, points, latents.labels, len(fitted), accuracy, indices, session.classes
-            )
+        with self._open():
+            return plane(self.session, options, self.moment)
 
     # How good it is
 
@@ -280,13 +272,3 @@ def _errors(session: RunSession, model: Autoencoder, label: int | None, places: 
     if session.has(("errors", None)):
         return session.keep(("errors", None), compute)[places]
     return session.keep(("errors", label), compute)
-
-
-def _fit_projection(options: ProjectionOptions, latents: Latents) -> Projection:
-    match options.projection:
-        case "lda":
-            return fit_lda(latents)
-        case "pca":
-            return fit_pca(latents)
-        case _:
-            return pick_dims(latents, options.numbers or most_active(latents))

@@ -34,13 +34,16 @@ class Ask(Protocol):
 class RemoteExplorer:
     """Asks about a run on behalf of one task; core.explorer.protocol says what each question gives."""
 
-    def __init__(self, run: Run, ask: Ask, report: Report) -> None:
-        self.run, self.note = run, ""
+    def __init__(self, run: Run, ask: Ask, report: Report, moment: int | None = None) -> None:
+        self.run, self.note, self.moment = run, "", moment
         self._ask_elsewhere, self._report = ask, report
 
     @property
     def default_sampler(self) -> str:
         return self.run.config().preset_record.default_sampler
+
+    def at(self, moment: int | None) -> RemoteExplorer:
+        return RemoteExplorer(self.run, self._ask_elsewhere, self._report, moment)
 
     def page(self, first: int, count: int, label: int | None = None, order: Order = "index") -> ReconstructionPage:
         page: ReconstructionPage = self._ask("page", first, count, label, order)
@@ -120,7 +123,7 @@ class RemoteExplorer:
         callback: Callback | None = None,
         on_callback: Callable[..., object] = lambda: None,
     ) -> Any:
-        question = Question(next(NUMBERS), self.run, method, arguments, callback)
+        question = Question(next(NUMBERS), self.run, method, arguments, callback, self.moment)
         answer = self._ask_elsewhere(question, self._report, on_callback)
-        self.note = answer.note
+        self.note, self.moment = answer.note, answer.moment
         return answer.value

@@ -90,7 +90,7 @@ class LatentProjection:
     """Points (N, 2) of the latents of a part of the image set, with labels and indices in that part, each (N,).
 
     `fitted` is the number of latents that the projection was fitted to, `accuracy` the fraction of the shown ones
-    whose class its classifier tells.
+    whose class its classifier tells; they are of `total` images of that part, 0 where that is not said.
     """
 
     options: ProjectionOptions
@@ -101,6 +101,7 @@ class LatentProjection:
     accuracy: float | None
     indices: Labels
     classes: tuple[str, ...] = ()
+    total: int = 0
 
 
 @dataclass(frozen=True)

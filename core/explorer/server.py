@@ -97,8 +97,9 @@ class Server:
         }
         given = {question.callback: callbacks[question.callback]} if question.callback else {}
         explorer = self._runs.of(question.run, lambda words: pass_on(Progress(question.number, words)))
+        explorer = explorer.at(question.moment)
         value = getattr(explorer, question.method)(*question.arguments, **given)
-        return Answer(question.number, value, explorer.note)
+        return Answer(question.number, value, explorer.note, explorer.moment)
 
     def _send(self, reply: Reply) -> None:
         with suppress(BrokenPipeError):  # the app is gone, and so will this process be

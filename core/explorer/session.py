@@ -1,10 +1,10 @@
-"""One run opened: its newest model, its images and their latents, each computed once and kept."""
+"""One run opened: its newest model and those of its snapshots, its images and their latents, each computed once."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core import files
 from core.arrays import Labels, evenly_spaced
 from core.data.images import ImageSet, RunImages, load_or_substitute
 from core.data.registry import ImageSource
+from core.errors import RunError
 from core.explorer.protocol import Report
 from core.latents import samplers
 from core.latents.aggregate import Latents
@@ -28,8 +30,11 @@ from core.runs.config import RunConfig
 from core.runs.first_stage import read_first_stage
 from core.runs.keeping.evaluated import mark_of
 from core.runs.run import Run
+from core.runs.snapshots.folder import Snapshot, file_name, folder_of
 
 LATENTS_LIMIT = 10_000
+MOMENT_LIMIT = 2_000  # images of a part whose latents are found at a moment of the training: it takes under 0.2 s
+MOMENTS_KEPT = 32  # a run has about thirty snapshots; latents of both parts are 2 MB each
 R = TypeVar("R")
 LoadImages = Callable[[ImageSource, Path], RunImages]
 
@@ -53,17 +58,21 @@ class Looked:
 class RunSession:
     """What is known of a run, shared by all threads that ask.
 
-    Everything but `newest` is for the thread that is inside of it. What was computed with older weights is dropped.
-    `limit` is the number of images of each part that are looked at, evenly chosen.
+    Everything but `newest` and `at` is for the thread that is inside of them. What was computed with the newest weights
+    is dropped when there are newer ones; of snapshots that of the last moments that were looked at is kept. `limit` is
+    the number of images of each part that are looked at, evenly chosen.
     """
 
     def __init__(
         self, run: Run, data_dir: Path, limit: int = LATENTS_LIMIT, load_images: LoadImages = load_or_substitute
     ) -> None:
         self.run, self._data_dir, self._limit, self._load_images = run, data_dir, limit, load_images
-        self.version = 0  # of the weights
+        self.version = 0  # of the newest weights
         self._lock = threading.Lock()
-        self._kept: dict[Any, Any] = {}  # what was computed with these weights
+        self._newest: dict[Any, Any] = {}  # what was computed with the newest weights
+        self._moments: dict[tuple[int, int], dict[Any, Any]] = {}  # and with those of a step, of such a version
+        self._kept = self._newest  # those of them that are looked at
+        self._limit_now = limit
         self._images: dict[Part, Looked] | None = None
         self._note = ""
         self.classes: tuple[str, ...] = ()  # the names of the labels, once the images were read; mostly none
@@ -71,31 +80,68 @@ class RunSession:
         self._report: Report | None = None
         self._words = ""
 
-    @contextmanager
-    def newest(self, report: Report) -> Iterator[Autoencoder]:
+    def newest(self, report: Report) -> AbstractContextManager[Autoencoder]:
         """The newest model for inference, for one caller at a time and without gradients.
 
         `report` is told of what is computed meanwhile. Raises RunError before there are weights, DamagedFile or
         OSError.
         """
+        return self.at(None, report)
+
+    @contextmanager
+    def at(self, moment: int | None, report: Report) -> Iterator[Autoencoder]:
+        """The same for the snapshot of a step, None for the newest. Raises RunError also where that is gone."""
         if self._lock.locked() and self._words:
             report(self._words)
         with self._lock, torch.inference_mode():
             self._report = report
             try:
-                yield self._newest_model()
+                self._open_newest()
+                with self.inside(moment) as model:
+                    yield model
             finally:
                 self._report, self._words = None, ""  # a report may hold a screen
 
-    def _newest_model(self) -> Autoencoder:
-        version = self.run.weights_version()
-        if version != self.version or "model" not in self._kept:
-            self._kept, self.version = {}, version
+    @contextmanager
+    def inside(self, moment: int | None) -> Iterator[Autoencoder]:
+        """For the thread that is inside: look at another moment meanwhile. Raises as `at` does."""
+        before = self._kept, self._limit_now
+        try:
+            if moment is None:
+                self._kept, self._limit_now = self._newest, self._limit
+            else:
+                self._kept, self._limit_now = self._kept_at(moment), min(self._limit, MOMENT_LIMIT)
+            model: Autoencoder = self._kept["model"]
+            yield model
+        finally:
+            self._kept, self._limit_now = before
+
+    def _open_newest(self) -> None:
+        self._kept, version = self._newest, self.run.weights_version()
+        if version != self.version or "model" not in self._newest:
+            self._newest = self._kept = {}
+            self.version = version
             self.run.check_there()
             self._read_config()
-            self._kept["model"] = fold_batch_norm(self._load_model())
-        model: Autoencoder = self._kept["model"]
-        return model
+            self._newest["model"] = fold_batch_norm(self._load_model())
+
+    def _kept_at(self, moment: int) -> dict[Any, Any]:
+        """What is known of a moment, with its model."""
+        path = folder_of(self.run) / file_name(moment)
+        key = moment, files.version(str(path))
+        kept = self._moments.pop(key, {})
+        if "model" not in kept:
+            if self.config.preset_record.learns_prior:
+                raise RunError(f"{self.run.name} is a learned prior, of which no snapshots are kept")
+            try:
+                content = Snapshot(moment, 0.0, path).read()
+            except FileNotFoundError:
+                raise RunError(f"{self.run.name} has no snapshot of step {moment:,} any more") from None
+            kept["model"] = fold_batch_norm(load_autoencoder(content, self.config.preset, path))
+        self._moments[key] = kept
+        while len(self._moments) > MOMENTS_KEPT:
+            del self._moments[next(iter(self._moments))]
+        return kept
 
     @property
     def config(self) -> RunConfig:
@@ -166,6 +212,11 @@ class RunSession:
         looked = self._looked_at()[part]
         return looked.images, looked.labels
 
+    def places(self, part: Part) -> Labels | None:
+        """Of which of these images there are latents; None stands for all."""
+        total = len(self._looked_at()[part].labels)
+        return None if total <= self._limit_now else evenly_spaced(total, self._limit_now)
+
     def image(self, part: Part, index: int) -> tuple[Tensor, int]:
         """One of these images uint8 (1, 32, 32), by its index in that part of the image set, and its label."""
         looked = self._looked_at()[part]
@@ -173,10 +224,12 @@ class RunSession:
         return looked.images[place : place + 1], int(looked.labels[place])
 
     def latents(self, part: Part) -> Latents:
-        """The latents of these images."""
+        """The latents of these images, at a moment of the training of some of them, evenly chosen."""
 
         def compute() -> Latents:
             images, labels = self.images(part)
+            if (places := self.places(part)) is not None:
+                images, labels = images[places], labels[places]
             return encode(self._kept["model"], images, labels, self.counted(f"encoding {part} images", len(images)))
 
         return self.keep(("latents", part), compute)
@@ -220,7 +273,7 @@ class RunSession:
     def _read_config(self) -> None:
         config = self.run.config()
         if config != self._config:  # another run may have taken the place of one that was deleted
-            self._config, self._images, self._note = config, None, ""
+            self._config, self._images, self._note, self._moments = config, None, "", {}
 
     def _fit_sampler(self, name: str, go_on: Callable[[], object]) -> samplers.Sampler:
         latents = self.latents("training")

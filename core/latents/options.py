@@ -73,12 +73,17 @@ def parse_sampling_options(
 
 @dataclass(frozen=True)
 class ProjectionOptions:
-    """How latents are projected to the plane; `numbers` None takes the two latent numbers that vary most."""
+    """How latents are projected to the plane; `numbers` None takes the two latent numbers that vary most.
+
+    At moments of the training that are over, the projection is that of the newest weights, or with `fit_each` is fitted
+    at each moment.
+    """
 
     projection: Projections = "lda"
     part: Part = "validation"
     fit_on_shown: bool = False
     numbers: tuple[int, int] | None = None
+    fit_each: bool = False
 
 
 def check_sampler(name: str, known: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from collections.abc import Callable
@@ -40,6 +41,8 @@ class FakeExplorer:
 
     def __init__(self, run: Run, *, faintness: float = 0.5) -> None:
         self.run, self.faintness, self.note = run, faintness, ""
+        self.moment: int | None = None
+        self.moments: list[int | None] = []  # that were asked about
         self.evaluator = FakeEvaluator()
         self.classes: tuple[str, ...] = ()
         self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
@@ -56,6 +59,16 @@ class FakeExplorer:
         spread[:, :2] += circle
         self._latents = Latents(spread, np.full((self.TOTAL, 64), 0.01), self._labels)
 
+    def at(self, moment: int | None) -> FakeExplorer:
+        """Fainter the earlier it is; what is asked is told to this one."""
+        if moment == self.moment:
+            return self
+        explorer = copy.copy(self)
+        explorer.moment = moment
+        if moment is not None:
+            explorer.faintness = self.faintness * moment / (moment + 1000)
+        return explorer
+
     @property
     def default_sampler(self) -> str:
         return "gaussian" if self.run.name.startswith("ae") else "prior"
@@ -66,6 +79,7 @@ class FakeExplorer:
 
     def _hear(self, *question: Any) -> None:
         self.asked.append(question)
+        self.moments.append(self.moment)
         if not self.gate.wait(10):
             raise TimeoutError(f"nobody let {question[0]} through")
         if self.fail is not None:

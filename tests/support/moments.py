@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import safetensors.torch
 import torch
 
 from core import files
-from core.models.autoencoder import MODELS
+from core.models.autoencoder import MODELS, Autoencoder
 from core.models.weights import metadata_of, weights_to_bytes
 from core.runs.run import Run
 from core.runs.snapshots.folder import Snapshot, file_name, folder_of, snapshots_of
+from tests.support.models import load_model
 
 
 def make_snapshots(
@@ -32,3 +34,25 @@ def make_snapshots(
         metadata = metadata_of(content) | {"step": step, "epoch": f"{step / steps_per_epoch:.6g}"}
         files.replace(folder_of(run) / file_name(step), weights_to_bytes(model, metadata))
     return snapshots_of(run)
+
+
+def put_snapshot(run: Run, step: int, epoch: float, change: Callable[[Autoencoder], object]) -> Path:
+    """The snapshot of a step: the newest weights, changed by this."""
+    model = load_model(run)
+    with torch.no_grad():
+        change(model)
+    path = folder_of(run) / file_name(step)
+    path.parent.mkdir(exist_ok=True)
+    files.replace(path, weights_to_bytes(model.state_dict(), {"step": step, "epoch": epoch, "latent_scale": 1.0}))
+    return path
+
+
+def worse(noise: float) -> Callable[[Autoencoder], object]:
+    """Adds so much noise to every weight, relative to what it is."""
+
+    def change(model: Autoencoder) -> None:
+        generator = torch.Generator().manual_seed(7)
+        for parameter in model.parameters():
+            parameter.add_(noise * parameter.abs().mean() * torch.randn(parameter.shape, generator=generator))
+
+    return change
