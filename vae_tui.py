@@ -10,7 +10,7 @@ import sys
 MODULES = (
     *("core.worker", "core.classifier", "core.explorer.server", "core.kernels.gpu.selftest"),
     "core.training.devices.check",
-    "tests.benchmarks",
+    *("tui.browser.app", "tests.benchmarks"),
 )
 
 

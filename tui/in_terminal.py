@@ -13,6 +13,7 @@ from core.text import printable
 from tui import formatting
 from tui.app import VaeTui
 from tui.background.garbage import collect_by_the_clock
+from tui.commands.output import print_error
 from tui.commands.words import command_hint
 from tui.configuration.configuration import Configuration
 from tui.terminal.guard import LEAVE_APP, Restore, end_with_the_terminal
@@ -30,10 +31,22 @@ def show(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | N
     """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
+    app = make_app(runs_dir, data_dir, run, graphics)
+    restore(LEAVE_APP)
+    show_app(app)
+    return app
+
+
+def make_app(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | None) -> VaeTui:
+    """The app as its user set it. Raises OSError for relative paths where the current folder is gone."""
     app = VaeTui(runs_dir.absolute(), data_dir.absolute(), run, graphics=graphics)
     app.shared.folder = folders.current()
     app.configure(user_configuration())
-    restore(LEAVE_APP)
+    return app
+
+
+def show_app(app: VaeTui) -> None:
+    """Run the app until its user leaves it, or what it is drawn on is gone; keep what was chosen."""
     end_with_the_terminal()
     collect_by_the_clock()
     os.chdir("/")  # libraries that are loaded later need a current folder, and that one may be deleted
@@ -41,8 +54,7 @@ def show(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | N
     try:
         app.shared.configuration.write()
     except (OSError, DamagedFile) as error:
-        print(describe(error))
-    return app
+        print_error(describe(error))
 
 
 def user_configuration() -> Configuration:

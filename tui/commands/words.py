@@ -24,6 +24,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "open": Command("tui.command_line", "open_the_app", "Open the app; `vae-tui [RUN]` does the same."),
+    "serve": Command("tui.browser.serve", "serve", "Show the app in a browser, on this machine only."),
     "train": Command("tui.commands.train", "train", "Train a new run without the app. Ctrl-C saves and stops."),
     "resume": Command(
         "tui.commands.train", "resume", "Resume a run that was stopped, was lost, has failed or has finished."

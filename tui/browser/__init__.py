@@ -1,0 +1,1 @@
+"""The app in a browser: a server on this machine, and the app that it starts for each page."""
