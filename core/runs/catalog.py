@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,11 +112,12 @@ def create_run(
     config: RunConfig,
     first_stage: bytes | None = None,
     share: Share | None = None,
+    fill: Callable[[Run], object] = lambda run: None,
 ) -> Run:
     """A new run; one that nobody named has the stem, with the next number where there is one. Raises as Run.create."""
     while True:
         try:
-            return Run.create(runs_dir, name or unused_name(runs_dir, stem), config, first_stage, share)
+            return Run.create(runs_dir, name or unused_name(runs_dir, stem), config, first_stage, share, fill)
         except NameTaken:  # somebody else took the number just now
             if name:
                 raise

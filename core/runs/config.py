@@ -17,6 +17,7 @@ from core import files
 from core.data import registry
 from core.data.registry import ImageSource
 from core.errors import ConfigError, DamagedFile
+from core.runs.forks.origin import ForkedFrom
 from core.runs.settings import DEFAULT_PRESET, EPOCHS, FIRST_STAGES, PRESETS, SETTINGS, Settings, Word
 from core.text import either
 
@@ -24,7 +25,8 @@ FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs 
 NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 UNKNOWN_NAMED = 3
 JSON_LIMIT = 1 << 20
-LATER = ("fingerprint", "patience", "clip_norm")  # which there were not in the first version that wrote runs
+# Which there were not in the first version that wrote runs.
+LATER = ("fingerprint", "patience", "clip_norm", "forked_from")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -34,6 +36,7 @@ class RunConfig(Settings):
     data_dir: Annotated[str, Field(max_length=4096)] | None = None
     fingerprint: Annotated[str, Field(max_length=64)] | None = None  # of a user's own images
     first_stage_preset: Word | None = None
+    forked_from: ForkedFrom | None = None
     created: Annotated[str, Field(max_length=64)] = ""
     versions: dict[str, Annotated[str, Field(max_length=200)]] = {}
 

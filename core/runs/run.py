@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,24 +54,24 @@ class Run:
         config: RunConfig,
         first_stage: bytes | None = None,
         share: Share | None = None,
+        fill: Callable[[Run], object] = lambda run: None,
     ) -> Run:
-        """A new run directory with its configuration, and the weights of its first stage where it has one.
+        """A new run directory with its configuration, the weights of its first stage, if any, and what `fill` adds.
 
-        It is private, or shared with those who may read it then. Raises ConfigError, NameTaken where there is
-        something of that name, or RunError; then nothing is left behind.
+        It is private, or shared. Raises ConfigError, NameTaken or RunError; then nothing is left behind.
         """
         run = cls(Path(runs_dir).absolute() / check_name(name))
 
-        def fill(folder: Path) -> None:
+        def make(folder: Path) -> None:
             made = cls(folder)
             if first_stage is not None:
                 files.replace(folder / FIRST_STAGE, first_stage)
             made.write_status(Status(state=State.CREATED, epochs=config.epochs, activity="waiting for a trainer"))
+            fill(made)
             write_json(folder / CONFIG, config)
 
-        mode = SHARED[share] if share else 0o700
         try:
-            files.make_folder(run.path, mode, fill)
+            files.make_folder(run.path, SHARED[share] if share else 0o700, make)
         except FileExistsError:
             if not run.path.parent.is_dir():
                 raise RunError(f"{run.path.parent} is not a directory, so no run can be kept there") from None

@@ -51,11 +51,13 @@ class TrainingState(BaseModel):
     seconds: Finite
     images_per_second: Finite
     sums: Amounts
+    skipped: Count = 0  # images of this epoch that a fork of a snapshot was not trained on; only where there are any
     reported: Amounts
     carried: Amounts
     reported_at: Finite
     epoch_began: Finite
     metrics_length: Count
+    new_method: bool = False  # of a fork, before its first save: what does its steps is chosen as for a new run
 
     @property
     def learning_rate(self) -> float:
@@ -71,11 +73,12 @@ class TrainingState(BaseModel):
         batches_per_epoch = math.ceil(images / batch_size)
         if self.batch > batches_per_epoch:
             raise ValueError(f"it is at batch {self.batch} of {batches_per_epoch}")
-        if self.batch and self.permutation is None:
+        seen = min(self.batch * batch_size, images)
+        if self.batch and self.permutation is None and not (self.batch < batches_per_epoch and self.skipped == seen):
             raise ValueError("it is within an epoch but has no permutation")
         if self.permutation is not None and not _is_permutation(self.permutation, images):
             raise ValueError(f"its permutation is not one of {images:,} images")
-        if self.sums[0] != min(self.batch * batch_size, images):
+        if self.sums[0] != seen - self.skipped:
             raise ValueError(f"its sums are over {self.sums[0]:,} images after {self.batch:,} batches")
         if not 0 < self.learning_rate <= 1:
             raise ValueError(f"its learning rate is {self.learning_rate:g}")

@@ -64,7 +64,13 @@ class RunningTotals:
     def __init__(self, device: torch.device) -> None:
         self.sums = zero_sums(device)
         self.images = 0
+        self.skipped = 0  # of the epoch in progress, before a fork began within it
         self._logged = self._carried_over = LossTotals()
+
+    @property
+    def passed(self) -> int:
+        """The images of the epoch so far, be they trained on here or not."""
+        return self.images + self.skipped
 
     @property
     def unlogged(self) -> int:
@@ -90,16 +96,18 @@ class RunningTotals:
     def reset(self) -> None:
         """Begin an epoch."""
         self.sums.zero_()
-        self.images = 0
+        self.images = self.skipped = 0
 
     def state_dict(self) -> dict[str, Any]:
         """What a resume needs, under the keys of state.pt."""
         sums = (self.images, *self.sums.tolist())
-        return {"sums": sums, "reported": astuple(self._logged), "carried": astuple(self._carried_over)}
+        totals = {"sums": sums, "reported": astuple(self._logged), "carried": astuple(self._carried_over)}
+        return totals | ({"skipped": self.skipped} if self.skipped else {})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state."""
         self.images, *sums = state["sums"]
+        self.skipped = state.get("skipped", 0)
         self.sums += torch.tensor(sums, dtype=self.sums.dtype, device=self.sums.device)
         self._logged, self._carried_over = LossTotals(*state["reported"]), LossTotals(*state["carried"])
 

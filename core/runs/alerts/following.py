@@ -51,17 +51,18 @@ def gather(summary: RunSummary, steps: Table, epochs: Table, disk: Disk | None, 
     if status is not None:
         silent = now - status.uptime if boot is not None and status.boot == boot else None
         facts = replace(facts, cause=status.cause, pid=status.pid, begun=status.begun, silent=silent)
-    facts = replace(facts, speed=_speed(steps))
+    fork = config.forked_from if config else None
+    facts = replace(facts, speed=_speed(steps, fork.step if fork else 0))
     if config is not None and summary.preset.has_kl and config.beta and len(steps) >= NEWEST:
         facts = replace(facts, kl=_median(steps["kl"][-NEWEST:]))
-    return _with_validations(facts, epochs)
+    return _with_validations(facts, epochs, fork.best_since if fork else 0)
 
 
-def _speed(steps: Table) -> float | None:
-    """The throughput of the last steps as a share of the usual one."""
-    if len(steps) < FEWEST:
+def _speed(steps: Table, since: int) -> float | None:
+    """The throughput of the last steps as a share of the usual one, after the step with which a fork began."""
+    speeds = steps["images_per_second"][int(np.searchsorted(steps["step"], since, "right")) :]
+    if len(speeds) < FEWEST:
         return None
-    speeds = steps["images_per_second"]
     newest, usual = _median(speeds[-NEWEST:]), _median(speeds[-USUAL:])
     return newest / usual if newest is not None and usual else None
 
@@ -71,8 +72,8 @@ def _median(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float | Non
     return float(np.median(known)) if len(known) else None
 
 
-def _with_validations(facts: Facts, epochs: Table) -> Facts:
-    measured = np.isfinite(epochs["val_loss"])
+def _with_validations(facts: Facts, epochs: Table, since: int) -> Facts:
+    measured = np.isfinite(epochs["val_loss"]) & (epochs["step"] > since)
     losses = epochs["val_loss"][measured]
     if not len(losses):
         return facts

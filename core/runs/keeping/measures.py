@@ -18,6 +18,7 @@ from core.runs.run import Run
 REMEMBERED = 256
 MOST_LOSSES = 100_000
 NAMED = b'"val_loss"'
+ANEW = b'"best_anew":true'  # in the line that says where a fork began, whose loss is another sum
 Best = tuple[int, float]  # after how many epochs, and the loss
 
 
@@ -52,12 +53,19 @@ class BestValidation:
         content = self._part + chunk
         end = content.rfind(b"\n") + 1
         self._part = content[end:][-LONGEST_LINE:]
-        place = content.find(NAMED, 0, end)
+        begin = content.rfind(ANEW, 0, end) + 1
+        if begin:
+            self._begin_anew()
+        place = content.find(NAMED, begin, end)
         while place >= 0:
             stop = content.index(b"\n", place)
             if not content[place + len(NAMED) : place + len(NAMED) + 8].lstrip(b" :").startswith(b"null"):
                 self._take_line(content[content.rfind(b"\n", 0, place) + 1 : stop])
             place = content.find(NAMED, stop, end)
+
+    def _begin_anew(self) -> None:
+        """Forget the losses so far."""
+        self.best = None
 
     def _take_line(self, line: bytes) -> None:
         with suppress(*DAMAGE):
@@ -78,6 +86,10 @@ class Validations(BestValidation):
     def _start_over(self) -> None:
         super()._start_over()
         self.losses: deque[float] = deque(maxlen=MOST_LOSSES)
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self.losses.clear()
 
     def _add(self, epoch: int, loss: float) -> None:
         super()._add(epoch, loss)

@@ -39,8 +39,8 @@ class Stepper:
     `method` names what does them, in a few words, and `validate` measures the loss of held-out examples.
 
     A run goes on by the method of its state, bit for bit. Kernels that have to be compiled first take over at a save,
-    whose state names them, and PyTorch's layers do the steps until then. `recorder` records PyTorch's, and then nothing
-    else does them. With kernels the steps are those of `shared`.
+    whose state names them, and PyTorch's layers do the steps until then. What does those of some forks is chosen anew.
+    `recorder` records PyTorch's, and then nothing else does them. With kernels the steps are those of `shared`.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Stepper:
         self._kernels: Kernels | None = None
         moved = state is not None and state.is_foreign(training.generator)
         self._remark = f", {CHANGED}: saved on another kind of device" if moved else ""
-        mark = None if state is None or moved else mark_of(state.optimizer)
-        is_new = state is None or moved
-        self._threads = training.threads if state is None or moved else threads_of(state.optimizer)
+        is_new = state is None or moved or state.new_method
+        mark = None if state is None or is_new else mark_of(state.optimizer)
+        self._threads = training.threads if state is None or is_new else threads_of(state.optimizer)
         self._step: Callable[[Tensor], None]
         self.validate: Validate = training.objective.validate
         alone = recorder is None and training.ranks.world_size == 1

@@ -32,7 +32,7 @@ class SharedStep:
         """
         if any(place.batch is None for place in there):
             return
-        first = min(there, key=lambda place: place.training.totals.images)
+        first = min(there, key=lambda place: place.training.totals.passed)
         members = [place for place in there if _alike(place, first)]
         batches = [place.batch for place in members if place.batch is not None]
         for place in members:
@@ -56,7 +56,7 @@ class SharedStep:
 def _alike(one: KernelStep, other: KernelStep) -> bool:
     """Whether one step can train both, with batches of the same size."""
     same_kind = one.wanted == other.wanted and one.objective.images.train_images is other.objective.images.train_images
-    return same_kind and one.training.totals.images == other.training.totals.images
+    return same_kind and one.training.totals.passed == other.training.totals.passed
 
 
 def make_step(members: Sequence[KernelStep]) -> TritonStep:

@@ -52,6 +52,16 @@ def test_the_best_validation_is_found_and_followed(make_run: MakeRun) -> None:
     assert measured(measures) is None
 
 
+def test_where_a_forks_loss_is_another_sum_the_best_is_of_its_own_validations(make_run: MakeRun) -> None:
+    run = make_run()
+    measures = Measures(run)
+    kept, anew = (f'{{"kind":"fork","run":"a","best_anew":{word}}}\n' for word in ("false", "true"))
+    write(run, line(1, 2.0), kept, line(2, 9.0))
+    assert measured(measures) == (1, 2.0)
+    write(run, anew, line(3, 8.0), line(4, 8.5))
+    assert measured(measures) == (3, 8.0)
+
+
 def test_a_list_measures_its_runs_after_it_was_shown_and_again_after_they_changed(
     make_run: MakeRun, tmp_path: Path
 ) -> None:

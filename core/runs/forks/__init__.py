@@ -1,0 +1,1 @@
+"""Forks: runs that go on from where another one was, with other settings."""

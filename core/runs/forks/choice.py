@@ -1,0 +1,63 @@
+"""The settings of a fork: those of the run that it goes on from, but for what may be another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import ConfigError
+from core.runs.config import RunConfig, check_values, defaults
+from core.runs.settings import SETTINGS, as_text, title
+
+# Why a fork has the same.
+KEPT = {
+    "preset": "its weights are of that model",
+    "dataset": "the epoch that goes on is an order of those images",
+    "holdout": "the epoch that goes on is an order of those images",
+    "first_stage": "its weights know the latents of that run",
+    "batch_size": "steps and epochs are counted in such batches",
+    "dynamics": "its weights learned to undo that noise",
+}
+SEEDS = 2**32
+KEPT_BY_STATE = {"seed": "its random numbers go on from where they were"}  # which a snapshot does not have
+
+
+def kept_settings(*, snapshot: bool) -> dict[str, str]:
+    """The settings that a fork takes over as they are, and why."""
+    return KEPT if snapshot else KEPT | KEPT_BY_STATE
+
+
+def fork_settings(parent: RunConfig, wanted: Mapping[str, Any], *, snapshot: bool) -> RunConfig:
+    """The settings of a fork with those that are wanted otherwise, as typed or as they are.
+
+    One of a snapshot has its own seed, the next one. Raises ConfigError where one cannot be, or cannot be another.
+    """
+    given = {name: value for name, value in wanted.items() if value is not None}
+    before = {name: getattr(parent, name) for name in SETTINGS}
+    refused = {}
+    for name, reason in kept_settings(snapshot=snapshot).items():
+        value = parent.typed_dataset if name == "dataset" else before[name]
+        if name in given and as_text(given.pop(name)) != (as_text(value) if value is not None else ""):
+            refused[name] = f"{title(name)} stays {_shown(value)} in a fork of this run: {reason}"
+    if refused:
+        raise ConfigError(refused)
+    if snapshot and "seed" not in given:
+        given["seed"] = (parent.seed + 1) % SEEDS
+    if given.get("decoder_variance", parent.decoder_variance) != parent.decoder_variance and "beta" not in given:
+        given["beta"] = defaults(before | given)["beta"]
+    kept = {name: getattr(parent, name) for name in ("data_dir", "fingerprint", "first_stage_preset")}
+    return check_values(**(before | kept | given))
+
+
+def changed_settings(parent: RunConfig, fork: RunConfig) -> tuple[str, ...]:
+    """The settings in which they differ."""
+    return tuple(name for name in SETTINGS if getattr(parent, name) != getattr(fork, name))
+
+
+def changes_loss(parent: RunConfig, fork: RunConfig) -> bool:
+    """Whether their losses are different sums."""
+    return any(SETTINGS[name].changes_loss for name in changed_settings(parent, fork))
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else as_text(value)
