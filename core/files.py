@@ -105,6 +105,21 @@ def share(descriptor: int, folder: Path) -> None:
             os.fchmod(descriptor, mode)
 
 
+def share_folder(folder: Path) -> None:
+    """Let those use a folder in another one, and the files in it, who may use that one; nothing where there is none."""
+    with suppress(OSError):  # some file systems know no permissions
+        found, wanted = folder.lstat(), folder.parent.stat()
+        access = found.st_gid == wanted.st_gid, stat.S_IMODE(found.st_mode) == stat.S_IMODE(wanted.st_mode)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or all(access):
+            return
+        with suppress(OSError):  # a group that its user does not belong to
+            os.chown(folder, -1, wanted.st_gid)
+        folder.chmod(stat.S_IMODE(wanted.st_mode))
+        for path in folder.iterdir():
+            with suppress(DamagedFile, OSError), opened(path) as descriptor:
+                share(descriptor, folder)
+
+
 def why_read_only(folder: Path) -> str:
     """Why nothing can be written there, in a few words; nothing where it can."""
     if os.access(folder, os.W_OK | os.X_OK):

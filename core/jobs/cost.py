@@ -15,6 +15,7 @@ from core.errors import DamagedFile
 from core.runs.config import RunConfig
 from core.runs.metrics.lines import last_lines
 from core.runs.run import Run
+from core.runs.snapshots.moments import most_kept, size_of
 
 LARGEST = 1 << 16  # bytes
 MOST = 200  # of machines, presets and devices
@@ -85,6 +86,7 @@ def estimate(config: RunConfig, paces: dict[str, Pace]) -> Cost:
     pace = next((paces[key] for kind in kinds if (key := _key(config.preset, kind)) in paces), None)
     seconds = config.epochs * images / pace.images_per_second if pace and named else None
     disk = KEPT_OF_PARAMETER * config.preset_record.parameters + KEPT_OF_IMAGE * images + KEPT_OF_EPOCH * config.epochs
+    disk += most_kept(config) * size_of(config)
     return Cost(seconds, round(disk + KEPT_OF_SECOND * (seconds or 0)), pace.memory if pace else None)
 
 

@@ -66,7 +66,7 @@ class Worker:
         self._inbox = Inbox(run.requests, before.handled, before.done_request or 0, log)
         self._orders = Orders(self._inbox, signals, log)
         self._disk_refuses = False
-        self._described = ""
+        self._described = self._trouble = ""
         self._looked = self._saved = -math.inf  # the first step boundary looks and saves
         self._save_cost = 0.0
 
@@ -200,6 +200,7 @@ class Worker:
         self._saved = time.monotonic()
         self._save_cost = self._saved - start
         self._describe(setup)
+        self._tell_of_snapshots(setup)
         self._answer(saved_step=setup.trainer.step)
         if self._disk_refuses:
             self._log("the disk can be written again")
@@ -213,6 +214,12 @@ class Worker:
             self._described = setup.description
             self._log(f"with {self._described} from step {setup.trainer.step}")
             self._heartbeat.note(device_name=self._described)
+
+    def _tell_of_snapshots(self, setup: Setup) -> None:
+        """Say that the disk takes no snapshots, or takes them again; training goes on without them."""
+        if setup.trainer.snapshots.trouble != self._trouble:
+            self._trouble = setup.trainer.snapshots.trouble
+            self._log(self._trouble or "snapshots are kept again")
 
     def _wait_for_disk(self, setup: Setup, error: OSError) -> Turns:
         reason = f"training waits until it can be saved: {error.strerror}"

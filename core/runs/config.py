@@ -26,7 +26,7 @@ NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 UNKNOWN_NAMED = 3
 JSON_LIMIT = 1 << 20
 # Which there were not in the first version that wrote runs.
-LATER = ("fingerprint", "patience", "clip_norm", "forked_from")
+LATER = ("fingerprint", "patience", "clip_norm", "snapshots", "forked_from")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -58,9 +58,10 @@ class RunConfig(Settings):
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what is not used of what earlier versions do not know: they would not train such a run."""
+        """Without what is as usual of what earlier versions do not know: they would not train such a run."""
         written: dict[str, Any] = serialize(self)
-        return {name: each for name, each in written.items() if each or name not in LATER}
+        usual = {name: type(self).model_fields[name].default for name in LATER}
+        return {name: each for name, each in written.items() if name not in usual or each != usual[name]}
 
     @property
     def newer(self) -> str | None:

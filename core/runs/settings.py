@@ -255,6 +255,11 @@ class Settings(BaseModel):
             "Norm above which the gradient of a step is scaled down to it; 0: none", "X", sweep="0,1", prefix="clip"
         ),
     ] = 0.0
+    snapshots: Annotated[
+        int,
+        Field(ge=0, le=100),
+        Setting("Moments of the training whose weights are kept; 0: none", applies=lambda each: not each.learns_prior),
+    ] = 30
     processes: Annotated[
         int,
         Field(ge=1, le=PROCESSES_LIMIT),

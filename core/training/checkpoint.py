@@ -15,8 +15,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from core.errors import DamagedFile, is_out_of_memory
-from core.models.weights import first_line
+from core.errors import DamagedFile, Diverged, is_out_of_memory
+from core.models.weights import first_line, weights_to_bytes
 from core.runs.config import problems
 from core.runs.run import TENSORS_LIMIT, Run
 from core.training.step import ScheduledAdam, saved_base_rate
@@ -121,6 +121,15 @@ class Checkpoints:
         save_state(self._run, TrainingState.model_validate(state))
 
 
+def checked_weights(model: Mapping[str, Tensor], step: int, metadata: Mapping[str, object]) -> bytes:
+    """The weights after a step as a file holds them. Raises Diverged where a number is not finite."""
+    if not all(bool(tensor.isfinite().all()) for tensor in model.values()):
+        raise Diverged(f"the weights are no longer finite numbers at step {step}")
+    if not all(math.isfinite(value) for value in metadata.values() if isinstance(value, float)):
+        raise Diverged(f"the latents are no longer finite numbers at step {step}")
+    return weights_to_bytes(model, {**metadata, "step": step})
+
+
 def on_host(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
     """The tensors in the CPU's memory, of which those on a GPU come in one copy for each type of number."""
     found = {name: tensor.detach() for name, tensor in tensors.items()}
@@ -137,6 +146,13 @@ def optimizer_on_host(state: Mapping[str, Any]) -> dict[str, Any]:
     for (index, key), tensor in on_host(moments).items():
         entries[index][key] = tensor
     return {**state, "state": entries}
+
+
+def copied(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
+    """The tensors in the CPU's memory as they are now, whatever is done to them later."""
+    kinds = {tensor.dtype for tensor in tensors.values()}
+    of_kind = ({name: each.detach() for name, each in tensors.items() if each.dtype == kind} for kind in kinds)
+    return {name: each for alike in of_kind for name, each in in_one_copy(alike).items()}
 
 
 def in_one_copy(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:

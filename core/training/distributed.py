@@ -32,6 +32,11 @@ class Task(IntEnum):
     STOP = 4
     SET_RATE = 5
 
+    @property
+    def activity(self) -> str:
+        """What the first process does meanwhile, in a word or two."""
+        return {Task.VALIDATE: "validating", Task.MEASURE: "measuring samples"}.get(self, "training")
+
 
 @dataclass(frozen=True)
 class Share:

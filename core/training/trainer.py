@@ -6,17 +6,18 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from core.data.images import ImageSet
-from core.errors import Diverged
-from core.models import weights
 from core.runs.metrics.log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
+from core.runs.snapshots.keeping import Keeper
+from core.runs.snapshots.moments import most_kept
 from core.runs.status import StatusChanges
-from core.training.checkpoint import Checkpoints, TrainingState, load_state, on_host, optimizer_on_host, take_over
+from core.training import checkpoint
 from core.training.devices.numerics import prepare
 from core.training.distributed import ALONE, SingleProcess, Task
 from core.training.methods.choice import Stepper
@@ -28,8 +29,6 @@ from core.training.reports import Reports
 from core.training.step import Recorder, ScheduledAdam
 from core.training.totals import RunningTotals, TrainingClock
 from core.training.validation import FRECHET_SAMPLES, Validated, Validation
-
-ACTIVITIES = {Task.VALIDATE: "validating", Task.MEASURE: "measuring samples"}
 
 
 class Trainer:
@@ -60,11 +59,10 @@ class Trainer:
         shared: SharedStep | None = None,
         threads: int | None = None,
     ) -> None:
-        self.run, self.ranks = run, ranks
+        self.run, self.ranks, self._frechet_samples = run, ranks, frechet_samples
         self.config = run.training_config()
         self.device = torch.device(device)
         prepare(self.device)
-        self._frechet_samples = frechet_samples
 
         self.objective, self.generator = make_objective(run, images, self.device)
         self.model = self.objective.model
@@ -72,24 +70,24 @@ class Trainer:
         self.validation = Validation(self.objective, images.train_images, self.device, self.config)
         self.totals = RunningTotals(self.device)
         self.clock = TrainingClock(now)
-        self.checkpoints = Checkpoints(run)
+        self.checkpoints = checkpoint.Checkpoints(run)
         self._reports = None
-        if metrics is not None:
-            self._reports = Reports(metrics, self.totals, self.clock, self.objective.kl_weight, report_seconds)
 
         # A recorded step needs the count of steps and the rate on the GPU.
         recorded = self.device.type == "cuda" and ranks.world_size == 1
         self.optimizer = ScheduledAdam(self.model, self.config.schedule, self.config.learning_rate, capturable=recorded)
         self.task = Task.STEP
         self.epochs = self.config.epochs
-        self.epoch = 0  # finished epochs
-        self.step_in_epoch = 0  # finished steps of this epoch
+        self.epoch = self.step_in_epoch = 0  # finished epochs, and finished steps of this one
         self.permutation: Tensor | None = None
-        state = load_state(run)
+        state = checkpoint.load_state(run)
         if state is not None:
             self._load(state)
+        self.snapshots = Keeper(run, self.batches_per_epoch, most_kept(self.config))
         if metrics is not None:
             metrics.cut(0 if state is None else state.metrics_length)
+            self.snapshots.begin(self.step)
+            self._reports = Reports(metrics, self.totals, self.clock, self.objective.kl_weight, report_seconds)
         if epochs is not None:
             self.epochs, self.validation.since_best = epochs, 0
         self.optimizer.base_rate = learning_rate or self.optimizer.base_rate
@@ -132,7 +130,7 @@ class Trainer:
     @property
     def activity(self) -> str:
         """What the trainer does now, in a word or two."""
-        return ACTIVITIES.get(self.task, "training")
+        return self.task.activity
 
     @property
     def method(self) -> str:
@@ -189,6 +187,7 @@ class Trainer:
 
         Nothing that a step gave is read before that, as several trainings may share the step. Raises Diverged.
         """
+        self._keep_snapshot_if_due()
         if self.step_in_epoch:
             self._report_if_due()
         while self.epoch < self.epochs and not self.ended_early:
@@ -197,6 +196,7 @@ class Trainer:
                 self._train_step()
                 yield
                 self._report_if_due()
+                self._keep_snapshot_if_due()
             validation = frechet = None
             if self.config.validates_after(self.epoch + 1, self.epochs):
                 self._begin(Task.VALIDATE)
@@ -247,7 +247,7 @@ class Trainer:
     def _report_epoch(self, validation: Validated | None, frechet: float | None) -> None:
         loss = self.reports.epoch(self.epoch + 1, self.step, validation, frechet)
         if loss is not None and self.validation.is_best(loss):
-            self.checkpoints.keep_best(self._weights(on_host(self.model.state_dict()), measured=False))
+            self.checkpoints.keep_best(self._weights(checkpoint.on_host(self.model.state_dict()), self.epoch)())
 
     def _report_if_due(self) -> None:
         self.reports.steps_if_due(self.epoch, self.step, self.learning_rate, self._stepper.gradient_norm)
@@ -261,13 +261,14 @@ class Trainer:
         Raises Diverged or OSError.
         """
         self._stepper.before_save()
+        self.snapshots.settle()
         self.clock.read()
         self.totals.read(self.step)
-        model = on_host(self.model.state_dict())
-        self.checkpoints.save_weights(self._weights(model, measured=measured))
+        model = checkpoint.on_host(self.model.state_dict())
+        self.checkpoints.save_weights(self._weights(model, self.epoch, measured=measured)())
         progress = {
             "model": model,
-            "optimizer": optimizer_on_host(self.optimizer.state_dict()),
+            "optimizer": checkpoint.optimizer_on_host(self.optimizer.state_dict()),
             "generator": self.generator.get_state(),
             "permutation": self.permutation,
             "epochs": self.epochs,
@@ -278,19 +279,19 @@ class Trainer:
         parts = self.totals.state_dict() | self.clock.state_dict() | self.validation.state_dict()
         self.checkpoints.save_state(progress | parts)
 
-    def _weights(self, model: Mapping[str, Tensor], *, measured: bool) -> bytes:
-        """The weights as a file holds them. Raises Diverged."""
-        if not all(bool(tensor.isfinite().all()) for tensor in model.values()):
-            raise Diverged(f"the weights are no longer finite numbers at step {self.step}")
-        numbers = self.objective.metadata(measured=measured)
-        if not all(math.isfinite(number) for number in numbers.values()):
-            raise Diverged(f"the latents are no longer finite numbers at step {self.step}")
-        metadata = {"preset": self.config.preset, "epoch": self.epoch, "step": self.step} | numbers
-        return weights.weights_to_bytes(model, metadata)
+    def _weights(self, model: Mapping[str, Tensor], epoch: object, *, measured: bool = False) -> Callable[[], bytes]:
+        """What gives the weights of this step as a file holds them, and raises Diverged."""
+        metadata = {"preset": self.config.preset, "epoch": epoch} | self.objective.metadata(measured=measured)
+        return partial(checkpoint.checked_weights, model, self.step, metadata)
 
-    def _load(self, state: TrainingState) -> None:
+    def _keep_snapshot_if_due(self) -> None:
+        if self.snapshots.is_due(self.step):
+            weights = checkpoint.copied(self.model.state_dict())
+            self.snapshots.keep(self.step, self._weights(weights, f"{self.step / self.batches_per_epoch:.6g}"))
+
+    def _load(self, state: checkpoint.TrainingState) -> None:
         examples, batch_size = self.objective.examples, self.config.batch_size
-        take_over(state, self.run, self.model, self.optimizer, self.generator, examples, batch_size)
+        checkpoint.take_over(state, self.run, self.model, self.optimizer, self.generator, examples, batch_size)
         self.permutation = None if state.permutation is None else state.permutation.to(self.device)
         self.epochs, self.epoch, self.step_in_epoch = state.epochs, state.epoch, state.batch
         if state.is_foreign(self.generator):

@@ -29,6 +29,7 @@ FINAL_NAMES = {
     "best.safetensors",
     "state.pt",
     "train.log",
+    "snapshots",
 }
 TEMPORARY_NAME = re.compile(r"\.(?P<file>.+)" + re.escape(files.TEMPORARY_MARK) + "[0-9a-f]{32}")
 

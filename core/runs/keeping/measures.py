@@ -14,6 +14,7 @@ from core.errors import DamagedFile, describe
 from core.runs.keeping.evaluated import Evaluated, read_evaluated
 from core.runs.metrics.lines import COUNTS, DAMAGE, LONGEST_LINE, READ_AT_ONCE, check, parse_line
 from core.runs.run import Run
+from core.runs.snapshots.folder import folder_of, steps_in
 
 REMEMBERED = 256
 MOST_LOSSES = 100_000
@@ -97,7 +98,11 @@ class Validations(BestValidation):
 
 
 def size_on_disk(folder: Path) -> int:
-    """The bytes of the files in a folder, as they lie on the disk; links are not followed. Raises OSError."""
+    """The bytes of a run's files, as they lie on the disk; links are not followed. Raises OSError."""
+    return _size(folder) + sum(path.lstat().st_blocks * 512 for path in steps_in(folder_of(folder)).values())
+
+
+def _size(folder: Path) -> int:
     with os.scandir(folder) as entries:
         return sum(entry.stat(follow_symlinks=False).st_blocks * 512 for entry in entries)
 

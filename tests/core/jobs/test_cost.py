@@ -36,7 +36,9 @@ def test_time_is_unknown_until_a_run_of_that_preset_trained_here_for_a_while(tmp
     keep_pace(trained(tmp_path, 30), 7 * 10**8)
     found = estimate(config, read_paces())
     assert (found.seconds, found.memory) == (100 * 4000 / 2500, 7 * 10**8)
-    assert 10**6 < found.disk < 2 * 10**6
+    without = estimate(config.model_copy(update={"snapshots": 0}), read_paces())
+    assert 10**6 < without.disk < 2 * 10**6
+    assert found.disk - without.disk == pytest.approx(30 * 225_724, rel=0.02)  # the file of this preset's weights
     assert estimate(make_config(preset="ae"), read_paces()).seconds is None
 
 
