@@ -26,6 +26,7 @@ NO_TORCH = (
     "core.group",
     "core.program",
     "core.memory",
+    "core.scheduling",
     "core.data.registry",
     "core.data.download",
     "core.runs",
@@ -73,6 +74,7 @@ BASE = (
     "core.group",
     "core.program",
     "core.memory",
+    "core.scheduling",
 )
 READABLE = (
     "core.data.registry",
@@ -117,6 +119,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.group": (),
     "core.program": (),
     "core.memory": (),
+    "core.scheduling": (),
     "core.data": (),
     "core.models": (),
     "core.runs": ("core.data.registry",),

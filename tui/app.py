@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.widget import AwaitMount
 
 from core.errors import describe
-from tui.background.garbage import FULL_SECONDS, collect
+from tui.background.garbage import FULL_SECONDS, YOUNG_SECONDS, collect, collect_young
 from tui.configuration.settings import SCREEN
 from tui.configured import ConfiguredApp
 from tui.messages import FilesWritten, NewRunWanted, RunDeleted, RunOpened, RunRenamed, RunRestored
@@ -174,6 +174,7 @@ class VaeTui(ConfiguredApp):
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.switch_mode(self.shared.configuration[SCREEN] if self.selected_run else "runs")
+        self.set_interval(YOUNG_SECONDS, collect_young)
         self.set_interval(FULL_SECONDS, collect)
         self.set_interval(UNUSED_SECONDS, lambda: self._sources.end_unused(seconds_kept(self.screen_stack)))
         # The terminal is empty after the shell had it.

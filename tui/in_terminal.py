@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from core import folders
 from core.errors import DamagedFile, RunError, describe
+from core.scheduling import lengthen_turn
 from core.text import printable
 from tui import formatting
 from tui.app import VaeTui
@@ -49,6 +50,7 @@ def show_app(app: VaeTui) -> None:
     """Run the app until its user leaves it, or what it is drawn on is gone; keep what was chosen."""
     end_with_the_terminal()
     collect_by_the_clock()
+    lengthen_turn()
     os.chdir("/")  # libraries that are loaded later need a current folder, and that one may be deleted
     app.run()
     try:

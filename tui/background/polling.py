@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from core.scheduling import lengthen_turn
+
 POLL_SECONDS = 0.5
 News = TypeVar("News", covariant=True)
 
@@ -60,6 +62,7 @@ class Poller(Generic[News]):
         self._wake.set()
 
     def _poll(self) -> None:
+        lengthen_turn()
         reader = self._open_reader()
         failing = False
         while not self._closed:

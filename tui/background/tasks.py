@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import describe
 from core.memory import give_back
+from core.scheduling import lengthen_turn
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -55,6 +56,7 @@ class LatestTaskQueue:
             self._changed.notify()
 
     def _work(self) -> None:
+        lengthen_turn()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._pending)

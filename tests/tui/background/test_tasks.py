@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tui.background.garbage import collect, collect_by_the_clock
+from tui.background.garbage import collect, collect_by_the_clock, collect_young
 from tui.background.tasks import LatestTaskQueue
 
 WaitUntil = Callable[..., None]
@@ -120,7 +120,7 @@ def test_a_bug_is_heard_once_and_ends_the_answers(
     assert heard == []
 
 
-def test_all_objects_are_looked_at_for_garbage_only_when_asked() -> None:
+def test_objects_are_looked_at_for_garbage_when_asked_and_before_they_fill_the_memory() -> None:
     thresholds, generations = gc.get_threshold(), list[int]()
 
     def note(phase: str, info: dict[str, int]) -> None:
@@ -129,9 +129,12 @@ def test_all_objects_are_looked_at_for_garbage_only_when_asked() -> None:
     gc.callbacks.append(note)
     try:
         collect_by_the_clock()
-        kept = [[number] for number in range(200_000)]
-        assert set(generations) == {0, 1}
-        del kept
+        few = [[number] for number in range(20_000)]
+        assert generations == []
+        collect_young()
+        many = [[number] for number in range(200_000)]
+        assert set(generations) == {0}
+        del few, many
         collect()
         assert 2 in generations
     finally:
