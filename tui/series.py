@@ -91,9 +91,16 @@ def charts(
     `place_of` gives the place of a run among colours and markers.
     """
     drawn = [key for key in available(snapshots) if key in keys]
+    return [chart(snapshots, key, options, axis, place_of) for key in drawn]
+
+
+def chart(
+    snapshots: Sequence[Snapshot], key: str, options: CurveOptions, axis: Axis, place_of: Callable[[Run], int]
+) -> Chart:
+    """One of the charts that are available."""
     if len(snapshots) == 1:
-        return [Chart(key, run_curves(snapshots, key, options, axis)) for key in drawn]
-    return [Chart(key, compared_curves(snapshots, key, options, axis, place_of)) for key in drawn]
+        return Chart(key, run_curves(snapshots, key, options, axis))
+    return Chart(key, compared_curves(snapshots, key, options, axis, place_of))
 
 
 def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis) -> list[Curve]:

@@ -43,6 +43,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
         super().__init__(name, shared)
         self._pointed = False  # the cursor is the pointer's
         self._laid_out: Layout | None = None
+        self._to_draw: list[str] = []  # charts that are not what was asked for last
 
     def compose(self) -> ComposeResult:
         first, *others = quantities.TITLES
@@ -62,20 +63,27 @@ class ChartGrid(ChosenCharts, can_focus=True):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw the charts again; the first one is seen before the others are drawn."""
+        """Draw the charts again, one after the other; a key that comes meanwhile waits for one only."""
         if not self._snapshots:
+            self._to_draw = []
             for plot in self.query(Plot):
                 plot.show(Shown())
             return
-        drawn = self._charts()
-        self._lay_out([chart.key for chart in drawn])
-        first = [chart for chart in drawn if self._plot(chart.key).display][:1]
-        self._show(self._snapshots, first)
-        # A key that comes meanwhile waits for less.
-        self.call_after_refresh(self._show, self._snapshots, [chart for chart in drawn if chart not in first])
+        self._lay_out(self._available)
+        self._to_draw = [key for key in self._available if self._plot(key).display]
+        self._draw_next(self._to_draw)
 
-    def _charts(self) -> list[Chart]:
-        return series.charts(self._snapshots, self._options, self._axis, self._shared.place_of, self._chosen)
+    def _draw_next(self, keys: list[str]) -> None:
+        if keys is not self._to_draw or not keys:  # all charts are drawn, or again by now
+            return
+        self._draw(series.chart(self._snapshots, keys.pop(0), self._options, self._axis, self._shared.place_of))
+        if keys:
+            self.call_after_refresh(self._draw_next, keys)
+
+    @property
+    def _available(self) -> list[str]:
+        """The charts that were chosen and have something to show, in order."""
+        return [key for key in series.available(self._snapshots) if key in self._chosen]
 
     @property
     def _axis(self) -> run_axis.Axis:
@@ -86,31 +94,24 @@ class ChartGrid(ChosenCharts, can_focus=True):
         """The range of x that is seen."""
         return self._window.x or self._axis.range_of(self._options.fraction)
 
-    def _show(self, snapshots: Sequence[Snapshot], drawn: Sequence[Chart]) -> None:
-        if snapshots is not self._snapshots:
-            return
+    def _draw(self, chart: Chart) -> None:
         axis, window, options = self._axis, self._window, self._options
         label = axis.label
-        if window.cursor is not None:
+        if window.cursor is not None and chart.key == self._main:
             label = run_axis.position(self._snapshots, axis, window.cursor) or label
-        for chart in drawn:
-            plot = self._plot(chart.key)
-            if not plot.display:
-                continue
-            has_position = window.cursor is not None and chart.key == self._main
-            plot.show(
-                Shown(
-                    chart.curves,
-                    self.shown_range,
-                    window.y.get(chart.key),
-                    options.scale,
-                    label if has_position else axis.label,
-                    axis.unit,
-                    window.cursor,
-                    chart.key == self._focus and len(self._keys) > 1,
-                    NOTHING_YET if self._window == Window() else NOTHING_THERE,
-                )
+        self._plot(chart.key).show(
+            Shown(
+                chart.curves,
+                self.shown_range,
+                window.y.get(chart.key),
+                options.scale,
+                label,
+                axis.unit,
+                window.cursor,
+                chart.key == self._focus and len(self._keys) > 1,
+                NOTHING_YET if self._window == Window() else NOTHING_THERE,
             )
+        )
 
     def _plot(self, key: str) -> Plot:
         return self.query_one(f"#{key}", Plot)
@@ -131,7 +132,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
         return self._focus if self._focus in self._keys else self._keys[0]
 
     def on_resize(self) -> None:
-        if self._snapshots and self._arranged([chart.key for chart in self._charts()]) != self._laid_out:
+        if self._snapshots and self._arranged(self._available) != self._laid_out:
             self.redraw()
 
     def _arranged(self, keys: list[str]) -> Layout:
@@ -160,8 +161,8 @@ class ChartGrid(ChosenCharts, can_focus=True):
         """What is drawn."""
         if not self._snapshots or not any(len(snapshot.steps["step"]) for snapshot in self._snapshots):
             return None
-        axis, window, scale = self._axis, self._window, self._options.scale
-        drawn, shown = self._charts(), self.shown_range
+        axis, window, scale, shown = self._axis, self._window, self._options.scale, self.shown_range
+        drawn = series.charts(self._snapshots, self._options, axis, self._shared.place_of, self._chosen)
         return Export(
             lambda folder: exporting.write_curves(folder, stem, title, drawn, axis.label, shown, scale, window.y),
             exporting.WHOLE_TABLE,
@@ -192,7 +193,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
     def action_turn(self, by: int) -> None:
         if not self._snapshots:
             return
-        seen = [chart.key for chart in self._charts()]
+        seen = self._available
         if self._focus not in seen:
             self._focus = self._main if len(seen) > 1 and by > 0 and self._focus is None else seen[0]
         else:
@@ -225,8 +226,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
             self._zoom_x(by, about)
 
     def _zoom_x(self, by: int, about: float) -> None:
-        whole = self._axis.range_of(1.0)
-        self._change(self._window.zoom_x(ZOOM**by, about, self.shown_range, whole))
+        self._change(self._window.zoom_x(ZOOM**by, about, self.shown_range, self._axis.range_of(1.0)))
 
     def action_zoom_y(self, by: int) -> None:
         if (shown := self._shown_y(self._main)) is not None:
