@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.runs.alerts.rules import Alert
 from core.runs.catalog import RunSummary, Unreadable, newest_first, summarise
 from core.runs.run import Run
-from core.runs.watching import Catalog
+from core.runs.watching import Catalog, with_alerts
 from tui.messages import RunUpdate
+
+if TYPE_CHECKING:
+    from core.runs.alerts.following import RunAlerts
 
 
 class RunUpdateReader:
@@ -17,16 +21,18 @@ class RunUpdateReader:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._seen: tuple[object, ...] | None = None
+        self._alerts: dict[str, RunAlerts] = {}
 
     def poll(self) -> RunUpdate | None:
-        """An update when the state of the run or its weights changed, or another run took its place."""
-        run_update = RunUpdate(summarise(self._run), self._run.weights_version())
-        summary = run_update.summary
-        seen = (summary.state, summary.damage, summary.config, run_update.weights_version)
+        """An update when the state of the run, its alerts or weights changed, or another run took its place."""
+        version, summary = self._run.weights_version(), summarise(self._run)
+        if self._seen is not None or not summary.is_active:  # the first update is waited for
+            summary = with_alerts(summary, self._alerts)
+        seen = (summary.state, summary.alerts, summary.damage, summary.config, version)
         if seen == self._seen:
             return None
         self._seen = seen
-        return run_update
+        return RunUpdate(summary, version)
 
 
 class RunsReader:
