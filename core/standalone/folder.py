@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import files
-from core.errors import RunError
 from core.models.weights import load_autoencoder, metadata_of
 from core.runs.catalog import summarise
 from core.runs.config import RunConfig, chosen
+from core.runs.first_stage import read_first_stage
 from core.runs.run import Run
-from core.runs.settings import FIRST_STAGES
-from core.text import either, printable
+from core.standalone.model import load
+from core.standalone.onnx_files import encoder_and_decoder
+from core.text import printable
 
 HERE = Path(__file__).parent
 EXAMPLE = '''"""Draws new digits: `python example.py` writes samples.pgm, a picture that most viewers open."""
@@ -39,46 +40,65 @@ anyone for any purpose, with this notice. They come without any warranty.
 """
 
 
-def write(run: Run, folder: Path) -> list[Path]:
-    """Write the folder, which must not exist yet; its files. Raises RunError, DamagedFile or OSError."""
+ONNX_USE = """
+`encoder.onnx` and `decoder.onnx` need onnxruntime only, and take batches of any size:
+
+```python
+from onnxruntime import InferenceSession
+
+encoder, decoder = InferenceSession("encoder.onnx"), InferenceSession("decoder.onnx")
+mean, *log_variance = encoder.run(None, {"images": images})  # (B, 1, 32, 32), float32 in [0, 1]
+(reconstructions,) = decoder.run(None, {"latents": mean})
+```
+"""
+
+
+def write(run: Run, folder: Path, onnx: bool = False) -> list[Path]:
+    """Write the folder, which must not exist yet; its files. Of a learned prior it is its first stage.
+
+    Raises RunError, DamagedFile or OSError.
+    """
     config = run.config()
-    if config.preset_record.learns_prior:
-        raise RunError(f"{run.name} learns a prior; what can be exported is a run of {either(FIRST_STAGES)}")
-    weights = run.read_weights()
-    load_autoencoder(weights, config.preset, run.weights_path())  # refuses what is damaged
+    learns_prior = config.preset_record.learns_prior
+    preset, weights = read_first_stage(run) if learns_prior else (config.preset, run.read_weights())
+    load_autoencoder(weights, preset, run.first_stage_path if learns_prior else run.weights_path())  # refuses damage
     contents = {
         "model.safetensors": weights,
         "model.py": (HERE / "model.py").read_bytes(),
         "example.py": EXAMPLE.encode(),
-        "README.md": card(run, config, metadata_of(weights)).encode(),
+        "README.md": card(run, config, preset, metadata_of(weights), onnx).encode(),
         "LICENSE": LICENSE.encode(),
     }
 
     def fill(place: Path) -> None:
         for name, content in contents.items():
             (place / name).write_bytes(content)
+        if onnx:
+            graphs = encoder_and_decoder(load(place / "model.safetensors"))
+            for name, content in graphs.items():
+                (place / name).write_bytes(content)
+            contents.update(graphs)
 
     files.make_folder(folder, 0o755, fill)
     return [folder / name for name in contents]
 
 
-def card(run: Run, config: RunConfig, metadata: dict[str, str]) -> str:
+def card(run: Run, config: RunConfig, preset: str, metadata: dict[str, str], onnx: bool) -> str:
     """The model card: what it is, what it was trained on and how, how good it is, how to use it."""
-    summary = summarise(run)
-    settings = ", ".join(f"{name} {value}" for name, value in chosen(config).items()) or "the preset's own"
-    losses = {"training": summary.train_loss, "validation": summary.val_loss}
-    known = [f"{kind} loss {value:.2f}" for kind, value in losses.items() if value is not None]
+    rows = {"after": f"epoch {metadata.get('epoch', '?')}, step {metadata.get('step', '?')}"}
+    if preset == config.preset:
+        rows |= trained_as(run, config)
+    rows["latent scale"] = metadata.get("latent_scale", "not measured")
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    stage = f"the first stage of a learned prior ({printable(str(config.first_stage))}), " * (preset != config.preset)
     return f"""# {printable(run.name)}
 
-An autoencoder ({config.preset}) for images of 32x32 pixels with a latent of 4x4x4 numbers, trained by vae-tui on
+An autoencoder ({preset}) for images of 32x32 pixels with a latent of 4x4x4 numbers, {stage}trained by vae-tui on
 {config.dataset}.
 
 | | |
 | --- | --- |
-| after | epoch {metadata.get("epoch", "?")}, step {metadata.get("step", "?")} |
-| settings | {printable(settings)} |
-| losses | {", ".join(known) or "not measured"} (squared error of an image and weighted KL divergence) |
-| latent scale | {metadata.get("latent_scale", "not measured")} |
+{table}
 
 `python example.py` draws new digits. `model.py` needs PyTorch only:
 
@@ -88,6 +108,16 @@ from model import load
 model = load("model.safetensors")
 mean, log_variance = model.encode(images)  # (B, 1, 32, 32) in [0, 1]
 ```
-
+{ONNX_USE if onnx else ""}
 It knows images like those that it was trained on and no others; it was made for learning about autoencoders.
 """
+
+
+def trained_as(run: Run, config: RunConfig) -> dict[str, str]:
+    """The settings and the losses of a run, as rows of a card."""
+    summary = summarise(run)
+    settings = ", ".join(f"{name} {value}" for name, value in chosen(config).items()) or "the preset's own"
+    losses = {"training": summary.train_loss, "validation": summary.val_loss}
+    known = [f"{kind} loss {value:.2f}" for kind, value in losses.items() if value is not None]
+    said = f"{', '.join(known) or 'not measured'} (squared error of an image and weighted KL divergence)"
+    return {"settings": printable(settings), "losses": said}

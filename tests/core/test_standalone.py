@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from core.errors import RunError
 from core.runs.run import Run
-from core.standalone import folder, model
+from core.standalone import folder, model, onnx_files
 from tests.support.models import load_model
 from tui.command_line import command_line
 
@@ -55,9 +56,56 @@ def test_the_folder_needs_nothing_of_this_program(tmp_path: Path) -> None:
     assert len((tmp_path / "e" / "model.py").read_text().splitlines()) < 120
 
 
+def test_of_a_learned_prior_its_first_stage_is_exported(tmp_path: Path) -> None:
+    given = ["prior-mnist", "--runs-dir", str(CHECKPOINTS), "--out", str(tmp_path / "e")]
+    assert "the autoencoder whose latents it learns" in CliRunner().invoke(command_line(), ["export", *given]).output
+    exported, trained = model.load(tmp_path / "e" / "model.safetensors"), load_model(Run(CHECKPOINTS / "vae-mnist"))
+    z = torch.rand(2, 4, 4, 4)
+    with torch.no_grad():
+        assert torch.equal(exported.decode(z), trained.decode(z))
+    said = (tmp_path / "e" / "README.md").read_text()
+    assert "(vae) for images of 32x32 pixels with a latent of 4x4x4 numbers, the first stage of a learned prior" in said
+    assert "losses" not in said
+
+
+@pytest.mark.parametrize("name", ["ae-mnist", "vae-mnist", "vae-post-mnist", "prior-mnist"])
+def test_onnxruntime_computes_what_pytorch_does_for_batches_of_any_size(name: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    written = folder.write(Run(CHECKPOINTS / name), tmp_path / "e", onnx=True)
+    assert {file.name for file in written} == {file.name for file in (tmp_path / "e").iterdir()}
+    parts = ("encoder", "decoder")
+    encoder, decoder = (onnxruntime.InferenceSession(tmp_path / "e" / f"{part}.onnx") for part in parts)
+    exported = model.load(tmp_path / "e" / "model.safetensors")
+    for count in (1, 5):
+        images, latents = torch.rand(count, 1, 32, 32), torch.randn(count, 4, 4, 4)
+        with torch.no_grad():
+            expected = [each for each in exported.encode(images) if each is not None]
+            expected.append(exported.decode(latents))
+        encoded = encoder.run(None, {"images": images.numpy()})
+        decoded = decoder.run(None, {"latents": latents.numpy()})
+        if len(encoded) == 2:  # of vae-post, the logarithm of next to nothing
+            encoded[1], expected[1] = np.exp(encoded[1] / 2), torch.exp(expected[1] / 2)
+        for computed, right in zip([*encoded, *decoded], expected, strict=True):
+            torch.testing.assert_close(torch.from_numpy(computed), right, rtol=1e-4, atol=1e-4)
+
+
+def test_an_onnx_file_that_is_off_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    monkeypatch.setattr(onnx_files, "TOLERANCE", 0.0)
+    with pytest.raises(RunError, match="off what PyTorch computes"):
+        folder.write(Run(CHECKPOINTS / "ae-mnist"), tmp_path / "e", onnx=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_onnx_files_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(onnx_files, "find_spec", lambda name: None)
+    given = ["ae-mnist", "--runs-dir", str(CHECKPOINTS), "--out", str(tmp_path / "e"), "--onnx"]
+    assert onnx_files.INSTALL in str(CliRunner().invoke(command_line(), ["export", *given]).exception)
+
+
 def test_what_cannot_be_exported_says_why_and_leaves_nothing(make_run: MakeRun, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="learns a prior; what can be exported is a run of vae"):
-        folder.write(make_run("learned", preset="prior"), tmp_path / "none")
     untrained = make_run("untrained", preset="ae")
     cases = [(untrained.path, tmp_path / "none", "has no weights yet"), (CHECKPOINTS / "vae-mnist", tmp_path, "exists")]
     for path, out, reason in cases:

@@ -57,16 +57,26 @@ def export(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Event files for TensorBoard instead, into RUN-tensorboard.")
     ] = False,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Encoder and decoder as ONNX files too, checked with onnxruntime.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     found, written = find_run(runs_dir, run), list[Path]()
     if tensorboard:
+        if onnx:
+            raise ConfigError({"onnx": "onnx files do not go with event files: leave --tensorboard or --onnx out"})
         export_events(found, out or Path(f"{found.name}-tensorboard"), data_dir)
         return
     from core.standalone import folder
 
-    place = new_file(out or Path(f"{found.name}-export"), lambda place: written.extend(folder.write(found, place)))
+    def write(place: Path) -> None:
+        written.extend(folder.write(found, place, onnx))
+
+    place = new_file(out or Path(f"{found.name}-export"), write)
     echo(f"wrote {', '.join(path.name for path in written)} to {place}")
+    if found.config().preset_record.learns_prior:
+        echo("that is the autoencoder whose latents it learns; what it learned of them is not exported")
 
 
 def export_events(run: Run, out: Path, data_dir: Path | None) -> None:
