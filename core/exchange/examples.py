@@ -7,7 +7,8 @@ from pathlib import Path
 
 from core import files
 from core.runs.catalog import is_run
-from core.runs.run import KEPT, SHARED, NameTaken, Run, Share
+from core.runs.run import SHARED, NameTaken, Run, Share
+from core.runs.snapshots.folder import files_of, folder_of
 
 NAMES = ("ae-mnist", "vae-post-mnist", "vae-mnist", "prior-mnist")
 # Where they lie in an installed program, and in its repository, among runs that were trained there.
@@ -26,9 +27,11 @@ def copy(example: Run, runs_dir: Path, share: Share | None = None) -> Run:
     run = Run(runs_dir.absolute() / example.name)
 
     def fill(folder: Path) -> None:
-        for name in KEPT:
-            if (example.path / name).exists():
-                shutil.copyfile(example.path / name, folder / name)
+        for name in files_of(example):
+            if (folder / name).parent != folder:
+                (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(example.path / name, folder / name)
+        files.share_folder(folder_of(folder))
 
     try:
         files.make_folder(run.path, SHARED[share] if share else 0o700, fill)

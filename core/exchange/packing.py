@@ -16,26 +16,29 @@ from core.runs.config import check_name
 from core.runs.keeping.names import unused_name
 from core.runs.metrics.reader import SIZE_LIMIT
 from core.runs.run import CONFIG, KEPT, LOG, METRICS, SHARED, TENSORS_LIMIT, Run, Share
+from core.runs.snapshots.folder import files_of, is_snapshot
+from core.runs.snapshots.moments import LARGEST
 
 SUFFIX = ".vae-run"
 LONGEST = {METRICS: SIZE_LIMIT, LOG: SIZE_LIMIT}
+SNAPSHOTS_LIMIT = 8 * LARGEST  # a newer version may keep more
 LARGEST_DIRECTORY = 1 << 14  # bytes of the archive's list of files
 CHUNK = 1 << 20
 END = struct.Struct("<4s4H2LH")  # of a zip archive: its list's disks, lengths, size and place, a comment's length
 
 
-def pack(run: Run, path: Path) -> list[str]:
-    """Write a run as one file, which must not exist; the names of what is in it.
+def pack(run: Run, path: Path, *, snapshots: bool = True) -> list[str]:
+    """Write a run as one file, which must not exist, with or without its snapshots; the names of what is in it.
 
     Raises RunError while a trainer has the run, DamagedFile, FileExistsError or OSError.
     """
     run.config()
-    packed = [name for name in KEPT if (run.path / name).exists()]
+    packed = files_of(run, snapshots=snapshots)
     lock = run.lock() if METRICS in packed else None
     try:
         with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED, allowZip64=False) as archive:
             for name in packed:
-                _add(archive, run.path / name)
+                _add(archive, run, name)
     except FileExistsError:
         raise
     except BaseException as error:
@@ -49,8 +52,8 @@ def pack(run: Run, path: Path) -> list[str]:
     return packed
 
 
-def _add(archive: zipfile.ZipFile, path: Path) -> None:
-    with files.opened(path) as descriptor, archive.open(path.name, "w") as packed:
+def _add(archive: zipfile.ZipFile, run: Run, name: str) -> None:
+    with files.opened(run.path / name) as descriptor, archive.open(name, "w") as packed:
         while chunk := os.read(descriptor, CHUNK):
             packed.write(chunk)
 
@@ -103,7 +106,8 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """What is in the archive: a run's files, each once and no larger than they get. Raises DamagedFile."""
     members = archive.infolist()
     names = [member.filename for member in members]
-    if len(set(names)) < len(names) or not set(names) <= set(KEPT) or CONFIG not in names:
+    known = all(name in KEPT or is_snapshot(name) for name in names)
+    if len(set(names)) < len(names) or not known or CONFIG not in names:
         raise DamagedFile(path, "it holds something else than a run's files")
     for member in members:
         kind = stat.S_IFMT(member.external_attr >> 16)
@@ -111,17 +115,24 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             raise DamagedFile(path, f"{member.filename} in it is no plain file")
         if member.file_size > LONGEST.get(member.filename, TENSORS_LIMIT):
             raise DamagedFile(path, f"{member.filename} in it would be {member.file_size:,} bytes large")
+    kept = sum(member.file_size for member in members if is_snapshot(member.filename))
+    if kept > SNAPSHOTS_LIMIT:
+        raise DamagedFile(path, f"the snapshots in it would be {kept:,} bytes large")
     return members
 
 
 def _extract(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
     written = 0
-    with archive.open(member) as packed, (folder / member.filename).open("xb") as file:
+    place = folder / member.filename
+    if place.parent != folder and not place.parent.exists():
+        place.parent.mkdir(mode=0o700)
+        files.share_folder(place.parent)
+    with archive.open(member) as packed, place.open("xb") as file:
         while chunk := packed.read(CHUNK):
             written += len(chunk)
             if written > member.file_size:
                 raise DamagedFile(path, f"{member.filename} in it is larger than it says")
             file.write(chunk)
         file.flush()
-        files.share(file.fileno(), folder)
+        files.share(file.fileno(), place.parent)
         os.fsync(file.fileno())

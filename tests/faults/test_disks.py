@@ -44,6 +44,7 @@ LONG = {
     "batch_size": 100,
     "device": "cpu",
     "validate_every": 1,
+    "snapshots": 0,  # what is thinned out makes room
 }
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import safetensors.torch
 
 from core import files
-from core.models.weights import metadata_of
+from core.models.weights import load_autoencoder, metadata_of
 from core.runs.catalog import summarise
 from core.runs.run import Run
+from core.runs.snapshots.folder import folder_of, snapshots_of
 from core.runs.status import State
 from core.training import checkpoint
 from tests.support.models import load_model
@@ -97,6 +98,12 @@ def assert_sound(run: Run) -> None:
     for best in (False, True):
         if run.weights_path(best=best).exists():
             load_model(run, best=best)
+    for snapshot in snapshots_of(run):
+        load_autoencoder(snapshot.read(), run.config().preset, snapshot.path)
+    if folder_of(run).exists():
+        names = {path.name for path in folder_of(run).iterdir()}
+        whole = {snapshot.path.name for snapshot in snapshots_of(run)}
+        assert {name for name in names if not TEMPORARY_NAME.fullmatch(name)} == whole
     assert_steps_increase(run)
 
 
@@ -115,11 +122,13 @@ def assert_same_weights(run: Run, other: Run) -> None:
 
 
 def assert_same_training(run: Run, undisturbed: Run) -> None:
-    """The same training to its goal, and nothing damaged."""
+    """The same training to its goal, with the same snapshots, and nothing damaged."""
     assert_sound(run)
     assert is_trained(run)
     assert len(lines(run, "epoch")) == run.config().epochs
     assert_same_weights(run, undisturbed)
+    one, other = ([(each.step, each.read()) for each in snapshots_of(of)] for of in (run, undisturbed))
+    assert one == other
 
 
 def assert_same_end(run: Run, undisturbed: Run) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core import files
 from core.errors import DamagedFile
-from core.runs.run import TENSORS_LIMIT, Run
+from core.runs.run import KEPT, TENSORS_LIMIT, Run
 
 SNAPSHOTS = "snapshots"
 NAME_FORM = re.compile(r"([0-9]{12})\.safetensors")
@@ -60,16 +60,34 @@ def version_of(run: Run | Path) -> int:
     return files.version(str(folder_of(run)))
 
 
+def files_of(run: Run, *, snapshots: bool = True) -> list[str]:
+    """The files that make a run, of which there are any, by their paths in its folder. Raises OSError."""
+    kept = snapshots_of(run) if snapshots else ()
+    found = [name for name in KEPT if (run.path / name).exists()]
+    return found + [f"{SNAPSHOTS}/{snapshot.path.name}" for snapshot in kept]
+
+
+def is_snapshot(name: str) -> bool:
+    """Whether a path in the folder of a run is that of a snapshot."""
+    folder, _, file = name.partition("/")
+    return folder == SNAPSHOTS and bool(NAME_FORM.fullmatch(file))
+
+
 def steps_in(folder: Path) -> dict[int, Path]:
     """The files that are named as snapshots, by step. Raises OSError."""
-    try:
-        if not stat.S_ISDIR(folder.lstat().st_mode):
-            return {}
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in islice(entries, MOST_NAMES)]
-    except FileNotFoundError:
+    if not is_folder(folder):
         return {}
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in islice(entries, MOST_NAMES)]
     return {int(match[1]): folder / name for name in names if (match := NAME_FORM.fullmatch(name))}
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, and no link to one. Raises OSError where that cannot be told."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _snapshot(step: int, path: Path) -> Snapshot | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import stat
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -11,7 +10,7 @@ from contextlib import suppress
 from core import files
 from core.errors import Diverged
 from core.runs.run import Run
-from core.runs.snapshots.folder import file_name, folder_of, steps_in
+from core.runs.snapshots.folder import file_name, folder_of, is_folder, steps_in
 from core.runs.snapshots.moments import kept_at, next_moment
 
 Make = Callable[[], bytes]  # the file's content; raises Diverged
@@ -40,7 +39,7 @@ class Keeper:
             for later in found:
                 if later > step:
                     found[later].unlink(missing_ok=True)
-            if found:
+            if is_folder(self._folder):
                 files.remove_temporary_files(self._folder, ())
         except OSError as error:
             self._say(error)
@@ -90,7 +89,7 @@ class Keeper:
             try:
                 self._folder.mkdir(mode=0o700)
             except FileExistsError:
-                if not stat.S_ISDIR(self._folder.lstat().st_mode):
+                if not is_folder(self._folder):
                     raise NotADirectoryError(errno.ENOTDIR, "another file has the name of their folder") from None
             else:
                 files.share_folder(self._folder)

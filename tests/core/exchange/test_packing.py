@@ -13,7 +13,9 @@ from core.errors import ConfigError, DamagedFile, RunError, UserError
 from core.exchange import packing
 from core.runs.catalog import summarise
 from core.runs.run import KEPT, TENSORS_LIMIT, Run
-from tests.conftest import CHECKPOINTS
+from core.runs.snapshots.folder import snapshots_of
+from tests.conftest import CHECKPOINTS, make_trained_run
+from tests.support.moments import make_snapshots
 
 SHIPPED = Run(CHECKPOINTS / "ae-mnist")
 
@@ -58,6 +60,18 @@ def test_nothing_is_overwritten_and_a_run_that_trains_is_not_packed(packed: Path
         packing.unpack(packed, tmp_path, "../outside")
 
 
+def test_snapshots_go_along_unless_they_are_to_be_left(tmp_path: Path) -> None:
+    run = make_trained_run(tmp_path / "runs", "ae")
+    made = make_snapshots(run, (0.5, 1))
+    names = packing.pack(run, tmp_path / "a.vae-run")
+    unpacked = packing.unpack(tmp_path / "a.vae-run", tmp_path / "elsewhere", share="all")
+    assert [each.read() for each in snapshots_of(unpacked)] == [each.read() for each in made]
+    modes = {path.stat().st_mode & 0o777 for path in unpacked.path.rglob("*")}
+    assert modes == {0o755, 0o644}
+    assert packing.pack(run, tmp_path / "b.vae-run", snapshots=False) == names[:-2]
+    assert snapshots_of(packing.unpack(tmp_path / "b.vae-run", tmp_path / "elsewhere")) == ()
+
+
 def archive_of(change: Callable[[zipfile.ZipFile], object], path: Path) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(SHIPPED.path / "config.json", "config.json")
@@ -69,6 +83,11 @@ def a_link(archive: zipfile.ZipFile) -> None:
     info = zipfile.ZipInfo("train.log")
     info.external_attr = 0o120777 << 16
     archive.writestr(info, "/etc/passwd")
+
+
+def snapshots(archive: zipfile.ZipFile) -> None:
+    for step in range(65):
+        archive.writestr(f"snapshots/{step:012}.safetensors", bytes(1_000_000))
 
 
 def many(archive: zipfile.ZipFile) -> None:
@@ -85,6 +104,10 @@ HOSTILE: dict[str, Callable[[zipfile.ZipFile], object]] = {
     "twice": lambda archive: archive.writestr("config.json", "{}"),
     "bomb": lambda archive: archive.writestr("model.safetensors", bytes(TENSORS_LIMIT + 1)),
     "many": many,
+    "many snapshots": snapshots,
+    "beside the snapshots": lambda archive: archive.writestr("snapshots/evil", "x"),
+    "below the snapshots": lambda archive: archive.writestr("snapshots/../000000000001.safetensors", "x"),
+    "a folder of snapshots": lambda archive: archive.writestr("snapshots/", ""),
 }
 
 

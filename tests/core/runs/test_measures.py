@@ -13,6 +13,7 @@ from core.runs import watching
 from core.runs.catalog import summarise_whole
 from core.runs.keeping.measures import BestValidation, Measures
 from core.runs.run import Run
+from core.runs.snapshots.folder import file_name, folder_of
 from core.runs.watching import Catalog
 
 MakeRun = Callable[..., Run]
@@ -48,6 +49,11 @@ def test_the_best_validation_is_found_and_followed(make_run: MakeRun) -> None:
     assert measured(measures) == (3, 4.5)
     assert measures.size is not None
     assert measures.size >= 4096
+    before = measures.size
+    folder_of(run).mkdir()
+    (folder_of(run) / file_name(1)).write_bytes(bytes(10_000))
+    measured(measures)
+    assert measures.size - before >= 10_000
     run.metrics_path.unlink()
     assert measured(measures) is None
 

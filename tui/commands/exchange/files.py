@@ -146,9 +146,13 @@ def pack(
             "--out", help="The file to write.", metavar="FILE", callback=expand, show_default=f"RUN{packing.SUFFIX}"
         ),
     ] = None,
+    snapshots: Annotated[bool, typer.Option(help="With the weights of moments of its training, or without.")] = True,
 ) -> None:
     found = find_run(runs_dir, run)
-    place = new_file(out or Path(f"{found.name}{packing.SUFFIX}"), lambda place: packing.pack(found, place))
+    place = new_file(
+        out or Path(f"{found.name}{packing.SUFFIX}"),
+        lambda place: packing.pack(found, place, snapshots=snapshots),
+    )
     echo(f"wrote {place}, {place.stat().st_size / 1e6:.1f} MB; on another machine: vae-tui unpack {place.name}")
 
 

@@ -57,7 +57,7 @@ def test_a_dry_run_tells_it_and_makes_no_run(tmp_path: Path, capsys: pytest.Capt
     assert not ended.value.code
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first == "vae on mnist-5k, 10 epochs"
-    assert second == "about 16 s, 1 MB on disk, 700 MB of memory"
+    assert second == "about 16 s, 8 MB on disk, 700 MB of memory"
     assert not (tmp_path / "none").exists()
 
 
