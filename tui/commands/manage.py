@@ -32,7 +32,7 @@ from core.trash import TRASH, find_deleted, find_in_trash, restore
 from tui import formatting
 from tui.commands.options.common import DataDir, Json, RunName, RunsDir, expand
 from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json, print_table
-from tui.commands.progress import POLL_SECONDS, download_in_terminal, status_line
+from tui.commands.training.progress import POLL_SECONDS, download_in_terminal, status_line
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS, run_cells

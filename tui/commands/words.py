@@ -25,12 +25,19 @@ class Command(NamedTuple):
 COMMANDS = {
     "open": Command("tui.command_line", "open_the_app", "Open the app; `vae-tui [RUN]` does the same."),
     "serve": Command("tui.browser.serve", "serve", "Show the app in a browser, on this machine only."),
-    "train": Command("tui.commands.train", "train", "Train a new run without the app. Ctrl-C saves and stops."),
+    "train": Command(
+        "tui.commands.training.train", "train", "Train a new run without the app. Ctrl-C saves and stops."
+    ),
     "resume": Command(
-        "tui.commands.train", "resume", "Resume a run that was stopped, was lost, has failed or has finished."
+        "tui.commands.training.train", "resume", "Resume a run that was stopped, was lost, has failed or has finished."
+    ),
+    "fork": Command(
+        "tui.commands.training.fork",
+        "fork",
+        "Train a new run that goes on from where a run is, or was, with other settings.",
     ),
     "sweep": Command(
-        "tui.commands.sweep",
+        "tui.commands.training.sweep",
         "sweep",
         "Train several runs with different settings, and compare them. Ctrl-C saves and stops.",
     ),

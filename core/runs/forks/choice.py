@@ -49,6 +49,13 @@ def fork_settings(parent: RunConfig, wanted: Mapping[str, Any], *, snapshot: boo
     return check_values(**(before | kept | given))
 
 
+def check_goal(name: str, done: int, config: RunConfig) -> None:
+    """Raise ConfigError where a fork of that run, after so many epochs, would have nothing left to train."""
+    if done >= config.epochs:
+        epochs = f"{done} epoch{'s' * (done != 1)}"
+        raise ConfigError({"epochs": f"{name} has done {epochs} by then; ask for more than that with --epochs"})
+
+
 def changed_settings(parent: RunConfig, fork: RunConfig) -> tuple[str, ...]:
     """The settings in which they differ."""
     return tuple(name for name in SETTINGS if getattr(parent, name) != getattr(fork, name))

@@ -24,6 +24,11 @@ class Moment:
     snapshot: Snapshot | None = None
 
     @property
+    def epochs_done(self) -> int:
+        """Whole epochs."""
+        return int(self.epoch + 1e-9)
+
+    @property
     def words(self) -> str:
         """`the newest state, epoch 12.3`, or `the snapshot of epoch 4.1`."""
         what = "the snapshot of epoch" if self.snapshot else "the newest state, epoch"
@@ -84,3 +89,8 @@ def settings_now(run: Run) -> RunConfig:
         now = {"epochs": status.epochs or config.epochs}
         return config.model_copy(update=now | {"learning_rate": status.base_learning_rate or config.learning_rate})
     return config
+
+
+def moment_of(run: Run, epoch: float | None) -> Moment:
+    """The newest state that was saved, or the snapshot nearest to an epoch. Raises RunError, DamagedFile or OSError."""
+    return newest_moment(run) if epoch is None else nearest_moment(run, epoch)

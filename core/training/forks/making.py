@@ -22,7 +22,7 @@ from core.errors import ConfigError, UserError, describe
 from core.models.weights import digest_of
 from core.runs.catalog import create_run
 from core.runs.config import RunConfig, stamp
-from core.runs.forks.choice import changed_settings, changes_loss, fork_settings
+from core.runs.forks.choice import changed_settings, changes_loss, check_goal, fork_settings
 from core.runs.forks.moment import Moment, check_saved, nearest_moment, settings_now, steps_per_epoch
 from core.runs.forks.origin import ForkedFrom
 from core.runs.metrics.copying import copy_metrics, mark_fork, trained_until
@@ -92,9 +92,7 @@ def fork_snapshot(
 
 def _check_unfinished(parent: Run, state: TrainingState, settings: RunConfig) -> None:
     """Raise ConfigError where the fork would have nothing left to train."""
-    if state.epoch >= settings.epochs:
-        done = f"{state.epoch} epoch{'s' * (state.epoch != 1)}"
-        raise ConfigError({"epochs": f"{parent.name} has done {done} by then; ask for more than that with --epochs"})
+    check_goal(parent.name, state.epoch, settings)
     if 0 < settings.patience <= state.since_best:
         reason = "ended early, as its patience ran out; go on with --epochs or more patience"
         raise ConfigError({"patience": f"{parent.name} {reason}"})

@@ -22,7 +22,7 @@ from core.runs.status import State
 from core.trash import discard
 from tests.conftest import make_trained_run
 from tests.support.snapshots import make_summary
-from tui.commands.sweep import cells, differing_losses
+from tui.commands.training.sweep import cells, differing_losses
 
 MakeRun = Callable[..., Run]
 WaitUntil = Callable[..., None]
@@ -343,7 +343,7 @@ def test_every_command_explains_itself(call: Call) -> None:
 
 def test_nothing_heavy_is_imported_to_show_the_app_or_the_runs() -> None:
     program = (
-        "import sys, tui.cli, tui.app, tui.commands.manage, tui.commands.progress;"
+        "import sys, tui.cli, tui.app, tui.commands.manage, tui.commands.training.progress;"
         "print([name for name in ('torch', 'torchvision', 'sklearn', 'mlxtend', 'scipy') if name in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -56,7 +56,7 @@ def check_share(name: str | None) -> Share | None:
     return None
 
 
-def setting_option(name: str, *, help: str = "", metavar: str = "", default: str = "") -> Any:  # noqa: A002
+def setting_option(name: str, *, help: str = "", metavar: str = "", default: str = "", hidden: bool = False) -> Any:  # noqa: A002
     """The option of a setting, as typer takes it."""
     setting = SETTINGS[name]
     shown = default or default_text(name)
@@ -65,6 +65,7 @@ def setting_option(name: str, *, help: str = "", metavar: str = "", default: str
         help=help or f"{setting.help}.",
         metavar=metavar or setting.metavar,
         show_default=shown or False,
+        hidden=hidden,
         autocompletion=complete_run if name == "first_stage" else lambda: list(setting.choices),
     )
 

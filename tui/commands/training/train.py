@@ -24,7 +24,7 @@ from tui.background.devices import check_device
 from tui.commands.options.common import DataDir, Detach, OnFinish, RunName, RunsDir
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, echo, print_error
-from tui.commands.progress import Follower, download_in_terminal, going_on
+from tui.commands.training.progress import Follower, download_in_terminal, going_on
 from tui.commands.words import RUNS_DIR, command_hint
 from tui.interrupts import Told, tidied_up
 from tui.terminal.guard import SHOW_CURSOR, guarded

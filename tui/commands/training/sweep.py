@@ -29,7 +29,7 @@ from tui import formatting
 from tui.commands.options.common import DataDir, Json, OnFinish, RunsDir
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, LowestLines, echo, print_error, print_json, print_table
-from tui.commands.progress import going_on
+from tui.commands.training.progress import going_on
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
