@@ -158,6 +158,7 @@ def _copy_snapshots(parent: Run, made: Run, step: int) -> None:
             with suppress(FileNotFoundError):
                 content = snapshot.read()
                 folder_of(made).mkdir(mode=0o700, exist_ok=True)
+                files.share_folder(folder_of(made))
                 files.replace(folder_of(made) / file_name(snapshot.step), content)
 
 
