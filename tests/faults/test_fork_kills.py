@@ -30,11 +30,16 @@ def half_made(runs_dir: Path) -> set[str]:
     return {file.name for folder in runs_dir.glob(".fork.tmp-*") for file in folder.iterdir()}
 
 
+def contents(run: Run) -> dict[Path, tuple[bytes, int]]:
+    """What is in the folder of a run, and when it was changed."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in run.path.rglob("*.*") if path.is_file()}
+
+
 @pytest.mark.timeout(120)
 def test_a_fork_is_there_whole_or_not_at_all(make_small_run: MakeRun, runs_dir: Path) -> None:
     parent = make_small_run("parent")
     trainers.finish(parent)
-    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in parent.path.iterdir()}
+    before = contents(parent)
     made = 0
     for file in (*WRITTEN, "", ""):
         process = trainers.fork(make, parent.path)
@@ -47,7 +52,7 @@ def test_a_fork_is_there_whole_or_not_at_all(make_small_run: MakeRun, runs_dir: 
             made += 1
             run_files.assert_sound(found["fork"])
             found["fork"].path.rename(runs_dir / f"fork-{made}")
-    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in parent.path.iterdir()} == before
+    assert contents(parent) == before
     make(parent.path)
     fork = Run(runs_dir / "fork")
     trainers.finish(fork)  # as resume does, where nothing but the making was done
