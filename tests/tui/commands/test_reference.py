@@ -66,7 +66,8 @@ def option(parameter: Any) -> str:
 def command(name: str, found: Any) -> str:
     """The heading, the purpose, what it is given and its options."""
     arguments = [each for each in found.params if each.param_type_name == "argument"]
-    options = [each for each in found.params if each.param_type_name == "option" and each.name != "help"]
+    shown = [each for each in found.params if each.param_type_name == "option" and not each.hidden]
+    options = [each for each in shown if each.name != "help"]
     named = {each.metavar or each.name.upper(): each.help for each in arguments}
     parts = (
         f"### `{' '.join(('vae-tui', name, *named))}`",
