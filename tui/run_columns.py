@@ -123,12 +123,11 @@ def group_cell(title: str, cell: Cell, group: RunGroup) -> Text:
 
 def _frechet_of_all(group: RunGroup, cell: Cell) -> Text:
     """The smallest distance, where all were measured in the same features."""
-    known = [
-        (run.evaluation.frechet, run) for run in group.runs if run.evaluation and run.evaluation.frechet is not None
-    ]
-    if len({run.evaluation.features for _, run in known if run.evaluation}) != 1:
+    found = [(run.evaluation, run) for run in group.runs if run.evaluation]
+    known = [(one.frechet, one.features, run) for one, run in found if one.frechet is not None]
+    if len({features for _, features, _ in known}) != 1:
         return _right("…" if known else formatting.NONE)
-    return cell(min(known, key=lambda one: one[0])[1])
+    return cell(min(known, key=lambda one: one[0])[2])
 
 
 def _states(group: RunGroup) -> Text:
