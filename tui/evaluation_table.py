@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.latents.options import SAMPLERS
+from core.text import printable
 from tui.formatting import count
 
 if TYPE_CHECKING:
@@ -39,13 +40,28 @@ def name_shown(figure: str) -> str:
 
 def cells(evaluation: Evaluation, figure: str) -> tuple[str, str]:
     """The value of a metric and its standard deviation over the seeds; a dash where there is none."""
-    measured: Any = getattr(evaluation, figure)
+    return shown(getattr(evaluation, figure), figure)
+
+
+def shown(measured: Any, figure: str) -> tuple[str, str]:
+    """The same of a value of that metric."""
     if measured is None or isinstance(measured, int):
         return (NONE if measured is None else str(measured)), NONE
     form = ".3f" if figure in FRACTIONS else ".2f"
     if isinstance(measured, float):
         return format(measured, form), NONE
     return format(measured.mean, form), NONE if measured.std is None else format(measured.std, form)
+
+
+def in_short(figures: Mapping[str, Any]) -> str:
+    """What is known of an evaluation that goes on, in a few words: Fréchet distance 6.02 of 1 seed."""
+    distance, rebuilt = figures.get("frechet_samples"), figures.get("frechet_reconstructions")
+    if distance is not None:
+        return f"Fréchet distance {distance.mean:.2f} of {count(distance.n, 'seed')}"
+    if rebuilt is not None:
+        return f"Fréchet distance of reconstructions {rebuilt:.2f}"
+    error = figures.get("test_squared_error")
+    return "" if error is None else f"squared error {error:.2f}"
 
 
 def plain_options(sampler: str, options: SamplingOptions) -> dict[str, float] | None:
@@ -55,12 +71,18 @@ def plain_options(sampler: str, options: SamplingOptions) -> dict[str, float] | 
 
 def measured_with(evaluation: Evaluation) -> tuple[str, int, int, dict[str, float] | None]:
     """The sampler, how many samples of how many seeds, and the options of a learned prior."""
-    return evaluation.sampler, evaluation.samples, evaluation.frechet_samples.n, evaluation.sampling_options
+    return evaluation.sampler, evaluation.samples, evaluation.draws, evaluation.sampling_options
 
 
 def classifier(evaluation: Evaluation) -> str:
-    """The accuracy of the classifier in whose features samples were compared."""
-    return f"classifier: {float(evaluation.classifier['test_accuracy']):.2%} of MNIST's test images"
+    """In whose features samples were compared, with the accuracy of that classifier; or why they were not."""
+    told = evaluation.classifier
+    if not told:
+        return evaluation.left_out
+    correct = f"{float(told.get('test_accuracy', 'nan')):.2%}"
+    if told.get("dataset", "mnist") == "mnist":
+        return f"classifier: {correct} of MNIST's test images"
+    return f"features of a classifier trained on {printable(told['dataset'])}: {correct} of its validation images"
 
 
 def epoch(measured: EvaluationResult) -> str:
@@ -86,7 +108,7 @@ def _line(measured: EvaluationResult, figure: str) -> dict[str, Any]:
     return {
         "sampler": evaluation.sampler,
         "samples": evaluation.samples,
-        "draws": evaluation.frechet_samples.n,
+        "draws": evaluation.draws,
         "epoch": measured.epoch,
         "figure": figure,
         "value": mean,

@@ -1,4 +1,4 @@
-"""The small digit classifier in whose features generated digits are compared with real ones."""
+"""The small classifier in whose features generated images are compared with real ones; one of digits ships."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ LAST_LAYER = -3  # where the linear layer of the body is
 
 
 class DigitClassifier(nn.Module):
-    """Four convolutions and a layer of 64 features before the ten classes; 126,970 parameters."""
+    """Four convolutions and a layer of 64 features before the classes; with ten of them 126,970 parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = CLASSES) -> None:
         super().__init__()
+        self.classes = classes
         self.body = nn.Sequential(
             *_convolution(1, 16, kernel=5, stride=2),
             *_convolution(16, 32, kernel=3, stride=2),
@@ -42,7 +43,7 @@ class DigitClassifier(nn.Module):
             nn.BatchNorm1d(FEATURES),
             nn.ReLU(),
         )
-        self.head = nn.Linear(FEATURES, CLASSES)
+        self.head = nn.Linear(FEATURES, classes)
 
     def features(self, x: Tensor) -> Tensor:
         """The penultimate layer (B, 64), never negative, of images (B, 1, 32, 32) in [0, 1]."""
@@ -52,7 +53,7 @@ class DigitClassifier(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:
-        """The logits (B, 10) of images (B, 1, 32, 32) in [0, 1]."""
+        """The logits (B, classes) of images (B, 1, 32, 32) in [0, 1]."""
         logits: Tensor = self.head(self.features(x))
         return logits
 
@@ -64,7 +65,7 @@ def _convolution(channels_in: int, channels_out: int, *, kernel: int, stride: in
 
 @dataclass(frozen=True, eq=False)
 class ClassifierOutput:
-    """Features (N, 64) of N images, and the probabilities of their classes (N, 10)."""
+    """Features (N, 64) of N images, and the probabilities of their classes (N, classes)."""
 
     features: Tensor
     probabilities: Tensor
@@ -89,9 +90,9 @@ def shipped() -> DigitClassifier:
     return load(WEIGHTS)
 
 
-def load(path: Path) -> DigitClassifier:
+def load(path: Path, classes: int = CLASSES) -> DigitClassifier:
     """The classifier in a safetensors file, on the CPU in evaluation mode. Raises DamagedFile or OSError."""
-    classifier = DigitClassifier()
+    classifier = DigitClassifier(classes)
     try:
         classifier.load_state_dict(safetensors.torch.load(files.read(path, WEIGHTS_LIMIT)))
     except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError) as error:

@@ -37,7 +37,7 @@ class KeptEvaluation(BaseModel):
         """What it was measured with; a newer one with the same takes its place."""
         of = self.evaluation
         options = tuple(sorted((of.sampling_options or {}).items()))
-        return of.sampler, options, of.samples, of.frechet_samples.n
+        return of.sampler, options, of.samples, of.draws, of.dataset
 
 
 class Stored(BaseModel):

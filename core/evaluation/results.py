@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.data.registry import DIGITS
-from core.errors import RunError
-
 METRIC_DESCRIPTIONS = {
     "frechet_samples": "squared Fréchet distance from samples to training images in the classifier's features",
     "frechet_reconstructions": "the same for reconstructed test images: what this decoder can reach",
-    "frechet_floor": "the same for the test images themselves: what real digits reach",
+    "frechet_floor": "the same for the test images themselves: what real images reach",
     "precision": "fraction of samples inside the manifold of as many training images",
     "recall": "fraction of as many training images inside the manifold of the samples",
     "classifier_confidence": "mean probability of the most likely class of a sample",
@@ -39,19 +36,39 @@ class MeanStd:
 
 
 @dataclass(frozen=True)
+class ClassFigures:
+    """How the validation images of one class come back, by the posterior's mode.
+
+    `kl` of an autoencoder is None. What the classifier takes for this class, as fractions: of its images, of their
+    reconstructions, and of samples of a learned prior that it was asked for; each None where there are none.
+    """
+
+    label: int
+    name: str
+    images: int
+    squared_error: float
+    kl: float | None
+    images_recognised: float | None
+    reconstructions_recognised: float | None
+    samples_recognised: float | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The metrics that METRIC_DESCRIPTIONS explains, and what they were measured with.
 
-    `elbo` and `iwae` of an autoencoder are None, as are the sampling options of anything but a learned prior.
+    `elbo` and `iwae` of an autoencoder are None, as are the sampling options of anything but a learned prior. Without a
+    classifier there is no comparison of samples: `left_out` says so. `asked` counts the samples of all seeds by the
+    class that a learned prior was asked for (rows) and the one that the classifier takes them for (columns).
     """
 
-    frechet_samples: MeanStd
-    frechet_reconstructions: float
-    frechet_floor: float
-    precision: MeanStd
-    recall: MeanStd
-    classifier_confidence: MeanStd
-    class_balance: MeanStd
+    frechet_samples: MeanStd | None
+    frechet_reconstructions: float | None
+    frechet_floor: float | None
+    precision: MeanStd | None
+    recall: MeanStd | None
+    classifier_confidence: MeanStd | None
+    class_balance: MeanStd | None
     test_squared_error: float
     elbo: MeanStd | None
     iwae: MeanStd | None
@@ -61,13 +78,19 @@ class Evaluation:
     samples: int
     dataset: str
     classifier: dict[str, str]
+    seeds: int | None = None  # of results of older versions, see `draws`
+    classes: tuple[ClassFigures, ...] = ()
+    asked: tuple[tuple[int, ...], ...] | None = None
+    left_out: str = ""
+
+    @property
+    def draws(self) -> int:
+        """How many times samples were drawn."""
+        if self.seeds is not None:
+            return self.seeds
+        return self.frechet_samples.n if self.frechet_samples else 0
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values, under the names that are printed."""
-        return {"wish" if name == "sampling_options" else name: value for name, value in asdict(self).items()}
-
-
-def check_digits(run: str, dataset: str) -> None:
-    """Raise RunError unless the data set consists of digits, which is all that the classifier knows."""
-    if dataset not in DIGITS:
-        raise RunError(f"{run}: the evaluation uses a classifier of digits, {dataset} has none")
+        content = asdict(self) | {"seeds": self.draws}
+        return {"wish" if name == "sampling_options" else name: value for name, value in content.items()}

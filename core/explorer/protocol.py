@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from core.arrays import Floats, Images
 from core.explorer.results import (
@@ -106,17 +106,20 @@ class Explorer(Protocol):
         """The latents of a part projected to the plane. Raises RunError where that cannot be."""
 
     def evaluations(self) -> list[EvaluationResult]:
-        """What was measured of the newest weights before, by whomever, and kept in the run.
-
-        Raises RunError for a run whose images are no digits.
-        """
+        """What was measured of the newest weights before, by whomever, and kept in the run."""
 
     def evaluate(
-        self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
+        self,
+        sampler: str,
+        samples: int,
+        seeds: int,
+        options: SamplingOptions | None = None,
+        show: Callable[[Mapping[str, Any]], object] = lambda figures: None,
     ) -> EvaluationResult:
         """Every metric of the newest weights, which is then kept in the run; what `report` raises ends it.
 
-        Raises ConfigError or RunError.
+        `show` is given the metrics that are known so far by their names, as they are in an Evaluation. Raises
+        ConfigError or RunError.
         """
 
 

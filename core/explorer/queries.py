@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from core.data.images import one_of_each, pixels
 from core.errors import RunError, describe
 from core.evaluation import kept
 from core.evaluation.evaluate import Subject, evaluate
-from core.evaluation.results import check_digits
+from core.evaluation.measuring.features import features_for
 from core.explorer.moments.planes import plane
 from core.explorer.protocol import Report
 from core.explorer.results import (
@@ -195,7 +196,6 @@ class RunExplorer:
     def _check_evaluable(self) -> None:
         session = self.session
         session.run.check_there()
-        check_digits(session.run.name, session.run.config().dataset)
         with session.newest(self._report):
             if session.config.preset_record.learns_prior:
                 session.learned_prior()
@@ -209,7 +209,12 @@ class RunExplorer:
             return [EvaluationResult(each.evaluation, session.version, each.epoch, each.note) for each in mine]
 
     def evaluate(
-        self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
+        self,
+        sampler: str,
+        samples: int,
+        seeds: int,
+        options: SamplingOptions | None = None,
+        show: Callable[[Mapping[str, Any]], object] = lambda figures: None,
     ) -> EvaluationResult:
         session = self.session
         self._check_evaluable()
@@ -219,12 +224,14 @@ class RunExplorer:
             version, epoch, held_out = session.version, session.epoch(), session.config.holdout
             digest, mark = session.digest(), session.mark()
         # It takes minutes, in which others may ask.
-        found = evaluate(subject, images, samples, seeds, self._report)
+        features = features_for(images, self._report)
+        found = evaluate(subject, images, features, samples, seeds, self._report, show)
         note = session.note
         if held_out and not note:
             note = f"in place of test images: {held_out:,} that were held out of the training images"
         measured = kept.KeptEvaluation(weights=digest, mark=mark, epoch=epoch, note=note, evaluation=found)
-        return EvaluationResult(found, version, epoch, ", ".join(filter(None, (note, self._keep(measured)))))
+        notes = (note, features.note, self._keep(measured))
+        return EvaluationResult(found, version, epoch, ", ".join(filter(None, notes)))
 
     def _keep(self, measured: kept.KeptEvaluation) -> str:
         """Keep it in the run; why that cannot be, in words, else nothing."""

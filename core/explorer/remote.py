@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.explorer.messages import Answer, Callback, Question
@@ -111,9 +111,15 @@ class RemoteExplorer:
         return found
 
     def evaluate(
-        self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
+        self,
+        sampler: str,
+        samples: int,
+        seeds: int,
+        options: SamplingOptions | None = None,
+        show: Callable[[Mapping[str, Any]], object] = lambda figures: None,
     ) -> EvaluationResult:
-        result: EvaluationResult = self._ask("evaluate", sampler, samples, seeds, options)
+        words = (sampler, samples, seeds, options)
+        result: EvaluationResult = self._ask("evaluate", *words, callback="show", on_callback=show)
         return result
 
     def _ask(

@@ -40,7 +40,7 @@ class LearnedPrior:
     def denoise(self, count: int, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
         """Latents (count, 64) after each step from noise, which temperature scales. Raises ConfigError."""
         check_temperature(temperature)
-        return self._denoise(self._labels(count, torch.Generator().manual_seed(seed)), seed, temperature)
+        return self._denoise(self.labels(count, seed), seed, temperature)
 
     def of_each_class(self, seed: int) -> Tensor:
         """A sample of each class, (10, 64), again from the first where training images have fewer than ten."""
@@ -60,8 +60,9 @@ class LearnedPrior:
         for parts in zip(*ways, strict=True):
             yield torch.cat(parts).flatten(1) / self.network.latent_scale
 
-    def _labels(self, count: int, generator: torch.Generator) -> Tensor:
-        """The class that was asked for, or classes drawn as often as training images have them."""
+    def labels(self, count: int, seed: int) -> Tensor:
+        """The class of each sample of that seed: what was asked for, else drawn as often as training images have it."""
+        generator = torch.Generator().manual_seed(seed)
         drawn = torch.multinomial(self.network.class_shares, count, replacement=True, generator=generator)
         return drawn if self.options.digit is None else torch.full((count,), self.options.digit)
 

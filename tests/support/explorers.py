@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from core.arrays import Floats, Images, Labels
 from core.errors import RunError
-from core.evaluation.results import Evaluation, MeanStd
+from core.evaluation.results import ClassFigures, Evaluation, MeanStd
 from core.explorer.protocol import Explorer, Report
 from core.explorer.results import (
     EvaluationResult,
@@ -206,9 +207,14 @@ class FakeExplorer:
         return list(self.evaluator.kept)
 
     def evaluate(
-        self, sampler: str, samples: int, seeds: int, options: SamplingOptions | None = None
+        self,
+        sampler: str,
+        samples: int,
+        seeds: int,
+        options: SamplingOptions | None = None,
+        show: Callable[[Mapping[str, Any]], object] = lambda figures: None,
     ) -> EvaluationResult:
-        return self.evaluator.evaluate(self.run, sampler, samples, seeds, self.reports[-1])
+        return self.evaluator.evaluate(self.run, sampler, samples, seeds, self.reports[-1], show)
 
     def _decoded(self, z: Floats) -> Images:
         return rings(0.5 + np.clip(z[:, 0], -3, 3) / 10)
@@ -229,17 +235,27 @@ class FakeEvaluator:
         self.kept: list[EvaluationResult] = []
         self.gate = threading.Event()
         self.gate.set()
-        self.words = "seed 0: looking at samples: 3,000 of 10,000"
+        self.words = "34%, seed 0: looking at samples: 3,000 of 10,000"
+        self.partial: Mapping[str, Any] = {"frechet_floor": 0.07}
 
     def check(self) -> None:
         if self.fail is not None:
             raise self.fail
 
-    def evaluate(self, run: Run, sampler: str, samples: int, seeds: int, report: Report) -> EvaluationResult:
+    def evaluate(
+        self,
+        run: Run,
+        sampler: str,
+        samples: int,
+        seeds: int,
+        report: Report,
+        show: Callable[[Mapping[str, Any]], object],
+    ) -> EvaluationResult:
         self.asked.append((run.name, sampler, samples, seeds))
         weights = self.weights
         try:
             report("reading the images")
+            show(self.partial)
             while not self.gate.wait(0.01):
                 report(self.words)
             if self.fail is not None:
@@ -271,6 +287,15 @@ def make_evaluation(sampler: str = "prior", samples: int = 10_000, seeds: int = 
         dataset="mnist",
         classifier={"sha256": "0" * 64, "test_accuracy": "0.9959", "command": "python -m core.classifier"},
     )
+
+
+def with_classes(evaluation: Evaluation, count: int) -> Evaluation:
+    """The same with figures of so many classes; of what is asked for a tenth is taken for the next class."""
+    classes = [
+        ClassFigures(label, f"class{label}", 10 + label, 3.0 * label, 4.0, 0.99, 0.9, 0.8) for label in range(count)
+    ]
+    asked = [[90 * (one == two) + 10 * ((one + 1) % count == two) for two in range(count)] for one in range(count)]
+    return replace(evaluation, classes=tuple(classes), asked=tuple(map(tuple, asked)))
 
 
 class FakeExplorers(dict[Run, FakeExplorer]):

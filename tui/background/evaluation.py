@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class Cancelled(Exception):
     """The user cancelled the evaluation."""
@@ -13,6 +16,7 @@ class EvaluationJob:
     def __init__(self, sampler: str, samples: int) -> None:
         self.sampler, self.samples = sampler, samples
         self.words = "about to begin"
+        self.figures: Mapping[str, Any] = {}  # that are known so far
         self.cancelled = False
 
     def report(self, words: str) -> None:
@@ -20,3 +24,9 @@ class EvaluationJob:
         if self.cancelled:
             raise Cancelled
         self.words = words
+
+    def show(self, figures: Mapping[str, Any]) -> None:
+        """Called there with what is known. Raises Cancelled."""
+        if self.cancelled:
+            raise Cancelled
+        self.figures = figures

@@ -9,7 +9,6 @@ import typer
 
 from core.data import registry
 from core.errors import ConfigError
-from core.evaluation.results import check_digits
 from core.exchange import arrays
 from core.explorer.protocol import Explorer
 from core.explorer.results import EvaluationResult
@@ -175,17 +174,21 @@ def evaluate(
     checked_seeds = check_whole("seeds", seeds, *SEED_COUNTS)
     found = find_run(runs_dir, run)
     name, options = check_sampling(found, sampler, None, guidance, steps)
-    check_digits(found.name, found.config().dataset)
     from tui.commands import printing
 
     wanted = name, checked_samples, checked_seeds, evaluation_table.plain_options(name, options)
 
+    known: dict[str, Any] = {}  # so far
+
     def figures(explorer: Explorer) -> EvaluationResult:
         kept = [] if again else explorer.evaluations()
         same = (each for each in kept if evaluation_table.measured_with(each.evaluation) == wanted)
-        return next(same, None) or explorer.evaluate(name, checked_samples, checked_seeds, options)
+        return next(same, None) or explorer.evaluate(name, checked_samples, checked_seeds, options, known.update)
 
-    result = printing.answer(found, data_dir, figures, note_of=lambda result: result.note)
+    def said(words: str) -> str:
+        return "; ".join(filter(None, (words, evaluation_table.in_short(known))))
+
+    result = printing.answer(found, data_dir, figures, lambda result: result.note, said)
     if as_json:
         print_json(evaluation_table.as_json(found.name, result))
     else:

@@ -33,6 +33,7 @@ from core.text import printable
 from tui import evaluation_table, export, formatting, latent_plane
 from tui.background.explorers import open_here
 from tui.commands.output import ERASE, LowestLines, echo, print_error, print_table
+from tui.drawing import classes
 from tui.drawing.images import Scale
 from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
@@ -47,9 +48,15 @@ PIPE_WIDTH = 80
 
 
 def answer(
-    run: Run, data_dir: Path | None, question: Callable[[Explorer], T], note_of: Callable[[T], str] | None = None
+    run: Run,
+    data_dir: Path | None,
+    question: Callable[[Explorer], T],
+    note_of: Callable[[T], str] | None = None,
+    said: Callable[[str], str] = str,
 ) -> T:
     """The answer to a question about a run. Progress goes to stderr, and so does what to know about the images.
+
+    `said` gives what is shown of the words in which progress is told.
 
     Raises RunError, DamagedFile, DataError or OSError.
     """
@@ -57,7 +64,7 @@ def answer(
     folders.leave_deleted()
     run.config(), run.read_weights()  # what is wrong with a run is said before PyTorch is loaded
     with progress() as report:
-        explorer = open_here(run, images, report)
+        explorer = open_here(run, images, lambda words: report(said(words)))
         found = question(explorer)
     if note := note_of(found) if note_of else explorer.note:
         print_error(note)
@@ -122,7 +129,7 @@ def show_projection(run: Run, plane: LatentProjection, out: Path | None) -> None
 
 def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     """A row for each metric: its value, its standard deviation over the seeds and what it means."""
-    seeds, options = evaluation.frechet_samples.n, evaluation.sampling_options
+    seeds, options = evaluation.draws, evaluation.sampling_options
     print_heading(
         run, evaluation_table.conditions(evaluation.sampler, evaluation.samples, seeds, evaluation.dataset, options)
     )
@@ -132,7 +139,15 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
         numbers = Text(value, justify="right"), Text(deviation, justify="right")
         table.add_row(evaluation_table.name_shown(metric), *numbers, Text(meaning))
     print_table(table)
-    print(f"{evaluation_table.classifier(evaluation)}; {evaluation.classifier['command']}")
+    if evaluation.classes:
+        print(f"\n{classes.MEANING}:", flush=True)
+        print_table(classes.class_table(evaluation))
+    if evaluation.asked:
+        print(f"\n{classes.CONFUSION_MEANING}:", flush=True)
+        print_table(classes.confusion_table(evaluation))
+    if evaluation.classes:
+        print()
+    echo("; ".join(filter(None, (evaluation_table.classifier(evaluation), evaluation.classifier.get("command")))))
 
 
 def print_written(out: Path | None) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,12 +16,12 @@ from torch import Tensor
 from core.data.images import ImageSet, RunImages, pixels
 from core.errors import ConfigError, RunError
 from core.evaluation.classifier import ClassifierOutput, classify, shipped
-from core.evaluation.evaluate import Reference, compare
+from core.evaluation.measuring.by_class import Rebuilt, as_rows, confusion, figures_of_classes
+from core.evaluation.measuring.reference import Reference, compare
 from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation, MeanStd
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
 from core.models.weights import weights_to_bytes
-from core.runs.config import make_config
 from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run
 from tests.support.models import load_model
@@ -41,6 +43,10 @@ KEYS = [
     "samples",
     "dataset",
     "classifier",
+    "seeds",
+    "classes",
+    "asked",
+    "left_out",
 ]
 WITH_SPREAD = ["frechet_samples", "precision", "recall", "classifier_confidence", "class_balance", "elbo", "iwae"]
 
@@ -88,12 +94,17 @@ def evaluate(
     return RunExplorer(session, report).evaluate(sampler, samples, seeds).evaluation
 
 
+def mean(figure: MeanStd | None) -> float:
+    assert figure is not None
+    return figure.mean
+
+
 def judged(images: Tensor) -> ClassifierOutput:
     return classify(shipped(), [pixels(images)])
 
 
 def test_it_has_every_figure_and_the_likelihood_only_with_a_distribution(of_vae: Evaluation, of_ae: Evaluation) -> None:
-    for measured, nulls in ((of_vae, {"wish"}), (of_ae, {"elbo", "iwae", "wish"})):
+    for measured, nulls in ((of_vae, {"wish", "asked"}), (of_ae, {"elbo", "iwae", "wish", "asked"})):
         content = json.loads(json.dumps(measured.as_json()))
         assert list(content) == KEYS
         assert {key for key, value in content.items() if value is None} == nulls
@@ -109,13 +120,16 @@ def test_it_has_every_figure_and_the_likelihood_only_with_a_distribution(of_vae:
 
 
 def test_what_was_measured_is_in_the_order_it_must_be(of_vae: Evaluation) -> None:
-    assert 0 < of_vae.frechet_floor < of_vae.frechet_reconstructions < of_vae.frechet_samples.mean
+    floor, reconstructions = of_vae.frechet_floor, of_vae.frechet_reconstructions
+    assert floor is not None
+    assert reconstructions is not None
+    assert 0 < floor < reconstructions < mean(of_vae.frechet_samples)
     assert of_vae.elbo is not None
     assert of_vae.iwae is not None
     assert of_vae.elbo.mean < of_vae.iwae.mean
     assert of_vae.elbo.mean < -586  # what a decoder of variance 1/2 has for an image without any error
     for share in (of_vae.precision, of_vae.recall, of_vae.classifier_confidence, of_vae.class_balance):
-        assert 0 < share.mean < 1
+        assert 0 < mean(share) < 1
     assert 5 < of_vae.test_squared_error < 60
 
 
@@ -152,8 +166,8 @@ def test_samples_from_where_no_latents_are_score_worse(
     runs: dict[str, Run], images: ImageSet, of_ae: Evaluation
 ) -> None:
     astray = evaluate(runs["ae"], images, "prior", samples=500, seeds=1)
-    assert astray.frechet_samples.mean > of_ae.frechet_samples.mean
-    assert astray.frechet_samples.std is None
+    assert mean(astray.frechet_samples) > mean(of_ae.frechet_samples)
+    assert astray.frechet_samples == MeanStd(mean(astray.frechet_samples), None, 1)
     assert astray.test_squared_error == of_ae.test_squared_error
 
 
@@ -162,20 +176,62 @@ def test_a_spread_is_a_mean_and_the_deviation_of_a_sample() -> None:
     assert MeanStd.of([4.0]) == MeanStd(4.0, None, 1)
 
 
-def test_it_says_what_it_is_doing(runs: dict[str, Run], images: ImageSet) -> None:
+def test_it_says_what_it_is_doing_and_how_much_of_it_is_done(runs: dict[str, Run], images: ImageSet) -> None:
     said: list[str] = []
-    evaluate(runs["vae"], images, "gaussian", samples=100, seeds=1, report=said.append)
-    assert "classifying training images: 750 of 1,000" in said
+    evaluate(runs["vae"], images, "gaussian", samples=100, seeds=2, report=said.append)
     assert "fitting a Gaussian for each latent number" in said
-    assert "seed 0: importance-weighted bound: 4 of 5 images" in said
+    counted = [words.partition("%, ") for words in said if "%, " in words]
+    shares = [int(share) for share, _, _ in counted]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert 85 <= shares[-1] <= 99
+    words = [words for _, _, words in counted]
+    assert "classifying training images: 750 of 1,000" in words
+    assert "seed 0: importance-weighted bound: 4 of 5 images" in words
 
 
-def test_what_cannot_be_measured_is_refused(runs: dict[str, Run], images: ImageSet, tmp_path: Path) -> None:
+def test_figures_are_there_while_others_are_still_measured(runs: dict[str, Run], images: ImageSet) -> None:
+    session = RunSession(runs["vae"], runs["vae"].path, load_images=lambda *_: RunImages(images))
+    shown: list[dict[str, Any]] = []
+    result = RunExplorer(session).evaluate("prior", 100, 2, show=lambda figures: shown.append(dict(figures)))
+    assert shown[0].keys() == {"test_squared_error", "active_units"}
+    assert [each["frechet_samples"].n for each in shown if "frechet_samples" in each][::2] == [1, 2]
+    assert all(one.keys() <= other.keys() for one, other in pairwise(shown))
+    whole = {name: getattr(result.evaluation, name) for name in METRIC_DESCRIPTIONS}
+    assert shown[-1] == whole
+
+
+def test_each_class_has_its_figures_and_their_means_are_those_of_all(of_vae: Evaluation, of_ae: Evaluation) -> None:
+    for measured in (of_vae, of_ae):
+        classes = measured.classes
+        assert [each.label for each in classes] == list(range(10))
+        assert sum(each.images for each in classes) == 500
+        total = sum(each.squared_error * each.images for each in classes) / 500
+        assert total == pytest.approx(measured.test_squared_error)
+        for each in classes:
+            assert each.images_recognised is not None
+            assert each.images_recognised > 0.9
+            assert each.samples_recognised is None
+    easy = min(of_ae.classes, key=lambda each: each.squared_error)
+    assert easy.label == 1  # a stroke
+    assert all(each.kl is None for each in of_ae.classes)
+    assert all(each.kl is not None and 1 < each.kl < 200 for each in of_vae.classes)
+
+
+def test_samples_are_counted_by_the_class_asked_for_and_the_one_recognised() -> None:
+    probabilities = torch.eye(3)[torch.tensor([0, 0, 2, 1])]
+    counts = confusion(torch.tensor([0, 0, 0, 1]), ClassifierOutput(torch.zeros(4, 2), probabilities))
+    assert as_rows(counts) == ((2, 0, 1), (0, 1, 0), (0, 0, 0))
+    rebuilt = Rebuilt(torch.tensor([0, 1, 1]), torch.tensor([1.0, 2.0, 4.0]), None, None, None)
+    one, other = figures_of_classes(rebuilt, ["cat", "dog"], counts)
+    assert (one.name, one.squared_error, one.samples_recognised) == ("cat", 1.0, 2 / 3)
+    assert (other.name, other.squared_error, other.samples_recognised) == ("dog", 3.0, 1.0)
+    assert other.reconstructions_recognised is None
+
+
+def test_a_sampler_that_there_is_not_is_refused(runs: dict[str, Run], images: ImageSet) -> None:
     with pytest.raises(ConfigError, match="sampler must be one of"):
         evaluate(runs["vae"], images, "flow", samples=100, seeds=1)
-    run = Run.create(tmp_path, "clothes", make_config(dataset="kmnist"))
-    with pytest.raises(RunError, match="clothes: the evaluation uses a classifier of digits, kmnist has none"):
-        evaluate(run, images, "prior", samples=100, seeds=1)
 
 
 def test_a_model_that_diverged_is_refused(images: ImageSet, tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def test_asked_for_any_it_draws_classes_as_often_as_training_had_them(prior: Lea
     shares = prior.network.class_shares
     assert shares.sum().item() == pytest.approx(1)
     assert shares[:2].tolist() == pytest.approx([0.5, 0.5], abs=0.05)
-    labels = prior._labels(2000, torch.Generator().manual_seed(0))
+    labels = prior.labels(2000, seed=0)
     assert labels.bincount(minlength=10)[:2].tolist() == pytest.approx([1000, 1000], abs=120)
     assert labels.max() == 1
 

@@ -21,7 +21,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two trained runs in it, one without weights, and one of clothes."""
+    """A folder with two trained runs in it, one without weights, and one with broken ones."""
     folder = tmp_path_factory.mktemp("runs")
     for preset in ("ae", "vae"):
         make_trained_run(folder / "checkpoints", preset)
@@ -53,7 +53,8 @@ def call(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 def test_a_table_has_each_figure_its_spread_and_its_meaning(call: Call) -> None:
     status, output, errors = call("vae", "--samples", "200", "--seeds", "2")
     assert (status, errors) == (0, "")
-    heading, columns, *rows, last = output.splitlines()
+    table, classes, last = output.split("\n\n")
+    heading, columns, *rows = table.splitlines()
     assert heading == "vae: 200 samples from the prior N(0, I), 2 seeds, mnist-5k"
     assert columns.split() == ["metric", "value", "±", "meaning"]
     assert len(rows) == len(METRIC_DESCRIPTIONS)
@@ -61,6 +62,11 @@ def test_a_table_has_each_figure_its_spread_and_its_meaning(call: Call) -> None:
         assert row.startswith(name.replace("_", " "))
         assert row.rstrip().endswith(meaning)
     assert last.startswith("classifier: 99.")
+    says, titles, *of_classes = classes.splitlines()
+    assert "the samples asked for" in says
+    assert titles.split() == ["class", "images", "error", "KL", "recognised", "rebuilt", "drawn"]
+    assert [line.split()[0] for line in of_classes] == list("0123456789")
+    assert all(line.split()[-1] == "–" for line in of_classes)
     assert "\x1b" not in output
 
 
@@ -76,6 +82,10 @@ def test_json_has_the_same_for_programs(call: Call) -> None:
         "samples",
         "dataset",
         "classifier",
+        "seeds",
+        "classes",
+        "asked",
+        "left_out",
     }
     assert content["run"] == "vae"
     assert (content["sampler"], content["samples"], content["dataset"]) == ("full", 150, "mnist-5k")
@@ -116,19 +126,6 @@ def test_images_that_were_held_out_are_not_passed_off_as_test_images(call: Call,
     status, _, errors = call("held", "--samples", "100", "--seeds", "1")
     assert status == 0
     assert errors == "vae-tui: in place of test images: 100 that were held out of the training images\n"
-
-
-def test_a_run_on_clothes_is_refused_before_anything_is_fetched(
-    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "core.data.images.load_image_set", lambda name, place=None: pytest.fail("the images were asked for")
-    )
-    run = Run.create(folder / "checkpoints", "clothes", make_config(preset="ae", dataset="fashion-mnist"))
-    run.write_weights(Run(folder / "checkpoints" / "ae").read_weights())
-    status, _, errors = call("clothes")
-    assert status == 2
-    assert errors == "vae-tui: clothes: the evaluation uses a classifier of digits, fashion-mnist has none\n"
 
 
 def test_the_options_of_a_learned_prior_are_named_among_the_conditions() -> None:

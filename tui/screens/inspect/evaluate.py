@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+from textual.containers import Vertical
 
 from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation
 from core.explorer.results import EvaluationResult
@@ -15,10 +16,13 @@ from core.latents.options import SAMPLERS, default_sampling_options
 from core.runs.run import Run
 from tui import evaluation_table
 from tui.background.evaluation import Cancelled, EvaluationJob
+from tui.drawing import classes
 from tui.screens import exporting
 from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.inspect.keys import EVALUATE_KEYS
 from tui.screens.selection import Shared
+from tui.widgets.facts.classes_panel import ClassesPanel
 from tui.widgets.facts.metrics_table import MetricsPanel, SamplerColumn
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 SAMPLES = (1_000, 10_000)
 SEEDS = 3
+VIEWS = ("metrics", "classes", "asked")
 TOPICS = {
     "precision": "precision",
     "recall": "precision",
@@ -44,41 +49,15 @@ class EvaluateScreen(ExploreScreen):
     TITLE_IN_BAR = "evaluate"
 
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "enter", "measure", "measure", key_display="enter", tooltip="measure the weights", id="evaluate.measure"
-        ),
-        Binding("escape", "cancel", "cancel", tooltip="end the measurement", id="evaluate.cancel"),
-        Binding("escape", "app.show('runs')", "runs", tooltip="back to the runs", id="evaluate.runs", show=False),
-        Binding("z", "sampler", "sampler", tooltip="the next way to draw latents", id="evaluate.sampler"),
-        Binding(
-            "left_square_bracket",
-            "samples(-1)",
-            "samples",
-            key_display="[ ]",
-            tooltip="draw 1,000 or 10,000 samples",
-            id="evaluate.samples",
-        ),
-        Binding("right_square_bracket", "samples(1)", id="evaluate.samples_more", show=False),
-        Binding(
-            "up,k",
-            "move(-1)",
-            "metric",
-            key_display="↑↓",
-            tooltip="explain another metric",
-            id="evaluate.up",
-            show=False,
-        ),
-        Binding("down,j", "move(1)", id="evaluate.down", show=False),
-        Binding("g,home", "edge(0)", id="evaluate.first", show=False),
-        Binding("G,end", "edge(-1)", id="evaluate.last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = EVALUATE_KEYS
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
         self.sampler: str | None = None  # None: the one that suits the run
         self.samples = SAMPLES[-1]
+        self.view = VIEWS[0]
         self.measurement: EvaluationJob | None = None
+        self._drawn: Mapping[str, object] = {}  # of the figures that are known so far
         self._measured: dict[tuple[Run, int, str], EvaluationResult] = {}
         self._meanings: Mapping[str, str] = {}
         self._failure = ""  # why the last measurement came to nothing
@@ -86,14 +65,16 @@ class EvaluateScreen(ExploreScreen):
         self._waiting = True
 
     def compose_body(self) -> ComposeResult:
-        yield MetricsPanel(id="body")
+        with Vertical(id="body"):
+            yield MetricsPanel(id="figures")
+            yield ClassesPanel(id="classes")
 
     @property
     def _panel(self) -> MetricsPanel:
         return self.query_one(MetricsPanel)
 
     def on_mount(self) -> None:
-        self._clock = self.set_interval(self.shared.timing.progress, self._show_progress, pause=True)
+        self._clock = self.set_interval(self.shared.timing.progress, self._follow, pause=True)
 
     def on_unmount(self) -> None:
         self._cancel()
@@ -108,6 +89,17 @@ class EvaluateScreen(ExploreScreen):
         """What was measured of the run with as many samples as are chosen, by sampler."""
         keys = {name: (self.selected_run, self.samples, name) for name in SAMPLERS}
         return {name: self._measured[key] for name, key in keys.items() if key in self._measured}
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Those that there is something to see in."""
+        of = self.shown.get(self.shown_sampler)
+        there = {
+            "metrics": True,
+            "classes": bool(of and of.evaluation.classes),
+            "asked": bool(of and of.evaluation.asked),
+        }
+        return tuple(view for view in VIEWS if there[view])
 
     @property
     def topic(self) -> str:
@@ -172,14 +164,35 @@ class EvaluateScreen(ExploreScreen):
         dataset = measured.evaluation.dataset if measured else config.dataset if config else ""
         options = measured.evaluation.sampling_options if measured else None
         self.set_heading(evaluation_table.conditions(self.shown_sampler, self.samples, SEEDS, dataset, options))
+        self._draw_classes(measured.evaluation if measured else None)
         columns = [self._column(name) for name in SAMPLERS]
         self._panel.show(self._meanings, [each for each in columns if each.measured or each.chosen or each.measuring])
         self._show_progress()
 
+    def _draw_classes(self, evaluation: Evaluation | None) -> None:
+        """Show the classes in place of all images, where that was asked for and they were measured."""
+        view = self.view if self.view in self.views else VIEWS[0]
+        panel = self.query_one(ClassesPanel)
+        panel.display, self._panel.display = view != VIEWS[0], view == VIEWS[0]
+        if evaluation is not None and view == "classes":
+            panel.show(classes.class_table(evaluation), classes.MEANING)
+        elif evaluation is not None and view == "asked":
+            panel.show(classes.confusion_table(evaluation), classes.CONFUSION_MEANING)
+
     def _column(self, sampler: str) -> SamplerColumn:
         newest, at = self.run_update.weights_version if self.run_update else 0, self.measurement
         measuring = at is not None and (at.sampler, at.samples) == (sampler, self.samples)
-        return SamplerColumn(sampler, self.shown.get(sampler), newest, sampler == self.shown_sampler, measuring)
+        so_far = at.figures if at is not None and measuring else {}
+        return SamplerColumn(sampler, self.shown.get(sampler), newest, sampler == self.shown_sampler, measuring, so_far)
+
+    def _follow(self) -> None:
+        """Show how far a measurement is, and the figures that are new."""
+        figures = self.measurement.figures if self.measurement else {}
+        if figures is not self._drawn:
+            self._drawn = figures
+            self._draw()
+        else:
+            self._show_progress()
 
     def _show_progress(self) -> None:
         column = self._column(self.shown_sampler)
@@ -199,6 +212,8 @@ class EvaluateScreen(ExploreScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("sampler", "samples", "measure"):
             return action != "measure" or self.measurement is None or None
+        if action == "look":
+            return len(self.views) > 1 or None
         return action != "cancel" or self.measurement is not None
 
     def action_measure(self) -> None:
@@ -209,7 +224,7 @@ class EvaluateScreen(ExploreScreen):
 
         def question(explorer: Explorer) -> EvaluationResult | None:
             try:
-                return explorer.evaluate(sampler, samples, SEEDS)
+                return explorer.evaluate(sampler, samples, SEEDS, show=measurement.show)
             except Cancelled:
                 return None
 
@@ -236,6 +251,12 @@ class EvaluateScreen(ExploreScreen):
         self.measurement = None
         self._clock.pause()
 
+    def action_look(self) -> None:
+        """Go on to the next view that shows something."""
+        views = self.views
+        self.view = views[(views.index(self.view) + 1) % len(views)] if self.view in views else views[-1]
+        self._draw()
+
     def action_sampler(self) -> None:
         names = self.preset.samplers
         self.sampler, self._failure = names[(names.index(self.shown_sampler) + 1) % len(names)], ""
@@ -247,9 +268,15 @@ class EvaluateScreen(ExploreScreen):
         self._draw()
 
     def action_move(self, by: int) -> None:
+        if not self._panel.display:
+            self.query_one(ClassesPanel).move(by)
+            return
         self._panel.table.move_cursor(row=self._panel.table.cursor_row + by)
 
     def action_edge(self, which: int) -> None:
+        if not self._panel.display:
+            self.query_one(ClassesPanel).to_edge(which)
+            return
         table = self._panel.table
         table.move_cursor(row=which % max(1, table.row_count))
 

@@ -141,3 +141,31 @@ LATENT_KEYS: list[BindingType] = [
         show=False,
     ),
 ]
+EVALUATE_KEYS: list[BindingType] = [
+    Binding("enter", "measure", "measure", key_display="enter", tooltip="measure the weights", id="evaluate.measure"),
+    Binding("escape", "cancel", "cancel", tooltip="end the measurement", id="evaluate.cancel"),
+    Binding("escape", "app.show('runs')", "runs", tooltip="back to the runs", id="evaluate.runs", show=False),
+    Binding("v", "look", "view", tooltip="all images, each class, asked and recognised", id="evaluate.view"),
+    Binding("z", "sampler", "sampler", tooltip="the next way to draw latents", id="evaluate.sampler"),
+    Binding(
+        "left_square_bracket",
+        "samples(-1)",
+        "samples",
+        key_display="[ ]",
+        tooltip="draw 1,000 or 10,000 samples",
+        id="evaluate.samples",
+    ),
+    Binding("right_square_bracket", "samples(1)", id="evaluate.samples_more", show=False),
+    Binding(
+        "up,k",
+        "move(-1)",
+        "metric",
+        key_display="↑↓",
+        tooltip="explain another metric",
+        id="evaluate.up",
+        show=False,
+    ),
+    Binding("down,j", "move(1)", id="evaluate.down", show=False),
+    Binding("g,home", "edge(0)", id="evaluate.first", show=False),
+    Binding("G,end", "edge(-1)", id="evaluate.last", show=False),
+]

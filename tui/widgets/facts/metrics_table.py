@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -29,13 +29,17 @@ BELOW = 4  # lines
 
 @dataclass(frozen=True)
 class SamplerColumn:
-    """What was measured with one sampler, if anything; `newest` is the version of the newest weights."""
+    """What was measured with one sampler, if anything; `newest` is the version of the newest weights.
+
+    `so_far` are the figures of a measurement that goes on: they are shown in place of older ones.
+    """
 
     sampler: str
     measured: EvaluationResult | None
     newest: int
     chosen: bool = False
     measuring: bool = False
+    so_far: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_old(self) -> bool:
@@ -53,8 +57,7 @@ class SamplerColumn:
 
     def cells(self, names: Iterable[str]) -> tuple[Text, list[Text]]:
         """The header, and a cell for each metric, all of one width."""
-        measured = self.measured
-        values = [evaluation_table.cells(measured.evaluation, name) if measured else ("", "") for name in names]
+        values = [self._values(name) for name in names]
         before = max([VALUE_WIDTH, *(len(value) for value, _ in values)])
         after = max([SPREAD_WIDTH, *(len(spread) + 1 for _, spread in values)])
         width = before + after
@@ -64,8 +67,13 @@ class SamplerColumn:
             " ±\n",
             (self.state.rjust(width), "not bold"),
         )
-        style = "dim" if self.is_old else ""
+        style = "dim" if self.is_old and not self.measuring else ""
         return header, [Text(f"{value:>{before}}{spread:>{after}}", style) for value, spread in values]
+
+    def _values(self, name: str) -> tuple[str, str]:
+        if self.measuring and self.so_far:
+            return evaluation_table.shown(self.so_far[name], name) if name in self.so_far else ("", "")
+        return evaluation_table.cells(self.measured.evaluation, name) if self.measured else ("", "")
 
 
 class MetricsTable(DataTable[Text]):

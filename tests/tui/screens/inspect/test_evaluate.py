@@ -17,7 +17,7 @@ from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.explorer.results import EvaluationResult
 from core.runs.run import Run
 from core.runs.settings import PRESETS
-from tests.support.explorers import FakeEvaluator, make_evaluation
+from tests.support.explorers import FakeEvaluator, make_evaluation, with_classes
 from tests.support.readers import Readers
 from tests.support.screens import MakeApp, answered, feed, press, screen_text, until
 from tests.support.snapshots import OTHER, make_run_update, make_summary, run_update_of
@@ -140,6 +140,43 @@ async def test_it_says_what_it_is_at_and_keys_are_answered(app: VaeTui, evaluato
         await press(pilot, "7")
         await until(pilot, lambda: "epoch 12" in screen_text(app), "the figures")
         assert len(evaluator.asked) == 1
+
+
+async def test_figures_are_shown_as_they_come_in_and_not_for_the_whole(app: VaeTui, evaluator: FakeEvaluator) -> None:
+    evaluator.gate.clear()
+    async with opened(app, size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: "0.07" in screen_text(app), "the first figure")
+        assert row(app, "frechet floor")[0] == "0.07"
+        assert row(app, "frechet samples") == []
+        assert "34%" in screen_text(app)
+        await press(pilot, "escape")
+        await until(pilot, lambda: "0.07" not in screen_text(app), "nothing of what was given up")
+        evaluator.gate.set()
+
+
+async def test_classes_and_what_was_asked_for_are_other_views_of_it(app: VaeTui, evaluator: FakeEvaluator) -> None:
+    evaluator.kept = [EvaluationResult(with_classes(make_evaluation(frechet=2.25), 10), 1, 12, "")]
+    async with opened(app, size=(80, 24)) as pilot:
+        assert "rebuilt" not in screen_text(app)
+        await press(pilot, "v")
+        lines = screen_text(app).splitlines()
+        assert any(line.split()[:2] == ["class", "images"] for line in lines)
+        assert any(line.split()[:5] == ["3", "class3", "13", "9.00", "4.00"] for line in lines)
+        await press(pilot, "v")
+        text = screen_text(app)
+        assert "the class that was asked for" in text
+        line = next(line for line in text.splitlines() if line.split()[:2] == ["3", "class3"])
+        assert line.split()[2:] == ["·", "·", "·", "90", "10", *5 * ["·"], "100"]
+        await pilot.resize_terminal(40, 12)
+        await answered(pilot)
+        assert "9 class9" not in screen_text(app)
+        await press(pilot, "G")
+        assert "9 class9" in screen_text(app)
+        await press(pilot, "v")
+        assert row(app, "frechet samples") == ["7.25", "0.12"]
+        await press(pilot, "v", "z")  # of the next sampler nothing was measured
+        assert NOT_YET in screen_text(app)
 
 
 async def test_progress_is_shown_twice_a_second_at_most(app: VaeTui, evaluator: FakeEvaluator) -> None:
