@@ -123,7 +123,7 @@ class Checkpoints:
 
 def checked_weights(model: Mapping[str, Tensor], step: int, metadata: Mapping[str, object]) -> bytes:
     """The weights after a step as a file holds them. Raises Diverged where a number is not finite."""
-    if not all(bool(tensor.isfinite().all()) for tensor in model.values()):
+    if not torch.cat([tensor.flatten() for tensor in model.values() if tensor.is_floating_point()]).isfinite().all():
         raise Diverged(f"the weights are no longer finite numbers at step {step}")
     if not all(math.isfinite(value) for value in metadata.values() if isinstance(value, float)):
         raise Diverged(f"the latents are no longer finite numbers at step {step}")
@@ -150,9 +150,8 @@ def optimizer_on_host(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def copied(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
     """The tensors in the CPU's memory as they are now, whatever is done to them later."""
-    kinds = {tensor.dtype for tensor in tensors.values()}
-    of_kind = ({name: each.detach() for name, each in tensors.items() if each.dtype == kind} for kind in kinds)
-    return {name: each for alike in of_kind for name, each in in_one_copy(alike).items()}
+    shared = {name for name, tensor in tensors.items() if tensor.device.type == "cpu"}
+    return {name: tensor.clone() if name in shared else tensor for name, tensor in on_host(tensors).items()}
 
 
 def in_one_copy(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from core.errors import RunError
 from core.jobs import launch
 from core.runs.run import Run
+from core.runs.snapshots.folder import snapshots_of
 from core.runs.status import State
 from core.training.distributed import ALONE, SingleProcess, Task
 from core.training.objectives import ImageObjective
@@ -180,6 +181,7 @@ def test_a_run_of_two_processes_that_was_paused_and_stopped_ends_as_if_nothing_h
     launch.send_request(run, "resume")
     join(run, processes)
     run_files.assert_same_end(run, undisturbed)
+    assert len(snapshots_of(run)) > 10  # the first process keeps them
 
 
 # By torchrun
