@@ -27,7 +27,7 @@ torch.manual_seed(0)
 with torch.no_grad():
     images = model.decode(torch.randn(64, 4, 4, 4)).clamp(0, 1)
 rows = images.view(8, 8, 32, 32).transpose(1, 2).reshape(256, 256)
-pixels = (rows * 255).round().to(torch.uint8).numpy().tobytes()
+pixels = bytes((rows * 255).round().to(torch.uint8).flatten().tolist())
 Path("samples.pgm").write_bytes(b"P5 256 256 255\\n" + pixels)
 print("wrote samples.pgm: 64 digits from the prior, as good as the prior fits the latents")
 '''

@@ -28,6 +28,16 @@ TRUECOLOR = {
     "screen": "GNU Screen passes 24-bit colours on from version 5 on, with: truecolor on",
     "": "export COLORTERM=truecolor if the terminal draws 24-bit colours",
 }
+GRAPHICS = {
+    "tmux": "tmux draws sixels from 3.4 on, where it was built with --enable-sixel and knows that the terminal has them: "
+    "set -as terminal-features ',*:sixel'; kitty's graphics do not get through",
+    "screen": "GNU Screen lets no graphics through; tmux from 3.4 on can draw sixels",
+    "": "sixels: xterm -ti vt340, foot, WezTerm, Konsole, iTerm2, Windows Terminal; kitty's graphics: kitty, Ghostty",
+}
+COPYING = {
+    "tmux": "tmux passes what Y copies on to the terminal with: set -g set-clipboard on",
+    "screen": "GNU Screen does not pass on what Y copies (OSC 52)",
+}
 LOCALE = "choose a locale with UTF-8, such as: export LC_ALL=C.UTF-8"
 
 
@@ -70,6 +80,24 @@ def terminal() -> Iterator[Finding]:
     ascii_only = depth is ColorDepth.ASCII
     shown = "ASCII only" if ascii_only else f"{FONT_TEST} (half blocks, braille, lines, shades)"
     yield Finding("characters", f"{encoding}: {shown}", LOCALE if ascii_only else "")
+    yield _graphics(kind)
+    if kind:
+        yield Finding("copying", COPYING[kind])
+
+
+def _graphics(kind: str) -> Finding:
+    """What the terminal answers that it draws pictures with."""
+    from tui.terminal.detection import detect_graphics
+    from tui.terminal.graphics import NoGraphics
+
+    try:
+        found = detect_graphics()
+    except NoGraphics as reason:
+        return Finding(
+            "graphics", f"none, half-blocks instead: {reason}", GRAPHICS[kind] if sys.stdout.isatty() else ""
+        )
+    size = f"cells of {found.cell_width}x{found.cell_height} pixels"
+    return Finding("graphics", f"{found.protocol}, {size}; vae-tui --graphics, then i, draws with them")
 
 
 def _version(kind: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import select
@@ -13,7 +12,7 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tui.terminal.graphics import INSTALL, Graphics, NoGraphics, credible_cell, textual_image, window_cell_size
+from tui.terminal.graphics import Graphics, NoGraphics, credible_cell, window_cell_size
 
 TIMEOUT = 2.0  # seconds that a terminal behind a slow line has to answer
 ASK_ATTRIBUTES, ATTRIBUTES = b"\x1b[c", re.compile(rb"\x1b\[\?([\d;]*)c")
@@ -24,8 +23,6 @@ SIXEL_ATTRIBUTE = b"4"
 
 def detect_graphics(timeout: float = TIMEOUT) -> Graphics:
     """Ask the terminal what it draws pictures with. Raises NoGraphics."""
-    if importlib.util.find_spec("textual_image") is None:
-        raise NoGraphics(f"graphics need textual-image; {INSTALL}")
     keys, screen, name = sys.__stdin__, sys.__stdout__, os.environ.get("TERM")
     if keys is None or screen is None or not (keys.isatty() and screen.isatty()):
         raise NoGraphics("graphics need a terminal as input and output")
@@ -45,7 +42,6 @@ def detect_graphics(timeout: float = TIMEOUT) -> Graphics:
     size = window_cell_size() or _cell_size(CELL_SIZE.search(answer))
     if size is None:
         raise NoGraphics("the terminal does not tell the size of its cells in pixels")
-    textual_image()
     return Graphics("sixel" if sixel else "kitty", *size)
 
 

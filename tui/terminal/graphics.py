@@ -6,28 +6,29 @@ import io
 import sys
 import termios
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fcntl import ioctl
 from functools import cache
 from random import randrange
 from struct import unpack
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from core.arrays import Images
-
-if TYPE_CHECKING:
-    from PIL import Image
-
+from tui.terminal.sixel import sixels
 
 LEVELS = 16  # of grey: more cost bytes, and digits look the same
 GAP = 1  # cells between two tiles
 CELL_SIDES = range(2, 257)  # pixels that a cell may be wide or high
 CHUNK = 4096  # bytes that kitty accepts at once
-INSTALL = 'install it with: pip install "vae-tui[graphics]"'
+# The signs above a placeholder that number its row for kitty: those of class 230 that make no other character.
+ROW_SIGNS = (
+    "305 30d-30e 310 312 33d-33f 346 34a-34c 350-352 357 35b 363-36f 483-487 592-595 597-599 59c-5a1 5a8-5a9 "
+    "5ab-5ac 5af 5c4 610-617 657-65b 65d-65e 6d6-6dc 6df-6e2 6e4 6e7-6e8 6eb-6ec 730 732-733 735-736 73a 73d "
+    "73f-741 743 745 747 749-74a 7eb-7f1 7f3 816-819 81b-823 825-827 829-82d"
+)
 
 
 class NoGraphics(Exception):
@@ -65,22 +66,10 @@ def credible_cell(width: int, height: int) -> tuple[int, int] | None:
 
 
 @cache
-def textual_image() -> tuple[Callable[[Image.Image], str], str]:
-    """What textual-image provides: a sixel encoder, and the diacritics that number rows for kitty.
-
-    Its widgets are not used: they query the terminal while Textual reads the answers, and send a picture each time
-    they are rendered. Raises NoGraphics.
-    """
-    screen = sys.__stdout__
-    sys.__stdout__ = io.StringIO()  # type: ignore[misc, assignment]  # it queries nothing where there is no terminal
-    try:
-        from textual_image._sixel import image_to_sixels
-        from textual_image.renderable.tgp import _NUMBER_TO_DIACRITIC
-    except ImportError as error:
-        raise NoGraphics(f"graphics need another version of textual-image ({error}); {INSTALL}") from error
-    finally:
-        sys.__stdout__ = screen  # type: ignore[misc]
-    return image_to_sixels, "".join(map(chr, _NUMBER_TO_DIACRITIC))
+def row_signs() -> str:
+    """A sign for each row of a picture, the first for the first one."""
+    runs = (run.split("-") for run in ROW_SIGNS.split())
+    return "".join(chr(code) for run in runs for code in range(int(run[0], 16), int(run[-1], 16) + 1))
 
 
 @dataclass(frozen=True)
@@ -125,9 +114,7 @@ class Sheet:
     def _encoded(self, pixels: npt.NDArray[np.uint8]) -> str:
         if self.placement.graphics.protocol == "kitty":
             return b64encode(png(pixels)).decode()
-        from PIL import Image
-
-        return textual_image()[0](Image.fromarray(pixels))
+        return sixels(pixels)
 
     def draw(self, x: int, y: int) -> str:
         """The escape codes that draw an encoded sheet with its corner in this cell and keep the cursor in its place."""
@@ -154,7 +141,7 @@ class Sheet:
 
     def _placeholders(self, x: int, y: int) -> str:
         """Characters in whose place kitty shows the picture whose id is their colour; the first in a row numbers it."""
-        image_id, signs = self._id or 0, textual_image()[1]
+        image_id, signs = self._id or 0, row_signs()
         color = f"\x1b[38;2;{image_id >> 16};{image_id >> 8 & 255};{image_id & 255}m"
         rows = zip(range(self.placement.height), signs, strict=False)
         line = "\U0010eeee" * (self.placement.width - 1)

@@ -23,6 +23,8 @@ from core.kernels.step_library import Products
 from core.training.devices import choice
 from tui.command_line import command_line
 from tui.commands import doctor
+from tui.terminal import detection
+from tui.terminal.graphics import Graphics
 
 
 @pytest.fixture
@@ -115,6 +117,23 @@ def test_a_terminal_of_few_signs_is_told_which_locale_has_them(monkeypatch: pyte
     found = by_topic(list(doctor.terminal()))
     assert found["characters"].text.endswith("ASCII only")
     assert found["characters"].advice == doctor.LOCALE
+
+
+@pytest.mark.parametrize(("variable", "advice"), [("TMUX", "terminal-features"), ("STY", "no graphics"), ("X", "foot")])
+def test_where_no_graphics_get_through_it_says_what_would(
+    variable: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TMUX", "STY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "1")
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True, encoding="utf-8"))
+    found = by_topic(list(doctor.terminal()))
+    assert found["graphics"].text == "none, half-blocks instead: graphics need a terminal as input and output"
+    assert advice in found["graphics"].advice
+    assert ("copying" in found) == (variable != "X")
+    monkeypatch.setattr(detection, "detect_graphics", lambda: Graphics("sixel", 9, 18))
+    found = by_topic(list(doctor.terminal()))
+    assert found["graphics"].text.startswith("sixel, cells of 9x18 pixels")
 
 
 def test_in_a_terminal_a_line_each_and_a_last_one_that_sums_up(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
 import subprocess
 import sys
 
@@ -19,11 +17,6 @@ from tests.support.drawing_terminal import (
     XTERM,
     OpenTerminal,
 )
-from tui.terminal.detection import detect_graphics
-from tui.terminal.graphics import NoGraphics
-
-pytest.importorskip("textual_image", reason="the extra `graphics` is not installed")
-
 
 ASK = """
 import select, termios
@@ -84,18 +77,3 @@ def test_what_is_no_terminal_is_not_asked() -> None:
         failed.stderr.splitlines()[-1]
         == "tui.terminal.graphics.NoGraphics: graphics need a terminal as input and output"
     )
-
-
-def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(NoGraphics, match=re.escape('install it with: pip install "vae-tui[graphics]"')):
-        detect_graphics()
-
-
-def test_without_being_asked_for_the_library_is_not_imported() -> None:
-    program = (
-        "import sys, tui.cli, tui.app, tui.terminal.graphics;"
-        "print([name for name in sys.modules if name.split('.')[0] in ('textual_image', 'PIL')])"
-    )
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == "[]"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import re
+import unicodedata
 
 import numpy as np
 import pytest
 
-from tui.terminal.graphics import GAP, Graphics, Placement, Sheet, delete_images, enlarge
-
-pytest.importorskip("textual_image", reason="the extra `graphics` is not installed")
+from tui.terminal.graphics import GAP, Graphics, Placement, Sheet, delete_images, enlarge, row_signs
+from tui.terminal.sixel import sixels
 
 
 def test_tiles_fill_exactly_their_cells_in_sixteen_greys() -> None:
@@ -78,6 +78,23 @@ def test_sixels_are_the_pixels() -> None:
     assert drawn.startswith("\x1b7\x1b[3;5H\x1bP")
     assert drawn.endswith("\x1b\\\x1b8")
     assert np.abs(decoded(drawn) - enlarge(tiles, sheet.placement)).max() <= 2  # sixels know percents
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (6, 3), (7, 300), (240, 1200)])
+def test_pictures_of_any_size_come_out_of_sixels_as_they_were(shape: tuple[int, int]) -> None:
+    pixels = (17 * np.random.default_rng(0).integers(0, 16, shape)).astype(np.uint8)
+    pixels[:, shape[1] // 2 :] = 255  # long runs are packed
+    sequence = sixels(pixels)
+    assert np.abs(decoded(sequence) - pixels).max() <= 2
+    assert len(sequence) < 16 * pixels.size + 600
+
+
+def test_rows_are_numbered_by_signs_that_no_terminal_takes_for_part_of_a_letter() -> None:
+    made_of = [unicodedata.decomposition(chr(code)).split() for code in range(0x30000)]
+    parts = {chr(int(part, 16)) for each in made_of if each and each[0][0] != "<" for part in each}
+    above = [sign for sign in map(chr, range(0x830)) if unicodedata.combining(sign) == 230 and sign not in parts]
+    assert [*row_signs()] == [sign for sign in above if not unicodedata.decomposition(sign)]
+    assert row_signs()[:3] == "\u0305\u030d\u030e"  # as kitty documents them
 
 
 def test_kitty_is_sent_the_pixels() -> None:

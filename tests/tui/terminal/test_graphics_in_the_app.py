@@ -27,9 +27,6 @@ from tests.support.snapshots import make_snapshot, make_summary
 from tui.terminal.graphics import Graphics
 from tui.widgets.gallery import Gallery
 
-pytest.importorskip("textual_image", reason="the extra `graphics` is not installed")
-
-
 # The program itself, but for explorers that need no model.
 APP = """
 import sys

@@ -16,9 +16,6 @@ from tui.drawing.tiles import CaptionPlacement
 from tui.terminal.graphics import Graphics, Sheet
 from tui.widgets.gallery import Gallery
 
-pytest.importorskip("textual_image", reason="the extra `graphics` is not installed")
-
-
 GRAPHICS = Graphics("sixel", 10, 20)
 
 
