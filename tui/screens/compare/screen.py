@@ -1,4 +1,4 @@
-"""Screen 6: curves of any number of runs; reconstructions, samples, latent planes and settings of two."""
+"""Screen 6: curves of any number of runs; reconstructions, samples, latent planes, settings and evaluations of two."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tui.background.polling import Reader
 from tui.messages import Snapshot
 from tui.screens.compare.curves import CurvesView
 from tui.screens.compare.digits import DigitsView
+from tui.screens.compare.evaluation import EvaluationView
 from tui.screens.compare.keys import COMPARE_KEYS
 from tui.screens.compare.latent import LatentView
 from tui.screens.compare.samples import SamplesView
@@ -30,7 +31,7 @@ from tui.screens.following import is_seen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 
-VIEWS = ("curves", "digits", "samples", "latent", "settings")
+VIEWS = ("curves", "digits", "samples", "latent", "settings", "evaluation")
 
 
 class CompareScreen(ExploreScreen):
@@ -48,7 +49,7 @@ class CompareScreen(ExploreScreen):
     CompareScreen .run-name { height: 1; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
     CompareScreen #parts { height: 1fr; }
     CompareScreen #reconstruction { padding: 0 1 0 0; }
-    CompareScreen #table { padding: 0 1; }
+    CompareScreen #table, CompareScreen #figures { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = COMPARE_KEYS
     VIEW_OF_ACTION: ClassVar[dict[str, str]] = {
@@ -81,6 +82,7 @@ class CompareScreen(ExploreScreen):
             yield SamplesView()
             yield LatentView()
             yield SettingsView()
+            yield EvaluationView()
 
     @property
     def view(self) -> CompareView:
