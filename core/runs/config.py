@@ -19,6 +19,7 @@ from core.data.registry import ImageSource
 from core.errors import ConfigError, DamagedFile
 from core.runs.forks.origin import ForkedFrom
 from core.runs.settings import DEFAULT_PRESET, EPOCHS, FIRST_STAGES, PRESETS, SETTINGS, Settings, Word
+from core.runs.snapshots.moments import FEWEST
 from core.text import either
 
 FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs more than one
@@ -104,6 +105,8 @@ def check_values(**values: Any) -> RunConfig:
     if config.batch_size < FEWEST_IMAGES * config.processes:
         wanted = f"at most {config.batch_size // FEWEST_IMAGES} for batches of {config.batch_size}"
         raise ConfigError({"processes": f"processes must be {wanted}, not {config.processes}"})
+    if 0 < config.snapshots < FEWEST:
+        raise ConfigError({"snapshots": f"snapshots must be 0 or at least {FEWEST}, not {config.snapshots}"})
     most = registry.most_held_out(config.dataset)
     if config.holdout > most:
         raise ConfigError({"holdout": f"holdout must be at most {most} for {config.dataset}, not {config.holdout}"})

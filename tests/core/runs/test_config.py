@@ -33,6 +33,7 @@ def test_the_recommended_model_has_its_own_values_where_none_are_given() -> None
         ),
         ({"preset": "vae", "dynamics": "ddpm"}, "dynamics must be left out for preset vae, not ddpm"),
         ({"preset": "prior", "beta": "0.5"}, "beta must be left out for preset prior, not 0.5"),
+        ({"preset": "prior", "snapshots": "9"}, "snapshots must be left out for preset prior, not 9"),
     ],
 )
 def test_what_a_preset_has_no_use_for_is_refused(values: dict[str, str], message: str) -> None:
@@ -69,6 +70,7 @@ def test_text_as_typed_is_understood() -> None:
             "dataset must be mnist, fashion-mnist, kmnist, qmnist, mnist-5k, folder:PATH, npz:FILE or idx:FOLDER, "
             "not cifar",
         ),
+        ({"snapshots": "2"}, "snapshots must be 0 or at least 3, not 2"),
         ({"momentum": 1}, "momentum is not a setting of a run"),
     ],
 )

@@ -83,10 +83,11 @@ def test_a_run_that_is_killed_goes_on_counting(make_run: MakeRun, images: ImageS
 def test_what_is_off_leaves_files_as_earlier_versions_know_them(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(**SMALL | {"epochs": 1})
     train(run, images)
-    assert not {"patience", "clip_norm"} & json.loads((run.path / "config.json").read_text()).keys()
+    assert not {"patience", "clip_norm", "snapshots"} & json.loads((run.path / "config.json").read_text()).keys()
     assert "since_best" not in torch.load(run.state_path, weights_only=True)
-    on = make_config(**SMALL, patience=3, clip_norm=0.5)
+    on = make_config(**SMALL, patience=3, clip_norm=0.5, snapshots=0)
     assert RunConfig.model_validate_json(on.model_dump_json()) == on
+    assert json.loads(on.model_dump_json())["snapshots"] == 0
 
 
 def test_a_run_says_why_it_ended_and_is_gone_on_with_for_more_epochs_only(make_small_run: MakeRun) -> None:
