@@ -12,8 +12,8 @@ from core.runs.settings import SETTINGS, as_text, title
 # Why a fork has the same.
 KEPT = {
     "preset": "its weights are of that model",
-    "dataset": "the epoch that goes on is an order of those images",
-    "holdout": "the epoch that goes on is an order of those images",
+    "dataset": "its weights and its curve are of those images",
+    "holdout": "its weights and its curve are of those images",
     "first_stage": "its weights know the latents of that run",
     "batch_size": "steps and epochs are counted in such batches",
     "dynamics": "its weights learned to undo that noise",
@@ -52,8 +52,8 @@ def fork_settings(parent: RunConfig, wanted: Mapping[str, Any], *, snapshot: boo
 def check_goal(name: str, done: int, config: RunConfig) -> None:
     """Raise ConfigError where a fork of that run, after so many epochs, would have nothing left to train."""
     if done >= config.epochs:
-        epochs = f"{done} epoch{'s' * (done != 1)}"
-        raise ConfigError({"epochs": f"{name} has done {epochs} by then; ask for more than that with --epochs"})
+        wanted = f"more than the {done} that {name} has done by then"
+        raise ConfigError({"epochs": f"epochs must be {wanted}, not {config.epochs}"})
 
 
 def changed_settings(parent: RunConfig, fork: RunConfig) -> tuple[str, ...]:

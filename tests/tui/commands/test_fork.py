@@ -38,9 +38,9 @@ def test_a_fork_is_described_made_and_refused(call: Callable[..., str], make_sma
     parent = make_small_run("parent", preset="vae", epochs=2)
     trainers.finish(parent)
     there = parent.path.parent
-    assert call("parent") == "parent has done 2 epochs by then; ask for more than that with --epochs"
+    assert call("parent") == "epochs must be more than the 2 that parent has done by then, not 2"
     assert call("parent", "--dataset", "mnist") == (
-        "data set stays kmnist in a fork of this run: the epoch that goes on is an order of those images"
+        "data set stays kmnist in a fork of this run: its weights and its curve are of those images"
     )
     moment = call("parent", "--at", "0.9", "--dry-run").splitlines()
     assert moment[:2] == ["the snapshot of epoch 0.83 of parent; nearest to 0.9", "seed 1 instead of 0"]

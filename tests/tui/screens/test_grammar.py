@@ -88,6 +88,7 @@ ACTIONS = {
     "copy the path": {"copy_path"},
     "what its trainer says": {"log"},
     "with the settings": {"new_like"},
+    "goes on from where": {"fork"},
     "the next run": {"step_run"},
     "was deleted last": {"restore"},
     "write what is seen": {"export"},

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
-from tui.messages import NewRunWanted, RunRenamed
+from core.errors import UserError, describe
+from tui.messages import NewRunWanted, RunOpened, RunRenamed
 from tui.screens.dialogs import AskValue
 from tui.screens.run_actions import RunScreen
 
@@ -29,6 +30,14 @@ class KeptRunScreen(RunScreen):
             key_display="!",
             tooltip="what the trainer of the run says",
             id="run.log",
+            show=False,
+        ),
+        Binding(
+            "F",
+            "fork",
+            "fork",
+            tooltip="a new run that goes on from where this one is, with other settings",
+            id="run.fork",
             show=False,
         ),
         Binding("N", "new_like", "like", tooltip="a new run with the settings of this one", id="run.like", show=False),
@@ -104,7 +113,27 @@ class KeptRunScreen(RunScreen):
 
             self.app.push_screen(LogPane(chosen.run, self.shared.timing.poll))
 
-    # A new run like this one
+    # A new run that goes on from this one, or is like it
+
+    def action_fork(self) -> None:
+        chosen = self.chosen()
+        if chosen is None:
+            return
+        from core.data import registry
+        from tui.screens.runs.fork import ForkRun
+
+        def started(run: Run | None) -> None:
+            if run is not None:
+                self.post_message(RunOpened(run))
+                if unguarded := run.last_status().unguarded:
+                    self.notify(f"{run.name}: {unguarded}", severity="warning", markup=False)
+
+        try:
+            form = ForkRun(chosen.run, self.shared.data_dir or registry.default_data_dir())
+        except (UserError, OSError) as error:
+            self.notify(describe(error), severity="error", markup=False)
+        else:
+            self.app.push_screen(form, started)
 
     def action_new_like(self) -> None:
         if (chosen := self.chosen()) and chosen.config is not None:

@@ -72,8 +72,12 @@ class NewRun(ModalScreen[Run | None]):
         self._others = 0
         self._form = SettingsForm()
 
+    @property
+    def form_title(self) -> str:
+        return "new run"
+
     def compose(self) -> ComposeResult:
-        self._form.border_title = "new run"
+        self._form.border_title = self.form_title
         yield self._form
         yield KeyLine()
 
@@ -137,14 +141,18 @@ class NewRun(ModalScreen[Run | None]):
             found |= {name: self._from_first_stage(name, text) for name, text in error.problems.items()}
         if (missing := self._images_missing(values)) and "dataset" not in found:
             found["dataset"] = missing
-        try:
-            if (self._runs_dir / check_name(self._form.run_name)).exists():
-                found["name"] = f"{self._form.run_name} exists already"
-        except ConfigError as error:
-            found |= error.problems
+        found |= self._name_problem()
         self._form.explain(found, self._hints())
         self._show_cost(None if found else config)
         return None if found else config
+
+    def _name_problem(self) -> dict[str, str]:
+        """What is wrong with the name of the run, if anything is."""
+        try:
+            taken = (self._runs_dir / check_name(self._form.run_name)).exists()
+        except ConfigError as error:
+            return error.problems
+        return {"name": f"{self._form.run_name} exists already"} if taken else {}
 
     @property
     def _taken_over(self) -> dict[str, Any]:

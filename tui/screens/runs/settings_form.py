@@ -81,9 +81,11 @@ class SettingsForm(Vertical):
     SettingsForm #progress { height: auto; width: 100%; color: $text-warning; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: Row | None = None) -> None:
         super().__init__()
-        self._rows = {setting: Row(setting, title(setting), _field(setting)) for setting in SETTINGS}
+        self._first = [] if first is None else [first]
+        self._rows = {str(row.field.id): row for row in self._first}
+        self._rows |= {setting: Row(setting, title(setting), _field(setting)) for setting in SETTINGS}
         self._rows["name"] = Row("name", "name", Field(compact=True, id="name"))
         self._defaults: dict[str, str] = {}
         self.problems: Mapping[str, str] = {}
@@ -95,6 +97,7 @@ class SettingsForm(Vertical):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
+            yield from self._first
             yield from (self._rows[name] for name in (*COMMON, "name"))
             with self._more:
                 yield from (self._rows[name] for name in OTHERS)
@@ -147,6 +150,17 @@ class SettingsForm(Vertical):
                 except InvalidSelectValueError:
                     left.append(name)
         return [name for name in left if self._rows[name].display]
+
+    def keep(self, values: Mapping[str, str]) -> None:
+        """Show these as they are, and let nobody choose others; all others may be chosen."""
+        with self.prevent(Input.Changed, Select.Changed):
+            for name in SETTINGS:
+                field = self._rows[name].field
+                field.disabled = name in values
+                if name in values:
+                    if isinstance(field, Select):
+                        field.set_options([(values[name], values[name])])
+                    field.value = values[name]
 
     def show_preset(self, name: str) -> None:
         """Show the settings that apply to the preset."""

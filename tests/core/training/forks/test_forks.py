@@ -181,7 +181,7 @@ def test_what_is_part_of_the_state_cannot_be_another(make_run: MakeRun, images: 
 
 def test_a_finished_run_is_forked_with_more_epochs_only(make_run: MakeRun, images: ImageSet) -> None:
     parent = stop_at(make_run("parent", **SETTINGS | {"epochs": 1}), images, 100)
-    with pytest.raises(ConfigError, match="parent has done 1 epoch by then; ask for more than that with --epochs"):
+    with pytest.raises(ConfigError, match="epochs must be more than the 1 that parent has done by then, not 1"):
         fork_newest(parent, parent.path.parent, None, {}, None)
     fork_newest(parent, parent.path.parent, None, {"epochs": 2}, None)
     with pytest.raises(RunError, match="has saved no state yet"):

@@ -1,0 +1,112 @@
+"""The form that forks a run: its settings are there, those that are part of its state as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.widgets import Select
+from textual.worker import get_current_worker
+
+from core.data import registry
+from core.errors import ConfigError
+from core.jobs import launch
+from core.jobs.forking import make_fork, save_before
+from core.runs.config import RunConfig
+from core.runs.forks.choice import check_goal, fork_settings, kept_settings
+from core.runs.forks.moment import Moment, newest_moment, settings_now
+from core.runs.forks.origin import epoch_words
+from core.runs.keeping.names import unused_name
+from core.runs.run import Run
+from core.runs.settings import SETTINGS, as_text
+from core.runs.snapshots.folder import snapshots_of
+from tui.background.devices import check_device
+from tui.screens.runs.new_run import NewRun
+from tui.screens.runs.settings_form import Row, SettingsForm
+
+MOMENT = "moment"
+NEWEST = "as it is: weights, Adam, random numbers, place in the epoch"
+SNAPSHOT = "its weights only: with a fresh Adam and a seed of its own"
+
+
+class ForkRun(NewRun):
+    """Asks from which moment a fork begins and with which settings, and starts it; the result is the fork, or None."""
+
+    CSS = NewRun.CSS.replace("NewRun", "ForkRun")  # Textual reads it for the screen of that very name
+
+    def __init__(self, run: Run, data_dir: Path) -> None:
+        """Reads the run. Raises RunError where it has no state to go on from, DamagedFile or OSError."""
+        super().__init__(run.path.parent, data_dir)
+        self._run, self._now = run, settings_now(run)
+        newest = newest_moment(run)
+        self._moments = {f"newest, epoch {epoch_words(newest.epoch)}": newest}
+        for snapshot in reversed(snapshots_of(run)):
+            moment = Moment(snapshot.step, snapshot.epoch, snapshot)
+            self._moments[f"snapshot, epoch {epoch_words(moment.epoch)}"] = moment
+        labels = [(label, label) for label in self._moments]
+        self._moment_field = Select(labels, value=labels[0][0], allow_blank=False, compact=True, id=MOMENT)
+        self._form = SettingsForm(Row(MOMENT, "begins from", self._moment_field))
+        self._wanted: dict[str, Any] = {}
+
+    @property
+    def form_title(self) -> str:
+        return f"fork of {self._run.name}"
+
+    @property
+    def _moment(self) -> Moment:
+        return self._moments[str(self._moment_field.value)]
+
+    def _refresh(self) -> RunConfig | None:
+        """Follow what was chosen; the settings of the fork when nothing is wrong."""
+        moment = self._moment
+        of_snapshot = moment.snapshot is not None
+        kept = kept_settings(snapshot=of_snapshot)
+        usual = fork_settings(self._now, {}, snapshot=of_snapshot)
+        shown = {name: getattr(usual, name) for name in SETTINGS} | {"dataset": usual.typed_dataset}
+        self._form.show_preset(usual.preset)
+        self._form.show_defaults(shown)
+        self._form.keep({name: as_text(shown[name]) for name in kept})
+        if not self._named_by_user:
+            self._form.run_name = self._suggested_name({})
+        self._wanted = {name: value for name, value in self._form.chosen.items() if name not in kept}
+        found: dict[str, str] = {}
+        config = None
+        try:
+            config = fork_settings(self._now, self._wanted, snapshot=of_snapshot)
+            check_goal(self._run.name, moment.epochs_done, config)
+        except ConfigError as error:
+            found |= error.problems
+        found |= self._name_problem()
+        self._form.explain(found, self._hints())
+        left = config and config.model_copy(update={"epochs": config.epochs - moment.epochs_done})
+        self._show_cost(None if found else left)
+        return None if found else config
+
+    def _values(self) -> dict[str, Any]:
+        return {}
+
+    def _suggested_name(self, values: dict[str, Any]) -> str:
+        return unused_name(self._runs_dir, f"{self._run.name}-fork")
+
+    def _hints(self) -> dict[str, str]:
+        of_snapshot = self._moment.snapshot is not None
+        kept = {name: f"stays: {reason}" for name, reason in kept_settings(snapshot=of_snapshot).items()}
+        return super()._hints() | kept | {MOMENT: SNAPSHOT if of_snapshot else NEWEST}
+
+    def _make(self, config: RunConfig, name: str | None) -> Run:
+        moment, closing = self._moment, get_current_worker()
+        self._say(f"looking for device {config.device}")
+        check_device(config.device, config.processes)
+        registry.check_same(config.image_source, registry.locate(config.image_source, self._data_dir))
+        if moment.snapshot is None and self._run.state().active:
+            self._say(f"asking {self._run.name} to save")
+            save_before(self._run)
+        self._say("making the fork")
+        epoch = moment.epoch if moment.snapshot else None
+        made = make_fork(
+            self._run, self._runs_dir, name, self._wanted, epoch, told_to_stop=lambda: closing.is_cancelled
+        )
+        self._say("starting the trainer")
+        trainer = launch.start(made, data_dir=self._data_dir)
+        trainer.wait_until_started(told_to_stop=lambda: closing.is_cancelled)
+        return made
