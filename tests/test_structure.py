@@ -172,7 +172,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core.diagnosis",
         "core.standalone",
         "core.exchange",
-        "core.data.given",
+        "core.data.own.given",
         "core.training.devices",
         "tui.screens",
         "tui.interrupts",

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core.arrays import IMAGE_SHAPE, PADDING
-from core.data import idx, own, registry
+from core.data import idx, registry
+from core.data.own import reading
 from core.data.registry import (
     EMBEDDED,
     IMAGES_LIMIT,
@@ -127,7 +128,7 @@ def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor
 
 def _load_own(kind: str, path: Path) -> tuple[ImageSet, str]:
     """A user's own images, and their fingerprint."""
-    found = own.read(kind, path)
+    found = reading.read(kind, path)
     images = ImageSet(
         f"{kind}:{path}",
         *_as_tensors(found.train_images, found.train_labels),

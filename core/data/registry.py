@@ -9,76 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from core import files, folders
-from core.data import idx, own_paths
-from core.data.own_paths import MOST_CLASSES as MOST_CLASSES
-from core.data.own_paths import OWN as OWN
+from core.data import idx
+from core.data.own import paths
+from core.data.own.paths import MOST_CLASSES as MOST_CLASSES
+from core.data.own.paths import OWN as OWN
+from core.data.sets import CHOICES as CHOICES
+from core.data.sets import DIGITS as DIGITS
+from core.data.sets import EMBEDDED as EMBEDDED
+from core.data.sets import IMAGES_LIMIT as IMAGES_LIMIT
+from core.data.sets import NAMES as NAMES
+from core.data.sets import SETS as SETS
+from core.data.sets import NamedSet as NamedSet
+from core.data.sets import data_error as data_error
+from core.data.sets import find_file as find_file
+from core.data.sets import layout as layout
 from core.errors import DamagedFile, DataError
 
-
-@dataclass(frozen=True)
-class NamedSet:
-    """An image set: its torchvision class, which names its folder too, and its files, training and validation.
-
-    An embedded set has neither. `digits`: the classifier that evaluations rest on knows what its images show.
-    """
-
-    name: str
-    title: str
-    training_images: int = 60_000
-    torchvision_name: str = ""
-    files: tuple[str, ...] = ()
-    digits: bool = False
-
-
-_FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-_QMNIST_FILES = (
-    "qmnist-train-images-idx3-ubyte",
-    "qmnist-train-labels-idx2-int",
-    "qmnist-test-images-idx3-ubyte",
-    "qmnist-test-labels-idx2-int",
-)
-EMBEDDED = "mnist-5k"
-SETS: dict[str, NamedSet] = {
-    named.name: named
-    for named in (
-        NamedSet(
-            "mnist",
-            "MNIST: 60,000 / 10,000 handwritten digits",
-            torchvision_name="MNIST",
-            files=_FILES,
-            digits=True,
-        ),
-        NamedSet(
-            "fashion-mnist",
-            "Fashion-MNIST: 60,000 / 10,000 pieces of clothing",
-            torchvision_name="FashionMNIST",
-            files=_FILES,
-        ),
-        NamedSet(
-            "kmnist",
-            "Kuzushiji-MNIST: 60,000 / 10,000 cursive Japanese characters",
-            torchvision_name="KMNIST",
-            files=_FILES,
-        ),
-        NamedSet(
-            "qmnist",
-            "QMNIST: 60,000 / 10,000 digits, MNIST rebuilt from its source",
-            torchvision_name="QMNIST",
-            files=_QMNIST_FILES,
-            digits=True,
-        ),
-        NamedSet(EMBEDDED, "MNIST-5k: 4,000 / 1,000 of the MNIST digits", training_images=4_000, digits=True),
-    )
-}
-NAMES: tuple[str, ...] = tuple(SETS)
-CHOICES: tuple[str, ...] = ("auto", *NAMES)
-DIGITS: tuple[str, ...] = tuple(name for name, named in SETS.items() if named.digits)
-IMAGES_LIMIT = 60_000
 OTHER_IMAGES = "{} has other images than those the run was trained on"
 
 
@@ -157,7 +103,7 @@ def source(text: str, data_dir: Path) -> tuple[str, Path]:
 
     Raises DataError.
     """
-    return own_paths.parse(text) or (resolve(text, data_dir), data_dir)
+    return paths.parse(text) or (resolve(text, data_dir), data_dir)
 
 
 def explain_auto(data_dir: Path) -> str:
@@ -178,7 +124,7 @@ def describe_sets(data_dir: Path) -> list[SetOnDisk]:
 def check(name: str, data_dir: Path) -> None:
     """Look at the size and the header of each file of a set that is on disk. Raises DataError naming the file."""
     if name in OWN:
-        own_paths.check(name, data_dir)
+        paths.check(name, data_dir)
         return
     place = folder(name, data_dir)
     if place is None:
@@ -200,9 +146,9 @@ def look_through(
     check(name, data_dir)
     if name not in OWN:
         return None, ""
-    from core.data import own
+    from core.data.own import reading
 
-    found = own.read(name, data_dir)
+    found = reading.read(name, data_dir)
     if held_out >= len(found.train_images):
         raise DataError(f"{held_out:,} of the {len(found.train_images):,} images to train on cannot be held out")
     if len(found.classes) > most_classes:
@@ -229,18 +175,11 @@ def find_set(name: str) -> NamedSet:
 def missing_files(name: str, data_dir: Path) -> list[str]:
     """The names of the files of a set that are not there to be read."""
     if name in OWN:
-        return [] if own_paths.is_there(name, data_dir) else [data_dir.name]
+        return [] if paths.is_there(name, data_dir) else [data_dir.name]
     place = folder(name, data_dir)
     if place is None:
         return []
     return [file for file in SETS[name].files if find_file(place, file) is None]
-
-
-def find_file(place: Path, file: str) -> Path | None:
-    """The file of a set in a folder, under any name that mirrors give it, packed or not; None where it is not there."""
-    names = [file, file.replace("-idx", ".idx")]
-    found = (place / f"{name}{packed}" for packed in ("", ".gz") for name in names)
-    return next((path for path in found if os.access(path, os.R_OK)), None)
 
 
 def places(source: ImageSource, data_dir: Path) -> list[Path]:
@@ -282,18 +221,3 @@ def download_command(name: str, data_dir: Path) -> str:
     """What to type to fetch a set."""
     chosen = "" if data_dir == default_data_dir() else f" --data-dir {shlex.quote(str(data_dir))}"
     return f"vae-tui data --download {name}{chosen}"
-
-
-def layout(file: str) -> tuple[str, tuple[int, ...]]:
-    """The type of the values and the shape of an item in a file of a set."""
-    if "images" in file:
-        return "u1", (28, 28)
-    # A label of QMNIST is a row of eight numbers, the class first.
-    return (">i4", (8,)) if file.endswith("-int") else ("u1", ())
-
-
-def data_error(error: DamagedFile | OSError) -> DataError:
-    """What is wrong with a file of a set, and what to do about it."""
-    if isinstance(error, DamagedFile):
-        return DataError(f"{error.path} is damaged: {error.reason}; delete it and download it again")
-    return DataError(f"{error.filename} cannot be read: {error.strerror}")

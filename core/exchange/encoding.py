@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import pad
 
 from core.arrays import PADDING
-from core.data.given import GivenImages
+from core.data.own.given import GivenImages
 from core.exchange.arrays import to_npz
 from core.explorer.protocol import Report
 from core.explorer.session import RunSession

@@ -11,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import own, own_paths, registry
+from core.data import registry
 from core.data.images import load_for_run, load_image_set, load_or_substitute, one_of_each
-from core.data.pictures import decode
+from core.data.own import paths as own_paths
+from core.data.own import reading as own
+from core.data.own.pictures import decode
 from core.data.registry import ImageSource
 from core.errors import DamagedFile, DataError
 from tests.support.image_sets import idx, put, tiny_set

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import pad
 from typer.testing import CliRunner
 
-from core.data import given
+from core.data.own import given
 from core.errors import DataError
 from core.models.weights import load_autoencoder
 from core.runs.run import Run

@@ -103,7 +103,7 @@ def encode(
         raise ConfigError({"out": f"out must end in .npz, not be {out.name}"})
     found = find_run(runs_dir, run)
     found.config(), found.read_weights()  # what is wrong with a run is said before PyTorch is loaded
-    from core.data.given import read
+    from core.data.own.given import read
     from tui.commands.printing import progress
 
     looked_at = read(images.absolute())

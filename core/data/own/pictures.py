@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core import files
 from core.arrays import IMAGE_SHAPE
-from core.data.own_paths import PICTURES
+from core.data.own.paths import PICTURES
 from core.errors import DamagedFile, DataError
 from core.text import printable
 

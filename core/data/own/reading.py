@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import core.data.npz
 from core.arrays import IMAGE_SHAPE
-from core.data import idx, pictures
-from core.data.own_paths import MOST_CLASSES
+from core.data import idx
+from core.data.own import npz, pictures
+from core.data.own.paths import MOST_CLASSES
 from core.errors import DamagedFile, DataError
 from core.text import printable
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from core.data.npz import Part
+    from core.data.own.npz import Part
 
 IMAGES_LIMIT = 200_000
 FEWEST = 12
@@ -70,7 +70,7 @@ def read_parts(kind: str, path: Path, digest: Any) -> list[tuple[Any, Any]]:
             case "folder":
                 return [pictures.read(path, IMAGES_LIMIT, digest.update)]
             case "npz":
-                parts: list[tuple[Any, Any]] = [*core.data.npz.read(path, IMAGES_LIMIT)]
+                parts: list[tuple[Any, Any]] = [*npz.read(path, IMAGES_LIMIT)]
                 _tell(digest, path)
                 return parts
             case _:

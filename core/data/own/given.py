@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import files
-from core.data import own, pictures
-from core.data.own_paths import PICTURES, is_there
+from core.data.own import pictures, reading
+from core.data.own.paths import PICTURES, is_there
 from core.errors import DamagedFile, DataError
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def read(path: Path) -> GivenImages:
         raise DataError(f"{path} is neither a folder nor a picture ({', '.join(PICTURES)}) nor an .npz file")
     if path.is_dir() and (is_there("folder", path) or not is_there("idx", path)):
         found = pictures.find(path)
-        images = pictures.read_found(path, found, own.IMAGES_LIMIT, lambda content: None)
+        images = pictures.read_found(path, found, reading.IMAGES_LIMIT, lambda content: None)
         return GivenImages(images, [str(each.relative_to(path)) for paths in found.values() for each in paths])
-    parts = [part for part, _ in own.read_parts("idx" if path.is_dir() else "npz", path, hashlib.sha256())]
-    images = np.concatenate([own.fitted(part) for part in parts])
+    parts = [part for part, _ in reading.read_parts("idx" if path.is_dir() else "npz", path, hashlib.sha256())]
+    images = np.concatenate([reading.fitted(part) for part in parts])
     return GivenImages(images, [f"{part}:{place}" for part, each in enumerate(parts) for place in range(len(each))])
 
 
