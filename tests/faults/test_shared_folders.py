@@ -179,7 +179,7 @@ def read_only(folder: Path) -> Iterator[None]:
 def test_14_what_is_asked_of_a_read_only_run_is_refused_with_the_name_of_the_run(
     make_small_run: MakeRun, wait_until: WaitUntil
 ) -> None:
-    run = make_small_run(epochs=100_000, validate_every=1000)
+    run = make_small_run(epochs=100_000, validate_every=1000, snapshots=0)
     process = trainers.begin(run)
     wait_until(lambda: run.status().saved_step, what="the first save")
     with read_only(run.path), pytest.raises(OSError, match="cannot be asked to stop: Read-only file system") as raised:
