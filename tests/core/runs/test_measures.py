@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,26 @@ def measured(measures: Measures) -> tuple[int, float] | None:
     for _ in measures.measure():
         pass
     return measures.best
+
+
+def test_the_list_looks_into_no_snapshots_before_it_is_shown(
+    make_run: MakeRun, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    folder_of(run).mkdir()
+    looked: list[Path] = []
+    scan = os.scandir
+
+    def look(path: str) -> object:
+        looked.append(Path(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", look)
+    catalog = Catalog(runs_dir)
+    assert [summary.run for summary in catalog.look()] == [run]
+    assert folder_of(run) not in looked
+    catalog.look()  # measures what it costs, a few runs at a time
+    assert folder_of(run) in looked
 
 
 def test_the_best_validation_is_found_and_followed(make_run: MakeRun) -> None:
