@@ -104,7 +104,7 @@ class VaeTui(ConfiguredApp):
         sources.prepare()
         from tui.screens.explore_base import ExploreSources
 
-        explored = ExploreSources(sources.updates, sources.explorer)
+        explored = ExploreSources(sources.updates, sources.explorer, sources.moments)
         match name:
             case "training":
                 from tui.screens.runs.training import TrainingScreen

@@ -70,6 +70,11 @@ def epochs(status: Status | None) -> str:
     return f"{status.epoch}/{status.epochs}{' early' * ended_early(status)}" if status and status.epochs else NONE
 
 
+def moment(epoch: float) -> str:
+    """A moment of a training, such as `epoch 0.03`, `epoch 3.2` or `epoch 40`."""
+    return f"epoch {epoch:.2f}" if epoch < 1 else f"epoch {epoch:.1f}".removesuffix(".0")
+
+
 def ended_early(status: Status) -> bool:
     """Whether the run finished before its goal, for the reason in its status."""
     return status.state == "finished" and bool(status.reason) and status.epoch < status.epochs

@@ -26,6 +26,17 @@ def title(plane: LatentProjection) -> tuple[str, str]:
     return f"{name} of {options.part}", ", ".join(facts)
 
 
+def title_at_moment(plane: LatentProjection) -> tuple[str, str]:
+    """The same of a moment of the training: the projection, how many images are shown, and where it was fitted."""
+    name, _ = title(plane)
+    facts = [f"{len(plane.points):,} of {plane.total:,} images"] if len(plane.points) < plane.total else []
+    if plane.projection.numbers is None:
+        facts.insert(0, "fitted to this moment" if plane.options.fit_each else "as fitted to the newest weights")
+    if plane.accuracy is not None:
+        facts.append(f"accuracy {plane.accuracy:.1%}")
+    return name, ", ".join(facts)
+
+
 def columns(plane: LatentProjection) -> dict[str, Floats | Labels]:
     """The points as columns of a table, with their indices in the image set."""
     x_label, y_label = plane.projection.axes

@@ -41,6 +41,24 @@ class RunUpdate:
     weights_version: int
 
 
+@dataclass(frozen=True)
+class Moment:
+    """A moment of a training of which there is a snapshot, and what was measured last until then, after which epoch."""
+
+    step: int
+    epoch: float
+    validation: tuple[int, float] | None = None
+    distance: tuple[int, float] | None = None  # that of Fréchet
+
+
+@dataclass(frozen=True)
+class Moments:
+    """All of a run, the first one first."""
+
+    run: Run
+    moments: tuple[Moment, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Preview:
     """Originals and reconstructions, each (N, 28, 28) in [0, 1]; or, without them, why there are none."""

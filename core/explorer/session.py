@@ -33,8 +33,8 @@ from core.runs.run import Run
 from core.runs.snapshots.folder import Snapshot, file_name, folder_of
 
 LATENTS_LIMIT = 10_000
-MOMENT_LIMIT = 2_000  # images of a part whose latents are found at a moment of the training: it takes under 0.2 s
-MOMENTS_KEPT = 32  # a run has about thirty snapshots; latents of both parts are 2 MB each
+MOMENT_LIMIT = 1_000  # images of a part whose latents are found at a moment of the training, in 0.1 s
+MOMENTS_KEPT = 32  # a run has about thirty snapshots; the latents of both parts are 1 MB
 R = TypeVar("R")
 LoadImages = Callable[[ImageSource, Path], RunImages]
 

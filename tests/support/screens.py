@@ -27,8 +27,9 @@ from tests.support.explorers import FakeEvaluator
 from tests.support.readers import HandFed, Pictures
 from tests.support.snapshots import RUN
 from tui.app import VaeTui
-from tui.messages import Snapshot
+from tui.messages import Moments, Snapshot
 from tui.screens.explore_base import ExploreScreen
+from tui.screens.moments.screen import TimeScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.training import TrainingScreen
 from tui.screens.selection import Timing
@@ -51,6 +52,7 @@ class MakeApp(Protocol):
         evaluator: FakeEvaluator | None = None,
         other_runs: Callable[[Run], list[Run]] | None = None,
         timing: Timing | None = None,
+        moments: Callable[[Run], HandFed[Moments]] | None = None,
     ) -> VaeTui: ...
 
 
@@ -95,6 +97,8 @@ async def answered(pilot: Pilot[None]) -> None:
         await pilot.pause()
         if isinstance(screen, ExploreScreen) and screen.selected_run is not None:
             await until(pilot, partial(getattr, screen, "run_update"), "an update")
+            if isinstance(screen, TimeScreen):
+                await until(pilot, partial(getattr, screen, "knows_moments"), "the moments")
             quiet = 0 if screen.is_busy else quiet + 1
         else:
             quiet += 1

@@ -1,8 +1,12 @@
-"""All that there is to see of one run now, its metrics included."""
+"""All that there is to see of one run now, its metrics included, and the moments of which it keeps snapshots."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
 
 from core.arrays import Column
 from core.errors import DamagedFile, describe
@@ -11,7 +15,9 @@ from core.runs.catalog import summarise
 from core.runs.metrics.lines import DEVICE_COLUMNS, EPOCH_COLUMNS, RATE_COLUMNS, STEP_COLUMNS
 from core.runs.metrics.reader import MetricsReader, Table
 from core.runs.run import Run
-from tui.messages import Snapshot
+from core.runs.snapshots.folder import Snapshot as KeptSnapshot
+from core.runs.snapshots.folder import snapshots_of, version_of
+from tui.messages import Moment, Moments, Snapshot
 
 FIRST_SECONDS = 0.2  # of a long run, before its first curves are shown
 
@@ -48,6 +54,44 @@ class RunReader:
             return describe(error)
         count = self._metrics.damaged_lines
         return f"metrics.jsonl: {count:,} damaged line{'s' * (count != 1)} left out" if count else None
+
+
+class MomentsReader:
+    """The moments of one run of which there are snapshots, and what was measured until then."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._metrics = MetricsReader(run.metrics_path)
+        self._version: int | None = None
+        self._epochs = 0
+        self._seen: Moments | None = None
+
+    def poll(self) -> Moments | None:
+        """All of them when any came or went, or more was measured. Metrics are read only where there are snapshots."""
+        version = version_of(self._run)
+        if version:
+            with suppress(DamagedFile, OSError):  # the training screen says so
+                self._metrics.poll()
+        if (version, len(self._metrics.epochs)) == (self._version, self._epochs):
+            return None
+        self._version, self._epochs = version, len(self._metrics.epochs)
+        found = Moments(self._run, moments(snapshots_of(self._run), self._metrics.epochs) if version else ())
+        if found == self._seen:
+            return None
+        self._seen = found
+        return found
+
+
+def moments(snapshots: Sequence[KeptSnapshot], epochs: Table) -> tuple[Moment, ...]:
+    """Snapshots, each with the last validation and the last Fréchet distance that were measured until then."""
+
+    def last(name: str, step: int) -> tuple[int, float] | None:
+        measured = np.flatnonzero(np.isfinite(epochs[name]) & (epochs["step"] <= step))
+        return (int(epochs["epoch"][measured[-1]]), float(epochs[name][measured[-1]])) if len(measured) else None
+
+    return tuple(
+        Moment(each.step, each.epoch, last("val_loss", each.step), last("frechet", each.step)) for each in snapshots
+    )
 
 
 def columns(table: Table, names: tuple[str, ...]) -> dict[str, Column]:

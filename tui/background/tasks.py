@@ -38,6 +38,12 @@ class LatestTaskQueue:
         with self._changed:
             return self._working or bool(self._pending)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a task waits."""
+        with self._changed:
+            return bool(self._pending)
+
     def submit(self, kind: str, task: Task) -> None:
         """Do this when its turn comes, in place of a task of that kind that still waits."""
         with self._changed:

@@ -1,4 +1,4 @@
-"""What screens that look into a run do: they ask its explorer off the UI thread, always for its newest weights."""
+"""What screens that look into a run do: they ask its explorer off the UI thread, for the weights that are looked at."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from core.text import printable
 from tui import formatting
 from tui.background.polling import Reader
 from tui.background.tasks import LatestTaskQueue, show_in_app
-from tui.messages import RunUpdate
+from tui.messages import Moment, Moments, RunUpdate
 from tui.screens.asking import Abandoned, Answers
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.exporting import Export, export_files
@@ -38,10 +38,11 @@ ROOMY = 64  # columns
 
 @dataclass(frozen=True)
 class ExploreSources:
-    """What screens that look into a run read from: its state, and an explorer for a task that reports."""
+    """What screens that look into a run read from: its state, an explorer for a task that reports, its moments."""
 
     updates: Callable[[Run], Reader[RunUpdate]]
     explorer: Callable[[Run, Report], Explorer]
+    moments: Callable[[Run], Reader[Moments]]
 
 
 class ExploreScreen(BaseScreen[int | None]):
@@ -125,9 +126,19 @@ class ExploreScreen(BaseScreen[int | None]):
     # The run
 
     @property
+    def moment(self) -> Moment | None:
+        """That of the training which is looked at; None for the newest weights."""
+        return None
+
+    @property
     def preset(self) -> Preset:
         """That of the run, once it is known."""
         return self.run_update.summary.preset if self.run_update else PRESETS[DEFAULT_PRESET]
+
+    @property
+    def step(self) -> int | None:
+        """That of the snapshot which is looked at; None for the newest weights."""
+        return self.moment.step if self.moment else None
 
     @property
     def is_busy(self) -> bool:
@@ -194,7 +205,7 @@ class ExploreScreen(BaseScreen[int | None]):
 
         What takes long is said in the status line, or to `report`.
         """
-        run = self.selected_run
+        run, step = self.selected_run, self.step
         if run is None or self._tasks is None:
             return
         asked = self.answers.ask(kind)
@@ -203,26 +214,33 @@ class ExploreScreen(BaseScreen[int | None]):
             show(answer)
             self.answers.answered(kind, asked)
 
-        self._tasks.submit(kind, lambda: self._answer(run, question, show_newest, report or self.reporter(run)))
+        self._tasks.submit(kind, lambda: self._answer(run, step, question, show_newest, report or self.reporter(run)))
 
     def reporter(self, run: Run) -> Report:
         """Says in the status line what a task about a run does; for the thread of the task."""
         return lambda words: self.post_message(self.TaskProgress(run, words))
 
-    def _answer(self, run: Run, question: Callable[[Explorer], T], show: Callable[[T], object], report: Report) -> None:
+    def _answer(
+        self,
+        run: Run,
+        step: int | None,
+        question: Callable[[Explorer], T],
+        show: Callable[[T], object],
+        report: Report,
+    ) -> None:
         """In the thread of the tasks."""
         try:
-            explorer = self.sources.explorer(run, report)
+            explorer = self.sources.explorer(run, report).at(step)
             answer = question(explorer)
         except Abandoned:
             return
         except Exception as error:  # noqa: BLE001 - what cannot be answered is a message, never the end
-            self.call_later(self._deliver, run, self._show_failure, describe(error))
+            self.call_later(self._deliver, run, step, self._show_failure, describe(error))
         else:
-            self.call_later(self._deliver, run, show, answer, explorer.note)
+            self.call_later(self._deliver, run, explorer.moment, show, answer, explorer.note)
 
-    def _deliver(self, run: Run, show: Callable[[T], object], answer: T, note: str = "") -> None:
-        if run == self.selected_run:
+    def _deliver(self, run: Run, step: int | None, show: Callable[[T], object], answer: T, note: str = "") -> None:
+        if (run, step) == (self.selected_run, self.step):
             self._note, self._words = note, ""
             show(answer)
             self._show_status()
@@ -266,29 +284,3 @@ class ExploreScreen(BaseScreen[int | None]):
     def action_export(self) -> None:
         if run := self.selected_run:
             export_files(self, self.shared, self.to_export(run, f"{run.name}-{self.TITLE_IN_BAR}"))
-
-
-class DetailScreen(ExploreScreen):
-    """Looks at something of one run, and closes when another is selected."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", tooltip="back to where this was opened", id="explore.back"),
-    ]
-
-    def change_run(self, run: Run | None) -> None:
-        if self.selected_run is None:
-            super().change_run(run)
-
-    def on_replaced(self) -> None:
-        self.call_later(self._leave)
-
-    def on_screen_resume(self) -> None:
-        if self.shared.selection.run != self.selected_run:
-            self.call_later(self._leave)
-
-    def _leave(self) -> None:
-        if self.is_active:  # dismissing takes away whichever screen is on top
-            self.dismiss(None)
-
-    def action_back(self) -> None:
-        self.dismiss(None)

@@ -20,12 +20,16 @@ from tui.run_looks import SIGNS
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
     from core.runs.run import Run
+    from tui.messages import Moment
     from tui.terminal.graphics import Graphics
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds between two polls, drawings of curves, steps of denoising, frames, notes, tries, looks at the clock."""
+    """Seconds between two polls, drawings of curves, steps of denoising, frames, notes, tries, looks at the clock.
+
+    And between two moments of a training that is played.
+    """
 
     poll: float = 0.5
     draw: float = 1.0
@@ -34,13 +38,15 @@ class Timing:
     progress: float = 0.5
     retry: float = 2.0
     clock: float = 1.0
+    moment: float = 0.4
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The run that screens show, and what draws pictures in place of half-blocks, if anything does."""
+    """The run that screens show, at which moment, None for now, and what draws pictures in place of half-blocks."""
 
     run: Run | None = None
+    moment: Moment | None = None
     graphics: Graphics | None = None
 
 
@@ -140,8 +146,13 @@ class Shared:
             self.select(self.marked[0])
 
     def select(self, run: Run | None) -> None:
-        """Have screens show another run, or none."""
-        self._change(replace(self.selection, run=run))
+        """Have screens show another run, or none, as it is now."""
+        if run != self.selection.run:
+            self._change(replace(self.selection, run=run, moment=None))
+
+    def look_at(self, moment: Moment | None) -> None:
+        """Have screens look at another moment of the training of the run, or at its newest weights."""
+        self._change(replace(self.selection, moment=moment))
 
     def draw_with(self, graphics: Graphics | None) -> None:
         """Have pictures drawn by these graphics, or as half-blocks."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.runs.run import Run
     from tui.background.polling import Reader
     from tui.background.readers import RunsReader
-    from tui.messages import RunUpdate, Snapshot
+    from tui.messages import Moments, RunUpdate, Snapshot
     from tui.screens.runs.training import PicturesReader
 
 Made = TypeVar("Made")
@@ -35,6 +35,7 @@ class Sources:
     pictures: Callable[[Run], PicturesReader]
     updates: Callable[[Run], Reader[RunUpdate]]
     explorer: Callable[[Run, Report], Explorer]
+    moments: Callable[[Run], Reader[Moments]]
     other_runs: Callable[[Run], list[Run]]
     unreadable: Callable[[], object] = str  # what is beside the runs and cannot be read, in a line
     prepare: Callable[[], object] = lambda: None  # what explores, for questions that are about to come
@@ -105,6 +106,11 @@ def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> S
 
         return RunUpdateReader(run)
 
+    def moments(run: Run) -> Reader[Moments]:
+        from tui.background.snapshots import MomentsReader
+
+        return MomentsReader(run)
+
     def pictures(run: Run) -> PicturesReader:
         from tui.background.preview import PreviewReader
 
@@ -125,6 +131,7 @@ def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> S
         pictures=pictures,
         updates=updates,
         explorer=explorer,
+        moments=moments,
         other_runs=other_runs,
         unreadable=lambda: runs().unreadable,
     )

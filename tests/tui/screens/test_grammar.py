@@ -41,6 +41,10 @@ NAMES = {
     "exclamation_mark": "!",
     "greater_than_sign": ">",
     "less_than_sign": "<",
+    "semicolon": ";",
+    "colon": ":",
+    "circumflex_accent": "^",
+    "dollar_sign": "$",
 }
 ARROWS = {"left", "right", "up", "down"}
 SHIFTED = {"shift+left", "shift+right", "shift+up", "shift+down"}
@@ -62,6 +66,8 @@ ACTIONS = {
     "the next way to draw": {"sampler"},
     "the next order": {"order", "projection", "sort"},
     "fit: the projection": {"fit"},
+    "the moment of the training before": {"moment"},
+    "the first moment": {"moment_edge"},
     "animate": {"animate"},
     "walk through": {"walk"},
     "what is on the left": {"swap"},

@@ -44,6 +44,7 @@ tui.app.real_sources = lambda runs_dir, data_dir: tui.app.Sources(
     pictures=readers.Pictures,
     updates=lambda run: readers.HandFed(snapshots.make_run_update()),
     explorer=explorers.FakeExplorers().of,
+    moments=lambda run: readers.HandFed(),
     other_runs=lambda run: [],
 )
 graphics = detect_graphics() if "--graphics" in sys.argv else None

@@ -10,9 +10,10 @@ from core.explorer.results import Samples
 from core.latents.options import SAMPLERS, SamplingOptions
 from tui import formatting
 from tui.screens.asking import Abandoned
-from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.explore_base import ExploreSources
 from tui.screens.following import is_seen
 from tui.screens.inspect.film import Film
+from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Draw:
     seed: int
     temperature: float
     options: SamplingOptions | None = None
+    moment: int | None = None  # of the training, by its step
 
     @property
     def steps(self) -> int:
@@ -70,13 +72,14 @@ class Drawn:
         return f"{self.draw}" if self.is_last else f"{self.draw}: step {self.step} of {self.draw.steps}"
 
 
-class DrawnScreen(ExploreScreen):
+class DrawnScreen(TimeScreen):
     """Shows what a sampler draws, and says what that is; what is drawn next is named meanwhile and can be left."""
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
         self.drawn: Drawn | None = None  # what is seen
         self._asked = self._playing = object()  # stand for the newest question, and that whose answer is played
+        self._count = 0  # of what was asked for
         self._afterwards: list[Callable[[], object]] = []  # to be done in turn with what is seen then
         self._film = Film(self, self._show_frame, shared.timing.denoise)
 
@@ -97,7 +100,7 @@ class DrawnScreen(ExploreScreen):
     def ask_for(self, draw: Draw, count: int, frames: int) -> None:
         """Draw this, in place of what was to be drawn; of a learned prior up to so many steps are shown."""
         self._asked = asked = object()
-        self._afterwards = []
+        self._afterwards, self._count = [], count
         if self.drawn is None:
             self.set_heading(rest=f"next: {draw}")
         else:
@@ -119,6 +122,10 @@ class DrawnScreen(ExploreScreen):
                 explorer.denoising(frames, count, draw.seed, draw.temperature, draw.options, show)
 
         self.ask("samples", question, lambda answer: None)
+
+    def ahead(self) -> Callable[[Explorer], object]:
+        draw, count = self.wanted, self._count
+        return lambda explorer: explorer.samples(draw.sampler, count, draw.seed, draw.temperature)
 
     def forget(self) -> None:
         """Show nothing of what was asked for."""

@@ -14,9 +14,10 @@ from core.latents.options import SEEDS
 from core.runs.run import Run
 from tui import formatting
 from tui.screens import exporting
-from tui.screens.explore_base import DetailScreen, ExploreSources
+from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 from tui.widgets.heat_maps import HeatMaps

@@ -69,7 +69,13 @@ SAMPLE_KEYS: list[BindingType] = [
         id="sample.guidance",
     ),
     Binding("left_curly_bracket", "guidance(-1)", id="sample.guidance_less", show=False),
-    Binding("a", "animate", "film", tooltip="show the steps, or only what comes out", id="sample.animate"),
+    Binding(
+        "a",
+        "animate",
+        "film",
+        tooltip="a learned prior: show the steps, or only what comes out; others: play the training, or stop",
+        id="sample.animate",
+    ),
 ]
 
 LATENT_KEYS: list[BindingType] = [

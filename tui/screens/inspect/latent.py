@@ -19,15 +19,18 @@ from tui import formatting, latent_plane
 from tui.export import Seen
 from tui.screens import exporting
 from tui.screens.dialogs import AskValue, ask_class
-from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.keys import LATENT_KEYS
 from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.arrays import Images
     from core.explorer.protocol import Explorer
     from core.explorer.results import LatentProjection
@@ -38,7 +41,7 @@ INACTIVE = 0.01  # variance of a posterior mean over the images, Burda et al. 20
 HINT = "enter decodes the point"
 
 
-class LatentScreen(ExploreScreen):
+class LatentScreen(TimeScreen):
     """The latents of images, projected; beside them the digit nearest to the cursor, or what decodes there."""
 
     ABOUT = "latent: the latents of images in the plane, and what is under the cursor"
@@ -82,6 +85,10 @@ class LatentScreen(ExploreScreen):
         choice = self.choice
         self.ask("plane", lambda explorer: explorer.projection(choice), self._show)
 
+    def ahead(self) -> Callable[[Explorer], object]:
+        choice = self.choice
+        return lambda explorer: explorer.projection(choice)
+
     def reset(self) -> None:
         self.choice = ProjectionOptions()
         self.show_message("waiting for the run")
@@ -98,7 +105,7 @@ class LatentScreen(ExploreScreen):
         same_space = self.plane is not None and self.plane.options == plane.options
         self.plane, self._nearest = plane, None
         x_label, y_label = plane.projection.axes
-        name, facts = latent_plane.title(plane)
+        name, facts = (latent_plane.title_at_moment if self.moment else latent_plane.title)(plane)
         spreads = zip(plane.projection.numbers or (), plane.points.var(axis=0), strict=False)
         still = " and ".join(f"z{number}" for number, spread in spreads if spread < INACTIVE)
         self.set_heading(name, ", ".join(filter(None, (still and f"{still} inactive, alike for all images", facts))))
@@ -201,7 +208,11 @@ class LatentScreen(ExploreScreen):
         self._choose(projection=following, numbers=None)
 
     def action_fit(self) -> None:
-        self._choose(fit_on_shown=not self.choice.fit_on_shown)
+        """Now: to the training images or to those that are shown. At a moment: as fitted now, or to each moment."""
+        if self.moment is None:
+            self._choose(fit_on_shown=not self.choice.fit_on_shown)
+        elif self.choice.projection != "dims":
+            self._choose(fit_each=not self.choice.fit_each)
 
     def action_number(self, axis: int, by: int) -> None:
         """Show another latent number along an axis; the first press turns to the plane of two numbers."""

@@ -17,9 +17,10 @@ from core.latents.options import number_name
 from core.runs.run import Run
 from tui.screens import exporting
 from tui.screens.dialogs import AskNumber
-from tui.screens.explore_base import DetailScreen, ExploreSources
+from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.following import is_seen
+from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 

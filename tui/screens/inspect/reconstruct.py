@@ -17,13 +17,17 @@ from tui import formatting
 from tui.drawing.tiles import Tiling
 from tui.screens import exporting
 from tui.screens.dialogs import ask_class
-from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.image import ImageDetailScreen
+from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.explorer.protocol import Explorer
     from core.explorer.results import ReconstructionPage
     from core.latents.options import Order
 
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 NAMES = ("original", "reconstruction", "error")
 
 
-class ReconstructScreen(ExploreScreen):
+class ReconstructScreen(TimeScreen):
     """Pages of images: the original above, its reconstruction, the error at the bottom."""
 
     ABOUT = "reconstruct: validation images above, their reconstructions, the errors"
@@ -72,7 +76,8 @@ class ReconstructScreen(ExploreScreen):
         self.label: int | None = None
         self.order: Order = "index"
         self.page: ReconstructionPage | None = None
-        self._asked: object = None  # what the newest page was asked for with
+        # What the newest page was asked for with.
+        self._asked: tuple[int, int, int | None, Order] = (0, 1, None, "index")
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
@@ -110,6 +115,14 @@ class ReconstructScreen(ExploreScreen):
         first = self.place // capacity * capacity
         self._asked = asked = (first, capacity, label, order)
         self.ask("page", lambda explorer: explorer.page(*asked), partial(self._show, asked))
+
+    def ahead(self) -> Callable[[Explorer], object]:
+        first, capacity, label, order = self._asked
+        return lambda explorer: explorer.page(first, capacity, label, order)
+
+    def room_changed(self) -> None:
+        if self.run_update is not None and self.capacity != self._asked[1]:
+            self.request_content()
 
     def reset(self) -> None:
         self.page, self.place = None, 0

@@ -94,7 +94,7 @@ class SampleScreen(DrawnScreen):
     def wanted(self) -> Draw:
         """What was asked for last."""
         options = self.options if self.shown_sampler == "learned" else None
-        return Draw(self.shown_sampler, self.seed, self.temperature, options)
+        return Draw(self.shown_sampler, self.seed, self.temperature, options, self.step)
 
     def request_content(self) -> None:
         if self.shown_sampler == "learned" and not self._steps_typed:
@@ -137,8 +137,10 @@ class SampleScreen(DrawnScreen):
     # What keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("classes", "guidance", "animate"):
+        if action in ("classes", "guidance"):
             return self.shown_sampler == "learned"
+        if action == "animate":
+            return self.shown_sampler == "learned" or bool(self.moments)
         return super().check_action(action, parameters)
 
     def action_sampler(self) -> None:
@@ -253,6 +255,9 @@ class SampleScreen(DrawnScreen):
         self._change()
 
     def action_animate(self) -> None:
+        if self.shown_sampler != "learned":
+            super().action_animate()
+            return
         self.animated = not self.animated
         self.notify("the steps are shown" if self.animated else "only what comes out is shown", timeout=2)
         if self.animated:

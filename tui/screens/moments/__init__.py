@@ -1,0 +1,1 @@
+"""Moving screens through the training of a run."""
