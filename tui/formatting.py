@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME_LENGTH = 24  # of a class
 NONE = "–"  # in place of a value that is not known
+FORK = "↳"  # behind the name of a run that goes on from where another one was
 
 # A sign beside each state, so that colour is never needed to tell them apart.
 STATE_LOOKS: Mapping[str, tuple[str, str]] = {

@@ -32,6 +32,12 @@ class Snapshot:
     def run(self) -> Run:
         return self.summary.run
 
+    @property
+    def best_since(self) -> int:
+        """Validations after this step can be the best one; those before it are of another loss in a fork."""
+        config = self.summary.config
+        return config.forked_from.best_since if config and config.forked_from else 0
+
 
 @dataclass(frozen=True)
 class RunUpdate:

@@ -93,8 +93,10 @@ def _steps_per_epoch(snapshot: Snapshot) -> int:
 def _created(snapshot: Snapshot) -> float:
     """When the run was made, in seconds since 1970; 0 where nobody knows."""
     config = snapshot.summary.config
+    fork = config.forked_from if config else None
     try:
-        return max(datetime.fromisoformat(config.created).timestamp(), 0.0) if config else 0.0
+        made = datetime.fromisoformat(config.created).timestamp() if config else 0.0
+        return max(made - (fork.time if fork else 0.0), 0.0)  # a fork was made when it had trained so long
     except (ValueError, OverflowError):
         return 0.0
 

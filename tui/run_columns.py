@@ -23,6 +23,12 @@ def _right(text: str) -> Text:
     return Text(text, justify="right")
 
 
+def _name(run: RunSummary) -> Text:
+    """The name, with a sign behind that of a fork."""
+    fork = run.config and run.config.forked_from
+    return Text(printable(run.run.name)).append(f" {formatting.FORK}" if fork else "", "dim")
+
+
 def _setting(name: str) -> Cell:
     """A setting as a user would type it."""
 
@@ -52,7 +58,7 @@ def _frechet(run: RunSummary) -> Text:
 
 
 RUN_COLUMNS: Mapping[str, Cell] = {
-    "run": lambda run: Text(printable(run.run.name)),
+    "run": _name,
     "preset": lambda run: Text(run.config.preset if run.config else formatting.NONE),
     "data set": lambda run: Text(printable(run.config.dataset_title) if run.config else formatting.NONE),
     "state": formatting.state,

@@ -24,6 +24,7 @@ WEIGHTS = (0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 VISIBLE_FRACTIONS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02)  # of the run, counted from its end
 NOT_COMPARED = {"seed", "created", "versions", "data_dir"}
 MOST_SMOOTHINGS = 6  # that are kept, of the charts that are seen
+LONGEST_MARK = 24  # cells
 BINS = 512  # in which the steps of several seeds are put together
 
 _SMOOTHINGS: dict[tuple[Run, str, float], Smoothing] = {}
@@ -117,6 +118,7 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
         ]
     x, y = _line(snapshot, part, axis)
     changes = _changes(snapshot, axis) if part in ("loss", "learning_rate") else ()
+    changes += _branch(snapshot, axis) if quantity.source == "steps" else ()
     drawn, weight = kept_drawn(snapshot, part, axis.kind, 0.0), _weight(part, options)
     curves = [Curve(quantity.labels[0], x, y, BLUE, dim=weight > 0, changes=changes, kept=drawn)]
     if weight:
@@ -175,7 +177,8 @@ def _mean_of_steps(
     weight = _weight(part, options)
     columns = [_line(run, part, axis, weight) for run in group]
     if len(columns) == 1:
-        return Curve(label, *columns[0], **look, kept=kept_drawn(group[0], part, axis.kind, weight))
+        drawn = kept_drawn(group[0], part, axis.kind, weight)
+        return Curve(label, *columns[0], **look, kept=drawn, changes=_branch(group[0], axis, look["short"]))
     ends = [(float(x[0]), float(x[-1])) for x, _ in columns if len(x)]
     if not ends:
         return Curve(label, np.empty(0), np.empty(0), **look)
@@ -246,7 +249,10 @@ def _measured(
     y = snapshot.epochs[column][measured]
     if not marks_best or len(y) < 2:
         return Curve(label, x, y, color, "marked", short=short)
-    best = int(y.argmin())
+    own = snapshot.epochs["step"][measured] > snapshot.best_since
+    if not own.any():
+        return Curve(label, x, y, color, "marked", short=short)
+    best = int(np.where(own, y, np.inf).argmin())
     epoch = f"epoch {snapshot.epochs['epoch'][measured][best]:.0f}"
     return Curve(label, x, y, color, "marked", short=short, best=best, best_at=epoch)
 
@@ -258,6 +264,16 @@ def _changes(snapshot: Snapshot, axis: Axis) -> tuple[tuple[float, str], ...]:
     x = axis.positions(snapshot, {name: snapshot.rates[name] for name in ("step", "time")})
     changes = zip(x.tolist(), snapshot.rates["learning_rate"].tolist(), strict=True)
     return tuple((place, f"rate {rate:g}") for place, rate in changes)
+
+
+def _branch(snapshot: Snapshot, axis: Axis, name: str = "") -> tuple[tuple[float, str], ...]:
+    """Where a fork began, and of which run, or which of several it is; nothing of a run that is none."""
+    config = snapshot.summary.config
+    if config is None or config.forked_from is None:
+        return ()
+    at = {"step": np.array([float(config.forked_from.step)]), "time": np.array([config.forked_from.time])}
+    text = f"fork {name}" if name else f"fork of {config.forked_from.run}"
+    return ((float(axis.positions(snapshot, at)[0]), printable(text)[:LONGEST_MARK]),)
 
 
 def curve_table(charts: Sequence[Chart], x_label: str, x_range: Range) -> dict[str, list[str] | Column | Integers]:

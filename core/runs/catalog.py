@@ -178,6 +178,7 @@ class RunSummary:
             "dataset": config and config.dataset,
             "data_dir": config and config.data_dir,
             "created": config and config.created,
+            "forked_from": config and config.forked_from and config.forked_from.model_dump(mode="json"),
             "epoch": status and status.epoch,
             "epochs": status and status.epochs,
             "step": status and status.step,

@@ -123,7 +123,7 @@ def _saved(snapshot: Snapshot) -> list[Text]:
 
 def _losses(snapshot: Snapshot) -> list[Text]:
     summary = snapshot.summary
-    validations = snapshot.epochs["val_loss"]
+    validations = snapshot.epochs["val_loss"][snapshot.epochs["step"] > snapshot.best_since]
     validations = validations[validations == validations]
     best = validations.min() if len(validations) else None
     lines = [
@@ -183,6 +183,9 @@ def _settings(snapshot: Snapshot, width: int) -> list[Text]:
     others = ", ".join(
         f"{title(name)} {as_text(value)}" for name, value in chosen(config).items() if name not in ON_OTHER_LINES
     )
+    if config.forked_from is not None:
+        wrapped = _wrap(f"of {config.forked_from.place}", width - INDENT)
+        lines += [_line("" if index else "fork", line) for index, line in enumerate(wrapped)]
     wrapped = _wrap(printable(others), width - INDENT)
     lines += [_line("" if index else "with", line) for index, line in enumerate(wrapped)]
     if status and status.host:

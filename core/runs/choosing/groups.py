@@ -85,6 +85,8 @@ def stem_of(name: str, config: RunConfig) -> str:
     """The name of a run without what a sweep adds of its settings; nothing where it ends in none of them."""
     from core.runs.settings import SETTINGS
 
+    if config.forked_from is not None:  # which has its name of the member that it is of
+        return ""
     stem = name
     ends = [f"-{setting.prefix}{getattr(config, key)}" for key, setting in SETTINGS.items() if setting.sweep]
     while end := next((end for end in ends if stem.endswith(end) and len(stem) > len(end)), ""):

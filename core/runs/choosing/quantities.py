@@ -48,10 +48,12 @@ TEXTS: Mapping[str, Quantity] = {
     "tags": lambda run: run.notes.tags,
     "note": lambda run: run.notes.note,
     "sampler": lambda run: run.evaluation.sampler if run.evaluation else None,
+    "forked_from": lambda run: run.config.forked_from.run if run.config and run.config.forked_from else None,
     "error": lambda run: run.damage or getattr(run.status, "error", None),
 }
 ALIASES = {
     "name": "run",
+    "fork": "forked_from",
     "tag": "tags",
     "data_set": "dataset",
     "train": "train_loss",

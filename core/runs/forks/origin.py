@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.text import printable
+
 Moment = Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
 
 
@@ -31,10 +33,15 @@ class ForkedFrom(BaseModel):
     changed: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(max_length=100)] = ()
 
     @property
-    def words(self) -> str:
-        """`forked from ae at epoch 12`, and that it is of a snapshot where it is."""
+    def place(self) -> str:
+        """`ae at epoch 12`, and that it is of a snapshot where it is."""
         what = ", from a snapshot" if self.snapshot else ""
-        return f"forked from {self.run} at epoch {epoch_words(self.epoch)}{what}"
+        return printable(f"{self.run} at epoch {epoch_words(self.epoch)}{what}")
+
+    @property
+    def words(self) -> str:
+        """The same in a sentence."""
+        return f"forked from {self.place}"
 
 
 def epoch_words(epoch: float) -> str:

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from core.runs.catalog import RunSummary
 from core.runs.config import RunConfig
+from core.runs.forks.origin import ForkedFrom
 from core.runs.run import Run
 from core.runs.settings import title
 from core.text import printable
@@ -77,8 +78,11 @@ def settings(left: RunSummary, right: RunSummary) -> list[Row]:
     """Every hyper-parameter, then how far the runs are and what they reached."""
     configs = [summary.config for summary in (left, right)]
     left_out = {"created", "versions", "data_dir"}
-    if not any(config and config.fingerprint for config in configs):
-        left_out.add("fingerprint")
+    left_out |= {
+        name
+        for name in ("fingerprint", "forked_from")
+        if not any(config and getattr(config, name) for config in configs)
+    }
     fields = [field for field in RunConfig.model_fields if field not in left_out]
     rows = [Row(title(field), *(_setting(config, field) for config in configs)) for field in fields]
     packages = dict.fromkeys(package for config in configs if config for package in config.versions)
@@ -94,6 +98,8 @@ def settings(left: RunSummary, right: RunSummary) -> list[Row]:
 
 def _setting(config: RunConfig | None, field: str) -> str:
     value = None if config is None else getattr(config, field)
+    if isinstance(value, ForkedFrom):
+        return value.place
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else printable(str(value))
 
 

@@ -201,6 +201,8 @@ def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth, f
     text.append(f"  epochs {formatting.epochs(run.status)}\n")
     if run.status is not None and run.status.reason:
         text.append(f"{printable(run.status.reason)}\n", "dim")
+    if run.config is not None and run.config.forked_from is not None:
+        text.append(f"{formatting.FORK} {run.config.forked_from.words}\n", "dim")
     if losses:
         text.append("\nvalidation loss", "dim")
         best = f", best {formatting.loss(run.best[1])} after epoch {run.best[0]}" if run.best else ""
