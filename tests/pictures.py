@@ -42,12 +42,13 @@ class Picture:
     run: str
     keys: tuple[tuple[str, str], ...]
     awaited: tuple[str, ...]
+    gone: str = ""  # what is shown before, and no more
 
 
 PICTURES = {
     "training": Picture("vae-mnist", (("left", "★ best"),), ("validation", "▀▀▀", "epoch ")),
     "reconstruct": Picture("vae-mnist", (("3", "epoch"),), ("error", "▀▀▀")),
-    "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk")),
+    "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk"), ": step "),
     "latent": Picture("ae-mnist", (("5", "epoch"),), ("accuracy", "nearest")),
     "compare": Picture("ae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
 }
@@ -64,6 +65,8 @@ def take(picture: Picture, data_dir: str | None) -> Image.Image:
             for key, awaited in picture.keys:
                 terminal.wait_for(awaited)
                 terminal.press(NAMES.get(key, key))
+            while picture.gone and picture.gone in terminal.wait_for(*picture.awaited):
+                pass
             terminal.wait_for(*picture.awaited)
             terminal.read(3.0)  # what still comes
             return draw(terminal.cells())
