@@ -27,6 +27,7 @@ NO_TORCH = (
     "core.program",
     "core.memory",
     "core.scheduling",
+    "core.sketch",
     "core.data.registry",
     "core.data.download",
     "core.runs",
@@ -78,6 +79,7 @@ BASE = (
 )
 READABLE = (
     "core.data.registry",
+    "core.sketch",
     "core.runs",
     "core.latents.options",
     "core.evaluation.results",
@@ -121,6 +123,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core.memory": (),
     "core.scheduling": (),
     "core.data": (),
+    "core.sketch": ("core.data",),
     "core.models": (),
     "core.runs": ("core.data.registry",),
     "core.kernels": ("core.models",),

@@ -14,6 +14,7 @@ from core.explorer.results import (
     ReconstructionPage,
     Reconstructions,
     Samples,
+    Sketched,
 )
 from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
 
@@ -52,6 +53,9 @@ class Explorer(Protocol):
 
     def reconstruct(self, images: Images) -> Reconstructions:
         """Images (N, 28, 28) in [0, 1] reconstructed by way of the posterior's mode."""
+
+    def sketch(self, image: Images, nearest: int) -> Sketched:
+        """What is to be said of a drawn image (28, 28) in [0, 1], with so many training images nearest to it."""
 
     def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
         """One validation image, by its index in the image set, and `samples` draws of its posterior."""

@@ -29,8 +29,10 @@ from core.explorer.results import (
     ReconstructionPage,
     Reconstructions,
     Samples,
+    Sketched,
 )
 from core.explorer.session import RunSession
+from core.explorer.sketches.answers import answer
 from core.latents import paths
 from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
 from core.models.autoencoder import Autoencoder
@@ -102,6 +104,11 @@ class RunExplorer:
     def reconstruct(self, images: Images) -> Reconstructions:
         with self._open() as model:
             return reconstructed(model, pad(torch.from_numpy(images)[:, None], (PADDING,) * 4))
+
+    def sketch(self, image: Images, nearest: int) -> Sketched:
+        with self._open() as model:
+            x = pad(torch.from_numpy(image)[None, None], (PADDING,) * 4)
+            return answer(self.session, model, x, reconstructed(model, x), nearest, self.moment)
 
     def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
         with self._open() as model:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ReconstructionPage,
         Reconstructions,
         Samples,
+        Sketched,
     )
     from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
     from core.runs.run import Run
@@ -52,6 +53,10 @@ class RemoteExplorer:
     def reconstruct(self, images: Images) -> Reconstructions:
         reconstructions: Reconstructions = self._ask("reconstruct", images)
         return reconstructions
+
+    def sketch(self, image: Images, nearest: int) -> Sketched:
+        sketched: Sketched = self._ask("sketch", image, nearest)
+        return sketched
 
     def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
         detail: ImageDetail = self._ask("image_detail", index, samples, seed)

@@ -78,6 +78,28 @@ class ImageDetail:
 
 
 @dataclass(frozen=True, eq=False)
+class Sketched:
+    """What a model makes of a drawn image.
+
+    Its reconstruction (28, 28), the squared error as in Reconstructions, the KL divergence of its posterior in nats,
+    its latent (D,), `point` (2,) in the plane of `options`; the training images (K, 28, 28) whose latents are nearest,
+    with labels (K,) and distances (K,); and the probabilities (10,) of a digit classifier, where the set has digits.
+    """
+
+    reconstruction: Images
+    error: float
+    kl: float
+    latent: Floats
+    options: ProjectionOptions
+    point: Floats
+    neighbours: Images
+    labels: Labels
+    distances: Floats
+    probabilities: Floats | None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Decoded latents: images (N, 28, 28) in [0, 1] and the latents (N, D) they come from."""
 

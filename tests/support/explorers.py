@@ -22,6 +22,7 @@ from core.explorer.results import (
     ReconstructionPage,
     Reconstructions,
     Samples,
+    Sketched,
 )
 from core.latents.aggregate import Latents
 from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
@@ -119,6 +120,23 @@ class FakeExplorer:
             mean,
             np.full((4, 4, 4), self.spread, np.float32),
             np.roll(drawn, seed, 0),
+            self.classes,
+        )
+
+    def sketch(self, image: Images, nearest: int) -> Sketched:
+        self._hear("sketch", image.sum().item())
+        near = np.arange(nearest)
+        return Sketched(
+            dimmed(image, self.faintness),
+            float(image.sum()),
+            self.spread * 100,
+            np.zeros(64),
+            ProjectionOptions(),
+            np.array([image[:, :14].sum(), image[:, 14:].sum()]) / 100,
+            self._originals(near),
+            near % 10,
+            near / 2 + 1.0,
+            np.eye(10)[int(image.sum()) % 10] * 0.9 + 0.01,
             self.classes,
         )
 

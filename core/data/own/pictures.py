@@ -101,7 +101,12 @@ def read_found(
 
 
 def decode(path: Path, content: bytes) -> NDArray[np.uint8]:
-    """A picture as a grey image (28, 28): the square at its centre, scaled. What is transparent is black.
+    """A picture as a grey image (28, 28): the square at its centre, scaled; see `grey`. Raises DamagedFile."""
+    return fitted(grey(path, content))
+
+
+def grey(path: Path, content: bytes) -> NDArray[np.uint8]:
+    """A picture as a grey image (H, W) of its own size. What is transparent is black.
 
     Of a picture with several frames it is the first one. Raises DamagedFile.
     """
@@ -112,12 +117,11 @@ def decode(path: Path, content: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             if opened.width * opened.height > PIXELS_LIMIT:
                 raise DamagedFile(path, f"{opened.width} x {opened.height} pixels are too many")
-            grey = _grey(path, ImageOps.exif_transpose(opened))
+            return np.asarray(_grey(path, ImageOps.exif_transpose(opened)), np.uint8)
     except UnidentifiedImageError as error:
         raise DamagedFile(path, "no picture") from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, Image.DecompressionBombError) as error:
         raise DamagedFile(path, str(error) or type(error).__name__) from error
-    return fitted(np.asarray(grey, np.uint8))
 
 
 def fitted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

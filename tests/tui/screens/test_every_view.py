@@ -27,6 +27,7 @@ SIZES = [(80, 24), (120, 40)]
 VIEWS = {
     "reconstruct": ["3"],
     "closeup": ["3", "right", "enter"],
+    "sketch": ["3", "b", "space", "down", "down", "down", "down", "down", "down"],
     "sample": ["4"],
     "traversal": ["4", "right", "t"],
     "interpolation": ["4", "space", "right", "t"],

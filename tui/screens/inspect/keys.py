@@ -146,6 +146,7 @@ LATENT_KEYS: list[BindingType] = [
         id="latent.numbers",
         show=False,
     ),
+    Binding("b", "sketch", "pencil", tooltip="draw a digit yourself", id="latent.sketch", show=False),
 ]
 EVALUATE_KEYS: list[BindingType] = [
     Binding("enter", "measure", "measure", key_display="enter", tooltip="measure the weights", id="evaluate.measure"),

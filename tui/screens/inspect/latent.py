@@ -25,6 +25,7 @@ from tui.screens.inspect.keys import LATENT_KEYS
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
+from tui.screens.sketch.screen import SketchScreen
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
@@ -150,6 +151,9 @@ class LatentScreen(TimeScreen):
             self.query_one("#decoded", Gallery).show(images[:, None], ["decoded here"])
 
     # What keys do
+
+    def action_sketch(self) -> None:
+        self.app.push_screen(SketchScreen(self.shared, self.sources, self.title_in_bar))
 
     def action_move(self, columns: int, rows: int) -> None:
         self._scatter.move_cursor(columns, rows)

@@ -22,6 +22,7 @@ from tui.screens.exporting import Export
 from tui.screens.inspect.image import ImageDetailScreen
 from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
+from tui.screens.sketch.screen import SketchScreen
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class ReconstructScreen(TimeScreen):
             tooltip="one image with its latent and samples",
             id="reconstruct.closeup",
         ),
+        Binding("b", "sketch", "pencil", tooltip="draw a digit yourself", id="reconstruct.sketch"),
     ]
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
@@ -226,6 +228,9 @@ class ReconstructScreen(TimeScreen):
         self.order = "index" if self.order == "worst" else "worst"
         self.place = 0
         self.request_content()
+
+    def action_sketch(self) -> None:
+        self.app.push_screen(SketchScreen(self.shared, self.sources, self.title_in_bar))
 
     def action_close_up(self) -> None:
         self.answers.when_newest("page", self._close_up)

@@ -1,0 +1,1 @@
+"""Digits that a person draws: ink on a canvas, and the same brought to where MNIST has its digits."""

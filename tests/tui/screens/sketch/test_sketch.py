@@ -1,0 +1,118 @@
+"""The pencil: what is drawn with keys and mouse, taken back, rubbed off and read from files, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from textual.pilot import Pilot
+
+from core.errors import RunError
+from tests.support.explorers import FakeExplorers
+from tests.support.screens import answered, press, screen_text, shown, until
+from tests.support.snapshots import RUN
+from tui.app import VaeTui
+from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.sketch.paper import Paper
+from tui.screens.sketch.screen import SketchScreen
+
+
+async def open_sketch(pilot: Pilot[None], app: VaeTui) -> SketchScreen:
+    await press(pilot, "3", "b")
+    return shown(app, SketchScreen)
+
+
+async def test_keys_draw_a_line_and_every_stroke_is_asked_about(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        assert "draw a digit" in screen_text(run_app)
+        await press(pilot, "down", "down")
+        assert not sketch.ink.any(), "the pen is up"
+        await press(pilot, "space", "right", "right", "right", "space", "up")
+        assert (sketch.ink[16, 14:18] == 1).all()
+        assert sketch.ink[15, 14] < 1
+        assert sketch.ink[:14].sum() == 0
+        text = screen_text(run_app)
+        assert "a classifier takes it for" in text
+        assert "squared error" in text
+        assert "pencil up, 2.5 pixels wide" in text
+        assert explorers[RUN].times("sketch") >= 1
+
+
+async def test_the_mouse_draws_what_it_passes(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        paper = sketch.query_one(Paper)
+        assert paper.scale == 2
+        await pilot.mouse_down(paper, offset=(11, 5))
+        await pilot.hover(paper, offset=(31, 5))
+        await pilot.mouse_up(paper, offset=(31, 5))
+        await answered(pilot)
+        assert sketch.ink[4, 6:15].min() > 0.9
+        assert sketch.ink[4, :3].max() == sketch.ink[10].max() == 0
+
+
+async def test_strokes_are_taken_back_rubbed_off_and_cleared(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        await press(pilot, "space", "right", "right", "right", "right", "space")
+        line = sketch.ink
+        await press(pilot, "b", "space", "left", "left", "space")
+        assert "rubber" in screen_text(run_app)
+        assert sketch.ink.sum() < 0.6 * line.sum()
+        await press(pilot, "u")
+        np.testing.assert_array_equal(sketch.ink, line)
+        await press(pilot, "0")
+        assert not sketch.ink.any()
+        assert sketch.answer is None
+        await press(pilot, "u")
+        np.testing.assert_array_equal(sketch.ink, line)
+        await press(pilot, "u", "u", "u")
+        assert not sketch.ink.any()
+        await press(pilot, "b", "right_square_bracket", "space", "space")
+        assert "pencil up, 3 pixels wide" in screen_text(run_app)
+
+
+async def test_a_picture_file_is_taken_in_place_of_what_is_drawn(run_app: VaeTui, tmp_path: Path) -> None:
+    note = np.full((90, 70), 250, np.uint8)
+    note[20:70, 30:36] = 10
+    Image.fromarray(note).save(tmp_path / "note.png")
+    (tmp_path / "text.png").write_text("no picture")
+    run_app.shared.folder = tmp_path
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        await press(pilot, "number_sign", *"text.png", "enter")
+        await until(pilot, lambda: "text.png: no picture" in screen_text(run_app), "why not")
+        await press(pilot, *["backspace"] * 8, *"note.png", "enter")
+        await until(pilot, lambda: sketch.ink.any(), "the digit")
+        rows = np.flatnonzero(sketch.ink.max(axis=1) > 0.5)
+        assert (rows[0], rows[-1]) in ((4, 23), (5, 24))
+        await press(pilot, "u")
+        assert not sketch.ink.any()
+
+
+async def test_what_the_explorer_cannot_answer_is_said_and_drawing_goes_on(
+    run_app: VaeTui, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        explorers[RUN].fail = RunError("the weights are gone")
+        await press(pilot, "space", "right", "space")
+        assert "the weights are gone" in screen_text(run_app)
+        explorers[RUN].fail = None
+        await press(pilot, "down", "space", "right")
+        assert "a classifier takes it for" in screen_text(run_app)
+        assert sketch.ink.any()
+
+
+async def test_the_latent_of_what_is_drawn_is_walked_from(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "5", "b", "space", "right", "t")
+        shown(run_app, LatentPathScreen)
+        await press(pilot, "escape")
+        sketch = shown(run_app, SketchScreen)
+        assert sketch.ink.any()
+        await press(pilot, "escape")
+        assert not isinstance(run_app.screen, SketchScreen)

@@ -1,0 +1,1 @@
+"""Drawing a digit, and what a run makes of it."""

@@ -1,0 +1,261 @@
+"""Draw a digit, and see with every stroke how the model reconstructs it, where it lies, and what it is taken for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Label
+
+from core.arrays import IMAGE_SHAPE, Images
+from core.errors import DamagedFile, describe
+from core.runs.run import Run
+from core.sketch.canvas import EMPTY, WIDTHS, Point, draw
+from core.sketch.centring import centred
+from tui import formatting
+from tui.screens import exporting
+from tui.screens.dialogs import AskValue
+from tui.screens.explore_base import ExploreSources
+from tui.screens.exporting import Export
+from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.moments.detail import DetailScreen
+from tui.screens.selection import Shared
+from tui.screens.sketch.keys import SKETCH_KEYS
+from tui.screens.sketch.paper import Paper
+from tui.widgets.gallery import Gallery
+from tui.widgets.scatter import Scatter
+
+if TYPE_CHECKING:
+    from core.explorer.results import LatentProjection, Sketched
+    from core.latents.options import ProjectionOptions
+
+NEAREST = 5
+UNDONE = 100  # strokes that can be taken back
+USUAL_WIDTH = WIDTHS.index(2.5)
+LIKELY = 0.05  # probabilities from here on are named
+
+
+class SketchScreen(DetailScreen):
+    """Opened by `b`; what is drawn is brought to where MNIST has its digits before the model sees it."""
+
+    TITLE_IN_BAR = "sketch"
+    ABOUT = "pencil: draw with the mouse, or with space and the arrow keys"
+
+    CSS = """
+    SketchScreen #body { height: 1fr; }
+    SketchScreen #left { width: 58; }
+    SketchScreen #paper { height: 30; border: round $panel-lighten-2; width: 58; }
+    SketchScreen #pen { height: 1; width: 100%; color: $text-muted; text-wrap: nowrap; padding: 0 1; }
+    SketchScreen #right { width: 1fr; padding: 0 0 0 1; }
+    SketchScreen #pair { height: 15; }
+    SketchScreen #said { height: 3; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
+    SketchScreen #nearest { height: 9; }
+    SketchScreen #plane { height: 1fr; }
+    SketchScreen.-low #left, SketchScreen.-slim #left { width: 30; }
+    SketchScreen.-low #paper, SketchScreen.-slim #paper { width: 30; height: 16; }
+    SketchScreen.-low #pair { height: 8; }
+    SketchScreen.-low #plane { display: none; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (110, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = SKETCH_KEYS
+
+    def __init__(self, shared: Shared, sources: ExploreSources, opened_from: str) -> None:
+        super().__init__(shared, sources)
+        self._opened_from = opened_from
+        self._strokes: list[Images] = [EMPTY]  # the ink before each of the last strokes, and now
+        self._pen, self._is_down, self._erases, self._width = (14, 14), False, False, USUAL_WIDTH
+        self.answer: Sketched | None = None
+        self._plane: ProjectionOptions | None = None
+
+    @property
+    def title_in_bar(self) -> str:
+        return self._opened_from
+
+    @property
+    def topic(self) -> str:
+        return "posterior"
+
+    @property
+    def ink(self) -> Images:
+        """What is drawn, (28, 28) in [0, 1]."""
+        return self._strokes[-1]
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield Paper(id="paper")
+                yield Label("", id="pen", markup=False)
+            with Vertical(id="right"):
+                yield Gallery(columns=2, message="draw a digit", id="pair")
+                yield Label("", id="said", markup=False)
+                yield Gallery(columns=NEAREST, id="nearest")
+                yield Scatter(id="plane")
+
+    def on_mount(self) -> None:
+        self._show_paper()
+
+    # What the model makes of it
+
+    def request_content(self) -> None:
+        ink = self.ink
+        if not ink.any():
+            self.answer = None
+            self.query_one("#pair", Gallery).show_message("draw a digit")
+            self.query_one("#nearest", Gallery).show_message("")
+            self._say()
+            return
+        image = centred(ink)
+        self.ask("sketch", lambda explorer: explorer.sketch(image, NEAREST), lambda answer: self._show(image, answer))
+
+    def _show(self, image: Images, answer: Sketched) -> None:
+        self.answer = answer
+        pair = np.stack([image, answer.reconstruction])[:, None]
+        self.query_one("#pair", Gallery).show(pair, ["centred", "reconstructed"])
+        names = [formatting.class_title(int(label), answer.classes) for label in answer.labels]
+        self.query_one("#nearest", Gallery).show(answer.neighbours[:, None], names)
+        if answer.options != self._plane:
+            self._plane = answer.options
+            self.ask("plane", lambda explorer: explorer.projection(answer.options), self._show_plane)
+        self.query_one("#plane", Scatter).place_cursor(*answer.point.tolist())
+        self._say()
+
+    def _show_plane(self, plane: LatentProjection) -> None:
+        scatter = self.query_one("#plane", Scatter)
+        first, second = plane.projection.axes
+        scatter.show(plane.points, plane.labels, title="where it lies", x_label=first, y_label=second)
+        if self.answer is not None:
+            scatter.place_cursor(*self.answer.point.tolist())
+
+    def _say(self) -> None:
+        self.set_heading("pencil", "the mouse draws; space puts the pen down, arrows move it")
+        answer = self.answer
+        if answer is None:
+            self.query_one("#said", Label).update("")
+            return
+        lines = [Text(f"squared error {answer.error:.1f}" + (f", KL {answer.kl:.1f} nats" if answer.kl else ""))]
+        if answer.probabilities is not None:
+            order = np.argsort(-answer.probabilities)
+            likely = [place for place in order[:3] if answer.probabilities[place] >= LIKELY]
+            taken = (f"{place} ({answer.probabilities[place]:.0%})" for place in likely)
+            lines.append(Text.assemble("a classifier takes it for ", (", ".join(taken), "bold")))
+        lines.append(Text(f"the nearest training images, {answer.distances[0]:.1f} to {answer.distances[-1]:.1f} away"))
+        self.query_one("#said", Label).update(Text("\n").join(lines))
+
+    def show_message(self, message: str) -> None:
+        self.answer = None
+        self.set_heading()
+        self.query_one("#pair", Gallery).show_message(message)
+
+    # Drawing
+
+    def _begin(self) -> None:
+        self._strokes = [*self._strokes[-UNDONE:], self.ink]
+
+    def _stroke(self, start: Point, end: Point) -> None:
+        self._strokes[-1] = draw(self.ink, start, end, WIDTHS[self._width] + self._erases, erase=self._erases)
+        self._show_paper()
+        self.request_content()
+
+    def on_paper_stroked(self, message: Paper.Stroked) -> None:
+        if message.begins:
+            self._begin()
+        self._pen = self._on_sheet(*map(int, message.end))
+        self._stroke(message.start, message.end)
+
+    def _on_sheet(self, x: int, y: int) -> tuple[int, int]:
+        return min(max(x, 0), IMAGE_SHAPE[1] - 1), min(max(y, 0), IMAGE_SHAPE[0] - 1)
+
+    def _show_paper(self) -> None:
+        self.query_one("#paper", Paper).show(self.ink, self._pen, is_down=self._is_down)
+        tool = "rubber" if self._erases else "pencil"
+        self.query_one("#pen", Label).update(
+            f"{tool} {'down' if self._is_down else 'up'}, {WIDTHS[self._width]:g} pixels wide"
+        )
+
+    # What keys ask for
+
+    def action_pen(self) -> None:
+        self._is_down = not self._is_down
+        if self._is_down:
+            self._begin()
+            here = (self._pen[0] + 0.5, self._pen[1] + 0.5)
+            self._stroke(here, here)
+        else:
+            self._show_paper()
+
+    def action_move(self, right: int, down: int) -> None:
+        self._move(self._pen[0] + right, self._pen[1] + down)
+
+    def action_edge(self, which: int) -> None:
+        self._move(*((0, 0) if which == 0 else (IMAGE_SHAPE[1], IMAGE_SHAPE[0])))
+
+    def _move(self, x: int, y: int) -> None:
+        before, self._pen = self._pen, self._on_sheet(x, y)
+        if self._is_down:
+            self._stroke((before[0] + 0.5, before[1] + 0.5), (self._pen[0] + 0.5, self._pen[1] + 0.5))
+        else:
+            self._show_paper()
+
+    def action_eraser(self) -> None:
+        self._erases = not self._erases
+        self._show_paper()
+
+    def action_width(self, by: int) -> None:
+        self._width = min(max(self._width + by, 0), len(WIDTHS) - 1)
+        self._show_paper()
+
+    def action_undo(self) -> None:
+        if len(self._strokes) > 1:
+            self._strokes.pop()
+        self._is_down = False
+        self._show_paper()
+        self.request_content()
+
+    def action_clear(self) -> None:
+        self._begin()
+        self._strokes[-1], self._is_down = EMPTY, False
+        self._show_paper()
+        self.request_content()
+
+    def action_load(self) -> None:
+        def typed(ink: Images | None) -> None:
+            if ink is not None:
+                self._begin()
+                self._strokes[-1], self._is_down = ink, False
+                self._show_paper()
+                self.request_content()
+
+        self.app.push_screen(AskValue("A picture file to take in place of what is drawn:", "", self._read), typed)
+
+    def _read(self, text: str) -> Images:
+        """The ink of a picture file. Raises ValueError with what is wrong."""
+        from core.sketch.pictures import read_digit
+
+        path = Path(text).expanduser()
+        try:
+            return read_digit(path if path.is_absolute() else (self.shared.folder or Path()) / path)
+        except DamagedFile as error:
+            raise ValueError(f"{path.name}: {error.reason}") from error
+        except OSError as error:
+            raise ValueError(describe(error)) from error
+
+    def action_walk(self) -> None:
+        self.answers.when_newest("sketch", self._walk)
+
+    def _walk(self) -> None:
+        if self.answer is not None:
+            walk = LatentPathScreen(self.shared, self.sources, self.answer.latent, opened_from=self.title_in_bar)
+            self.app.push_screen(walk)
+
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        answer = self.answer
+        if answer is None:
+            return None
+        images = np.concatenate([np.stack([centred(self.ink), answer.reconstruction]), answer.neighbours])
+        return Export(lambda folder: exporting.write_picture(folder, stem, images, len(images)))
