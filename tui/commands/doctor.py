@@ -29,7 +29,7 @@ TRUECOLOR = {
     "": "export COLORTERM=truecolor if the terminal draws 24-bit colours",
 }
 GRAPHICS = {
-    "tmux": "tmux draws sixels from 3.4 on, where it was built with --enable-sixel and knows that the terminal has them: "
+    "tmux": "tmux draws sixels from 3.4 on, if it was built with --enable-sixel and knows that the terminal has them: "
     "set -as terminal-features ',*:sixel'; kitty's graphics do not get through",
     "screen": "GNU Screen lets no graphics through; tmux from 3.4 on can draw sixels",
     "": "sixels: xterm -ti vt340, foot, WezTerm, Konsole, iTerm2, Windows Terminal; kitty's graphics: kitty, Ghostty",

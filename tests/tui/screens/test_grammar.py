@@ -47,14 +47,16 @@ NAMES = {
     "dollar_sign": "$",
 }
 ARROWS = {"left", "right", "up", "down"}
+SCROLLS = {"scroll_up", "scroll_down", "scroll_left", "scroll_right"}
 SHIFTED = {"shift+left", "shift+right", "shift+up", "shift+down"}
 # What a key is for, by a word that stands in the page, and the actions that do that.
 ACTIONS = {
     "fold and unfold": {"fold", "unfold"},
     "the other way round": {"turn_round"},
-    "move the cursor": {"move", "move_row", "sideways", "turn", "cursor_up", "cursor_down", "scroll_up", "scroll_down"},
+    "move the cursor": {"move", "move_row", "sideways", "turn", "cursor_up", "cursor_down", *SCROLLS},
     "the first, the last": {"edge", "first", "last", "scroll_home", "scroll_end"},
     "a page": {"page", "move", "page_up", "page_down"},
+    "wider than the screen": {"page_left", "page_right"},
     "zoom in and out": {"zoom", "size"},
     "pan": {"pan"},
     "the whole again": {"whole"},
