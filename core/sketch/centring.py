@@ -1,7 +1,7 @@
 """Brings a drawn digit to where MNIST has its digits.
 
 LeCun et al.: digits were scaled into 20x20 pixels with their proportions kept, and placed in 28x28 pixels so that their
-centre of mass is in the middle.
+centre of mass is in the middle, which is pixel 14 of 0 to 27.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def centred(ink: Images) -> Images:
 
 def _first(mass: Images, room: int) -> int:
     """Where in the room a digit begins that has this mass along it, for the centre to be in the middle."""
-    centre = float(mass @ (np.arange(len(mass)) + 0.5) / mass.sum())
-    return min(max(round(room / 2 - centre), 0), room - len(mass))
+    centre = float(mass @ np.arange(len(mass)) / mass.sum())
+    return min(max(round(room // 2 - centre), 0), room - len(mass))
 
 
 def ink_of(image: Images) -> Images:
