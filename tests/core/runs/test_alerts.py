@@ -14,6 +14,7 @@ from core.runs.alerts.following import Disk, RunAlerts, gather
 from core.runs.alerts.rules import Facts, Kind, find_alerts
 from core.runs.catalog import RunSummary
 from core.runs.config import make_config
+from core.runs.forks.origin import ForkedFrom
 from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS
 from core.runs.metrics.reader import Table
 from core.runs.run import Run
@@ -150,3 +151,21 @@ def test_alerts_are_those_of_the_files_and_stay_equal_while_nothing_changes(
     assert [alert.kind for alert in first.alerts] == ["rising"]
     assert first == second
     assert first.as_json()["alerts"][0]["kind"] == "rising"
+
+
+def test_a_fork_is_measured_by_its_own_speed_and_validations() -> None:
+    parent = summary()
+    assert parent.config is not None
+
+    def fork(step: int) -> RunSummary:
+        """One that began after so many steps, with another loss."""
+        origin = ForkedFrom(run="a", step=step, epoch=1, best_since=step)
+        return replace(parent, config=parent.config and parent.config.model_copy(update={"forked_from": origin}))
+
+    losses, speeds = [2.0, 9.0, 9.1, 9.2, 9.3], [1000.0] * 60 + [100.0] * 80
+    assert kinds(parent, losses=losses) == {"rising"}
+    assert kinds(fork(1), losses=losses) == set()
+    assert kinds(fork(0), losses=losses) == {"rising"}
+    assert "slow" in kinds(parent, speeds=[1000.0] * 90 + [100.0] * 50)
+    assert kinds(fork(90), speeds=[1000.0] * 90 + [100.0] * 50) == set()
+    assert kinds(fork(60), speeds=speeds) == set()

@@ -16,6 +16,7 @@ from core.runs.snapshots.folder import snapshots_of
 from core.runs.status import State
 from core.training.checkpoint import TrainingState, load_state
 from core.training.forks.making import fork_newest, fork_snapshot
+from core.training.forks.state import going_on
 from tests.conftest import cut_digits
 from tests.support import trainers
 from tests.support.run_files import assert_same_weights, lines, weights
@@ -109,10 +110,21 @@ def test_a_fork_says_where_it_began_and_has_the_curve_until_there(make_run: Make
 
 
 def test_the_best_so_far_counts_on_where_the_loss_is_the_same_sum(make_run: MakeRun, images: ImageSet) -> None:
-    parent = stop_at(make_run("parent", **SETTINGS), images, STEPS + 5)
+    parent = stop_at(make_run("parent", **SETTINGS | {"patience": 5}), images, STEPS + 5)
     same = fork_newest(parent, parent.path.parent, None, {"learning_rate": 0.0001}, None)
     assert same.read_weights(best=True) == parent.read_weights(best=True)
     assert lines(same)[-1]["best_anew"] is False
+    state = load_state(parent)
+    assert state is not None
+    state = state.model_copy(update={"since_best": 4})
+    for changed, anew, since, new_method in (
+        (("learning_rate",), False, 4, False),
+        (("epochs",), False, 0, False),
+        (("beta",), True, 0, False),
+        (("precision",), False, 4, True),
+    ):
+        found = going_on(state, parent.config(), changed, best_anew=anew)
+        assert (found.since_best, found.new_method, found.best == torch.inf) == (since, new_method, anew)
 
 
 def test_a_fork_of_a_fork_and_one_of_a_state_that_a_kill_left_behind_its_weights(
