@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from core.latents.options import SamplingOptions
     from core.runs.catalog import RunSummary
     from core.runs.keeping.evaluated import Evaluated
+    from core.runs.settings import Preset
     from core.runs.status import Status
+    from tui.messages import Moment
 
 NAME_LENGTH = 24  # of a class
 NONE = "–"  # in place of a value that is not known
@@ -74,6 +76,27 @@ def epochs(status: Status | None) -> str:
 def moment(epoch: float) -> str:
     """A moment of a training, such as `epoch 0.03`, `epoch 3.2` or `epoch 40`."""
     return f"epoch {epoch:.2f}" if epoch < 1 else f"epoch {epoch:.1f}".removesuffix(".0")
+
+
+def measured_until(moment: Moment | None) -> str:
+    """What was measured last until a moment, and after which epoch."""
+    if moment is None:
+        return ""
+    found = {"validation": moment.validation, "Fréchet": moment.distance}
+    epochs = {each[0] for each in found.values() if each}
+    figures = [
+        f"{name} {each[1]:.4g}" + (f" (epoch {each[0]})" if len(epochs) > 1 else "")
+        for name, each in found.items()
+        if each
+    ]
+    return ", ".join(figures) + (f" (epoch {epochs.pop()})" if len(epochs) == 1 else "")
+
+
+def no_snapshots(name: str, preset: Preset) -> str:
+    """Why there is nothing to go back to, and what would give it."""
+    if preset.learns_prior:
+        return f"{name} is a learned prior, of which no snapshots are kept"
+    return f"{name} has no snapshots of its training: runs keep them while they train, see the setting snapshots"
 
 
 def ended_early(status: Status) -> bool:

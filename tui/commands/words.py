@@ -48,6 +48,9 @@ COMMANDS = {
     ),
     "sample": Command("tui.commands.explore", "sample", "Draw new digits, decoded from latents that a sampler draws."),
     "latent": Command("tui.commands.explore", "latent", "Draw the latents of images in the plane."),
+    "timelapse": Command(
+        "tui.commands.timelapse", "timelapse", "Make a film of a training, as a GIF: its digits, samples or latents."
+    ),
     "evaluate": Command(
         "tui.commands.explore",
         "evaluate",

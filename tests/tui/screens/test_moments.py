@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -189,3 +190,17 @@ async def test_what_is_opened_at_a_moment_stays_there_and_says_so(app: VaeTui, e
         assert explorer.moments[-1] == 938
         assert "at epoch 2" in screen_text(app)
         await press(pilot, "escape")
+
+
+async def test_e_offers_the_film_at_a_moment_and_writes_what_is_seen_now(
+    app: VaeTui, explorer: FakeExplorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened(app, "4", ";", "e") as pilot:
+        assert "f the film" in screen_text(app)
+        await pilot.press("f")
+        await until(pilot, lambda: list(tmp_path.glob("vae-mnist-sample-film.gif")), "the film")
+        await press(pilot, "e", "m")
+        await until(pilot, lambda: list(tmp_path.glob("vae-mnist-sample*-seed0*.png")), "the picture")
+        await press(pilot, "$", "e")
+        await until(pilot, lambda: len(list(tmp_path.glob("*.png"))) == 2, "another picture")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from core.arrays import Images
     from core.explorer.protocol import Explorer
     from core.explorer.results import LatentProjection
+    from tui.timelapse import Shot
 
 
 ZOOM = 1.5
@@ -247,6 +248,11 @@ class LatentScreen(TimeScreen):
     def _choose(self, **changes: object) -> None:
         self.choice = replace(self.choice, **changes)  # type: ignore[arg-type]
         self.request_content()
+
+    def shot(self) -> Shot:
+        from tui import timelapse
+
+        return timelapse.of_plane(self.choice, self._scatter.view, self._scatter.hidden)
 
     def to_export(self, run: Run, stem: str) -> Export | None:
         plane, seen = self.plane, Seen(self._scatter.view, self._scatter.hidden)

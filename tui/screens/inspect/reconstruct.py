@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
     from core.explorer.results import ReconstructionPage
     from core.latents.options import Order
+    from tui.timelapse import Shot
 
 
 NAMES = ("original", "reconstruction", "error")
@@ -121,6 +122,12 @@ class ReconstructScreen(TimeScreen):
     def ahead(self) -> Callable[[Explorer], object]:
         first, capacity, label, order = self._asked
         return lambda explorer: explorer.page(first, capacity, label, order)
+
+    def shot(self) -> Shot:
+        from tui import timelapse
+
+        first, _, label, order = self._asked
+        return timelapse.of_reconstructions(first, label=label, order=order)
 
     def room_changed(self) -> None:
         if self.run_update is not None and self.capacity != self._asked[1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -29,6 +29,9 @@ from tui.screens.inspect.keys import SAMPLE_KEYS
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
+
+if TYPE_CHECKING:
+    from tui.timelapse import Shot
 
 ROWS, COLUMNS = 4, 8
 COUNT = ROWS * COLUMNS
@@ -264,6 +267,11 @@ class SampleScreen(DrawnScreen):
             self._change()
         else:
             self._film.finish()
+
+    def shot(self) -> Shot | None:
+        from tui import timelapse
+
+        return timelapse.of_samples(self.shown_sampler, self.seed, self.temperature, COUNT)
 
     def to_export(self, run: Run, stem: str) -> Export | None:
         tiling = self._gallery.tiling(TILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.binding import BindingType
 from textual.timer import Timer
@@ -18,10 +18,16 @@ from tui import formatting
 from tui.messages import Moment, Moments
 from tui.screens.asking import Abandoned
 from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.exporting import Export, export_files
 from tui.screens.following import is_seen
+from tui.screens.moments.asking import Answer, AskFilm
+from tui.screens.moments.film import film_of
 from tui.screens.moments.keys import MOMENT_KEYS
 from tui.screens.selection import Selection, Shared
 from tui.widgets.track import MomentTrack, Track
+
+if TYPE_CHECKING:
+    from tui.timelapse import Shot
 
 T = TypeVar("T")
 LATE = 0.3  # seconds after which it is said that what is seen is of another moment
@@ -150,7 +156,7 @@ class TimeScreen(ExploreScreen):
 
     def _track(self) -> Track:
         place, stops = self.stop, len(self.stops)
-        found = [measured(moment) for moment in self.stops]
+        found = [formatting.measured_until(moment) for moment in self.stops]
         room = max(len(self._named(moment)) for moment in self.stops) + len(f" · {stops}/{stops}")
         words = f"{self._named(self.moment)} · {place + 1}/{stops}".ljust(room)
         if self._late:
@@ -224,14 +230,37 @@ class TimeScreen(ExploreScreen):
     def _why_not(self, name: str) -> str:
         if not self.goes_through_time:
             return "this view shows the whole training: v goes on to those that show one moment"
-        if self.preset.learns_prior:
-            return f"{name} is a learned prior, of which no snapshots are kept"
-        return f"{name} has no snapshots of its training: runs keep them while they train, see the setting snapshots"
+        return formatting.no_snapshots(name, self.preset)
 
     def _go_to_stop(self, place: int) -> None:
         if 0 <= place < len(self.stops) and place != self.stop:
             self._direction = 1 if place > self.stop else -1
             self.shared.look_at(self.stops[place])
+
+    # The film
+
+    def shot(self) -> Shot | None:
+        """What a film of the training shows, as what is seen now; None where there is none."""
+        return None
+
+    def action_export(self) -> None:
+        run, shot = self.selected_run, self.shot()
+        if run is None or self.moment is None or shot is None:
+            super().action_export()
+            return
+
+        def answered(answer: Answer | None) -> None:
+            if answer == "film":
+                export_files(self, self.shared, self._timelapse(run, shot))
+            elif answer == "now":
+                super(TimeScreen, self).action_export()
+
+        self.stop_playing()
+        self.app.push_screen(AskFilm(), answered)
+
+    def _timelapse(self, run: Run, shot: Shot) -> Export:
+        open_explorer = partial(self.sources.explorer, run, self.reporter(run))
+        return film_of(run, self.TITLE_IN_BAR, self.moments, shot, open_explorer)
 
     # What is looked at next
 
@@ -258,17 +287,3 @@ class TimeScreen(ExploreScreen):
 
         with suppress(Abandoned, UserError, OSError):  # whoever looks at that moment is told
             question(self.sources.explorer(run, report).at(step))
-
-
-def measured(moment: Moment | None) -> str:
-    """What was measured last until a moment, and after which epoch."""
-    if moment is None:
-        return ""
-    found = {"validation": moment.validation, "Fréchet": moment.distance}
-    epochs = {each[0] for each in found.values() if each}
-    figures = [
-        f"{name} {each[1]:.4g}" + (f" (epoch {each[0]})" if len(epochs) > 1 else "")
-        for name, each in found.items()
-        if each
-    ]
-    return ", ".join(figures) + (f" (epoch {epochs.pop()})" if len(epochs) == 1 else "")
