@@ -1,6 +1,6 @@
 """The pictures of the README: the app in a terminal, taken of the runs that come with the repository.
 
-`python -m tests.pictures docs [--only NAME] [--data-dir DIR]`: the latents are those of full MNIST, where DIR has it.
+`python -m tests.pictures docs [--only NAME] [--runs-dir DIR] [--data-dir DIR]`: the latents are those of full MNIST, where DIR has it.
 """
 
 from __future__ import annotations
@@ -50,15 +50,21 @@ PICTURES = {
     "reconstruct": Picture("vae-mnist", (("3", "epoch"),), ("error", "▀▀▀")),
     "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk"), ": step "),
     "latent": Picture("ae-mnist", (("5", "epoch"),), ("accuracy", "nearest")),
+    "time-machine": Picture(
+        "vae-mnist",
+        (("5", "epoch"), (";", "accuracy"), ("f", "as fitted"), ("earlier", "fitted to this")),
+        ("fitted to this", "nearest"),
+        gone="still",
+    ),
     "compare": Picture("ae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
 }
-NAMES = {"left": 30 * "\x1b[D"}
+NAMES = {"left": 30 * "\x1b[D", "earlier": 9 * ";"}
 
 
-def take(picture: Picture, data_dir: str | None) -> Image.Image:
+def take(picture: Picture, runs_dir: Path, data_dir: str | None) -> Image.Image:
     """The picture, of a terminal of 16 million colours."""
     with tempfile.TemporaryDirectory() as state:
-        words = [*program.words("open"), picture.run, "--runs-dir", str(ROOT / "checkpoints")]
+        words = [*program.words("open"), picture.run, "--runs-dir", str(runs_dir)]
         words += ["--data-dir", data_dir] if data_dir else []
         environment = ENVIRONMENT | {"COLORTERM": "truecolor", "XDG_STATE_HOME": state, "XDG_CONFIG_HOME": state}
         with Terminal(words, ROOT, environment, SIZE) as terminal:
@@ -108,11 +114,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", choices=PICTURES, action="append")
+    parser.add_argument("--runs-dir", type=Path, default=ROOT / "checkpoints")
     parser.add_argument("--data-dir")
     given = parser.parse_args()
     for name in given.only or PICTURES:
         path = given.folder / f"{name}.png"
-        take(PICTURES[name], given.data_dir).quantize(256).save(path, optimize=True)
+        take(PICTURES[name], given.runs_dir, given.data_dir).quantize(256).save(path, optimize=True)
         print(path, file=sys.stderr)
 
 
