@@ -1,6 +1,7 @@
 """The pictures of the README: the app in a terminal, taken of the runs that come with the repository.
 
-`python -m tests.pictures docs [--only NAME] [--runs-dir DIR] [--data-dir DIR]`: the latents are those of full MNIST, where DIR has it.
+`python -m tests.pictures docs [--only NAME] [--runs-dir DIR] [--data-dir DIR]`: the latents are those of full MNIST,
+where the last DIR has it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ PICTURES = {
     "latent": Picture("ae-mnist", (("5", "epoch"),), ("accuracy", "nearest")),
     "time-machine": Picture(
         "vae-mnist",
-        (("5", "epoch"), (";", "accuracy"), ("f", "as fitted"), ("earlier", "fitted to this")),
+        (("5", "epoch"), (";", "accuracy"), ("f", "as fitted"), ("earlier", "fitted to this"), ("", "still")),
         ("fitted to this", "nearest"),
         gone="still",
     ),
