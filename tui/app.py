@@ -90,6 +90,7 @@ class VaeTui(ConfiguredApp):
         self.shared = Shared(self, run, timing, data_dir.absolute(), runs_dir)
         self.shared.find_runs = lambda: find_runs(runs_dir)
         self.exported: list[Path] = []
+        self.begins_with_pencil = False
         self._held_back = True
         self._sources = sources or real_sources(runs_dir, data_dir)
         for name in SCREENS:
@@ -173,7 +174,11 @@ class VaeTui(ConfiguredApp):
         # A plain handler would not wake a loop that waits for a key.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
-        self.switch_mode(self.shared.configuration[SCREEN] if self.selected_run else "runs")
+        if self.begins_with_pencil:
+            self.switch_mode("reconstruct")
+            self.call_after_refresh(self.run_action, "screen.sketch")
+        else:
+            self.switch_mode(self.shared.configuration[SCREEN] if self.selected_run else "runs")
         self.set_interval(YOUNG_SECONDS, collect_young)
         self.set_interval(FULL_SECONDS, collect)
         self.set_interval(UNUSED_SECONDS, lambda: self._sources.end_unused(seconds_kept(self.screen_stack)))

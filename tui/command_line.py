@@ -66,6 +66,14 @@ def open_the_app(
     opening.open_app(run, runs_dir, data_dir, graphics)
 
 
+def sketch(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run that looks at it.", autocompletion=complete_run)],
+    runs_dir: RunsDir = RUNS_DIR,
+    data_dir: DataDir = None,
+) -> None:
+    opening.open_app(run, runs_dir, data_dir, graphics=False, pencil=True)
+
+
 def with_command(arguments: list[str]) -> list[str]:
     """`vae-tui [RUN] ...` as `vae-tui open [RUN] ...`: what is not a command is a run or an option of the app."""
     return arguments if arguments and arguments[0] in {*COMMANDS, *OPTIONS} else ["open", *arguments]

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from tui.terminal.graphics import Graphics
 
 
-def show(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | None, restore: Restore) -> VaeTui:
+def show(
+    runs_dir: Path,
+    data_dir: Path,
+    run: Run | None,
+    graphics: Graphics | None,
+    restore: Restore,
+    *,
+    pencil: bool = False,
+) -> VaeTui:
     """Run the app until its user leaves it; from then on `restore` knows what the terminal needs if the app dies.
 
     Raises RunError without a terminal, or OSError for relative paths where the current folder is gone.
@@ -33,6 +41,7 @@ def show(runs_dir: Path, data_dir: Path, run: Run | None, graphics: Graphics | N
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise RunError("the app needs a terminal; without one there are vae-tui runs, vae-tui train and others: --help")
     app = make_app(runs_dir, data_dir, run, graphics)
+    app.begins_with_pencil = pencil
     restore(LEAVE_APP)
     show_app(app)
     return app

@@ -45,14 +45,16 @@ def open_as_asked(arguments: list[str]) -> None:
     open_app(next(iter(rest), None), words.runs_dir, words.data_dir, words.graphics)
 
 
-def open_app(run: str | None, runs_dir: Path, data_dir: Path | None, graphics: bool) -> NoReturn:
+def open_app(
+    run: str | None, runs_dir: Path, data_dir: Path | None, graphics: bool, *, pencil: bool = False
+) -> NoReturn:
     """Show the app until its user leaves it. Raises RunError, ConfigError or OSError."""
     with guarded() as restore, kept_typing():  # loading what follows takes most of a second
         chosen = open_run(runs_dir, run) if run else None
         from tui.in_terminal import say_goodbye, show
 
         asked = ask_for_graphics() if graphics else None
-        app = show(runs_dir, data_dir or registry.default_data_dir(), chosen, asked, restore)
+        app = show(runs_dir, data_dir or registry.default_data_dir(), chosen, asked, restore, pencil=pencil)
     say_goodbye(app)
 
 

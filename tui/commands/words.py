@@ -25,6 +25,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "open": Command("tui.command_line", "open_the_app", "Open the app; `vae-tui [RUN]` does the same."),
     "serve": Command("tui.browser.serve", "serve", "Show the app in a browser, on this machine only."),
+    "sketch": Command(
+        "tui.command_line", "sketch", "Draw a digit, and see what a run makes of it: `b` in the app does the same."
+    ),
     "train": Command(
         "tui.commands.training.train", "train", "Train a new run without the app. Ctrl-C saves and stops."
     ),
