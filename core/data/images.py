@@ -14,27 +14,21 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from core.arrays import IMAGE_SHAPE, PADDING
-from core.data import idx, registry
+from core.data import named, registry
 from core.data.own import reading
+from core.data.own.paths import USUAL, Reading
 from core.data.registry import (
     EMBEDDED,
-    IMAGES_LIMIT,
     OWN,
-    SETS,
     ImageSource,
-    data_error,
     default_data_dir,
     download_command,
-    find_file,
     folder,
-    layout,
     missing_files,
     places,
 )
-from core.errors import DamagedFile, DataError
+from core.errors import DataError
 
-# QMNIST's test set is larger; its first 10,000 images are those of MNIST's, torchvision's test10k.
-VALIDATION_LIMIT = 10_000
 EMBEDDED_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
 # What can be looked at in place of a set that is not on disk.
 SUBSTITUTE = dict.fromkeys(("mnist", *OWN), EMBEDDED)
@@ -98,37 +92,21 @@ def load_image_set(name: str, data_dir: Path | None = None) -> ImageSet:
             f"{name} is not in {place}: no {missing[0]} to read; "
             f"get it with: {download_command(name, data_dir)}, or use {EMBEDDED}, which needs no download"
         )
-    train_images, train_labels, validation_images, validation_labels = SETS[name].files
-    return ImageSet(
-        name,
-        *_load_pair(place / train_images, place / train_labels, IMAGES_LIMIT),
-        *_load_pair(place / validation_images, place / validation_labels, VALIDATION_LIMIT),
-    )
+    found = named.read(name, place)
+    return ImageSet(name, *_as_tensors(*found.train), *_as_tensors(*found.validation))
 
 
-def _load_pair(images_file: Path, labels_file: Path, limit: int) -> tuple[Tensor, Tensor]:
-    """The first `limit` images uint8 (N, 32, 32) and labels int64 (N,). Raises DataError naming the file."""
-    try:
-        images, labels = (
-            idx.read(find_file(file.parent, file.name) or file, *layout(file.name), IMAGES_LIMIT)
-            for file in (images_file, labels_file)
-        )
-        if labels.ndim > 1:
-            labels = labels[:, 0]
-        if len(images) != len(labels):
-            counts = f"{len(labels):,} labels for the {len(images):,} images of {images_file.name}"
-            raise DamagedFile(labels_file, f"it has {counts}")
-        wrong = labels[(labels < 0) | (labels > 9)]
-        if len(wrong):
-            raise DamagedFile(labels_file, f"it has the label {wrong[0]}, labels are from 0 to 9")
-    except (DamagedFile, OSError) as error:
-        raise data_error(error) from error
-    return _as_tensors(images[:limit], labels[:limit])
+def fingerprint(images: ImageSet) -> str:
+    """That of the images and labels of a set with a name, as core.data.named has it."""
+    inside = (slice(None), slice(PADDING, -PADDING), slice(PADDING, -PADDING))
+    train, validation = images.train_images[inside], images.validation_images[inside]
+    arrays = (train, images.train_labels, validation, images.validation_labels)
+    return named.fingerprint(tuple(array.numpy() for array in arrays))
 
 
-def _load_own(kind: str, path: Path) -> tuple[ImageSet, str]:
+def _load_own(kind: str, path: Path, how: Reading = USUAL) -> tuple[ImageSet, str]:
     """A user's own images, and their fingerprint."""
-    found = reading.read(kind, path)
+    found = reading.read(kind, path, how)
     images = ImageSet(
         f"{kind}:{path}",
         *_as_tensors(found.train_images, found.train_labels),
@@ -193,11 +171,12 @@ def _load(source: ImageSource, data_dir: Path) -> tuple[ImageSet, str]:
     place = registry.locate(source, data_dir)
     other = ""
     if source.name in OWN:
-        whole, fingerprint = _load_own(source.name, place)
-        if source.fingerprint not in ("", fingerprint):
-            other = registry.OTHER_IMAGES.format(place)
+        whole, found = _load_own(source.name, place, source.reading)
     else:
         whole = load_image_set(source.name, place)
+        found = fingerprint(whole) if source.fingerprint else ""
+    if source.fingerprint not in ("", found):
+        other = registry.OTHER_IMAGES.format(registry.folder(source.name, place))
     return whole.held_out(source.held_out) if source.held_out else whole, other
 
 

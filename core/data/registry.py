@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core import files, folders
 from core.data import idx
 from core.data.own import paths
+from core.data.own.paths import DAMAGED as DAMAGED
+from core.data.own.paths import FITS as FITS
 from core.data.own.paths import MOST_CLASSES as MOST_CLASSES
 from core.data.own.paths import OWN as OWN
+from core.data.own.paths import USUAL
+from core.data.own.paths import Reading as Reading
 from core.data.sets import CHOICES as CHOICES
 from core.data.sets import DIGITS as DIGITS
 from core.data.sets import EMBEDDED as EMBEDDED
@@ -32,13 +36,19 @@ OTHER_IMAGES = "{} has other images than those the run was trained on"
 class ImageSource:
     """The images of a run: the name of a set, the folder it was read from, and how many training images validate.
 
-    For a set of a user's own `folder` is its path, and `fingerprint` what its files had when the run was made.
+    For a set of a user's own `folder` is its path, and `reading` says how it is read. `fingerprint` is what its files,
+    or the images and labels of a set with a name, had when the run was made.
     """
 
     name: str
     folder: Path | None = None
     held_out: int = 0
     fingerprint: str = ""
+    reading: Reading = USUAL
+
+    def at(self, place: Path) -> ImageSource:
+        """The same in another place."""
+        return replace(self, folder=place)
 
 
 @dataclass(frozen=True)
@@ -136,29 +146,30 @@ def check(name: str, data_dir: Path) -> None:
         raise data_error(error) from error
 
 
-def look_through(
-    name: str, data_dir: Path, held_out: int = 0, most_classes: int = MOST_CLASSES
-) -> tuple[str | None, str]:
-    """The fingerprint of a user's own images, which are all read, and what they are in a line.
+def look_through(source: ImageSource, most_classes: int = MOST_CLASSES) -> tuple[str | None, str]:
+    """The fingerprint of the images of a run, which are all read, and what a user's own are in a line.
 
-    Of a set that has a name only what `check` looks at, and nothing is said. Raises DataError.
+    The images that come along have none: they are always the same. Raises DataError.
     """
-    check(name, data_dir)
-    if name not in OWN:
-        return None, ""
+    from core.data import named
     from core.data.own import reading
 
-    found = reading.read(name, data_dir)
-    if held_out >= len(found.train_images):
-        raise DataError(f"{held_out:,} of the {len(found.train_images):,} images to train on cannot be held out")
+    name, place = source.name, source.folder or default_data_dir()
+    check(name, place)
+    if name not in OWN:
+        at = folder(name, place)
+        return (None if at is None else named.read(name, at).fingerprint), ""
+    found = reading.read(name, place, source.reading)
+    if source.held_out >= len(found.train_images):
+        raise DataError(f"{source.held_out:,} of the {len(found.train_images):,} images to train on cannot be held out")
     if len(found.classes) > most_classes:
-        raise DataError(f"{data_dir} has {len(found.classes)} classes, a learned prior knows {most_classes} at most")
-    return found.fingerprint, f"{name}:{data_dir}: {found.description}"
+        raise DataError(f"{place} has {len(found.classes)} classes, a learned prior knows {most_classes} at most")
+    return found.fingerprint, f"{name}:{place}: {found.description}"
 
 
 def check_same(source: ImageSource, place: Path) -> None:
-    """Raise DataError where a user's own images there are not those that a run was trained on, as it may go on."""
-    fingerprint, _ = look_through(source.name, place, source.held_out) if source.fingerprint else (None, "")
+    """Raise DataError where the images there are not those that a run was trained on, as it may go on."""
+    fingerprint, _ = look_through(source.at(place)) if source.fingerprint else (None, "")
     if source.fingerprint != (fingerprint or ""):
         raise DataError(f"{OTHER_IMAGES.format(place)}; train a new run on them")
 

@@ -27,7 +27,8 @@ NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 UNKNOWN_NAMED = 3
 JSON_LIMIT = 1 << 20
 # Which there were not in the first version that wrote runs.
-LATER = ("fingerprint", "patience", "clip_norm", "snapshots", "forked_from")
+LATER = ("fingerprint", "patience", "clip_norm", "snapshots", "forked_from", "fit", "damaged")
+OF_OWN = ("fit", "damaged")  # settings for a user's own images
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -35,7 +36,7 @@ class RunConfig(Settings):
     """The settings of a run, and what was true when they were chosen; written once to config.json."""
 
     data_dir: Annotated[str, Field(max_length=4096)] | None = None
-    fingerprint: Annotated[str, Field(max_length=64)] | None = None  # of a user's own images
+    fingerprint: Annotated[str, Field(max_length=64)] | None = None  # of the images, but of those that come along
     first_stage_preset: Word | None = None
     forked_from: ForkedFrom | None = None
     created: Annotated[str, Field(max_length=64)] = ""
@@ -45,7 +46,8 @@ class RunConfig(Settings):
     def image_source(self) -> ImageSource:
         """Where the images come from."""
         place = Path(self.data_dir) if self.data_dir else None
-        return ImageSource(self.dataset, place, self.holdout, self.fingerprint or "")
+        reading = registry.Reading(self.fit, self.damaged)
+        return ImageSource(self.dataset, place, self.holdout, self.fingerprint or "", reading)
 
     @property
     def typed_dataset(self) -> str:
@@ -113,6 +115,10 @@ def check_values(**values: Any) -> RunConfig:
     if config.measure_every and config.dataset not in registry.DIGITS:
         wanted = f"0 for {config.dataset}: a classifier of digits measures"
         raise ConfigError({"measure_every": f"measure every must be {wanted}, not {config.measure_every}"})
+    for name in OF_OWN if config.dataset not in registry.OWN else ():
+        if (value := getattr(config, name)) != RunConfig.model_fields[name].default:
+            wanted = f"left out for {config.dataset}: it is for images of your own"
+            raise ConfigError({name: f"{name} must be {wanted}, not {value}"})
     for name, setting in SETTINGS.items():
         value = getattr(config, name)
         if value != RunConfig.model_fields[name].default and not setting.applies(preset):

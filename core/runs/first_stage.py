@@ -8,6 +8,7 @@ from typing import Any
 
 from core.data import registry
 from core.errors import DamagedFile, DataError, RunError
+from core.runs.config import OF_OWN
 from core.runs.run import Run
 from core.runs.settings import FIRST_STAGES, find_preset
 from core.text import either
@@ -22,7 +23,8 @@ def first_stage_settings(run: Run) -> dict[str, Any]:
     if config.preset_record.learns_prior:
         raise RunError(f"{run.name} learns a prior itself; a first stage is a run of {either(FIRST_STAGES)}")
     taken = {"first_stage": run.name, "first_stage_preset": config.preset}
-    return taken | {"dataset": config.typed_dataset, "holdout": config.holdout}
+    own = {name: getattr(config, name) for name in OF_OWN}
+    return taken | {"dataset": config.typed_dataset, "holdout": config.holdout, **own}
 
 
 def read_first_stage(run: Run) -> tuple[str, bytes]:

@@ -80,10 +80,6 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def always(preset: Preset) -> bool:
-    return True
-
-
 def has_kl(preset: Preset) -> bool:
     return preset.has_kl
 
@@ -100,7 +96,7 @@ class Setting:
     metavar: str = "N"
     choices: tuple[str, ...] = ()
     pattern: str = ""  # of what is allowed, where `choices` are only the forms of it
-    applies: Callable[[Preset], bool] = always
+    applies: Callable[[Preset], bool] = lambda preset: True
     common: bool = False  # on the first page of the form
     title: str = ""  # where it is not the name of the field
     default_text: str = ""  # where the default depends on other settings or on this machine
@@ -154,6 +150,12 @@ class Settings(BaseModel):
         Annotated[str, Field(max_length=100)] | None,
         Setting("Run whose latents a prior learns", "RUN", applies=learns_prior, common=True),
     ] = None
+    fit: Annotated[
+        Word, Setting("Own images: crop to the square at the centre, or squeeze the whole", "FIT", registry.FITS)
+    ] = registry.FITS[0]
+    damaged: Annotated[
+        Word, Setting("Own pictures that cannot be decoded: refuse the set, or skip them", "WHAT", registry.DAMAGED)
+    ] = registry.DAMAGED[0]
     epochs: Annotated[int, Field(ge=1, le=EPOCHS_LIMIT), Setting("Passes over the training images", common=True)] = (
         EPOCHS
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core import files
 from core.data.own import pictures, reading
-from core.data.own.paths import PICTURES, is_there
+from core.data.own.paths import PICTURES, USUAL, Reading, is_there
 from core.errors import DamagedFile, DataError
 
 if TYPE_CHECKING:
@@ -19,32 +19,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class GivenImages:
-    """Images uint8 (N, 28, 28), and what each is called: the path of a picture, or its number in a file."""
+    """Images uint8 (N, 28, 28), and what each is called: the path of a picture, or its number in a file.
+
+    `left_out` says which could not be decoded.
+    """
 
     images: NDArray[np.uint8]
     names: list[str]
+    left_out: str = ""
 
 
-def read(path: Path) -> GivenImages:
+def read(path: Path, how: Reading = USUAL) -> GivenImages:
     """The images that a path names. Raises DataError, which says what would be right."""
     import numpy as np
 
     if path.is_file() and path.suffix.lower() in PICTURES:
-        return GivenImages(_read_picture(path)[None], [path.name])
+        return GivenImages(_read_picture(path, how.fit)[None], [path.name])
     if not path.is_dir() and path.suffix.lower() != ".npz":
         raise DataError(f"{path} is neither a folder nor a picture ({', '.join(PICTURES)}) nor an .npz file")
     if path.is_dir() and (is_there("folder", path) or not is_there("idx", path)):
-        found = pictures.find(path)
-        images = pictures.read_found(path, found, reading.IMAGES_LIMIT, lambda content: None)
-        return GivenImages(images, [str(each.relative_to(path)) for paths in found.values() for each in paths])
-    parts = [part for part, _ in reading.read_parts("idx" if path.is_dir() else "npz", path, hashlib.sha256())]
-    images = np.concatenate([reading.fitted(part) for part in parts])
+        found = pictures.read(path, reading.IMAGES_LIMIT, lambda content: None, how)
+        return GivenImages(found.images, [str(each.relative_to(path)) for each in found.paths], found.left_out)
+    parts = [part for part, _ in reading.read_arrays("idx" if path.is_dir() else "npz", path, hashlib.sha256())]
+    images = np.concatenate([reading.fitted(part, how.fit) for part in parts])
     return GivenImages(images, [f"{part}:{place}" for part, each in enumerate(parts) for place in range(len(each))])
 
 
-def _read_picture(path: Path) -> NDArray[np.uint8]:
+def _read_picture(path: Path, fit: str) -> NDArray[np.uint8]:
     try:
-        return pictures.decode(path, files.read(path, pictures.FILE_LIMIT))
+        return pictures.decode(path, files.read(path, pictures.FILE_LIMIT), fit)
     except DamagedFile as error:
         raise DataError(f"{path} cannot be used: {error.reason}") from error
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
@@ -17,6 +18,20 @@ PICTURES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
     *(".tga", ".ico", ".jp2", ".j2k"),
 )
+
+FITS = ("crop", "squeeze")  # to the square at the centre; the whole of it, whatever its shape
+DAMAGED = ("refuse", "skip")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How images become squares, and what becomes of a set with pictures that cannot be decoded."""
+
+    fit: str = FITS[0]
+    damaged: str = DAMAGED[0]
+
+
+USUAL = Reading()
 
 
 def parse(text: str) -> tuple[str, Path] | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import files
 from core.arrays import IMAGE_SHAPE
-from core.data.own.paths import PICTURES
+from core.data.own.paths import PICTURES, USUAL, Reading
 from core.errors import DamagedFile, DataError
 from core.text import printable
 
@@ -24,6 +25,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "TGA", "ICO", "JP
 FILE_LIMIT = 1 << 28  # bytes of a picture
 PIXELS_LIMIT = 100_000_000
 NAMED = 5  # files that an error lists
+SKIP = "--damaged skip"
 SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))
 
 
@@ -64,45 +66,56 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES and path.is_file()
 
 
-def read(folder: Path, limit: int, tell: Callable[[bytes], object]) -> tuple[NDArray[np.uint8], list[str] | None]:
-    """The pictures (N, 28, 28), at most `limit`, and the class of each, or None where there are no classes.
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures (N, 28, 28), their paths and classes, None where there are none; in words which are left out."""
 
-    `tell` is given the name and the bytes of each file. Raises DataError, which lists the files that are no pictures.
+    images: NDArray[np.uint8]
+    paths: list[Path]
+    classes: list[str] | None
+    left_out: str = ""
+
+
+def read(folder: Path, limit: int, tell: Callable[[bytes], object], reading: Reading = USUAL) -> Pictures:
+    """The pictures in a folder, at most `limit`. `tell` is given the name and the bytes of each file.
+
+    Raises DataError, which lists the files that are no pictures where these are not to be skipped.
     """
-    found = find(folder)
-    images = read_found(folder, found, limit, tell)
-    return images, None if "" in found else [name for name, each in found.items() for _ in each]
-
-
-def read_found(
-    folder: Path, found: dict[str, list[Path]], limit: int, tell: Callable[[bytes], object]
-) -> NDArray[np.uint8]:
-    """The pictures (N, 28, 28) that `find` found, in their order. Raises as `read`."""
     import numpy as np
 
+    found = find(folder)
     paths = [path for each in found.values() for path in each]
     if len(paths) > limit:
         raise DataError(f"{folder} has {len(paths):,} pictures, at most {limit:,} are read")
-    images, damaged = np.zeros((len(paths), *IMAGE_SHAPE), np.uint8), []
+    images, damaged, bad = np.zeros((len(paths), *IMAGE_SHAPE), np.uint8), [], set[int]()
     for place, path in enumerate(paths):
         try:
             content = files.read(path, FILE_LIMIT)
             tell(os.fsencode(path.relative_to(folder)) + b"\0" + len(content).to_bytes(8, "big") + content)
-            images[place] = decode(path, content)
+            images[place] = decode(path, content, reading.fit)
         except DamagedFile as error:
             damaged.append(f"{printable(str(path.relative_to(folder)))} ({error.reason})")
+            bad.add(place)
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    if damaged:
-        more = f" and {len(damaged) - NAMED:,} more" if len(damaged) > NAMED else ""
-        of = f"{len(damaged):,} of the {len(paths):,} pictures"
-        raise DataError(f"{of} in {folder} cannot be decoded: {', '.join(damaged[:NAMED])}{more}; take them out")
-    return images
+    more = f" and {len(damaged) - NAMED:,} more" if len(damaged) > NAMED else ""
+    of = f"{len(damaged):,} of the {len(paths):,} pictures"
+    which = f"{', '.join(damaged[:NAMED])}{more}"
+    if damaged and reading.damaged != "skip":
+        raise DataError(f"{of} in {folder} cannot be decoded: {which}; take them out, or train with {SKIP}")
+    kept = [place for place in range(len(paths)) if place not in bad]
+    names = None if "" in found else [name for name, each in found.items() for _ in each]
+    return Pictures(
+        images[kept],
+        [paths[place] for place in kept],
+        None if names is None else [names[place] for place in kept],
+        f"{of} cannot be decoded and {'is' if len(damaged) == 1 else 'are'} left out: {which}" if damaged else "",
+    )
 
 
-def decode(path: Path, content: bytes) -> NDArray[np.uint8]:
-    """A picture as a grey image (28, 28): the square at its centre, scaled; see `grey`. Raises DamagedFile."""
-    return fitted(grey(path, content))
+def decode(path: Path, content: bytes, fit: str = USUAL.fit) -> NDArray[np.uint8]:
+    """A picture as a grey image (28, 28), cut or squeezed to a square, scaled; see `grey`. Raises DamagedFile."""
+    return fitted(grey(path, content), fit)
 
 
 def grey(path: Path, content: bytes) -> NDArray[np.uint8]:
@@ -124,14 +137,17 @@ def grey(path: Path, content: bytes) -> NDArray[np.uint8]:
         raise DamagedFile(path, str(error) or type(error).__name__) from error
 
 
-def fitted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A grey image (H, W) as (28, 28): the square at its centre, scaled."""
+def fitted(image: NDArray[np.uint8], fit: str = USUAL.fit) -> NDArray[np.uint8]:
+    """A grey image (H, W) as (28, 28): the square at its centre, scaled, or the whole of it, squeezed."""
     import numpy as np
     from PIL import Image, ImageOps
 
     if image.shape == IMAGE_SHAPE:
         return image
-    return np.asarray(ImageOps.fit(Image.fromarray(image), IMAGE_SHAPE[::-1], Image.Resampling.BICUBIC), np.uint8)
+    whole, size = Image.fromarray(image), IMAGE_SHAPE[::-1]
+    if fit == "squeeze":
+        return np.asarray(whole.resize(size, Image.Resampling.BICUBIC), np.uint8)
+    return np.asarray(ImageOps.fit(whole, size, Image.Resampling.BICUBIC), np.uint8)
 
 
 def _grey(path: Path, image: Image.Image) -> Image.Image:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.arrays import IMAGE_SHAPE
 from core.data import idx
 from core.data.own import npz, pictures
-from core.data.own.paths import MOST_CLASSES
+from core.data.own.paths import MOST_CLASSES, USUAL, Reading
 from core.errors import DamagedFile, DataError
 from core.text import printable
 
@@ -32,7 +32,7 @@ class OwnImages:
     """Images uint8 (N, 28, 28) and labels int64 (N,), to train on and to validate on.
 
     `classes` are the names of the labels, none where nothing is labelled: all labels are 0 then. `fingerprint` stands
-    for the bytes of all files.
+    for the bytes of all files. `left_out` says in words which pictures could not be decoded and were to be skipped.
     """
 
     train_images: NDArray[np.uint8]
@@ -41,11 +41,14 @@ class OwnImages:
     validation_labels: NDArray[np.int64]
     classes: tuple[str, ...]
     fingerprint: str
+    left_out: str = ""
 
     @property
     def description(self) -> str:
         """How many there are, and of which classes, in a line."""
         sizes = f"{len(self.train_images):,} images to train on, {len(self.validation_images):,} to validate on"
+        if self.left_out:
+            sizes = f"{self.left_out}; {sizes}"
         if not self.classes:
             return f"{sizes}, without labels"
         names = [f"{label} {name}" if str(label) != name else name for label, name in enumerate(self.classes)]
@@ -54,21 +57,25 @@ class OwnImages:
         return f"{sizes}, {kinds}: {printable(', '.join(names[:NAMED]))}{more}"
 
 
-def read(kind: str, path: Path) -> OwnImages:
+def read(kind: str, path: Path, how: Reading = USUAL) -> OwnImages:
     """The images of a `folder`, an `npz` file or of `idx` files. Raises DataError, which says what is wrong."""
     digest = hashlib.sha256()
-    return _split(path, read_parts(kind, path, digest), digest.hexdigest())
+    if kind == "folder":
+        found = pictures.read(path, IMAGES_LIMIT, digest.update, how)
+        part: tuple[Any, Any] = (found.images, found.classes)
+        split = _split(path, [part], how)
+        return replace(split, fingerprint=digest.hexdigest(), left_out=found.left_out)
+    split = _split(path, read_arrays(kind, path, digest), how)
+    return replace(split, fingerprint=digest.hexdigest())
 
 
-def read_parts(kind: str, path: Path, digest: Any) -> list[tuple[Any, Any]]:
-    """Images and labels as they lie there, in one part or two. Raises DataError, which says what is wrong.
+def read_arrays(kind: str, path: Path, digest: Any) -> list[tuple[Any, Any]]:
+    """Images and labels of an `npz` file or `idx` files as they lie there, in one part or two. Raises DataError.
 
     `digest` is told of all that is read.
     """
     try:
         match kind:
-            case "folder":
-                return [pictures.read(path, IMAGES_LIMIT, digest.update)]
             case "npz":
                 parts: list[tuple[Any, Any]] = [*npz.read(path, IMAGES_LIMIT)]
                 _tell(digest, path)
@@ -85,11 +92,11 @@ def read_parts(kind: str, path: Path, digest: Any) -> list[tuple[Any, Any]]:
         raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from error
 
 
-def _split(path: Path, parts: Sequence[Part], fingerprint: str) -> OwnImages:
+def _split(path: Path, parts: Sequence[Part], how: Reading) -> OwnImages:
     """The images of one part divided, or those of two. Raises DataError where there are too few."""
     import numpy as np
 
-    images = [fitted(part) for part, _ in parts]
+    images = [fitted(part, how.fit) for part, _ in parts]
     labels, classes = _numbered([part for _, part in parts], [len(part) for part in images])
     total, kinds = sum(map(len, images)), len(np.unique(np.concatenate(labels)))
     if total < FEWEST:
@@ -99,7 +106,7 @@ def _split(path: Path, parts: Sequence[Part], fingerprint: str) -> OwnImages:
     if len(parts) == 1:
         train, validation = _divided(labels[0])
         images, labels = [images[0][train], images[0][validation]], [labels[0][train], labels[0][validation]]
-    return OwnImages(images[0], labels[0], images[1], labels[1], classes, fingerprint)
+    return OwnImages(images[0], labels[0], images[1], labels[1], classes, "")
 
 
 def _divided(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -135,11 +142,11 @@ def _order(name: str) -> tuple[int, str]:
     return (len(name) if name.isdecimal() else 1 << 20, name)
 
 
-def fitted(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images (N, H, W) as (N, 28, 28): the square at the centre of each, scaled."""
+def fitted(images: NDArray[np.uint8], fit: str) -> NDArray[np.uint8]:
+    """Images (N, H, W) as (N, 28, 28): the square at the centre of each, scaled, or the whole of it, squeezed."""
     import numpy as np
 
-    return images if images.shape[1:] == IMAGE_SHAPE else np.stack([pictures.fitted(image) for image in images])
+    return images if images.shape[1:] == IMAGE_SHAPE else np.stack([pictures.fitted(image, fit) for image in images])
 
 
 def _tell(digest: Any, path: Path) -> None:

@@ -13,6 +13,8 @@ from core.runs.settings import SETTINGS, as_text, title
 KEPT = {
     "preset": "its weights are of that model",
     "dataset": "its weights and its curve are of those images",
+    "fit": "its weights and its curve are of images read so",
+    "damaged": "its weights and its curve are of images read so",
     "holdout": "its weights and its curve are of those images",
     "first_stage": "its weights know the latents of that run",
     "batch_size": "steps and epochs are counted in such batches",

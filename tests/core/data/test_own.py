@@ -205,7 +205,7 @@ def test_what_is_typed_is_a_kind_and_an_absolute_path(monkeypatch: pytest.Monkey
 
 
 def test_a_run_says_that_it_has_other_images_and_is_not_trained_on_them(tmp_path: Path) -> None:
-    fingerprint, _ = registry.look_through("folder", draw(tmp_path / "mine"))
+    fingerprint, _ = registry.look_through(ImageSource("folder", draw(tmp_path / "mine")))
     source = ImageSource("folder", tmp_path / "mine", fingerprint=fingerprint or "")
     assert load_or_substitute(source, tmp_path).note is None
     Image.new("L", (28, 28), 200).save(tmp_path / "mine" / "00.png")
@@ -218,7 +218,7 @@ def test_a_run_says_that_it_has_other_images_and_is_not_trained_on_them(tmp_path
 
 
 def test_images_that_moved_are_found_where_they_are_named_and_have_a_stand_in_where_not(tmp_path: Path) -> None:
-    fingerprint, _ = registry.look_through("folder", draw(tmp_path / "mine"))
+    fingerprint, _ = registry.look_through(ImageSource("folder", draw(tmp_path / "mine")))
     source = ImageSource("folder", tmp_path / "mine", fingerprint=fingerprint or "")
     (tmp_path / "mine").rename(tmp_path / "moved")
     assert len(load_for_run(source, tmp_path / "moved").train_images) == 10
@@ -231,7 +231,7 @@ def test_images_that_moved_are_found_where_they_are_named_and_have_a_stand_in_wh
 
 def test_no_more_images_can_be_held_out_than_there_are(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="10 of the 10 images to train on cannot be held out"):
-        registry.look_through("folder", draw(tmp_path), held_out=10)
+        registry.look_through(ImageSource("folder", draw(tmp_path), held_out=10))
 
 
 def test_ten_images_stand_for_all_classes_few_or_many() -> None:
@@ -247,4 +247,4 @@ def test_more_than_ten_classes_have_names_and_are_too_many_for_a_learned_prior(t
     images = load_image_set("folder", tmp_path).held_out(3)
     assert images.classes[:2] == ("kind 0", "kind 1") and images.train_labels.max() == 10
     with pytest.raises(DataError, match="has 11 classes, a learned prior knows 10 at most"):
-        registry.look_through("folder", tmp_path, most_classes=10)
+        registry.look_through(ImageSource("folder", tmp_path), most_classes=10)

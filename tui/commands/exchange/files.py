@@ -21,7 +21,7 @@ from core.runs.settings import FIRST_STAGES
 from core.text import either
 from tui.commands.options.common import DataDir, RunName, RunsDir, expand
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
-from tui.commands.output import echo
+from tui.commands.output import echo, print_error
 from tui.commands.words import RUNS_DIR, command_hint
 
 Name = Annotated[str | None, typer.Option("--name", help="Name of the run.", metavar="NAME", show_default=False)]
@@ -106,7 +106,9 @@ def encode(
     from core.data.own.given import read
     from tui.commands.printing import progress
 
-    looked_at = read(images.absolute())
+    looked_at = read(images.absolute(), found.config().image_source.reading)
+    if looked_at.left_out:
+        print_error(looked_at.left_out)
     with progress() as report:
         report("loading PyTorch")
         from core.exchange.encoding import encode_images

@@ -20,7 +20,7 @@ from core.data import registry
 from core.errors import RunError
 from core.jobs.sweep import MOST_TOGETHER, Group, Member, Sweep, groups, parse_values, plan
 from core.runs.catalog import RunSummary, find_run
-from core.runs.config import check_values
+from core.runs.config import OF_OWN, check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
 from core.runs.status import State
@@ -82,9 +82,10 @@ def sweep(
     weights = first_stage.read_weights() if first_stage else None
     chosen = with_images(DEFAULTS | settings, folder, taken_over)
     place = Path(chosen["data_dir"] or folder)
-    holdout = check_values(holdout=chosen.get("holdout")).holdout
+    of_images = {name: chosen.get(name) for name in ("holdout", "dataset", "data_dir", *OF_OWN)}
+    source = check_values(**of_images).image_source.at(place)
     most_classes = PRESETS["prior" if first_stage else DEFAULT_PRESET].most_classes
-    chosen["fingerprint"], said = registry.look_through(chosen["dataset"], place, holdout, most_classes)
+    chosen["fingerprint"], said = registry.look_through(source, most_classes)
     varied = {name: parse_values(chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen}
     members = plan(runs_dir, name, varied, chosen)
     if said:

@@ -61,7 +61,7 @@ def train(
     place = config.image_source.folder or folder
     if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
         download_in_terminal(config.dataset, place)
-    fingerprint, said = registry.look_through(config.dataset, place, config.holdout, config.preset_record.most_classes)
+    fingerprint, said = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
     config = config.model_copy(update={"fingerprint": fingerprint})
     with tidied_up():
         run = create_run(runs_dir, name, f"{config.preset}-{config.dataset}", config, weights, shared)

@@ -21,8 +21,8 @@ from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text
 from core.runs.snapshots.folder import snapshots_of
 from tui.background.devices import check_device
+from tui.screens.runs.form.settings import Row, SettingsForm
 from tui.screens.runs.new_run import NewRun
-from tui.screens.runs.settings_form import Row, SettingsForm
 
 MOMENT = "moment"
 NEWEST = "as it is: weights, Adam, random numbers, place in the epoch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,19 +15,20 @@ from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from core.data import download, registry
-from core.errors import ConfigError, DamagedFile, DataError, RunError, describe
+from core.errors import ConfigError, RunError, describe
 from core.jobs import launch
 from core.jobs.cost import Pace, estimate, read_paces
-from core.runs.catalog import create_run, find_runs
+from core.runs.catalog import create_run
 from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
-from core.runs.first_stage import first_stage_settings, with_images
+from core.runs.first_stage import with_images
 from core.runs.keeping.names import run_named, unused_name
 from core.runs.run import Run
 from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, as_text, title
 from core.text import printable
 from tui import formatting
 from tui.background.devices import check_device
-from tui.screens.runs.settings_form import SettingsForm
+from tui.screens.runs.form.images import first_stages, images_missing, path_problem, set_hint
+from tui.screens.runs.form.settings import PATH, SettingsForm
 from tui.widgets.bars import KeyLine
 
 
@@ -121,13 +123,18 @@ class NewRun(ModalScreen[Run | None]):
     def _values(self) -> dict[str, Any]:
         chosen = self._form.chosen
         chosen.pop("first_stage", "")
+        if self._path_problem():
+            chosen["dataset"] = "auto"  # for the time being
         return with_images(chosen, self._data_dir, self._taken_over)
+
+    def _path_problem(self) -> str:
+        return path_problem(self._form.chosen["dataset"], self._data_dir) if self._form.own_kind else ""
 
     def _refresh(self) -> RunConfig | None:
         """Follow what was chosen: settings that apply, defaults, messages; the configuration when nothing is wrong."""
         self._form.show_preset(self._preset)
         if SETTINGS["first_stage"].applies(PRESETS[self._preset]) and self._first_stages is None:
-            self._first_stages = dict(_first_stages(self._runs_dir, self._data_dir))
+            self._first_stages = dict(first_stages(self._runs_dir, self._data_dir))
             self._form.offer_first_stages(list(self._first_stages))
         values = self._values()
         self._form.show_defaults(defaults(values) | values)
@@ -139,8 +146,12 @@ class NewRun(ModalScreen[Run | None]):
             config = check_values(**values)
         except ConfigError as error:
             found |= {name: self._from_first_stage(name, text) for name, text in error.problems.items()}
-        if (missing := self._images_missing(values)) and "dataset" not in found:
+        if (
+            missing := images_missing(self._form.chosen, values, self._taken_over, self._data_dir)
+        ) and "dataset" not in found:
             found["dataset"] = missing
+        if problem := self._path_problem():
+            found[PATH] = problem
         found |= self._name_problem()
         self._form.explain(found, self._hints())
         self._show_cost(None if found else config)
@@ -165,33 +176,14 @@ class NewRun(ModalScreen[Run | None]):
             return f"{problem}: that of {taken['first_stage']}, with whose images it goes"
         return problem
 
-    def _images_missing(self, values: dict[str, Any]) -> str | None:
-        """Why a prior cannot learn from images that nobody asked to download."""
-        dataset = values["dataset"]
-        place = Path(values["data_dir"] or self._data_dir)
-        if self._form.chosen["dataset"] != "auto" or registry.is_on_disk(dataset, place):
-            return None
-        stage = self._taken_over.get("first_stage")
-        if dataset in registry.OWN:
-            return f"{place}, whose images {stage} learned, has none any more"
-        return f"{dataset}, as of {stage}, is not on disk: choose {dataset} to download it, or {registry.EMBEDDED}"
-
     def _suggested_name(self, values: dict[str, Any]) -> str:
         return unused_name(self._runs_dir, f"{self._preset}-{values['dataset']}")
 
     def _hints(self) -> dict[str, str]:
-        own = {"preset": PRESETS[self._preset].description, "dataset": self._set_hint(), "name": "Folder of the run"}
+        own = {"preset": PRESETS[self._preset].description, "name": "Folder of the run"}
+        own["dataset"] = set_hint(self._form.chosen["dataset"], self._taken_over, self._data_dir)
+        own[PATH] = f"where they lie, as in {registry.OWN.get(self._form.own_kind, '')}"
         return {name: setting.help for name, setting in SETTINGS.items()} | own
-
-    def _set_hint(self) -> str:
-        chosen = self._form.chosen["dataset"]
-        if chosen == "auto" and self._taken_over:
-            return f"{self._taken_over['dataset']}, as the first stage"
-        if chosen == "auto":
-            return registry.explain_auto(self._data_dir)
-        if registry.is_on_disk(chosen, self._data_dir):
-            return "on disk"
-        return f"is downloaded to {self._data_dir} first"
 
     def on_select_changed(self) -> None:
         self._refresh()
@@ -258,8 +250,10 @@ class NewRun(ModalScreen[Run | None]):
         if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
             download.download(config.dataset, place, self._show_download)
         self._say(f"looking at {config.dataset_title}")
-        fingerprint, _ = registry.look_through(config.dataset, place, config.holdout, config.preset_record.most_classes)
+        fingerprint, said = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
         config = config.model_copy(update={"fingerprint": fingerprint})
+        if said:
+            self.app.call_from_thread(partial(self.app.notify, said, title="images", markup=False))
         self._say("starting the trainer")
         closing = get_current_worker()
         weights = Run(self._runs_dir / config.first_stage).read_weights() if config.first_stage else None
@@ -283,17 +277,3 @@ class NewRun(ModalScreen[Run | None]):
         if problems:
             self._form.explain(problems, self._hints())
             self._form.show_problem()
-
-
-def _first_stages(runs_dir: Path, data_dir: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The runs whose latents a prior can learn, with what it takes over; those whose images are on disk come first."""
-    found = []
-    for run in find_runs(runs_dir):
-        # The list of runs tells what is damaged; a run that learns a prior itself is no first stage.
-        with suppress(RunError, DamagedFile, DataError, ConfigError, OSError):
-            settings = first_stage_settings(run)
-            if run.weights_version():
-                found.append(
-                    (not registry.is_on_disk(*registry.source(settings["dataset"], data_dir)), run.name, settings)
-                )
-    return [(name, settings) for _, name, settings in sorted(found, key=lambda stage: stage[:2])]

@@ -16,7 +16,7 @@ from core.runs.run import Run
 from core.runs.status import State, Status
 from tests.support.screens import MakeApp, until
 from tui.command_line import run
-from tui.screens.runs.settings_form import SettingsForm
+from tui.screens.runs.form.settings import SettingsForm
 
 
 @pytest.fixture(autouse=True)

@@ -16,10 +16,10 @@ from tests.support.snapshots import RUNS, make_snapshot
 from tui.app import VaeTui
 from tui.background.readers import RunsReader
 from tui.screens.dialogs import AskValue
+from tui.screens.runs.form.settings import SettingsForm
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.log_pane import LogPane
 from tui.screens.runs.new_run import NewRun
-from tui.screens.runs.settings_form import SettingsForm
 from tui.widgets.row_table import RowTable
 
 MakeRun = Callable[..., Run]

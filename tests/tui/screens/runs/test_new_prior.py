@@ -14,7 +14,8 @@ from core.runs.run import Run
 from tests.support.screens import MakeApp, screen_text
 from tests.tui.screens.runs.test_new_run import SIZES, settle
 from tui.app import VaeTui
-from tui.screens.runs.new_run import NewRun, _first_stages
+from tui.screens.runs.form.images import first_stages
+from tui.screens.runs.new_run import NewRun
 
 
 @pytest.fixture
@@ -99,4 +100,4 @@ def test_a_run_whose_images_are_nowhere_is_offered_last_or_not_at_all(tmp_path: 
     make_first_stage(tmp_path, "here", dataset="mnist-5k")
     for name, path in (("gone", str(tmp_path / "gone")), ("nobody", "~nobody-of-this-name/x"), ("odd", "/a\0b")):
         make_first_stage(tmp_path, name, dataset="folder", data_dir=path)
-    assert [name for name, _ in _first_stages(tmp_path, tmp_path)] == ["here", "gone"]
+    assert [name for name, _ in first_stages(tmp_path, tmp_path)] == ["here", "gone"]

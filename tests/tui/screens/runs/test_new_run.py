@@ -15,7 +15,7 @@ from textual.widgets import Input, Label, OptionList, Select
 from core.data import download, registry
 from core.errors import DataError
 from core.jobs import launch
-from core.runs.config import make_config
+from core.runs.config import OF_OWN, make_config
 from core.runs.first_stage import first_stage_settings
 from core.runs.run import Run
 from core.runs.settings import PRESETS, SETTINGS
@@ -63,8 +63,12 @@ async def test_the_form_has_every_setting_of_the_command_line_that_applies(make_
         await pilot.press("n")
         app.screen.query_one("#preset", Select).value = preset
         await settle(pilot)
-        shown = {name for name in SETTINGS if app.screen.query_one(f"#row-{name}").display}
-        assert shown == {name for name, setting in SETTINGS.items() if setting.applies(PRESETS[preset])}
+        applying = {name for name, setting in SETTINGS.items() if setting.applies(PRESETS[preset])}
+        for images, others in (("mnist-5k", {*OF_OWN}), ("folder:PATH", set[str]())):
+            app.screen.query_one("#dataset", Select).value = images
+            await settle(pilot)
+            shown = {name for name in SETTINGS if app.screen.query_one(f"#row-{name}").display}
+            assert shown == applying - others
 
 
 async def test_the_cursor_reaches_and_explains_every_setting_in_a_small_window(make_app: MakeApp) -> None:
@@ -82,7 +86,7 @@ async def test_the_cursor_reaches_and_explains_every_setting_in_a_small_window(m
                 explanation = app.screen.query_one("#detail", Label)
                 assert app.focused.region.bottom <= explanation.region.y, f"{name} cannot be seen"
                 assert explanation.render()
-        assert seen == {name for name, setting in SETTINGS.items() if setting.applies(PRESETS["vae"])}
+        assert seen == {name for name, setting in SETTINGS.items() if setting.applies(PRESETS["vae"])} - {*OF_OWN}
 
 
 async def test_defaults_follow_what_they_depend_on_until_something_is_typed(make_app: MakeApp) -> None:
@@ -268,7 +272,12 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
         return Started()
 
     monkeypatch.setattr(download, "download", fetch)
-    monkeypatch.setattr(registry, "check", lambda name, folder: checked.append(name))
+
+    def look_through(source: registry.ImageSource, most_classes: int) -> tuple[str | None, str]:
+        checked.append(source.name)
+        return None, ""
+
+    monkeypatch.setattr(registry, "look_through", look_through)
     monkeypatch.setattr(launch, "start", start)
     app = make_app(runs=[])
     async with app.run_test(size=(120, 40)) as pilot:

@@ -12,12 +12,15 @@ from textual.widgets import Collapsible, Input, Label, Select
 from textual.widgets.select import InvalidSelectValueError
 
 from core.data import registry
+from core.runs.config import OF_OWN
 from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, as_text, title
 
 # What keeps its value when another preset or image set is chosen.
 CHOSEN = ("preset", "dataset", "first_stage")
 COMMON = [name for name, setting in SETTINGS.items() if setting.common]
-OTHERS = [name for name, setting in SETTINGS.items() if not setting.common]
+OTHERS = [name for name, setting in SETTINGS.items() if not setting.common and name not in OF_OWN]
+PATH = "path"  # of a user's own images, typed below their kind
+SHOWN = [each for name in (*COMMON, "name") for each in ([name, PATH, *OF_OWN] if name == "dataset" else [name])]
 
 
 class Field(Input):
@@ -86,6 +89,7 @@ class SettingsForm(Vertical):
         self._first = [] if first is None else [first]
         self._rows = {str(row.field.id): row for row in self._first}
         self._rows |= {setting: Row(setting, title(setting), _field(setting)) for setting in SETTINGS}
+        self._rows[PATH] = Row(PATH, "path", Field(compact=True, id=PATH))
         self._rows["name"] = Row("name", "name", Field(compact=True, id="name"))
         self._defaults: dict[str, str] = {}
         self.problems: Mapping[str, str] = {}
@@ -98,7 +102,7 @@ class SettingsForm(Vertical):
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
             yield from self._first
-            yield from (self._rows[name] for name in (*COMMON, "name"))
+            yield from (self._rows[name] for name in SHOWN)
             with self._more:
                 yield from (self._rows[name] for name in OTHERS)
         with Vertical(id="said"):
@@ -109,11 +113,17 @@ class SettingsForm(Vertical):
     @property
     def chosen(self) -> dict[str, str]:
         """What was chosen or typed that is not the default, of the settings that apply."""
-        return {
+        found = {
             name: row.text
             for name, row in self._rows.items()
             if name in SETTINGS and row.display and (name in CHOSEN or row.text != self._defaults.get(name, row.text))
         }
+        return found | ({"dataset": f"{self.own_kind}:{self._rows[PATH].text}"} if self.own_kind else {})
+
+    @property
+    def own_kind(self) -> str:
+        """The kind of a user's own images, whose path is typed, where such a set is chosen; else nothing."""
+        return next((kind for kind, form in registry.OWN.items() if form == self._rows["dataset"].text), "")
 
     @property
     def run_name(self) -> str:
@@ -143,8 +153,10 @@ class SettingsForm(Vertical):
     def take_over(self, values: Mapping[str, str]) -> list[str]:
         """Choose these values; those that are none to choose from are left, and returned by their names."""
         left = []
+        kind, typed, path = values.get("dataset", "").partition(":")
+        own = {"dataset": registry.OWN[kind], PATH: path} if typed and kind in registry.OWN else {}
         with self.prevent(Input.Changed, Select.Changed):
-            for name, value in values.items():
+            for name, value in {**values, **own}.items():
                 try:
                     self._rows[name].field.value = value
                 except InvalidSelectValueError:
@@ -163,9 +175,12 @@ class SettingsForm(Vertical):
                     field.value = values[name]
 
     def show_preset(self, name: str) -> None:
-        """Show the settings that apply to the preset."""
+        """Show the settings that apply to the preset and to the images that are chosen."""
         for setting, declared in SETTINGS.items():
-            self._rows[setting].display = declared.applies(PRESETS[name])
+            self._rows[setting].display = declared.applies(PRESETS[name]) and (
+                setting not in OF_OWN or bool(self.own_kind)
+            )
+        self._rows[PATH].display = bool(self.own_kind)
 
     def show_defaults(self, defaults: Mapping[str, Any]) -> None:
         """Put the defaults where nothing else was chosen."""
@@ -216,7 +231,7 @@ class SettingsForm(Vertical):
 
     def show_problem(self) -> None:
         """Bring the cursor to the first setting that has a wrong value, if one has."""
-        for name in (*COMMON, "name", *OTHERS):
+        for name in (*SHOWN, *OTHERS):
             if name in self.problems and self._is_shown(name):
                 if name in OTHERS:
                     self._more.collapsed = False
@@ -231,6 +246,6 @@ def _field(name: str) -> Input | Select[str]:
         return Select[str]([], prompt="no run has weights", compact=True, id=name)
     if name != "dataset" and (not setting.choices or setting.pattern):
         return Field(compact=True, id=name)
-    choices = registry.CHOICES if name == "dataset" else setting.choices
+    choices = (*registry.CHOICES, *registry.OWN.values()) if name == "dataset" else setting.choices
     usual = {"preset": DEFAULT_PRESET, "dataset": "auto"}.get(name, choices[0])
     return Select([(choice, choice) for choice in choices], value=usual, allow_blank=False, compact=True, id=name)
