@@ -19,6 +19,12 @@ from core.runs.config import installed_versions
 from core.training.devices import choice
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
+LATER = {
+    "torchvision": ("torchvision", "image sets"),
+    "scikit-learn": ("sklearn", "the latent plane, mixtures"),
+    "matplotlib": ("matplotlib", "curves and planes as PNG"),
+    "pillow": ("PIL", "pictures as PNG"),
+}
 COMPILER = "install a C++ compiler (g++ or clang++) to train about three times as fast"
 WITH_CUDA = "PyTorch is a build for CPUs; one for GPUs: pip install --force-reinstall torch torchvision"
 
@@ -26,11 +32,20 @@ WITH_CUDA = "PyTorch is a build for CPUs; one for GPUs: pip install --force-rein
 def examine() -> Iterator[Finding]:
     """Findings about what computes here. Takes some seconds, more where the step is not compiled yet."""
     yield Finding("versions", ", ".join(f"{name} {version}" for name, version in installed_versions().items()))
+    yield from _packages()
     yield _processor()
     yield _step()
     yield from _gpus()
     chosen = choice.choose("auto")
     yield Finding("training", f"takes {chosen.device} unless told otherwise", chosen.note)
+
+
+def _packages() -> Iterator[Finding]:
+    """What an installation without its dependencies may lack: what it is for."""
+    missing = [(name, use) for name, (module, use) in LATER.items() if find_spec(module) is None]
+    if missing:
+        text = "missing: " + ", ".join(f"{name} ({use})" for name, use in missing)
+        yield Finding("packages", text, f"pip install {' '.join(name for name, _ in missing)}")
 
 
 def _processor() -> Finding:

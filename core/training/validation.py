@@ -37,8 +37,9 @@ class Validation:
         self.best_loss = math.inf
         self.since_best = 0  # validations
         self._patience, self._seed = config.patience, config.seed
-        self._objective, self._train_images, self._device = objective, train_images, device
-        self._frechet: PeriodicFrechet | None = None
+        self._objective, self._device = objective, device
+        # Now, while what it reads is there: the package may be upgraded, or its environment removed, beside a training.
+        self._frechet = PeriodicFrechet(train_images) if config.measure_every else None
 
     def losses(self, validate: Validate, step: int) -> Generator[None, None, Validated]:
         """What the held-out examples give, always with the same noise; yields after each batch. Raises Diverged.
@@ -58,7 +59,7 @@ class Validation:
     def frechet(self, samples: int) -> Generator[None, None, float]:
         """The Fréchet distance of so many samples; yields after each batch. Raises Diverged."""
         if self._frechet is None:
-            self._frechet = PeriodicFrechet(self._train_images)
+            raise ValueError("this run measures no samples: measure_every is 0")
         return self._frechet.measure(self._objective.samples(samples, self._seed))
 
     def is_best(self, loss: float) -> bool:

@@ -71,6 +71,9 @@ COMMANDS = {
     ),
     "pack": Command("tui.commands.exchange.files", "pack", "Write a run as one file, for another machine."),
     "unpack": Command("tui.commands.exchange.files", "unpack", "Make a run of a packed one."),
+    "wheels": Command(
+        "tui.commands.exchange.offline", "collect", "Collect what a machine without a network needs to install this."
+    ),
     "examples": Command("tui.commands.exchange.files", "copy_examples", "Put the trained runs that come along here."),
     "data": Command("tui.commands.manage", "data_sets", "List the image sets, which of them are on disk, and where."),
     "doctor": Command(

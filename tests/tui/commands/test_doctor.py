@@ -63,6 +63,14 @@ def test_a_gpu_that_cannot_be_used_says_why(with_gpu: None, monkeypatch: pytest.
     assert found["cuda:0"] == Finding("cuda:0", "cannot be used", "its driver is older", hinders=True)
 
 
+def test_what_an_installation_without_its_dependencies_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(machine._packages()) == []
+    monkeypatch.setattr(machine, "find_spec", lambda name: None if name in ("sklearn", "PIL") else object())
+    (found,) = machine._packages()
+    assert found.text == "missing: scikit-learn (the latent plane, mixtures), pillow (pictures as PNG)"
+    assert found.advice == "pip install scikit-learn pillow"
+
+
 def test_a_machine_without_a_compiler_is_told_what_one_would_gain(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(products: Products) -> CDLL:
         raise Unavailable("there is no C++ compiler")
