@@ -31,5 +31,13 @@ COMPARE_KEYS: list[BindingType] = [
         id="compare.seed",
     ),
     Binding("less_than_sign", "seed(-1)", id="compare.seed_before", show=False),
+    Binding(
+        "f",
+        "fit",
+        "fit",
+        tooltip="at a moment: fit to each moment, or hold",
+        id="compare.fit",
+        show=False,
+    ),
     Binding("o", "projection", "axes", tooltip="LDA, PCA, or two latent numbers", id="compare.projection"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -73,7 +74,12 @@ class LatentView(ModelsView[Planes]):
 
     def next_projection(self) -> None:
         names = list(PROJECTIONS)
-        self.options = ProjectionOptions(names[(names.index(self.options.projection) + 1) % len(names)])
+        following = names[(names.index(self.options.projection) + 1) % len(names)]
+        self.options = replace(self.options, projection=following)
+
+    def change_fit(self) -> None:
+        """At moments that are over: fitted to the newest weights, or to each moment."""
+        self.options = replace(self.options, fit_each=not self.options.fit_each)
 
     def to_export(self, stem: str, runs: tuple[Run, Run]) -> Export | None:
         if self._planes is None:

@@ -25,16 +25,18 @@ from tui.screens.compare.samples import SamplesView
 from tui.screens.compare.settings import SettingsView
 from tui.screens.compare.view import WAITING, CompareView, MetricsView, ModelsView
 from tui.screens.dialogs import ChooseRun
-from tui.screens.explore_base import ExploreScreen, ExploreSources
+from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.following import is_seen
+from tui.screens.moments.screen import TimeScreen
+from tui.screens.moments.two_runs import beside, name_at
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 
 VIEWS = ("curves", "digits", "samples", "latent", "settings", "evaluation")
 
 
-class CompareScreen(ExploreScreen):
+class CompareScreen(TimeScreen):
     """The run that is shown on the left, another one on the right."""
 
     ABOUT = "compare: two runs side by side, or the curves of all that are marked"
@@ -58,6 +60,7 @@ class CompareScreen(ExploreScreen):
         "sampler": "samples",
         "seed": "samples",
         "projection": "latent",
+        "fit": "latent",
     }
 
     def __init__(
@@ -72,6 +75,7 @@ class CompareScreen(ExploreScreen):
         self.other: Run | None = None
         self._swapped = False  # the selected run is on the right
         self._all = [self.add_follower(self._take) for _ in range(2)]  # more as they are needed
+        self._other_epoch: float | None = None  # the moment of the other run that is shown; None for now
         self._marked: list[Run] = []  # when this was seen last
         self._snapshots: dict[Run, Snapshot] = {}
 
@@ -89,6 +93,10 @@ class CompareScreen(ExploreScreen):
         """The view that is shown."""
         current = self.query_one("#views", ContentSwitcher).current or VIEWS[0]
         return self.query_one(f"#{current}", CompareView)
+
+    @property
+    def goes_through_time(self) -> bool:
+        return isinstance(self.view, ModelsView)
 
     @property
     def topic(self) -> str:
@@ -169,7 +177,7 @@ class CompareScreen(ExploreScreen):
         if isinstance(view, ModelsView):
             if not view.size:  # it says so when it has room
                 return
-            self._ask_both(view, run, other)
+            self._ask_both(view, other)
         elif isinstance(view, MetricsView) and {run, other} <= self._snapshots.keys():
             view.show_snapshots([self._snapshots[each] for each in self.compared if each in self._snapshots])
             self._draw_heading()
@@ -178,23 +186,32 @@ class CompareScreen(ExploreScreen):
         if message.view is self.view:
             self.request_content()
 
-    def _ask_both(self, view: ModelsView[Any], run: Run, other: Run) -> None:
-        of_both, swapped = view.question(), self._swapped
+    def _ask_both(self, view: ModelsView[Any], other: Run) -> None:
+        swapped = self._swapped
 
-        def question(selected: Explorer) -> object:
-            others = self.sources.explorer(other, self.reporter(run))
-            return of_both(others, selected) if swapped else of_both(selected, others)
-
-        def show(answer: object) -> None:
+        def show(answer: tuple[object, float | None]) -> None:
             if (other, swapped) == (self.other, self._swapped):
-                view.show(answer)
+                self._other_epoch = answer[1]
+                view.show(answer[0])
                 self._draw_heading()
 
-        self.ask(view.title, question, show)
+        if question := self.ahead():
+            self.ask(view.title, question, show)
+
+    def ahead(self) -> Callable[[Explorer], tuple[object, float | None]] | None:
+        view, run, other = self.view, self.selected_run, self.other
+        if not isinstance(view, ModelsView) or run is None or other is None:
+            return None
+        opened = partial(self.sources.explorer, other, self.reporter(run))
+        return beside(view.question(), self._swapped, other, opened, self.moments)
+
+    def _name_of(self, run: Run) -> str:
+        now, then = self.moment if self.goes_through_time else None, self._other_epoch
+        return name_at(run, now.epoch if run == self.selected_run else then) if now else printable(run.name)
 
     def _draw_heading(self) -> None:
         if self.selected_run is not None and self.other is not None:
-            names = " and ".join(printable(run.name) for run in self.compared[:2])
+            names = " and ".join(map(self._name_of, self.compared[:2]))
             rest = len(self.compared) - 2
             if rest and self.view.title == "curves":
                 names = f"{len(self.compared)} runs"
@@ -218,6 +235,8 @@ class CompareScreen(ExploreScreen):
     def action_turn(self, by: int) -> None:
         following = VIEWS[(VIEWS.index(self.view.title) + by) % len(VIEWS)]
         self.query_one("#views", ContentSwitcher).current = following
+        self.stop_playing()
+        self._draw_track()
         self.view.take_focus()
         self.refresh_bindings()
         self._draw_heading()
@@ -274,3 +293,8 @@ class CompareScreen(ExploreScreen):
     def action_projection(self) -> None:
         self.query_one(LatentView).next_projection()
         self.request_content()
+
+    def action_fit(self) -> None:
+        if self.moment is not None:
+            self.query_one(LatentView).change_fit()
+            self.request_content()

@@ -360,7 +360,7 @@ async def test_a_model_that_is_damaged_does_not_concern_curves_and_settings(app:
         assert "vae-mnist and ae-mnist  curves" in heading(app)
         await press(pilot, *["v"] * 4)
         assert "≠" in screen_text(app)
-        await press(pilot, "v", "v")
+        await press(pilot, "v", "v", "v")
         assert "holds no ae model" in heading(app)
 
 
