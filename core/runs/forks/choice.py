@@ -9,19 +9,19 @@ from core.errors import ConfigError
 from core.runs.config import RunConfig, check_values, defaults
 from core.runs.settings import SETTINGS, as_text, title
 
-# Why a fork has the same.
+# Why a fork has the same, in as few words as the form has room for.
 KEPT = {
-    "preset": "its weights are of that model",
-    "dataset": "its weights and its curve are of those images",
-    "fit": "its weights and its curve are of images read so",
-    "damaged": "its weights and its curve are of images read so",
-    "holdout": "its weights and its curve are of those images",
-    "first_stage": "its weights know the latents of that run",
-    "batch_size": "steps and epochs are counted in such batches",
-    "dynamics": "its weights learned to undo that noise",
+    "preset": "its weights are of it",
+    "dataset": "it learned those images",
+    "fit": "it learned images read so",
+    "damaged": "it learned images read so",
+    "holdout": "it learned those images",
+    "first_stage": "it learned its latents",
+    "batch_size": "steps are counted in it",
+    "dynamics": "it learned to undo it",
 }
 SEEDS = 2**32
-KEPT_BY_STATE = {"seed": "its random numbers go on from where they were"}  # which a snapshot does not have
+KEPT_BY_STATE = {"seed": "its random numbers go on"}  # which a snapshot does not have
 
 
 def kept_settings(*, snapshot: bool) -> dict[str, str]:

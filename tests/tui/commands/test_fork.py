@@ -40,10 +40,10 @@ def test_a_fork_is_described_made_and_refused(call: Callable[..., str], make_sma
     there = parent.path.parent
     assert call("parent") == "epochs must be more than the 2 that parent has done by then, not 2"
     assert call("parent", "--dataset", "mnist") == (
-        "data set stays kmnist in a fork of this run: its weights and its curve are of those images"
+        "data set stays kmnist in a fork of this run: it learned those images"
     )
     moment = call("parent", "--at", "0.9", "--dry-run").splitlines()
-    assert moment[:2] == ["the snapshot of epoch 0.83 of parent; nearest to 0.9", "seed 1 instead of 0"]
+    assert moment[:2] == ["the snapshot of epoch 0.83 of parent, nearest to 0.9", "seed 1 instead of 0"]
     assert call("parent", "--at", "-1").startswith("at must be a number of epochs, such as 12 or 0.5, not")
     planned = call("parent", "--epochs", "3", "--beta", "2", "--dry-run").splitlines()
     assert planned[:2] == ["the newest state, epoch 2 of parent", "epochs 3 instead of 2, beta 2 instead of 0.4"]

@@ -68,7 +68,8 @@ def fork(
     config = fork_settings(before, settings, snapshot=moment.snapshot is not None)
     check_goal(parent.name, moment.epochs_done, config)
     say = _nothing if as_json else echo
-    say(f"{moment.words} of {parent.name}" + (f"; nearest to {at}" if at else ""))
+    if dry_run or at:  # a trainer may save another state before
+        say(f"{moment.words} of {parent.name}" + (f", nearest to {at}" if at else ""))
     if dry_run:
         changed = {name: getattr(config, name) for name in changed_settings(before, config)}
         say(_changes(before, config) or "with the same settings")

@@ -43,7 +43,16 @@ def test_a_decoder_variance_that_weighs_the_kl_divergence_itself_brings_the_beta
 
 @pytest.mark.parametrize("name", [*KEPT, "seed"])
 def test_what_is_part_of_the_state_is_refused_with_the_reason(name: str) -> None:
-    wanted = {"preset": "ae", "dataset": "mnist", "first_stage": "a", "batch_size": 3, "holdout": 5, "dynamics": "ddpm"}
+    wanted = {
+        "fit": "squeeze",
+        "damaged": "skip",
+        "preset": "ae",
+        "dataset": "mnist",
+        "first_stage": "a",
+        "batch_size": 3,
+        "holdout": 5,
+        "dynamics": "ddpm",
+    }
     with pytest.raises(ConfigError, match=rf"^{SETTINGS[name].title or name.replace('_', ' ')} stays .*: \w+"):
         fork_settings(PARENT, {name: (wanted | {"seed": 8})[name]}, snapshot=False)
 

@@ -181,10 +181,8 @@ def test_what_is_part_of_the_state_cannot_be_another(make_run: MakeRun, images: 
             fork_newest(parent, parent.path.parent, None, wanted, None)
         return str(refused.value)
 
-    assert refuse(preset="ae") == "preset stays vae in a fork of this run: its weights are of that model"
-    assert refuse(batch_size="64") == (
-        "batch size stays 32 in a fork of this run: steps and epochs are counted in such batches"
-    )
+    assert refuse(preset="ae") == "preset stays vae in a fork of this run: its weights are of it"
+    assert refuse(batch_size="64") == ("batch size stays 32 in a fork of this run: steps are counted in it")
     assert "seed stays 0" in refuse(seed=3)
     assert refuse(beta="-1") == "beta must be at least 0, not -1"
     assert sorted(parent.path.parent.iterdir()) == before

@@ -55,7 +55,7 @@ async def test_a_fork_is_started_with_what_was_changed_from_the_moment_that_was_
         text = screen_text(app)
         assert "fork of vae" in text
         assert "newest, epoch 2.5" in text
-        assert "stays: its weights are of that model" in text
+        assert "stays: its weights are of it" in text
         kept = [name for name in ("preset", "dataset", "batch_size", "seed") if form.query_one(f"#{name}").disabled]
         assert kept == ["preset", "dataset", "batch_size", "seed"]
         assert form.query_one("#learning_rate", Input).value == "0.002"
