@@ -24,13 +24,12 @@ from core.text import printable
 from tui import latent_plane
 from tui.drawing.images import mosaic
 from tui.drawing.plots.axes import Range
-from tui.drawing.plots.curves import Curve, decimate, markers
 from tui.drawing.points import CLASS_COLORS
 from tui.drawing.view import View, finite
+from tui.panels import DPI, WIDE, Panel, draw_panel, label_axes
 from tui.terminal.graphics import png
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from core.explorer.results import LatentProjection
@@ -38,8 +37,7 @@ if TYPE_CHECKING:
 Suffix = Literal[".png", ".csv"]
 
 SCALE = 4  # of the pixels of images
-DPI = 160
-WIDE, HALF_HIGHER, SQUARE = (10.0, 5.625), (10.0, 8.4375), (8.75, 7.5)  # inches: 1600 x 900, 1600 x 1350, 1400 x 1200
+HALF_HIGHER, SQUARE = (10.0, 8.4375), (8.75, 7.5)  # inches: 1600 x 1350, 1400 x 1200
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,6 @@ class Seen:
     def points(self, plane: LatentProjection) -> NDArray[np.bool_]:
         """Which of the points are seen, bool (N,)."""
         return self.view.holds(plane.points) & ~np.isin(plane.labels, list(self.hidden))
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Curves that share axes."""
-
-    title: str
-    curves: Sequence[Curve]
-    y_range: Range | None = None
 
 
 def suffix_of(path: Path) -> Suffix:
@@ -133,7 +122,7 @@ def save_curves(
         grid = figure.add_gridspec(min(len(panels), 2), max(1, len(panels) - 1))
         for number, panel in enumerate(panels):
             place = grid[0, :] if number == 0 else grid[1, number - 1]
-            _draw_panel(figure.add_subplot(place), panel, x_label, x_range, log_scale)
+            draw_panel(figure.add_subplot(place), panel, x_label, x_range, log_scale)
         figure.suptitle(title, parse_math=False)
         content = _figure_png(figure)
     write_file(path, content, replace=replace)
@@ -164,7 +153,7 @@ def save_scatter(
     with _plain_matplotlib():
         figure = _figure(SQUARE)
         axes = figure.add_subplot()
-        _label(axes, title, x_label, y_label)
+        label_axes(axes, title, x_label, y_label)
         shades = np.array(CLASS_COLORS)[np.arange(classes.max(initial=0) + 1) % len(CLASS_COLORS)] / 255
         # All at once, in the order given: class by class, the last would cover the others.
         axes.scatter(points[:, 0], points[:, 1], s=9, c=shades[classes], alpha=0.5, linewidths=0)
@@ -254,46 +243,3 @@ def _figure_png(figure: Figure) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI, bbox_inches=None)
     return content.getvalue()
-
-
-def _label(axes: Axes, title: str, x_label: str, y_label: str) -> None:
-    # A $ in a name must not begin a formula.
-    axes.set_title(title, parse_math=False)
-    axes.set_xlabel(x_label, parse_math=False)
-    axes.set_ylabel(y_label, parse_math=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-
-
-def _draw_panel(axes: Axes, panel: Panel, x_label: str, x_range: Range | None, log_scale: bool) -> None:
-    from matplotlib.ticker import LogFormatter
-
-    _label(axes, panel.title, x_label, "")
-    points = [curve.visible(log_scale=log_scale, x_range=x_range) for curve in panel.curves]
-    if x_range is not None:
-        axes.set_xlim(x_range)
-    if panel.y_range is not None and not log_scale:
-        low, high = panel.y_range
-        margin = 0.05 * (high - low) or 1.0
-        axes.set_ylim(low - margin if low else low, high + margin)
-    if log_scale and any(len(y) for _, y in points):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
-    signs = []
-    for curve, (x, y), marker in zip(panel.curves, points, markers(panel.curves), strict=True):
-        x, y = decimate(x, y, round(WIDE[0] * DPI))
-        line, point = marker.matplotlib, "." if len(x) == 1 else ""
-        if curve.style == "points":
-            line, point = "", marker.matplotlib
-        elif curve.style == "marked" or curve.place is not None:
-            line, point = marker.matplotlib[0], marker.matplotlib[1:] if curve.style == "marked" else ""
-        width, alpha = (1.0, 0.4) if curve.dim else (1.8, 1.0)
-        color = [part / 255 for part in curve.rich_color.get_truecolor()]
-        signs += axes.plot(x, y, color=color, alpha=alpha, linestyle=line, linewidth=width, marker=point, markersize=5)
-        if curve.band is not None:
-            axes.fill_between(curve.x, *curve.band, color=color, alpha=0.2, linewidth=0)
-    named = [(sign, curve.label) for sign, curve in zip(signs, panel.curves, strict=True) if curve.label]
-    legend = axes.legend(*zip(*named, strict=True), frameon=False) if named else axes.legend([], [])
-    for text in legend.get_texts():
-        text.set_parse_math(False)

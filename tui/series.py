@@ -117,8 +117,7 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
             for (column, label), color in zip(labels, colors, strict=False)
         ]
     x, y = _line(snapshot, part, axis)
-    changes = _changes(snapshot, axis) if part in ("loss", "learning_rate") else ()
-    changes += _branch(snapshot, axis) if quantity.source == "steps" else ()
+    changes = _marks(snapshot, part, axis)
     drawn, weight = kept_drawn(snapshot, part, axis.kind, 0.0), _weight(part, options)
     curves = [Curve(quantity.labels[0], x, y, BLUE, dim=weight > 0, changes=changes, kept=drawn)]
     if weight:
@@ -178,7 +177,7 @@ def _mean_of_steps(
     columns = [_line(run, part, axis, weight) for run in group]
     if len(columns) == 1:
         drawn = kept_drawn(group[0], part, axis.kind, weight)
-        return Curve(label, *columns[0], **look, kept=drawn, changes=_branch(group[0], axis, look["short"]))
+        return Curve(label, *columns[0], **look, kept=drawn, changes=_marks(group[0], part, axis, look["short"]))
     ends = [(float(x[0]), float(x[-1])) for x, _ in columns if len(x)]
     if not ends:
         return Curve(label, np.empty(0), np.empty(0), **look)
@@ -255,6 +254,12 @@ def _measured(
     best = int(np.where(own, y, np.inf).argmin())
     epoch = f"epoch {snapshot.epochs['epoch'][measured][best]:.0f}"
     return Curve(label, x, y, color, "marked", short=short, best=best, best_at=epoch)
+
+
+def _marks(snapshot: Snapshot, part: str, axis: Axis, name: str = "") -> tuple[tuple[float, str], ...]:
+    """What is marked along a curve of what was trained; `name` is that of the run among others."""
+    changes = _changes(snapshot, axis) if part in ("loss", "learning_rate") else ()
+    return changes + (_branch(snapshot, axis, name) if QUANTITIES[part].source == "steps" else ())
 
 
 def _changes(snapshot: Snapshot, axis: Axis) -> tuple[tuple[float, str], ...]:

@@ -20,7 +20,6 @@ from core.errors import ConfigError
 from tests.support.pictures import BLUE, pixels_of
 from tui.drawing.plots.curves import Curve
 from tui.export import (
-    Panel,
     save_curves,
     save_picture,
     save_scatter,
@@ -29,6 +28,7 @@ from tui.export import (
     unused_path,
     write_file,
 )
+from tui.panels import Panel
 
 NOTHING = np.zeros(0)
 

@@ -14,11 +14,8 @@ import pytest
 from tests.support.pictures import BLUE, ORANGE, count_of, pixels_of
 from tui.drawing.plots.curves import Curve
 from tui.drawing.points import CLASS_COLORS
-from tui.export import (
-    Panel,
-    save_curves,
-    save_scatter,
-)
+from tui.export import save_curves, save_scatter
+from tui.panels import Panel
 
 pytestmark = pytest.mark.filterwarnings("error")  # a warning would be printed over the app
 
@@ -50,6 +47,20 @@ def test_curves_are_drawn_in_their_colors(tmp_path: Path) -> None:
 def test_colors_may_be_whatever_rich_parses(tmp_path: Path) -> None:
     save_plot(tmp_path / "a.png", [falling(color="#56b4e9")])
     assert count_of(pixels_of(tmp_path / "a.png"), BLUE) > 1000
+
+
+def test_what_was_changed_on_the_way_is_marked_where_that_is_seen(tmp_path: Path) -> None:
+    plain = falling()
+    changed = Curve(plain.label, plain.x, plain.y, BLUE, changes=((20.0, "rate 1e-$4"),))
+    for name, curve, x_range in (
+        ("a", plain, None),
+        ("b", changed, None),
+        ("c", changed, (0, 10)),
+        ("d", plain, (0, 10)),
+    ):
+        save_curves(tmp_path / f"{name}.png", [Panel("loss", [curve])], x_range=x_range)
+    a, b, c, d = ((tmp_path / f"{name}.png").read_bytes() for name in "abcd")
+    assert (a == b, c == d) == (False, True)
 
 
 def test_dim_curves_are_paler(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tui.drawing.plots.axes import Range
 from tui.drawing.plots.plot import visible_extent
 from tui.drawing.plots.scales import Scale
 from tui.messages import FilesWritten
+from tui.panels import Panel
 from tui.screens.selection import Shared
 
 ATTEMPTS = 20
@@ -103,7 +104,7 @@ def write_curves(
     """Charts: as PNG what is seen, as CSV everything, with a column that says so; `y_ranges` are those given."""
     picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
     panels = [
-        export.Panel(chart.title, chart.curves, y_ranges.get(chart.key) or visible_extent(chart.curves, x_range, scale))
+        Panel(chart.title, chart.curves, y_ranges.get(chart.key) or visible_extent(chart.curves, x_range, scale))
         for chart in charts
     ]
     export.save_curves(picture, panels, title=title, x_label=x_label, x_range=x_range, log_scale=scale == "log")

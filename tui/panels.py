@@ -1,0 +1,79 @@
+"""Charts as matplotlib draws them: curves that share axes, with what was changed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui.drawing.plots.axes import Range
+from tui.drawing.plots.curves import Curve, decimate, markers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DPI = 160
+WIDE = (10.0, 5.625)  # inches: 1600 x 900 pixels
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves that share axes."""
+
+    title: str
+    curves: Sequence[Curve]
+    y_range: Range | None = None
+
+
+def label_axes(axes: Axes, title: str, x_label: str, y_label: str) -> None:
+    """What stands beside axes."""
+    # A $ in a name must not begin a formula.
+    axes.set_title(title, parse_math=False)
+    axes.set_xlabel(x_label, parse_math=False)
+    axes.set_ylabel(y_label, parse_math=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+
+
+def draw_panel(axes: Axes, panel: Panel, x_label: str, x_range: Range | None, log_scale: bool) -> None:
+    """Its curves, what was changed along x, and a legend."""
+    from matplotlib.ticker import LogFormatter
+
+    label_axes(axes, panel.title, x_label, "")
+    points = [curve.visible(log_scale=log_scale, x_range=x_range) for curve in panel.curves]
+    if x_range is not None:
+        axes.set_xlim(x_range)
+    if panel.y_range is not None and not log_scale:
+        low, high = panel.y_range
+        margin = 0.05 * (high - low) or 1.0
+        axes.set_ylim(low - margin if low else low, high + margin)
+    if log_scale and any(len(y) for _, y in points):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    signs = []
+    for curve, (x, y), marker in zip(panel.curves, points, markers(panel.curves), strict=True):
+        x, y = decimate(x, y, round(WIDE[0] * DPI))
+        line, point = marker.matplotlib, "." if len(x) == 1 else ""
+        if curve.style == "points":
+            line, point = "", marker.matplotlib
+        elif curve.style == "marked" or curve.place is not None:
+            line, point = marker.matplotlib[0], marker.matplotlib[1:] if curve.style == "marked" else ""
+        width, alpha = (1.0, 0.4) if curve.dim else (1.8, 1.0)
+        color = [part / 255 for part in curve.rich_color.get_truecolor()]
+        signs += axes.plot(x, y, color=color, alpha=alpha, linestyle=line, linewidth=width, marker=point, markersize=5)
+        if curve.band is not None:
+            axes.fill_between(curve.x, *curve.band, color=color, alpha=0.2, linewidth=0)
+    _mark_changes(axes, panel, x_range)
+    named = [(sign, curve.label) for sign, curve in zip(signs, panel.curves, strict=True) if curve.label]
+    legend = axes.legend(*zip(*named, strict=True), frameon=False) if named else axes.legend([], [])
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _mark_changes(axes: Axes, panel: Panel, x_range: Range | None) -> None:
+    for place, text in dict.fromkeys(change for curve in panel.curves for change in curve.changes):
+        if x_range is None or x_range[0] <= place <= x_range[1]:
+            axes.axvline(place, color="grey", linestyle=":", linewidth=1)
+            words = axes.annotate(text, (place, 1), (3, -3), ("data", "axes fraction"), "offset points")
+            words.set(rotation=90, verticalalignment="top", fontsize="small", color="grey", parse_math=False)
