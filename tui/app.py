@@ -266,7 +266,7 @@ class VaeTui(ConfiguredApp):
 
         from tui.screens.runs.new_run import NewRun
 
-        self.push_screen(NewRun(self.runs_dir, self.data_dir, like), started)
+        self.push_screen(NewRun(self.runs_dir, self.data_dir, like, self.shared.folder), started)
 
     def action_help_quit(self) -> None:
         """Ctrl+C: say what ends the app."""

@@ -63,7 +63,9 @@ class NewRun(ModalScreen[Run | None]):
         Binding("pagedown", "page(1)", priority=True, show=False, id="new_run.page_down"),
     ]
 
-    def __init__(self, runs_dir: Path, data_dir: Path, like: RunConfig | None = None) -> None:
+    def __init__(
+        self, runs_dir: Path, data_dir: Path, like: RunConfig | None = None, folder: Path | None = None
+    ) -> None:
         super().__init__()
         self._like = like
         self._runs_dir, self._data_dir = runs_dir, data_dir.absolute()
@@ -72,7 +74,7 @@ class NewRun(ModalScreen[Run | None]):
         self._first_stages: dict[str, dict[str, Any]] | None = None
         self._paces: dict[str, Pace] | None = None
         self._others = 0
-        self._form = SettingsForm()
+        self._form = SettingsForm(folder=folder)
 
     @property
     def form_title(self) -> str:

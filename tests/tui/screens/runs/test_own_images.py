@@ -35,6 +35,7 @@ async def test_the_path_of_images_of_ones_own_is_typed(
         Image.new("L", (40, 30), 20 * number).save(place / f"{number}.png")
     (place / "half.png").write_bytes((place / "1.png").read_bytes()[:40])
     app = make_app(runs=[])
+    app.shared.folder = tmp_path  # where it was started
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("n")
         app.screen.query_one("#dataset", Select).value = "folder:PATH"
@@ -44,7 +45,7 @@ async def test_the_path_of_images_of_ones_own_is_typed(
         await settle(pilot)
         assert app.focused is app.screen.query_one("#path")
         assert "there is no folder" in screen_text(app)
-        app.screen.query_one("#path", Input).value = str(place)
+        app.screen.query_one("#path", Input).value = "my pictures"
         app.screen.query_one("#fit", Select).value = "squeeze"
         await settle(pilot)
         await pilot.press("ctrl+s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from textual import events
@@ -84,8 +85,9 @@ class SettingsForm(Vertical):
     SettingsForm #progress { height: auto; width: 100%; color: $text-warning; }
     """
 
-    def __init__(self, first: Row | None = None) -> None:
+    def __init__(self, first: Row | None = None, folder: Path | None = None) -> None:
         super().__init__()
+        self._folder = folder or Path()  # where the app was started: what is typed is meant from there
         self._first = [] if first is None else [first]
         self._rows = {str(row.field.id): row for row in self._first}
         self._rows |= {setting: Row(setting, title(setting), _field(setting)) for setting in SETTINGS}
@@ -118,7 +120,10 @@ class SettingsForm(Vertical):
             for name, row in self._rows.items()
             if name in SETTINGS and row.display and (name in CHOSEN or row.text != self._defaults.get(name, row.text))
         }
-        return found | ({"dataset": f"{self.own_kind}:{self._rows[PATH].text}"} if self.own_kind else {})
+        path = self._rows[PATH].text
+        if path and not path.startswith("~"):
+            path = str(self._folder / path)
+        return found | ({"dataset": f"{self.own_kind}:{path}"} if self.own_kind else {})
 
     @property
     def own_kind(self) -> str:
