@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.arrays import LATENT_SHAPE, LATENT_SIZE, evenly_spaced
 from core.data.images import pixels
-from core.evaluation.likelihood import ACTIVE_VARIANCE
+from core.latents.options import ACTIVE_VARIANCE
 from core.models.autoencoder import Autoencoder, DiagonalGaussian, fold_batch_norm
 
 IMAGES, BATCH = 1000, 500

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from core.data.images import pixels
 from core.latents.aggregate import Latents
+from core.latents.options import ACTIVE_VARIANCE
 from core.models.autoencoder import Autoencoder, DiagonalGaussian, loss
 
 # Squared error + KL is minus the ELBO, but for a constant, where the decoder is a Gaussian of this variance.
 DECODER_VARIANCE = 0.5
-ACTIVE_VARIANCE = 0.01
 BATCH = 250
 
 

@@ -97,6 +97,9 @@ class Explorer(Protocol):
         The last are those that `samples` gives; what `show` raises ends it. Raises ConfigError for any other run.
         """
 
+    def activity(self) -> Floats:
+        """How much each latent number says, (D,): the variance of its posterior means over training images."""
+
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:
         """The path that moves one latent number of z (D,) from -3 to +3 standard deviations."""
 

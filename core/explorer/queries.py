@@ -178,6 +178,11 @@ class RunExplorer:
                 if step in kept:
                     show(step, Samples(decoded(model, z.numpy()), z.numpy()))
 
+    def activity(self) -> Floats:
+        with self._open():
+            activity: Floats = self.session.latents("training").mean.var(axis=0)
+            return activity
+
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:
         with self._open() as model:
             path = paths.traverse(z, number, self.session.latents("training"), steps)

@@ -95,6 +95,10 @@ class RemoteExplorer:
         words = (frames, count, seed, temperature, options)
         self._ask("denoising", *words, callback="show", on_callback=show)
 
+    def activity(self) -> Floats:
+        activity: Floats = self._ask("activity")
+        return activity
+
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:
         path: Samples = self._ask("traversal", z, number, steps)
         return path

@@ -29,6 +29,7 @@ PROJECTIONS: dict[Projections, str] = {
     "dims": "two latent numbers",
 }
 assert tuple(PROJECTIONS) == get_args(Projections)
+ACTIVE_VARIANCE = 0.01  # of posterior means, above which a latent number is active (Burda et al. 2016)
 TEMPERATURES = (0.0, 3.0)
 GUIDANCES = (0.0, 10.0)
 SEEDS = (0, 2**32 - 1)

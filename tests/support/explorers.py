@@ -47,6 +47,7 @@ class FakeExplorer:
         self.moments: list[int | None] = []  # that were asked about
         self.evaluator = FakeEvaluator()
         self.classes: tuple[str, ...] = ()
+        self.activities = np.ones(64)
         self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
         self.asked: list[tuple[Any, ...]] = []
         self.reports: list[Report] = []
@@ -180,6 +181,10 @@ class FakeExplorer:
             show(math.ceil(options.steps * frame / shown), Samples(self._decoded(z), z))
             if self.steps_allowed is not None:
                 self.steps_allowed.acquire(timeout=10)
+
+    def activity(self) -> Floats:
+        self._hear("activity")
+        return self.activities
 
     def traversal(self, z: Floats, number: int, steps: int) -> Samples:
         self._hear("traversal", number, steps)

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from core.arrays import IMAGE_SHAPE, Floats, Images
-from core.latents.options import number_name
+from core.latents.options import ACTIVE_VARIANCE, number_name
 from core.runs.run import Run
 from tui.screens import exporting
 from tui.screens.dialogs import AskNumber
@@ -72,7 +72,9 @@ class LatentPathScreen(DetailScreen):
         super().__init__(shared, sources)
         self.start, self.end = start, end
         self._opened_from = opened_from
-        self.line = 0  # the chosen path: the latent number that is varied, or 0 straight and 1 spherical
+        self.line = 0  # the chosen path: the place of the number that is varied, or 0 straight and 1 spherical
+        self._numbers = list(range(len(start)))  # the latent numbers, those first that say most
+        self._active: int | None = None  # how many are not
         self._first = 0  # the first path that is shown
         self._strips: Images | None = None  # (lines, steps, 28, 28)
         self._playing = False
@@ -121,16 +123,18 @@ class LatentPathScreen(DetailScreen):
         first = self.line // rows * rows
         shown = range(first, min(first + rows, self.lines))
 
-        def question(explorer: Explorer) -> Images:
-            return np.stack([self._path(explorer, line, steps) for line in shown])
+        def question(explorer: Explorer) -> tuple[Floats | None, Images]:
+            activity = explorer.activity() if self.end is None else None
+            numbers = [0, 1] if activity is None else by_activity(activity)
+            return activity, np.stack([self._path(explorer, numbers[line], steps) for line in shown])
 
         self.ask("strips", question, partial(self._show, first))
         self._play()
 
-    def _path(self, explorer: Explorer, line: int, steps: int) -> Images:
+    def _path(self, explorer: Explorer, number: int, steps: int) -> Images:
         if self.end is None:
-            return explorer.traversal(self.start, line, steps).images
-        return explorer.interpolation(self.start, self.end, steps, "spherical" if line else "straight").images
+            return explorer.traversal(self.start, number, steps).images
+        return explorer.interpolation(self.start, self.end, steps, "spherical" if number else "straight").images
 
     def show_message(self, message: str) -> None:
         self._strips = None
@@ -138,8 +142,11 @@ class LatentPathScreen(DetailScreen):
         self.set_heading()
         self.query_one("#strips", Gallery).show_message(message)
 
-    def _show(self, first: int, strips: Images) -> None:
-        self._first, self._strips = first, strips
+    def _show(self, first: int, answer: tuple[Floats | None, Images]) -> None:
+        activity, self._strips = answer
+        self._first = first
+        if activity is not None:
+            self._numbers, self._active = by_activity(activity), int((activity > ACTIVE_VARIANCE).sum())
         self._draw()
 
     def _draw(self) -> None:
@@ -149,7 +156,7 @@ class LatentPathScreen(DetailScreen):
         captions = [caption for line in range(lines) for caption in self._captions(self._first + line, steps)]
         tiles = self._strips.reshape(lines * steps, *TILE)
         self.query_one("#strips", Gallery).show(tiles, captions, (self.line - self._first) * steps)
-        what = "one number varied" if self.end is None else "from one digit to another"
+        what = "walk" if self.end is None else "from one digit to another"
         self.set_heading(what, self._describe(self.line))
 
     def _is_inactive(self, line: int) -> bool:
@@ -162,7 +169,8 @@ class LatentPathScreen(DetailScreen):
         if self.end is not None:
             return "on an arc around the mean (spherical)" if line else "straight"
         inactive = ": inactive, it changes nothing" if self._is_inactive(line) else ""
-        return f"{number_name(line)}{inactive or ', from -3 to +3 deviations'}"
+        known = "" if self._active is None else f"; {self._active} of {self.lines} active"
+        return f"{number_name(self._numbers[line])}{inactive or ', from -3 to +3 σ'}{known}"
 
     def _captions(self, line: int, steps: int) -> list[str]:
         if self.end is not None:
@@ -170,8 +178,8 @@ class LatentPathScreen(DetailScreen):
             return [f"{'arc' if line else 'line'} {shares[0]}", *shares[1:]]
         offsets = [f"{offset:+.1f}σ" for offset in np.linspace(-3, 3, steps)]
         if self._is_inactive(line):
-            return [f"z{line} inactive", *offsets[1:]]
-        return [f"z{line} {offsets[0]}", *offsets[1:]]
+            return [f"z{self._numbers[line]} inactive", *offsets[1:]]
+        return [f"z{self._numbers[line]} {offsets[0]}", *offsets[1:]]
 
     # What keys do
 
@@ -208,10 +216,11 @@ class LatentPathScreen(DetailScreen):
     def action_ask_number(self) -> None:
         def answered(number: int | None) -> None:
             if number is not None:
-                self._go_to(number)
+                self._go_to(self._numbers.index(number))
 
         last = len(self.start) - 1
-        self.app.push_screen(AskNumber(f"Which latent number, 0 to {last}?", self.line, 0, last), answered)
+        shown = self._numbers[self.line]
+        self.app.push_screen(AskNumber(f"Which latent number, 0 to {last}?", shown, 0, last), answered)
 
     def action_animate(self) -> None:
         if self._playing:
@@ -223,8 +232,8 @@ class LatentPathScreen(DetailScreen):
     def _play(self) -> None:
         """Ask for the chosen path as a film, if one is to be seen."""
         if self._playing:
-            line = self.line
-            self.ask("film", lambda explorer: self._path(explorer, line, FRAMES), self._show_film)
+            number = self._numbers[self.line] if self.end is None else self.line
+            self.ask("film", lambda explorer: self._path(explorer, number, FRAMES), self._show_film)
 
     def _show_film(self, frames: Images) -> None:
         if not self._playing:
@@ -250,3 +259,8 @@ class LatentPathScreen(DetailScreen):
         stem = f"{stem}-{'traversal' if self.end is None else 'interpolation'}"
         images, steps = strips.reshape(-1, *IMAGE_SHAPE), strips.shape[1]
         return Export(lambda folder: exporting.write_picture(folder, stem, images, steps))
+
+
+def by_activity(activity: Floats) -> list[int]:
+    """The latent numbers, those first that say most."""
+    return [int(number) for number in np.argsort(-activity, kind="stable")]

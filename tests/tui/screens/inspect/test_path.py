@@ -39,6 +39,25 @@ async def test_one_latent_number_is_varied(run_app: VaeTui, explorers: FakeExplo
         assert run_app.screen.chosen == 9
 
 
+async def test_the_latent_numbers_that_say_most_come_first(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        explorers[RUN].activities = np.where(np.arange(64) % 16 == 5, np.arange(64) / 10, 0.001)
+        await press(pilot, "t")
+        assert "z53 (channel 3, row 1, column 1)" in screen_text(run_app)
+        assert "from -3 to +3 σ; 4 of 64 active" in screen_text(run_app)
+        assert [asked[1] for asked in explorers[RUN].asked[-4:]] == [53, 37, 21, 5]
+        await press(pilot, "down")
+        assert "z37 (" in screen_text(run_app)
+        await press(pilot, "number_sign")
+        assert run_app.screen.query_one(Input).value == "37"
+        run_app.screen.query_one(Input).value = "0"
+        await press(pilot, "enter")
+        assert shown(run_app, LatentPathScreen).line == 4
+        await press(pilot, "a")
+        assert explorers[RUN].asked[-1][:2] == ("traversal", 0)
+
+
 async def test_a_walk_needs_two_digits_and_shows_both_ways(run_app: VaeTui, explorers: FakeExplorers) -> None:
     async with run_app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4", "space", "space", "right")
@@ -79,7 +98,7 @@ async def test_paths_that_are_late_keep_their_names(app: VaeTui, explorer: FakeE
     async with opened(app, "4", "t") as pilot:
         explorer.gate.clear()
         await pilot.press("down", "down")  # behind the second, which is the last that fits
-        await until(pilot, lambda: explorer.asked[-1][:2] == ("traversal", 2), "the question")
+        await until(pilot, lambda: explorer.asked[-1] == ("activity",), "the question")
         await pilot.press("down")
         before = app.screen.query_one("#strips", Gallery)._captions
         assert {caption[:3] for caption in before if "z" in caption} <= {"z0 ", "z1 "}
