@@ -106,6 +106,10 @@ async def test_a_late_answer_is_not_shown_under_another_moment(app: VaeTui, expl
         assert page is not None
         assert (page.reconstructions == explorer.page(0, len(page.indices)).reconstructions).all()
         assert "newest · 5/5 " in screen_text(app)
+        taken: list[str] = []
+        shown(app, ReconstructScreen)._deliver(RUN, 938, taken.append, "of another moment")
+        shown(app, ReconstructScreen)._deliver(RUN, None, taken.append, "of this one")
+        assert taken == ["of this one"]
 
 
 async def test_what_was_measured_is_said_with_its_epoch(app: VaeTui) -> None:
