@@ -36,7 +36,7 @@ class KeptRunScreen(RunScreen):
             "F",
             "fork",
             "fork",
-            tooltip="a new run that goes on from where this one is, with other settings",
+            tooltip="fork: a new run that goes on from this one with other settings",
             id="run.fork",
             show=False,
         ),
