@@ -212,8 +212,6 @@ class EvaluateScreen(ExploreScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("sampler", "samples", "measure"):
             return action != "measure" or self.measurement is None or None
-        if action == "look":
-            return len(self.views) > 1 or None
         return action != "cancel" or self.measurement is not None
 
     def action_measure(self) -> None:
@@ -254,6 +252,8 @@ class EvaluateScreen(ExploreScreen):
     def action_look(self) -> None:
         """Go on to the next view that shows something."""
         views = self.views
+        if len(views) == 1:
+            self.notify("nothing of single classes was measured with this sampler: enter measures")
         self.view = views[(views.index(self.view) + 1) % len(views)] if self.view in views else views[-1]
         self._draw()
 

@@ -177,6 +177,9 @@ async def test_classes_and_what_was_asked_for_are_other_views_of_it(app: VaeTui,
         assert row(app, "frechet samples") == ["7.25", "0.12"]
         await press(pilot, "v", "z")  # of the next sampler nothing was measured
         assert NOT_YET in screen_text(app)
+        await press(pilot, "v")
+        (note,) = app._notifications
+        assert note.message == "nothing of single classes was measured with this sampler: enter measures"
 
 
 async def test_progress_is_shown_twice_a_second_at_most(app: VaeTui, evaluator: FakeEvaluator) -> None:
