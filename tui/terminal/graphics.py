@@ -22,6 +22,7 @@ from tui.terminal.sixel import sixels
 LEVELS = 16  # of grey: more cost bytes, and digits look the same
 GAP = 1  # cells between two tiles
 CELL_SIDES = range(2, 257)  # pixels that a cell may be wide or high
+WIDEST = 1000  # pixels of a picture of sixels that xterm draws, unless it is told otherwise
 CHUNK = 4096  # bytes that kitty accepts at once
 # The signs above a placeholder that number its row for kitty: those of class 230 that make no other character.
 ROW_SIGNS = (
@@ -99,7 +100,7 @@ class Sheet:
 
     def __init__(self, placement: Placement, tiles: Images) -> None:
         self.placement, self.tiles = placement, tiles
-        self._data: str | None = None
+        self._pieces: list[tuple[int, str]] = []  # each with the cells that are left of it
         self._id: int | None = None
 
     def shows(self, other: Sheet) -> bool:
@@ -108,18 +109,21 @@ class Sheet:
 
     def encode(self) -> None:
         """Prepare for drawing; takes tens of milliseconds the first time."""
-        if self._data is None:
-            self._data = self._encoded(enlarge(self.tiles, self.placement))
+        if not self._pieces:
+            self._pieces = self._encoded(enlarge(self.tiles, self.placement))
 
-    def _encoded(self, pixels: npt.NDArray[np.uint8]) -> str:
-        if self.placement.graphics.protocol == "kitty":
-            return b64encode(png(pixels)).decode()
-        return sixels(pixels)
+    def _encoded(self, pixels: npt.NDArray[np.uint8]) -> list[tuple[int, str]]:
+        graphics = self.placement.graphics
+        if graphics.protocol == "kitty":
+            return [(0, b64encode(png(pixels)).decode())]
+        cells, side = max(1, WIDEST // graphics.cell_width), graphics.cell_width
+        starts = range(0, self.placement.width, cells)
+        return [(start, sixels(pixels[:, start * side : (start + cells) * side])) for start in starts]
 
     def draw(self, x: int, y: int) -> str:
         """The escape codes that draw an encoded sheet with its corner in this cell and keep the cursor in its place."""
         if self.placement.graphics.protocol == "sixel":
-            return f"\x1b7{_go_to(x, y)}{self._data}\x1b8"
+            return f"\x1b7{''.join(_go_to(x + start, y) + piece for start, piece in self._pieces)}\x1b8"
         if self._id is None:
             self._id = _ids.take()
         return f"{self._sent_to_kitty()}\x1b7{self._placeholders(x, y)}\x1b8"
@@ -132,7 +136,7 @@ class Sheet:
 
     def _sent_to_kitty(self) -> str:
         """The picture; it replaces the one with the same id. Without q=2 the answers would arrive as keys."""
-        data = self._data or ""
+        data = "".join(piece for _, piece in self._pieces)
         chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
         keys = f"a=T,U=1,f=100,q=2,i={self._id},c={self.placement.width},r={self.placement.height},"
         return "".join(

@@ -80,6 +80,17 @@ def test_sixels_are_the_pixels() -> None:
     assert np.abs(decoded(drawn) - enlarge(tiles, sheet.placement)).max() <= 2  # sixels know percents
 
 
+def test_what_is_wider_than_xterm_draws_is_sent_in_pieces_beside_each_other() -> None:
+    tiles = np.random.default_rng(0).random((9, 1, 28, 28), dtype=np.float32)
+    sheet = Sheet(Placement(Graphics("sixel", 8, 17), 0, 9, 15, 7.0, 7), tiles)
+    sheet.encode()
+    drawn = sheet.draw(3, 1)
+    pieces = [decoded(piece) for piece in drawn.split("\x1bP")[1:]]
+    assert [piece.shape[1] for piece in pieces] == [1000, 143 * 8 - 1000]
+    assert re.findall(r"\x1b\[2;(\d+)H\x1bP", drawn) == ["4", str(4 + 1000 // 8)]
+    assert np.abs(np.hstack(pieces) - enlarge(tiles, sheet.placement)).max() <= 2
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (6, 3), (7, 300), (240, 1200)])
 def test_pictures_of_any_size_come_out_of_sixels_as_they_were(shape: tuple[int, int]) -> None:
     pixels = (17 * np.random.default_rng(0).integers(0, 16, shape)).astype(np.uint8)
