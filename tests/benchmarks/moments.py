@@ -1,4 +1,4 @@
-"""What moving through a training costs: `python -m tests.benchmarks.moments RUN [--data-dir DIR]`.
+"""What moving through a training costs: `python -m tests.benchmarks.moments RUN [--data-dir DIR] [--screen S]`.
 
 RUN is the folder of a run with snapshots. In a terminal of 120x40: milliseconds from a key to the picture that it asks
 for, once all moments were seen, and when they were not; bytes a second while it plays, and while nothing is pressed.
@@ -89,11 +89,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--data-dir")
+    parser.add_argument("--screen", choices=LOOKS, action="append")
     given = parser.parse_args()
     if not snapshots_of(given.run):
         sys.exit("the run has no snapshots")
     run, data_dir = given.run.absolute(), Path(given.data_dir or registry.default_data_dir())
-    for screen in LOOKS:
+    for screen in given.screen or LOOKS:
         first, again = asyncio.run(times(run, screen, data_dir))
         played, idle = bytes_of(run, screen, given.data_dir)
         figures = [1000 * each for each in (statistics.median(again), max(again), statistics.median(first))]

@@ -14,7 +14,8 @@ from tui.drawing.strips import fill
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.pointed import PointedWidget
 
-SHORTEST = 10  # cells of a track
+NARROW = 60  # columns, below which the words stand alone
+SHORTEST = 9  # cells of a track
 # What is past, its moments, what is to come, its moments, and where one is.
 LINE, ASCII_LINE = ("━", "┿", "─", "┼", "●"), ("=", "|", "-", "+", "O")
 HINT, PLAYING = "; : moves, a plays", "a stops"
@@ -35,7 +36,7 @@ class Track:
 def lay_out_track(track: Track, width: int) -> tuple[int, int]:
     """Where the line begins and how many cells it has, 0 where there is no room for it."""
     left = len(track.words) + 3
-    cells = width - left - 1
+    cells = width - left - 1 if width >= NARROW else 0
     for beside in (*_beside(track), ""):
         if cells - len(beside) - 2 >= SHORTEST:
             return left, min(cells - len(beside) - 2 * bool(beside), 4 * (track.stops - 1) + 1)
