@@ -36,7 +36,7 @@ LOOKS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "latent": ("5", lambda screen: screen.plane),
 }
 SETTLED, BETWEEN = 8.0, 0.3  # seconds: after a screen is opened, and after a moment is seen
-PLAYED, IDLE = 12.0, 3.0
+PLAYED, IDLE, TRIES = 12.0, 3.0, 10
 
 
 async def times(run: Path, screen: str, data_dir: Path) -> tuple[list[float], list[float]]:
@@ -79,6 +79,9 @@ def bytes_of(run: Path, screen: str, data_dir: str | None) -> tuple[float, float
             terminal.press(LOOKS[screen][0])
             terminal.wait_for(f"newest · {stops}/{stops}")
             terminal.read(SETTLED)
+            for _ in range(TRIES):  # until all is drawn that was asked for
+                if not bytes_in(terminal, 2.0):
+                    break
             idle = bytes_in(terminal, IDLE)
             terminal.press("a")
             terminal.read(1.0)

@@ -283,4 +283,5 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def action_export(self) -> None:
         if run := self.selected_run:
-            export_files(self, self.shared, self.to_export(run, f"{run.name}-{self.TITLE_IN_BAR}"))
+            then = f"-at-step{self.step}" if self.moment else ""
+            export_files(self, self.shared, self.to_export(run, f"{run.name}-{self.TITLE_IN_BAR}{then}"))

@@ -205,6 +205,6 @@ async def test_e_offers_the_film_at_a_moment_and_writes_what_is_seen_now(
         await pilot.press("f")
         await until(pilot, lambda: list(tmp_path.glob("vae-mnist-sample-film.gif")), "the film")
         await press(pilot, "e", "m")
-        await until(pilot, lambda: list(tmp_path.glob("vae-mnist-sample*-seed0*.png")), "the picture")
+        await until(pilot, lambda: list(tmp_path.glob("vae-mnist-sample-at-step938-prior-seed0.png")), "the picture")
         await press(pilot, "$", "e")
         await until(pilot, lambda: len(list(tmp_path.glob("*.png"))) == 2, "another picture")
