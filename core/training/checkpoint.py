@@ -78,7 +78,7 @@ class TrainingState(BaseModel):
             raise ValueError("it is within an epoch but has no permutation")
         if self.permutation is not None and not _is_permutation(self.permutation, images):
             raise ValueError(f"its permutation is not one of {images:,} images")
-        if self.sums[0] != seen - self.skipped:
+        if self.sums[0] != seen - self.skipped or self.skipped >= images:  # an epoch of no images has no mean
             raise ValueError(f"its sums are over {self.sums[0]:,} images after {self.batch:,} batches")
         if not 0 < self.learning_rate <= 1:
             raise ValueError(f"its learning rate is {self.learning_rate:g}")

@@ -169,7 +169,11 @@ def test_a_fork_of_a_snapshot_has_its_weights_a_fresh_adam_and_random_numbers_of
     trainers.train(fork, images)
     first = lines(fork, "epoch")[0]
     assert (first["step"], len(lines(fork, "epoch"))) == (STEPS, 3)
-    assert "compiled" in trainers.train(fork, images).method
+    trainer = trainers.train(fork, images)
+    assert "compiled" in trainer.method
+    nothing = {"batch": STEPS, "skipped": 330, "permutation": torch.arange(330)}
+    with pytest.raises(ValueError, match="its sums are over 0 images after 11 batches"):
+        state.model_copy(update=nothing).check(trainer.model, 330, 32)
 
 
 def test_what_is_part_of_the_state_cannot_be_another(make_run: MakeRun, images: ImageSet) -> None:
