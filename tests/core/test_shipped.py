@@ -15,10 +15,12 @@ from core.evaluation.classifier import classify, shipped
 from core.explorer.queries import RunExplorer
 from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions, SamplingOptions
+from core.models.weights import load_autoencoder
 from core.runs.catalog import summarise
 from core.runs.config import defaults
 from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
+from core.runs.snapshots.folder import folder_of, snapshots_of
 from core.runs.status import State
 from tests.conftest import CHECKPOINTS
 
@@ -55,8 +57,19 @@ def test_a_shipped_run_holds_no_file_but_those_of_a_run(name: str) -> None:
     files = {"config.json", "metrics.jsonl", "status.json", "model.safetensors"}
     files |= {"first-stage.safetensors"} if name == "prior-mnist" else {"best.safetensors", "state.pt"}
     found = {path.name for path in (CHECKPOINTS / name).iterdir()}
-    assert files <= found <= files | {"train.log", "control.json"}
+    assert files <= found <= files | {"train.log", "control.json", "snapshots"}
     assert json.loads((CHECKPOINTS / name / "config.json").read_text())["preset"] == name.removesuffix("-mnist")
+
+
+def test_a_shipped_run_shows_its_training_from_the_first_steps_to_the_last_epochs() -> None:
+    run = Run(CHECKPOINTS / "vae-mnist")
+    snapshots = snapshots_of(run)
+    assert {path.name for path in folder_of(run).iterdir()} == {snapshot.path.name for snapshot in snapshots}
+    assert 10 <= len(snapshots) <= 30
+    assert snapshots[0].epoch < 0.1
+    assert snapshots[-1].epoch > 0.8 * run.config().epochs >= 80
+    for snapshot in snapshots:
+        assert load_autoencoder(snapshot.read(), "vae", snapshot.path).parameters()
 
 
 @each_run
