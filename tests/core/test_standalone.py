@@ -13,6 +13,7 @@ import torch
 from typer.testing import CliRunner
 
 from core.errors import RunError
+from core.models.weights import load_autoencoder
 from core.runs.run import Run
 from core.standalone import folder, model, onnx_files
 from tests.support.models import load_model
@@ -60,7 +61,8 @@ def test_the_folder_needs_nothing_of_this_program(tmp_path: Path) -> None:
 def test_of_a_learned_prior_its_first_stage_is_exported(tmp_path: Path) -> None:
     given = ["prior-mnist", "--runs-dir", str(CHECKPOINTS), "--out", str(tmp_path / "e")]
     assert "the autoencoder whose latents it learns" in CliRunner().invoke(command_line(), ["export", *given]).output
-    exported, trained = model.load(tmp_path / "e" / "model.safetensors"), load_model(Run(CHECKPOINTS / "vae-mnist"))
+    run, exported = Run(CHECKPOINTS / "prior-mnist"), model.load(tmp_path / "e" / "model.safetensors")
+    trained = load_autoencoder(run.read_first_stage(), "vae", run.first_stage_path)
     z = torch.rand(2, 4, 4, 4)
     with torch.no_grad():
         assert torch.equal(exported.decode(z), trained.decode(z))
