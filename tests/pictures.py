@@ -59,7 +59,7 @@ PICTURES = {
     ),
     "compare": Picture("ae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
 }
-NAMES = {"left": 30 * "\x1b[D", "earlier": 9 * ";"}
+NAMES = {"left": 30 * "\x1b[D", "earlier": 6 * ";"}
 
 
 def take(picture: Picture, runs_dir: Path, data_dir: str | None) -> Image.Image:
