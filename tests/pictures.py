@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,9 @@ class Picture:
 PICTURES = {
     "training": Picture("vae-mnist", (("left", "★ best"),), ("validation", "▀▀▀", "epoch ")),
     "reconstruct": Picture("vae-mnist", (("3", "epoch"),), ("error", "▀▀▀")),
+    "sketch": Picture(
+        "vae-mnist", (("3", "epoch"), ("b", "error"), ("a two", "puts the pen down")), ("takes it for", "nearest")
+    ),
     "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk"), ": step "),
     "latent": Picture("ae-mnist", (("5", "epoch"),), ("accuracy", "nearest")),
     "time-machine": Picture(
@@ -59,7 +63,17 @@ PICTURES = {
     ),
     "compare": Picture("ae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
 }
-NAMES = {"left": 30 * "\x1b[D", "earlier": 6 * ";"}
+# Cells of the sheet that the pencil passes on its way along a 2.
+TWO = ((16, 11), (22, 7), (30, 6), (37, 8), (39, 12), (34, 17), (26, 22), (18, 26), (16, 27), (28, 27), (41, 27))
+
+
+def drawn(cells: Sequence[tuple[int, int]]) -> str:
+    """What a terminal sends while the mouse is dragged along these."""
+    moves = "".join(f"\x1b[<32;{column};{line}M" for column, line in cells)
+    return f"\x1b[<0;{cells[0][0]};{cells[0][1]}M{moves}\x1b[<0;{cells[-1][0]};{cells[-1][1]}m"
+
+
+NAMES = {"left": 30 * "\x1b[D", "earlier": 6 * ";", "a two": drawn(TWO)}
 
 
 def take(picture: Picture, runs_dir: Path, data_dir: str | None) -> Image.Image:
