@@ -20,6 +20,7 @@ APART = re.compile(r" (?:&&|\|\||\||;) (?=(?:[^']*'[^']*')*[^']*$)")  # outside 
 UNFINISHED = ("MissingParameter", "BadOptionUsage")  # a sentence may name a command or an option alone
 PLACEHOLDER = re.compile(r"\[|…|\.\.\.|\b(?:COMMAND|SCREEN)\b")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+FILE = re.compile(r"`((?:core|tui|tests|docs|checkpoints)/[\w/.-]*\.(?:py|md|cpp|png))`")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -74,6 +75,11 @@ def test_every_link_in_the_documents_leads_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target.read_text()), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_file_that_the_documents_name_is_there(page: Path) -> None:
+    assert [name for name in FILE.findall(page.read_text()) if not (ROOT / name).exists()] == []
 
 
 def test_what_is_looked_for_is_found() -> None:
