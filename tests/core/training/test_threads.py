@@ -41,7 +41,7 @@ def result(steps: Generator[None, None, T]) -> T:
 def test_what_is_measured_has_the_same_bits_with_any_number_of_threads(
     preset: str, make_run: MakeRun, images: ImageSet
 ) -> None:
-    run = make_run(**SETTINGS | {"preset": preset})
+    run = make_run(**SETTINGS | {"preset": preset, "measure_every": 1})
     train(run, images, boundaries=3)
     found = []
     for threads in (1, 2, 3, 2):
