@@ -77,7 +77,8 @@ class ProjectionOptions:
     """How latents are projected to the plane; `numbers` None takes the two latent numbers that vary most.
 
     At moments of the training that are over, the projection is that of the newest weights, or with `fit_each` is fitted
-    at each moment.
+    at each moment. Discriminants that are held are those of the numbers that vary: of them are the newest weights, too,
+    where `steady` asks for it.
     """
 
     projection: Projections = "lda"
@@ -85,6 +86,7 @@ class ProjectionOptions:
     fit_on_shown: bool = False
     numbers: tuple[int, int] | None = None
     fit_each: bool = False
+    steady: bool = False
 
 
 def check_sampler(name: str, known: Collection[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from core.arrays import Floats, Labels
@@ -14,6 +15,7 @@ from core.latents.options import number_name
 # The exponent of responsibilities on the way back from the plane: 1 would mix all digits that could lie there into one
 # that is none of them.
 SHARPNESS = 8.0
+LEAST_SPREAD = 0.01  # of the variance of the number that varies most: steady discriminants leave out what varies less
 
 
 class ProjectionError(ValueError):
@@ -85,10 +87,11 @@ class Projection:
         return float((self.classifier.predict(latents.mean) == latents.labels).mean())
 
 
-def fit_lda(latents: Latents) -> Projection:
+def fit_lda(latents: Latents, *, steady: bool = False) -> Projection:
     """The two directions that separate the classes best. Raises ProjectionError below three classes.
 
-    Fisher 1936, by scikit-learn, on the posterior means as in the post.
+    Fisher 1936, by scikit-learn, on the posterior means as in the post. A `steady` plane leaves out latent numbers that
+    hardly vary: their weights are as large as their spread is small, and throw latents of other moments far away.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -101,22 +104,31 @@ def fit_lda(latents: Latents) -> Projection:
     within = z - np.stack([z[places == place].mean(axis=0) for place in range(len(classes))])[places]
     if not within.any():
         raise ProjectionError("LDA needs latents that vary within their classes")
+    spread = z.var(axis=0)
+    used = spread > (LEAST_SPREAD * spread.max() if steady else -1)
     with threadpool_limits(1):  # threads only wait for each other on matrices this small
-        lda = LinearDiscriminantAnalysis(n_components=2).fit(z, latents.labels)
+        lda = LinearDiscriminantAnalysis(n_components=2).fit(z[:, used], latents.labels)
     if lda.scalings_.shape[1] < 2:
         raise ProjectionError("LDA needs latents that vary in two directions or more")
     first, second = map(float, lda.explained_variance_ratio_[:2])
     return Projection(
         name="lda",
         axes=("discriminant 1", "discriminant 2"),
-        weights=lda.scalings_[:, :2],
-        origin=lda.xbar_,
-        means=lda.means_,
+        weights=_among(lda.scalings_[:, :2], used),
+        origin=z.mean(axis=0),
+        means=np.stack([z[places == place].mean(axis=0) for place in range(len(classes))]),
         shares=counts / len(latents),
         covariance=within.T @ within / len(latents),
         explained=(first, second),
-        classifier=LinearClassifier(lda.coef_.T, lda.intercept_, lda.classes_),
+        classifier=LinearClassifier(_among(lda.coef_.T, used), lda.intercept_, lda.classes_),
     )
+
+
+def _among(weights: Floats, used: NDArray[np.bool_]) -> Floats:
+    """Weights of the numbers that are used, (U, K), among all, (D, K)."""
+    whole = np.zeros((len(used), weights.shape[1]))
+    whole[used] = weights
+    return whole
 
 
 def fit_pca(latents: Latents) -> Projection:

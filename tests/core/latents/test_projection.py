@@ -83,6 +83,18 @@ def test_discriminants_are_those_of_scikit_learn(latents: Latents) -> None:
     assert projection.accuracy(latents) == lda.score(mean, latents.labels)
 
 
+def test_steady_discriminants_are_those_of_the_numbers_that_vary(latents: Latents) -> None:
+    mean = latents.mean.copy()
+    mean[:, 4:] = 0.001 * mean[:, 4:]  # a hundred-thousandth of the variance, with all that tells the classes apart
+    dead = Latents(mean, latents.variance, latents.labels)
+    steady, whole = fit_lda(dead, steady=True), fit_lda(dead)
+    few = LinearDiscriminantAnalysis(n_components=2).fit(mean[:, :4].astype(np.float64), latents.labels)
+    assert np.allclose(steady.project(mean), few.transform(mean[:, :4].astype(np.float64)))
+    assert steady.accuracy(dead) == few.score(mean[:, :4], latents.labels)
+    earlier = steady.project(latents.mean), whole.project(latents.mean)  # where all numbers varied
+    assert np.abs(earlier[0]).max() < 50 < np.abs(earlier[1]).max()
+
+
 def test_components_are_those_of_scikit_learn_but_for_their_signs(latents: Latents) -> None:
     pca = PCA(n_components=2).fit(latents.mean)
     projection = fit_pca(latents)
