@@ -84,5 +84,8 @@ class PageServer(Server):  # type: ignore[misc, unused-ignore]  # untyped, and n
 
     def _is_asked_here(self, request: web.Request) -> bool:
         """Whether no other site had the browser ask: by a name of its own for this machine, or from its page."""
-        name = request.url.host or ""
+        try:
+            name = request.url.host or ""
+        except ValueError:  # the request names no address
+            return False
         return is_own(name) and request.headers.get("Origin", f"http://{request.host}") == f"http://{request.host}"

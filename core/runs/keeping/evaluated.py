@@ -14,6 +14,7 @@ from core import files
 from core.errors import DamagedFile
 
 LARGEST = 1 << 20  # bytes
+LARGEST_NUMBER = 2**53  # of what is counted
 MARKED = 1 << 16  # bytes of a file of weights; each step of a training changes all tensors
 
 
@@ -66,7 +67,7 @@ def read_evaluated(path: Path, weights: Path) -> tuple[Evaluated, ...]:
         results = json.loads(content)["results"]
         mark = mark_on_disk(weights)
         return tuple(_in_short(each, mark) for each in results)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DamagedFile(path, "holds something else than evaluations") from error
 
 
@@ -74,12 +75,20 @@ def _in_short(kept: Mapping[str, Any], newest: str) -> Evaluated:
     found, mark, epoch = kept["evaluation"], kept.get("mark"), kept.get("epoch")
     return Evaluated(
         sampler=str(found["sampler"])[:40],
-        samples=int(found["samples"]),
-        epoch=None if epoch is None else int(epoch),
+        samples=_count(found["samples"]),
+        epoch=None if epoch is None else _count(epoch),
         newest=mark == newest if mark else None,
         features=str(found["classifier"].get("sha256", ""))[:64] if found.get("classifier") else "",
         figures={name: value for name, each in found.items() if (value := _mean(each)) is not None},
     )
+
+
+def _count(value: Any) -> int:
+    """A number of epochs or images. Raises ValueError, TypeError or OverflowError."""
+    count = int(value)
+    if not 0 <= count <= LARGEST_NUMBER:
+        raise ValueError("a number is out of all bounds")
+    return count
 
 
 def _mean(value: Any) -> float | None:

@@ -138,7 +138,7 @@ class Measures:
         self.evaluated, self.evaluated_damage = (), ""
         try:
             self.evaluated = read_evaluated(self._run.evaluation_path, self._run.weights_path())
-        except (DamagedFile, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - what one run's file holds must not cost the figures of the others
             self.evaluated_damage = describe(error)
         with suppress(DamagedFile, OSError):  # which the list says of the run
             yield from self._validations.read()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import stat
@@ -21,6 +20,7 @@ NAME_FORM = re.compile(r"([0-9]{12})\.safetensors")
 HEADER_LIMIT = 1 << 20
 MOST = 1000  # that are looked at, of a folder that somebody filled
 MOST_NAMES = 10_000
+FIRST_EPOCH, LAST_EPOCH = 1e-9, 1e7  # that a training may have a snapshot of, besides the beginning
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _snapshot(step: int, path: Path) -> Snapshot | None:
     with suppress(KeyError, TypeError, ValueError, OverflowError):
         metadata = _metadata(path)
         epoch = float(metadata["epoch"])
-        if int(metadata["step"]) == step and 0 <= epoch < math.inf:
+        if int(metadata["step"]) == step and (epoch == 0 or FIRST_EPOCH <= epoch <= LAST_EPOCH):
             return Snapshot(step, epoch, path)
     return None
 

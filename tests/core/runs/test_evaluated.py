@@ -16,6 +16,7 @@ from core.runs import watching
 from core.runs.catalog import RunSummary, summarise_whole
 from core.runs.choosing.conditions import parse_condition
 from core.runs.choosing.order import in_order
+from core.runs.keeping import measures
 from core.runs.keeping.evaluated import Evaluated, mark_of, mark_on_disk, read_evaluated, suiting
 from core.runs.run import Run
 from core.runs.watching import Catalog
@@ -87,6 +88,46 @@ def test_damage_is_said(make_run: MakeRun, content: bytes) -> None:
     summary = summarise_whole(run)
     assert summary.damage is None
     assert "evaluation.json" in summary.evaluated_damage
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [("samples", "1e400"), ("epoch", "1e400"), ("elbo", "9" * 400), ("epoch", "9" * 400), ("epoch", "-1")],
+)
+def test_numbers_out_of_all_bounds_cost_the_figures_of_their_run_alone(
+    make_run: MakeRun, place: str, number: str
+) -> None:
+    run, other = make_run("a"), make_run("b")
+    for each in (run, other):
+        keep(each, 2.0, "")
+    content = json.loads(run.evaluation_path.read_bytes())
+    result = content["results"][0]
+    (result if place == "epoch" else result["evaluation"])[place] = "here"
+    run.evaluation_path.write_text(json.dumps(content).replace('"here"', number))
+    catalog = Catalog(run.path.parent)
+    catalog.look()
+    damaged, whole = sorted(catalog.look(), key=lambda summary: summary.run.name)
+    assert "evaluation.json: holds something else than evaluations" in damaged.evaluated_damage
+    assert damaged.size is not None
+    assert whole.evaluation is not None
+
+
+def test_whatever_reading_one_evaluation_raises_the_others_are_measured(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = make_run("a"), make_run("b")
+
+    def read(path: Path, weights: Path) -> tuple[Evaluated, ...]:
+        if path == run.evaluation_path:
+            raise ZeroDivisionError("nobody thought of it")
+        return (Evaluated("prior", 1),)
+
+    monkeypatch.setattr(measures, "read_evaluated", read)
+    catalog = Catalog(run.path.parent)
+    catalog.look()
+    failed, whole = sorted(catalog.look(), key=lambda summary: summary.run.name)
+    assert failed.evaluated_damage == "unexpected ZeroDivisionError: nobody thought of it"
+    assert whole.evaluation is not None
 
 
 def test_figures_that_are_no_numbers_are_left_out(make_run: MakeRun) -> None:

@@ -106,6 +106,7 @@ def test_only_who_has_the_address_gets_a_page_and_no_other_site_does(served: Ser
         served.get("/?token=guessed"),
         served.get("/", Cookie=cookie["Cookie"][:-4] + "AAAA"),
         served.get("/", Host="evil.example:80", **cookie),
+        served.get("/", Host="127.0.0.1:8765.evil.com", **cookie),
         served.get("/ws", **asked_for_socket),
         served.get("/ws", Origin="http://evil.example", **cookie, **asked_for_socket),
         served.get("/download/x"),
