@@ -203,7 +203,9 @@ async def test_e_offers_the_film_at_a_moment_and_writes_what_is_seen_now(
     async with opened(app, "4", ";", "e") as pilot:
         assert "f the film" in screen_text(app)
         await pilot.press("f")
+        explorer.reports[-1]("drawing")
         await until(pilot, lambda: list(tmp_path.glob("vae-mnist-sample-film.gif")), "the film")
+        await until(pilot, lambda: "drawing" not in screen_text(app), "nothing that is still done")
         await press(pilot, "e", "m")
         await until(pilot, lambda: list(tmp_path.glob("vae-mnist-sample-at-step938-prior-seed0.png")), "the picture")
         await press(pilot, "$", "e")

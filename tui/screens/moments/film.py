@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.explorer.protocol import Explorer
+from core.explorer.protocol import Explorer, Report
 from core.runs.run import Run
 from core.text import printable
 from tui import export
@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 
 
 def film_of(
-    run: Run, what: str, moments: Sequence[Moment], shot: Shot, open_explorer: Callable[[], Explorer]
+    run: Run,
+    what: str,
+    moments: Sequence[Moment],
+    shot: Shot,
+    open_explorer: Callable[[Run, Report], Explorer],
+    report: Report,
 ) -> Export:
-    """The film of these moments, as a GIF; they are asked about where it is written, off the UI thread."""
+    """The film of these moments, as a GIF; they are asked about where it is written, off the UI thread.
+
+    `report` is told what is done, and nothing at the end.
+    """
     chosen = [(moment.step, moment.epoch) for moment in moments]
 
     def write(folder: Path) -> list[Path]:
         from tui import timelapse
 
         path = export.unused_path(folder, f"{run.name}-{what}-film", ".gif")
-        timelapse.save(path, timelapse.frames(open_explorer(), chosen, printable(run.name), shot))
+        try:
+            timelapse.save(path, timelapse.frames(open_explorer(run, report), chosen, printable(run.name), shot))
+        finally:
+            report("")
         return [path]
 
     return Export(write)

@@ -263,8 +263,7 @@ class TimeScreen(ExploreScreen):
         self.app.push_screen(AskFilm(), answered)
 
     def _timelapse(self, run: Run, shot: Shot) -> Export:
-        open_explorer = partial(self.sources.explorer, run, self.reporter(run))
-        return film_of(run, self.TITLE_IN_BAR, self.moments, shot, open_explorer)
+        return film_of(run, self.TITLE_IN_BAR, self.moments, shot, self.sources.explorer, self.reporter(run))
 
     # What is looked at next
 
