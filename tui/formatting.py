@@ -125,6 +125,11 @@ def cost(seconds: float | None, disk: int, needed: int | None) -> str:
     return f"{time}, {memory(disk)} on disk" + (f", {memory(needed)} of memory" if needed else "")
 
 
+def first_rate(rate: float, epoch: str, epochs: int) -> str:
+    """With which learning rate a fork begins: 2.8e-06 at epoch 100 of 101."""
+    return f"{rate:.2g} at epoch {epoch} of {epochs}"
+
+
 def duration(seconds: float) -> str:
     """A length of time in its two largest units, such as 3 h 12 m; from ten minutes on without seconds."""
     seconds = max(0, round(seconds))

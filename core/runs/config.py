@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -160,6 +161,11 @@ def _unknown(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{said} must be {SETTINGS[name].allowed}, not {_quoted(value)}"
         elif name == "first_stage_preset" and value not in FIRST_STAGES:
             yield name, f"{said} must be one of {either(FIRST_STAGES)}, not {_quoted(value)}"
+
+
+def scheduled_rate(schedule: str, base: float, progress: float) -> float:
+    """The rate after a fraction of the training. Cosine: Loshchilov & Hutter 2017, equation 5, one period."""
+    return base if schedule == "constant" else base * (1 + math.cos(math.pi * progress)) / 2
 
 
 def stamp(config: RunConfig) -> RunConfig:

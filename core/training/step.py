@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.kernels.recording import new_graph
+from core.runs.config import scheduled_rate
 from core.training.distributed import SingleProcess
 from core.training.objectives import Objective
 from core.training.totals import RunningTotals
@@ -72,10 +73,8 @@ class ScheduledAdam(_EagerAdam):
         self.param_groups[0][REQUESTS] = (*self.requests, request)[-REQUESTS_KEPT:]
 
     def rate_at(self, progress: float) -> float:
-        """The rate after a fraction of the training. Cosine: Loshchilov & Hutter 2017, equation 5, one period."""
-        if self._schedule == "constant":
-            return self.base_rate
-        return self.base_rate * (1 + math.cos(math.pi * progress)) / 2
+        """The rate after a fraction of the training."""
+        return scheduled_rate(self._schedule, self.base_rate, progress)
 
     def gradient_norm(self) -> float | None:
         """The norm of all gradients together; None without any, or where it is no finite number."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import ConfigError
-from core.runs.config import RunConfig, check_values, defaults
-from core.runs.settings import SETTINGS, as_text, title
+from core.runs.config import RunConfig, check_values, defaults, scheduled_rate
+from core.runs.settings import EPOCHS_LIMIT, SETTINGS, as_text, title
 
 # Why a fork has the same, in as few words as the form has room for.
 KEPT = {
@@ -56,6 +56,16 @@ def check_goal(name: str, done: int, config: RunConfig) -> None:
     if done >= config.epochs:
         wanted = f"more than the {done} that {name} has done by then"
         raise ConfigError({"epochs": f"epochs must be {wanted}, not {config.epochs}"})
+
+
+def usual_goal(done: int, parent: RunConfig) -> int:
+    """The epochs that a fork is offered: those of its run, or twice as many as are done where none are left."""
+    return parent.epochs if done < parent.epochs else min(2 * done, EPOCHS_LIMIT)
+
+
+def first_rate(epoch: float, config: RunConfig) -> float:
+    """The learning rate with which a fork begins at that epoch."""
+    return scheduled_rate(config.schedule, config.learning_rate, epoch / config.epochs)
 
 
 def changed_settings(parent: RunConfig, fork: RunConfig) -> tuple[str, ...]:

@@ -47,13 +47,18 @@ def test_a_fork_is_described_made_and_refused(call: Callable[..., str], make_sma
     assert call("parent", "--at", "-1").startswith("at must be a number of epochs, such as 12 or 0.5, not")
     planned = call("parent", "--epochs", "3", "--beta", "2", "--dry-run").splitlines()
     assert planned[:2] == ["the newest state, epoch 2 of parent", "epochs 3 instead of 2, beta 2 instead of 0.4"]
+    assert planned[2] == "learning rate 0.00075 at epoch 2 of 3"
     described = json.loads(call("parent", "--epochs", "3", "--beta", "2", "--dry-run", "--json"))
-    assert described == {"run": "parent", "step": 12, "epoch": 2.0, "changed": {"epochs": 3, "beta": 2.0}}
+    changed, rate = {"epochs": 3, "beta": 2.0}, pytest.approx(0.00075)
+    assert described == {"run": "parent", "step": 12, "epoch": 2.0, "changed": changed, "learning_rate": rate}
     assert [path.name for path in there.iterdir()] == ["parent"]
     made = json.loads(call("parent", "--epochs", "3", "--beta", "2", "--create-only", "--json"))
     assert (made["name"], made["forked_from"]["step"], made["settings"]["beta"]) == ("parent-fork", 12, 2.0)
     done = call("parent-fork", "--epochs", "4", "--name", "again")
-    assert "again is forked from parent-fork at epoch 2; epochs 4" in done
+    assert (
+        "again is forked from parent-fork at epoch 2; epochs 4; it begins with learning rate 0.0015 at epoch 2 of 4"
+        in done
+    )
     assert done.splitlines()[-1] == "again finished after 4 epochs"
     run_files.assert_sound(Run(there / "again"))
 

@@ -15,8 +15,9 @@ from core.jobs.cost import estimate, read_paces
 from core.jobs.forking import make_fork, save_before
 from core.runs.catalog import find_run
 from core.runs.config import RunConfig
-from core.runs.forks.choice import KEPT, changed_settings, check_goal, fork_settings
+from core.runs.forks.choice import KEPT, changed_settings, check_goal, first_rate, fork_settings
 from core.runs.forks.moment import moment_of, parse_epoch, settings_now
+from core.runs.forks.origin import epoch_words
 from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text, title
 from tui import formatting
@@ -73,10 +74,15 @@ def fork(
     if dry_run:
         changed = {name: getattr(config, name) for name in changed_settings(before, config)}
         say(_changes(before, config) or "with the same settings")
+        say(f"learning rate {_begins(moment.epoch, config)}")
         left = config.model_copy(update={"epochs": config.epochs - moment.epochs_done})
         say(formatting.cost(*estimate(left, read_paces())))
         if as_json:
-            print_json({"run": parent.name, "step": moment.step, "epoch": moment.epoch, "changed": changed})
+            rate = first_rate(moment.epoch, config)
+            print_json(
+                {"run": parent.name, "step": moment.step, "epoch": moment.epoch, "changed": changed}
+                | {"learning_rate": rate}
+            )
         return
     check_device(config.device, 1 if create_only else config.processes)
     folder = None if data_dir is None else data_dir.absolute()
@@ -109,13 +115,20 @@ def _changes(before: RunConfig, config: RunConfig) -> str:
     return ", ".join(f"{title(name)} {as_text(new)} instead of {as_text(old)}" for name, new, old in changes)
 
 
+def _begins(epoch: float, config: RunConfig) -> str:
+    """With which learning rate it begins, and when."""
+    return formatting.first_rate(first_rate(epoch, config), epoch_words(epoch), config.epochs)
+
+
 def _described(made: Run) -> str:
     """Where a fork begins and with what, in a line."""
     config = made.config()
     assert config.forked_from is not None
     new = [f"{title(name)} {as_text(getattr(config, name))}" for name in config.forked_from.changed]
     adam = ", with a fresh Adam" if config.forked_from.snapshot else ""
-    return f"{config.forked_from.words}{adam}" + (f"; {', '.join(new)}" if new else "; nothing is changed")
+    changed = ", ".join(new) or "nothing is changed"
+    begins = _begins(config.forked_from.epoch, config)
+    return f"{config.forked_from.words}{adam}; {changed}; it begins with learning rate {begins}"
 
 
 def _as_json(made: Run) -> dict[str, Any]:

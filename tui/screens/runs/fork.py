@@ -13,13 +13,14 @@ from core.errors import ConfigError
 from core.jobs import launch
 from core.jobs.forking import make_fork, save_before
 from core.runs.config import RunConfig
-from core.runs.forks.choice import check_goal, fork_settings, kept_settings
+from core.runs.forks.choice import check_goal, first_rate, fork_settings, kept_settings, usual_goal
 from core.runs.forks.moment import Moment, newest_moment, settings_now
 from core.runs.forks.origin import epoch_words
 from core.runs.keeping.names import unused_name
 from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text
 from core.runs.snapshots.folder import snapshots_of
+from tui import formatting
 from tui.background.devices import check_device
 from tui.screens.runs.form.settings import Row, SettingsForm
 from tui.screens.runs.new_run import NewRun
@@ -47,6 +48,7 @@ class ForkRun(NewRun):
         self._moment_field = Select(labels, value=labels[0][0], allow_blank=False, compact=True, id=MOMENT)
         self._form = SettingsForm(Row(MOMENT, "begins from", self._moment_field))
         self._wanted: dict[str, Any] = {}
+        self._begins = ""  # with which learning rate
 
     @property
     def form_title(self) -> str:
@@ -61,18 +63,23 @@ class ForkRun(NewRun):
         moment = self._moment
         of_snapshot = moment.snapshot is not None
         kept = kept_settings(snapshot=of_snapshot)
-        usual = fork_settings(self._now, {}, snapshot=of_snapshot)
+        goal = {"epochs": usual_goal(moment.epochs_done, self._now)}
+        usual = fork_settings(self._now, goal, snapshot=of_snapshot)
         shown = {name: getattr(usual, name) for name in SETTINGS} | {"dataset": usual.typed_dataset}
         self._form.show_preset(usual.preset)
         self._form.show_defaults(shown)
         self._form.keep({name: as_text(shown[name]) for name in kept})
         if not self._named_by_user:
             self._form.run_name = self._suggested_name({})
-        self._wanted = {name: value for name, value in self._form.chosen.items() if name not in kept}
+        goal = goal if usual.epochs != self._now.epochs else {}
+        self._wanted = goal | {name: value for name, value in self._form.chosen.items() if name not in kept}
         found: dict[str, str] = {}
-        config = None
+        config, self._begins = None, ""
         try:
             config = fork_settings(self._now, self._wanted, snapshot=of_snapshot)
+            self._begins = formatting.first_rate(
+                first_rate(moment.epoch, config), epoch_words(moment.epoch), config.epochs
+            )
             check_goal(self._run.name, moment.epochs_done, config)
         except ConfigError as error:
             found |= error.problems
@@ -91,7 +98,10 @@ class ForkRun(NewRun):
     def _hints(self) -> dict[str, str]:
         of_snapshot = self._moment.snapshot is not None
         kept = {name: f"stays: {reason}" for name, reason in kept_settings(snapshot=of_snapshot).items()}
-        return super()._hints() | kept | {MOMENT: SNAPSHOT if of_snapshot else NEWEST}
+        own = {MOMENT: SNAPSHOT if of_snapshot else NEWEST}
+        if self._begins:
+            own["learning_rate"] = f"Step size of Adam: begins with {self._begins}"
+        return super()._hints() | kept | own
 
     def _make(self, config: RunConfig, name: str | None) -> Run:
         moment, closing = self._moment, get_current_worker()

@@ -80,6 +80,28 @@ async def test_a_fork_is_started_with_what_was_changed_from_the_moment_that_was_
     assert asked == [("vae", None, {"epochs": "8"}, None), ("vae", "mine", {"epochs": "8"}, 0.5)]
 
 
+async def test_the_form_of_a_finished_run_offers_more_epochs_and_says_with_which_rate_it_begins(
+    app: VaeTui, runs_dir: Path, make_run: MakeRun
+) -> None:
+    run = make_trained_run(runs_dir, "vae")
+    run.write_state(b"what only its trainer reads")
+    status = run.last_status().updated(state=State.FINISHED, epoch=5, epochs=5, step=500, steps_per_epoch=100)
+    run.write_status(status.updated(saved_step=500, base_learning_rate=0.002))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "vae " in screen_text(app), "the list")
+        await press(pilot, "F")
+        form = shown(app, ForkRun)
+        await settle(pilot)
+        assert form.query_one("#epochs", Input).value == "10"
+        assert form._wanted == {"epochs": 10}
+        form.query_one("#schedule", Select).value = "cosine"
+        await settle(pilot)
+        assert "begins with 0.001 at epoch 5 of 10" in screen_text(app)
+        form.query_one("#epochs", Input).value = "5"
+        await settle(pilot)
+        assert "epochs must be more than the 5 that vae has done by then, not 5" in screen_text(app)
+
+
 async def test_a_run_that_saved_nothing_cannot_be_forked_and_says_so(app: VaeTui, make_run: MakeRun) -> None:
     make_run("new")
     async with app.run_test(size=(120, 40)) as pilot:
