@@ -40,6 +40,8 @@ def timelapse(
         raise ConfigError({"what": f"what must be {either(WHATS)}, not {what[:60]!r}"})
     if out.suffix.lower() not in (".gif", ".png"):
         raise ConfigError({"out": f"out must end in .gif or .png, not {out.name[:60]!r}"})
+    if fit_each and what != "latent":
+        raise ConfigError({"fit_each": f"--fit-each goes with --what latent, not with {what}"})
     options = ProjectionOptions(check_projection(projection), fit_each=fit_each)
     if not out.absolute().parent.is_dir():
         raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})

@@ -20,6 +20,7 @@ from tui.cli import main
         ("vae", ["--out", "film.mp4"], "out must end in .gif or .png, not 'film.mp4'"),
         ("vae", ["--out", "no/film.gif"], "out cannot be no/film.gif: there is no folder no"),
         ("vae", ["--out", "film.gif", "--what", "curves"], "what must be reconstruct, sample or latent, not 'curves'"),
+        ("vae", ["--out", "film.gif", "--fit-each"], "--fit-each goes with --what latent, not with reconstruct"),
     ],
 )
 def test_what_cannot_be_filmed_is_one_line(

@@ -23,9 +23,10 @@ from tui.screens.exporting import Export
 from tui.widgets.scatter import Scatter
 
 Planes = tuple[LatentProjection, LatentProjection]
+AtMoment = bool  # whether they are those of a moment, which the selected run or the other one has
 
 
-class LatentView(ModelsView[Planes]):
+class LatentView(ModelsView[tuple[Planes, AtMoment]]):
     """The latents of both in the plane, by the same rules and with the same limits."""
 
     title = "latent"
@@ -41,18 +42,24 @@ class LatentView(ModelsView[Planes]):
                 yield Label("", classes="run-name", markup=False)
                 yield Scatter(message=WAITING)
 
-    def question(self) -> Question[Planes]:
+    def question(self) -> Question[tuple[Planes, AtMoment]]:
         options = self.options
-        return lambda left, right: (left.projection(options), right.projection(options))
+        return lambda left, right: (
+            (left.projection(options), right.projection(options)),
+            left.moment is not None or right.moment is not None,
+        )
 
-    def show(self, answer: Planes) -> None:
-        self._planes = answer
-        home = home_view(np.concatenate([plane.points for plane in answer]))
-        for scatter, plane in zip(self.query(Scatter), answer, strict=True):
+    def show(self, answer: tuple[Planes, AtMoment]) -> None:
+        planes, at_moment = answer
+        self._planes = planes
+        home = home_view(np.concatenate([plane.points for plane in planes]))
+        for scatter, plane in zip(self.query(Scatter), planes, strict=True):
             x_label, y_label = plane.projection.axes
             scatter.show(plane.points, plane.labels, x_label=x_label, y_label=y_label, home=home)
-        names, facts = zip(*map(latent_plane.title, answer), strict=True)
+        names, facts = zip(*map(latent_plane.title, planes), strict=True)
         left, right = (fact.partition(", ")[0] for fact in facts)
+        if at_moment:
+            left = left.removeprefix("held-out ")  # as the plane of a moment is described
         numbers = f"{left} | {right.lstrip(ascii_lowercase + '- ')}" if left else ""
         both = " | ".join(dict.fromkeys(name.partition(" of ")[0] for name in names))
         self.heading = ", ".join(filter(None, (both, numbers)))

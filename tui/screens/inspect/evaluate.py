@@ -253,7 +253,8 @@ class EvaluateScreen(ExploreScreen):
         """Go on to the next view that shows something."""
         views = self.views
         if len(views) == 1:
-            self.notify("nothing of single classes was measured with this sampler: enter measures")
+            nothing = "nothing of single classes was measured with this sampler: enter measures"
+            self.notify(nothing if self.measurement is None else "being measured")
         self.view = views[(views.index(self.view) + 1) % len(views)] if self.view in views else views[-1]
         self._draw()
 

@@ -110,6 +110,8 @@ class SketchScreen(DetailScreen):
             self.query_one("#nearest", Gallery).show_message("")
             self._say()
             return
+        if self.answer is None:
+            self.query_one("#pair", Gallery).show_message("looking at it")
         image = centred(ink)
         self.ask("sketch", lambda explorer: explorer.sketch(image, NEAREST), lambda answer: self._show(image, answer))
 
@@ -133,7 +135,7 @@ class SketchScreen(DetailScreen):
             scatter.place_cursor(*self.answer.point.tolist())
 
     def _say(self) -> None:
-        self.set_heading("pencil", "the mouse draws; space puts the pen down, arrows move it")
+        self.set_heading(self._tool, "the mouse draws; space puts the pen down, arrows move it")
         answer = self.answer
         if answer is None:
             self.query_one("#said", Label).update("")
@@ -154,6 +156,10 @@ class SketchScreen(DetailScreen):
 
     # Drawing
 
+    @property
+    def _tool(self) -> str:
+        return "rubber" if self._erases else "pencil"
+
     def _begin(self) -> None:
         self._strokes = [*self._strokes[-UNDONE:], self.ink]
 
@@ -173,9 +179,8 @@ class SketchScreen(DetailScreen):
 
     def _show_paper(self) -> None:
         self.query_one("#paper", Paper).show(self.ink, self._pen, is_down=self._is_down)
-        tool = "rubber" if self._erases else "pencil"
         self.query_one("#pen", Label).update(
-            f"{tool} {'down' if self._is_down else 'up'}, {WIDTHS[self._width]:g} pixels wide"
+            f"{self._tool} {'down' if self._is_down else 'up'}, {WIDTHS[self._width]:g} pixels wide"
         )
 
     # What keys ask for
@@ -205,6 +210,7 @@ class SketchScreen(DetailScreen):
     def action_eraser(self) -> None:
         self._erases = not self._erases
         self._show_paper()
+        self._say()
 
     def action_width(self, by: int) -> None:
         self._width = min(max(self._width + by, 0), len(WIDTHS) - 1)

@@ -48,7 +48,10 @@ async def test_the_other_run_is_seen_at_its_nearest_moment(
         assert "ae-mnist at epoch 1.9 and vae-mnist at epoch 2" in screen_text(app)
         await press(pilot, "v")
         assert "at epoch 1.9 and vae-mnist at epoch 2" in screen_text(app)
-        await press(pilot, "v", "f")
+        await press(pilot, "v")
+        assert "held-out" not in screen_text(app)
+        assert "accuracy 87.5% | 87.5%" in screen_text(app)
+        await press(pilot, "f")
         assert explorers[RUN].asked[-1][1].fit_each
         await press(pilot, "v")  # settings are those of the whole training
         assert "4/4" not in screen_text(app) and "3/4" not in screen_text(app)

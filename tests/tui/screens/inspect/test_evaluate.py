@@ -131,6 +131,8 @@ async def test_it_says_what_it_is_at_and_keys_are_answered(app: VaeTui, evaluato
         await pilot.press("enter")
         await until(pilot, lambda: evaluator.words in screen_text(app), "the progress")
         assert "measuring with prior" in screen_text(app)
+        await pilot.press("v")
+        assert [note.message for note in app._notifications] == ["being measured"]
         evaluator.words = "seed 2: comparing samples with training images"
         await until(pilot, lambda: evaluator.words in screen_text(app), "the next progress")
         await pilot.press("enter", "z", "4")  # a second enter starts no second measurement
