@@ -8,8 +8,8 @@ import numpy as np
 
 from core import files
 from core.arrays import Images
-from core.errors import DamagedFile
 from core.data.own.pictures import FILE_LIMIT, grey
+from core.errors import DamagedFile
 from core.sketch.centring import centred, ink_of
 
 LARGEST = 256  # pixels along a side that are looked at

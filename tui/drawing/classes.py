@@ -43,8 +43,8 @@ def class_table(evaluation: Evaluation) -> Table:
 
 MEANING = (
     "error and KL: means over the validation images; recognised, rebuilt, drawn: how many of the images, of their "
-    "reconstructions and of the samples asked for the classifier takes for this class; drawn is – where samples, as those "
-    "of the prior, are not asked for a class"
+    "reconstructions and of the samples asked for the classifier takes for this class; drawn is – where "
+    "samples, as those of the prior, are not asked for a class"
 )
 
 
