@@ -151,6 +151,13 @@ def chosen(settings: Settings) -> dict[str, object]:
     return {name: value for name in SETTINGS if (value := getattr(settings, name)) != usual[name]}
 
 
+def differing(config: RunConfig) -> dict[str, object]:
+    """The settings that are not the defaults of the preset; of a fork those that its parent had otherwise."""
+    if config.forked_from is None:
+        return chosen(config)
+    return {name: getattr(config, name) for name in SETTINGS if name in config.forked_from.changed}
+
+
 def _unknown(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Messages on names that are no settings and values that are no choices; files of a newer version may have both."""
     for name, value in given.items():

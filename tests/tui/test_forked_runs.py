@@ -55,6 +55,17 @@ def test_its_name_has_a_sign_and_words_say_where_it_began() -> None:
     assert [wanted.holds(run) for run in (fork, make_summary())] == [True, False]
 
 
+def test_what_it_is_with_is_what_its_parent_had_otherwise() -> None:
+    origin = ORIGIN.model_copy(update={"changed": ("epochs", "clip_norm")})
+    fork = forked(forked_from=origin, epochs=70, clip_norm=3.0, patience=4)  # the patience is its parent's
+    assert "with    epochs 70, clip norm 3\n" in facts(snapshot_of(fork), 60, ColorDepth.TRUECOLOR).plain + "\n"
+    said = preview.facts(fork, [], 60, ColorDepth.TRUECOLOR).plain
+    assert "epochs 70\nclip norm 3\n" in said
+    assert "patience" not in said
+    same = preview.facts(forked(), [], 60, ColorDepth.TRUECOLOR).plain
+    assert "the settings of that run" in same
+
+
 def test_charts_have_a_mark_where_it_branched() -> None:
     parent, fork = snapshot_of(make_summary()), snapshot_of(forked())
     for kind, place in zip(run_axis.X_KINDS, (1.0, 469.0, 25.0), strict=False):

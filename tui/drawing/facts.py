@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 from rich.text import Text
 
-from core.runs.config import chosen
+from core.runs.config import differing
 from core.runs.settings import as_text, title
 from core.runs.status import Cause, State, Status
 from core.text import printable
@@ -181,7 +181,9 @@ def _settings(snapshot: Snapshot, width: int) -> list[Text]:
         _line("seed", str(config.seed)),
     ]
     others = ", ".join(
-        f"{title(name)} {as_text(value)}" for name, value in chosen(config).items() if name not in ON_OTHER_LINES
+        f"{title(name)} {as_text(value)}"
+        for name, value in differing(config).items()
+        if config.forked_from is not None or name not in ON_OTHER_LINES
     )
     if config.forked_from is not None:
         wrapped = _wrap(f"of {config.forked_from.place}", width - INDENT)

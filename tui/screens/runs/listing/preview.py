@@ -192,8 +192,8 @@ def first_stage_now(run: Run, named: str | None) -> str:
 
 
 def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth, first_stage: str = "") -> Text:
-    """A run in short: state, validations, settings that are not those of its preset, size, path, notes."""
-    from core.runs.config import chosen
+    """A run in short: state, validations, settings that are not those of its preset or parent, size, path, notes."""
+    from core.runs.config import differing
     from core.runs.settings import as_text, title
 
     text = Text()
@@ -209,13 +209,14 @@ def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth, f
         text.append(f"\n{sparkline(losses, width, ascii_only=depth is ColorDepth.ASCII)}\n")
         text.append(f"first {formatting.loss(losses[0])}, last {formatting.loss(losses[-1])}{best}\n")
     if run.config is not None:
-        differing = {name: value for name, value in chosen(run.config).items() if name not in ("preset", "dataset")}
+        others = {name: value for name, value in differing(run.config).items() if name not in ("preset", "dataset")}
         text.append(f"\npreset {run.config.preset} on {printable(run.config.dataset_title)}\n", "dim")
-        if first_stage not in ("", differing.get("first_stage")):
-            differing["first_stage"] = f"{first_stage}, then {differing['first_stage']}"
-        for name, value in differing.items():
+        if "first_stage" in others and first_stage not in ("", others["first_stage"]):
+            others["first_stage"] = f"{first_stage}, then {others['first_stage']}"
+        for name, value in others.items():
             text.append(f"{title(name)} {printable(as_text(value))[:LONGEST_SETTING]}\n")
-        text.append("" if differing else "the settings of its preset\n")
+        same = "the settings of its preset" if run.config.forked_from is None else "the settings of that run"
+        text.append("" if others else f"{same}\n")
     text.append("\n")
     if measured := run.evaluated_damage or formatting.evaluated(run.evaluation):
         text.append(f"{printable(measured)}\n")
