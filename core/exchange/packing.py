@@ -30,10 +30,12 @@ END = struct.Struct("<4s4H2LH")  # of a zip archive: its list's disks, lengths, 
 def pack(run: Run, path: Path, *, snapshots: bool = True) -> list[str]:
     """Write a run as one file, which must not exist, with or without its snapshots; the names of what is in it.
 
-    Raises RunError while a trainer has the run, DamagedFile, FileExistsError or OSError.
+    Raises RunError while a trainer has the run, DamagedFile also for a file that is too large to be unpacked,
+    FileExistsError or OSError.
     """
     run.config()
     packed = files_of(run, snapshots=snapshots)
+    _check_sizes(run, packed)
     lock = run.lock() if METRICS in packed else None
     try:
         with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED, allowZip64=False) as archive:
@@ -50,6 +52,19 @@ def pack(run: Run, path: Path, *, snapshots: bool = True) -> list[str]:
         if lock:
             lock.release()
     return packed
+
+
+def _check_sizes(run: Run, names: list[str]) -> None:
+    """Raise DamagedFile where nobody could unpack what is packed, or OSError."""
+    kept = 0
+    for name in names:
+        with files.opened(run.path / name) as descriptor:
+            size = os.fstat(descriptor).st_size
+        if size > (allowed := LONGEST.get(name, TENSORS_LIMIT)):
+            raise DamagedFile(run.path / name, f"is {size:,} bytes large, of which {allowed:,} can be unpacked")
+        kept += size if is_snapshot(name) else 0
+    if kept > SNAPSHOTS_LIMIT:
+        raise DamagedFile(run.path, f"its snapshots are {kept:,} bytes large, of which {SNAPSHOTS_LIMIT:,} can be")
 
 
 def _add(archive: zipfile.ZipFile, run: Run, name: str) -> None:

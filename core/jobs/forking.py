@@ -48,11 +48,12 @@ def make_fork(
     epoch: float | None = None,
     share: Share | None = None,
     told_to_stop: Callable[[], bool] = lambda: False,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Run:
     """A new run that goes on from the newest state of a run, or from its snapshot nearest to an epoch.
 
-    It has the run's settings but for those that are wanted otherwise. Raises ConfigError, RunError, or NotBegun where
-    it was told to stop meanwhile; then there is no fork.
+    It has the run's settings but for those that are wanted otherwise. `warn` is told in a line of what it lacks.
+    Raises ConfigError, RunError, or NotBegun where it was told to stop meanwhile; then there is no fork.
     """
     asked: dict[str, Any] = {"run": str(run.path), "runs_dir": str(runs_dir), "name": name, "share": share}
     asked |= {"wanted": dict(wanted), "epoch": epoch}
@@ -84,7 +85,10 @@ def make_fork(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-    return _answer(run, said, complaint)
+    made = _answer(run, said, complaint)
+    for line in said.splitlines()[:-1]:
+        warn(printable(line))
+    return made
 
 
 def _answer(run: Run, said: str, complaint: str) -> Run:

@@ -14,6 +14,11 @@ from core.runs.keeping.notes import MOST_NAMES, read_notes, write_notes
 from core.runs.run import NameTaken, Run
 
 
+def stem_of(name: str, longest: int) -> str:
+    """The name of a folder as far as a run may be called so: `we-ird` of `we ird`."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:longest] or "run"
+
+
 def unused_name(runs_dir: Path | str, stem: str) -> str:
     """The stem itself, or with the next number that follows those in use. Raises OSError."""
     try:

@@ -1,6 +1,7 @@
 """Makes a fork, whole or not at all: `python -m core.training.forks.making`, which reads what is wanted as JSON.
 
-A process of its own, so that who asks need not load PyTorch. It prints the run, or what is wrong, as JSON.
+A process of its own, so that who asks need not load PyTorch. It prints the run, or what is wrong, as JSON, after
+what else is to be known.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import math
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,21 @@ from typing import Any
 import torch
 
 from core import files
-from core.errors import ConfigError, UserError, describe
+from core.errors import ConfigError, DamagedFile, UserError, describe
 from core.models.weights import digest_of
 from core.runs.catalog import create_run
 from core.runs.config import RunConfig, stamp
 from core.runs.forks.choice import changed_settings, changes_loss, check_goal, fork_settings
 from core.runs.forks.moment import Moment, check_saved, nearest_moment, settings_now, steps_per_epoch
 from core.runs.forks.origin import ForkedFrom
+from core.runs.keeping.names import stem_of
 from core.runs.metrics.copying import copy_metrics, mark_fork, trained_until
 from core.runs.run import Run, Share
 from core.runs.snapshots.folder import file_name, folder_of, snapshots_of
 from core.runs.status import State, Status
 from core.training.checkpoint import TrainingState, save_state
 from core.training.forks.reading import read_newest, read_snapshot
-from core.training.forks.state import beginning_from, going_on
+from core.training.forks.state import beginning_from, check_usable, going_on
 
 REFUSED = 1
 LONGEST_STEM = 90  # of a name that has a number behind it
@@ -58,6 +59,7 @@ def fork_newest(parent: Run, runs_dir: Path, name: str | None, wanted: Mapping[s
     check_saved(parent)
     per_epoch = steps_per_epoch(parent)
     saved = read_newest(parent, per_epoch)
+    check_usable(saved.state, parent, config, per_epoch)
     # What was asked for while it trained counts as chosen.
     now = config.model_copy(update={"epochs": saved.state.epochs, "learning_rate": saved.state.learning_rate})
     settings = fork_settings(now, wanted, snapshot=False)
@@ -146,20 +148,29 @@ def _make(
         save_state(made, state.model_copy(update={"metrics_length": end}))
         made.write_status(status)
 
-    stem = f"{parent.name[:LONGEST_STEM]}-fork"
+    stem = f"{stem_of(parent.name, LONGEST_STEM)}-fork"
     config = stamp(settings.model_copy(update={"forked_from": origin}))
     return create_run(runs_dir, name, stem, config, first_stage, share, fill)
 
 
 def _copy_snapshots(parent: Run, made: Run, step: int) -> None:
-    """Have the fork keep what its parent was like until then; one that is thinned out just now is left out."""
+    """Have the fork keep what its parent was like until then.
+
+    One that is thinned out just now is left out, and so is one that cannot be read, of which a line is printed.
+    """
     for snapshot in snapshots_of(parent):
-        if snapshot.step <= step:
-            with suppress(FileNotFoundError):
-                content = snapshot.read()
-                folder_of(made).mkdir(mode=0o700, exist_ok=True)
-                files.share_folder(folder_of(made))
-                files.replace(folder_of(made) / file_name(snapshot.step), content)
+        if snapshot.step > step:
+            continue
+        try:
+            content = snapshot.read()
+        except FileNotFoundError:
+            continue
+        except (DamagedFile, OSError) as error:
+            print(f"a snapshot of {parent.name} cannot be read and is left out: {describe(error)}")
+            continue
+        folder_of(made).mkdir(mode=0o700, exist_ok=True)
+        files.share_folder(folder_of(made))
+        files.replace(folder_of(made) / file_name(snapshot.step), content)
 
 
 def main() -> int:

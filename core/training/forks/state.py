@@ -8,13 +8,15 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from core.errors import DamagedFile
 from core.models.autoencoder import MODELS
 from core.models.denoiser import Denoiser
 from core.models.weights import metadata_of
 from core.runs.config import RunConfig
-from core.training.checkpoint import TrainingState
+from core.runs.run import Run
+from core.training.checkpoint import TrainingState, take_over
 from core.training.step import ScheduledAdam
 
 # Settings that choose what does the steps, which a state else goes on with.
@@ -48,7 +50,7 @@ def beginning_from(
     nothing = (0, 0.0, 0.0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = Denoiser() if config.preset_record.learns_prior else MODELS[config.preset]()
+        model = _new_model(config)
         following = int(torch.randint(2**62, ()))  # as a new run's, and not the numbers that weights come from
     skipped = {"skipped": batch * config.batch_size} if batch else {}
     return TrainingState(
@@ -71,6 +73,24 @@ def beginning_from(
         new_method=True,
         **skipped,
     )
+
+
+def check_usable(state: TrainingState, run: Run, config: RunConfig, steps_per_epoch: int) -> None:
+    """Raise DamagedFile where a trainer would refuse to go on from the state of the run.
+
+    It is not known how many images there are: where no order of theirs was saved, whole batches of them do.
+    """
+    images = steps_per_epoch * config.batch_size if state.permutation is None else len(state.permutation)
+    if math.ceil(images / config.batch_size) != steps_per_epoch:
+        raise DamagedFile(run.state_path, f"is of {images:,} images, and not of {steps_per_epoch:,} steps an epoch")
+    with torch.random.fork_rng(devices=[]):
+        model = _new_model(config)
+    optimizer = ScheduledAdam(model, config.schedule, config.learning_rate)
+    take_over(state, run, model, optimizer, torch.Generator(), images, config.batch_size)
+
+
+def _new_model(config: RunConfig) -> nn.Module:
+    return Denoiser() if config.preset_record.learns_prior else MODELS[config.preset]()
 
 
 def step_of(content: bytes | None) -> int | None:

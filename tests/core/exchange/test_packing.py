@@ -72,6 +72,21 @@ def test_snapshots_go_along_unless_they_are_to_be_left(tmp_path: Path) -> None:
     assert snapshots_of(packing.unpack(tmp_path / "b.vae-run", tmp_path / "elsewhere")) == ()
 
 
+def test_what_nobody_could_unpack_is_not_packed(tmp_path: Path) -> None:
+    run = make_trained_run(tmp_path / "runs", "ae")
+    (snapshot,) = make_snapshots(run, (1,))
+    with snapshot.path.open("r+b") as file:
+        file.truncate(5 << 30)  # a hole
+    with pytest.raises(DamagedFile, match="safetensors: is 5,368,709,120 bytes large, of which 268,435,456 can be"):
+        packing.pack(run, tmp_path / "a.vae-run")
+    assert not (tmp_path / "a.vae-run").exists()
+    with snapshot.path.open("r+b") as file:
+        file.truncate(packing.SNAPSHOTS_LIMIT + 1)
+    with pytest.raises(DamagedFile, match="its snapshots are"):
+        packing.pack(run, tmp_path / "a.vae-run")
+    packing.pack(run, tmp_path / "a.vae-run", snapshots=False)
+
+
 def archive_of(change: Callable[[zipfile.ZipFile], object], path: Path) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(SHIPPED.path / "config.json", "config.json")

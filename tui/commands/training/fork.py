@@ -92,7 +92,8 @@ def fork(
         if moment.snapshot is None and parent.state().active:
             said = "saved for it" if save_before(parent) else "is trained on; the fork has what it saved last"
             say(f"{parent.name} {said}")
-        made = make_fork(parent, runs_dir.absolute(), name, settings, moment.epoch if moment.snapshot else None, shared)
+        epoch = moment.epoch if moment.snapshot else None
+        made = make_fork(parent, runs_dir.absolute(), name, settings, epoch, shared, warn=print_error)
     say(f"{made.name} is {_described(made)}")
     start = partial(launch.start, made, data_dir=folder, on_finish=on_finish)
     if as_json:

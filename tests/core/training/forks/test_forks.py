@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from core.data.images import ImageSet
-from core.errors import ConfigError, RunError
+from core.errors import ConfigError, DamagedFile, RunError
 from core.runs.run import Run
 from core.runs.snapshots.folder import snapshots_of
 from core.runs.status import State
-from core.training.checkpoint import TrainingState, load_state
+from core.training.checkpoint import TrainingState, load_state, save_state
 from core.training.forks.making import fork_newest, fork_snapshot
 from core.training.forks.state import going_on
 from tests.conftest import cut_digits
@@ -200,6 +200,52 @@ def test_a_finished_run_is_forked_with_more_epochs_only(make_run: MakeRun, image
     fork_newest(parent, parent.path.parent, None, {"epochs": 2}, None)
     with pytest.raises(RunError, match="has saved no state yet"):
         fork_newest(make_run("new", **SETTINGS), parent.path.parent, None, {}, None)
+
+
+def test_a_snapshot_that_cannot_be_read_is_left_out_and_a_folders_name_becomes_one_for_a_run(
+    make_run: MakeRun, images: ImageSet, runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent = stop_at(make_run("parent", **SETTINGS), images, 4)
+    parent = Run(parent.path.rename(runs_dir / "we ird"))
+    before = snapshots_of(parent)
+    damaged = before[1].path
+    with damaged.open("r+b") as file:
+        file.truncate(1 << 29)
+    fork = fork_newest(parent, runs_dir, None, {}, None)
+    assert fork.name == "we-ird-fork"
+    assert [snapshot.step for snapshot in snapshots_of(fork)] == [before[0].step, *(each.step for each in before[2:])]
+    said = capsys.readouterr().out
+    assert said.startswith(f"a snapshot of we ird cannot be read and is left out: snapshots: {damaged.name}: ")
+    assert said.count("\n") == 1
+    with pytest.raises(DamagedFile):
+        fork_snapshot(parent, runs_dir, None, {}, None, before[1].epoch)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("model", "no finite numbers"),
+        ("batch", "batch 999 of 11"),
+        ("optimizer", "state of this run"),
+        ("order", "of 99"),
+    ],
+)
+def test_a_state_that_no_trainer_goes_on_from_makes_no_fork(
+    part: str, said: str, make_run: MakeRun, images: ImageSet, runs_dir: Path
+) -> None:
+    parent = stop_at(make_run("parent", **SETTINGS), images, 4)
+    state = load_state(parent)
+    assert state is not None
+    broken: dict[str, dict[str, object]] = {
+        "model": {"model": {name: tensor * torch.nan for name, tensor in state.model.items()}},
+        "batch": {"batch": 999},
+        "optimizer": {"optimizer": {"state": {}}},
+        "order": {"permutation": torch.arange(99)},
+    }
+    save_state(parent, state.model_copy(update=broken[part]))
+    with pytest.raises(DamagedFile, match=said):
+        fork_newest(parent, runs_dir, None, {}, None)
+    assert [path.name for path in runs_dir.iterdir()] == ["parent"]
 
 
 def test_a_full_disk_leaves_no_fork(
