@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core import folders
 from core.arrays import Floats, Images
-from core.errors import ConfigError, RunError, describe
+from core.errors import ConfigError, DamagedFile, RunError, describe
 from core.runs.keeping.names import next_name
 from core.text import printable
 from tui import latent_plane
@@ -70,8 +70,11 @@ def unused_path(folder: Path, stem: str, suffix: str) -> Path:
 def write_file(path: Path, content: bytes, *, replace: bool) -> None:
     """Write a file, over an existing one only if `replace`.
 
-    Raises OSError: FileExistsError for the file, FileNotFoundError for the folder.
+    Raises DamagedFile for a pipe and the like, or OSError: FileExistsError for the file, FileNotFoundError for the
+    folder.
     """
+    if replace and path.exists() and not path.is_file() and not path.is_dir():
+        raise DamagedFile(path.absolute(), "is not a regular file")
     path.parent.stat()  # the error of a missing folder should name the folder, not the file
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL), 0o644)
     try:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from core.arrays import Images, evenly_spaced
-from core.errors import ConfigError
+from core.errors import ConfigError, UserError, describe
 from core.explorer.protocol import Explorer
 from core.latents.options import Order, ProjectionOptions
 from tui import formatting
@@ -72,12 +72,25 @@ def of_plane(options: ProjectionOptions, view: View | None = None, hidden: froze
     return Shot(lambda explorer: explorer.projection(options), draw)
 
 
-def frames(explorer: Explorer, moments: Sequence[tuple[int, float]], title: str, shot: Shot) -> list[Image.Image]:
-    """A picture of each moment, by its step and epoch, then one of the newest weights; of many evenly chosen ones."""
-    chosen = [moments[place] for place in evenly_spaced(len(moments), MOST_FRAMES - 1)]
-    answers = [shot.ask(explorer.at(step)) for step, _ in chosen]
-    answers.append(shot.ask(explorer.at(None)))
-    captions = [*(formatting.moment(epoch) for _, epoch in chosen), "newest"]
+def frames(
+    explorer: Explorer, moments: Sequence[tuple[int, float]], title: str, shot: Shot, warn: Callable[[str], None]
+) -> list[Image.Image]:
+    """A picture of each moment, by its step and epoch, then one of the newest weights; of many evenly chosen ones.
+
+    One whose snapshot cannot be read is left out, and `warn` is told of it in a line.
+    """
+    newest = shot.ask(explorer.at(None))  # what is wrong with all of them is raised here
+    answers, captions = [], []
+    for step, epoch in (moments[place] for place in evenly_spaced(len(moments), MOST_FRAMES - 1)):
+        caption = formatting.moment(epoch)
+        try:
+            answers.append(shot.ask(explorer.at(step)))
+        except (UserError, OSError) as error:
+            warn(f"{caption} is left out: {describe(error)}")
+            continue
+        captions.append(caption)
+    answers.append(newest)
+    captions.append("newest")
     return [
         _captioned(picture, f"{title}, {caption}")
         for picture, caption in zip(shot.draw(answers), captions, strict=True)

@@ -100,5 +100,6 @@ def epoch_of(content: bytes) -> int | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, short enough for one line."""
-    return printable((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
+    """What an error says, short enough for one line; what only announces the next line has that, too."""
+    first, *others = str(error).strip().splitlines() or [type(error).__name__]
+    return printable((f"{first} {others[0].strip()}" if first.endswith(":") and others else first)[:200])

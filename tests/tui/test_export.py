@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import ConfigError
+from core.errors import ConfigError, DamagedFile
 from tests.support.pictures import BLUE, pixels_of
 from tui.drawing.plots.curves import Curve
 from tui.export import (
@@ -218,3 +218,9 @@ def test_importing_it_loads_neither_matplotlib_nor_pillow() -> None:
     code = 'import sys, tui.export; print({"matplotlib", "PIL", "plotext", "torch"} & set(sys.modules))'
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert loaded.stdout.strip() == "set()"
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.gif")
+    with pytest.raises(DamagedFile, match=r"a\.gif: is not a regular file"):
+        write_file(tmp_path / "a.gif", b"", replace=True)

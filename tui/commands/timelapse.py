@@ -15,6 +15,7 @@ from core.text import either, printable
 from tui import formatting
 from tui.commands.explore import choice
 from tui.commands.options.common import DataDir, RunName, RunsDir, out_option
+from tui.commands.output import print_error
 from tui.commands.words import RUNS_DIR
 
 WHATS = ("reconstruct", "sample", "latent")
@@ -60,6 +61,11 @@ def timelapse(
         case _:
             shot = film.of_plane(options)
     title = printable(found.name)
-    pictures = printing.answer(found, data_dir, lambda explorer: film.frames(explorer, moments, title, shot))
+    left_out = list[str]()
+    pictures = printing.answer(
+        found, data_dir, lambda explorer: film.frames(explorer, moments, title, shot, left_out.append)
+    )
+    for words in left_out:
+        print_error(words)
     film.save(out, pictures, replace=True)
     printing.print_written(out)

@@ -34,10 +34,11 @@ Writer = Callable[[Path], list[Path]]
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be written, and what to know about the files."""
+    """What is to be written, and what to know about the files, of which `said` is known once they are written."""
 
     write: Writer
     note: str = ""
+    said: Sequence[str] = ()
 
 
 def export_files(screen: Screen[Any], shared: Shared, shown: Export | None) -> None:
@@ -57,7 +58,7 @@ def export_files(screen: Screen[Any], shared: Shared, shown: Export | None) -> N
             screen.notify(describe(error), severity="error", markup=False)
             return
         screen.post_message(FilesWritten(files))
-        lines = [*map(str, files), *filter(None, [shown.note])]
+        lines = [*map(str, files), *filter(None, [shown.note]), *shown.said]
         screen.notify("\n".join(lines), title="written", markup=False)
 
     # matplotlib makes no promise for two threads.

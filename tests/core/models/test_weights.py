@@ -12,7 +12,7 @@ import torch
 from core.errors import DamagedFile
 from core.models.autoencoder import MODELS
 from core.models.denoiser import Denoiser
-from core.models.weights import epoch_of, load_autoencoder, load_denoiser, metadata_of, weights_to_bytes
+from core.models.weights import epoch_of, first_line, load_autoencoder, load_denoiser, metadata_of, weights_to_bytes
 
 FILE = Path("a-run/model.safetensors")
 
@@ -57,3 +57,9 @@ def test_class_frequencies_that_are_none_are_refused(frequency: float) -> None:
     denoiser.class_shares.fill_(frequency)
     with pytest.raises(DamagedFile, match=r"model\.safetensors: holds no class frequencies"):
         load_denoiser(weights_to_bytes(denoiser.state_dict(), {"latent_scale": 1.0}), FILE)
+
+
+def test_what_only_announces_the_next_line_is_told_with_it() -> None:
+    said = RuntimeError("Error(s) in loading state_dict for VariationalAutoencoder:\n\tMissing key(s)\n\tmore")
+    assert first_line(said) == "Error(s) in loading state_dict for VariationalAutoencoder: Missing key(s)"
+    assert first_line(ValueError("one\ntwo")) == "one"

@@ -30,15 +30,19 @@ def film_of(
     `report` is told what is done, and nothing at the end.
     """
     chosen = [(moment.step, moment.epoch) for moment in moments]
+    left_out = list[str]()
 
     def write(folder: Path) -> list[Path]:
         from tui import timelapse
 
+        left_out.clear()  # where it is written once more
         path = export.unused_path(folder, f"{run.name}-{what}-film", ".gif")
         try:
-            timelapse.save(path, timelapse.frames(open_explorer(run, report), chosen, printable(run.name), shot))
+            timelapse.save(
+                path, timelapse.frames(open_explorer(run, report), chosen, printable(run.name), shot, left_out.append)
+            )
         finally:
             report("")
         return [path]
 
-    return Export(write)
+    return Export(write, said=left_out)
