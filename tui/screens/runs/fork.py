@@ -22,10 +22,11 @@ from core.runs.settings import SETTINGS, as_text
 from core.runs.snapshots.folder import snapshots_of
 from tui import formatting
 from tui.background.devices import check_device
-from tui.screens.runs.form.settings import Row, SettingsForm
+from tui.screens.runs.form.settings import PATH, Row, SettingsForm
 from tui.screens.runs.new_run import NewRun
 
 MOMENT = "moment"
+LEADING = ("beta", "learning_rate", "schedule", "epochs")  # what forks are made for
 NEWEST = "as it is: weights, Adam, random numbers, place in the epoch"
 SNAPSHOT = "its weights only: with a fresh Adam and a seed of its own"
 
@@ -46,7 +47,8 @@ class ForkRun(NewRun):
             self._moments[f"snapshot, epoch {epoch_words(moment.epoch)}"] = moment
         labels = [(label, label) for label in self._moments]
         self._moment_field = Select(labels, value=labels[0][0], allow_blank=False, compact=True, id=MOMENT)
-        self._form = SettingsForm(Row(MOMENT, "begins from", self._moment_field))
+        stays = {*kept_settings(snapshot=False), PATH}
+        self._form = SettingsForm(Row(MOMENT, "begins from", self._moment_field), leading=LEADING, trailing=stays)
         self._wanted: dict[str, Any] = {}
         self._begins = ""  # with which learning rate
 

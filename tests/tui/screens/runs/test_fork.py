@@ -19,6 +19,7 @@ from tui.app import VaeTui
 from tui.background.readers import RunsReader
 from tui.screens.runs import fork
 from tui.screens.runs.fork import ForkRun
+from tui.screens.runs.form.settings import Row
 
 MakeRun = Callable[..., Run]
 
@@ -59,6 +60,9 @@ async def test_a_fork_is_started_with_what_was_changed_from_the_moment_that_was_
         kept = [name for name in ("preset", "dataset", "batch_size", "seed") if form.query_one(f"#{name}").disabled]
         assert kept == ["preset", "dataset", "batch_size", "seed"]
         assert form.query_one("#learning_rate", Input).value == "0.002"
+        rows = [row.field.id for row in form.query(Row) if row.region]
+        assert rows[:5] == ["moment", "beta", "learning_rate", "schedule", "epochs"]
+        assert rows[-4:] == ["preset", "dataset", "batch_size", "seed"]
         form.query_one("#epochs", Input).value = "2"
         await settle(pilot)
         assert "epochs must be more than the 2 that vae has done by then, not 2" in screen_text(app)

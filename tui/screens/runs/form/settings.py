@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,17 @@ class SettingsForm(Vertical):
     SettingsForm #progress { height: auto; width: 100%; color: $text-warning; }
     """
 
-    def __init__(self, first: Row | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        first: Row | None = None,
+        folder: Path | None = None,
+        leading: Sequence[str] = (),
+        trailing: Collection[str] = (),
+    ) -> None:
+        """Above all others is a row that is no setting; the leading settings follow, the trailing ones are the last."""
         super().__init__()
+        self._shown = _ordered([*leading, *(name for name in SHOWN if name not in leading)], trailing)
+        self._others = _ordered([name for name in OTHERS if name not in leading], trailing)
         self._folder = folder or Path()  # where the app was started: what is typed is meant from there
         self._first = [] if first is None else [first]
         self._rows = {str(row.field.id): row for row in self._first}
@@ -104,9 +113,9 @@ class SettingsForm(Vertical):
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
             yield from self._first
-            yield from (self._rows[name] for name in SHOWN)
+            yield from (self._rows[name] for name in self._shown)
             with self._more:
-                yield from (self._rows[name] for name in OTHERS)
+                yield from (self._rows[name] for name in self._others)
         with Vertical(id="said"):
             yield Label("", id="detail", markup=False)
             yield self._elsewhere
@@ -200,7 +209,7 @@ class SettingsForm(Vertical):
         self.on_collapsible_toggled()
         for name, row in self._rows.items():
             row.explain(problems.get(name), hints[name])
-        wrong = sum(name in problems and self._is_shown(name) for name in OTHERS)
+        wrong = sum(name in problems and self._is_shown(name) for name in self._others)
         self._more.title = f"more settings{f': {wrong} to correct' if wrong else ''}"
 
     def show_progress(self, text: str) -> None:
@@ -217,7 +226,7 @@ class SettingsForm(Vertical):
         """Show or hide the settings that few runs need."""
         self._more.collapsed = not more
         if more:
-            next(self._rows[name].field for name in OTHERS if self._rows[name].display).focus()
+            next(self._rows[name].field for name in self._others if self._rows[name].display).focus()
 
     def page(self, direction: int) -> None:
         """Scroll where the window does not show all rows."""
@@ -226,7 +235,7 @@ class SettingsForm(Vertical):
 
     def on_collapsible_toggled(self) -> None:
         """Say below all what is wrong where nobody sees it."""
-        hidden = [*OTHERS] if self._more.collapsed else []
+        hidden = self._others if self._more.collapsed else []
         elsewhere = [text for name, text in self.problems.items() if name in hidden or not self._is_shown(name)]
         self._elsewhere.update("; ".join(elsewhere))
         self._elsewhere.display = bool(elsewhere)
@@ -236,12 +245,16 @@ class SettingsForm(Vertical):
 
     def show_problem(self) -> None:
         """Bring the cursor to the first setting that has a wrong value, if one has."""
-        for name in (*SHOWN, *OTHERS):
+        for name in (*self._shown, *self._others):
             if name in self.problems and self._is_shown(name):
-                if name in OTHERS:
+                if name in self._others:
                     self._more.collapsed = False
                 self._rows[name].field.focus()
                 return
+
+
+def _ordered(names: Sequence[str], trailing: Collection[str]) -> list[str]:
+    return sorted(names, key=lambda name: name in trailing)
 
 
 def _field(name: str) -> Input | Select[str]:
