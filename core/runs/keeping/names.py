@@ -13,10 +13,12 @@ from core.runs.config import check_name
 from core.runs.keeping.notes import MOST_NAMES, read_notes, write_notes
 from core.runs.run import NameTaken, Run
 
+LONGEST_STEM = 90  # of a name that has a number behind it
 
-def stem_of(name: str, longest: int) -> str:
+
+def stem_of(name: str) -> str:
     """The name of a folder as far as a run may be called so: `we-ird` of `we ird`."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:longest] or "run"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:LONGEST_STEM] or "run"
 
 
 def unused_name(runs_dir: Path | str, stem: str) -> str:

@@ -35,7 +35,6 @@ from core.training.forks.reading import read_newest, read_snapshot
 from core.training.forks.state import beginning_from, check_usable, going_on
 
 REFUSED = 1
-LONGEST_STEM = 90  # of a name that has a number behind it
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +147,7 @@ def _make(
         save_state(made, state.model_copy(update={"metrics_length": end}))
         made.write_status(status)
 
-    stem = f"{stem_of(parent.name, LONGEST_STEM)}-fork"
+    stem = f"{stem_of(parent.name)}-fork"
     config = stamp(settings.model_copy(update={"forked_from": origin}))
     return create_run(runs_dir, name, stem, config, first_stage, share, fill)
 

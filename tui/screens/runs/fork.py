@@ -16,7 +16,7 @@ from core.runs.config import RunConfig
 from core.runs.forks.choice import check_goal, first_rate, fork_settings, kept_settings, usual_goal
 from core.runs.forks.moment import Moment, newest_moment, settings_now
 from core.runs.forks.origin import epoch_words
-from core.runs.keeping.names import unused_name
+from core.runs.keeping.names import stem_of, unused_name
 from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text
 from core.runs.snapshots.folder import snapshots_of
@@ -95,7 +95,7 @@ class ForkRun(NewRun):
         return {}
 
     def _suggested_name(self, values: dict[str, Any]) -> str:
-        return unused_name(self._runs_dir, f"{self._run.name}-fork")
+        return unused_name(self._runs_dir, f"{stem_of(self._run.name)}-fork")
 
     def _hints(self) -> dict[str, str]:
         of_snapshot = self._moment.snapshot is not None
@@ -116,7 +116,13 @@ class ForkRun(NewRun):
         self._say("making the fork")
         epoch = moment.epoch if moment.snapshot else None
         made = make_fork(
-            self._run, self._runs_dir, name, self._wanted, epoch, told_to_stop=lambda: closing.is_cancelled
+            self._run,
+            self._runs_dir,
+            name,
+            self._wanted,
+            epoch,
+            told_to_stop=lambda: closing.is_cancelled,
+            warn=lambda text: self.notify(text, severity="warning", markup=False),
         )
         self._say("starting the trainer")
         trainer = launch.start(made, data_dir=self._data_dir)
