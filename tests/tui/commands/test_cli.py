@@ -336,6 +336,7 @@ def test_the_image_sets_are_listed(call: Call, tmp_path: Path) -> None:
     assert "mnist-5k" in call("data").stdout
 
 
+@pytest.mark.slow
 def test_every_command_explains_itself(call: Call) -> None:
     for command in ([], ["train"], ["resume"], ["control"], ["runs"], ["data"], ["open"]):
         shown = call(*command, "--help")

@@ -102,6 +102,7 @@ def test_a_table_of_reconstructions_has_every_image_and_its_error(call: Call, fo
     assert all(float(row["squared_error"]) > 0 for row in table)
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_bytes(call: Call, folder: Path, environment: dict[str, str]) -> None:
     for name, seed in (("a", "3"), ("c", "4")):
         done = call("sample", "vae", "--seed", seed, "--out", f"{name}.png")
@@ -122,6 +123,7 @@ def test_the_same_seed_writes_the_same_bytes(call: Call, folder: Path, environme
         ("ae", ["--sampler", "mixture"], "ae: samples from a mixture of 10 Gaussians, temperature 1, seed 0"),
     ],
 )
+@pytest.mark.slow
 def test_samples_come_from_the_sampler_that_suits_the_run_or_the_one_that_is_named(
     call: Call, run: str, arguments: list[str], said: str
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_picture_of_latents_replaces_an_old_file(call: Call, folder: Path) -> 
     ("changed", "codes"),
     [({"COLORTERM": "truecolor"}, {"38;2;", "48;2;"}), ({"COLORTERM": ""}, {"38;5;", "48;5;"})],
 )
+@pytest.mark.slow
 def test_digits_have_as_many_greys_as_the_terminal(
     folder: Path, environment: dict[str, str], changed: dict[str, str], codes: set[str]
 ) -> None:

@@ -34,6 +34,7 @@ def call(runs_dir: Path, few_digits: Path) -> Callable[..., str]:
     return run
 
 
+@pytest.mark.slow
 def test_a_fork_is_described_made_and_refused(call: Callable[..., str], make_small_run: MakeRun) -> None:
     parent = make_small_run("parent", preset="vae", epochs=2)
     trainers.finish(parent)

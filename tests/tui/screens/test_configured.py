@@ -44,6 +44,7 @@ async def test_keys_are_rebound_by_their_ids_and_what_they_did_is_said(make_app:
         await press(pilot, "f5")
         assert app.current_mode == "latent"
         await press(pilot, "question_mark")
+        await press(pilot, "end")  # where the keys of the whole app stand
         assert "f5" in screen_text(app)
 
 

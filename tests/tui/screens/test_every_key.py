@@ -138,6 +138,7 @@ def keys_of(app: VaeTui, state: State) -> list[str]:
     "states", [[deleted, another], pytest.param([nothing, no_run, loading, damaged, replaced], marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.slow
 async def test_every_key_of_a_screen_in_every_state(
     make_app: MakeApp,
     updates: Readers[RunUpdate],

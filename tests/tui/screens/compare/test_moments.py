@@ -59,6 +59,8 @@ async def test_the_other_run_is_seen_at_its_nearest_moment(
 
 
 async def test_another_run_without_snapshots_is_seen_as_it_is_now(app: VaeTui, explorers: FakeExplorers) -> None:
-    async with opened(app, "6", "v", ";", size=(120, 40)):
+    async with opened(app, "6", "v", size=(120, 40)) as pilot:
+        assert "newest · 4/4" in screen_text(app)
+        await press(pilot, ";")
         assert "vae-mnist at epoch 2.5 and ae-mnist now" in screen_text(app)
         assert set(explorers[OTHER].moments) == {None}

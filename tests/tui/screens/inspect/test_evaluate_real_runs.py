@@ -51,7 +51,7 @@ async def test_a_real_run_is_measured(tmp_path: Path, few_images: None) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: "classifier: 99." in screen_text(app), "the figures", 60)
         assert "1,000 samples from the prior N(0, I), 3 seeds, mnist-5k" in screen_text(app)
-        assert "epoch 60" in screen_text(app)
+        assert "epoch 100" in screen_text(app)
         assert isinstance(app.screen, EvaluateScreen)
         (measured,) = app.screen.shown.values()
         assert measured.evaluation.frechet_samples is not None

@@ -71,6 +71,7 @@ async def test_the_form_has_every_setting_of_the_command_line_that_applies(make_
             assert shown == applying - others
 
 
+@pytest.mark.slow
 async def test_the_cursor_reaches_and_explains_every_setting_in_a_small_window(make_app: MakeApp) -> None:
     app = make_app(runs=[])
     async with app.run_test(size=(80, 24)) as pilot:
@@ -134,6 +135,7 @@ async def test_keys_that_arrive_at_once_keep_their_order_in_the_form(make_app: M
 
 
 @pytest.mark.parametrize("key", ["pageup", "pagedown"])
+@pytest.mark.slow
 async def test_page_keys_do_no_harm_in_a_list_that_has_no_room(make_app: MakeApp, key: str) -> None:
     app = make_app(runs=[])
     async with app.run_test(size=(120, 40)) as pilot:
