@@ -58,7 +58,10 @@ async def test_the_other_run_is_seen_at_its_nearest_moment(
         assert "at epoch" not in screen_text(app).splitlines()[1]
 
 
-async def test_another_run_without_snapshots_is_seen_as_it_is_now(app: VaeTui, explorers: FakeExplorers) -> None:
+async def test_another_run_without_snapshots_is_seen_as_it_is_now(
+    app: VaeTui, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two_runs, "snapshots_of", lambda run: ())
     async with opened(app, "6", "v", size=(120, 40)) as pilot:
         assert "newest · 4/4" in screen_text(app)
         await press(pilot, ";")
