@@ -23,7 +23,6 @@ from tui.screens.charts.window import HOW_TO_TYPE, PAN, ZOOM, Window, panned, pa
 from tui.screens.dialogs import AskValue
 from tui.screens.exporting import Export
 from tui.screens.selection import Shared
-from tui.series import Chart
 from tui.widgets.plot import Plot, Shown
 
 NOTHING_YET, NOTHING_THERE = "no steps yet", "nothing in this range; 0 shows the whole"
@@ -43,7 +42,6 @@ class ChartGrid(ChosenCharts, can_focus=True):
         super().__init__(name, shared)
         self._pointed = False  # the cursor is the pointer's
         self._laid_out: Layout | None = None
-        self._to_draw: list[str] = []  # charts that are not what was asked for last
 
     def compose(self) -> ComposeResult:
         first, *others = quantities.TITLES
@@ -63,22 +61,24 @@ class ChartGrid(ChosenCharts, can_focus=True):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw the charts again, one after the other; a key that comes meanwhile waits for one only."""
+        """Draw the charts again; the first one is seen before the others are drawn."""
         if not self._snapshots:
-            self._to_draw = []
             for plot in self.query(Plot):
                 plot.show(Shown())
             return
         self._lay_out(self._available)
-        self._to_draw = [key for key in self._available if self._plot(key).display]
-        self._draw_next(self._to_draw)
+        for key in self._seen[:1]:
+            self._draw(key)
+        self.call_after_refresh(self._draw_others, self._snapshots)  # a key that comes meanwhile waits for less
 
-    def _draw_next(self, keys: list[str]) -> None:
-        if keys is not self._to_draw or not keys:  # all charts are drawn, or again by now
-            return
-        self._draw(series.chart(self._snapshots, keys.pop(0), self._options, self._axis, self._shared.place_of))
-        if keys:
-            self.call_after_refresh(self._draw_next, keys)
+    def _draw_others(self, snapshots: Sequence[Snapshot]) -> None:
+        if snapshots is self._snapshots:
+            for key in self._seen[1:]:
+                self._draw(key)
+
+    @property
+    def _seen(self) -> list[str]:
+        return [key for key in self._available if self._plot(key).display]
 
     @property
     def _available(self) -> list[str]:
@@ -94,8 +94,9 @@ class ChartGrid(ChosenCharts, can_focus=True):
         """The range of x that is seen."""
         return self._window.x or self._axis.range_of(self._options.fraction)
 
-    def _draw(self, chart: Chart) -> None:
+    def _draw(self, key: str) -> None:
         axis, window, options = self._axis, self._window, self._options
+        chart = series.chart(self._snapshots, key, options, axis, self._shared.place_of)
         label = axis.label
         if window.cursor is not None and chart.key == self._main:
             label = run_axis.position(self._snapshots, axis, window.cursor) or label
