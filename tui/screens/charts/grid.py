@@ -82,7 +82,6 @@ class ChartGrid(ChosenCharts, can_focus=True):
 
     @property
     def _available(self) -> list[str]:
-        """The charts that were chosen and have something to show, in order."""
         return [key for key in series.available(self._snapshots) if key in self._chosen]
 
     @property
