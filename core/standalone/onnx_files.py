@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import RunError
 from core.standalone.model import LATENT_CHANNELS, Autoencoder
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto, ValueInfoProto
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what runs ONNX files at all knows them
 TOLERANCE = 1e-4
@@ -44,10 +47,10 @@ class Graph:
 
     def __init__(self, given: str, shape: tuple[int, ...]) -> None:
         self._given, self._shape, self._count = given, shape, 0
-        self._nodes: list[object] = []
-        self._numbers: list[object] = []
+        self._nodes: list[NodeProto] = []
+        self._numbers: list[TensorProto] = []
 
-    def add(self, kind: str, *inputs: str, outputs: tuple[str, ...] = (), **attributes: object) -> str:
+    def add(self, kind: str, *inputs: str, outputs: tuple[str, ...] = (), **attributes: Any) -> str:
         """A node of this kind; the name of its first output."""
         from onnx import helper
 
@@ -117,7 +120,7 @@ class Graph:
         import onnx
         from onnx import TensorProto, helper
 
-        def value(name: str, shape: tuple[int, ...]) -> object:
+        def value(name: str, shape: tuple[int, ...]) -> ValueInfoProto:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
 
         given, made = [value(self._given, self._shape)], [value(name, shape) for name in outputs]

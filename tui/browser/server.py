@@ -28,7 +28,6 @@ class PageServer(Server):  # type: ignore[misc, unused-ignore]  # untyped, and n
     def __init__(self, command: str, host: str, port: int, title: str) -> None:
         super().__init__(command, host, port, title, templates_path=PAGES)
         self.token, self.cookie = secrets.token_urlsafe(24), f"vae-tui-{secrets.token_hex(4)}"
-        self._say: Callable[[], None] = lambda: None
         self._pages: set[asyncio.Task[None]] = set()
 
     @property
@@ -39,14 +38,12 @@ class PageServer(Server):  # type: ignore[misc, unused-ignore]  # untyped, and n
 
     def serve_until_interrupted(self, say: Callable[[], None]) -> None:
         """Serve; `say` is called once somebody can come. Raises OSError where the port is not to be had."""
-        self._say = say
-        self.serve()
-
-    def initialize_logging(self) -> None:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        # What is to be printed comes once it listens; textual-serve's own start-up hook comes before.
+        web.run_app(self._make_app(), host=self.host, port=self.port, print=lambda *words: say())
 
     async def on_startup(self, app: web.Application) -> None:
-        self._say()
+        """Nothing of its own is said."""
 
     async def on_shutdown(self, app: web.Application) -> None:
         for page in self._pages:

@@ -46,6 +46,31 @@ def test_a_port_that_is_taken_is_told_in_a_line() -> None:
         addresses.check_port("127.0.0.1", taken.getsockname()[1])
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def test_the_address_is_said_once_somebody_can_come() -> None:
+    web = pytest.importorskip("aiohttp.web")
+    pytest.importorskip("textual_serve")
+    from tui.browser.server import PageServer
+
+    came: list[int] = []
+
+    def come() -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as page:
+            came.append(page.getpeername()[1])
+        raise web.GracefulExit
+
+    port = free_port()
+    PageServer("true", "127.0.0.1", port, "vae-tui").serve_until_interrupted(come)
+    assert came == [port]
+
+
 @dataclass
 class Served:
     """A server as a user starts it."""
@@ -76,9 +101,7 @@ class Served:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     pytest.importorskip("textual_serve")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     # What is drawn on is the page: the terminal and the locale of the command do not matter.
     environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C"}
     command = [*program.words("serve"), "vae-mnist", "--runs-dir", str(CHECKPOINTS), "--port", str(port)]
