@@ -45,7 +45,7 @@ SCENES = (
     Scene(">", ("samples", "▀▀▀"), seconds=1.5),
     Scene("5", ("nearest",), seconds=2.5),
     Scene(10 * "\x1b[C", ("nearest",), seconds=1.0),
-    Scene(ENTER, ("decode",), seconds=2.5),
+    Scene(ENTER, ("channel 0",), seconds=2.5),
 )
 
 

@@ -57,8 +57,8 @@ class Explorer(Protocol):
     def sketch(self, image: Images, nearest: int) -> Sketched:
         """What is to be said of a drawn image (28, 28) in [0, 1], with so many training images nearest to it."""
 
-    def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
-        """One validation image, by its index in the image set, and `samples` draws of its posterior."""
+    def image_detail(self, index: int, samples: int, seed: int, part: Part = "validation") -> ImageDetail:
+        """One image, by its index in that part of the image set, and `samples` draws of its posterior."""
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
         """An image, by its index in that part of the image set, and its reconstruction, each (28, 28)."""

@@ -110,9 +110,9 @@ class RunExplorer:
             x = pad(torch.from_numpy(image)[None, None], (PADDING,) * 4)
             return answer(self.session, model, x, reconstructed(model, x), nearest, self.moment)
 
-    def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
+    def image_detail(self, index: int, samples: int, seed: int, part: Part = "validation") -> ImageDetail:
         with self._open() as model:
-            image, label = self.session.image("validation", index)
+            image, label = self.session.image(part, index)
             x = pixels(image)
             output = reconstructed(model, x)
             posterior = model.encode(x)

@@ -58,8 +58,8 @@ class RemoteExplorer:
         sketched: Sketched = self._ask("sketch", image, nearest)
         return sketched
 
-    def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
-        detail: ImageDetail = self._ask("image_detail", index, samples, seed)
+    def image_detail(self, index: int, samples: int, seed: int, part: Part = "validation") -> ImageDetail:
+        detail: ImageDetail = self._ask("image_detail", index, samples, seed, part)
         return detail
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:

@@ -56,7 +56,7 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class ImageDetail:
-    """One validation image: its posterior's mean and deviation (C, h, w), and decoded samples of it.
+    """One image: its posterior's mean and deviation (C, h, w), and decoded samples of it.
 
     The posterior of an autoencoder is a point: its deviation is zero everywhere.
     """

@@ -107,8 +107,8 @@ class FakeExplorer:
             indices, self._labels[indices], errors, originals, rebuilt, first, len(places), self.classes
         )
 
-    def image_detail(self, index: int, samples: int, seed: int) -> ImageDetail:
-        self._hear("image_detail", index, samples, seed)
+    def image_detail(self, index: int, samples: int, seed: int, part: Part = "validation") -> ImageDetail:
+        self._hear("image_detail", index, samples, seed, part)
         (original,) = self._originals(np.array([index]))
         mean = ((np.arange(64.0).reshape(4, 4, 4) - 32 + index) / 10).astype(np.float32)
         drawn = np.stack([dimmed(original, 0.9 - number / 10) for number in range(samples)])

@@ -124,7 +124,7 @@ class AskMoreEpochs(AskNumber):
 
 
 class AskClass(Dialog[str | None]):
-    """One of the ten classes by its digit, or `a` for all of them."""
+    """One of the ten classes by its digit, `a` for all of them, or `o` for what `alone` says, if anything."""
 
     DEFAULT_CSS = """
     AskClass Vertical { width: auto; padding: 1 2; }
@@ -133,12 +133,13 @@ class AskClass(Dialog[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "cancel", id="class.cancel"),
         Binding("a", "dismiss('a')", "all", id="class.all"),
+        Binding("o", "alone", "only", id="class.only", show=False),
         *(Binding(str(digit), f"dismiss('{digit}')", id=f"class.{digit}", show=False) for digit in range(10)),
     ]
 
-    def __init__(self, question: str, everything: str, classes: Sequence[str] = ()) -> None:
+    def __init__(self, question: str, everything: str, classes: Sequence[str] = (), alone: str = "") -> None:
         super().__init__()
-        self._question, self._everything, self._names = question, everything, classes
+        self._question, self._everything, self._names, self._alone = question, everything, classes, alone
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -146,19 +147,28 @@ class AskClass(Dialog[str | None]):
             for label, name in enumerate(self._names):
                 if name != str(label):
                     yield Label(formatting.class_title(label, self._names), markup=False)
-            yield Label(f"0..9 a class   a {self._everything}   esc leave it", markup=False)
+            alone = f"o {self._alone}   " if self._alone else ""
+            yield Label(f"0..9 a class   a {self._everything}   {alone}esc leave it", markup=False)
+
+    def action_alone(self) -> None:
+        if self._alone:
+            self.dismiss("o")
 
 
-def ask_class(question: str, everything: str, classes: Sequence[str] = ()) -> ModalScreen[str | None]:
-    """What asks for a class, of which these are the names: by one key where ten are the most, else by what is typed."""
+def ask_class(question: str, everything: str, classes: Sequence[str] = (), alone: str = "") -> ModalScreen[str | None]:
+    """What asks for a class, of which these are the names: by one key where ten are the most, else by what is typed.
+
+    `a` answers with all of them; `o` with what `alone` says, if anything.
+    """
     if len(classes) <= CLASSES_WITH_KEYS:
-        return AskClass(question, everything, classes)
+        return AskClass(question, everything, classes, alone)
 
     def parse(text: str) -> str:
         found = str(classes.index(text)) if text in classes else text
-        if found == "a" or (found.isdecimal() and int(found) < len(classes)):
+        if found == "a" or (alone and found == "o") or (found.isdecimal() and int(found) < len(classes)):
             return found
-        raise ValueError(f"0 to {len(classes) - 1}, a name, or a: {everything}")
+        letters = f"a: {everything}, or o: {alone}" if alone else f"or a: {everything}"
+        raise ValueError(f"0 to {len(classes) - 1}, a name, {letters}")
 
     return AskValue(question, "a", parse)
 

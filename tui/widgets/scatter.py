@@ -140,6 +140,11 @@ class Scatter(PointedWidget):
         self._hidden ^= {digit}
         self._repaint()
 
+    def show_only(self, label: int) -> None:
+        """Hide all classes but this one."""
+        self._hidden = frozenset(range(class_count(self._labels))) - {label}
+        self._repaint()
+
     def show_all_classes(self) -> None:
         self._hidden = frozenset()
         self._repaint()

@@ -30,7 +30,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "sample": ("4",),
     "traversal": ("4", "t"),
     "interpolation": ("4", "space", "right", "t"),
-    "latent": ("5", "enter"),
+    "latent": ("5",),
     "compare-curves": ("6",),
     "compare-digits": ("6", "v"),
     "compare-samples": ("6", "v", "v"),

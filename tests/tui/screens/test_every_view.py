@@ -31,7 +31,7 @@ VIEWS = {
     "sample": ["4"],
     "traversal": ["4", "right", "t"],
     "interpolation": ["4", "space", "right", "t"],
-    "latent": ["5", "enter"],
+    "latent": ["5"],
     "compare-curves": ["6"],
     "compare-digits": ["6", "v"],
     "compare-samples": ["6", "v", "v"],

@@ -1,7 +1,9 @@
-"""One validation image at a time: its reconstruction, its latent, and what samples of its posterior decode to."""
+"""One image at a time: its reconstruction, its latent, and what samples of its posterior decode to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -25,18 +27,26 @@ from tui.widgets.heat_maps import HeatMaps
 if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
     from core.explorer.results import ImageDetail
-    from core.latents.options import Order
+    from core.latents.options import Part
 
 
 SAMPLES = 8
 
 
+@dataclass(frozen=True)
+class Row:
+    """So many images of a part, one after the other; `index_of` tells which stands at a place, off the UI thread."""
+
+    total: int
+    part: Part
+    index_of: Callable[[Explorer, int], int]
+
+
 class ImageDetailScreen(DetailScreen):
-    """Opened by `enter` on the reconstructions; gives back the place of the image that was looked at last."""
+    """Opened by `enter` on an image; gives back the place in its row of the image that was looked at last."""
 
     ABOUT = "close-up: an image, its latent channel by channel, samples of its posterior"
     TITLE_IN_BAR = "reconstruct"
-
     CSS = """
     ImageDetailScreen #body { height: 1fr; }
     ImageDetailScreen #pair { height: 15; }
@@ -87,12 +97,11 @@ class ImageDetailScreen(DetailScreen):
         shared: Shared,
         sources: ExploreSources,
         place: int,
-        total: int,
-        label: int | None,
-        order: Order,
+        row: Row,
+        opened_from: str = "reconstruct",
     ) -> None:
         super().__init__(shared, sources)
-        self.place, self._total, self._label, self._order = place, total, label, order
+        self.place, self._row, self._opened_from = place, row, opened_from
         self.seed = 0
         self.deviation = False
         self.detail: ImageDetail | None = None
@@ -109,15 +118,18 @@ class ImageDetailScreen(DetailScreen):
             yield Label("22 lines show latent and samples", id="small", markup=False)
 
     @property
+    def title_in_bar(self) -> str:
+        return self._opened_from
+
+    @property
     def topic(self) -> str:
         return "posterior"
 
     def request_content(self) -> None:
-        place, label, order, seed = self.place, self._label, self._order, self.seed
+        place, row, seed = self.place, self._row, self.seed
 
         def question(explorer: Explorer) -> ImageDetail:
-            page = explorer.page(place, 1, label, order)
-            return explorer.image_detail(int(page.indices[0]), SAMPLES, seed)
+            return explorer.image_detail(row.index_of(explorer, place), SAMPLES, seed, row.part)
 
         self.ask("detail", question, self._show)
 
@@ -146,8 +158,8 @@ class ImageDetailScreen(DetailScreen):
         self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
         self.set_heading(
             f"class {formatting.class_title(detail.label, detail.classes)}",
-            f"image {detail.index:,}, squared error {detail.error:.2f}",
-            f"{self.place + 1:,} of {self._total:,}",
+            f"{'training ' if self._row.part == 'training' else ''}image {detail.index:,}, squared error {detail.error:.2f}",
+            f"{self.place + 1:,} of {self._row.total:,}",
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -158,11 +170,11 @@ class ImageDetailScreen(DetailScreen):
         self.dismiss(self.place)
 
     def action_move(self, by: int) -> None:
-        self.place = min(max(self.place + by, 0), self._total - 1)
+        self.place = min(max(self.place + by, 0), self._row.total - 1)
         self.request_content()
 
     def action_edge(self, which: int) -> None:
-        self.place = which % self._total
+        self.place = which % self._row.total
         self.request_content()
 
     def on_gallery_scrolled(self, message: Gallery.Scrolled) -> None:

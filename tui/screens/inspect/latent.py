@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 
 from core.arrays import LATENT_SIZE
 from core.latents.options import PROJECTIONS, ProjectionOptions, check_numbers
 from core.runs.run import Run
-from tui import formatting, latent_plane
+from tui import latent_plane
 from tui.export import Seen
 from tui.screens import exporting
 from tui.screens.dialogs import AskValue, ask_class
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.inspect.image import ImageDetailScreen, Row
 from tui.screens.inspect.keys import LATENT_KEYS
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.screen import TimeScreen
+from tui.screens.plane.beside import Beside
 from tui.screens.selection import Shared
 from tui.screens.sketch.screen import SketchScreen
-from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.arrays import Images
     from core.explorer.protocol import Explorer
     from core.explorer.results import LatentProjection
     from tui.timelapse import Shot
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 ZOOM = 1.5
 INACTIVE = 0.01  # variance of a posterior mean over the images, Burda et al. 2016
-HINT = "enter decodes the point"
 
 
 class LatentScreen(TimeScreen):
@@ -51,10 +50,7 @@ class LatentScreen(TimeScreen):
 
     CSS = """
     LatentScreen #body { height: 1fr; }
-    LatentScreen #beside { width: 30; padding: 0 0 0 1; }
-    LatentScreen #pair { height: 8; }
-    LatentScreen #decoded { height: 1fr; }
-    LatentScreen.-narrow #beside { display: none; }
+    LatentScreen.-narrow Beside { display: none; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = LATENT_KEYS
@@ -62,20 +58,22 @@ class LatentScreen(TimeScreen):
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
         self.choice = ProjectionOptions()
-        self.decoding = False
         self.plane: LatentProjection | None = None
         self._nearest: int | None = None
+        self._decoded: tuple[float, float] | None = None  # the point that is decoded
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
             yield Scatter(message="waiting for the run", id="scatter")
-            with Vertical(id="beside"):
-                yield Gallery(columns=2, id="pair")
-                yield Gallery(columns=1, id="decoded", message=HINT)
+            yield Beside()
 
     @property
     def _scatter(self) -> Scatter:
         return self.query_one(Scatter)
+
+    @property
+    def _beside(self) -> Beside:
+        return self.query_one(Beside)
 
     @property
     def topic(self) -> str:
@@ -96,16 +94,15 @@ class LatentScreen(TimeScreen):
         self.show_message("waiting for the run")
 
     def show_message(self, message: str) -> None:
-        self.plane, self._nearest = None, None
+        self.plane = self._nearest = self._decoded = None
         self._scatter.show_message(message)
         self.set_heading()
-        self.query_one("#pair", Gallery).show_message("")
-        self.query_one("#decoded", Gallery).show_message(HINT)
+        self._beside.show_nothing()
 
     def _show(self, plane: LatentProjection) -> None:
         # Newer weights move the points, but it is the same place that is looked at.
         same_space = self.plane is not None and self.plane.options == plane.options
-        self.plane, self._nearest = plane, None
+        self.plane, self._nearest, self._decoded = plane, None, None
         x_label, y_label = plane.projection.axes
         name, facts = (latent_plane.title_at_moment if self.moment else latent_plane.title)(plane)
         spreads = zip(plane.projection.numbers or (), plane.points.var(axis=0), strict=False)
@@ -120,36 +117,26 @@ class LatentScreen(TimeScreen):
         self._look()
 
     def on_scatter_chosen(self) -> None:
-        self.action_decode()
+        self.action_close_up()
 
     def _look(self) -> None:
         """Show what is under the cursor."""
         plane = self.plane
         if plane is None:
             return
-        nearest = self._scatter.nearest()
+        nearest, beside = self._scatter.nearest(), self._beside
+        beside.show_cursor(plane, self._scatter.cursor, nearest)
+        if not beside.display:
+            return
         if nearest is not None and nearest != self._nearest:
             self._nearest = nearest
-            show = partial(self._show_pair, plane.labels[nearest])
             index = int(plane.indices[nearest])
+            show = partial(beside.show_pair, plane, nearest)
             self.ask("pair", lambda explorer: explorer.pair(plane.options.part, index), show)
-        if self.decoding:
-            point = np.array([self._scatter.cursor])
-
-            def question(explorer: Explorer) -> Images:
-                return explorer.decode(plane.projection.invert(point))
-
-            self.ask("decoded", question, self._show_decoded)
-
-    def _show_pair(self, label: int, pair: tuple[Images, Images]) -> None:
-        if self.plane is not None:
-            named = formatting.class_title(label, self.plane.classes)
-            caption = f"nearest: {label}" if named == str(label) else named  # there is no room for both
-            self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], [caption, "reconstructed"])
-
-    def _show_decoded(self, images: Images) -> None:
-        if self.decoding:
-            self.query_one("#decoded", Gallery).show(images[:, None], ["decoded here"])
+        if self._scatter.cursor != self._decoded:
+            self._decoded = self._scatter.cursor
+            point = np.array([self._decoded])
+            self.ask("decoded", lambda explorer: explorer.decode(plane.projection.invert(point)), beside.show_decoded)
 
     # What keys do
 
@@ -188,11 +175,24 @@ class LatentScreen(TimeScreen):
             walk = LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar)
             self.app.push_screen(walk)
 
-    def action_decode(self) -> None:
-        self.decoding = not self.decoding
-        if not self.decoding:
-            self.query_one("#decoded", Gallery).show_message(HINT)
-        self._look()
+    def action_close_up(self) -> None:
+        self.answers.when_newest("plane", self._close_up)
+
+    def _close_up(self) -> None:
+        """Look closer at the image nearest to the cursor, from where one goes on to those of the classes shown."""
+        plane, nearest = self.plane, self._scatter.nearest()
+        if plane is None or nearest is None:
+            return
+        shown = np.flatnonzero(~np.isin(plane.labels, list(self._scatter.hidden)))
+        indices = plane.indices[shown]
+
+        def closed(place: int | None) -> None:
+            if place is not None and self.plane is plane:
+                self._scatter.place_cursor(*map(float, plane.points[shown[place]]))
+
+        row = Row(len(shown), plane.options.part, lambda explorer, place: int(indices[place]))
+        place = int(np.searchsorted(shown, nearest))
+        self.app.push_screen(ImageDetailScreen(self.shared, self.sources, place, row, self.title_in_bar), closed)
 
     def action_classes(self) -> None:
         def answered(answer: str | None) -> None:
@@ -200,12 +200,16 @@ class LatentScreen(TimeScreen):
                 return
             if answer == "a":
                 self._scatter.show_all_classes()
+            elif answer == "o" and plane is not None and nearest is not None:
+                self._scatter.show_only(int(plane.labels[nearest]))
             else:
                 self._scatter.toggle_digit(int(answer))
             self._look()
 
-        classes = self.plane.classes if self.plane is not None else ()
-        self.app.push_screen(ask_class("Switch which class on or off?", "show all", classes), answered)
+        plane, nearest = self.plane, self._scatter.nearest()
+        classes = plane.classes if plane is not None else ()
+        alone = f"only {plane.labels[nearest]}" if plane is not None and nearest is not None else ""
+        self.app.push_screen(ask_class("Switch which class on or off?", "show all", classes, alone), answered)
 
     def action_projection(self) -> None:
         names = list(PROJECTIONS)

@@ -19,7 +19,7 @@ from tui.screens import exporting
 from tui.screens.dialogs import ask_class
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
-from tui.screens.inspect.image import ImageDetailScreen
+from tui.screens.inspect.image import ImageDetailScreen, Row
 from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
 from tui.screens.sketch.screen import SketchScreen
@@ -251,8 +251,13 @@ class ReconstructScreen(TimeScreen):
             if place is not None:
                 self._go_to(place)
 
-        choice = (self.place, page.total, self.label, self.order)
-        self.app.push_screen(ImageDetailScreen(self.shared, self.sources, *choice), closed)
+        label, order = self.label, self.order
+
+        def index_of(explorer: Explorer, place: int) -> int:
+            return int(explorer.page(place, 1, label, order).indices[0])
+
+        row = Row(page.total, "validation", index_of)
+        self.app.push_screen(ImageDetailScreen(self.shared, self.sources, self.place, row), closed)
 
     def to_export(self, run: Run, stem: str) -> Export | None:
         if self.page is None:

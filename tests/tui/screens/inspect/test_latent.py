@@ -14,6 +14,7 @@ from tests.support.screens import answered, feed, opened, press, screen_text, sh
 from tests.support.snapshots import OTHER, RUN, make_run_update
 from tui.app import VaeTui
 from tui.messages import RunUpdate
+from tui.screens.inspect.image import SAMPLES
 from tui.screens.inspect.latent import LatentScreen
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
@@ -34,19 +35,51 @@ async def test_the_cursor_shows_the_nearest_image_and_decodes_when_asked(
         screen = run_app.screen
         assert isinstance(screen, LatentScreen)
         assert "held-out accuracy 87.5%, explains 32% + 22%, fitted to 3,500 of training" in screen_text(run_app)
-        assert explorer.times("decode") == 0
         pairs = explorer.times("pair")
         await press(pilot, *(["right"] * 30))
         assert explorer.times("pair") > pairs
-        assert explorer.asked[-1][:2] == ("pair", "validation")
-        await press(pilot, "enter", "left")
-        assert explorer.times("decode") == 2
-        z = explorer.asked[-1][1]
+        assert [asked[1] for asked in explorer.asked if asked[0] == "pair"][-1] == "validation"
+        await press(pilot, "left")
+        z = [asked[1] for asked in explorer.asked if asked[0] == "decode"][-1]
         assert z.shape == (1, 64)
         assert screen.plane is not None
-        assert np.allclose(screen.plane.projection.project(z)[0], screen.query_one(Scatter).cursor)
-        await press(pilot, "enter", "left")
-        assert explorer.times("decode") == 2
+        scatter = screen.query_one(Scatter)
+        assert np.allclose(screen.plane.projection.project(z)[0], scatter.cursor)
+        nearest = scatter.nearest()
+        assert nearest is not None
+        x, y = screen.plane.points[nearest]
+        assert f"cursor {scatter.cursor[0]:.3g}, {scatter.cursor[1]:.3g}" in screen_text(run_app)
+        assert f"image {nearest} at {x:.3g}, {y:.3g}" in screen_text(run_app)
+
+
+async def test_enter_looks_closer_at_the_nearest_image_and_comes_back_to_the_last_one(
+    app: VaeTui, explorer: FakeExplorer
+) -> None:
+    async with opened(app, "5", "v", "v", size=(120, 40)) as pilot:
+        screen = shown(app, LatentScreen)
+        scatter, plane = screen.query_one(Scatter), screen.plane
+        assert plane is not None
+        scatter.place_cursor(*plane.points[13])
+        await press(pilot, "enter")
+        assert explorer.asked[-1] == ("image_detail", 13, SAMPLES, 0, "training")
+        assert "training image 13" in screen_text(app)
+        await press(pilot, "right", "escape")
+        assert scatter.nearest() == 14
+
+
+async def test_only_one_class_is_shown_and_looked_through(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "5", size=(120, 40)) as pilot:
+        screen = shown(app, LatentScreen)
+        scatter = screen.query_one(Scatter)
+        assert screen.plane is not None
+        scatter.place_cursor(*screen.plane.points[7])
+        await press(pilot, "c")
+        assert "o only 7" in screen_text(app)
+        await press(pilot, "o")
+        assert scatter.hidden == set(range(10)) - {7}
+        await press(pilot, "enter", "right")
+        assert explorer.asked[-1][:2] == ("image_detail", 17)
+        assert "2 of 20" in screen_text(app)
 
 
 async def test_planes_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorers) -> None:
@@ -141,10 +174,10 @@ async def test_a_cursor_that_stays_nearest_to_its_image_asks_nothing(app: VaeTui
         assert screen.plane is not None
         scatter.place_cursor(*screen.plane.points[7])
         await answered(pilot)
-        assert explorer.asked[-1] == ("pair", "validation", 7)
-        pairs = explorer.times("pair")
+        assert ("pair", "validation", 7) in explorer.asked[-2:]
+        asked = len(explorer.asked)
         await press(pilot, "plus", "minus", "v")
-        assert explorer.times("pair") == pairs
+        assert len(explorer.asked) == asked
 
 
 async def test_which_latent_numbers_are_shown_is_said_in_80_columns(app: VaeTui) -> None:
@@ -152,17 +185,6 @@ async def test_which_latent_numbers_are_shown_is_said_in_80_columns(app: VaeTui)
         assert "latent numbers 0 and 1 of validation" in screen_text(app)
         await press(pilot, "right_square_bracket", "left_curly_bracket")
         assert "latent numbers 1 and 0 of validation" in screen_text(app)
-
-
-async def test_how_to_decode_is_said_until_something_is(app: VaeTui) -> None:
-    hint = "enter decodes the point"
-    async with opened(app, "5", size=(120, 40)) as pilot:
-        assert hint in screen_text(app)
-        await press(pilot, "enter")
-        assert hint not in screen_text(app)
-        assert "decoded here" in screen_text(app)
-        await press(pilot, "enter")
-        assert hint in screen_text(app)
 
 
 async def test_newer_weights_keep_the_view_and_the_hidden_classes(app: VaeTui, updates: Readers[RunUpdate]) -> None:

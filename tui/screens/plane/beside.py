@@ -1,0 +1,68 @@
+"""Beside the plane: where the cursor is, the image nearest to it, and what decodes there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Label
+
+from tui import formatting
+from tui.widgets.gallery import Gallery
+
+if TYPE_CHECKING:
+    from core.arrays import Images
+    from core.explorer.results import LatentProjection
+
+
+class Beside(Vertical):
+    """Two lines about the cursor, and below them three pictures."""
+
+    DEFAULT_CSS = """
+    Beside {
+        width: 30;
+        padding: 0 0 0 1;
+        & #cursor { height: 2; width: 100%; color: $text-muted; text-wrap: nowrap; }
+        & #pair { height: 8; }
+        & #decoded { height: 1fr; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Label("", id="cursor", markup=False)
+        yield Gallery(columns=2, id="pair")
+        yield Gallery(columns=1, id="decoded")
+
+    def show_nothing(self) -> None:
+        """There is no plane."""
+        self.query_one("#cursor", Label).update("")
+        self.query_one("#pair", Gallery).show_message("")
+        self.say_instead("")
+
+    def show_cursor(self, plane: LatentProjection, cursor: tuple[float, float], nearest: int | None) -> None:
+        """Say where the cursor is, and of which image the nearest point is."""
+        lines = [f"cursor {_place(*cursor)}"]
+        if nearest is not None:
+            lines.append(f"image {plane.indices[nearest]:,} at {_place(*plane.points[nearest])}")
+        self.query_one("#cursor", Label).update("\n".join(lines))
+
+    def show_pair(self, plane: LatentProjection, nearest: int, pair: tuple[Images, Images]) -> None:
+        """Show the image of the nearest point, and its reconstruction."""
+        label = int(plane.labels[nearest])
+        named = formatting.class_title(label, plane.classes)
+        caption = f"nearest: {label}" if named == str(label) else named  # there is no room for both
+        self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], [caption, "reconstructed"])
+
+    def show_decoded(self, images: Images) -> None:
+        """Show what decodes at the cursor, (1, 28, 28)."""
+        self.query_one("#decoded", Gallery).show(images[:, None], ["decoded here"])
+
+    def say_instead(self, why: str) -> None:
+        """Say why nothing decodes at the cursor."""
+        self.query_one("#decoded", Gallery).show_message(why)
+
+
+def _place(x: float, y: float) -> str:
+    return f"{x:.3g}, {y:.3g}"
