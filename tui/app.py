@@ -26,6 +26,7 @@ from tui.screens.help.app_keys import APP_KEYS
 from tui.screens.help.welcome import images_note
 from tui.screens.run_actions import RunScreen
 from tui.screens.runs.list import RunsScreen
+from tui.screens.runs.starting import Starter
 from tui.screens.selection import Shared, Timing
 from tui.screens.sources import Sources, real_sources
 from tui.terminal.capabilities import ColorDepth, color_depth
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 MODE_CHANGE_SECONDS = 0.005
 UNUSED_SECONDS = 10.0  # between two looks at what is not used any more
+QUEUE_SECONDS = 3.0  # between two looks at what waits for a core or a GPU
 NEWS_SECONDS = 0.5  # that a key waits for news of what it may act on
 
 
@@ -92,6 +94,7 @@ class VaeTui(ConfiguredApp):
         self.exported: list[Path] = []
         self.begins_with_pencil = False
         self._held_back = True
+        self._starter = Starter(runs_dir, partial(self.notify, severity="warning", markup=False))
         self._sources = sources or real_sources(runs_dir, data_dir)
         for name in SCREENS:
             self.add_mode(name, partial(self._make_screen, name))
@@ -181,6 +184,7 @@ class VaeTui(ConfiguredApp):
             self.switch_mode(self.shared.configuration[SCREEN] if self.selected_run else "runs")
         self.set_interval(YOUNG_SECONDS, collect_young)
         self.set_interval(FULL_SECONDS, collect)
+        self.set_interval(QUEUE_SECONDS, lambda: self.run_worker(self._starter, thread=True, group="queue"))
         self.set_interval(UNUSED_SECONDS, lambda: self._sources.end_unused(seconds_kept(self.screen_stack)))
         # The terminal is empty after the shell had it.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))

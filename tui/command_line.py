@@ -17,6 +17,7 @@ from tui.commands.words import COMMANDS, RUNS_DIR
 
 # Typer carries its own copy of click since 0.26; both give the errors of a user this base.
 UsageProblem: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+LOOK_AT_RUNS = ("train", "resume", "fork", "sweep", "control", "runs", "watch", "queue")
 OPTIONS = ("-h", "--help", "--version", "--install-completion", "--show-completion")
 
 
@@ -88,6 +89,10 @@ def needed(arguments: list[str]) -> Iterable[str]:
 def run(arguments: list[str]) -> None:
     """Do what the words say, and end this process; words that no command takes are one line and exit status 2."""
     words = with_command(arguments)
+    if words[0] in LOOK_AT_RUNS and "_VAE_TUI_COMPLETE" not in os.environ:
+        from tui.commands.training.queue import start_what_waits
+
+        start_what_waits()
     try:
         sys.exit(command_line(needed(words))(words, standalone_mode=False, prog_name="vae-tui"))
     except UsageProblem as error:

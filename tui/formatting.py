@@ -30,6 +30,7 @@ STATE_LOOKS: Mapping[str, tuple[str, str]] = {
     "finished": ("✓", "bold"),
     "failed": ("✗", "red"),
     "lost": ("?", "magenta"),
+    "queued": ("…", "blue"),
     "unknown": ("?", "dim"),
 }
 
@@ -43,7 +44,8 @@ def state(summary: RunSummary) -> Text:
     sign, style = STATE_LOOKS[summary.state]
     if any(alert.is_problem for alert in summary.alerts):
         return Text.assemble((f"{sign} {summary.state}", style), (" !", "bold red"))
-    return Text(f"{sign} {summary.state}", style)
+    place = f" {summary.place}" if summary.place else ""
+    return Text(f"{sign} {summary.state}{place}", style)
 
 
 def loss(value: float | None) -> str:

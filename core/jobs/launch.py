@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import threading
@@ -17,6 +16,7 @@ from core import files, program
 from core.data import registry
 from core.errors import DamagedFile, RunError
 from core.group import without_place
+from core.jobs.queue.trainers import trainers_here
 from core.runs.config import RunConfig, check_values
 from core.runs.requests import ACTIONS, LEARNING_RATE, Action, NumberedRequest
 from core.runs.run import Run
@@ -24,6 +24,7 @@ from core.runs.status import State
 
 START_SECONDS = 30.0
 END_SECONDS = 3.0  # that a trainer has to end by itself before it is killed
+THREADS_GIVEN = "VAE_TUI_THREADS_GIVEN"  # the variable says that OMP_NUM_THREADS was not set by a user
 FOR_TRAINING = {
     # Keep what a step frees for the next one, in huge pages; glibc would return it to the system.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
@@ -34,13 +35,7 @@ FOR_TRAINING = {
 
 def training_here() -> int:
     """How many runs are trained on this machine, as far as this user may see its processes."""
-    folders: set[str] = set()
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        words = process.info["cmdline"] or []
-        if "core.worker" in words:
-            runs = itertools.takewhile(lambda word: not word.startswith("--"), words[words.index("core.worker") + 1 :])
-            folders |= {os.path.join(process.info["cwd"] or "/", run) for run in runs}  # noqa: PTH118
-    return len(folders)
+    return len({folder for trainer in trainers_here() for folder in trainer.folders})
 
 
 class NotBegun(RunError):
@@ -156,12 +151,16 @@ def start(
     others: Sequence[Run] = (),
     data_dir: Path | None = None,
     on_finish: str | None = None,
+    device: str | None = None,
+    *,
+    from_queue: bool = False,
 ) -> TrainerProcess:
     """Start training a run, or go on with it, in a process that outlives this one. Raises OSError or DamagedFile.
 
     torchrun starts several processes, and ends all when one fails. `threads` bounds those that compute. `others` are
     trained in turns by the same process, which refuses those that it cannot train. Images that are not where they were
-    first trained on lie in `data_dir`. `on_finish` is a command for the shell, once a run has ended.
+    first trained on lie in `data_dir`. `on_finish` is a command for the shell, once a run has ended. Another `device`
+    than the run's own may be given, and that it is trained only if it waits in the queue.
     """
     config = run.training_config()
     words = [*command(run, config), *(str(other.path) for other in others)]
@@ -171,6 +170,10 @@ def start(
         words += ["--learning-rate", repr(learning_rate)]
     if data_dir is not None:
         words += ["--data-dir", str(data_dir)]
+    if device is not None:
+        words += ["--device", device]
+    if from_queue:
+        words += ["--from-queue"]
     if on_finish is not None:
         words += [f"--on-finish={on_finish}", f"--on-finish-in={Path.cwd()}"]
     log = files.persist(lambda: files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
@@ -192,10 +195,12 @@ def start(
 def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:
     """The environment of a trainer; variables that its user has set win, but for those of another job."""
     chosen = FOR_TRAINING | without_place(os.environ) | {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    if chosen.pop(THREADS_GIVEN, ""):  # to the trainer that starts this one
+        del chosen["OMP_NUM_THREADS"]
     if config.processes > 1 and threads is None:
         threads = max(1, (os.cpu_count() or 1) // config.processes)
-    if threads is not None:
-        chosen.setdefault("OMP_NUM_THREADS", str(threads))
+    if threads is not None and "OMP_NUM_THREADS" not in chosen:
+        chosen |= {"OMP_NUM_THREADS": str(threads), THREADS_GIVEN: "1"}
     return chosen
 
 

@@ -17,13 +17,17 @@ from pathlib import Path
 from core.errors import UserError, describe
 from core.group import ALONE, find_place
 from core.jobs.cost import keep_pace
+from core.jobs.queue.starting import hand_on
 from core.jobs.setup import Job, Setup, Shared, load_trainer
 from core.jobs.trainer.ending import OnFinish
 from core.jobs.trainer.failures import Log, log
+from core.jobs.trainer.heartbeat import TakenOver
 from core.jobs.trainer.orders import Signals
 from core.jobs.trainer.stages import Stages
 from core.jobs.worker import Worker
+from core.runs.keeping.queued import read_entry, remove_entry
 from core.runs.run import Run
+from core.runs.status import State
 from core.text import print_everything
 
 EXIT_REFUSED = 3
@@ -44,8 +48,17 @@ class Member:
         try:
             self.run.training_config()  # before a file is made for a run of a newer version
             with self.run.open_metrics() as metrics:
+                if job.from_queue and not self._waits():
+                    log_here("not begun: it waits in the queue no more")
+                    return 0
                 self._worker = Worker(self.run, metrics, job, signals, log_here, shared)
-                status = yield from self._worker.work()
+                try:
+                    status = yield from self._worker.work()
+                except UserError as error:
+                    if not isinstance(error, TakenOver):
+                        remove_entry(self.run.path)
+                    raise
+                remove_entry(self.run.path)
             if shared is None and self.run.config().processes == 1:
                 _keep_pace(self.run, log_here)
             if job.on_finish is not None:
@@ -54,6 +67,11 @@ class Member:
         except (UserError, OSError) as error:
             log_here(f"refused: {describe(error) if isinstance(error, OSError) else error}")
             return EXIT_REFUSED
+
+    def _waits(self) -> bool:
+        """Whether the run, whose lock this process has, waits in the queue. Raises DamagedFile or OSError."""
+        entry, status = read_entry(self.run.path), self.run.last_status()
+        return entry is not None and entry.waits(status, State.LOST if status.state.active else status.state)
 
     def take_turn(self, error: Exception | None = None) -> None:
         """Go on to the next step boundary; with an error that ended the step before it."""
@@ -73,7 +91,7 @@ class Member:
         return self.setup is not None and self.setup.waits_for_step
 
 
-def train(runs: Sequence[Run], job: Job | None = None) -> int:
+def train(runs: Sequence[Run], job: Job | None = None, signals: Signals | None = None) -> int:
     """Train runs in this process to their goals, or until they are told to stop; the worst of their exit statuses.
 
     Several take turns, and share a step where there are kernels for them. Signal handlers are those of a trainer from
@@ -83,7 +101,7 @@ def train(runs: Sequence[Run], job: Job | None = None) -> int:
     if len(runs) > 1:
         shared = Shared(len(runs))
         job = replace(job, intervals=job.intervals.among(len(runs)))
-    signals = Signals()
+    signals = signals or Signals()
     signals.handle()
     members = [Member(run, job, signals, shared) for run in runs]
     while going := [member for member in members if member.exit_status is None]:
@@ -135,13 +153,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, help="train to this epoch instead of the configured one")
     parser.add_argument("--learning-rate", type=float, help="go on with this learning rate instead of the saved one")
     parser.add_argument("--data-dir", type=Path, help="where the images are that are not where they were")
+    parser.add_argument("--device", help="where to train instead of on the configured device")
+    parser.add_argument("--from-queue", action="store_true", help="train only what waits in the queue")
     parser.add_argument("--on-finish", metavar="COMMAND", help="what the shell is to do once a run has ended")
     parser.add_argument("--on-finish-in", type=Path, metavar="DIR", default="/", help="and in which folder")
     given = parser.parse_args(arguments)
     print_everything("utf-8")  # as train.log is read, whatever the locale
     runs = [Run(path.absolute()) for path in given.run_dirs]
     ending = None if given.on_finish is None else OnFinish(given.on_finish, given.on_finish_in)
-    job = Job(given.epochs, given.learning_rate, given.data_dir, ending)
+    job = Job(
+        given.epochs, given.learning_rate, given.data_dir, ending, device=given.device, from_queue=given.from_queue
+    )
     if hasattr(os, "SCHED_BATCH"):  # a viewer on the same machine need not wait for the end of a trainer's turn
         with suppress(OSError):  # the starter's own choice may not be changed, such as `chrt -i 0`
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
@@ -153,4 +175,18 @@ def main(arguments: list[str] | None = None) -> int:
     if place.rank > 0:
         follow(runs[0], job)
         return 0
-    return train(runs, job)
+    signals = Signals()
+    try:
+        return train(runs, job, signals)
+    finally:
+        if signals.stop is None:  # the machine may be going down
+            _start_next(runs)
+
+
+def _start_next(runs: Sequence[Run]) -> None:
+    """Start what waits for the room that these runs leave."""
+    try:
+        for run in hand_on(runs):
+            log(f"started {run.name}, which waited in the queue")
+    except (UserError, OSError) as error:
+        log(f"cannot start what waits in the queue: {describe(error)}")

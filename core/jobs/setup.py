@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 class Job:
     """What a trainer's process is given to do, besides the run itself.
 
-    A new goal, another rate, where images are, and what is to be done at the end.
+    A new goal, another rate, where images are, what is to be done at the end, and on which device.
     """
 
     epochs: int | None = None
     learning_rate: float | None = None
     data_dir: Path | None = None
     on_finish: OnFinish | None = None
+    device: str | None = None  # another one than the run's own
+    from_queue: bool = False  # to be trained only if it waits there
     intervals: Intervals = field(default_factory=Intervals)
 
 
@@ -83,6 +85,8 @@ class Shared:
 def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages, shared: Shared | None = None) -> Setup:
     """The trainer of a run on this process's device. Raises UserError or OSError."""
     config = run.config()
+    if job.device is not None:
+        config = config.model_copy(update={"device": job.device})
     cores = CoreMeter()
     stages.begin("loading PyTorch")
     compiling = compile_ahead(config.precision) if _may_need_step(config) else None

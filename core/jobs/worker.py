@@ -17,6 +17,7 @@ from core.jobs.trainer.failures import Log, cause, describe
 from core.jobs.trainer.heartbeat import Heartbeat, TakenOver
 from core.jobs.trainer.orders import Orders, Signals
 from core.jobs.trainer.stages import Stages
+from core.runs.keeping.queued import read_entry
 from core.runs.metrics.log import MetricsLog
 from core.runs.requests import Inbox
 from core.runs.run import Run
@@ -41,7 +42,7 @@ class Worker:
     ) -> None:
         self.run, self.metrics, self.job, self.intervals = run, metrics, job, job.intervals
         self._signals, self._log, self._shared = signals, log, shared
-        before, pid = run.last_status(), os.getpid()
+        before, pid, entry = run.last_status(), os.getpid(), read_entry(run.path)
         self._before = before
         status = before.updated(
             state=State.RUNNING,
@@ -59,6 +60,7 @@ class Worker:
             gpu=None,
             error=None,
             reason=None,
+            queued=None if entry is None else entry.id,
             cause=None,
         )
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)

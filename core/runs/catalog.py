@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from core.runs.keeping.evaluated import Evaluated, suiting
 from core.runs.keeping.measures import Best, Measures
 from core.runs.keeping.names import find_renamed, unused_name
 from core.runs.keeping.notes import NO_NOTES, Notes, read_notes
+from core.runs.keeping.queued import Queued, read_entry
 from core.runs.metrics.lines import last_lines, newest_validation
 from core.runs.run import CONFIG, STATUS, NameTaken, Run, Share
 from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
@@ -145,6 +147,8 @@ class RunSummary:
     read_only: str = ""
     gone: bool = False  # the folder is, which `damage` says too
     alerts: tuple[Alert, ...] = ()  # where they were looked for
+    queued: Queued | None = None  # of a run that waits
+    place: int | None = None  # among those that wait for the same host, from 1, where they were all seen
 
     @property
     def preset(self) -> Preset:
@@ -202,6 +206,8 @@ class RunSummary:
             "host": status and status.host,
             "error": status and status.error,
             "reason": status and status.reason,
+            "queue_place": self.place,
+            "queue_host": self.queued and self.queued.host,
             "alerts": [{"kind": alert.kind, "text": alert.text} for alert in self.alerts],
             "changed": self.changed,
             "read_only": bool(self.read_only),
@@ -217,6 +223,7 @@ def summarise(run: Run) -> RunSummary:
         found["changed"] = run.path.stat().st_mtime
         found["config"] = run.config()
         status, found["state"] = run.observe()
+        found["queued"] = read_entry(run.path) if found["state"] is State.QUEUED else None
         found["status"] = status
         found["changed"] = status.heartbeat or found["changed"]
         last = last_lines(run.metrics_path)
@@ -268,6 +275,19 @@ def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float |
     epoch, step = last.get("epoch", {}), last.get("step", {})
     train = epoch.get("train_loss")
     return (train if train is not None else step.get("loss")), epoch.get("val_loss")
+
+
+def with_places(summaries: Sequence[RunSummary]) -> list[RunSummary]:
+    """The summaries with their places in the queue, the same objects where these did not change."""
+    waiting = [each for each in summaries if each.queued]
+    ahead = Counter[str]()
+    places: dict[Run, int] = {}
+    for each in sorted(waiting, key=lambda each: (each.queued.order if each.queued else 0, each.run.name)):
+        host = each.queued.host if each.queued else ""
+        ahead[host] += 1
+        places[each.run] = ahead[host]
+    new = ((each, places.get(each.run)) for each in summaries)
+    return [each if each.place == place else replace(each, place=place) for each, place in new]
 
 
 def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:

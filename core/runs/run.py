@@ -11,6 +11,7 @@ from typing import Literal
 from core import files
 from core.errors import ConfigError, DamagedFile, RunError, RunGone
 from core.runs.config import RunConfig, check_name, read_json, write_json
+from core.runs.keeping.queued import QUEUED, with_queue
 from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen, still_beats
 from core.runs.metrics.log import MetricsLog
 from core.runs.requests import CONTROL, PREFIX, NumberedRequest, Requests
@@ -26,12 +27,12 @@ BEST_WEIGHTS = "best.safetensors"
 FIRST_STAGE = "first-stage.safetensors"
 STATE = "state.pt"
 LOG = "train.log"
-SUMMARISED = (CONFIG, STATUS, METRICS, NOTES, EVALUATION, WEIGHTS)  # what a summary is made of
+SUMMARISED = (CONFIG, STATUS, METRICS, NOTES, EVALUATION, WEIGHTS, QUEUED)  # what a summary is made of
 UNKNOWN_KEYS_LIMIT = 100  # that a newer version may have added to the settings
 TENSORS_LIMIT = 1 << 28
 LOG_TAIL = 1 << 14
 KEPT = (NOTES, EVALUATION, STATE, WEIGHTS, BEST_WEIGHTS, FIRST_STAGE, LOG, STATUS, METRICS, CONFIG)  # what makes a run
-FILES = (CONTROL, *KEPT)
+FILES = (CONTROL, QUEUED, *KEPT)
 Share = Literal["group", "all"]  # who may read a run besides its owner
 SHARED: dict[Share, int] = {"group": 0o750, "all": 0o755}
 
@@ -132,13 +133,13 @@ class Run:
         return self.observe()[1]
 
     def observe(self) -> tuple[Status, State]:
-        """The last status, and the state, LOST where its trainer is gone. Raises DamagedFile or OSError."""
-        status = self.status()
-        if not status.state.active or self._is_trained(status):
-            return status, status.state
-        last, status = status, self.status()  # a trainer that just ended said so before it let go of the lock
-        gone = status.state.active and (status == last or not self._is_trained(status))
-        return status, State.LOST if gone else status.state
+        """The last status, and the state: LOST without its trainer, QUEUED before. Raises DamagedFile or OSError."""
+        status, gone = self.status(), False
+        if status.state.active and not self._is_trained(status):
+            # A trainer that just ended said so before it let go of the lock.
+            last, status = status, self.status()
+            gone = status.state.active and (status == last or not self._is_trained(status))
+        return status, with_queue(self.path, status, State.LOST if gone else status.state)
 
     def _is_trained(self, status: Status) -> bool:
         return is_trained(status, self.path, is_locked(self.metrics_path))
@@ -290,10 +291,7 @@ class Run:
         return files.last_line(self.log_path, LOG_TAIL, about)
 
     def summary_version(self) -> tuple[int, ...]:
-        """A number for each file of a summary that changes with it, 0 without it.
-
-        A file system may not tell apart two changes within one tick of its clock.
-        """
+        """A number for each file of a summary that changes with it, as far as a file system tells; 0 without it."""
         return tuple(map(self._changed, SUMMARISED))
 
     def _changed(self, file: str) -> int:

@@ -26,7 +26,7 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
 class State(StrEnum):
-    """Where a run stands. Two are never on disk: LOST, which a reader concludes, and UNKNOWN, a newer version's."""
+    """Where a run stands. Three are never on disk: a reader concludes LOST and QUEUED, UNKNOWN is a newer version's."""
 
     CREATED = "created"
     RUNNING = "running"
@@ -35,6 +35,7 @@ class State(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"
     LOST = "lost"
+    QUEUED = "queued"
     UNKNOWN = "unknown"
 
     @classmethod
@@ -84,7 +85,7 @@ class Status(BaseModel):
     `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
     could lock the run, `begun` whether it has done a step; `done_request` is the number of the last request that was
     done, `base_learning_rate` the rate that was asked for, before any schedule, `reason` why it finished before its
-    goal. Earlier versions wrote none of them.
+    goal, `queued` the entry of the queue that the trainer began with. Earlier versions wrote none of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,6 +118,7 @@ class Status(BaseModel):
     done_request: Count | None = None
     error: Text | None = None
     reason: Text | None = None
+    queued: Text | None = None
     cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
 
     @property
@@ -167,6 +169,7 @@ class StatusChanges(TypedDict, total=False):
     done_request: int
     error: str | None
     reason: str | None
+    queued: str | None
     cause: Cause | None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core import files
 from core.runs.alerts.rules import Facts, find_alerts
-from core.runs.catalog import RunSummary, Unreadable, folders, is_run, summarise
+from core.runs.catalog import RunSummary, Unreadable, folders, is_run, summarise, with_places
 from core.runs.keeping.measures import Measures
 from core.runs.run import Run
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TURNS = 4
 # Longer than a tick of any file system's clock, within which two changes may not be told apart; FAT's has 2 seconds.
 TICK_SECONDS = 2.5
-MEASURED = ("best", "size", "evaluated", "evaluated_damage")
+KEPT = ("best", "size", "evaluated", "evaluated_damage", "place")  # from one reading to the next
 MEASURED_SECONDS = 0.01  # that a look takes for what takes a look at whole files
 
 
@@ -85,7 +85,15 @@ class Catalog:
                 self.unreadable.note(name, error)
         if before:  # the first look is waited for
             self._measure()
+        self._number()
         return [seen.summary for seen in self._seen.values() if seen.summary]
+
+    def _number(self) -> None:
+        """Number the runs that wait in the queue."""
+        summaries = [seen.summary for seen in self._seen.values() if seen.summary]
+        if any(each.queued or each.place for each in summaries):
+            for each in with_places(summaries):
+                self._seen[each.run.name] = replace(self._seen[each.run.name], summary=each)
 
     def _look_at(self, name: str, before: _Seen | None, now: float) -> _Seen:
         if before and before.at_rest and hash(name) % TURNS != self._turn:
@@ -98,7 +106,7 @@ class Catalog:
             return before
         summary = summarise(run) if is_run(run.path) else None
         if before and before.summary and summary:
-            summary = replace(summary, **{name: getattr(before.summary, name) for name in MEASURED})
+            summary = replace(summary, **{name: getattr(before.summary, name) for name in KEPT})
         if summary and (before or not summary.is_active):  # the first look is waited for
             summary = with_alerts(summary, self._alerts)
         if before and summary == before.summary:

@@ -21,7 +21,7 @@ from core.data.registry import SetOnDisk
 from core.errors import ConfigError, RunError
 from core.jobs import launch
 from core.runs.alerts.following import RunAlerts
-from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise_whole
+from core.runs.catalog import RunSummary, Unreadable, find_run, find_runs, newest_first, summarise_whole, with_places
 from core.runs.choosing.conditions import parse_condition
 from core.runs.config import check_values
 from core.runs.metrics.reader import MetricsReader
@@ -100,8 +100,8 @@ def runs(
         return
     unreadable = Unreadable()
     found = deleted if trash else find_runs(runs_dir, unreadable)
-    whole = (with_alerts(summarise_whole(each), {}) for each in found)
-    summaries = list(whole) if trash else newest_first(whole)
+    whole = with_places([with_alerts(summarise_whole(each), {}) for each in found])
+    summaries = whole if trash else newest_first(whole)
     there, summaries = len(summaries), [summary for summary in summaries if condition.holds(summary)]
     if as_json:
         print_json([summary.as_json() for summary in summaries])

@@ -44,6 +44,11 @@ COMMANDS = {
         "sweep",
         "Train several runs with different settings, and compare them. Ctrl-C saves and stops.",
     ),
+    "queue": Command(
+        "tui.commands.training.queue",
+        "queue",
+        "List the runs that wait for a core or a GPU; move them, or take them out.",
+    ),
     "control": Command("tui.commands.manage", "control", "Ask the trainer of a run to pause, resume, save or stop."),
     "set": Command("tui.commands.manage", "set_rate", "Change the learning rate of a run while it trains."),
     "reconstruct": Command(

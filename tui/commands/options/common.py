@@ -46,6 +46,9 @@ DataDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return once training has begun.")]
+Queue = Annotated[
+    bool, typer.Option("--queue", help="Have it wait in the queue until there is a core or a GPU for it.")
+]
 OnFinish = Annotated[
     str | None,
     typer.Option(

@@ -174,7 +174,7 @@ def _shown(runs: Sweep, console: Console) -> Iterator[Callable[[], None]]:
         for _, summary in runs.summaries():
             if summary is not None and summary.state is not None and said.get(summary.run.name) is not summary.state:
                 said[summary.run.name] = summary.state
-                if summary.state is not State.CREATED:
+                if summary.state not in (State.CREATED, State.QUEUED):
                     loss = f"  val loss {formatting.loss(summary.val_loss)}" if summary.state is State.FINISHED else ""
                     console.print(f"{summary.run.name} {summary.state}{loss}", highlight=False, soft_wrap=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from core.data import registry
 from core.jobs import launch
 from core.jobs.cost import estimate, read_paces
+from core.jobs.queue.waiting import enqueue, enter, queueing
 from core.runs.catalog import create_run, find_run
 from core.runs.config import RunConfig, check_values, make_config
 from core.runs.first_stage import first_stage_settings, with_images
@@ -21,10 +23,11 @@ from core.runs.settings import SETTINGS
 from core.runs.status import State
 from tui import formatting
 from tui.background.devices import check_device
-from tui.commands.options.common import DataDir, Detach, OnFinish, RunName, RunsDir
+from tui.commands.options.common import DataDir, Detach, OnFinish, Queue, RunName, RunsDir
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, echo, print_error
 from tui.commands.training.progress import Follower, download_in_terminal, going_on
+from tui.commands.training.queue import await_turn, check_queue
 from tui.commands.words import RUNS_DIR, command_hint
 from tui.interrupts import Told, tidied_up
 from tui.terminal.guard import SHOW_CURSOR, guarded
@@ -41,12 +44,14 @@ def train(
         bool, typer.Option("--create-only", help="Write the run's folder for a trainer that is started otherwise.")
     ] = False,
     detach: Detach = False,
+    queue: Queue = False,
     on_finish: OnFinish = None,
     share: Shared = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
     shared = check_share(share)
+    check_queue(queue, create_only=create_only, on_finish=on_finish)
     folder = (data_dir or registry.default_data_dir()).absolute()
     first_stage = find_run(runs_dir, settings["first_stage"]) if "first_stage" in settings else None
     if first_stage:
@@ -63,14 +68,18 @@ def train(
         download_in_terminal(config.dataset, place)
     fingerprint, said = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
     config = config.model_copy(update={"fingerprint": fingerprint})
-    with tidied_up():
-        run = create_run(runs_dir, name, f"{config.preset}-{config.dataset}", config, weights, shared)
+    fill = [enter] if queue else []
+    with tidied_up(), queueing(runs_dir) if queue else nullcontext():
+        run = create_run(runs_dir, name, f"{config.preset}-{config.dataset}", config, weights, shared, *fill)
     if said:
         echo(said)
     if settings.get("dataset", "auto") == "auto" and first_stage is None:
         echo(registry.explain_auto(folder))
     if create_only:
         echo(f"{run.name} is ready in {run.path}; train it with: {shlex.join(launch.command(run, config))}")
+        return
+    if queue:
+        await_turn([run])
         return
     follow(run, partial(launch.start, run, on_finish=on_finish), detach)
 
@@ -89,6 +98,7 @@ def resume(
     settings: dict[str, Any],
     run: RunName,
     detach: Detach = False,
+    queue: Queue = False,
     on_finish: OnFinish = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
@@ -100,6 +110,12 @@ def resume(
     check_device(config.device, config.processes)
     folder = None if data_dir is None else data_dir.absolute()
     new_goal, new_rate = new.get("epochs"), new.get("learning_rate")
+    check_queue(queue, create_only=False, on_finish=on_finish)
+    if queue:
+        launch.prepare_resume(found, new_goal, folder)
+        enqueue(found, new_goal, new_rate, folder)
+        await_turn([found])
+        return
     start = partial(launch.resume, found, new_goal, new_rate, data_dir=folder, on_finish=on_finish)
     follow(found, start, detach)
 

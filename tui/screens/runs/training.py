@@ -197,7 +197,7 @@ class TrainingScreen(KeptRunScreen):
             self._draw_in_time()
         if not snapshot.weights_version:
             self._pictured, self.preview = 0, None
-            to_come = summary.state is not None and (summary.state.active or summary.state is State.CREATED)
+            to_come = summary.is_active or summary.state in (State.CREATED, State.QUEUED)
             missing = "no weights yet" if to_come else "model.safetensors is missing"
             self.query_one(Gallery).show_message(summary.damage or missing)
         self._read_newer_pictures()

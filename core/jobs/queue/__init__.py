@@ -1,0 +1,1 @@
+"""The queue: runs that wait for a core or a GPU, and who starts them."""

@@ -1,0 +1,169 @@
+"""Starts the runs whose turn it is: whoever looks does it, be it a trainer that ends, a viewer or a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import files
+from core.errors import DamagedFile, RunError, UserError, describe
+from core.jobs import launch
+from core.jobs.queue.register import Lock, Register, locked, may_hold_runs, read_register, write_register
+from core.jobs.queue.trainers import Devices, trainers_here
+from core.runs.catalog import folders
+from core.runs.keeping.queued import QUEUED, Queued, is_ours, read_entry, remove_entry
+from core.runs.run import Run
+from core.runs.status import State
+
+MOST_TRIES = 5  # of a run whose trainer never begins, or is always lost
+END_SECONDS = 30.0  # that a trainer which ends waits for others that start runs
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A run that waits, and its entry."""
+
+    run: Run
+    entry: Queued
+
+
+def queued_runs(runs_dir: Path) -> Iterator[Run]:
+    """The runs of a folder that have an entry, whoever made it and whatever became of it. Raises OSError."""
+    for name in files.persist(lambda: folders(runs_dir)):
+        if files.exists(runs_dir / name / QUEUED):
+            yield Run(runs_dir / name)
+
+
+def waiting_runs(runs_dir: Path, problems: dict[str, str] | None = None) -> list[Waiting]:
+    """Those of a folder that wait, on any host, in the order of the queue. Raises OSError.
+
+    What cannot be read is noted in `problems` by the name of its run.
+    """
+    found = []
+    for run in queued_runs(runs_dir):
+        try:
+            entry = read_entry(run.path)
+            if entry is not None and run.state() is State.QUEUED:
+                found.append(Waiting(run, entry))
+        except (DamagedFile, OSError) as error:
+            if problems is not None:
+                problems[run.name] = describe(error)
+    return in_turn(found)
+
+
+def in_turn(waiting: Iterable[Waiting]) -> list[Waiting]:
+    """In the order in which they are started."""
+    return sorted(waiting, key=lambda each: (each.entry.order, each.run.name))
+
+
+def start_waiting(runs_dirs: Iterable[Path] = (), seconds: float = 0.0) -> list[Run]:
+    """Start what there is room for, in these folders and all that are known to have runs that wait; the runs begun.
+
+    Where somebody else does so for longer than these seconds, nothing is left to be done here. Raises OSError.
+    """
+    wanted = [*runs_dirs]
+    if not may_hold_runs() and not any(True for each in wanted for _ in queued_runs(each)):
+        return []
+    try:
+        with locked(seconds):
+            return _start(wanted, ())
+    except BlockingIOError:
+        return []
+
+
+_kept: list[Lock] = []
+
+
+def hand_on(ended: Sequence[Run]) -> list[Run]:
+    """As `start_waiting`, by the trainer's process of runs that ended, which is not counted any more.
+
+    It has the lock until its process is gone, so that nobody counts it meanwhile. Raises OSError or DamagedFile.
+    """
+    with suppress(BlockingIOError):
+        _kept.append(Lock(END_SECONDS))
+    return _start({run.path.parent for run in ended}, ended)
+
+
+def _start(runs_dirs: Iterable[Path], ended: Sequence[Run]) -> list[Run]:
+    """Start runs, with the lock."""
+    register = read_register()
+    found, kept = [], []
+    for runs_dir in dict.fromkeys([*map(Path, register.folders), *(each.absolute() for each in runs_dirs)]):
+        try:
+            waiting, is_used = _ours(runs_dir)
+        except OSError:  # as of a server that is away
+            is_used, waiting = True, []
+        found += waiting
+        kept += [str(runs_dir)] * is_used
+    tries = {each.entry.id: register.tries.get(each.entry.id, 0) for each in found}
+    register = Register(folders=tuple(kept), at_once=register.at_once, tries=tries)
+    started = list(_start_in_turn(in_turn(found), register, ended)) if found else []
+    if not started:
+        write_register(register)
+    return started
+
+
+def _ours(runs_dir: Path) -> tuple[list[Waiting], bool]:
+    """The runs of a folder that this user and host are to start, and whether one is being trained or waits."""
+    mine = []
+    for run in queued_runs(runs_dir):
+        with suppress(DamagedFile, FileNotFoundError):
+            entry = read_entry(run.path)
+            if entry is not None and entry.is_of_this_host and is_ours(run.path):
+                mine.append(Waiting(run, entry))
+    waiting, is_used = [], False
+    for each in mine:
+        with suppress(DamagedFile, FileNotFoundError):
+            state = each.run.state()
+            if state is State.QUEUED:
+                waiting.append(each)
+            elif not state.active:
+                remove_entry(each.run.path)  # its trainer was killed between its last word and this
+                continue
+            is_used = True
+    return waiting, is_used
+
+
+def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequence[Run]) -> Iterator[Run]:
+    """Start those for which there is room; each attempt is counted before it is made."""
+    gone = {str(run.path) for run in ended}
+    trainers = [each for each in trainers_here() if gone.isdisjoint(each.folders)]
+    at_work = {folder for each in trainers for folder in each.folders}
+    devices = Devices(register.at_once, trainers)
+    tries = dict(register.tries)
+    for each in waiting:
+        if str(each.run.path) in at_work:
+            continue
+        try:
+            if tries[each.entry.id] >= MOST_TRIES:
+                raise RunError(f"its trainer ended {MOST_TRIES} times: {each.run.last_log_line() or 'no word'}")
+            config = each.run.training_config()
+            device = devices.take(config)
+            if device is None:
+                if config.processes > 1:
+                    return  # nothing that needs less goes ahead of it for ever
+                continue
+            tries[each.entry.id] += 1
+            write_register(register.model_copy(update={"tries": tries}))
+            folder = each.entry.data_dir
+            launch.start(
+                each.run,
+                each.entry.epochs,
+                each.entry.learning_rate,
+                devices.threads(device),
+                data_dir=None if folder is None else Path(folder),
+                device=device if device.startswith("cuda") else None,
+                from_queue=True,
+            )
+            yield each.run
+        except UserError as error:
+            give_up(each.run, describe(error))
+
+
+def give_up(run: Run, reason: str) -> None:
+    """Take a run that cannot be started out of the queue, and say why in its status. Raises OSError."""
+    remove_entry(run.path)
+    with suppress(DamagedFile, FileNotFoundError):
+        run.write_status(run.status().updated(error=f"taken out of the queue: {reason}"[:10_000]))

@@ -1,0 +1,188 @@
+"""Runs that wait are started in turn where there is room, by whoever looks, and each once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import RunError
+from core.jobs import launch
+from core.jobs.queue import starting, trainers, waiting
+from core.jobs.queue.register import Register, locked, read_register, write_register
+from core.jobs.queue.starting import start_waiting, waiting_runs
+from core.jobs.queue.trainers import Devices, SeenTrainer
+from core.runs.catalog import newest_first, summarise, with_places
+from core.runs.keeping.queued import QUEUED, read_entry, write_entry
+from core.runs.run import Run
+from core.runs.status import State
+from core.runs.watching import Catalog
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture(autouse=True)
+def own_register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(trainers, "usual_at_once", lambda device: 1)
+
+
+@pytest.fixture
+def at_work(monkeypatch: pytest.MonkeyPatch) -> list[SeenTrainer]:
+    """The trainers that are seen on the machine; one that is started is there at once."""
+    seen: list[SeenTrainer] = []
+
+    def start(run: Run, *arguments: Any, device: str | None = None, **options: Any) -> None:
+        seen.append(SeenTrainer((str(run.path),), device or ""))
+
+    monkeypatch.setattr(launch, "start", start)
+    monkeypatch.setattr(starting, "trainers_here", lambda: [*seen])
+    monkeypatch.setattr(trainers, "gpus", list)
+    return seen
+
+
+@pytest.fixture
+def queued(make_run: MakeRun) -> list[Run]:
+    runs = [make_run(name) for name in ("one", "two", "three")]
+    for run in runs:
+        waiting.enqueue(run)
+    return runs
+
+
+def names(runs_dir: Path) -> list[str]:
+    return [each.run.name for each in waiting_runs(runs_dir)]
+
+
+def end(run: Run, at_work: list[SeenTrainer], state: State = State.FINISHED) -> None:
+    """Its trainer says how it ended, but is killed before it takes the run out of the queue."""
+    entry = read_entry(run.path)
+    run.write_status(run.status().updated(state=state, queued=None if entry is None else entry.id))
+    at_work[:] = [each for each in at_work if str(run.path) not in each.folders]
+
+
+def test_runs_are_started_in_turn_where_there_is_room(
+    queued: list[Run], runs_dir: Path, at_work: list[SeenTrainer]
+) -> None:
+    one, two, three = queued
+    assert one.state() is State.QUEUED
+    assert start_waiting() == [one]
+    assert start_waiting() == [], "it is being started, and there is no room for another"
+    end(one, at_work)
+    assert start_waiting() == [two]
+    end(two, at_work, State.STOPPED)
+    assert (one.path / QUEUED).exists() is False, "what its trainer did not do is done"
+    waiting.set_at_once(2)
+    assert [each.folders for each in at_work] == [(str(three.path),)]
+    end(three, at_work, State.FAILED)
+    assert start_waiting() == []
+    assert (names(runs_dir), read_register()) == ([], Register(at_once=2))
+
+
+def test_a_run_that_was_lost_is_started_again_and_not_for_ever(queued: list[Run], at_work: list[SeenTrainer]) -> None:
+    one = queued[0]
+    for _ in range(starting.MOST_TRIES):
+        assert start_waiting() == [one]
+        end(one, at_work, State.RUNNING)  # which nobody trains
+        assert one.state() is State.QUEUED
+    assert start_waiting() == [queued[1]]
+    assert (one.state(), (one.path / QUEUED).exists()) == (State.LOST, False)
+    assert "taken out of the queue: its trainer ended 5 times" in (one.status().error or "")
+
+
+def test_a_run_is_moved_and_taken_out(queued: list[Run], runs_dir: Path) -> None:
+    one, two, three = queued
+    assert waiting.move(three, -1) == 2
+    assert names(runs_dir) == ["one", "three", "two"]
+    assert waiting.move(two, -9) == 1
+    assert waiting.move(two, 1) == 2
+    assert names(runs_dir) == ["one", "two", "three"]
+    assert waiting.move(one, 9) == 3
+    waiting.leave(two)
+    assert names(runs_dir) == ["three", "one"]
+    assert (two.state(), waiting.place_of(two), waiting.place_of(one)) == (State.CREATED, None, 2)
+    with pytest.raises(RunError, match="two does not wait in the queue"):
+        waiting.move(two, 1)
+
+
+def test_a_list_numbers_what_waits(queued: list[Run], runs_dir: Path) -> None:
+    look = Catalog(runs_dir)
+    assert {each.run.name: each.place for each in look.look()} == {"one": 1, "two": 2, "three": 3}
+    seen = look.look()
+    assert [one is other for one, other in zip(seen, look.look(), strict=True)] == [True] * 3
+    waiting.leave(queued[0])
+    found = newest_first(with_places([summarise(run) for run in queued]))
+    assert {each.run.name: each.place for each in found} == {"one": None, "two": 1, "three": 2}
+    assert json.loads(json.dumps(found[0].as_json()))["queue_place"] == 2
+
+
+def test_an_entry_belongs_to_its_host_and_its_user(
+    queued: list[Run], at_work: list[SeenTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = read_entry(queued[0].path)
+    assert entry is not None
+    write_entry(queued[0].path, entry.model_copy(update={"host": "elsewhere"}))
+    assert queued[0].state() is State.QUEUED
+    assert start_waiting() == [queued[1]]
+    at_work.clear()
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    assert start_waiting() == []
+
+
+def test_of_two_who_look_at_once_one_starts(queued: list[Run], at_work: list[SeenTrainer]) -> None:
+    with locked(0):
+        assert start_waiting() == []
+    assert start_waiting() == [queued[0]]
+
+
+def test_a_folder_that_nobody_knows_is_found_by_who_looks_there(
+    queued: list[Run], runs_dir: Path, at_work: list[SeenTrainer]
+) -> None:
+    write_register(Register())
+    assert start_waiting() == []
+    assert start_waiting([runs_dir]) == [queued[0]]
+    assert read_register().folders == (str(runs_dir),)
+
+
+def test_a_run_that_this_version_cannot_train_holds_nobody_up(queued: list[Run], at_work: list[SeenTrainer]) -> None:
+    path = queued[0].path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"preset": "newer"}))
+    assert start_waiting() == [queued[1]]
+    assert "taken out of the queue: one was written by a newer version" in (queued[0].status().error or "")
+
+
+def test_a_damaged_entry_is_named_and_no_run_is_lost_by_it(queued: list[Run], runs_dir: Path) -> None:
+    (queued[0].path / QUEUED).write_text("{")
+    problems: dict[str, str] = {}
+    assert [each.run.name for each in waiting_runs(runs_dir, problems)] == ["two", "three"]
+    assert list(problems) == ["one"]
+    assert summarise(queued[0]).state is State.CREATED
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "takes"),
+    [
+        ({"device": "auto"}, [], ["cuda:0", "cuda:1", None]),
+        ({"device": "cuda:1"}, [], ["cuda:1", None]),
+        ({"device": "cuda"}, ["cuda:0"], ["cuda:1", None]),
+        ({"device": "cpu"}, ["cuda:0"], ["cpu", None]),
+        ({"device": "auto", "processes": 2}, [], ["", None]),
+        ({"device": "auto", "processes": 2}, ["cuda:1"], [None]),
+        ({"device": "cuda:7"}, [], ["cuda:7", "cuda:7"]),  # the trainer says that there is none
+    ],
+)
+def test_a_run_takes_a_device_that_has_room(
+    wanted: dict[str, object],
+    seen: list[str],
+    takes: list[str | None],
+    make_run: MakeRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trainers, "gpus", lambda: ["cuda:0", "cuda:1"])
+    devices = Devices(None, [SeenTrainer(("/elsewhere",), device) for device in seen])
+    config = make_run(**wanted).config()
+    assert [devices.take(config) for _ in takes] == takes

@@ -1,0 +1,129 @@
+"""The command that shows and changes the queue, and what commands do that have a run wait in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from core.errors import ConfigError, UserError, describe
+from core.jobs import launch
+from core.jobs.queue.register import MOST_AT_ONCE, read_register
+from core.jobs.queue.starting import Waiting, start_waiting, waiting_runs
+from core.jobs.queue.trainers import Devices
+from core.jobs.queue.waiting import leave, move, place_of, set_at_once
+from core.runs.catalog import find_run
+from core.runs.run import Run
+from core.text import printable
+from tui import formatting
+from tui.commands.options.common import Json, RunsDir, complete_run
+from tui.commands.output import echo, print_error, print_json, print_table
+from tui.commands.words import RUNS_DIR, command_hint
+
+SECONDS = 5.0  # that a command waits for others which start runs
+
+
+def _run_option(name: str, purpose: str) -> Any:
+    return typer.Option(name, help=purpose, metavar="RUN", show_default=False, autocompletion=complete_run)
+
+
+def queue(
+    cancel: Annotated[str | None, _run_option("--cancel", "Take a run out of the queue; it stays as it is.")] = None,
+    move_: Annotated[str | None, _run_option("--move", "Give a run another place.")] = None,
+    to: Annotated[int, typer.Option("--to", help="The place that it is moved to.", metavar="N", min=1)] = 1,
+    at_once: Annotated[
+        str | None,
+        typer.Option(
+            "--at-once",
+            help="From now on so many runs train at a time on each GPU, and on the processor; or auto.",
+            metavar="N",
+            show_default="one on a GPU, one for every four cores",
+        ),
+    ] = None,
+    as_json: Json = False,
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    if at_once is not None:
+        set_at_once(_number(at_once))
+    if cancel is not None:
+        run = find_run(runs_dir, cancel)
+        leave(run)
+        echo(f"{run.name} waits no more; go on with it: {command_hint(run, 'resume')}")
+    if move_ is not None:
+        run = find_run(runs_dir, move_)
+        before = place_of(run)
+        place = move(run, to - before if before else 0)
+        echo(f"{run.name} is number {place} in the queue")
+    if cancel is not None or move_ is not None:
+        return
+    start_waiting([runs_dir], SECONDS)
+    problems: dict[str, str] = {}
+    waiting = waiting_runs(runs_dir.absolute(), problems)
+    if as_json:
+        print_json([_as_json(each) for each in waiting])
+    else:
+        _print(waiting)
+    for name, problem in problems.items():
+        print_error(f"{name} cannot wait in the queue: {problem}")
+
+
+def _number(text: str) -> int | None:
+    """How many runs train at once, None for as usual. Raises ConfigError."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not 1 <= int(text[:10]) <= MOST_AT_ONCE:
+        raise ConfigError({"at_once": f"at once must be auto or 1 to {MOST_AT_ONCE}, not {text[:40]!r}"})
+    return int(text)
+
+
+def _as_json(each: Waiting) -> dict[str, Any]:
+    """Plain values under stable names, for programs."""
+    entry = each.entry
+    return {"name": each.run.name, "path": str(each.run.path), "place": place_of(each.run), "host": entry.host} | {
+        "since": entry.order,
+        "epochs": entry.epochs,
+        "learning_rate": entry.learning_rate,
+    }
+
+
+def _print(waiting: Sequence[Waiting]) -> None:
+    if waiting:
+        elsewhere = any(not each.entry.is_of_this_host for each in waiting)
+        table = Table("", "run", "preset", "data set", *["host"] * elsewhere, box=None, pad_edge=False)
+        for each in waiting:
+            config = each.run.config()
+            cells = [str(place_of(each.run)), printable(each.run.name), config.preset, printable(config.dataset_title)]
+            table.add_row(*cells, *[printable(each.entry.host)] * elsewhere)
+        print_table(table)
+    else:
+        echo("no run waits")
+    room = Devices(read_register().at_once, ())
+    most = ", ".join(f"{count} on {'the processor' if name == 'cpu' else name}" for name, count in room.room.items())
+    echo(f"{formatting.count(launch.training_here(), 'run')} trained on this machine; at a time {most}")
+
+
+def check_queue(queue: bool, *, create_only: bool, on_finish: str | None) -> None:
+    """Raise ConfigError where a run is to wait and something else that does not go with that."""
+    if queue and (create_only or on_finish is not None):
+        other = "--create-only" if create_only else "--on-finish"
+        raise ConfigError({"queue": f"--queue must be left out with {other}"})
+
+
+def await_turn(runs: Sequence[Run]) -> None:
+    """Start what there is room for, and say which of these runs wait."""
+    started = start_waiting({run.path.parent for run in runs}, SECONDS)
+    for run in runs:
+        if run in started:
+            echo(f"{run.name} trains; look at it with: {command_hint(run)}")
+        else:
+            echo(f"{run.name} is number {place_of(run)} in the queue; look at it with: vae-tui queue")
+
+
+def start_what_waits() -> None:
+    """Start what there is room for: a trainer may have been killed, which then started nothing."""
+    try:
+        start_waiting()
+    except (UserError, OSError) as error:
+        print_error(f"cannot start what waits in the queue: {describe(error)}")
