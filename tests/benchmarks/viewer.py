@@ -178,12 +178,12 @@ def while_training(seconds: float) -> list[Figure]:
 
 
 def attached(rounds: int, seconds: float) -> list[Figure]:
-    """Steps a second with the app on the training screen against those without, in turns that change places."""
+    """Steps a second with the app on the training screen against those while it is held still, in turns."""
     ratios, alone = [], []
-    with training() as run:
+    with training() as run, attached_to(run) as app:
         for round_ in range(rounds):
             turns = (pace_alone, pace_watched)
-            paces = {turn: turn(run, seconds) for turn in (turns if round_ % 2 else reversed(turns))}
+            paces = {turn: turn(run, app, seconds) for turn in (turns if round_ % 2 else reversed(turns))}
             ratios.append(paces[pace_watched] / paces[pace_alone])
             alone.append(paces[pace_alone])
     detail = f"{min(ratios):.3f} to {max(ratios):.3f} in {rounds} rounds of {seconds:g} s each"
@@ -192,15 +192,18 @@ def attached(rounds: int, seconds: float) -> list[Figure]:
     return [Figure(name, statistics.median(ratios), "times", "at least", 0.97, detail)]
 
 
-def pace_alone(run: Run, seconds: float) -> float:
-    """Steps a second without a viewer."""
-    return pace(run, seconds, time.sleep)
+def pace_alone(run: Run, app: Watch, seconds: float) -> float:
+    """Steps a second while the app does not run: starting it anew for each turn would cost more than it does itself."""
+    app.process.send_signal(signal.SIGSTOP)
+    try:
+        return pace(run, seconds, time.sleep)
+    finally:
+        app.process.send_signal(signal.SIGCONT)
 
 
-def pace_watched(run: Run, seconds: float) -> float:
-    """Steps a second with one, once it has its pictures."""
-    with attached_to(run) as app:
-        return pace(run, seconds, app.let_pass)
+def pace_watched(run: Run, app: Watch, seconds: float) -> float:
+    """Steps a second while it runs."""
+    return pace(run, seconds, app.let_pass)
 
 
 def pace(run: Run, seconds: float, wait: Callable[[float], object]) -> float:
