@@ -8,9 +8,8 @@ import numpy as np
 
 from core.arrays import Column, Floats
 
-BLOCK = 512
-CHUNK = 64 * BLOCK  # numbers at a time, which stay in a core's cache
-GROWTH = 460.0  # e to the power of this is a number yet
+BLOCK = 16
+CHUNK = 1024  # blocks at a time, which stay in a core's cache; a larger product would take more threads
 DIGITS = 40.0  # e to the minus this is nothing beside 1
 
 
@@ -72,35 +71,27 @@ class Smoothing:
 def _means(y: Column, weight: float, before: float) -> Column:
     """For each i (1 - weight) times the sum of y[i - k] * weight**k over all k, (N,); before y[0] all is `before`.
 
-    In blocks, by running sums of what grows as fast as weights fall, and then what the blocks before leave. In one
+    In blocks, each a product with one matrix, and then what the blocks before leave, which is smoothed alike. In one
     thread and little memory: a trainer may have the rest of the machine.
     """
-    block = max(1, min(BLOCK, int(GROWTH / -np.log(weight))))
-    powers = weight ** np.arange(1.0, block + 1)
-    growing, factor = (1 - weight) / powers, float(powers[-1])
-    means = np.empty(len(y))
-    at_once = max(1, CHUNK // block) * block
-    room = np.zeros((at_once // block, block))
-    for start in range(0, len(y), at_once):
-        part = y[start : start + at_once]
-        if len(part) < at_once:
-            part = np.concatenate((part, np.zeros(at_once - len(part))))
-        np.multiply(part.reshape(-1, block), growing, out=room)
-        np.cumsum(room, axis=1, out=room)
-        carried = _carried((room[:, -1] * factor).tolist(), factor, before)
-        before = carried.pop()
-        np.add(room, np.array(carried)[:, None], out=room)
-        np.multiply(room, powers, out=room)
-        means[start : start + at_once] = room.ravel()[: len(y) - start]
-    return means
-
-
-def _carried(ends: Sequence[float], factor: float, before: float) -> list[float]:
-    """What is left of all before where each block starts, and after the last; `ends` are the sums within each."""
-    carried = [before]
-    for end in ends:
-        carried.append(carried[-1] * factor + end)
-    return carried
+    places = np.arange(BLOCK)
+    lag = places - places[:, None]
+    within = np.where(lag >= 0, (1 - weight) * weight ** np.maximum(lag, 0.0), 0.0)
+    whole, rest = divmod(len(y), BLOCK)
+    means = np.empty((whole + (rest > 0), BLOCK))
+    blocks = y[: whole * BLOCK].reshape(-1, BLOCK)
+    for start in range(0, whole, CHUNK):
+        end = min(start + CHUNK, whole)
+        np.matmul(blocks[start:end], within, out=means[start:end])
+    if rest:
+        means[-1] = y[-rest:] @ within[:rest]
+    carried, factor = np.array([before]), weight**BLOCK
+    if len(means) > 1:
+        carried = np.concatenate((carried, _means(means[:-1, -1] / (1 - factor), factor, before)))
+    fading = weight ** (places + 1.0)
+    for start in range(0, len(means), CHUNK):
+        means[start : start + CHUNK] += np.multiply.outer(carried[start : start + CHUNK], fading)
+    return means.ravel()[: len(y)]
 
 
 def binned(x: Column, y: Column, edges: Column) -> Column:
