@@ -27,6 +27,7 @@ from tests.support.explorers import FakeEvaluator
 from tests.support.readers import HandFed, Pictures
 from tests.support.snapshots import RUN
 from tui.app import VaeTui
+from tui.background.polling import Reader
 from tui.messages import Moments, Snapshot
 from tui.screens.explore_base import ExploreScreen
 from tui.screens.moments.screen import TimeScreen
@@ -52,7 +53,7 @@ class MakeApp(Protocol):
         evaluator: FakeEvaluator | None = None,
         other_runs: Callable[[Run], list[Run]] | None = None,
         timing: Timing | None = None,
-        moments: Callable[[Run], HandFed[Moments]] | None = None,
+        moments: Callable[[Run], Reader[Moments]] | None = None,
     ) -> VaeTui: ...
 
 

@@ -17,6 +17,7 @@ from tests.support.readers import HandFed, Pictures, Readers
 from tests.support.screens import MakeApp
 from tests.support.snapshots import make_run_update, make_snapshot, make_summary
 from tui.app import VaeTui
+from tui.background.polling import Reader
 from tui.messages import Moments, RunUpdate, Snapshot
 from tui.screens.selection import Timing
 from tui.screens.sources import Sources
@@ -63,7 +64,7 @@ def make_app(tmp_path: Path, updates: Readers[RunUpdate]) -> MakeApp:
         evaluator: FakeEvaluator | None = None,
         other_runs: Callable[[Run], list[Run]] | None = None,
         timing: Timing | None = None,
-        moments: Callable[[Run], HandFed[Moments]] | None = None,
+        moments: Callable[[Run], Reader[Moments]] | None = None,
     ) -> VaeTui:
         if snapshot is not None:
             updates.first = lambda run: make_run_update(replace(snapshot.summary, run=run))

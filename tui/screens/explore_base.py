@@ -63,6 +63,7 @@ class ExploreScreen(BaseScreen[int | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "export", tooltip="write what is shown to files", id="export"),
         Binding("n", "app.new_run", "new", tooltip="fill in the form of a new run", id="explore.new_run", show=False),
+        Binding("F", "fork", "fork", tooltip="fork: a new run that goes on from here", id="run.fork", show=False),
         Binding("escape", "app.show('runs')", "runs", tooltip="back to the runs", id="explore.runs", show=False),
     ]
 
@@ -280,6 +281,12 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def _set_status(self, text: str) -> None:
         self.query_one("#status", Label).update(text and f" {text} ")
+
+    def action_fork(self) -> None:
+        if run := self.selected_run:
+            from tui.screens.runs.fork import open_fork
+
+            open_fork(self, run, self.step)
 
     def action_export(self) -> None:
         if run := self.selected_run:

@@ -156,9 +156,10 @@ class ImageDetailScreen(DetailScreen):
         self.query_one("#latent", HeatMaps).show(values, titles)
         of_what = "the latent" if detail.is_point else f"{what} of the posterior over the latent"
         self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
+        image = "training image" if self._row.part == "training" else "image"
         self.set_heading(
             f"class {formatting.class_title(detail.label, detail.classes)}",
-            f"{'training ' if self._row.part == 'training' else ''}image {detail.index:,}, squared error {detail.error:.2f}",
+            f"{image} {detail.index:,}, squared error {detail.error:.2f}",
             f"{self.place + 1:,} of {self._row.total:,}",
         )
 

@@ -9,7 +9,7 @@ from textual.widgets import Select
 from textual.worker import get_current_worker
 
 from core.data import registry
-from core.errors import ConfigError
+from core.errors import ConfigError, UserError, describe
 from core.jobs import launch
 from core.jobs.forking import make_fork, save_before
 from core.runs.config import RunConfig
@@ -22,6 +22,8 @@ from core.runs.settings import SETTINGS, as_text
 from core.runs.snapshots.folder import snapshots_of
 from tui import formatting
 from tui.background.devices import check_device
+from tui.messages import RunOpened
+from tui.screens.base import BaseScreen
 from tui.screens.runs.form.settings import PATH, Row, SettingsForm
 from tui.screens.runs.new_run import NewRun
 
@@ -31,13 +33,33 @@ NEWEST = "as it is: weights, Adam, random numbers, place in the epoch"
 SNAPSHOT = "its weights only: with a fresh Adam and a seed of its own"
 
 
+def open_fork(screen: BaseScreen[Any], run: Run, step: int | None = None) -> None:
+    """Show the form over a screen, which then opens the fork, or say why the run has none."""
+
+    def started(fork: Run | None) -> None:
+        if fork is not None:
+            screen.post_message(RunOpened(fork))
+            if unguarded := fork.last_status().unguarded:
+                screen.notify(f"{fork.name}: {unguarded}", severity="warning", markup=False)
+
+    try:
+        form = ForkRun(run, screen.shared.data_dir or registry.default_data_dir(), step)
+    except (UserError, OSError) as error:
+        screen.notify(describe(error), severity="error", markup=False)
+    else:
+        screen.app.push_screen(form, started)
+
+
 class ForkRun(NewRun):
     """Asks from which moment a fork begins and with which settings, and starts it; the result is the fork, or None."""
 
     CSS = NewRun.CSS.replace("NewRun", "ForkRun")  # Textual reads it for the screen of that very name
 
-    def __init__(self, run: Run, data_dir: Path) -> None:
-        """Reads the run. Raises RunError where it has no state to go on from, DamagedFile or OSError."""
+    def __init__(self, run: Run, data_dir: Path, step: int | None = None) -> None:
+        """Reads the run; the snapshot of that step is chosen, or what is newest.
+
+        Raises RunError where it has no state to go on from, DamagedFile or OSError.
+        """
         super().__init__(run.path.parent, data_dir)
         self._run, self._now = run, settings_now(run)
         newest = newest_moment(run)
@@ -46,7 +68,8 @@ class ForkRun(NewRun):
             moment = Moment(snapshot.step, snapshot.epoch, snapshot)
             self._moments[f"snapshot, epoch {epoch_words(moment.epoch)}"] = moment
         labels = [(label, label) for label in self._moments]
-        self._moment_field = Select(labels, value=labels[0][0], allow_blank=False, compact=True, id=MOMENT)
+        chosen = next((label for label, moment in self._moments.items() if moment.step == step), labels[0][0])
+        self._moment_field = Select(labels, value=chosen, allow_blank=False, compact=True, id=MOMENT)
         stays = {*kept_settings(snapshot=False), PATH}
         self._form = SettingsForm(Row(MOMENT, "begins from", self._moment_field), leading=LEADING, trailing=stays)
         self._wanted: dict[str, Any] = {}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
-from core.errors import UserError, describe
-from tui.messages import NewRunWanted, RunOpened, RunRenamed
+from tui.messages import NewRunWanted, RunRenamed
 from tui.screens.dialogs import AskValue
 from tui.screens.run_actions import RunScreen
 
@@ -116,24 +115,10 @@ class KeptRunScreen(RunScreen):
     # A new run that goes on from this one, or is like it
 
     def action_fork(self) -> None:
-        chosen = self.chosen()
-        if chosen is None:
-            return
-        from core.data import registry
-        from tui.screens.runs.fork import ForkRun
+        if chosen := self.chosen():
+            from tui.screens.runs.fork import open_fork
 
-        def started(run: Run | None) -> None:
-            if run is not None:
-                self.post_message(RunOpened(run))
-                if unguarded := run.last_status().unguarded:
-                    self.notify(f"{run.name}: {unguarded}", severity="warning", markup=False)
-
-        try:
-            form = ForkRun(chosen.run, self.shared.data_dir or registry.default_data_dir())
-        except (UserError, OSError) as error:
-            self.notify(describe(error), severity="error", markup=False)
-        else:
-            self.app.push_screen(form, started)
+            open_fork(self, chosen.run)
 
     def action_new_like(self) -> None:
         if (chosen := self.chosen()) and chosen.config is not None:

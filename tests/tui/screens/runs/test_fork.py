@@ -18,6 +18,7 @@ from tests.support.moments import make_snapshots
 from tests.support.screens import MakeApp, press, screen_text, settle, shown, until
 from tui.app import VaeTui
 from tui.background.readers import RunsReader
+from tui.background.snapshots import MomentsReader
 from tui.screens.runs import fork
 from tui.screens.runs.fork import ForkRun
 from tui.screens.runs.form.settings import Row
@@ -28,20 +29,26 @@ MakeRun = Callable[..., Run]
 @pytest.fixture
 def app(make_app: MakeApp, make_run: MakeRun, runs_dir: Path) -> VaeTui:
     """An app that lists a run that was stopped in epoch 2 of 5, with two snapshots, and one that was not begun."""
-    app = make_app()
+    app = make_app(moments=MomentsReader)
     app.runs_dir = app.shared.runs_dir = runs_dir
     app._sources = replace(app._sources, runs=lambda: RunsReader(runs_dir))
     return app
 
 
-async def test_a_fork_is_started_with_what_was_changed_from_the_moment_that_was_chosen(
-    app: VaeTui, runs_dir: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def make_stopped_run(runs_dir: Path) -> Run:
+    """A run that was stopped in epoch 2 of 5, with two snapshots."""
     run = make_trained_run(runs_dir, "vae")
     run.write_state(b"what only its trainer reads")
     status = run.last_status().updated(state=State.STOPPED, epoch=2, epochs=5, step=250, steps_per_epoch=100)
     run.write_status(status.updated(saved_step=250, base_learning_rate=0.002))
     make_snapshots(run, (0.5, 2.0))
+    return run
+
+
+async def test_a_fork_is_started_with_what_was_changed_from_the_moment_that_was_chosen(
+    app: VaeTui, runs_dir: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_stopped_run(runs_dir)
     asked: list[tuple[object, ...]] = []
 
     def make_fork(run: Run, runs_dir: Path, name: str | None, wanted: object, epoch: float | None, **told: Any) -> Run:
@@ -114,3 +121,24 @@ async def test_a_run_that_saved_nothing_cannot_be_forked_and_says_so(app: VaeTui
         await until(pilot, lambda: "new " in screen_text(app), "the list")
         await press(pilot, "F")
         assert "new has saved no state yet" in [*app._notifications][-1].message
+
+
+async def test_on_a_screen_that_looks_into_a_run_a_fork_begins_from_the_moment_that_is_seen(
+    app: VaeTui, runs_dir: Path
+) -> None:
+    make_stopped_run(runs_dir)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "vae " in screen_text(app), "the list")
+        await press(pilot, "3", "semicolon")
+        await until(pilot, lambda: app.shared.selection.moment is not None, "the moment before")
+        await press(pilot, "F")
+        moment = app.shared.selection.moment
+        form = app.screen
+        assert isinstance(form, ForkRun)
+        assert moment is not None
+        assert form._moment.step == moment.step
+        assert form._moment.snapshot is not None
+        await press(pilot, "escape", "dollar_sign", "F")
+        form = app.screen
+        assert isinstance(form, ForkRun)
+        assert form._moment.snapshot is None
