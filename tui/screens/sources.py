@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -117,13 +118,13 @@ def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> S
         return PreviewReader(run, explorer)
 
     def other_runs(run: Run) -> list[Run]:
-        """Those with a loss of the same kind first, of these the newest."""
+        """Those that one would compare it with first: its family, its preset, its kind of loss, of these the newest."""
         from core.runs.catalog import find_runs, newest_first, summarise
 
+        this = summarise(run)
         summaries = newest_first(summarise(found) for found in find_runs(runs_dir) if found != run)
         whole = [summary for summary in summaries if summary.damage is None]
-        alike = summarise(run).preset.learns_prior
-        return [summary.run for summary in sorted(whole, key=lambda summary: summary.preset.learns_prior != alike)]
+        return [summary.run for summary in sorted(whole, key=partial(_distance, this))]
 
     return Sources(
         runs=runs,
@@ -135,3 +136,13 @@ def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> S
         other_runs=other_runs,
         unreadable=lambda: runs().unreadable,
     )
+
+
+def _distance(run: RunSummary, other: RunSummary) -> tuple[bool, bool, bool]:
+    """How little one run has to do with another."""
+    related = _forked_from(other) == run.run.name or _forked_from(run) == other.run.name
+    return not related, run.preset != other.preset, run.preset.learns_prior != other.preset.learns_prior
+
+
+def _forked_from(run: RunSummary) -> str | None:
+    return run.config.forked_from.run if run.config and run.config.forked_from else None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.latents.options import ProjectionOptions
+from core.runs.forks.origin import ForkedFrom
 from core.runs.run import Run
 from tests.support.explorers import FakeExplorers
 from tests.support.readers import HandFed
@@ -87,8 +88,13 @@ async def test_pictures_show_the_first_two_that_are_marked(make_app: MakeApp, ex
 
 
 def test_what_can_be_compared_best_comes_first(runs_dir: Path, make_run: Callable[..., Run]) -> None:
-    names = {"one": "vae", "a-prior": "prior", "another": "ae", "newest-prior": "prior"}
+    names = {"one": "vae", "a-prior": "prior", "alike": "vae", "another": "ae", "newest-prior": "prior"}
     made = {name: make_run(name, preset=preset) for name, preset in names.items()}
     other_runs = real_sources(runs_dir, runs_dir).other_runs
-    assert [run.name for run in other_runs(made["one"])] == ["another", "newest-prior", "a-prior"]
-    assert [run.name for run in other_runs(made["a-prior"])] == ["newest-prior", "another", "one"]
+    assert [run.name for run in other_runs(made["one"])] == ["alike", "another", "newest-prior", "a-prior"]
+    assert [run.name for run in other_runs(made["a-prior"])] == ["newest-prior", "another", "alike", "one"]
+    began = ForkedFrom(run="one", step=1, epoch=0.1)
+    fork = Run.create(runs_dir, "fork", made["one"].config().model_copy(update={"forked_from": began}))
+    make_run("newest", preset="vae")
+    assert [run.name for run in other_runs(made["one"])][:3] == ["fork", "newest", "alike"]
+    assert next(iter(other_runs(fork))).name == "one"
