@@ -9,6 +9,17 @@ if TYPE_CHECKING:
     from core.explorer.results import LatentProjection
 
 
+INACTIVE = 0.01  # variance of a posterior mean over the images, Burda et al. 2016
+
+
+def heading(plane: LatentProjection, *, at_moment: bool, first: str = "") -> tuple[str, str]:
+    """The projection; and `first`, which numbers among the axes are inactive, and what is known of it."""
+    name, facts = (title_at_moment if at_moment else title)(plane)
+    spreads = zip(plane.projection.numbers or (), plane.points.var(axis=0), strict=False)
+    still = " and ".join(f"z{number}" for number, spread in spreads if spread < INACTIVE)
+    return name, ", ".join(filter(None, (first, still and f"{still} inactive, alike for all images", facts)))
+
+
 def title(plane: LatentProjection) -> tuple[str, str]:
     """The projection; and its accuracy, explained variance and fit."""
     projection, options = plane.projection, plane.options

@@ -17,6 +17,7 @@ from core.explorer.results import (
     Sketched,
 )
 from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
+from core.latents.plane.density import PlaneDensity
 
 Report = Callable[[str], object]  # told in a few words what takes long, in the thread that asks
 
@@ -111,6 +112,12 @@ class Explorer(Protocol):
 
     def projection(self, options: ProjectionOptions) -> LatentProjection:
         """The latents of a part projected to the plane. Raises RunError where that cannot be."""
+
+    def density(self, options: ProjectionOptions, sampler: str) -> PlaneDensity:
+        """How dense the aggregate posterior of a part is in the plane, and what a sampler draws.
+
+        Raises ConfigError or RunError.
+        """
 
     def evaluations(self) -> list[EvaluationResult]:
         """What was measured of the newest weights before, by whomever, and kept in the run."""

@@ -21,6 +21,7 @@ from core.evaluation import kept
 from core.evaluation.evaluate import Subject, evaluate
 from core.evaluation.measuring.features import features_for
 from core.explorer.moments.planes import plane
+from core.explorer.plane.density import density
 from core.explorer.protocol import Report
 from core.explorer.results import (
     EvaluationResult,
@@ -35,6 +36,7 @@ from core.explorer.session import RunSession
 from core.explorer.sketches.answers import answer
 from core.latents import paths
 from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
+from core.latents.plane.density import PlaneDensity
 from core.models.autoencoder import Autoencoder
 from core.runs.run import Run
 
@@ -202,6 +204,10 @@ class RunExplorer:
     def projection(self, options: ProjectionOptions) -> LatentProjection:
         with self._open():
             return plane(self.session, options, self.moment)
+
+    def density(self, options: ProjectionOptions, sampler: str) -> PlaneDensity:
+        with self._open():
+            return density(self.session, options, sampler, self.moment)
 
     # How good it is
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Sketched,
     )
     from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
+    from core.latents.plane.density import PlaneDensity
     from core.runs.run import Run
 
 NUMBERS = itertools.count(1)  # of questions
@@ -114,6 +115,10 @@ class RemoteExplorer:
     def projection(self, options: ProjectionOptions) -> LatentProjection:
         projection: LatentProjection = self._ask("projection", options)
         return projection
+
+    def density(self, options: ProjectionOptions, sampler: str) -> PlaneDensity:
+        density: PlaneDensity = self._ask("density", options, sampler)
+        return density
 
     def evaluations(self) -> list[EvaluationResult]:
         found: list[EvaluationResult] = self._ask("evaluations")

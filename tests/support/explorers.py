@@ -27,6 +27,7 @@ from core.explorer.results import (
 from core.latents.aggregate import Latents
 from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
 from core.latents.paths import interpolate
+from core.latents.plane.density import PlaneDensity, PlanePoints, densities
 from core.latents.projection import Projection, pick_dims
 from core.runs.run import Run
 from tests.support.images import dimmed, rings
@@ -215,6 +216,11 @@ class FakeExplorer:
         return LatentProjection(
             options, projection, points, self._labels, 3500, accuracy, np.arange(self.TOTAL), self.classes
         )
+
+    def density(self, options: ProjectionOptions, sampler: str) -> PlaneDensity:
+        self._hear("density", options, sampler)
+        drawn = np.random.default_rng(0).standard_normal((2000, 2))
+        return densities(self._latents.mean[:, :2], self._labels, PlanePoints(drawn))
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
         self._hear("pair", part, index)

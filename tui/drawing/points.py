@@ -75,18 +75,23 @@ def draw_points(
     """
     if width < 1 or height < 1:
         return []
-    view = view or home_view(points)
-    canvas = lay_out(width, height, view)
-    arrow = ">" if depth is ColorDepth.ASCII else "→"
+    canvas = lay_out(width, height, view or home_view(points))
     styles = class_styles(depth, class_count(classes))
     shown = _canvas(points, classes, canvas, hidden, markers_for(markers, depth), styles)
-    if canvas.framed:
-        (wide, high), (columns, rows) = canvas.cell_size, (canvas.columns, canvas.rows)
-        start, end = view.x[0] + wide / 2, view.x[1] - wide / 2
-        along = place(ticks_within(start, end, max(2, columns // 12)), start, end, columns)
-        down = place(canvas.y_ticks, view.y[1] - high / 2, view.y[0] + high / 2, rows)
-        shown = frame(shown, down, along, f"{x_label} {arrow}" if x_label else "", depth)
+    shown = framed(shown, canvas, x_label, depth)
     return [_header(title, y_label, hidden, width, depth, styles)] * canvas.top + shown
+
+
+def framed(shown: list[Strip], canvas: Canvas, x_label: str, depth: ColorDepth) -> list[Strip]:
+    """The strips of a canvas with ticks at its left and below it, where it is framed."""
+    if not canvas.framed:
+        return shown
+    view, arrow = canvas.view, ">" if depth is ColorDepth.ASCII else "→"
+    (wide, high), (columns, rows) = canvas.cell_size, (canvas.columns, canvas.rows)
+    start, end = view.x[0] + wide / 2, view.x[1] - wide / 2
+    along = place(ticks_within(start, end, max(2, columns // 12)), start, end, columns)
+    down = place(canvas.y_ticks, view.y[1] - high / 2, view.y[0] + high / 2, rows)
+    return frame(shown, down, along, f"{x_label} {arrow}" if x_label else "", depth)
 
 
 def markers_for(asked: Markers | None, depth: ColorDepth) -> Markers:
@@ -135,7 +140,7 @@ def _canvas(
         for digit, (column, row) in _mean_cells(points[visible], classes[visible], canvas).items():
             glyphs[row, column], looks[row, column] = ord(SIGNS[digit]), kinds + digit
     chosen = [*styles, *map(_label_style, styles), PLAIN]
-    return [_row("".join(map(chr, codes)), look, chosen) for codes, look in zip(glyphs.tolist(), looks, strict=True)]
+    return cell_rows(glyphs, looks, chosen)
 
 
 def _mean_cells(points: Floats, classes: Integers, canvas: Canvas) -> dict[int, tuple[int, int]]:
@@ -158,6 +163,11 @@ def _label_style(style: Style) -> Style:
     red, green, blue = style.color.get_truecolor()
     ink = "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "#ffffff"
     return Style(bold=True, color=ink, bgcolor=style.color)
+
+
+def cell_rows(glyphs: Integers, looks: Integers, styles: list[Style]) -> list[Strip]:
+    """Strips of the characters `glyphs` (rows, columns), each in the style that `looks` names; -1 is the last one."""
+    return [_row("".join(map(chr, codes)), look, styles) for codes, look in zip(glyphs.tolist(), looks, strict=True)]
 
 
 def _row(text: str, looks: Integers, styles: list[Style]) -> Strip:

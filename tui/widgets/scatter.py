@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from core.arrays import Floats, Integers
+from tui.drawing.grounds.ground import Ground, draw_ground
 from tui.drawing.points import (
     SIGNS,
     Markers,
@@ -65,6 +66,7 @@ class Scatter(PointedWidget):
         self._cursor = (0.0, 0.0)
         self._backdrop: tuple[object, list[Strip]] | None = None
         self._pressed_again = False
+        self._ground: Ground | None = None
 
     @property
     def cursor(self) -> tuple[float, float]:
@@ -91,11 +93,13 @@ class Scatter(PointedWidget):
         keep_view: bool = False,
         home: View | None = None,
         message: str | None = None,
+        ground: Ground | None = None,
     ) -> None:
         """Show points (N, 2) of classes (N,) 0..61, or the message if there are none. Raises ValueError.
 
         `keep_view` keeps the view, the cursor and the hidden classes, for newer points of the same space. `home` is
-        the initial view, so that two plots can share one; by default it holds all points.
+        the initial view, so that two plots can share one; by default it holds all points. `ground` fills the plane in
+        place of the points.
         """
         if message is not None:
             self.message = message
@@ -109,7 +113,7 @@ class Scatter(PointedWidget):
                 f"classes are {classes.dtype} {classes.min()} to {classes.max()}, must be integers from 0 to 61"
             )
         self._points, self._labels = points, classes.astype(int)
-        self._title, self._x_label, self._y_label = title, x_label, y_label
+        self._title, self._x_label, self._y_label, self._ground = title, x_label, y_label, ground
         self._backdrop = None
         self._has_points = bool(finite(points).any())
         if not self._has_points:
@@ -132,6 +136,12 @@ class Scatter(PointedWidget):
         self.markers = "digits" if markers_for(self.markers, depth) == "dots" else "dots"
         self._repaint()
         return markers_for(self.markers, depth) == markers_for(None, depth)
+
+    def show_ground(self, ground: Ground | None) -> None:
+        """Fill the plane with this in place of its points, or None: show the points."""
+        if ground is not self._ground:
+            self._ground = ground
+            self._repaint()
 
     def toggle_digit(self, digit: int) -> None:
         """Hide a class or show it again. ValueError if there is none of that number."""
@@ -239,6 +249,13 @@ class Scatter(PointedWidget):
         # Moving the cursor must not draw all points again.
         look = (width, height, base, depth)
         if self._backdrop is None or self._backdrop[0] != look:
+            self._backdrop = look, self._draw_backdrop(*look)
+        return with_cursor(self._backdrop[1], lay_out(width, height, self._view), self._cursor, base, depth)
+
+    def _draw_backdrop(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
+        if self._ground is not None:
+            strips = draw_ground(self._ground, width, height, self._view, self._x_label, self._y_label, base, depth)
+        else:
             strips = draw_points(
                 self._points,
                 self._labels,
@@ -252,8 +269,7 @@ class Scatter(PointedWidget):
                 markers=self.markers,
                 depth=depth,
             )
-            self._backdrop = look, [strip.apply_style(base) for strip in strips]
-        return with_cursor(self._backdrop[1], lay_out(width, height, self._view), self._cursor, base, depth)
+        return [strip.apply_style(base) for strip in strips]
 
     def _canvas(self) -> Canvas:
         return lay_out(self.size.width, self.size.height, self._view)

@@ -171,6 +171,26 @@ EXPLANATIONS = {
             "[ ] and { } go to others, # types them.",
         ),
     ),
+    "density": Explanation(
+        "the aggregate posterior, and the prior",
+        "q(z) = 1/N Σₙ q(z|xₙ), in the plane;  density at y: 1/M Σₘ K(y − yₘ), K a Gaussian",
+        "q(z) = 1/N sum_n q(z|x_n), in the plane;  density at y: 1/M sum_m K(y - y_m), K a Gaussian",
+        (
+            "Where posteriors together lie, as shades: each holds that share of them where they are densest.",
+            "Lines hold the same shares of what the sampler draws (z): of the prior, N(0, I) seen in this plane.",
+            "Samples are good where both agree. What they have in common here, they may lack in other planes.",
+        ),
+    ),
+    "density_ratio": Explanation(
+        "the aggregate posterior against the prior",
+        "log₂ q(y) / p(y), both estimated with one kernel, of width n^(−1/6)·s;  in common: ∫ min(q, p)",
+        "log2 q(y) / p(y), both estimated with one kernel, of width n^(-1/6)*s;  in common: integral min(q, p)",
+        (
+            "Holes, where the sampler draws latents that no image has: what decodes there is no digit.",
+            "And the reverse: latents of images that the sampler hardly draws. z goes on to other samplers.",
+            "s is the deviation within a class. Hardly any ratio is seen in a plane where all classes overlap.",
+        ),
+    ),
     "seeds": Explanation(
         "runs, and seeds of one run",
         "mean(t) = 1/n Σ loss(t);  band: smallest to largest",

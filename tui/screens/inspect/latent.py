@@ -15,8 +15,7 @@ from textual.containers import Horizontal
 from core.arrays import LATENT_SIZE
 from core.latents.options import PROJECTIONS, ProjectionOptions, check_numbers
 from core.runs.run import Run
-from tui import latent_plane
-from tui.export import Seen
+from tui import export, latent_plane
 from tui.screens import exporting
 from tui.screens.dialogs import AskValue, ask_class
 from tui.screens.explore_base import ExploreSources
@@ -26,6 +25,7 @@ from tui.screens.inspect.keys import LATENT_KEYS
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.screen import TimeScreen
 from tui.screens.plane.beside import Beside
+from tui.screens.plane.looks import Looks, Seen
 from tui.screens.selection import Shared
 from tui.screens.sketch.screen import SketchScreen
 from tui.widgets.scatter import Scatter
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 
 ZOOM = 1.5
-INACTIVE = 0.01  # variance of a posterior mean over the images, Burda et al. 2016
 
 
 class LatentScreen(TimeScreen):
@@ -58,6 +57,8 @@ class LatentScreen(TimeScreen):
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
         self.choice = ProjectionOptions()
+        self.looks = Looks()
+        self._seen: Seen | None = None
         self.plane: LatentProjection | None = None
         self._nearest: int | None = None
         self._decoded: tuple[float, float] | None = None  # the point that is decoded
@@ -77,39 +78,43 @@ class LatentScreen(TimeScreen):
 
     @property
     def topic(self) -> str:
-        return self.choice.projection
+        return self.looks.topic or self.choice.projection
 
     # What is shown
 
     def request_content(self) -> None:
-        choice = self.choice
-        self.ask("plane", lambda explorer: explorer.projection(choice), self._show)
+        self.ask("plane", self.looks.question(self.choice, self.preset), self._show)
 
     def ahead(self) -> Callable[[Explorer], object]:
-        choice = self.choice
-        return lambda explorer: explorer.projection(choice)
+        return self.looks.question(self.choice, self.preset)
 
     def reset(self) -> None:
         self.choice = ProjectionOptions()
+        self.looks = Looks()
         self.show_message("waiting for the run")
 
     def show_message(self, message: str) -> None:
-        self.plane = self._nearest = self._decoded = None
+        self.plane = self._seen = self._nearest = self._decoded = None
         self._scatter.show_message(message)
         self.set_heading()
         self._beside.show_nothing()
 
-    def _show(self, plane: LatentProjection) -> None:
+    def _show(self, seen: Seen) -> None:
+        plane, self._seen = seen.plane, seen
         # Newer weights move the points, but it is the same place that is looked at.
         same_space = self.plane is not None and self.plane.options == plane.options
         self.plane, self._nearest, self._decoded = plane, None, None
         x_label, y_label = plane.projection.axes
-        name, facts = (latent_plane.title_at_moment if self.moment else latent_plane.title)(plane)
-        spreads = zip(plane.projection.numbers or (), plane.points.var(axis=0), strict=False)
-        still = " and ".join(f"z{number}" for number, spread in spreads if spread < INACTIVE)
-        self.set_heading(name, ", ".join(filter(None, (still and f"{still} inactive, alike for all images", facts))))
+        at_moment = self.moment is not None
+        self.set_heading(*latent_plane.heading(plane, at_moment=at_moment, first=self.looks.facts(seen)))
         self._scatter.show(
-            plane.points, plane.labels, title="classes", x_label=x_label, y_label=y_label, keep_view=same_space
+            plane.points,
+            plane.labels,
+            title="classes",
+            x_label=x_label,
+            y_label=y_label,
+            keep_view=same_space,
+            ground=self.looks.ground(seen),
         )
         self._look()
 
@@ -162,9 +167,21 @@ class LatentScreen(TimeScreen):
         self._scatter.move_to_edge(which)
 
     def action_look(self) -> None:
-        """Dots, then signs, then the same of the other part of the images; without dots the other part at once."""
-        if self._scatter.next_markers():
+        """The next look at these images; after the last one the first, at those of the other part."""
+        if self.looks.next(self._scatter):
             self._choose(part="training" if self.choice.part == "validation" else "validation")
+        elif self._seen is not None and self.looks.suffices(self._seen):
+            self._scatter.show_ground(self.looks.ground(self._seen))
+        else:
+            self.request_content()
+        self.refresh_bindings()
+
+    def action_sampler(self) -> None:
+        self.looks.next_sampler(self.preset)
+        self.request_content()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.looks.compares if action == "sampler" else super().check_action(action, parameters)
 
     def action_walk(self) -> None:
         self.answers.when_newest("plane", self._walk)
@@ -259,7 +276,7 @@ class LatentScreen(TimeScreen):
         return timelapse.of_plane(self.choice, self._scatter.view, self._scatter.hidden)
 
     def to_export(self, run: Run, stem: str) -> Export | None:
-        plane, seen = self.plane, Seen(self._scatter.view, self._scatter.hidden)
+        plane, seen = self.plane, export.Seen(self._scatter.view, self._scatter.hidden)
         if plane is None:
             return None
 

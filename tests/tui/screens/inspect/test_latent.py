@@ -55,7 +55,7 @@ async def test_the_cursor_shows_the_nearest_image_and_decodes_when_asked(
 async def test_enter_looks_closer_at_the_nearest_image_and_comes_back_to_the_last_one(
     app: VaeTui, explorer: FakeExplorer
 ) -> None:
-    async with opened(app, "5", "v", "v", size=(120, 40)) as pilot:
+    async with opened(app, "5", *"vvvv", size=(120, 40)) as pilot:
         screen = shown(app, LatentScreen)
         scatter, plane = screen.query_one(Scatter), screen.plane
         assert plane is not None
@@ -65,6 +65,28 @@ async def test_enter_looks_closer_at_the_nearest_image_and_comes_back_to_the_las
         assert "training image 13" in screen_text(app)
         await press(pilot, "right", "escape")
         assert scatter.nearest() == 14
+
+
+async def test_densities_are_compared_with_each_sampler(app: VaeTui, explorer: FakeExplorer) -> None:
+    def compared() -> list[tuple[object, ...]]:
+        return [(asked[1].projection, asked[1].steady, asked[2]) for asked in explorer.asked if asked[0] == "density"]
+
+    async with opened(app, "5", "v", "z", size=(120, 40)) as pilot:
+        assert compared() == []
+        await press(pilot, "v")
+        assert compared() == [("lda", True, "prior")]
+        assert "the same of the prior N(0, I)" in screen_text(app)
+        assert "in common with the prior N(0, I)" in screen_text(app)
+        await press(pilot, "z", "o")
+        assert compared()[1:] == [("lda", True, "gaussian"), ("pca", False, "gaussian")]
+        await press(pilot, "v")
+        assert "8x more of a Gaussian for each latent number" in screen_text(app)
+        assert len(compared()) == 3
+        await press(pilot, "X")
+        assert "the aggregate posterior against the prior" in screen_text(app)
+        await press(pilot, "escape", "v")
+        assert "in common" not in screen_text(app)
+        assert "classes 0 1 2" in " ".join(screen_text(app).split())
 
 
 async def test_only_one_class_is_shown_and_looked_through(app: VaeTui, explorer: FakeExplorer) -> None:
@@ -93,8 +115,8 @@ async def test_planes_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorer
         await press(pilot, "5")
         for key, expected in (
             ("f", ("lda", "validation", True, None)),
-            ("vv", ("lda", "training", True, None)),
-            ("vv", ("lda", "validation", True, None)),
+            ("vvvv", ("lda", "training", True, None)),
+            ("vvvv", ("lda", "validation", True, None)),
             ("f", ("lda", "validation", False, None)),
             ("o", ("pca", "validation", False, None)),
             (["right_square_bracket"], ("dims", "validation", False, None)),

@@ -1,0 +1,1 @@
+"""The plane of latents: how dense they lie in it."""

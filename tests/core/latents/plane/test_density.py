@@ -1,0 +1,58 @@
+"""Densities of latents in the plane, and how they compare."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.latents.plane.density import GRID, PlaneDensity, PlaneGaussians, PlanePoints, densities
+
+NORMAL = PlaneGaussians(np.ones(1), np.zeros((1, 2)), np.eye(2)[None])
+
+
+def drawn(count: int = 20_000, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, 2))
+
+
+def at(density: PlaneDensity, values: np.ndarray, x: float, y: float) -> float:
+    down, along = density.places(np.array([x]), np.array([y]))
+    return float(values[down[0], along[0]])
+
+
+def test_a_posterior_that_fills_the_prior_has_all_in_common_with_it() -> None:
+    density = densities(drawn(), np.zeros(20_000, dtype=int), NORMAL)
+    assert density.overlap == pytest.approx(1, abs=0.04)
+    assert at(density, density.posterior, 0, 0) == pytest.approx(1 / (2 * np.pi), rel=0.15)
+    inside = density.posterior_regions >= 3  # half of the mass of N(0, I) lies within sqrt(2 ln 2)
+    area = inside.sum() * density.cell
+    assert area == pytest.approx(np.pi * 2 * np.log(2), rel=0.15)
+
+
+def test_what_is_drawn_is_as_dense_by_its_points_as_by_its_formula() -> None:
+    posterior, labels = drawn(seed=1), np.zeros(20_000, dtype=int)
+    shape = np.array([[2.0, 0.9], [0.9, 0.7]])
+    exact = densities(posterior, labels, PlaneGaussians(np.ones(1), np.array([[0.5, 0.0]]), shape[None])).drawn
+    points = PlanePoints(drawn(200_000, seed=2) @ np.linalg.cholesky(shape).T + [0.5, 0.0])
+    sampled = densities(posterior, labels, points)
+    exact_there = densities(posterior, labels, PlaneGaussians(np.ones(1), np.array([[0.5, 0.0]]), shape[None]))
+    for x, y in ((0.5, 0.0), (1.5, 0.5), (0.0, 0.4)):
+        assert at(sampled, sampled.drawn, x, y) == pytest.approx(at(exact_there, exact, x, y), rel=0.08)
+
+
+def test_a_gap_between_classes_is_a_hole_and_a_crowd_is_none() -> None:
+    labels = np.arange(20_000) % 2
+    posterior = 0.3 * drawn() + np.where(labels, 2.0, -2.0)[:, None] * [1, 0]
+    density = densities(posterior, labels, NORMAL)
+    assert at(density, density.log_ratio, 0, 0) < -3
+    assert at(density, density.log_ratio, 2, 0) > 1
+    assert np.isnan(density.log_ratio[0, 0])
+    assert density.overlap < 0.3
+    assert density.posterior.shape == (GRID, GRID)
+
+
+def test_numbers_beyond_the_grid_are_nowhere() -> None:
+    density = densities(drawn(), np.zeros(20_000, dtype=int), NORMAL)
+    down, along = density.places(np.array([-1e9, 0.0]), np.array([1e9]))
+    assert down.tolist() == [-1]
+    assert along[0] == -1
+    assert along[1] >= 0

@@ -1,0 +1,1 @@
+"""What fills the plane in place of points: densities, and what decodes there."""

@@ -1,0 +1,49 @@
+"""What a plane can show in place of its points, and how it is framed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from tui.drawing.plots.legend import PLAIN
+from tui.drawing.points import framed
+from tui.drawing.view import View, lay_out
+from tui.terminal.capabilities import ColorDepth
+
+Legend = list[tuple[str, Style]]  # a sign in its style, then what it means in none, and so on
+
+
+class Ground(Protocol):
+    """Fills the canvas of a plane."""
+
+    def draw(self, view: View, columns: int, rows: int, base: Style, depth: ColorDepth) -> list[Strip]:
+        """`rows` strips of `columns` cells."""
+
+    def legend(self, depth: ColorDepth) -> Legend:
+        """What its signs mean; what comes last is left out first where there is no room."""
+
+
+def draw_ground(
+    ground: Ground, width: int, height: int, view: View, x_label: str, y_label: str, base: Style, depth: ColorDepth
+) -> list[Strip]:
+    """`height` strips of `width` cells, framed as points are; above them stands what the signs mean."""
+    canvas = lay_out(width, height, view)
+    shown = framed(ground.draw(view, canvas.columns, canvas.rows, base, depth), canvas, x_label, depth)
+    return [_header(ground.legend(depth), y_label, width, depth)] * canvas.top + shown
+
+
+def _header(legend: Legend, y_label: str, width: int, depth: ColorDepth) -> Strip:
+    segments, used = [], 0
+    for text, style in legend:
+        if used + cell_len(text) > width:
+            break
+        segments.append(Segment(text, style))
+        used += cell_len(text)
+    label = f"{'^' if depth is ColorDepth.ASCII else '↑'} {y_label}"
+    if y_label and used + cell_len(label) < width:
+        segments.append(Segment(set_cell_size("", width - used - cell_len(label)) + label, Style(dim=True)))
+    return Strip(segments).adjust_cell_length(width, PLAIN)

@@ -1,0 +1,102 @@
+"""How the plane is looked at: its points, or densities of latents in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from core.latents.options import SAMPLERS, ProjectionOptions
+from tui.drawing.grounds.density import Ratio, Shades
+
+if TYPE_CHECKING:
+    from core.explorer.protocol import Explorer
+    from core.explorer.results import LatentProjection
+    from core.latents.plane.density import PlaneDensity
+    from core.runs.settings import Preset
+    from tui.drawing.grounds.ground import Ground
+    from tui.widgets.scatter import Scatter
+
+Look = Literal["points", "shades", "ratio"]
+LOOKS: tuple[Look, ...] = get_args(Look)
+TOPICS = {"shades": "density", "ratio": "density_ratio"}
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A plane, and the density of what a sampler draws in it, where that is looked at."""
+
+    plane: LatentProjection
+    sampler: str = ""
+    density: PlaneDensity | None = None
+
+
+class Looks:
+    """Which look was chosen, and with which sampler the latents are compared."""
+
+    def __init__(self) -> None:
+        self.look: Look = "points"
+        self._sampler: str | None = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether densities are seen."""
+        return self.look in TOPICS
+
+    @property
+    def topic(self) -> str | None:
+        """What is explained in place of the projection."""
+        return TOPICS.get(self.look)
+
+    def next(self, scatter: Scatter) -> bool:
+        """Go on to the next look, of points also to their next markers; whether that was the whole round."""
+        if self.look == "points" and not scatter.next_markers():
+            return False
+        self.look = LOOKS[(LOOKS.index(self.look) + 1) % len(LOOKS)]
+        return self.look == "points"
+
+    def next_sampler(self, preset: Preset) -> None:
+        """Compare with what the next sampler draws."""
+        names = preset.samplers
+        self._sampler = names[(names.index(self._sampler_of(preset)) + 1) % len(names)]
+
+    def question(self, options: ProjectionOptions, preset: Preset) -> Callable[[Explorer], Seen]:
+        """What to ask for this look."""
+        if not self.compares:
+            return lambda explorer: Seen(explorer.projection(options))
+        sampler = self._sampler_of(preset)
+        # What is drawn varies in all numbers: in a plane of those that hardly do it would lie a million times as far
+        # out as the latents.
+        steady = replace(options, steady=options.projection == "lda")
+        return lambda explorer: Seen(explorer.projection(steady), sampler, explorer.density(steady, sampler))
+
+    def _sampler_of(self, preset: Preset) -> str:
+        return self._sampler if self._sampler in preset.samplers else preset.default_sampler
+
+    def suffices(self, seen: Seen) -> bool:
+        """Whether what is known is enough to be looked at this way."""
+        return self.compares == (seen.density is not None)
+
+    def ground(self, seen: Seen) -> Ground | None:
+        """What fills the plane in place of its points."""
+        if seen.density is None or not self.compares:
+            return None
+        kind = Shades if self.look == "shades" else Ratio
+        return kind(seen.density, SAMPLERS[seen.sampler], class_means(seen.plane))
+
+    def facts(self, seen: Seen) -> str:
+        """What is known of a density."""
+        if seen.density is None or not self.compares:
+            return ""
+        return f"{seen.density.overlap:.0%} in common with {SAMPLERS[seen.sampler]}"
+
+
+def class_means(plane: LatentProjection) -> dict[int, tuple[float, float]]:
+    """The mean of the points of each class."""
+    found = {}
+    for label in np.unique(plane.labels).tolist():
+        x, y = plane.points[plane.labels == label].mean(axis=0)
+        found[int(label)] = (float(x), float(y))
+    return found
