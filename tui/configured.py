@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from textual._ansi_theme import MONOKAI
+from textual.notifications import SeverityLevel
 
 from core.text import printable
 from tui.background.polling import Poller
@@ -31,6 +33,7 @@ class ConfiguredApp(OrderedApp):
 
     def __init__(self) -> None:
         super().__init__()
+        self._seen_until: dict[tuple[str, str], float] = {}  # of a notice and its severity
         self.register_theme(COLOUR_BLIND)
 
     def configure(self, configuration: Configuration) -> None:
@@ -38,6 +41,23 @@ class ConfiguredApp(OrderedApp):
         self.shared.configuration = configuration
         self.theme = configuration[THEME]
         self.set_keymap(configuration.keys)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """As Textual's, from any thread; what is said again while it is still seen does not come twice."""
+        now, said = monotonic(), (message, severity)
+        if self._seen_until.get(said, now) <= now:
+            seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+            seen = {each: until for each, until in self._seen_until.items() if until > now}
+            self._seen_until = seen | {said: now + seconds}
+            super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def on_mount(self) -> None:
         self.watch_theme(self.theme)

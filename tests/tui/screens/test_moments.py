@@ -170,6 +170,8 @@ async def test_a_run_without_snapshots_says_so_and_what_would_give_them(app: Vae
         app.selected_run = RUN
         await press(pilot, "3", ";")
         await until(pilot, lambda: "vae-mnist has no snapshots of its training" in screen_text(app), "the words")
+        await press(pilot, *"aaa")
+        assert screen_text(app).count("vae-mnist has no snapshots of its training") == 1
         assert "newest" not in screen_text(app)
 
 
