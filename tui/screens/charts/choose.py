@@ -29,7 +29,7 @@ class ChooseShown(Dialog[tuple[str, ...] | None]):
     def compose(self) -> ComposeResult:
         choices = Options(*map(self._line, range(len(self._titles))))
         choices.border_title = self._what
-        choices.border_subtitle = "space on, off   enter done   esc closes"
+        choices.border_subtitle = "space on, off  enter done  esc closes"
         yield choices
 
     def _line(self, place: int) -> Text:

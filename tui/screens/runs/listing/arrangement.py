@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 MOST_FOLDED = 1000
 NARROW = 64  # cells, below which states are signs
 SIGN = ""  # their heading then
-# The columns that stay where there is no room for all; what the list is sorted by comes before them.
-IMPORTANCE = ("run", "state", SIGN, "epoch", "val", "best", "age", "preset", "tags", "data set", "train")
+# The usual columns that stay longest where there is no room for all.
+IMPORTANCE = ("epoch", "val", "best", "age", "preset", "data set", "train")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class Arrangement:
     def shown(self) -> Sequence[str]:
         """The columns that are shown, in their order."""
         return [title for title in available() if title in self.columns] or [*RUN_COLUMNS]
+
+    @property
+    def importance(self) -> Sequence[str]:
+        """Columns that stay where there is no room for all: what it is sorted by, and what was asked for besides."""
+        asked_for = [title for title in self.shown if title not in RUN_COLUMNS]
+        return [*dict.fromkeys([*filter(None, [self.sort]), "run", "state", *asked_for, *IMPORTANCE])]
 
     def sorted_by_next(self) -> Arrangement:
         """Sorted by the next of the columns that are shown; after the last one the newest come first again."""

@@ -14,7 +14,6 @@ from tui.run_columns import RUN_COLUMNS
 from tui.screens.charts.choose import ChooseShown
 from tui.screens.runs.listing import arrangement
 from tui.screens.runs.listing.arrangement import (
-    IMPORTANCE,
     SIGN,
     Arrangement,
     Arranger,
@@ -71,10 +70,10 @@ class ArrangedList(MarkedList):
 
     def _change_columns(self) -> None:
         columns = columns_for(self.size.width, self.arrangement.shown)
-        sort = self.arrangement.sort
-        shown = SIGN if sort == "state" and sort not in columns else sort
-        signs = {shown: " ▼" if self.arrangement.descending else " ▲"} if sort else {}
-        self.table.change_columns(columns, signs, [shown, *IMPORTANCE] if sort else IMPORTANCE)
+        headings = {} if "state" in columns else {"state": SIGN}
+        sort = headings.get(self.arrangement.sort, self.arrangement.sort)
+        signs = {sort: " ▼" if self.arrangement.descending else " ▲"} if self.arrangement.sort else {}
+        self.table.change_columns(columns, signs, [headings.get(title, title) for title in self.arrangement.importance])
 
     def on_resize(self) -> None:
         self._change_columns()

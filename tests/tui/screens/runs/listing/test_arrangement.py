@@ -98,6 +98,15 @@ async def test_columns_are_chosen_and_remembered_with_order_filter_and_folds(mak
         assert "list.sort must be a column such as run, val, best, not 7" in [*last._notifications][-1].message
 
 
+async def test_where_there_is_no_room_for_all_a_column_that_was_asked_for_stays(make_app: MakeApp) -> None:
+    app = make_app(runs=[make_summary("a-name-of-a-usual-length", size=3_000_000)])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "c", *["down"] * 9, "space", "enter")
+        assert "size" in header(app)
+        assert "train" not in header(app)
+
+
 def test_columns_of_another_version_are_left_out() -> None:
     assert Arrangement(columns=("run", "colour of the hat")).shown == ["run"]
     assert Arrangement(columns=("colour of the hat",)).shown == Arrangement().shown
