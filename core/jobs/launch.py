@@ -18,6 +18,7 @@ from core.errors import DamagedFile, RunError
 from core.group import without_place
 from core.jobs.queue.trainers import trainers_here
 from core.runs.config import RunConfig, check_values
+from core.runs.keeping.queued import read_entry
 from core.runs.requests import ACTIONS, LEARNING_RATE, Action, NumberedRequest
 from core.runs.run import Run
 from core.runs.status import State
@@ -222,6 +223,9 @@ def resume(
 
     Raises RunError when there is nothing left to train, DataError without images, DamagedFile or OSError.
     """
+    if (entry := read_entry(run.path)) is not None and run.state() is State.QUEUED:  # it does not wait for its turn
+        epochs, learning_rate = epochs or entry.epochs, learning_rate or entry.learning_rate
+        data_dir = data_dir or (None if entry.data_dir is None else Path(entry.data_dir))
     prepare_resume(run, epochs, data_dir)
     if learning_rate is not None:
         run.requests.take_back([LEARNING_RATE])  # asked of the trainer before, which did not do it any more

@@ -14,7 +14,7 @@ from core.errors import describe
 from tui.messages import RunDeleted, RunRestored
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import AskMoreEpochs, AskValue, Confirm
-from tui.screens.runs.possible import able, named, why_not
+from tui.screens.runs.possible import NOTHING, able, named, why_not
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
@@ -68,7 +68,7 @@ class RunScreen(BaseScreen[None]):
         return [chosen] if chosen else []
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("pause", "unpause", "stop", "save", "set_rate", "resume", "delete"):
+        if action not in NOTHING:
             return True
         targets = self.targets()
         active = [target for target in targets if target.state is not None and target.state.active]
@@ -113,14 +113,21 @@ class RunScreen(BaseScreen[None]):
             self.notify(f"{summary.run.name} is saved, as it was after step {step:,}", timeout=4, markup=False)
 
     def action_stop(self) -> None:
-        running = able("stop", self.targets())
+        stopped = able("stop", self.targets())
+        waiting = [run for run in stopped if run.queued]
+        running = [run for run in stopped if not run.queued]
 
         def answered(yes: bool | None) -> None:
             if yes:
                 self._request(running, "stop")
+                self._leave_queue(waiting)
 
+        stop = f"Save and stop {named(running)}?" if running else ""
+        leave = f"Take {named(waiting)} out of the queue?" if waiting else ""
         if running:
-            self.app.push_screen(Confirm(f"Save and stop {named(running)}?", "stop", "let it run"), answered)
+            self.app.push_screen(Confirm(f"{stop} {leave}".strip(), "stop", "let it run"), answered)
+        elif waiting:
+            self.app.push_screen(Confirm(leave, "take out", "let it wait"), answered)
 
     def action_resume(self) -> None:
         match self.targets():
@@ -223,6 +230,17 @@ class RunScreen(BaseScreen[None]):
         asked = [run for run in runs if self._try(partial(launch.send_request, run.run, action))]
         if asked:
             self.notify(f"asked {named(asked)} to {action}", timeout=2, markup=False)
+
+    @work(thread=True)
+    def _leave_queue(self, runs: list[RunSummary]) -> None:
+        from core.jobs.queue.waiting import leave
+
+        def take_out(run: Run) -> bool:
+            leave(run)
+            return True
+
+        if left := [run for run in runs if self._try(partial(take_out, run.run))]:
+            self.notify(f"took {named(left)} out of the queue; r trains", timeout=2, markup=False)
 
     @work(thread=True)
     def send_learning_rate(self, chosen: RunSummary, rate: float) -> None:

@@ -60,7 +60,7 @@ ACTIONS = {
     "zoom in and out": {"zoom", "size"},
     "pan": {"pan"},
     "the whole again": {"whole"},
-    "first quantity": {"narrow", "warm", "number", "samples", "width"},
+    "first quantity": {"narrow", "warm", "number", "samples", "width", "move_in_queue"},
     "second one": {"zoom_y", "guidance", "number"},
     "type a value": {"type_range", "type_seed", "type_numbers", "ask_number"},
     "the seed before": {"seed"},

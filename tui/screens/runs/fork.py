@@ -10,8 +10,8 @@ from textual.worker import get_current_worker
 
 from core.data import registry
 from core.errors import ConfigError, UserError, describe
-from core.jobs import launch
 from core.jobs.forking import make_fork, save_before
+from core.jobs.queue.waiting import enqueue
 from core.runs.config import RunConfig
 from core.runs.forks.choice import check_goal, first_rate, fork_settings, kept_settings, usual_goal
 from core.runs.forks.moment import Moment, newest_moment, settings_now
@@ -128,7 +128,7 @@ class ForkRun(NewRun):
             own["learning_rate"] = f"Step size of Adam: begins with {self._begins}"
         return super()._hints() | kept | own
 
-    def _make(self, config: RunConfig, name: str | None) -> Run:
+    def _make(self, config: RunConfig, name: str | None, queued: bool) -> Run:
         moment, closing = self._moment, get_current_worker()
         self._say(f"looking for device {config.device}")
         check_device(config.device, config.processes)
@@ -147,7 +147,7 @@ class ForkRun(NewRun):
             told_to_stop=lambda: closing.is_cancelled,
             warn=lambda text: self.notify(text, severity="warning", markup=False),
         )
-        self._say("starting the trainer")
-        trainer = launch.start(made, data_dir=self._data_dir)
-        trainer.wait_until_started(told_to_stop=lambda: closing.is_cancelled)
+        if queued:
+            enqueue(made, data_dir=self._data_dir)
+        self._begin(made, queued, self._data_dir)
         return made

@@ -18,8 +18,7 @@ from core.data import download, registry
 from core.errors import ConfigError, RunError, describe
 from core.jobs import launch
 from core.jobs.cost import Pace, estimate, read_paces
-from core.runs.catalog import create_run
-from core.runs.config import RunConfig, check_name, check_values, defaults, stamp
+from core.runs.config import RunConfig, check_name, check_values, defaults
 from core.runs.first_stage import with_images
 from core.runs.keeping.names import run_named, unused_name
 from core.runs.run import Run
@@ -27,6 +26,7 @@ from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, as_text, title
 from core.text import printable
 from tui import formatting
 from tui.background.devices import check_device
+from tui.screens.runs.form.beginning import begin, make_run
 from tui.screens.runs.form.images import first_stages, images_missing, path_problem, set_hint
 from tui.screens.runs.form.settings import PATH, SettingsForm
 from tui.widgets.bars import KeyLine
@@ -53,6 +53,14 @@ class NewRun(ModalScreen[Run | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "start training", priority=True, id="new_run.start"),
+        Binding(
+            "ctrl+n",
+            "enqueue",
+            "queue",
+            tooltip="have it wait until there is a core or a GPU for it",
+            priority=True,
+            id="new_run.queue",
+        ),
         Binding("ctrl+o", "more(True)", "more settings", priority=True, id="new_run.more"),
         Binding("ctrl+o", "more(False)", "fewer settings", priority=True, id="new_run.more"),
         Binding("escape", "cancel", "cancel", id="new_run.cancel"),
@@ -222,6 +230,12 @@ class NewRun(ModalScreen[Run | None]):
         self.dismiss(None)
 
     def action_start(self) -> None:
+        self._train(queued=False)
+
+    def action_enqueue(self) -> None:
+        self._train(queued=True)
+
+    def _train(self, *, queued: bool) -> None:
         config = self._refresh()
         if config is None:
             self._form.show_problem()
@@ -230,12 +244,12 @@ class NewRun(ModalScreen[Run | None]):
             self.app.bell()
             return
         self._starting = True
-        self._start(config, self._form.run_name if self._named_by_user else None)
+        self._start(config, self._form.run_name if self._named_by_user else None, queued)
 
     @work(thread=True, exit_on_error=False)
-    def _start(self, config: RunConfig, name: str | None) -> None:
+    def _start(self, config: RunConfig, name: str | None, queued: bool) -> None:
         try:
-            run = self._make(config, name)
+            run = self._make(config, name, queued)
         except (Cancelled, launch.NotBegun):
             return
         except ConfigError as error:
@@ -245,7 +259,7 @@ class NewRun(ModalScreen[Run | None]):
         else:
             self.app.call_from_thread(self.dismiss, run)
 
-    def _make(self, config: RunConfig, name: str | None) -> Run:
+    def _make(self, config: RunConfig, name: str | None, queued: bool) -> Run:
         self._say(f"looking for device {config.device}")
         check_device(config.device, config.processes)
         place = config.image_source.folder or self._data_dir
@@ -256,12 +270,14 @@ class NewRun(ModalScreen[Run | None]):
         config = config.model_copy(update={"fingerprint": fingerprint})
         if said:
             self.app.call_from_thread(partial(self.app.notify, said, title="images", markup=False))
-        self._say("starting the trainer")
-        closing = get_current_worker()
-        weights = Run(self._runs_dir / config.first_stage).read_weights() if config.first_stage else None
-        run = create_run(self._runs_dir, name, f"{config.preset}-{config.dataset}", stamp(config), weights)
-        launch.start(run).wait_until_started(told_to_stop=lambda: closing.is_cancelled)
+        run = make_run(self._runs_dir, name, config, queued=queued)
+        self._begin(run, queued)
         return run
+
+    def _begin(self, run: Run, queued: bool, data_dir: Path | None = None) -> None:
+        closing = get_current_worker()
+        self._say("looking for room" if queued else "starting the trainer")
+        begin(run, lambda: closing.is_cancelled, data_dir, queued=queued)
 
     def _show_download(self, news: download.Progress) -> None:
         if get_current_worker().is_cancelled:

@@ -15,6 +15,7 @@ NOTHING = {
     "resume": "there is nothing to resume",
     "stop": "there is nothing to stop",
     "save": "there is nothing to save",
+    "move_in_queue": "it does not wait in the queue",
     "set_rate": "it has no learning rate to set",
     "delete": "it cannot be deleted",
 }
@@ -30,6 +31,8 @@ def _possible(action: str, run: RunSummary) -> bool:
         return run.state == "paused" or (not run.is_active and run.state is not None)
     if action == "delete":
         return not run.gone
+    if action == "move_in_queue" or (action == "stop" and run.queued):
+        return run.queued is not None
     return run.is_active
 
 
@@ -56,7 +59,7 @@ def why_not(action: str, runs: Sequence[RunSummary]) -> str:
 
 
 def _other_key(action: str) -> str:
-    return "" if action in ("resume", "unpause") else "; r resumes"
+    return "" if action in ("resume", "unpause", "move_in_queue") else "; r resumes"
 
 
 def named(runs: Sequence[RunSummary]) -> str:

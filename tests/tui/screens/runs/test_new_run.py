@@ -185,7 +185,7 @@ async def test_a_prior_is_started_over_the_latents_of_a_run_that_has_weights(
         def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
             """At once."""
 
-    monkeypatch.setattr(launch, "start", lambda run: Started())
+    monkeypatch.setattr(launch, "start", lambda run, **_: Started())
     runs_dir = tmp_path / "checkpoints"
     first = make_trained_run(runs_dir, "ae")
     Run.create(runs_dir, "without-weights", make_config(preset="vae"))
@@ -269,7 +269,7 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
         def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
             pass
 
-    def start(run: Run) -> Started:
+    def start(run: Run, **options: object) -> Started:
         started.append(run)
         return Started()
 
@@ -340,7 +340,7 @@ async def test_a_trainer_is_told_when_the_form_is_closed_before_it_has_begun(
             ended.set()
             raise launch.NotBegun("the trainer was ended")
 
-    monkeypatch.setattr(launch, "start", lambda run: Started())
+    monkeypatch.setattr(launch, "start", lambda run, **_: Started())
     app = make_app(runs=[])
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("n")

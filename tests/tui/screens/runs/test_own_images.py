@@ -24,7 +24,7 @@ async def test_the_path_of_images_of_ones_own_is_typed(
         def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
             pass
 
-    def start(run: Run) -> Started:
+    def start(run: Run, **options: object) -> Started:
         started.append(run)
         return Started()
 

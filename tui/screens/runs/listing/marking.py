@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
+from textual import work
 from textual.binding import Binding, BindingType
 from textual.widgets import Label
 
 from tui import run_looks
 from tui.screens.runs.keeping import KeptRunScreen
 from tui.screens.runs.listing.arrangement import runs_of
+from tui.screens.runs.possible import able
 from tui.terminal.capabilities import color_depth
 
 if TYPE_CHECKING:
@@ -34,6 +36,24 @@ class MarkedList(KeptRunScreen):
             key_display="*",
             tooltip="mark all runs that are shown, or none",
             id="runs.all",
+            show=False,
+        ),
+        Binding(
+            "left_square_bracket",
+            "move_in_queue(-1)",
+            "earlier",
+            key_display="[",
+            tooltip="start the run that waits earlier",
+            id="runs.earlier",
+            show=False,
+        ),
+        Binding(
+            "right_square_bracket",
+            "move_in_queue(1)",
+            "later",
+            key_display="]",
+            tooltip="start the run that waits later",
+            id="runs.later",
             show=False,
         ),
         Binding("D", "trash", "trash", tooltip="the trash: what was deleted", id="runs.trash", show=False),
@@ -103,6 +123,20 @@ class MarkedList(KeptRunScreen):
         runs = self._runs(0, len(self.table.rows))
         self.shared.mark(runs, not set(runs) <= set(self.shared.marked))
         self.show_marks()
+
+    # The queue
+
+    def action_move_in_queue(self, places: int) -> None:
+        for summary in able("move_in_queue", runs_of(self.row))[:1]:
+            self._move_in_queue(summary.run, places)
+
+    @work(thread=True, group="queue")
+    def _move_in_queue(self, run: Run, places: int) -> None:
+        from core.jobs.queue.waiting import move
+
+        if place := self._try(lambda: move(run, places)):
+            self.notify(f"{run.name} is number {place} in the queue", timeout=2, markup=False)
+            self.app.call_from_thread(self.look_again, run)
 
     def action_trash(self) -> None:
         from tui.screens.runs.listing.trash import Trash

@@ -1,0 +1,95 @@
+"""The queue in the app: a form has a run wait, keys move it and take it out, and an open app starts what waits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tui.app
+from core.jobs import launch
+from core.jobs.queue import starting, trainers, waiting
+from core.runs.config import make_config
+from core.runs.run import Run
+from core.runs.status import State
+from tests.support.screens import MakeApp, press, screen_text, settle, until
+from tui.app import VaeTui
+from tui.screens.dialogs import Confirm
+from tui.screens.runs.training import TrainingScreen
+
+WaitUntil = Callable[..., None]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The names of the runs for which a trainer was started, none of which trains."""
+    names: list[str] = []
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(trainers, "usual_at_once", lambda device: 1)
+    folder = tmp_path / "checkpoints"
+    seen = lambda: [trainers.SeenTrainer((str(folder / name),)) for name in names]  # noqa: E731
+    monkeypatch.setattr(starting, "trainers_here", seen)
+
+    def start(run: Run, *arguments: Any, **options: Any) -> None:
+        names.append(run.name)
+
+    monkeypatch.setattr(launch, "start", start)
+    return names
+
+
+def enqueue(runs_dir: Path, *names: str) -> list[Run]:
+    runs = [Run.create(runs_dir, name, make_config(device="cpu")) for name in names]
+    for run in runs:
+        waiting.enqueue(run)
+    return runs
+
+
+def places(app: VaeTui) -> str:
+    """The places in the queue, from the top of the list to the bottom."""
+    return "".join(re.findall("queued ([0-9])", screen_text(app)))
+
+
+async def test_the_form_has_a_run_wait(make_app: MakeApp, started: list[str], tmp_path: Path) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        await pilot.press("ctrl+n")
+        await settle(pilot)
+        assert isinstance(app.screen, TrainingScreen)
+    (run,) = (tmp_path / "checkpoints").iterdir()
+    assert (Run(run).state(), started) == (State.QUEUED, [run.name])
+
+
+async def test_keys_move_a_run_in_the_queue_and_take_it_out(tmp_path: Path, started: list[str]) -> None:
+    enqueue(tmp_path / "checkpoints", "one", "two", "three")
+    app = VaeTui(tmp_path / "checkpoints", tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: places(app) == "321", "the list")
+        await press(pilot, "home", "[")
+        await until(pilot, lambda: places(app) == "231", "another place")
+        await press(pilot, "[")
+        await until(pilot, lambda: places(app) == "132", "the first place")
+        await press(pilot, "]")
+        await until(pilot, lambda: places(app) == "231", "another place")
+        await press(pilot, "s")
+        await settle(pilot)
+        assert isinstance(app.screen, Confirm)
+        await press(pilot, "y")
+        await settle(pilot)
+    assert [each.run.name for each in starting.waiting_runs(tmp_path / "checkpoints")] == ["one", "two"]
+
+
+async def test_an_open_app_starts_what_waits(
+    tmp_path: Path, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = enqueue(tmp_path / "checkpoints", "one", "two")
+    monkeypatch.setattr(tui.app, "QUEUE_SECONDS", 0.05)
+    app = VaeTui(tmp_path / "checkpoints", tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.pause(0.5)
+        await settle(pilot)
+        assert started == [one.name]
