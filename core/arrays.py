@@ -11,6 +11,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
 Labels = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Images = npt.NDArray[np.float32]  # in [0, 1]
 Column = npt.NDArray[np.float64]
 

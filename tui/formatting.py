@@ -163,9 +163,13 @@ def memory(size: float) -> str:
 
 def sampling_options(options: SamplingOptions) -> str:
     """What a learned prior draws, such as digit 3, guidance 2, 50 steps."""
-    digit = "any digit" if options.digit is None else f"digit {options.digit}"
-    guidance = f", guidance {options.guidance:g}" if options.guidance != 1 else ""
-    return f"{digit}{guidance}, {count(options.steps, 'step')}"
+    return f"{digit_asked(options.digit, options.guidance)}, {count(options.steps, 'step')}"
+
+
+def digit_asked(digit: int | None, guidance: float) -> str:
+    """What a learned prior is asked for, such as digit 3, guidance 2."""
+    asked = "any digit" if digit is None else f"digit {digit}"
+    return f"{asked}, guidance {guidance:g}" if guidance != 1 else asked
 
 
 def class_title(label: int, classes: Sequence[str]) -> str:

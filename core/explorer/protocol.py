@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from core.arrays import Floats, Images
+from core.arrays import Bools, Floats, Images
 from core.explorer.results import (
     Comparison,
+    Completions,
     EvaluationResult,
     ImageDetail,
     LatentProjection,
@@ -16,7 +17,7 @@ from core.explorer.results import (
     Samples,
     Sketched,
 )
-from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
+from core.latents.options import CompletionOptions, Order, Part, PathKind, ProjectionOptions, SamplingOptions
 from core.latents.plane.density import PlaneDensity
 
 Report = Callable[[str], object]  # told in a few words what takes long, in the thread that asks
@@ -57,6 +58,12 @@ class Explorer(Protocol):
 
     def sketch(self, image: Images, nearest: int) -> Sketched:
         """What is to be said of a drawn image (28, 28) in [0, 1], with so many training images nearest to it."""
+
+    def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
+        """What an image (28, 28) in [0, 1] may be where it is hidden, bool (28, 28); hidden pixels are not looked at.
+
+        By the learned prior of the run, else by optimising latents. What `report` raises ends it.
+        """
 
     def image_detail(self, index: int, samples: int, seed: int, part: Part = "validation") -> ImageDetail:
         """One image, by its index in that part of the image set, and `samples` draws of its posterior."""

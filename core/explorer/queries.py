@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.functional import pad
 
-from core.arrays import LATENT_SHAPE, PADDING, Floats, Images, Labels
+from core.arrays import LATENT_SHAPE, PADDING, Bools, Floats, Images
 from core.cores import CoreMeter, SharedThreads
 from core.data.images import one_of_each, pixels
 from core.errors import RunError, describe
@@ -21,9 +20,11 @@ from core.evaluation import kept
 from core.evaluation.evaluate import Subject, evaluate
 from core.evaluation.measuring.features import features_for
 from core.explorer.moments.planes import plane
+from core.explorer.outputs.decoding import decoded, errors_of, reconstructed, shown
 from core.explorer.plane.density import density
 from core.explorer.protocol import Report
 from core.explorer.results import (
+    Completions,
     EvaluationResult,
     ImageDetail,
     LatentProjection,
@@ -34,13 +35,12 @@ from core.explorer.results import (
 )
 from core.explorer.session import RunSession
 from core.explorer.sketches.answers import answer
+from core.explorer.sketches.completing import complete
 from core.latents import paths
-from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
+from core.latents.options import CompletionOptions, Order, Part, PathKind, ProjectionOptions, SamplingOptions
 from core.latents.plane.density import PlaneDensity
 from core.models.autoencoder import Autoencoder
 from core.runs.run import Run
-
-BATCH = 250
 
 
 class RunExplorer:
@@ -85,7 +85,7 @@ class RunExplorer:
                 raise RunError(f"no validation image is of class {label}")
             if order == "worst":
                 with session.inside(None) as newest:  # at every moment the same digits
-                    errors = _errors(session, newest, label, places)
+                    errors = errors_of(session, newest, label, places)
                 places = places[np.argsort(-errors, kind="stable")]
             first = max(0, min(first, len(places) - 1))
             chosen = torch.as_tensor(places[first : first + count])
@@ -111,6 +111,10 @@ class RunExplorer:
         with self._open() as model:
             x = pad(torch.from_numpy(image)[None, None], (PADDING,) * 4)
             return answer(self.session, model, x, reconstructed(model, x), nearest, self.moment)
+
+    def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
+        with self._open() as model:
+            return complete(self.session, model, image, hidden, options)
 
     def image_detail(self, index: int, samples: int, seed: int, part: Part = "validation") -> ImageDetail:
         with self._open() as model:
@@ -261,39 +265,3 @@ class RunExplorer:
         except OSError as error:
             return f"not kept: {describe(error)}"
         return ""
-
-
-def reconstructed(model: Autoencoder, x: Tensor) -> Reconstructions:
-    """Images (N, 1, 32, 32) by way of the posterior's mode."""
-    output = model.decode(model.encode(x).mode())
-    return Reconstructions(shown(output), (output - x).square().sum(dim=(1, 2, 3)).numpy())
-
-
-def shown(images: Tensor) -> Images:
-    """Images (N, 1, 32, 32) as they are shown: without the padding, (N, 28, 28) in [0, 1]."""
-    inside = slice(PADDING, -PADDING)
-    cut: Images = images[:, 0, inside, inside].clamp(0, 1).numpy()
-    return cut
-
-
-def decoded(model: Autoencoder, z: Floats) -> Images:
-    """Images (N, 28, 28) in [0, 1] of latents (N, D)."""
-    batches = torch.as_tensor(np.asarray(z, np.float32)).view(-1, *LATENT_SHAPE).split(BATCH)
-    return shown(torch.cat([model.decode(batch) for batch in batches]))
-
-
-def _errors(session: RunSession, model: Autoencoder, label: int | None, places: Labels) -> Floats:
-    """The errors of the images at these places, which are those of a class, or all."""
-
-    def compute() -> Floats:
-        images = session.images("validation")[0][torch.as_tensor(places)]
-        report = session.counted("reconstructing validation images", len(images))
-        errors = []
-        for batch in images.split(BATCH):
-            errors.append(reconstructed(model, pixels(batch)).errors)
-            report(len(errors) * BATCH)
-        return np.concatenate(errors)
-
-    if session.has(("errors", None)):
-        return session.keep(("errors", None), compute)[places]
-    return session.keep(("errors", label), compute)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.explorer.messages import Answer, Callback, Question
 
 if TYPE_CHECKING:
-    from core.arrays import Floats, Images
+    from core.arrays import Bools, Floats, Images
     from core.explorer.protocol import Report
     from core.explorer.results import (
+        Completions,
         EvaluationResult,
         ImageDetail,
         LatentProjection,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         Samples,
         Sketched,
     )
-    from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
+    from core.latents.options import CompletionOptions, Order, Part, PathKind, ProjectionOptions, SamplingOptions
     from core.latents.plane.density import PlaneDensity
     from core.runs.run import Run
 
@@ -58,6 +59,10 @@ class RemoteExplorer:
     def sketch(self, image: Images, nearest: int) -> Sketched:
         sketched: Sketched = self._ask("sketch", image, nearest)
         return sketched
+
+    def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
+        completions: Completions = self._ask("complete", image, hidden, options)
+        return completions
 
     def image_detail(self, index: int, samples: int, seed: int, part: Part = "validation") -> ImageDetail:
         detail: ImageDetail = self._ask("image_detail", index, samples, seed, part)

@@ -100,6 +100,20 @@ class Sketched:
 
 
 @dataclass(frozen=True, eq=False)
+class Completions:
+    """Answers to what is hidden of an image, which look as different as they can, the best one first.
+
+    Images (N, 28, 28) in [0, 1], the latents (N, D) they come from, and the squared errors (N,) of the pixels that were
+    seen, of the padding too; the digits (N,) that a classifier takes them for, where the set has digits.
+    """
+
+    images: Images
+    latents: Floats
+    errors: Floats
+    digits: Labels | None
+
+
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Decoded latents: images (N, 28, 28) in [0, 1] and the latents (N, D) they come from."""
 

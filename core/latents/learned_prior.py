@@ -54,7 +54,7 @@ class LearnedPrior:
         noise = temperature * torch.randn((len(labels), *LATENT_SHAPE), generator=generator)
         batches = zip(noise.split(SAMPLING_BATCH), labels.split(SAMPLING_BATCH), strict=True)
         ways = [
-            self.scheduler.denoise(self._predictor(label), start, self.options.steps, generator)
+            self.scheduler.denoise(self.predictor(label), start, self.options.steps, generator)
             for start, label in batches
         ]
         for parts in zip(*ways, strict=True):
@@ -66,7 +66,7 @@ class LearnedPrior:
         drawn = torch.multinomial(self.network.class_shares, count, replacement=True, generator=generator)
         return drawn if self.options.digit is None else torch.full((count,), self.options.digit)
 
-    def _predictor(self, labels: Tensor) -> Predict:
+    def predictor(self, labels: Tensor) -> Predict:
         """The network's prediction for these classes, guided away from its prediction without a class.
 
         Ho & Salimans 2022, equation 6, with a guidance of 1 for none.

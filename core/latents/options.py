@@ -32,6 +32,7 @@ assert tuple(PROJECTIONS) == get_args(Projections)
 ACTIVE_VARIANCE = 0.01  # of posterior means, above which a latent number is active (Burda et al. 2016)
 TEMPERATURES = (0.0, 3.0)
 GUIDANCES = (0.0, 10.0)
+GUIDANCE_STEPS = (1.0, 1.5, 2.0, 3.0, 5.0)  # that keys go through
 SEEDS = (0, 2**32 - 1)
 
 
@@ -42,6 +43,19 @@ class SamplingOptions:
     digit: int | None = None
     guidance: float = 1.0
     steps: int = 10
+
+
+@dataclass(frozen=True)
+class CompletionOptions:
+    """How a digit of which some pixels are hidden is completed: how many answers, and their seed.
+
+    A learned prior can be asked for a digit, with a guidance towards it (1 is none).
+    """
+
+    count: int = 6
+    seed: int = 0
+    digit: int | None = None
+    guidance: float = 1.0
 
 
 # The choices of each scheduler; the second is the default.

@@ -32,6 +32,9 @@ class NoiseScheduler(Protocol):
     def add_noise(self, z: Tensor, noise: Tensor, time: Tensor) -> NoisySample:
         """Latents (B, C, H, W) with this noise added, at times (B,) uniform in [0, 1)."""
 
+    def expected(self, z: Tensor, predicted: Tensor, time: float) -> Tensor:
+        """The latents (B, C, H, W) that are expected of noisy ones, for which this was predicted at a time below 1."""
+
     def denoise(self, predict: Predict, noise: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
         """The way from noise to latents: the latents after each of so many steps."""
 
@@ -48,6 +51,10 @@ class FlowMatching:
     def add_noise(self, z: Tensor, noise: Tensor, time: Tensor) -> NoisySample:
         """Points on the lines."""
         return NoisySample(torch.lerp(z, noise, time[:, None, None, None]), time, noise - z)
+
+    def expected(self, z: Tensor, predicted: Tensor, time: float) -> Tensor:
+        """The end of the line."""
+        return z - time * predicted
 
     def denoise(self, predict: Predict, noise: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
         """Heun's steps of equal length from time 1 to 0; deterministic."""
@@ -77,6 +84,12 @@ class DDPM:
         step = (time * TIME_STEPS).long()
         alpha_bar = self._on_device[step][:, None, None, None]
         return NoisySample(alpha_bar.sqrt() * z + (1 - alpha_bar).sqrt() * noise, step / TIME_STEPS, noise)
+
+    def expected(self, z: Tensor, predicted: Tensor, time: float) -> Tensor:
+        """What is left without the noise. Ho et al. 2020, equation 15."""
+        alpha_bar = self._alpha_bars[int(time * TIME_STEPS)]
+        latents: Tensor = (z - (1 - alpha_bar) ** 0.5 * predicted) / alpha_bar**0.5
+        return latents
 
     def denoise(self, predict: Predict, noise: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
         """`steps` of the 1,000, evenly spaced. Song et al. 2021, equation 12."""

@@ -14,11 +14,11 @@ EDGE = 1.0  # pixels over which ink fades
 
 def draw(ink: Images, start: Point, end: Point, width: float, *, erase: bool = False) -> Images:
     """The ink (H, W) in [0, 1] after a straight stroke of that width, or after it was rubbed off there."""
-    covered = _covered(ink.shape, start, end, width)
-    return np.minimum(ink, 1 - covered) if erase else np.maximum(ink, covered)
+    stroke = covered(ink.shape, start, end, width)
+    return np.minimum(ink, 1 - stroke) if erase else np.maximum(ink, stroke)
 
 
-def _covered(shape: tuple[int, ...], start: Point, end: Point, width: float) -> Images:
+def covered(shape: tuple[int, ...], start: Point, end: Point, width: float) -> Images:
     """How much of each pixel (H, W) the stroke covers: all within half its width of the line, fading at the edge."""
     rows, columns = (np.arange(size) + 0.5 for size in shape)
     x, y = np.meshgrid(columns, rows)
@@ -27,5 +27,5 @@ def _covered(shape: tuple[int, ...], start: Point, end: Point, width: float) -> 
     part: Floats = np.zeros(shape) if not length else ((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length
     part = part.clip(0, 1)
     distance = np.hypot(x - start[0] - part * along[0], y - start[1] - part * along[1])
-    covered: Images = ((width / 2 + EDGE / 2 - distance) / EDGE).clip(0, 1).astype(np.float32)
-    return covered
+    inside: Images = ((width / 2 + EDGE / 2 - distance) / EDGE).clip(0, 1).astype(np.float32)
+    return inside

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from core.arrays import Floats, Images, Labels
+from core.arrays import Bools, Floats, Images, Labels
 from core.errors import RunError
 from core.evaluation.results import ClassFigures, Evaluation, MeanStd
 from core.explorer.protocol import Explorer, Report
 from core.explorer.results import (
+    Completions,
     EvaluationResult,
     ImageDetail,
     LatentProjection,
@@ -25,7 +26,7 @@ from core.explorer.results import (
     Sketched,
 )
 from core.latents.aggregate import Latents
-from core.latents.options import Order, Part, PathKind, ProjectionOptions, SamplingOptions
+from core.latents.options import CompletionOptions, Order, Part, PathKind, ProjectionOptions, SamplingOptions
 from core.latents.paths import interpolate
 from core.latents.plane.density import PlaneDensity, PlanePoints, densities
 from core.latents.projection import Projection, pick_dims
@@ -141,6 +142,12 @@ class FakeExplorer:
             np.eye(10)[int(image.sum()) % 10] * 0.9 + 0.01,
             self.classes,
         )
+
+    def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
+        self._hear("complete", int(hidden.sum()), options)
+        numbers = np.arange(options.count)
+        images = np.where(hidden, rings(0.3 + (numbers + options.seed % 5) / 20), image)
+        return Completions(images, np.zeros((options.count, 64)), numbers / 2, numbers)
 
     def preview(self) -> tuple[Images, Images]:
         self._hear("preview")

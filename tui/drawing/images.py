@@ -12,12 +12,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from core.arrays import Images
+from core.arrays import Bools, Images
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.graphics import GAP
 
 SHADES = " ░▒▓█"
 ASCII_SHADES = " .:-=+*#%@"
+HATCH = 0.3  # of the brightness
 # 52 greys look like 256, and longer runs of equal cells take fewer bytes.
 GREYS = np.arange(0, 256, 5)
 # The 256-colour palette: black, the ramp 8, 18 .. 238, white.
@@ -52,6 +53,13 @@ def shrink(images: Images, factor: int) -> Images:
 def resize(images: Images, scale: Scale) -> Images:
     """Images (..., H, W) at a scale."""
     return shrink(images, scale.down).repeat(scale.up, axis=-2).repeat(scale.up, axis=-1)
+
+
+def hatched(image: Images, hidden: Bools) -> Images:
+    """An image (H, W) in [0, 1] with grey stripes where it is hidden, bool (H, W)."""
+    rows, columns = np.indices(image.shape)
+    stripes = np.where((rows + columns) % 4 < 2, HATCH, 0).astype(np.float32)
+    return np.where(hidden, stripes, image)
 
 
 def draw_image(pixels: Images, depth: ColorDepth, base: Style) -> list[Strip]:

@@ -250,7 +250,7 @@ def test_guidance_of_one_is_the_class_and_of_zero_any(prior: LearnedPrior) -> No
     assert set(asked) == {4}
     for guidance, expected in ((0.0, float(NULL_CLASS)), (3.0, NULL_CLASS + 3.0 * (4 - NULL_CLASS))):
         guided = replace(heard, options=SamplingOptions(digit=4, guidance=guidance, steps=1))
-        predicted = guided._predictor(torch.tensor([4]))(torch.zeros(1, 4, 4, 4), 0.5)
+        predicted = guided.predictor(torch.tensor([4]))(torch.zeros(1, 4, 4, 4), 0.5)
         assert predicted.mean().item() == pytest.approx(expected)
 
 

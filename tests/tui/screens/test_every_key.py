@@ -27,6 +27,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "reconstruct": ("3",),
     "closeup": ("3", "enter"),
     "closeup-path": ("3", "enter", "t"),
+    "completion": ("3", "b", "c", "enter"),
     "sample": ("4",),
     "traversal": ("4", "t"),
     "interpolation": ("4", "space", "right", "t"),

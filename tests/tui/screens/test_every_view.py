@@ -28,6 +28,7 @@ VIEWS = {
     "reconstruct": ["3"],
     "closeup": ["3", "right", "enter"],
     "sketch": ["3", "b", "space", "down", "down", "down", "down", "down", "down"],
+    "completion": ["3", "b", "space", "down", "down", "down", "down", "c", "enter"],
     "sample": ["4"],
     "traversal": ["4", "right", "t"],
     "interpolation": ["4", "space", "right", "t"],

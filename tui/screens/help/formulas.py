@@ -101,6 +101,16 @@ EXPLANATIONS = {
             "Where σ is near 1 and μ near 0 the number says nothing about this image (v shows both).",
         ),
     ),
+    "completion": Explanation(
+        "completing what is hidden",
+        "−ln p(z|x) = ‖m·(x − decode(z))‖² / 2s² − ln p(z) + const,  m: 1 where x is seen, s² = 0.02",
+        "-ln p(z|x) = |m*(x - decode(z))|^2 / 2s^2 - ln p(z) + const,  m: 1 where x is seen, s^2 = 0.02",
+        (
+            "A learned prior is guided to the seen pixels at every level of noise (DAPS, Zhang et al. 2025).",
+            "Without one latents are optimised from samples of a Gaussian p(z) fitted to training latents.",
+            "What is hidden is not looked at: the answers differ where what is seen leaves it open.",
+        ),
+    ),
     "sampling": Explanation(
         "samples",
         "z from p(z), x = decode(z);  p: N(0, I), N(m, diag s²), N(m, S) or Σₖ πₖ N(mₖ, Sₖ)",

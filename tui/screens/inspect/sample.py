@@ -12,6 +12,7 @@ from textual.containers import Vertical
 
 from core.arrays import IMAGE_SHAPE
 from core.latents.options import (
+    GUIDANCE_STEPS,
     SEEDS,
     STEPS,
     TEMPERATURES,
@@ -38,7 +39,6 @@ COUNT = ROWS * COLUMNS
 TILE = (1, *IMAGE_SHAPE)
 SIZES: tuple[tuple[int, int | None], ...] = ((2, None), (8, None), (COUNT, COLUMNS))  # digits at least, and columns
 FRAMES = 20  # steps of denoising that are shown, of more that many evenly spaced
-GUIDANCES = (1.0, 1.5, 2.0, 3.0, 5.0)
 
 
 class SampleScreen(DrawnScreen):
@@ -253,8 +253,8 @@ class SampleScreen(DrawnScreen):
         self.app.push_screen(AskClass("Which digit?", "any"), answered)
 
     def action_guidance(self, by: int) -> None:
-        place = GUIDANCES.index(self.options.guidance) + by
-        self.options = replace(self.options, guidance=GUIDANCES[min(max(place, 0), len(GUIDANCES) - 1)])
+        place = GUIDANCE_STEPS.index(self.options.guidance) + by
+        self.options = replace(self.options, guidance=GUIDANCE_STEPS[min(max(place, 0), len(GUIDANCE_STEPS) - 1)])
         self._change()
 
     def action_animate(self) -> None:

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
+import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Offset
 from textual.message import Message
 from textual.strip import Strip
 
-from core.arrays import IMAGE_SHAPE, Images
-from core.sketch.canvas import EMPTY, Point
+from core.arrays import IMAGE_SHAPE, Bools
+from core.sketch.canvas import Point
+from core.sketch.sheet import Sheet
 from tui.drawing.images import Scale, draw_image, resize
 from tui.drawing.strips import draw_message
 from tui.terminal.capabilities import ColorDepth
 from tui.widgets.pointed import PointedWidget
 
 HEIGHT, WIDTH = IMAGE_SHAPE
+HATCH = Style(dim=True)
 PEN, LIFTED = Style(color="black", bgcolor="yellow", bold=True), Style(color="yellow", reverse=True)
+
+
+def covered(strips: list[Strip], hidden: Bools, scale: int, base: Style, depth: ColorDepth) -> list[Strip]:
+    """The strips of an image, so many cells for a pixel, hatched where pixels are hidden: cells of both or of one."""
+    cells = hidden.repeat(scale, axis=0).repeat(scale, axis=1)
+    cells = cells[::2] | cells[1::2]
+    sign = "/" if depth is ColorDepth.ASCII else "╱"
+    hatched = []
+    for strip, row in zip(strips, cells, strict=True):
+        edges = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
+        parts = [
+            Strip([Segment(sign * (end - start), base + HATCH)], end - start) if row[start] else strip.crop(start, end)
+            for start, end in pairwise(edges)
+        ]
+        hatched.append(Strip.join(parts))
+    return hatched
 
 
 class Paper(PointedWidget):
@@ -34,7 +54,7 @@ class Paper(PointedWidget):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._ink, self._pen, self._is_down = EMPTY, (WIDTH // 2, HEIGHT // 2), False
+        self._sheet, self._pen, self._is_down = Sheet(), (WIDTH // 2, HEIGHT // 2), False
         self._at = Offset(0, 0)
 
     @property
@@ -42,16 +62,17 @@ class Paper(PointedWidget):
         """Lines for two pixels one above the other, and columns for a pixel; 0 without room."""
         return min(self.size.width // WIDTH, self.size.height * 2 // HEIGHT, 2)
 
-    def show(self, ink: Images, pen: tuple[int, int], *, is_down: bool) -> None:
-        """Show ink (28, 28) in [0, 1], and the pen on a pixel."""
-        self._ink, self._pen, self._is_down = ink, pen, is_down
+    def show(self, sheet: Sheet, pen: tuple[int, int], *, is_down: bool) -> None:
+        """Show a sheet, and the pen on a pixel."""
+        self._sheet, self._pen, self._is_down = sheet, pen, is_down
         self.redraw()
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         scale = self.scale
         if not scale:
             return draw_message(f"{WIDTH} columns by {HEIGHT // 2} lines are needed to draw", width, height)
-        strips = draw_image(resize(self._ink, Scale(scale, 1)), depth, base)
+        strips = draw_image(resize(self._sheet.ink, Scale(scale, 1)), depth, base)
+        strips = covered(strips, self._sheet.hidden, scale, base, depth)
         column, row = self._pen[0] * scale, self._pen[1] * scale // 2
         sign = "+" if self._is_down else "o" if depth is ColorDepth.ASCII else "○"
         look = base + (PEN if self._is_down else LIFTED)

@@ -15,8 +15,9 @@ from textual.widgets import Label
 from core.arrays import IMAGE_SHAPE, Images
 from core.errors import DamagedFile, describe
 from core.runs.run import Run
-from core.sketch.canvas import EMPTY, WIDTHS, Point, draw
+from core.sketch.canvas import WIDTHS, Point
 from core.sketch.centring import centred
+from core.sketch.sheet import TOOLS, Sheet, Tool
 from tui import formatting
 from tui.screens import exporting
 from tui.screens.dialogs import AskValue
@@ -25,6 +26,7 @@ from tui.screens.exporting import Export
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
+from tui.screens.sketch.completion import CompletionScreen
 from tui.screens.sketch.keys import SKETCH_KEYS
 from tui.screens.sketch.paper import Paper
 from tui.widgets.gallery import Gallery
@@ -68,8 +70,9 @@ class SketchScreen(DetailScreen):
     def __init__(self, shared: Shared, sources: ExploreSources, opened_from: str) -> None:
         super().__init__(shared, sources)
         self._opened_from = opened_from
-        self._strokes: list[Images] = [EMPTY]  # the ink before each of the last strokes, and now
-        self._pen, self._is_down, self._erases, self._width = (14, 14), False, False, USUAL_WIDTH
+        self._strokes = [Sheet()]  # the sheet before each of the last strokes, and now
+        self._pen, self._is_down, self._width = (14, 14), False, USUAL_WIDTH
+        self._tool: Tool = "pencil"
         self.answer: Sketched | None = None
         self._plane: ProjectionOptions | None = None
 
@@ -82,9 +85,14 @@ class SketchScreen(DetailScreen):
         return "posterior"
 
     @property
+    def sheet(self) -> Sheet:
+        """What is drawn, and what is hidden of it."""
+        return self._strokes[-1]
+
+    @property
     def ink(self) -> Images:
         """What is drawn, (28, 28) in [0, 1]."""
-        return self._strokes[-1]
+        return self.sheet.ink
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -135,7 +143,11 @@ class SketchScreen(DetailScreen):
             scatter.place_cursor(*self.answer.point.tolist())
 
     def _say(self) -> None:
-        self.set_heading(self._tool, "the mouse draws; space puts the pen down, arrows move it")
+        hint = "the mouse draws; space puts the pen down, arrows move it"
+        if self.sheet.hidden.any():
+            half = self.sheet.half
+            hint = f"{f'the {half} half' if half else 'a part'} is hidden: enter completes it, c hides another half"
+        self.set_heading(self._tool, hint)
         answer = self.answer
         if answer is None:
             self.query_one("#said", Label).update("")
@@ -156,15 +168,19 @@ class SketchScreen(DetailScreen):
 
     # Drawing
 
-    @property
-    def _tool(self) -> str:
-        return "rubber" if self._erases else "pencil"
-
     def _begin(self) -> None:
-        self._strokes = [*self._strokes[-UNDONE:], self.ink]
+        self._strokes = [*self._strokes[-UNDONE:], self.sheet]
+
+    def _replace(self, sheet: Sheet) -> None:
+        """Have another sheet, as if by a stroke."""
+        self._begin()
+        self._strokes[-1], self._is_down = sheet, False
+        self._show_paper()
+        self._say()
+        self.request_content()
 
     def _stroke(self, start: Point, end: Point) -> None:
-        self._strokes[-1] = draw(self.ink, start, end, WIDTHS[self._width] + self._erases, erase=self._erases)
+        self._strokes[-1] = self.sheet.stroked(self._tool, start, end, WIDTHS[self._width])
         self._show_paper()
         self.request_content()
 
@@ -178,7 +194,7 @@ class SketchScreen(DetailScreen):
         return min(max(x, 0), IMAGE_SHAPE[1] - 1), min(max(y, 0), IMAGE_SHAPE[0] - 1)
 
     def _show_paper(self) -> None:
-        self.query_one("#paper", Paper).show(self.ink, self._pen, is_down=self._is_down)
+        self.query_one("#paper", Paper).show(self.sheet, self._pen, is_down=self._is_down)
         self.query_one("#pen", Label).update(
             f"{self._tool} {'down' if self._is_down else 'up'}, {WIDTHS[self._width]:g} pixels wide"
         )
@@ -207,8 +223,8 @@ class SketchScreen(DetailScreen):
         else:
             self._show_paper()
 
-    def action_eraser(self) -> None:
-        self._erases = not self._erases
+    def action_tool(self) -> None:
+        self._tool = TOOLS[(TOOLS.index(self._tool) + 1) % len(TOOLS)]
         self._show_paper()
         self._say()
 
@@ -224,18 +240,21 @@ class SketchScreen(DetailScreen):
         self.request_content()
 
     def action_clear(self) -> None:
-        self._begin()
-        self._strokes[-1], self._is_down = EMPTY, False
-        self._show_paper()
-        self.request_content()
+        self._replace(Sheet())
+
+    def action_half(self) -> None:
+        self._replace(self.sheet.with_next_half())
+
+    def action_complete(self) -> None:
+        if self.sheet.hidden.any():
+            self.app.push_screen(CompletionScreen(self.shared, self.sources, self.sheet, self.title_in_bar))
+        else:
+            self.notify("nothing is hidden: c hides a half, b turns to the cover", severity="warning")
 
     def action_load(self) -> None:
         def typed(ink: Images | None) -> None:
             if ink is not None:
-                self._begin()
-                self._strokes[-1], self._is_down = ink, False
-                self._show_paper()
-                self.request_content()
+                self._replace(Sheet(ink, self.sheet.hidden))
 
         self.app.push_screen(AskValue("A picture file to take in place of what is drawn:", "", self._read), typed)
 

@@ -10,11 +10,15 @@ from PIL import Image
 from textual.pilot import Pilot
 
 from core.errors import RunError
+from core.latents.options import CompletionOptions
 from tests.support.explorers import FakeExplorers
 from tests.support.screens import answered, press, screen_text, shown, until
 from tests.support.snapshots import RUN
 from tui.app import VaeTui
+from tui.screens.asking import Abandoned
+from tui.screens.dialogs import AskClass
 from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.sketch.completion import CompletionScreen
 from tui.screens.sketch.paper import Paper
 from tui.screens.sketch.screen import SketchScreen
 
@@ -71,7 +75,7 @@ async def test_strokes_are_taken_back_rubbed_off_and_cleared(run_app: VaeTui) ->
         np.testing.assert_array_equal(sketch.ink, line)
         await press(pilot, "u", "u", "u")
         assert not sketch.ink.any()
-        await press(pilot, "b", "right_square_bracket", "space", "space")
+        await press(pilot, "b", "b", "right_square_bracket", "space", "space")
         assert "pencil up, 3 pixels wide" in screen_text(run_app)
 
 
@@ -119,3 +123,65 @@ async def test_the_latent_of_what_is_drawn_is_walked_from(run_app: VaeTui) -> No
         assert sketch.ink.any()
         await press(pilot, "escape")
         assert not isinstance(run_app.screen, SketchScreen)
+
+
+async def test_a_hidden_half_is_completed_by_several_answers(
+    run_app: VaeTui, explorers: FakeExplorers, tmp_path: Path
+) -> None:
+    run_app.shared.folder = tmp_path
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        await press(pilot, "enter")
+        assert sketch.is_active, "nothing is hidden"
+        await press(pilot, "space", "down", "down", "space", "c", "c")
+        assert (sketch.sheet.half, sketch.ink[16, 14]) == ("right", 1)
+        assert "╱" * 28 in screen_text(run_app)
+        await press(pilot, "enter")
+        shown(run_app, CompletionScreen)
+        assert explorers[RUN].asked[-1] == ("complete", 14 * 28, CompletionOptions())
+        text = screen_text(run_app)
+        assert "6 answers  of optimised latents, seed 0; 392 of 784 pixels are hidden" in text
+        assert "what it sees" in text
+        assert "5, error 2.5" in text
+        await press(pilot, "greater_than_sign", "c")
+        assert explorers[RUN].asked[-1][-1].seed == 1
+        assert not isinstance(run_app.screen, AskClass), "no learned prior, no digit to ask for"
+        await press(pilot, "e", "right", "t")
+        shown(run_app, LatentPathScreen)
+        await until(pilot, lambda: len([*tmp_path.iterdir()]) == 1, "the picture")
+        await press(pilot, "escape", "escape")
+        assert sketch.is_active
+
+
+async def test_the_cover_hides_what_it_passes_and_pencil_and_rubber_show_it_again(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        await press(pilot, "space", "right", "right", "right", "space", "b", "b")
+        assert "cover up" in screen_text(run_app)
+        await press(pilot, "space", "left", "left", "space")
+        hidden, ink = sketch.sheet.hidden, sketch.ink
+        assert hidden[14, 15:18].all()
+        assert not hidden[14, :12].any()
+        assert (ink[14, 14:18] == 1).all(), "what is hidden is still there"
+        await press(pilot, "b", "space", "space")
+        assert not sketch.sheet.hidden[14, 15]
+        assert sketch.sheet.hidden[14, 17]
+        await press(pilot, "u", "u")
+        assert not sketch.sheet.hidden.any()
+
+
+async def test_a_completion_that_is_left_is_ended(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        await press(pilot, "space", "down", "c")
+        explorers[RUN].gate.clear()
+        await pilot.press("enter")
+        await until(pilot, lambda: explorers[RUN].times("complete") == 1, "the question")
+        report = explorers[RUN].reports[-1]
+        report("completing: 1 of 20")
+        await until(pilot, lambda: "completing: 1 of 20" in screen_text(run_app), "how far it is")
+        await pilot.press("escape")
+        await until(pilot, lambda: sketch.is_active, "the sheet")
+        with pytest.raises(Abandoned):
+            report("completing: 2 of 20")
+        explorers[RUN].gate.set()

@@ -1,0 +1,1 @@
+"""What models give, as it is shown."""

@@ -1,0 +1,1 @@
+"""Completing a digit of which some pixels are known."""

@@ -1,0 +1,197 @@
+"""What a model makes of the hidden part of a drawn digit: several answers side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from core.arrays import IMAGE_SHAPE
+from core.latents.options import GUIDANCE_STEPS, SEEDS, CompletionOptions
+from core.runs.run import Run
+from core.sketch.sheet import Sheet
+from tui import formatting
+from tui.drawing.images import hatched
+from tui.screens import exporting
+from tui.screens.asking import Abandoned
+from tui.screens.dialogs import AskClass, AskNumber
+from tui.screens.explore_base import ExploreSources
+from tui.screens.exporting import Export
+from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.moments.detail import DetailScreen
+from tui.screens.selection import Shared
+from tui.screens.sketch.keys import COMPLETION_KEYS
+from tui.widgets.gallery import Gallery
+
+if TYPE_CHECKING:
+    from core.explorer.protocol import Explorer
+    from core.explorer.results import Completions
+
+TILE = (1, *IMAGE_SHAPE)
+
+
+class CompletionScreen(DetailScreen):
+    """Opened by `enter` on the sheet; the first picture is what the model sees of it, each other one an answer."""
+
+    ABOUT = "completion: what is hidden of a drawn digit, as the model completes it"
+    TITLE_IN_BAR = "completion"
+
+    CSS = "CompletionScreen #body { height: 1fr; }"
+    BINDINGS: ClassVar[list[BindingType]] = COMPLETION_KEYS
+
+    def __init__(self, shared: Shared, sources: ExploreSources, sheet: Sheet, opened_from: str) -> None:
+        super().__init__(shared, sources)
+        self._sheet, self._opened_from = sheet, opened_from
+        self.options = CompletionOptions()
+        self.chosen = 1  # the picture that the cursor is on
+        self.answer: Completions | None = None
+        self._asked = object()  # stands for the newest question
+
+    @property
+    def title_in_bar(self) -> str:
+        return self._opened_from
+
+    @property
+    def topic(self) -> str:
+        return "completion"
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical(id="body"):
+            yield Gallery(at_least=self.options.count + 1, message="completing", id="answers")
+
+    @property
+    def _gallery(self) -> Gallery:
+        return self.query_one("#answers", Gallery)
+
+    # What is shown
+
+    def request_content(self) -> None:
+        self._asked = asked = object()
+        sheet, options, run = self._sheet, self.options, self.selected_run
+        if run is None:
+            return
+        self.refresh_bindings()
+        self._draw_heading()
+        said = self.reporter(run)
+
+        def report(words: str) -> None:
+            if self._asked is not asked:
+                raise Abandoned
+            said(words)
+
+        def question(explorer: Explorer) -> Completions:
+            return explorer.complete(sheet.ink, sheet.hidden, options)
+
+        self.ask("completions", question, self._show, report)
+
+    def on_unmount(self) -> None:
+        self._asked = object()
+
+    def show_message(self, message: str) -> None:
+        self.answer = None
+        self._gallery.show_message(message)
+        self.set_heading()
+
+    def _show(self, answer: Completions) -> None:
+        self.answer = answer
+        self._draw()
+        self._draw_heading()
+
+    def _draw(self) -> None:
+        answer = self.answer
+        if answer is None:
+            return
+        seen = hatched(self._sheet.ink, self._sheet.hidden)
+        captions = ["what it sees"]
+        for place, error in enumerate(answer.errors):
+            taken = "" if answer.digits is None else f"{answer.digits[place]}, "
+            captions.append(f"{taken}error {error:.1f}")
+        self._gallery.show(np.concatenate([seen[None], answer.images])[:, None], captions, self.chosen)
+
+    def _draw_heading(self) -> None:
+        options = self.options
+        how = "optimised latents"
+        if self.preset.learns_prior:
+            how = f"the learned prior, {formatting.digit_asked(options.digit, options.guidance)}"
+        hidden = int(self._sheet.hidden.sum())
+        self.set_heading(
+            formatting.count(options.count, "answer"),
+            f"of {how}, seed {options.seed}; {hidden} of {self._sheet.hidden.size} pixels are hidden",
+            "error: of the pixels seen",
+        )
+
+    # What keys do
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("classes", "guidance"):
+            return self.preset.learns_prior
+        return super().check_action(action, parameters)
+
+    def _change(self, options: CompletionOptions) -> None:
+        if options != self.options:
+            self.options = options
+            self.request_content()
+
+    def action_seed(self, by: int) -> None:
+        self._change(replace(self.options, seed=min(max(self.options.seed + by, SEEDS[0]), SEEDS[1])))
+
+    def action_type_seed(self) -> None:
+        def answered(seed: int | None) -> None:
+            if seed is not None:
+                self._change(replace(self.options, seed=seed))
+
+        self.app.push_screen(AskNumber("The seed of the answers:", self.options.seed, *SEEDS), answered)
+
+    def action_classes(self) -> None:
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self._change(replace(self.options, digit=None if answer == "a" else int(answer)))
+
+        self.app.push_screen(AskClass("Which digit?", "any"), answered)
+
+    def action_guidance(self, by: int) -> None:
+        place = GUIDANCE_STEPS.index(self.options.guidance) + by
+        self._change(replace(self.options, guidance=GUIDANCE_STEPS[min(max(place, 0), len(GUIDANCE_STEPS) - 1)]))
+
+    def action_move(self, by: int) -> None:
+        self.choose(self.chosen + by)
+
+    def action_move_row(self, by: int) -> None:
+        if tiling := self._gallery.tiling(TILE):
+            self.choose(self.chosen + by * tiling.columns)
+
+    def action_edge(self, which: int) -> None:
+        self.choose(1 if which == 0 else self.options.count)
+
+    def choose(self, place: int) -> None:
+        """Put the cursor on an answer."""
+        if 1 <= place <= self.options.count:
+            self.chosen = place
+            self._draw()
+
+    def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
+        if message.index == self.chosen:
+            self.action_walk()
+        else:
+            self.choose(message.index)
+
+    def action_walk(self) -> None:
+        self.answers.when_newest("completions", partial(self._walk, self.chosen - 1))
+
+    def _walk(self, place: int) -> None:
+        if self.answer is not None:
+            latent = self.answer.latents[place]
+            self.app.push_screen(LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar))
+
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        answer = self.answer
+        if answer is None:
+            return None
+        images = np.concatenate([hatched(self._sheet.ink, self._sheet.hidden)[None], answer.images])
+        stem = f"{stem}-seed{self.options.seed}"
+        return Export(lambda folder: exporting.write_picture(folder, stem, images, len(images)))
