@@ -228,7 +228,7 @@ def _smoothing(run: Run, part: str, weight: float) -> Smoothing:
     """What smooths this part of a run, and goes on where it was when the run grew."""
     key = (run, part, weight)
     if key not in _SMOOTHINGS and len(_SMOOTHINGS) >= MOST_SMOOTHINGS:
-        _SMOOTHINGS.clear()
+        del _SMOOTHINGS[next(iter(_SMOOTHINGS))]  # the oldest
     return _SMOOTHINGS.setdefault(key, Smoothing(weight))
 
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -48,7 +49,8 @@ def measure(lines: int) -> list[Figure]:
         figures = [opening(reader, run.metrics_path, lines), polling(reader, run.metrics_path, lines)]
         figures.append(opening_again(run.metrics_path, lines))
         steps, epochs = columns(reader.steps, STEP_COLUMNS), columns(reader.epochs, EPOCH_COLUMNS)
-        return [*figures, drawing(Snapshot(summarise(run), steps, epochs), lines)]
+        snapshot = Snapshot(summarise(run), steps, epochs)
+        return [*figures, drawing(snapshot, lines), smoothing(snapshot, lines)]
 
 
 def opening(reader: MetricsReader, path: Path, lines: int) -> Figure:
@@ -96,9 +98,23 @@ def drawing(snapshot: Snapshot, lines: int) -> Figure:
     return Figure(name, statistics.median(times), "ms", "at most", 10.0, detail)
 
 
+def smoothing(snapshot: Snapshot, lines: int) -> Figure:
+    """The same plot once more when another weight of the smoothing is chosen."""
+    draw_again(snapshot, "loss")
+    times = [milliseconds(partial(draw_again, snapshot, "loss", weight)) for weight in series.WEIGHTS[1:]]
+    name = f"drawing it with another weight of the smoothing, of {lines:,}"
+    detail = f"{min(times):.1f} to {max(times):.1f} ms with {len(times)} weights"
+    return Figure(name, statistics.median(times), "ms", "at most", 10.0, detail)
+
+
 def draw(snapshot: Snapshot, part: str, weight: float = 0.0) -> list[Strip]:
     """A plot as the training screen asks for it when it has a new snapshot."""
-    snapshot, options = replace(snapshot), series.CurveOptions(weight=weight)  # nothing is known of it yet
+    return draw_again(replace(snapshot), part, weight)  # nothing is known of it yet
+
+
+def draw_again(snapshot: Snapshot, part: str, weight: float = 0.0) -> list[Strip]:
+    """A plot of a snapshot that was seen before."""
+    options = series.CurveOptions(weight=weight)
     axis = run_axis.x_axis([snapshot])
     drawn = series.run_curves([snapshot], part, options, axis)
     title, shown = quantities.TITLES[part], axis.range_of(1.0)
