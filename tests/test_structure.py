@@ -150,6 +150,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core.kernels.step_library",
         "core.jobs.trainer.ending",
         "core.jobs.trainer.intervals",
+        "core.jobs.trainer.limit",
         "core.jobs.trainer.stages",
     ),
     "core.diagnosis": ("core.training.devices", "core.kernels", "core.data.registry", "core.runs"),

@@ -153,6 +153,7 @@ def start(
     data_dir: Path | None = None,
     on_finish: str | None = None,
     device: str | None = None,
+    time_limit: float | None = None,
     *,
     from_queue: bool = False,
 ) -> TrainerProcess:
@@ -161,7 +162,7 @@ def start(
     torchrun starts several processes, and ends all when one fails. `threads` bounds those that compute. `others` are
     trained in turns by the same process, which refuses those that it cannot train. Images that are not where they were
     first trained on lie in `data_dir`. `on_finish` is a command for the shell, once a run has ended. Another `device`
-    than the run's own may be given, and that it is trained only if it waits in the queue.
+    than the run's own may be given, the seconds that its process has, and that it is trained only if it waits.
     """
     config = run.training_config()
     words = [*command(run, config), *(str(other.path) for other in others)]
@@ -173,6 +174,8 @@ def start(
         words += ["--data-dir", str(data_dir)]
     if device is not None:
         words += ["--device", device]
+    if time_limit is not None:
+        words += [f"--time-limit={time_limit!r}s"]
     if from_queue:
         words += ["--from-queue"]
     if on_finish is not None:
@@ -218,6 +221,7 @@ def resume(
     threads: int | None = None,
     data_dir: Path | None = None,
     on_finish: str | None = None,
+    time_limit: float | None = None,
 ) -> TrainerProcess:
     """Go on with a run that no trainer has, from its last save; `data_dir` is where its images may have moved to.
 
@@ -229,7 +233,7 @@ def resume(
     prepare_resume(run, epochs, data_dir)
     if learning_rate is not None:
         run.requests.take_back([LEARNING_RATE])  # asked of the trainer before, which did not do it any more
-    return start(run, epochs, learning_rate, threads, data_dir=data_dir, on_finish=on_finish)
+    return start(run, epochs, learning_rate, threads, (), data_dir, on_finish, time_limit=time_limit)
 
 
 def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = None) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from core.errors import UserError, describe
+from core.errors import ConfigError, UserError, describe
 from core.group import ALONE, find_place
 from core.jobs.cost import keep_pace
 from core.jobs.queue.starting import hand_on
@@ -22,6 +22,7 @@ from core.jobs.setup import Job, Setup, Shared, load_trainer
 from core.jobs.trainer.ending import OnFinish
 from core.jobs.trainer.failures import Log, log
 from core.jobs.trainer.heartbeat import TakenOver
+from core.jobs.trainer.limit import TimeLimit, parse_duration
 from core.jobs.trainer.orders import Signals
 from core.jobs.trainer.stages import Stages
 from core.jobs.worker import Worker
@@ -148,6 +149,7 @@ def follow(run: Run, job: Job) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Train the runs that the command line names; the exit status."""
+    began = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -P -m core.worker", description=__doc__)
     parser.add_argument("run_dirs", type=Path, nargs="+", metavar="RUN_DIR")
     parser.add_argument("--epochs", type=int, help="train to this epoch instead of the configured one")
@@ -157,13 +159,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--from-queue", action="store_true", help="train only what waits in the queue")
     parser.add_argument("--on-finish", metavar="COMMAND", help="what the shell is to do once a run has ended")
     parser.add_argument("--on-finish-in", type=Path, metavar="DIR", default="/", help="and in which folder")
+    parser.add_argument("--time-limit", metavar="DURATION", help="save and stop before that much time is over")
     given = parser.parse_args(arguments)
     print_everything("utf-8")  # as train.log is read, whatever the locale
     runs = [Run(path.absolute()) for path in given.run_dirs]
     ending = None if given.on_finish is None else OnFinish(given.on_finish, given.on_finish_in)
-    job = Job(
-        given.epochs, given.learning_rate, given.data_dir, ending, device=given.device, from_queue=given.from_queue
-    )
+    try:
+        limit = None if given.time_limit is None else TimeLimit(parse_duration(given.time_limit), began)
+    except ConfigError as error:
+        parser.error(str(error))
+    job = Job(given.epochs, given.learning_rate, given.data_dir, ending, given.device, given.from_queue, limit)
     if hasattr(os, "SCHED_BATCH"):  # a viewer on the same machine need not wait for the end of a trainer's turn
         with suppress(OSError):  # the starter's own choice may not be changed, such as `chrt -i 0`
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -12,6 +12,7 @@ from core.cores import CoreMeter, SharedThreads
 from core.group import ALONE, find_place
 from core.jobs.trainer.ending import OnFinish
 from core.jobs.trainer.intervals import Intervals
+from core.jobs.trainer.limit import TimeLimit
 from core.jobs.trainer.stages import Stages
 from core.kernels.step_library import compile_ahead
 from core.runs.config import RunConfig
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 class Job:
     """What a trainer's process is given to do, besides the run itself.
 
-    A new goal, another rate, where images are, what is to be done at the end, and on which device.
+    A new goal, another rate, where images are, what is to be done at the end, on which device, and for how long.
     """
 
     epochs: int | None = None
@@ -39,6 +40,7 @@ class Job:
     on_finish: OnFinish | None = None
     device: str | None = None  # another one than the run's own
     from_queue: bool = False  # to be trained only if it waits there
+    time_limit: TimeLimit | None = None
     intervals: Intervals = field(default_factory=Intervals)
 
 

@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.jobs.setup import Job, Setup, Shared, explained, load_trainer
 from core.jobs.trainer.failures import Log, cause, describe
 from core.jobs.trainer.heartbeat import Heartbeat, TakenOver
+from core.jobs.trainer.limit import Deadline
 from core.jobs.trainer.orders import Orders, Signals
 from core.jobs.trainer.stages import Stages
 from core.runs.keeping.queued import read_entry
@@ -66,7 +67,8 @@ class Worker:
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)
         self._setup: Setup | None = None
         self._inbox = Inbox(run.requests, before.handled, before.done_request or 0, log)
-        self._orders = Orders(self._inbox, signals, log)
+        self._deadline = Deadline(job.time_limit, job.intervals)
+        self._orders = Orders(self._inbox, signals, self._deadline, log)
         self._disk_refuses = False
         self._described = self._trouble = ""
         self._looked = self._saved = -math.inf  # the first step boundary looks and saves
@@ -83,7 +85,7 @@ class Worker:
             raise  # the status is the other trainer's
         except StopTraining as stop:
             self._log(f"stopped: {stop}")
-            yield from self._end(state=State.STOPPED)
+            yield from self._end(state=State.STOPPED, reason=self._deadline.reached)
         except Exception as failure:
             if self._setup is None and isinstance(failure, UserError):
                 # Refused before it began: the run stays what it was.
@@ -119,11 +121,13 @@ class Worker:
         stages.begin("doing the first step")
         try:
             for number, _ in enumerate(trainer.steps()):
+                self._deadline.step_ended()
                 yield False
                 if number == 0:
                     self._heartbeat.note(activity=trainer.activity, begun=True)
                     self._log(f"started in {stages.summary()}")
                 yield from self._on_step(self._setup)
+                self._deadline.step_begins()
         except StopTraining:
             trainer.stop()
             raise
@@ -201,6 +205,7 @@ class Worker:
                 break
         self._saved = time.monotonic()
         self._save_cost = self._saved - start
+        self._deadline.saved(self._save_cost)
         self._describe(setup)
         self._tell_of_snapshots(setup)
         self._answer(saved_step=setup.trainer.step)

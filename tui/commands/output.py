@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
+EXIT_TIME_LIMIT = 124  # as timeout(1) says of what it ended
 EXIT_INTERRUPTED = 130  # as a shell says of what ctrl+c ended
 ERASE = "\r\x1b[J"  # from the beginning of the line on, all that follows
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"  # the window may be narrower by the time that something is drawn

@@ -25,10 +25,19 @@ class Intervals:
     longest_heartbeat: float = LOST_AFTER_SECONDS / 3
     heartbeat_share: float = 50.0
     retry: float = 1.0  # after the disk refused a save
+    # Before a time limit: for the end of a process, and for what the slowest save and step took, so many times.
+    ending: float = 3.0
+    ending_saves: float = 2.0
+    ending_steps: float = 2.0
 
     def among(self, runs: int) -> Intervals:
         """For each of so many runs of one process, which all wait while one saves."""
-        return replace(self, save_share=self.save_share * runs, heartbeat_share=self.heartbeat_share * runs)
+        return replace(
+            self,
+            save_share=self.save_share * runs,
+            heartbeat_share=self.heartbeat_share * runs,
+            ending_saves=self.ending_saves * runs,
+        )
 
     def save_interval(self, trained: float, cost: float) -> float:
         """Between saves after so many seconds of training, where the last save took `cost` seconds."""
@@ -38,3 +47,7 @@ class Intervals:
     def heartbeat_interval(self, cost: float) -> float:
         """Between heartbeats, where writing the last one took `cost` seconds."""
         return min(max(self.heartbeat, self.heartbeat_share * cost), self.longest_heartbeat)
+
+    def ending_time(self, save: float, step: float) -> float:
+        """What saving and ending may take, where the slowest save and step took so many seconds."""
+        return self.ending + self.ending_saves * save + self.ending_steps * step

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from core.errors import ConfigError
 from core.jobs.trainer.failures import Log
+from core.jobs.trainer.limit import Deadline
 from core.runs.config import check_values
 from core.runs.requests import LEARNING_RATE, Inbox, NumberedRequest
 
@@ -39,16 +40,16 @@ SetRate = Callable[[float, str], bool]  # a learning rate for the request of tha
 class Orders:
     """What the training of one run is to do: to stop, and why, to wait, or to save."""
 
-    def __init__(self, inbox: Inbox, signals: Signals, log: Log) -> None:
+    def __init__(self, inbox: Inbox, signals: Signals, deadline: Deadline, log: Log) -> None:
         self.paused = False
-        self._inbox, self._signals, self._log = inbox, signals, log
+        self._inbox, self._signals, self._deadline, self._log = inbox, signals, deadline, log
         self._asked_to_stop = self._save_due = False
         self._saves_signalled = 0
 
     @property
     def stops(self) -> str | None:
         """Why training stops, if it was told to."""
-        return "asked to stop" if self._asked_to_stop else self._signals.stop
+        return "asked to stop" if self._asked_to_stop else self._signals.stop or self._deadline.reached
 
     @property
     def saves(self) -> bool:

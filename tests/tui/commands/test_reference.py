@@ -10,7 +10,7 @@ import typer
 
 from core.jobs.process import EXIT_REFUSED
 from tui.command_line import command_line
-from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
+from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TIME_LIMIT
 from tui.commands.words import COMMANDS
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference.md"
@@ -29,6 +29,7 @@ ENDS = {
     EXIT_FAILED: "a training failed, a check did not hold, or whoever read the output left",
     EXIT_BAD_INPUT: "bad input, which one line names",
     EXIT_REFUSED: "of a trainer (`core.worker`): another has the run, or its settings cannot be; it was not touched",
+    EXIT_TIME_LIMIT: "a training was saved and stopped by its `--time-limit`; `vae-tui resume` goes on",
     EXIT_INTERRUPTED: "Ctrl-C where it does not save and stop",
 }
 VARIABLES = {

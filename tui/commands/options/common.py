@@ -58,6 +58,15 @@ OnFinish = Annotated[
         show_default=False,
     ),
 ]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        help="Save and stop before that much time is over, such as 4h, 90m or 1:30:00.",
+        metavar="DURATION",
+        show_default=False,
+    ),
+]
 
 
 def out_option(what: str, endings: str) -> Any:

@@ -22,10 +22,10 @@ from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text, title
 from tui import formatting
 from tui.background.devices import check_device
-from tui.commands.options.common import DataDir, Detach, Json, OnFinish, RunName, RunsDir
+from tui.commands.options.common import DataDir, Detach, Json, OnFinish, RunName, RunsDir, TimeLimit
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json
-from tui.commands.training.train import follow
+from tui.commands.training.train import check_time_limit, follow
 from tui.commands.words import RUNS_DIR, command_hint
 from tui.interrupts import Told, tidied_up
 
@@ -58,11 +58,12 @@ def fork(
     detach: Detach = False,
     as_json: Json = False,
     on_finish: OnFinish = None,
+    time_limit: TimeLimit = None,
     share: Shared = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
-    shared = check_share(share)
+    shared, seconds = check_share(share), check_time_limit(time_limit, create_only=create_only)
     parent = find_run(runs_dir, run)
     moment = moment_of(parent, None if at is None else parse_epoch(at))
     before = settings_now(parent)
@@ -95,7 +96,7 @@ def fork(
         epoch = moment.epoch if moment.snapshot else None
         made = make_fork(parent, runs_dir.absolute(), name, settings, epoch, shared, warn=print_error)
     say(f"{made.name} is {_described(made)}")
-    start = partial(launch.start, made, data_dir=folder, on_finish=on_finish)
+    start = partial(launch.start, made, data_dir=folder, on_finish=on_finish, time_limit=seconds)
     if as_json:
         if not create_only:
             _begin(made, start)

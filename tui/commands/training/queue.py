@@ -104,10 +104,11 @@ def _print(waiting: Sequence[Waiting]) -> None:
     echo(f"{formatting.count(launch.training_here(), 'run')} trained on this machine; at a time {most}")
 
 
-def check_queue(queue: bool, *, create_only: bool, on_finish: str | None) -> None:
+def check_queue(queue: bool, *, create_only: bool, on_finish: str | None, time_limit: float | None) -> None:
     """Raise ConfigError where a run is to wait and something else that does not go with that."""
-    if queue and (create_only or on_finish is not None):
-        other = "--create-only" if create_only else "--on-finish"
+    given = {"--create-only": create_only, "--on-finish": on_finish is not None, "--time-limit": time_limit is not None}
+    if queue and any(given.values()):
+        other = next(name for name, is_given in given.items() if is_given)
         raise ConfigError({"queue": f"--queue must be left out with {other}"})
 
 

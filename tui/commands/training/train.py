@@ -12,9 +12,11 @@ import typer
 from rich.console import Console
 
 from core.data import registry
+from core.errors import ConfigError
 from core.jobs import launch
 from core.jobs.cost import estimate, read_paces
 from core.jobs.queue.waiting import enqueue, enter, queueing
+from core.jobs.trainer.limit import parse_duration
 from core.runs.catalog import create_run, find_run
 from core.runs.config import RunConfig, check_values, make_config
 from core.runs.first_stage import first_stage_settings, with_images
@@ -23,9 +25,9 @@ from core.runs.settings import SETTINGS
 from core.runs.status import State
 from tui import formatting
 from tui.background.devices import check_device
-from tui.commands.options.common import DataDir, Detach, OnFinish, Queue, RunName, RunsDir
+from tui.commands.options.common import DataDir, Detach, OnFinish, Queue, RunName, RunsDir, TimeLimit
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
-from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, echo, print_error
+from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TIME_LIMIT, echo, print_error
 from tui.commands.training.progress import Follower, download_in_terminal, going_on
 from tui.commands.training.queue import await_turn, check_queue
 from tui.commands.words import RUNS_DIR, command_hint
@@ -46,12 +48,14 @@ def train(
     detach: Detach = False,
     queue: Queue = False,
     on_finish: OnFinish = None,
+    time_limit: TimeLimit = None,
     share: Shared = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
     shared = check_share(share)
-    check_queue(queue, create_only=create_only, on_finish=on_finish)
+    seconds = check_time_limit(time_limit, create_only=create_only)
+    check_queue(queue, create_only=create_only, on_finish=on_finish, time_limit=seconds)
     folder = (data_dir or registry.default_data_dir()).absolute()
     first_stage = find_run(runs_dir, settings["first_stage"]) if "first_stage" in settings else None
     if first_stage:
@@ -81,7 +85,7 @@ def train(
     if queue:
         await_turn([run])
         return
-    follow(run, partial(launch.start, run, on_finish=on_finish), detach)
+    follow(run, partial(launch.start, run, on_finish=on_finish, time_limit=seconds), detach)
 
 
 @takes_settings(
@@ -100,6 +104,7 @@ def resume(
     detach: Detach = False,
     queue: Queue = False,
     on_finish: OnFinish = None,
+    time_limit: TimeLimit = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
@@ -110,14 +115,22 @@ def resume(
     check_device(config.device, config.processes)
     folder = None if data_dir is None else data_dir.absolute()
     new_goal, new_rate = new.get("epochs"), new.get("learning_rate")
-    check_queue(queue, create_only=False, on_finish=on_finish)
+    seconds = check_time_limit(time_limit)
+    check_queue(queue, create_only=False, on_finish=on_finish, time_limit=seconds)
     if queue:
         launch.prepare_resume(found, new_goal, folder)
         enqueue(found, new_goal, new_rate, folder)
         await_turn([found])
         return
-    start = partial(launch.resume, found, new_goal, new_rate, data_dir=folder, on_finish=on_finish)
+    start = partial(launch.resume, found, new_goal, new_rate, data_dir=folder, on_finish=on_finish, time_limit=seconds)
     follow(found, start, detach)
+
+
+def check_time_limit(text: str | None, *, create_only: bool = False) -> float | None:
+    """The seconds of a time limit. Raises ConfigError for one that is none, or that nobody would keep."""
+    if text is not None and create_only:
+        raise ConfigError({"time_limit": "--time-limit is for the trainer that is started; leave it out here"})
+    return None if text is None else parse_duration(text)
 
 
 def say_cost(config: RunConfig) -> None:
@@ -160,7 +173,10 @@ def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -
             echo(f"{run.name} finished after {formatting.count(status.epoch, 'epoch')}{early}")
         case State.STOPPED:
             go_on = command_hint(run, "resume")
-            echo(f"{run.name} stopped after {formatting.epochs(status)} epochs; go on: {go_on}")
+            why = f", as {status.reason}" if status.reason else ""
+            echo(f"{run.name} stopped after {formatting.epochs(status)} epochs{why}; go on: {go_on}")
+            if status.reason:
+                raise typer.Exit(EXIT_TIME_LIMIT)
         case State.LOST:
             print_error(f"the trainer of {run.name} is gone; go on from its last save: {command_hint(run, 'resume')}")
             raise typer.Exit(EXIT_FAILED)
