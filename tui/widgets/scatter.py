@@ -66,7 +66,7 @@ class Scatter(PointedWidget):
         self._cursor = (0.0, 0.0)
         self._backdrop: tuple[object, list[Strip]] | None = None
         self._pressed_again = False
-        self._ground: Ground | None = None
+        self.ground: Ground | None = None
 
     @property
     def cursor(self) -> tuple[float, float]:
@@ -76,6 +76,11 @@ class Scatter(PointedWidget):
     @property
     def view(self) -> View:
         return self._view
+
+    @property
+    def canvas(self) -> Canvas:
+        """Where the points lie in it."""
+        return lay_out(self.size.width, self.size.height, self._view)
 
     @property
     def hidden(self) -> frozenset[int]:
@@ -113,7 +118,7 @@ class Scatter(PointedWidget):
                 f"classes are {classes.dtype} {classes.min()} to {classes.max()}, must be integers from 0 to 61"
             )
         self._points, self._labels = points, classes.astype(int)
-        self._title, self._x_label, self._y_label, self._ground = title, x_label, y_label, ground
+        self._title, self._x_label, self._y_label, self.ground = title, x_label, y_label, ground
         self._backdrop = None
         self._has_points = bool(finite(points).any())
         if not self._has_points:
@@ -139,8 +144,8 @@ class Scatter(PointedWidget):
 
     def show_ground(self, ground: Ground | None) -> None:
         """Fill the plane with this in place of its points, or None: show the points."""
-        if ground is not self._ground:
-            self._ground = ground
+        if ground is not self.ground:
+            self.ground = ground
             self._repaint()
 
     def toggle_digit(self, digit: int) -> None:
@@ -171,7 +176,7 @@ class Scatter(PointedWidget):
 
     def pan(self, columns: int, rows: int) -> None:
         """Move the view by cells to the right and down; the cursor keeps its point until it meets the edge."""
-        self._look_at(self._canvas().panned(columns, rows), self._cursor)
+        self._look_at(self.canvas.panned(columns, rows), self._cursor)
 
     def look_at(self, view: View) -> None:
         """Show this view."""
@@ -184,26 +189,26 @@ class Scatter(PointedWidget):
 
     def move_cursor(self, columns: int, rows: int) -> None:
         """Move the cursor by cells to the right and down; at the edge the view moves with it."""
-        canvas = self._canvas()
+        canvas = self.canvas
         column, row = canvas.clamp(*canvas.cell_of(*self._cursor))
         self.place_cursor(*canvas.center_of(column + columns, row + rows))
 
     def move_to_edge(self, which: int) -> None:
         """Move the cursor to the left edge of the view, or for 1 to the right one."""
-        canvas = self._canvas()
+        canvas = self.canvas
         _, row = canvas.clamp(*canvas.cell_of(*self._cursor))
         self.place_cursor(*canvas.center_of((canvas.columns - 1) * which, row))
 
     def place_cursor(self, x: float, y: float) -> None:
         """Put the cursor at a point, and move the view as far as it needs to be seen."""
-        canvas = self._canvas()
+        canvas = self.canvas
         column, row = canvas.cell_of(x, y)
         inside = canvas.clamp(column, row)
         self._look_at(canvas.panned(column - inside[0], row - inside[1]), (x, y))
 
     def nearest(self) -> int | None:
         """Index of the point of a visible class that is nearest to the cursor on the screen."""
-        wide, high = self._canvas().cell_size
+        wide, high = self.canvas.cell_size
         visible = ~np.isin(self._labels, list(self._hidden))
         return nearest(self._points, visible, *self._cursor, (1 / wide, 2 / high))  # a cell is twice as high as wide
 
@@ -211,14 +216,14 @@ class Scatter(PointedWidget):
 
     def _cell(self, at: Offset) -> tuple[int, int] | None:
         """The cell of the plane there, None beside it."""
-        canvas = self._canvas()
+        canvas = self.canvas
         cell = (at.x - canvas.left, at.y - canvas.top)
         return cell if canvas.clamp(*cell) == cell else None
 
     def press(self, at: Offset) -> bool:
         if not self._has_points:
             return False
-        canvas, count = self._canvas(), class_count(self._labels)
+        canvas, count = self.canvas, class_count(self._labels)
         _, legend = legend_place(self._title, self.size.width, count)
         if canvas.top and at.y == 0 and 0 <= at.x - legend < legend_step(count) * count:
             self.toggle_digit((at.x - legend) // legend_step(count))
@@ -239,7 +244,7 @@ class Scatter(PointedWidget):
     def turn(self, at: Offset, *, closer: bool, along_y: bool) -> bool:
         if not self._has_points or (cell := self._cell(at)) is None:
             return False
-        self.zoom(WHEEL if closer else 1 / WHEEL, self._canvas().center_of(*cell))
+        self.zoom(WHEEL if closer else 1 / WHEEL, self.canvas.center_of(*cell))
         self.post_message(self.Moved(self))
         return True
 
@@ -253,8 +258,8 @@ class Scatter(PointedWidget):
         return with_cursor(self._backdrop[1], lay_out(width, height, self._view), self._cursor, base, depth)
 
     def _draw_backdrop(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
-        if self._ground is not None:
-            strips = draw_ground(self._ground, width, height, self._view, self._x_label, self._y_label, base, depth)
+        if self.ground is not None:
+            strips = draw_ground(self.ground, width, height, self._view, self._x_label, self._y_label, base, depth)
         else:
             strips = draw_points(
                 self._points,
@@ -271,9 +276,6 @@ class Scatter(PointedWidget):
             )
         return [strip.apply_style(base) for strip in strips]
 
-    def _canvas(self) -> Canvas:
-        return lay_out(self.size.width, self.size.height, self._view)
-
     def _repaint(self) -> None:
         self._backdrop = None
         self.redraw()
@@ -285,7 +287,7 @@ class Scatter(PointedWidget):
         view = view.kept_near(self._home)
         if view != self._view:
             self._view, self._backdrop = view, None
-        canvas = self._canvas()
+        canvas = self.canvas
         cell = canvas.cell_of(*cursor)
         if cell != (inside := canvas.clamp(*cell)):
             cursor = canvas.center_of(*inside)

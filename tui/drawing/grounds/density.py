@@ -67,7 +67,6 @@ class Ratio:
     """Where the aggregate posterior is denser than what is drawn, and where less."""
 
     density: PlaneDensity
-    drawn: str
     means: dict[int, tuple[float, float]]
 
     def draw(self, view: View, columns: int, rows: int, base: Style, depth: ColorDepth) -> list[Strip]:
@@ -79,9 +78,9 @@ class Ratio:
         return cell_rows(*_with_means(_codes(" " + RATIO_SIGNS)[levels], levels, self.means, view, styles, base))
 
     def legend(self, depth: ColorDepth) -> Legend:
-        words = (f"{MUCH:g}x more of {self.drawn}", "2x", "alike", "2x", f"{MUCH:g}x more latents")
+        words = (f"{MUCH:g}x drawn", "2x", "alike", "2x", f"{MUCH:g}x latents")
         signs = zip(RATIO_SIGNS, _ratio_styles(depth), words, strict=True)
-        return [part for sign, style, word in signs for part in ((f" {sign} ", style), (f" {word}  ", PLAIN))]
+        return [part for sign, style, word in signs for part in ((f" {sign} ", style), (f"{word} ", PLAIN))]
 
 
 def _shade_styles() -> list[Style]:

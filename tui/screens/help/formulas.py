@@ -201,6 +201,16 @@ EXPLANATIONS = {
             "s is the deviation within a class. Hardly any ratio is seen in a plane where all classes overlap.",
         ),
     ),
+    "manifold": Explanation(
+        "what decodes in the plane",
+        "x̂(y) = decode(E[z | y]),  y a point of the plane, z Gaussian: in each class, or over all latents",
+        "x'(y) = decode(E[z | y]),  y a point of the plane, z Gaussian: in each class, or over all latents",
+        (
+            "A point of the plane stands for many latents: the most likely one is decoded (Bishop 2006, 2.81).",
+            "What no image comes near is a guess of the decoder: see where the points are, and the density (v).",
+            "Zoom in (+): each picture grows, and those between two of them are decoded.",
+        ),
+    ),
     "seeds": Explanation(
         "runs, and seeds of one run",
         "mean(t) = 1/n Σ loss(t);  band: smallest to largest",

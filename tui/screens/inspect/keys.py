@@ -115,7 +115,7 @@ LATENT_KEYS: list[BindingType] = [
     Binding("minus,underscore", "zoom(-1)", id="latent.out", show=False),
     Binding("0", "whole", "whole", tooltip="show all points again", id="latent.whole", show=False),
     Binding("c", "classes", "class", tooltip="switch a class on or off, or show one only", id="latent.classes"),
-    Binding("v", "look", "look", tooltip="dots, signs, densities; then the other set", id="latent.look"),
+    Binding("v", "look", "look", tooltip="dots, signs, densities, what decodes; then the other set", id="latent.look"),
     Binding("z", "sampler", "sampler", tooltip="compare with what the next sampler draws", id="latent.sampler"),
     Binding("f", "fit", "fit", tooltip="fit on training latents, or on those shown", id="latent.fit"),
     Binding(

@@ -25,6 +25,7 @@ from tui.screens.inspect.keys import LATENT_KEYS
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.screen import TimeScreen
 from tui.screens.plane.beside import Beside
+from tui.screens.plane.decoded import decode
 from tui.screens.plane.looks import Looks, Seen
 from tui.screens.selection import Shared
 from tui.screens.sketch.screen import SketchScreen
@@ -105,8 +106,6 @@ class LatentScreen(TimeScreen):
         same_space = self.plane is not None and self.plane.options == plane.options
         self.plane, self._nearest, self._decoded = plane, None, None
         x_label, y_label = plane.projection.axes
-        at_moment = self.moment is not None
-        self.set_heading(*latent_plane.heading(plane, at_moment=at_moment, first=self.looks.facts(seen)))
         self._scatter.show(
             plane.points,
             plane.labels,
@@ -116,9 +115,19 @@ class LatentScreen(TimeScreen):
             keep_view=same_space,
             ground=self.looks.ground(seen),
         )
+        self._say()
         self._look()
 
+    def _say(self) -> None:
+        if self._seen is not None:
+            facts = self.looks.facts(self._seen)
+            heading = latent_plane.heading(self._seen.plane, at_moment=self.moment is not None, first=facts)
+            self.set_heading(*heading)
+
     def on_scatter_cursor_moved(self) -> None:
+        self._look()
+
+    def on_scatter_moved(self) -> None:
         self._look()
 
     def on_scatter_chosen(self) -> None:
@@ -127,8 +136,9 @@ class LatentScreen(TimeScreen):
     def _look(self) -> None:
         """Show what is under the cursor."""
         plane = self.plane
-        if plane is None:
+        if plane is None or self._seen is None:
             return
+        self.looks.follow(self._scatter, self._seen, self.ask)
         nearest, beside = self._scatter.nearest(), self._beside
         beside.show_cursor(plane, self._scatter.cursor, nearest)
         if not beside.display:
@@ -140,8 +150,7 @@ class LatentScreen(TimeScreen):
             self.ask("pair", lambda explorer: explorer.pair(plane.options.part, index), show)
         if self._scatter.cursor != self._decoded:
             self._decoded = self._scatter.cursor
-            point = np.array([self._decoded])
-            self.ask("decoded", lambda explorer: explorer.decode(plane.projection.invert(point)), beside.show_decoded)
+            self.ask("decoded", decode(plane, np.array([self._decoded])), beside.show_decoded)
 
     # What keys do
 
@@ -172,6 +181,8 @@ class LatentScreen(TimeScreen):
             self._choose(part="training" if self.choice.part == "validation" else "validation")
         elif self._seen is not None and self.looks.suffices(self._seen):
             self._scatter.show_ground(self.looks.ground(self._seen))
+            self._say()
+            self._look()
         else:
             self.request_content()
         self.refresh_bindings()
@@ -276,6 +287,9 @@ class LatentScreen(TimeScreen):
         return timelapse.of_plane(self.choice, self._scatter.view, self._scatter.hidden)
 
     def to_export(self, run: Run, stem: str) -> Export | None:
+        decoded = self.looks.decoded.images(self._scatter) if self.looks.look == "decoded" else None
+        if decoded is not None:
+            return Export(lambda folder: exporting.write_picture(folder, f"{stem}-decoded", *decoded))
         plane, seen = self.plane, export.Seen(self._scatter.view, self._scatter.hidden)
         if plane is None:
             return None

@@ -1,15 +1,16 @@
-"""How the plane is looked at: its points, or densities of latents in it."""
+"""How the plane is looked at: its points, densities of latents, or what decodes in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 
 from core.latents.options import SAMPLERS, ProjectionOptions
 from tui.drawing.grounds.density import Ratio, Shades
+from tui.screens.plane.decoded import Decoded
 
 if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
     from tui.drawing.grounds.ground import Ground
     from tui.widgets.scatter import Scatter
 
-Look = Literal["points", "shades", "ratio"]
+T = TypeVar("T")
+Look = Literal["points", "shades", "ratio", "decoded"]
 LOOKS: tuple[Look, ...] = get_args(Look)
-TOPICS = {"shades": "density", "ratio": "density_ratio"}
+TOPICS = {"shades": "density", "ratio": "density_ratio", "decoded": "manifold"}
+
+
+class Ask(Protocol):
+    """Has a question about the run answered and the answer shown."""
+
+    def __call__(self, kind: str, question: Callable[[Explorer], T], show: Callable[[T], object], /) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +47,12 @@ class Looks:
     def __init__(self) -> None:
         self.look: Look = "points"
         self._sampler: str | None = None
+        self.decoded = Decoded()
 
     @property
     def compares(self) -> bool:
         """Whether densities are seen."""
-        return self.look in TOPICS
+        return self.look in ("shades", "ratio")
 
     @property
     def topic(self) -> str | None:
@@ -80,11 +89,20 @@ class Looks:
         return self.compares == (seen.density is not None)
 
     def ground(self, seen: Seen) -> Ground | None:
-        """What fills the plane in place of its points."""
+        """What fills the plane in place of its points, as far as it is known."""
+        if self.look == "decoded":
+            return self.decoded.ground(seen.plane)
         if seen.density is None or not self.compares:
             return None
-        kind = Shades if self.look == "shades" else Ratio
-        return kind(seen.density, SAMPLERS[seen.sampler], class_means(seen.plane))
+        means = class_means(seen.plane)
+        return (
+            Shades(seen.density, SAMPLERS[seen.sampler], means) if self.look == "shades" else Ratio(seen.density, means)
+        )
+
+    def follow(self, scatter: Scatter, seen: Seen, ask: Ask) -> None:
+        """Ask for what is to be seen in a view."""
+        if self.look == "decoded":
+            self.decoded.follow(scatter, seen.plane, ask)
 
     def facts(self, seen: Seen) -> str:
         """What is known of a density."""

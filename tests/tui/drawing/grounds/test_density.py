@@ -37,8 +37,8 @@ def test_shades_are_darkest_in_the_crowd_and_lines_go_round_the_middle() -> None
 
 @pytest.mark.parametrize("depth", ColorDepth)
 def test_what_the_signs_mean_is_said_and_drawn(depth: ColorDepth) -> None:
-    lines = drawn(Ratio(DENSITY, "the prior N(0, I)", MEANS), depth)
-    assert lines[0].startswith(" =  8x more of the prior N(0, I)   -  2x")
+    lines = drawn(Ratio(DENSITY, MEANS), depth)
+    assert lines[0].startswith(" = 8x drawn  - 2x  . alike  + 2x  # 8x latents")
     body = "".join(lines[1:])
     assert body.count("#") > 10
     assert body.count("=") > 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.support.readers import Readers
 from tests.support.screens import answered, feed, opened, press, screen_text, shown, until
 from tests.support.snapshots import OTHER, RUN, make_run_update
 from tui.app import VaeTui
+from tui.drawing.grounds.thumbnails import Thumbnails
 from tui.messages import RunUpdate
 from tui.screens.inspect.image import SAMPLES
 from tui.screens.inspect.latent import LatentScreen
@@ -55,7 +57,7 @@ async def test_the_cursor_shows_the_nearest_image_and_decodes_when_asked(
 async def test_enter_looks_closer_at_the_nearest_image_and_comes_back_to_the_last_one(
     app: VaeTui, explorer: FakeExplorer
 ) -> None:
-    async with opened(app, "5", *"vvvv", size=(120, 40)) as pilot:
+    async with opened(app, "5", *"vvvvv", size=(120, 40)) as pilot:
         screen = shown(app, LatentScreen)
         scatter, plane = screen.query_one(Scatter), screen.plane
         assert plane is not None
@@ -80,13 +82,39 @@ async def test_densities_are_compared_with_each_sampler(app: VaeTui, explorer: F
         await press(pilot, "z", "o")
         assert compared()[1:] == [("lda", True, "gaussian"), ("pca", False, "gaussian")]
         await press(pilot, "v")
-        assert "8x more of a Gaussian for each latent number" in screen_text(app)
+        assert "= 8x drawn  - 2x  . alike  + 2x  # 8x latents" in screen_text(app)
         assert len(compared()) == 3
         await press(pilot, "X")
         assert "the aggregate posterior against the prior" in screen_text(app)
         await press(pilot, "escape", "v")
         assert "in common" not in screen_text(app)
+        await press(pilot, "v")
         assert "classes 0 1 2" in " ".join(screen_text(app).split())
+
+
+async def test_the_plane_is_filled_with_what_decodes_in_it(
+    app: VaeTui, explorer: FakeExplorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decoded() -> list[int]:
+        return [len(asked[1]) for asked in explorer.asked if asked[0] == "decode" and len(asked[1]) > 1]
+
+    monkeypatch.chdir(tmp_path)
+    async with opened(app, "5", *"vvvv", size=(120, 40)) as pilot:
+        scatter, plane = app.screen.query_one(Scatter), shown(app, LatentScreen).plane
+        assert plane is not None
+        assert "decoded in the plane" in screen_text(app)
+        ground = scatter.ground
+        assert isinstance(ground, Thumbnails)
+        assert decoded() == [len(ground.points)]
+        z = next(asked[1] for asked in explorer.asked if asked[0] == "decode" and len(asked[1]) > 1)
+        assert np.allclose(plane.projection.project(z), ground.points)
+        await press(pilot, "right", "left")
+        assert len(decoded()) == 1
+        await press(pilot, "plus", "minus")
+        assert len(decoded()) == 2
+        await press(pilot, "e")
+        await until(pilot, lambda: app.exported, "the file")
+        assert [path.name for path in app.exported] == ["vae-mnist-latent-decoded.png"]
 
 
 async def test_only_one_class_is_shown_and_looked_through(app: VaeTui, explorer: FakeExplorer) -> None:
@@ -115,8 +143,8 @@ async def test_planes_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorer
         await press(pilot, "5")
         for key, expected in (
             ("f", ("lda", "validation", True, None)),
-            ("vvvv", ("lda", "training", True, None)),
-            ("vvvv", ("lda", "validation", True, None)),
+            ("vvvvv", ("lda", "training", True, None)),
+            ("vvvvv", ("lda", "validation", True, None)),
             ("f", ("lda", "validation", False, None)),
             ("o", ("pca", "validation", False, None)),
             (["right_square_bracket"], ("dims", "validation", False, None)),
