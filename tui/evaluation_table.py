@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from core.latents.options import SamplingOptions
 
 
-FRACTIONS = ("precision", "recall", "classifier_confidence", "class_balance")
+FRACTIONS = ("precision", "recall", "classifier_confidence", "class_balance", "authenticity", "authenticity_floor")
 NONE = "–"
 
 

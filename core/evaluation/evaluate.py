@@ -111,7 +111,7 @@ def evaluate(
     )
 
 
-OF_IMAGES = ("frechet_reconstructions", "frechet_floor")
+OF_IMAGES = ("frechet_reconstructions", "frechet_floor", "authenticity_floor")
 # The metrics of one draw of samples, by their names in a result.
 COMPARED_BY = {
     "frechet_samples": "frechet",
@@ -119,6 +119,7 @@ COMPARED_BY = {
     "recall": "recall",
     "classifier_confidence": "confidence",
     "class_balance": "balance",
+    "authenticity": "authenticity",
 }
 
 
@@ -133,10 +134,8 @@ class _Comparison:
         self._reference = Reference.of(features.classifier, images.train_images, images.train_labels, progress)
         self._drawn: list[Fidelity] = []
         self.asked: Tensor | None = None  # and recognised, of a learned prior
-        self._of_images = {
-            name: self._distance(seen)
-            for name, seen in zip(OF_IMAGES, (rebuilt.reconstructions, rebuilt.images), strict=True)
-        }
+        distances = map(self._distance, (rebuilt.reconstructions, rebuilt.images))
+        self._of_images = dict(zip(OF_IMAGES, (*distances, self._reference.authenticity(rebuilt.images)), strict=True))
 
     def _distance(self, seen: ClassifierOutput) -> float:
         return frechet_distance(fit_gaussian(seen.features), self._reference.gaussian)

@@ -76,6 +76,19 @@ def recall(real: Manifold, generated: Manifold) -> float:
     return generated.fraction_inside(real)
 
 
+def authenticity(real: Tensor, generated: Tensor) -> float:
+    """The fraction of generated points (M, D) that are no copies of real ones (N, D), N at least 2.
+
+    A copy lies nearer to its nearest real point than that one lies to its nearest other. Alaa et al. 2022, section 3.3.
+    """
+    real, authentic = real.double(), []
+    for block in generated.double().split(max(1, BLOCK * 10_000 // len(real))):
+        distances, nearest = torch.cdist(block, real).min(dim=1)
+        among_real = torch.cdist(real[nearest], real).kthvalue(2).values  # the first one is itself
+        authentic.append(distances >= among_real)
+    return float(torch.cat(authentic).double().mean())
+
+
 def class_shares(labels: Tensor, classes: int) -> Tensor:
     """The frequency of each class in labels (N,), (classes,); they sum to 1."""
     return labels.bincount(minlength=classes).double() / len(labels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 METRIC_DESCRIPTIONS = {
@@ -15,6 +15,8 @@ METRIC_DESCRIPTIONS = {
     "recall": "fraction of as many training images inside the manifold of the samples",
     "classifier_confidence": "mean probability of the most likely class of a sample",
     "class_balance": "overlap of the class frequencies of samples and training images; 1 if equal",
+    "authenticity": "fraction of samples no nearer to a training image than that is to its nearest other",
+    "authenticity_floor": "the same for the test images themselves: what images reach that are no copies",
     "test_squared_error": "squared error of a reconstructed test image, summed over its pixels",
     "elbo": "lower bound on the log-likelihood of a test image in nats, decoder variance 1/2; none for an autoencoder",
     "iwae": "importance-weighted bound from 1,000 posterior samples (Burda et al. 2016), on 100 test images",
@@ -69,6 +71,8 @@ class Evaluation:
     recall: MeanStd | None
     classifier_confidence: MeanStd | None
     class_balance: MeanStd | None
+    authenticity: MeanStd | None = field(default=None, kw_only=True)  # not measured by older versions
+    authenticity_floor: float | None = field(default=None, kw_only=True)
     test_squared_error: float
     elbo: MeanStd | None
     iwae: MeanStd | None

@@ -313,6 +313,8 @@ def make_evaluation(sampler: str = "prior", samples: int = 10_000, seeds: int = 
         recall=MeanStd(0.278, 0.002, seeds),
         classifier_confidence=MeanStd(0.923, 0.001, seeds),
         class_balance=MeanStd(0.826, 0.005, seeds),
+        authenticity=MeanStd(0.612, 0.004, seeds),
+        authenticity_floor=0.55,
         test_squared_error=14.02,
         elbo=MeanStd(-614.68, 0.01, seeds),
         iwae=MeanStd(-612.01, 0.07, seeds),

@@ -12,6 +12,7 @@ from core.evaluation.classifier import ClassifierOutput, DigitClassifier, classi
 from core.evaluation.fidelity import (
     Gaussian,
     Manifold,
+    authenticity,
     class_balance,
     class_shares,
     fit_gaussian,
@@ -22,6 +23,7 @@ from core.evaluation.fidelity import (
 from core.evaluation.measuring.progress import CLASSIFIED, COMPARED, Progress
 
 MANIFOLD_LIMIT = 10_000
+AUTHENTICITY_LIMIT = 1_000  # samples of each draw: all training images are looked at for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,10 @@ class Reference:
         seen = classify(classifier, progress.pixels(images, "classifying training images", CLASSIFIED))
         return cls(fit_gaussian(seen.features), seen.features, class_shares(labels, classifier.classes))
 
+    def authenticity(self, seen: ClassifierOutput) -> float:
+        """The fraction of these images that are no copies of training images, of at most 1,000 of them."""
+        return authenticity(self.features, evenly(seen.features, AUTHENTICITY_LIMIT))
+
 
 @dataclass(frozen=True)
 class Fidelity:
@@ -51,6 +57,7 @@ class Fidelity:
     recall: float
     confidence: float
     balance: float
+    authenticity: float
 
 
 def compared(samples: int, references: int) -> int:
@@ -60,7 +67,8 @@ def compared(samples: int, references: int) -> int:
 
 def compare_work(samples: int, references: int) -> float:
     """What `compare` takes, in images classified."""
-    return COMPARED * compared(samples, references) ** 2
+    copies = min(AUTHENTICITY_LIMIT, samples) * references
+    return COMPARED * (compared(samples, references) ** 2 + copies / 2)
 
 
 def compare(seen: ClassifierOutput, reference: Reference) -> Fidelity:
@@ -74,6 +82,7 @@ def compare(seen: ClassifierOutput, reference: Reference) -> Fidelity:
         recall(real, generated),
         float(confidence.double().mean()),
         class_balance(class_shares(classes, len(reference.class_shares)), reference.class_shares),
+        reference.authenticity(seen),
     )
 
 

@@ -34,6 +34,8 @@ KEYS = [
     "recall",
     "classifier_confidence",
     "class_balance",
+    "authenticity",
+    "authenticity_floor",
     "test_squared_error",
     "elbo",
     "iwae",
@@ -48,7 +50,10 @@ KEYS = [
     "asked",
     "left_out",
 ]
-WITH_SPREAD = ["frechet_samples", "precision", "recall", "classifier_confidence", "class_balance", "elbo", "iwae"]
+WITH_SPREAD = [
+    *("frechet_samples", "precision", "recall", "classifier_confidence", "class_balance", "authenticity"),
+    *("elbo", "iwae"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +135,8 @@ def test_what_was_measured_is_in_the_order_it_must_be(of_vae: Evaluation) -> Non
     assert of_vae.elbo.mean < -586  # what a decoder of variance 1/2 has for an image without any error
     for share in (of_vae.precision, of_vae.recall, of_vae.classifier_confidence, of_vae.class_balance):
         assert 0 < mean(share) < 1
+    assert of_vae.authenticity_floor is not None
+    assert mean(of_vae.authenticity) > of_vae.authenticity_floor - 0.1
     assert 5 < of_vae.test_squared_error < 60
 
 
@@ -140,7 +147,7 @@ def test_measuring_again_gives_the_same(runs: dict[str, Run], images: ImageSet, 
 def test_digits_are_perfect_beside_themselves(images: ImageSet, reference: Reference) -> None:
     same = compare(judged(images.train_images), reference)
     assert same.frechet == pytest.approx(0, abs=1e-4)
-    assert (same.precision, same.recall) == (1, 1)
+    assert (same.precision, same.recall, same.authenticity) == (1, 1, 0)
     assert same.balance > 0.99
     assert same.confidence > 0.98
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from core.evaluation.fidelity import (
     Gaussian,
     Manifold,
+    authenticity,
     class_balance,
     class_shares,
     fit_gaussian,
@@ -77,6 +78,13 @@ def test_fitted_gaussians_of_many_points_have_the_distance_of_what_they_were_dra
     one, other = fit_gaussian(cloud(50_000, 0)), fit_gaussian(3 * cloud(50_000, 1) + 1)
     assert frechet_distance(one, other) == pytest.approx(SIZE * (1 + 4), rel=0.03)
     assert fit_gaussian(cloud(5)).covariance == pytest.approx(np.cov(cloud(5).T))
+
+
+def test_what_is_nearer_to_a_real_point_than_others_are_is_a_copy() -> None:
+    real = torch.tensor([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0], [5.0, 3.0]])
+    assert authenticity(real, real) == 0
+    assert authenticity(real, torch.tensor([[0.5, 0.0], [1.0, 2.0], [5.5, 0.0], [5.0, -2.0]])) == 0.25
+    assert authenticity(real, torch.tensor([[-1.0, 0.0], [100.0, 0.0]])) == 1
 
 
 def test_a_cloud_has_full_precision_and_recall_of_itself() -> None:

@@ -29,7 +29,7 @@ from tui.screens.exporting import Export
 # Those that depend on the classifier in whose features images are compared.
 OF_FEATURES = (
     *("frechet_samples", "frechet_reconstructions", "frechet_floor"),
-    *("precision", "recall", "classifier_confidence", "class_balance"),
+    *("precision", "recall", "classifier_confidence", "class_balance", "authenticity", "authenticity_floor"),
 )
 OTHER_FEATURES = "compared in the features of different classifiers: these figures say nothing about each other"
 Found = tuple[Evaluated, ...] | str  # what was measured of a run, or why that cannot be read
