@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +11,8 @@ from pathlib import Path
 
 from core.errors import ConfigError, RunError, UserError, describe
 from core.jobs import launch
+from core.jobs.queue.waiting import enter, queueing
+from core.jobs.search import Choice, Span, draw_trials, every_combination
 from core.runs.catalog import RunSummary, summarise
 from core.runs.config import RunConfig, check_name, check_values, stamp
 from core.runs.run import Run, Share
@@ -23,7 +24,6 @@ INCIDENTAL = {"created", "versions", "device", "data_dir"}
 # What may differ between runs that share a step.
 OWN = {"seed", "learning_rate", "beta", "schedule"}
 MOST_TOGETHER = 8
-MEMBERS_LIMIT = 1000
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,35 @@ class Group:
         return statistics.stdev(self.losses) if len(self.losses) > 1 else None
 
 
-def plan(runs_dir: Path, stem: str, choices: Mapping[str, Sequence[str]], fixed: Mapping[str, object]) -> list[Member]:
-    """A member for every combination of the choices, in their order. Raises ConfigError, DamagedFile or OSError.
+def plan(runs_dir: Path, stem: str, choices: Mapping[str, Choice], fixed: Mapping[str, object]) -> list[Member]:
+    """A member for every combination of the choices, in their order. Raises ConfigError, DamagedFile or OSError."""
+    combinations = every_combination(choices)
+    several = [setting for setting in choices if len({each[setting] for each in combinations}) > 1]
+    return _members(runs_dir, stem, combinations, several, fixed)
 
-    Runs that are there already must be the ones planned.
-    """
-    if math.prod(len(values) for values in choices.values()) > MEMBERS_LIMIT:
-        raise ConfigError({"sweep": f"a sweep must have at most {MEMBERS_LIMIT:,} runs"})
-    several = [setting for setting, values in choices.items() if len(values) > 1]
+
+def plan_trials(
+    runs_dir: Path, stem: str, choices: Mapping[str, Choice], fixed: Mapping[str, object], trials: int, seed: int
+) -> list[Member]:
+    """The members of a random search: so many draws of the choices, each with every seed. Raises as `plan`."""
+    several = [name for name, choice in choices.items() if isinstance(choice, Span) or len(choice) > 1]
+    if not set(several) - {"seed"}:
+        wanted = "left out where no setting has several values or a range, such as --beta 0.1..1"
+        raise ConfigError({"trials": f"trials must be {wanted}"})
+    return _members(runs_dir, stem, draw_trials(choices, trials, seed), several, fixed)
+
+
+def _members(
+    runs_dir: Path,
+    stem: str,
+    combinations: Sequence[Mapping[str, str]],
+    several: Sequence[str],
+    fixed: Mapping[str, object],
+) -> list[Member]:
+    """A member for each combination. Runs that are there already must be the ones planned."""
     members: dict[str, Member] = {}
-    for values in itertools.product(*choices.values()):
-        config = check_values(**dict(zip(choices, values, strict=True)), **fixed)
+    for values in combinations:
+        config = check_values(**values, **fixed)
         varied = {setting: getattr(config, setting) for setting in several}
         name = "-".join([stem, *(f"{SETTINGS[setting].prefix}{value}" for setting, value in varied.items())])
         run = Run(runs_dir.absolute() / check_name(name))
@@ -87,22 +105,6 @@ def plan(runs_dir: Path, stem: str, choices: Mapping[str, Sequence[str]], fixed:
 
 def _same(one: RunConfig, other: RunConfig) -> bool:
     return one.model_dump(exclude=INCIDENTAL) == other.model_dump(exclude=INCIDENTAL)
-
-
-def parse_values(text: str) -> list[str]:
-    """The values of a list such as `1e-3,3e-4` or `0-4,7`, as text; only whole numbers have ranges."""
-    values: list[str] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if dash and first.isdecimal() and last.isdecimal() and len(first + last) < 20:
-            if int(last) < int(first):
-                raise ConfigError({"sweep": f"a range must begin with the smaller number, not {part.strip()}"})
-            if int(last) - int(first) >= MEMBERS_LIMIT:
-                raise ConfigError({"sweep": f"a sweep must have at most {MEMBERS_LIMIT:,} runs, not {part}"})
-            values += map(str, range(int(first), int(last) + 1))
-        else:
-            values.append(part.strip())
-    return values
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,26 @@ class Sweep:
         """Each member, and its run in short once there is one."""
         for member in self.members:
             yield member, summarise(member.run) if member.run.path.exists() else None
+
+
+def enqueue(members: Sequence[Member], first_stage: bytes | None = None, share: Share | None = None) -> list[Run]:
+    """Have those members wait in the queue that are neither finished nor trained, and wait not yet; these.
+
+    Raises UserError or OSError; those before it wait.
+    """
+    entered = []
+    with queueing(members[0].run.path.parent):
+        for member in members:
+            run = member.run
+            if not run.path.exists():
+                Run.create(run.path.parent, run.name, stamp(member.config), first_stage, share, enter)
+            elif run.state() in (State.FINISHED, State.RUNNING, State.PAUSED, State.QUEUED):
+                continue
+            else:
+                launch.prepare_resume(run, data_dir=_data_dir(member))
+                enter(run)
+            entered.append(run)
+    return entered
 
 
 def _data_dir(member: Member) -> Path | None:

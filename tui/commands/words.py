@@ -44,6 +44,11 @@ COMMANDS = {
         "sweep",
         "Train several runs with different settings, and compare them. Ctrl-C saves and stops.",
     ),
+    "sweeps": Command(
+        "tui.commands.training.outcome",
+        "sweeps",
+        "Show what a sweep came to: a table or a plot; stop it, or go on with what is left.",
+    ),
     "queue": Command(
         "tui.commands.training.queue",
         "queue",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from core.jobs import launch, sweep
+from core.jobs import launch, search, sweep
 from core.jobs.sweep import Member, Sweep
 from core.runs.run import Run
 from core.runs.status import State
@@ -32,18 +32,18 @@ FIXED = {"dataset": "mnist-5k", "device": "cpu", "epochs": 1, "batch_size": 1000
     ],
 )
 def test_lists_of_values(text: str, values: list[str]) -> None:
-    assert sweep.parse_values(text) == values
+    assert search.parse_values(text) == values
 
 
 def test_a_range_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(ConfigError, match="must begin with the smaller number, not 5-3"):
-        sweep.parse_values("1,5-3")
+        search.parse_values("1,5-3")
 
 
 @pytest.mark.parametrize("text", ["0-1000", "0-999999999999"])
 def test_a_range_that_is_too_long_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="at most 1,000 runs"):
-        sweep.parse_values(text)
+        search.parse_values(text)
 
 
 def test_every_combination_is_a_member_named_after_what_varies(runs_dir: Path) -> None:

@@ -18,7 +18,9 @@ from rich.text import Text
 
 from core.data import registry
 from core.errors import RunError
-from core.jobs.sweep import MOST_TOGETHER, Group, Member, Sweep, groups, parse_values, plan
+from core.jobs.queue.starting import start_waiting
+from core.jobs.search import MEMBERS_LIMIT, parse_choice
+from core.jobs.sweep import MOST_TOGETHER, Group, Member, Sweep, enqueue, groups, plan, plan_trials
 from core.runs.catalog import RunSummary, find_run
 from core.runs.config import OF_OWN, check_values
 from core.runs.first_stage import first_stage_settings, with_images
@@ -26,10 +28,11 @@ from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
 from core.runs.status import State
 from core.text import printable
 from tui import formatting
-from tui.commands.options.common import DataDir, Json, OnFinish, RunsDir
+from tui.commands.options.common import DataDir, Json, OnFinish, Queue, RunsDir
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, LowestLines, echo, print_error, print_json, print_table
 from tui.commands.training.progress import going_on
+from tui.commands.training.queue import SECONDS, check_queue
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
@@ -38,6 +41,7 @@ from tui.terminal.guard import SHOW_CURSOR, guarded
 POLL_SECONDS = 0.5
 COLUMNS = ("state", "epoch", "train", "val")
 DEFAULTS = {"preset": DEFAULT_PRESET, "seed": "0-2"}
+RANGES = {"learning_rate": "1e-4..1e-2", "beta": "0.1..1"}
 
 
 def _option(name: str) -> Any:
@@ -47,7 +51,8 @@ def _option(name: str) -> Any:
         return setting_option(name, help="Device to train on; auto: every GPU, else the CPU.")
     if not setting.sweep:
         return setting_option(name)
-    values = f"{setting.help}; such as {setting.sweep}."
+    span = f", or {RANGES[name]}" if name in RANGES else ""
+    values = f"{setting.help}; such as {setting.sweep}{span}."
     return setting_option(name, help=values, metavar="LIST", default=DEFAULTS.get(name, ""))
 
 
@@ -64,6 +69,19 @@ def sweep(
             show_default=f"{MOST_TOGETHER} on each GPU that can share a step, else one; one on the CPU",
         ),
     ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials",
+            help="Draw so many members at random instead of all combinations; more of them go on with the same ones.",
+            min=1,
+            max=MEMBERS_LIMIT,
+            metavar="N",
+            show_default="every combination",
+        ),
+    ] = None,
+    search_seed: Annotated[int, typer.Option("--search-seed", help="Seed of what is drawn.", min=0, metavar="N")] = 0,
+    queue: Queue = False,
     name: Annotated[
         str, typer.Option("--name", help="What the names of the runs begin with.", metavar="NAME")
     ] = "sweep",
@@ -80,16 +98,30 @@ def sweep(
         settings["first_stage"] = first_stage.name  # which may have been given as a folder
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
-    chosen = with_images(DEFAULTS | settings, folder, taken_over)
+    check_queue(queue, create_only=False, on_finish=on_finish)
+    usual = DEFAULTS if trials is None else DEFAULTS | {"seed": "0"}
+    chosen = with_images(usual | settings, folder, taken_over)
     place = Path(chosen["data_dir"] or folder)
     of_images = {name: chosen.get(name) for name in ("holdout", "dataset", "data_dir", *OF_OWN)}
     source = check_values(**of_images).image_source.at(place)
     most_classes = PRESETS["prior" if first_stage else DEFAULT_PRESET].most_classes
     chosen["fingerprint"], said = registry.look_through(source, most_classes)
-    varied = {name: parse_values(chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen}
-    members = plan(runs_dir, name, varied, chosen)
+    varied = {
+        name: parse_choice(name, chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen
+    }
+    if trials is None:
+        members = plan(runs_dir, name, varied, chosen)
+    else:
+        members = plan_trials(runs_dir, name, varied, chosen, trials, search_seed)
     if said:
         print_error(said) if as_json else echo(said)
+    if queue:
+        entered = enqueue(members, weights, shared)
+        started = start_waiting([runs_dir], SECONDS)
+        begun = sum(run in entered for run in started)
+        echo(f"{len(entered)} of {formatting.count(len(members), 'run')} wait in the queue, {begun} of them begin")
+        echo(f"what comes out: vae-tui sweeps {name}")
+        return
     slots = _slots(settings.get("device", "auto"), jobs)
     on_cpu = sum(slot == "cpu" for slot in slots)
     threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None

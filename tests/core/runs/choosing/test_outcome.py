@@ -1,0 +1,63 @@
+"""What a sweep came to: the settings in which its runs differ, and the best where there can be one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import RunError
+from core.runs.catalog import RunSummary
+from core.runs.choosing.outcome import Outcome, find_outcome, outcomes
+from core.runs.config import make_config
+from core.runs.run import Run
+from core.runs.status import State
+
+
+def member(name: str, loss: float | None, state: State = State.FINISHED, **settings: object) -> RunSummary:
+    config = make_config(dataset="mnist-5k", **settings)
+    return RunSummary(Run(Path("/runs") / name), state=state, config=config, validation=loss and (3, loss))
+
+
+def rates(*losses: float | None) -> list[RunSummary]:
+    return [
+        member(f"try-lr{rate:g}", loss, learning_rate=rate)
+        for rate, loss in zip((0.001, 0.002, 0.004), losses, strict=True)
+    ]
+
+
+def only(summaries: Sequence[RunSummary]) -> Outcome:
+    (found,) = outcomes(summaries)
+    return found
+
+
+def test_the_best_so_far_is_the_lowest() -> None:
+    found = only([*rates(40.0, 38.0, None), member("other", 1.0)])
+    assert (found.name, found.varied, found.usual_figure) == ("try", ("learning_rate",), "val_loss")
+    best = found.best("val_loss")
+    assert best is not None
+    assert best.run.name == "try-lr0.002"
+    assert [each.run.name for each in found.in_order("val_loss")] == ["try-lr0.002", "try-lr0.001", "try-lr0.004"]
+    assert found.as_json("val_loss")["best"] == "try-lr0.002"
+
+
+def test_losses_that_are_other_sums_name_no_best() -> None:
+    found = only([member(f"try-beta{beta}", 10 * beta, beta=beta) for beta in (0.5, 1.0)])
+    assert found.best("val_loss") is None
+    assert found.why_no_best("val_loss") == "losses of another beta are other sums"
+    assert "not better by itself" in found.why_no_best("kl")
+    assert found.why_no_best("frechet") == "no run has a Fréchet distance yet"
+
+
+def test_what_is_left_neither_finished_nor_is_trained_or_waits() -> None:
+    states = (State.FINISHED, State.RUNNING, State.STOPPED)
+    runs = [replace(run, state=state) for run, state in zip(rates(1.0, 2.0, 3.0), states, strict=True)]
+    assert [left.run.name for left in only(runs).left] == ["try-lr0.004"]
+    assert only(runs).states == {"finished": 1, "running": 1, "stopped": 1}
+
+
+def test_an_unknown_sweep_is_refused_with_those_there_are() -> None:
+    with pytest.raises(RunError, match=r"no sweep named 'tri'.*try"):
+        find_outcome(rates(1.0, 2.0, 3.0), "tri")

@@ -1,0 +1,69 @@
+"""Pictures of sweeps, as characters: one setting against a figure, and parallel coordinates."""
+
+from __future__ import annotations
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual.strip import Strip
+
+from core.runs.choosing.outcome import Outcome, Trial
+from core.runs.status import State
+from tests.support.snapshots import make_summary
+from tui.drawing.sweeps.parallel import draw_parallel
+from tui.drawing.sweeps.scale import axis_of
+from tui.drawing.sweeps.scatter import draw_scatter
+from tui.terminal.capabilities import ColorDepth
+
+
+@pytest.fixture
+def found() -> Outcome:
+    losses = {(0.0001, "constant"): 44.0, (0.001, "constant"): 40.0, (0.01, "constant"): 52.5, (0.001, "cosine"): 38.5}
+    trials = [
+        Trial(
+            make_summary(f"try-lr{rate:g}-{schedule}", State.RUNNING if rate == 0.01 else State.FINISHED),
+            {"learning_rate": rate, "schedule": schedule},
+            {"val_loss": loss},
+        )
+        for (rate, schedule), loss in losses.items()
+    ]
+    unknown = Trial(make_summary("try-new", State.QUEUED), {"learning_rate": 0.1, "schedule": "cosine"})
+    return Outcome("try", ("learning_rate", "schedule"), (*trials, unknown))
+
+
+def text(strips: list[Strip]) -> str:
+    assert all(segment.style is not None for strip in strips for segment in strip), "unstyled segments end the app"
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+@pytest.mark.parametrize("depth", [ColorDepth.TRUECOLOR, ColorDepth.ASCII])
+@pytest.mark.parametrize("setting", ["learning_rate", "schedule"])
+def test_a_setting_against_a_figure(
+    found: Outcome, snapshot: SnapshotAssertion, setting: str, depth: ColorDepth
+) -> None:
+    chosen = found.trials[0].run
+    strips = draw_scatter(found, setting, "val_loss", 60, 14, depth, chosen)
+    assert {strip.cell_length for strip in strips} == {60}
+    assert text(strips) == snapshot
+
+
+@pytest.mark.parametrize("depth", [ColorDepth.TRUECOLOR, ColorDepth.NONE, ColorDepth.ASCII])
+def test_parallel_coordinates(found: Outcome, snapshot: SnapshotAssertion, depth: ColorDepth) -> None:
+    strips = draw_parallel(found, "val_loss", 60, 14, depth, found.trials[1].run)
+    assert {strip.cell_length for strip in strips} == {60}
+    assert text(strips) == snapshot
+
+
+@pytest.mark.parametrize("size", [(0, 0), (5, 2), (19, 9), (21, 5), (300, 8)])
+def test_any_room_is_filled(found: Outcome, size: tuple[int, int]) -> None:
+    for figure in ("val_loss", "frechet"):
+        for strips in (
+            draw_scatter(found, "learning_rate", figure, *size, ColorDepth.NONE),
+            draw_parallel(found, figure, *size, ColorDepth.NONE),
+        ):
+            assert [strip.cell_length for strip in strips] == [size[0]] * size[1]
+
+
+def test_a_wide_range_is_drawn_by_its_logarithms() -> None:
+    assert axis_of([0.001, 0.01, 0.1], 3).part(0.01) == pytest.approx(0.5)
+    assert axis_of([0, 5, 10], 3).part(5) == pytest.approx(0.5)
+    assert axis_of(["b", "a"], 3).ticks == {0.0: "a", 1.0: "b"}

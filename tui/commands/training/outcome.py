@@ -1,0 +1,173 @@
+"""The command that shows what sweeps came to, and stops or goes on with one as a whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.table import Table
+from rich.text import Text
+from textual.strip import Strip
+
+from core.errors import ConfigError
+from core.jobs import launch
+from core.jobs.queue.starting import start_waiting
+from core.jobs.queue.waiting import enqueue, leave
+from core.runs.catalog import RunSummary, find_runs, newest_first, summarise_whole, with_places
+from core.runs.choosing.outcome import FIGURES, Outcome, find_outcome, outcomes
+from core.runs.settings import as_text, title
+from core.runs.status import State
+from core.text import either, printable
+from tui import formatting
+from tui.commands.options.common import Json, RunsDir
+from tui.commands.output import echo, print_json, print_table
+from tui.commands.training.queue import SECONDS
+from tui.commands.words import RUNS_DIR
+from tui.drawing.sweeps.parallel import draw_parallel
+from tui.drawing.sweeps.scatter import draw_scatter
+from tui.terminal.capabilities import color_depth_of
+
+PLOT_WIDTH, PLOT_HEIGHT = 80, 18
+
+
+def sweeps(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Sweep to show; all of them without.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            help=f"Figure by which runs are compared: {', '.join(FIGURES)}.",
+            metavar="FIGURE",
+            show_default="val_loss, where losses are the same sums",
+            autocompletion=lambda: list(FIGURES),
+        ),
+    ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            help="Draw this setting against the figure, or all settings as parallel coordinates: parallel.",
+            metavar="SETTING",
+            show_default=False,
+        ),
+    ] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="Have all that train save and stop, and none wait.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Have all that are left wait in the queue.")] = False,
+    as_json: Json = False,
+    runs_dir: RunsDir = RUNS_DIR,
+) -> None:
+    if by is not None and by not in FIGURES:
+        raise ConfigError({"by": f"by must be {either(list(FIGURES))}, not {by[:60]!r}"})
+    summaries = newest_first(with_places([summarise_whole(run) for run in find_runs(runs_dir)]))
+    if name is None:
+        _print_all(outcomes(summaries), by, as_json=as_json)
+        return
+    found = find_outcome(summaries, name)
+    if stop or resume:
+        _stop(found) if stop else _resume(found, runs_dir)
+        return
+    figure = by or found.usual_figure
+    if as_json:
+        print_json(found.as_json(figure))
+        return
+    if plot is not None:
+        _draw(found, plot.replace("-", "_"), figure)
+    else:
+        _print(found, figure)
+
+
+def _print_all(found: Sequence[Outcome], by: str | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json([each.as_json(by or each.usual_figure) for each in found])
+        return
+    if not found:
+        echo("no sweep is there; vae-tui sweep trains one")
+        return
+    table = Table("sweep", "runs", "states", "varied", "best", "", box=None, pad_edge=False)
+    for each in found:
+        figure = by or each.usual_figure
+        best = each.best(figure)
+        states = ", ".join(f"{count} {word}" for word, count in each.states.items())
+        said = [printable(best.run.name), _figure(best.figures[figure])] if best else ["", ""]
+        table.add_row(printable(each.name), str(len(each.trials)), states, ", ".join(map(title, each.varied)), *said)
+    print_table(table)
+
+
+def _print(found: Outcome, figure: str) -> None:
+    known = [name for name in FIGURES if found.has(name)]
+    table = Table("run", "state", *map(title, found.varied), *known, "", box=None, pad_edge=False)
+    for column in table.columns[2:-1]:
+        column.justify = "right"
+    best = found.best(figure)
+    for trial in found.in_order(figure):
+        settings = [as_text(trial.settings[name]) for name in found.varied]
+        figures = [_figure(trial.figures.get(name)) for name in known]
+        mark = "best so far" if trial is best else ""
+        table.add_row(printable(trial.run.name), formatting.state(trial.summary), *settings, *figures, Text(mark))
+    print_table(table)
+    echo(summary_line(found, figure))
+
+
+def summary_line(found: Outcome, figure: str) -> str:
+    """How far a sweep is, and the best by a figure, or why there is none."""
+    states = ", ".join(f"{count} {word}" for word, count in found.states.items())
+    best = found.best(figure)
+    if best is None:
+        return f"{states}; no best: {found.why_no_best(figure)}"
+    return f"{states}; best {FIGURES[figure]} so far {_figure(best.figures[figure])}: {best.run.name}"
+
+
+def _figure(value: float | None) -> str:
+    return formatting.NONE if value is None else f"{value:.4g}"
+
+
+def _draw(found: Outcome, setting: str, figure: str) -> None:
+    """Draw in the terminal, or in plain characters in a pipe. Raises ConfigError."""
+    console = Console(highlight=False)
+    depth = color_depth_of(console, sys.__stdout__, no_color="NO_COLOR" in os.environ)
+    width = min(console.width, 160) if console.is_terminal else PLOT_WIDTH
+    height = max(8, min(console.height - 2, 40)) if console.is_terminal else PLOT_HEIGHT
+    if setting == "parallel":
+        strips = draw_parallel(found, figure, width, height, depth)
+    elif setting in found.varied:
+        strips = draw_scatter(found, setting, figure, width, height, depth)
+    else:
+        raise ConfigError({"plot": f"plot must be {either([*found.varied, 'parallel'])}, not {setting[:60]!r}"})
+    _show(console, strips)
+    echo(summary_line(found, figure))
+
+
+def _show(console: Console, strips: Sequence[Strip]) -> None:
+    for strip in strips:
+        console.print(Segments([*strip, Segment("\n")]), end="", soft_wrap=True)
+
+
+def _stop(found: Outcome) -> None:
+    """Take those out of the queue that wait, then have those that train save and stop."""
+    runs = [trial.summary for trial in found.trials]
+    waiting = [each for each in runs if each.state is State.QUEUED]
+    active = [each for each in runs if each.is_active]
+    for each in waiting:
+        leave(each.run)
+    for each in active:
+        launch.send_request(each.run, "stop")
+    echo(f"{_names(active)} asked to save and stop, {formatting.count(len(waiting), 'run')} taken out of the queue")
+
+
+def _resume(found: Outcome, runs_dir: Path) -> None:
+    left = found.left
+    for each in left:
+        launch.prepare_resume(each.run)
+        enqueue(each.run)
+    begun = len(start_waiting([runs_dir], SECONDS))
+    echo(f"{formatting.count(len(left), 'run')} of {len(found.trials)} put into the queue, {begun} begun")
+
+
+def _names(runs: Sequence[RunSummary]) -> str:
+    return formatting.count(len(runs), "run")
