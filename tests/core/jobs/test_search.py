@@ -76,7 +76,8 @@ def test_more_trials_than_there_are_combinations_are_refused() -> None:
 
 
 def test_the_name_of_a_trial_holds_its_values_whole(runs_dir: Path) -> None:
-    choices = {"beta": Span("beta", 1e-6, 1), "learning_rate": Span("learning_rate", 1e-5, 1e-2), "seed": ["3"]}
+    rates = Span("learning_rate", 1e-5, 1e-2)
+    choices: dict[str, Choice] = {"beta": Span("beta", 1e-6, 1), "learning_rate": rates, "seed": ["3"]}
     for member in sweep.plan_trials(runs_dir, "try", choices, {"dataset": "mnist-5k"}, 50, 0):
         assert stem_of(member.run.name, member.config) == "try"
         assert list(member.varied) == ["beta", "learning_rate"]
