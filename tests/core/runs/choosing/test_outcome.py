@@ -18,7 +18,8 @@ from core.runs.status import State
 
 def member(name: str, loss: float | None, state: State = State.FINISHED, **settings: object) -> RunSummary:
     config = make_config(dataset="mnist-5k", **settings)
-    return RunSummary(Run(Path("/runs") / name), state=state, config=config, validation=None if loss is None else (3, loss))
+    validation = None if loss is None else (3, loss)
+    return RunSummary(Run(Path("/runs") / name), state=state, config=config, validation=validation)
 
 
 def rates(*losses: float | None) -> list[RunSummary]:
