@@ -184,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return train(runs, job, signals)
     finally:
-        if signals.stop is None:  # the machine may be going down
+        if signals.stop is None and job.time_limit is None:  # the machine may be going down, or the job end
             _start_next(runs)
 
 

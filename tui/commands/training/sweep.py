@@ -98,7 +98,7 @@ def sweep(
         settings["first_stage"] = first_stage.name  # which may have been given as a folder
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
-    check_queue(queue, create_only=False, on_finish=on_finish)
+    check_queue(queue, create_only=False, on_finish=on_finish, time_limit=None)
     usual = DEFAULTS if trials is None else DEFAULTS | {"seed": "0"}
     chosen = with_images(usual | settings, folder, taken_over)
     place = Path(chosen["data_dir"] or folder)
