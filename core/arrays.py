@@ -1,8 +1,7 @@
-"""Names of array types, the sizes of images and latents, and the even selection: shared by everything."""
+"""Names of array types, and the even selection: shared by everything."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,6 @@ Labels = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Images = npt.NDArray[np.float32]  # in [0, 1]
 Column = npt.NDArray[np.float64]
-
-IMAGE_SHAPE = (28, 28)  # rows and columns of pixels, as images are shown
-PADDING = 2  # pixels on each side, as models take them
-PADDED_SIZE = IMAGE_SHAPE[0] + 2 * PADDING
-LATENT_SHAPE = (4, 4, 4)  # channels, rows, columns
-LATENT_SIZE = math.prod(LATENT_SHAPE)
 
 
 def evenly_spaced(total: int, limit: int) -> Labels:

@@ -11,9 +11,10 @@ from core.text import printable
 
 if TYPE_CHECKING:
     from core.latents.options import SamplingOptions
+    from core.runs.architecture.presets import Preset
+    from core.runs.architecture.sizes import Sizes
     from core.runs.catalog import RunSummary
     from core.runs.keeping.evaluated import Evaluated
-    from core.runs.settings import Preset
     from core.runs.status import Status
     from tui.messages import Moment
 
@@ -176,3 +177,9 @@ def class_title(label: int, classes: Sequence[str]) -> str:
     """A class by its number and, where its name says more, its name: `3 dog`."""
     name = classes[label] if label < len(classes) else ""
     return f"{label} {printable(name)[:NAME_LENGTH]}" if name not in ("", str(label)) else str(label)
+
+
+def sizes(chosen: Sizes, parameters: int) -> str:
+    """What the sizes of a model come to: `a latent of 2x1x1 = 2 numbers, 143,807 parameters`."""
+    shape = "x".join(map(str, chosen.latent_shape))
+    return f"a latent of {shape} = {chosen.latent_size:,} numbers, {parameters:,} parameters"

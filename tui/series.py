@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -109,8 +110,10 @@ def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, 
     (snapshot,) = snapshots
     quantity = QUANTITIES[part]
     if quantity.source == "epochs":
-        labels = zip(columns_of(part), quantity.labels, strict=True)
-        colors = [ORANGE] if len(quantity.labels) == 1 else RUN_COLORS
+        found = zip(columns_of(part), quantity.labels, strict=True)
+        several, rows = len(quantity.labels) > 1, snapshot.epochs
+        labels = [each for each in found if not several or np.isfinite(rows[each[0]]).any()]  # fewer channels
+        colors = cycle(RUN_COLORS if several else [ORANGE])
         best = quantity.smallest_is_best
         return [
             _measured(snapshot, axis, column, label, color, marks_best=best)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from core.arrays import IMAGE_SHAPE, PADDING
 from core.data import named, registry
 from core.data.own import reading
 from core.data.own.paths import USUAL, Reading
@@ -28,6 +27,7 @@ from core.data.registry import (
     places,
 )
 from core.errors import DataError
+from core.shapes import IMAGE_SHAPE, PADDING
 
 EMBEDDED_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
 # What can be looked at in place of a set that is not on disk.

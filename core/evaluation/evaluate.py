@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.arrays import LATENT_SHAPE
 from core.data.images import ImageSet
 from core.errors import RunError
 from core.evaluation.classifier import ClassifierOutput, classify
@@ -154,7 +153,7 @@ class _Comparison:
         """Compare the samples of one more seed."""
         z = self._sample(samples, seed)
         batches = self._progress.batches(z, f"seed {seed}: classifying samples", DECODED + CLASSIFIED)
-        decoded = (self._subject.model.decode(batch.view(-1, *LATENT_SHAPE)) for batch in batches)
+        decoded = (self._subject.model.decode(batch) for batch in batches)
         seen = classify(self._classifier, decoded)
         _check_finite(self._subject.name, seen)
         self._progress.say(f"seed {seed}: comparing samples with training images")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.arrays import LATENT_SHAPE, LATENT_SIZE, evenly_spaced
+from core.arrays import evenly_spaced
 from core.data.images import pixels
 from core.latents.options import ACTIVE_VARIANCE
 from core.models.autoencoder import Autoencoder, DiagonalGaussian, fold_batch_norm
@@ -23,13 +24,14 @@ class LatentUse:
     kl: tuple[float, ...]
 
     @classmethod
-    def of(cls, moments: Tensor) -> LatentUse:
-        """From moments (M,) that are means over images.
+    def of(cls, moments: Tensor, latent_shape: tuple[int, int, int]) -> LatentUse:
+        """From moments (M,) that are means over images, of latents of that shape.
 
         A latent number is active if its posterior mean varies over the images: variance above 0.01 (Burda et al. 2016,
         section 5.2).
         """
-        channels, mean, squared = moments.double().cpu().split([LATENT_SHAPE[0], LATENT_SIZE, LATENT_SIZE])
+        size = math.prod(latent_shape)
+        channels, mean, squared = moments.double().cpu().split([latent_shape[0], size, size])
         active = int((squared - mean.square() > ACTIVE_VARIANCE).sum())
         return cls(active, tuple(channels.tolist()))
 
@@ -46,4 +48,4 @@ def latent_use(model: Autoencoder, images: Tensor) -> LatentUse:
     folded = fold_batch_norm(model)
     chosen = images[evenly_spaced(len(images), IMAGES)]
     sums = torch.stack([moments(folded.encode(pixels(batch))) for batch in chosen.split(BATCH)]).sum(dim=0)
-    return LatentUse.of(sums / len(chosen))
+    return LatentUse.of(sums / len(chosen), model.latent_shape)

@@ -20,7 +20,7 @@ METRIC_DESCRIPTIONS = {
     "test_squared_error": "squared error of a reconstructed test image, summed over its pixels",
     "elbo": "lower bound on the log-likelihood of a test image in nats, decoder variance 1/2; none for an autoencoder",
     "iwae": "importance-weighted bound from 1,000 posterior samples (Burda et al. 2016), on 100 test images",
-    "active_units": "latent numbers, of 64, whose posterior mean varies over the test images",
+    "active_units": "latent numbers whose posterior mean varies over the test images",
 }
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from core.arrays import PADDING
 from core.data.own.given import GivenImages
 from core.exchange.arrays import to_npz
 from core.explorer.protocol import Report
 from core.explorer.session import RunSession
 from core.latents.encoding import encode
 from core.runs.run import Run
+from core.shapes import PADDING
 
 
 def encode_images(run: Run, given: GivenImages, data_dir: Path, report: Report) -> bytes:

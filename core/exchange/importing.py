@@ -20,7 +20,7 @@ from torch import Tensor
 from core import files
 from core.errors import DamagedFile
 from core.models.autoencoder import MODELS
-from core.models.weights import first_line, weights_to_bytes
+from core.models.weights import first_line, sizes_of, weights_to_bytes
 from core.runs.catalog import create_run
 from core.runs.config import RunConfig
 from core.runs.run import TENSORS_LIMIT, Run
@@ -97,7 +97,7 @@ def _flat(found: object, path: Path) -> dict[str, Tensor]:
 
 def _checked(state: dict[str, Tensor], preset: str, path: Path) -> dict[str, Tensor]:
     """In the order, kinds and shapes of the preset's model. Raises DamagedFile."""
-    wanted = MODELS[preset]().state_dict()
+    wanted = MODELS[preset](*sizes_of(state)).state_dict()
     wrong = []
     if missing := [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]:
         wrong.append(f"{_some(missing)} missing")

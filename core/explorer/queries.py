@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from core.arrays import LATENT_SHAPE, PADDING, Bools, Floats, Images
+from core.arrays import Bools, Floats, Images
 from core.cores import CoreMeter, SharedThreads
 from core.data.images import one_of_each, pixels
 from core.errors import RunError, describe
@@ -41,6 +41,7 @@ from core.latents.options import CompletionOptions, Order, Part, PathKind, Proje
 from core.latents.plane.density import PlaneDensity
 from core.models.autoencoder import Autoencoder
 from core.runs.run import Run
+from core.shapes import PADDING
 
 
 class RunExplorer:
@@ -122,7 +123,7 @@ class RunExplorer:
             x = pixels(image)
             output = reconstructed(model, x)
             posterior = model.encode(x)
-            noise = torch.randn(samples, *LATENT_SHAPE, generator=torch.Generator().manual_seed(seed))
+            noise = torch.randn(samples, *model.latent_shape, generator=torch.Generator().manual_seed(seed))
             deviation = posterior.variance().sqrt()
             return ImageDetail(
                 index,

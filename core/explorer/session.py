@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -74,7 +75,7 @@ class RunSession:
         self._kept = self._newest  # those of them that are looked at
         self._limit_now = limit
         self._images: dict[Part, Looked] | None = None
-        self._note = ""
+        self.note = ""  # what to know about the images, once they were read; mostly nothing
         self.classes: tuple[str, ...] = ()  # the names of the labels, once the images were read; mostly none
         self._config: RunConfig | None = None
         self._report: Report | None = None
@@ -111,8 +112,7 @@ class RunSession:
                 self._kept, self._limit_now = self._newest, self._limit
             else:
                 self._kept, self._limit_now = self._kept_at(moment), min(self._limit, MOMENT_LIMIT)
-            model: Autoencoder = self._kept["model"]
-            yield model
+            yield self._model
         finally:
             self._kept, self._limit_now = before
 
@@ -149,6 +149,12 @@ class RunSession:
         assert self._config is not None
         return self._config
 
+    @property
+    def _model(self) -> Autoencoder:
+        """That of the moment which is looked at."""
+        model: Autoencoder = self._kept["model"]
+        return model
+
     def report(self, words: str) -> None:
         """Say what takes long, to the caller inside and to those who begin to wait."""
         self._words = words
@@ -177,11 +183,6 @@ class RunSession:
 
     # The images
 
-    @property
-    def note(self) -> str:
-        """What to know about the images, once they were read; mostly nothing."""
-        return self._note
-
     def image_set(self) -> ImageSet:
         """The run's images, all of them, else a set that stands in for them; not kept. Raises DataError."""
         return self._read_images().images
@@ -189,7 +190,7 @@ class RunSession:
     def _read_images(self) -> RunImages:
         self.report("reading the images")
         found = self._load_images(self.config.image_source, self._data_dir)
-        self._note, self.classes = found.note or "", found.images.classes
+        self.note, self.classes = found.note or "", found.images.classes
         return found
 
     def _looked_at(self) -> dict[Part, Looked]:
@@ -230,7 +231,7 @@ class RunSession:
             images, labels = self.images(part)
             if (places := self.places(part)) is not None:
                 images, labels = images[places], labels[places]
-            return encode(self._kept["model"], images, labels, self.counted(f"encoding {part} images", len(images)))
+            return encode(self._model, images, labels, self.counted(f"encoding {part} images", len(images)))
 
         return self.keep(("latents", part), compute)
 
@@ -255,9 +256,11 @@ class RunSession:
 
         Raises ConfigError.
         """
-        match check_sampler(name, self.config.preset_record.samplers):
+        match check_sampler(name, self.config.sources):
             case "prior":
-                return samplers.standard_normal()
+                return samplers.standard_normal(math.prod(self._model.latent_shape))
+            case "grid":
+                return samplers.QuantileGrid()
             case "learned":
                 return self.learned_prior(options)
             case _:
@@ -267,13 +270,14 @@ class RunSession:
         """The learned prior with these options, else its default ones. Raises ConfigError for a run without one."""
         check_sampler("learned", self.config.preset_record.samplers)
         path, scheduler = self.run.weights_path(), self.config.dynamics
-        learned = self.keep("learned prior", lambda: load_learned_prior(self._weights(), scheduler, path))
+        shape = self._model.latent_shape
+        learned = self.keep("learned prior", lambda: load_learned_prior(self._weights(), shape, scheduler, path))
         return replace(learned, options=options or learned.options)
 
     def _read_config(self) -> None:
         config = self.run.config()
         if config != self._config:  # another run may have taken the place of one that was deleted
-            self._config, self._images, self._note, self._moments = config, None, "", {}
+            self._config, self._images, self.note, self._moments = config, None, "", {}
 
     def _fit_sampler(self, name: str, go_on: Callable[[], object]) -> samplers.Sampler:
         latents = self.latents("training")

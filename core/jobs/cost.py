@@ -85,7 +85,7 @@ def estimate(config: RunConfig, paces: dict[str, Pace]) -> Cost:
     kinds = ("cuda", "mps", "cpu") if config.device == "auto" else (config.device,)
     pace = next((paces[key] for kind in kinds if (key := _key(config.preset, kind)) in paces), None)
     seconds = config.epochs * images / pace.images_per_second if pace and named else None
-    disk = KEPT_OF_PARAMETER * config.preset_record.parameters + KEPT_OF_IMAGE * images + KEPT_OF_EPOCH * config.epochs
+    disk = KEPT_OF_PARAMETER * config.parameters + KEPT_OF_IMAGE * images + KEPT_OF_EPOCH * config.epochs
     disk += most_kept(config) * size_of(config)
     return Cost(seconds, round(disk + KEPT_OF_SECOND * (seconds or 0)), pace.memory if pace else None)
 

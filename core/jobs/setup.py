@@ -15,6 +15,7 @@ from core.jobs.trainer.intervals import Intervals
 from core.jobs.trainer.limit import TimeLimit
 from core.jobs.trainer.stages import Stages
 from core.kernels.step_library import compile_ahead
+from core.runs.architecture.sizes import Sizes
 from core.runs.config import RunConfig
 from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
@@ -128,7 +129,7 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
 
 def _may_need_step(config: RunConfig) -> bool:
     """Whether a run may need the compiled step; whether there is a GPU, only PyTorch will know."""
-    compiled = not (config.preset_record.learns_prior or config.clip_norm)
+    compiled = not (config.preset_record.learns_prior or config.clip_norm) and config.sizes == Sizes()
     return config.device in ("auto", "cpu") and config.processes == 1 and compiled
 
 

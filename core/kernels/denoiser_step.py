@@ -98,7 +98,7 @@ def _check(model: Denoiser, optimizer: torch.optim.Optimizer) -> None:
     """Raise Unavailable unless the step is one of denoiser.cpp's."""
     with torch.random.fork_rng(devices=[]):  # on no meta device, for which PyTorch loads its compiler
         published = Denoiser()
-    if repr(model) != repr(published):
+    if repr(model) != repr(published) or model.latent_shape != published.latent_shape:
         raise Unavailable("its layers are not those of the preset")
     if model.class_shares.device.type != "cpu":
         raise Unavailable(f"no step on {model.class_shares.device.type}")

@@ -19,6 +19,7 @@ from core.kernels import native
 from core.kernels.compiler import Unavailable, bfloat16_is_faster
 from core.kernels.native import Kernels, empty_images
 from core.models.autoencoder import Autoencoder, ConvBlock
+from core.shapes import PADDED_SIZE
 
 # A row of the upsampled image with phase 0 or 1 sees two rows of the coarse one; these are the kernel's three rows
 # that fall on each: (phase, coarse row, row of the kernel).
@@ -42,8 +43,17 @@ def accelerate(model: Autoencoder, device: torch.device, precision: str = "auto"
     except Unavailable as reason:
         plain = _with_sides(model, lambda layers: _Plain(layers, dtype, "cpu"))
         return plain, f"{number} without fused kernels: {reason}"
-    fused = _with_sides(model, lambda layers: nn.Sequential(_Enter(dtype), *_layers(layers, library), _Leave()))
-    return fused, f"fused {number}"
+    sizes = iter((PADDED_SIZE, model.latent_shape[1]))  # of what enters the encoder, and the decoder
+    unfused: list[nn.Module] = []
+
+    def replaced(layers: nn.Module) -> nn.Module:
+        made = list(_layers(layers, library, next(sizes)))
+        unfused.extend(layer for layer in made if isinstance(layer, _ByPyTorch))
+        return nn.Sequential(_Enter(dtype), *made, _Leave())
+
+    fused = _with_sides(model, replaced)
+    rest = f", {len(unfused)} layer{'s' * (len(unfused) > 1)} of other sizes by PyTorch" if unfused else ""
+    return fused, f"fused {number}{rest}"
 
 
 def number_type(precision: str, device: torch.device) -> torch.dtype:
@@ -75,17 +85,26 @@ class _Plain(nn.Module):
         return y.float()
 
 
-def _layers(modules: nn.Module, library: Kernels) -> Iterator[nn.Module]:
-    upsampled = False
+def _layers(modules: nn.Module, library: Kernels, size: int) -> Iterator[nn.Module]:
+    """What stands for these layers, of which the first takes images of so many pixels on a side."""
+    upsampled, channels = False, 1
     for module in _leaves(modules):
         match module:
             case ConvBlock():
-                yield FusedBlock(module, library, upsampled)
+                convolution = module[0]
+                assert isinstance(convolution, nn.Conv2d)
+                channels = convolution.out_channels
+                if native.can_normalise(channels, size) and (not upsampled or native.can_move(channels)):
+                    yield FusedBlock(module, library, upsampled)
+                else:
+                    yield _ByPyTorch(nn.Sequential(nn.Upsample(scale_factor=2), module) if upsampled else module)
                 upsampled = False
             case nn.MaxPool2d():
-                yield FusedPool(library)
+                yield FusedPool(library) if native.can_move(channels) else _ByPyTorch(module)
+                size //= 2
             case nn.Upsample():
                 upsampled = True
+                size *= 2
             case nn.Conv2d(in_channels=native.EIGHT, out_channels=1, kernel_size=(1, 1)):
                 yield FusedProjection(module, library)
             case nn.Conv2d():
@@ -239,6 +258,19 @@ class _Convolution(nn.Module):
         weight, bias = self.convolution.weight.to(self.dtype), self.convolution.bias
         assert bias is not None
         return functional.conv2d(x, weight, bias.to(self.dtype), padding=self.convolution.padding)
+
+
+class _ByPyTorch(nn.Module):
+    """Layers whose sizes are not those of the kernels, in the numbers that they are given."""
+
+    def __init__(self, layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=x.dtype == torch.bfloat16, cache_enabled=False):
+            y: Tensor = self.layers(x)
+        return _channels_last(y, x.dtype)
 
 
 class _Enter(nn.Module):

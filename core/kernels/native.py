@@ -17,7 +17,7 @@ from core.kernels.compiler import Unavailable
 
 SOURCE = Path(__file__).with_name("kernels.cpp")
 # As in kernels.cpp: numbers worked on at once, and the fewest channels.
-PACK, EIGHT = 64, 8
+PACK, EIGHT, FOUR = 64, 8, 4
 AT_ONCE = 16  # pixels of a row in convolve_eight
 # Of every convolution here: stride, padding, dilation, not transposed, output padding, groups.
 GEOMETRY = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
@@ -40,6 +40,16 @@ _BFLOAT16_SIGNATURES = {"convolve_eight": [_POINTER] * 3 + [_LONG, _INT]}
 def empty_images(count: int, channels: int, size: int, dtype: torch.dtype) -> Tensor:
     """Images (count, channels, size, size) laid out channels last, not filled in."""
     return torch.empty(count, size, size, channels, dtype=dtype).permute(0, 3, 1, 2)
+
+
+def can_move(channels: int) -> bool:
+    """Whether there are kernels that pool and upsample images of so many channels."""
+    return channels % EIGHT == 0
+
+
+def can_normalise(channels: int, size: int) -> bool:
+    """Whether there is one that normalises any number of images of so many channels, with `size` pixels on a side."""
+    return channels % FOUR == 0 and PACK % channels == 0 and channels * size**2 % PACK == 0
 
 
 class Kernels:

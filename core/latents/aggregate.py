@@ -8,15 +8,20 @@ from functools import cached_property
 import numpy as np
 
 from core.arrays import Floats, Labels
+from core.shapes import LATENT_SHAPE
 
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """Posteriors of N images: mean and variance, each (N, D); labels (N,). An autoencoder's variance is 0."""
+    """Posteriors of N images: mean and variance, each (N, D); labels (N,). An autoencoder's variance is 0.
+
+    `shape` (C, h, w) is that of one latent, of whose D numbers the last dimension changes first.
+    """
 
     mean: Floats
     variance: Floats
     labels: Labels
+    shape: tuple[int, int, int] = LATENT_SHAPE
 
     def __len__(self) -> int:
         return len(self.mean)

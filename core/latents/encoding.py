@@ -30,4 +30,6 @@ def encode(
         variances.append(posterior.variance().flatten(1))
         if on_progress is not None:
             on_progress(len(means) * ENCODING_BATCH)
-    return Latents(torch.cat(means).cpu().numpy(), torch.cat(variances).cpu().numpy(), labels.numpy())
+    return Latents(
+        torch.cat(means).cpu().numpy(), torch.cat(variances).cpu().numpy(), labels.numpy(), model.latent_shape
+    )

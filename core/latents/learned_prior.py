@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.arrays import LATENT_SHAPE
 from core.cores import fixed_threads
 from core.latents.options import SamplingOptions, check_temperature, default_sampling_options
 from core.latents.schedulers import SCHEDULERS, NoiseScheduler, Predict
@@ -33,17 +32,17 @@ class LearnedPrior:
         return cls(network, SCHEDULERS[scheduler](), default_sampling_options(scheduler))
 
     def sample(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
-        """Latents (count, 64); the same for the same seed. Raises ConfigError for a temperature out of bounds."""
+        """Latents (count, D); the same for the same seed. Raises ConfigError for a temperature out of bounds."""
         *_, last = self.denoise(count, seed, temperature)
         return last
 
     def denoise(self, count: int, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
-        """Latents (count, 64) after each step from noise, which temperature scales. Raises ConfigError."""
+        """Latents (count, D) after each step from noise, which temperature scales. Raises ConfigError."""
         check_temperature(temperature)
         return self._denoise(self.labels(count, seed), seed, temperature)
 
     def of_each_class(self, seed: int) -> Tensor:
-        """A sample of each class, (10, 64), again from the first where training images have fewer than ten."""
+        """A sample of each class, (10, D), again from the first where training images have fewer than ten."""
         present = self.network.class_shares.nonzero()[:, 0]
         *_, last = self._denoise(present[torch.arange(CLASSES) % len(present)], seed)
         return last
@@ -51,7 +50,7 @@ class LearnedPrior:
     @torch.inference_mode()
     def _denoise(self, labels: Tensor, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(seed)
-        noise = temperature * torch.randn((len(labels), *LATENT_SHAPE), generator=generator)
+        noise = temperature * torch.randn((len(labels), *self.network.latent_shape), generator=generator)
         batches = zip(noise.split(SAMPLING_BATCH), labels.split(SAMPLING_BATCH), strict=True)
         ways = [
             self.scheduler.denoise(self.predictor(label), start, self.options.steps, generator)
@@ -85,6 +84,9 @@ class LearnedPrior:
         return predict
 
 
-def load_learned_prior(content: bytes, scheduler: str, path: Path) -> LearnedPrior:
-    """The learned prior in a file's content, with the default options. Raises DamagedFile, which names `path`."""
-    return LearnedPrior.of(load_denoiser(content, path), scheduler)
+def load_learned_prior(content: bytes, latent_shape: tuple[int, int, int], scheduler: str, path: Path) -> LearnedPrior:
+    """The learned prior over latents of that shape in a file's content, with the default options.
+
+    Raises DamagedFile, which names `path`.
+    """
+    return LearnedPrior.of(load_denoiser(content, latent_shape, path), scheduler)

@@ -8,7 +8,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core.arrays import LATENT_SHAPE, LATENT_SIZE
 from core.errors import ConfigError
 
 Order = Literal["index", "worst"]
@@ -23,6 +22,8 @@ SAMPLERS = {
     "mixture": "a mixture of 10 Gaussians",
     "learned": "the learned prior",
 }
+GRID = "grid"  # of a latent of two numbers
+SOURCES = SAMPLERS | {GRID: "a grid over the quantiles of the prior"}
 PROJECTIONS: dict[Projections, str] = {
     "lda": "linear discriminants",
     "pca": "principal components",
@@ -103,6 +104,17 @@ class ProjectionOptions:
     steady: bool = False
 
 
+def usual_plane(latent_size: int) -> ProjectionOptions:
+    """What is shown unless something else is chosen: a latent of two numbers is a plane already."""
+    return ProjectionOptions("dims", numbers=(0, 1)) if latent_size == 2 else ProjectionOptions()
+
+
+def grid_shape(count: int) -> tuple[int, int]:
+    """Rows and columns of a grid of so many points, the nearest to a square with no fewer columns than rows."""
+    rows = next(rows for rows in range(math.isqrt(count), 0, -1) if count % rows == 0)
+    return rows, count // rows
+
+
 def check_sampler(name: str, known: Collection[str]) -> str:
     """The name itself when it is one of the samplers that a run has. Raises ConfigError."""
     return _check_name("sampler", name, known)
@@ -148,12 +160,12 @@ def check_part(name: str) -> Part:
     return checked
 
 
-def check_numbers(text: str) -> tuple[int, int]:
-    """Two latent numbers typed as `3,17`. Raises ConfigError."""
+def check_numbers(text: str, size: int) -> tuple[int, int]:
+    """Two of so many latent numbers, typed as `3,17`. Raises ConfigError."""
     parts = text.split(",")
     if len(parts) != 2:
         raise ConfigError({"numbers": f"numbers must be two latent numbers such as 3,17, not {text[:60]!r}"})
-    first, second = (check_whole("each of the numbers", part, 0, LATENT_SIZE - 1) for part in parts)
+    first, second = (check_whole("each of the numbers", part, 0, size - 1) for part in parts)
     if first == second:
         raise ConfigError({"numbers": f"numbers must be two different latent numbers, not {first} twice"})
     return first, second
@@ -165,8 +177,10 @@ def _check_name(what: str, name: str, known: Collection[str]) -> str:
     return name
 
 
-def number_name(number: int) -> str:
-    """A latent number with its place: channel, row, column."""
-    _, rows, columns = LATENT_SHAPE
+def number_name(number: int, shape: tuple[int, int, int]) -> str:
+    """A latent number with its place in a latent of that shape: channel, row, column."""
+    _, rows, columns = shape
     channel, place = divmod(number, rows * columns)
+    if rows * columns == 1:
+        return f"z{number}"
     return f"z{number} (channel {channel}, row {place // columns}, column {place % columns})"

@@ -148,7 +148,7 @@ def pick_dims(latents: Latents, numbers: tuple[int, int]) -> Projection:
         raise ProjectionError(f"latent numbers are from 0 to {size - 1}, not {numbers[0]} and {numbers[1]}")
     weights = np.zeros((size, 2))
     weights[numbers, (0, 1)] = 1.0
-    axes = (number_name(numbers[0]), number_name(numbers[1]))
+    axes = (number_name(numbers[0], latents.shape), number_name(numbers[1], latents.shape))
     return replace(_one_gaussian("dims", axes, weights, latents), numbers=numbers)
 
 

@@ -15,9 +15,9 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from core.arrays import LATENT_SIZE, Floats
+from core.arrays import Floats
 from core.latents.aggregate import Latents
-from core.latents.options import check_temperature
+from core.latents.options import check_temperature, grid_shape
 
 COMPONENTS = 10
 ITERATIONS = 30
@@ -49,7 +49,22 @@ class GaussianMixture:
         return self.means[chosen] + temperature * (self.factors[chosen] @ noise[:, :, None])[:, :, 0]
 
 
-def standard_normal(size: int = LATENT_SIZE) -> Sampler:
+class QuantileGrid:
+    """Two latent numbers at the quantiles of N(0, 1), which cut it into equal parts. Kingma & Welling 2014, figure 4.
+
+    The first number grows from left to right, the second from the bottom to the top, row by row; rows and columns are
+    as nearly as many as the count allows, and no fewer columns than rows.
+    """
+
+    def sample(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        """Latents (count, 2), the same for every seed. Raises ConfigError for a temperature out of bounds."""
+        check_temperature(temperature)
+        rows, columns = grid_shape(count)
+        x, y = (torch.special.ndtri((torch.arange(size) + 0.5) / size) for size in (columns, rows))
+        return temperature * torch.cartesian_prod(y.flip(0), x).flip(1)
+
+
+def standard_normal(size: int) -> Sampler:
     """N(0, I) over D = `size` numbers: the prior of a variational autoencoder."""
     return GaussianMixture(torch.ones(1), torch.zeros(1, size), torch.eye(size)[None])
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.arrays import LATENT_SHAPE, PADDED_SIZE
+from core.shapes import LATENT_SHAPE, PADDED_SIZE, latent_shape
 
 FEATURES = (1, 8, 16, 32)
 PIXELS = PADDED_SIZE**2
@@ -108,7 +108,10 @@ class Decoder(nn.Sequential):
 
 
 class Autoencoder(nn.Module):
-    """Encoder and mirrored decoder; its posterior is a point. 51,357 parameters as in the post."""
+    """Encoder and mirrored decoder; its posterior is a point. 51,357 parameters as in the post.
+
+    `latent_shape` (C, h, w) is that of a latent of one image.
+    """
 
     encoder_channels_per_latent = 1
 
@@ -116,6 +119,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.encoder = Encoder(*features, self.encoder_channels_per_latent * latent_channels)
         self.decoder = Decoder(latent_channels, *reversed(features))
+        self.latent_shape = latent_shape(len(features) - 1, latent_channels)
         self.latent_scale: float | None = None  # 1 / standard deviation of z over the training set, once that is known
 
     def encode(self, x: Tensor) -> DiagonalGaussian:
@@ -123,12 +127,12 @@ class Autoencoder(nn.Module):
         return DiagonalGaussian(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images (B, 1, 32, 32) of latents (B, 4, 4, 4); not clipped to [0, 1]."""
-        images: Tensor = self.decoder(z)
+        """Images (B, 1, 32, 32) of latents (B, C, h, w), or flat (B, D); not clipped to [0, 1]."""
+        images: Tensor = self.decoder(z.view(-1, *self.latent_shape))
         return images
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, DiagonalGaussian]:
-        """The reconstruction from the posterior sample with this noise (B, 4, 4, 4), and the posterior."""
+        """The reconstruction from the posterior sample with this noise (B, C, h, w), and the posterior."""
         posterior = self.encode(x)
         return self.decode(posterior.reparameterize(noise)), posterior
 
@@ -141,7 +145,7 @@ class _Variational(Autoencoder):
     encoder_channels_per_latent = 2
 
     def noise(self, count: int, generator: torch.Generator) -> Tensor:
-        return torch.randn((count, *LATENT_SHAPE), generator=generator, device=generator.device)
+        return torch.randn((count, *self.latent_shape), generator=generator, device=generator.device)
 
 
 class PublishedVariationalAutoencoder(_Variational):

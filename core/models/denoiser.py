@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.models.autoencoder import LATENT_CHANNELS
+from core.shapes import LATENT_SHAPE
 
 CHANNELS = 64
 EMBEDDING = 128
@@ -22,21 +22,27 @@ TIME_STEPS = 1000
 
 
 class Denoiser(nn.Module):
-    """A small U-Net on latents (B, 4, 4, 4), of two levels. Ronneberger et al. 2015; Ho et al. 2020, appendix B.
+    """A small U-Net on latents (B, C, h, w), of two levels. Ronneberger et al. 2015; Ho et al. 2020, appendix B.
 
     The class is one of ten, or NULL_CLASS; `class_shares` (10,) holds their frequencies in training. The last layer
     is initialised to zero.
     """
 
-    def __init__(self, channels: int = CHANNELS, embedding: int = EMBEDDING) -> None:
+    def __init__(
+        self,
+        latent_shape: tuple[int, int, int] = LATENT_SHAPE,
+        channels: int = CHANNELS,
+        embedding: int = EMBEDDING,
+    ) -> None:
         super().__init__()
+        self.latent_shape = latent_shape
         wide = 2 * channels
         self.latent_scale = 1.0  # by which latents of the first stage were multiplied
         self.class_shares: Tensor
         self.register_buffer("class_shares", torch.full((CLASSES,), 1 / CLASSES))
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.label = nn.Embedding(CLASSES + 1, embedding)
-        self.enter = nn.Conv2d(LATENT_CHANNELS, channels, 3, padding=1)
+        self.enter = nn.Conv2d(latent_shape[0], channels, 3, padding=1)
         self.fine_in = ResidualBlock(channels, channels, embedding)
         self.down = nn.Conv2d(channels, wide, 3, stride=2, padding=1)
         self.coarse = nn.ModuleList(ResidualBlock(wide, wide, embedding) for _ in range(2))
@@ -45,7 +51,7 @@ class Denoiser(nn.Module):
             [ResidualBlock(2 * channels, channels, embedding), ResidualBlock(channels, channels, embedding)]
         )
         self.leave = nn.Sequential(
-            nn.GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, LATENT_CHANNELS, 3, padding=1)
+            nn.GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, latent_shape[0], 3, padding=1)
         )
         last = self.leave[-1]
         assert isinstance(last, nn.Conv2d)
@@ -54,13 +60,13 @@ class Denoiser(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(self, z: Tensor, time: Tensor, label: Tensor) -> Tensor:
-        """(B, 4, 4, 4) of noisy latents (B, 4, 4, 4), times (B,) from 0 to 1 and labels (B,)."""
+        """(B, C, h, w) of noisy latents (B, C, h, w), times (B,) from 0 to 1 and labels (B,)."""
         condition = self.time(timestep_embedding(time)) + self.label(label)
         fine = self.fine_in(self.enter(z), condition)
         coarse = self.down(fine)
         for block in self.coarse:
             coarse = block(coarse, condition)
-        y = torch.cat([self.up(functional.interpolate(coarse, scale_factor=2.0)), fine], dim=1)
+        y = torch.cat([self.up(functional.interpolate(coarse, size=fine.shape[2:])), fine], dim=1)
         for block in self.fine_out:
             y = block(y, condition)
         result: Tensor = self.leave(y)

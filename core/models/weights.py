@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +15,13 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from core.errors import DamagedFile
-from core.models.autoencoder import MODELS, Autoencoder
+from core.models.autoencoder import FEATURES, LATENT_CHANNELS, MODELS, Autoencoder
 from core.models.denoiser import Denoiser
 from core.text import printable
 
 M = TypeVar("M", Autoencoder, Denoiser)
+LEVELS, WIDEST = 5, 256  # of a model that is made for weights from elsewhere
+KERNEL = 4  # dimensions
 
 
 def weights_to_bytes(model: Mapping[str, Tensor], metadata: Mapping[str, object]) -> bytes:
@@ -41,16 +43,23 @@ def _in_order(content: bytes) -> bytes:
 def load_autoencoder(content: bytes, preset: str, path: Path) -> Autoencoder:
     """The autoencoder of a preset, on the CPU in evaluation mode, with its latent scale where that was measured.
 
-    Raises DamagedFile, which names `path`.
+    Its sizes are those of the weights. Raises DamagedFile, which names `path`.
     """
-    model, scale = _load(MODELS[preset](), preset, content, path)
+
+    def make(weights: Mapping[str, Tensor]) -> Autoencoder:
+        return MODELS[preset](*sizes_of(weights))
+
+    model, scale = _load(make, preset, content, path)
     model.latent_scale = scale
     return model
 
 
-def load_denoiser(content: bytes, path: Path) -> Denoiser:
-    """The network of a learned prior, on the CPU in evaluation mode. Raises DamagedFile, which names `path`."""
-    denoiser, scale = _load(Denoiser(), "prior", content, path)
+def load_denoiser(content: bytes, latent_shape: tuple[int, int, int], path: Path) -> Denoiser:
+    """The network of a learned prior over latents of that shape, on the CPU in evaluation mode.
+
+    Raises DamagedFile, which names `path`.
+    """
+    denoiser, scale = _load(lambda weights: Denoiser(latent_shape), "prior", content, path)
     if scale is None:
         raise DamagedFile(path, "holds no latent scale")
     denoiser.latent_scale = scale
@@ -60,10 +69,22 @@ def load_denoiser(content: bytes, path: Path) -> Denoiser:
     return denoiser
 
 
-def _load(model: M, preset: str, content: bytes, path: Path) -> tuple[M, float | None]:
-    """The model and its latent scale, where the file has that."""
+def sizes_of(weights: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int]:
+    """The features and the latent channels of an autoencoder with these weights; those of the post if they say none."""
+    into = [weights.get(f"encoder.{level}.{0 if level == 0 else 1}.0.weight") for level in range(LEVELS + 1)]
+    latent = weights.get("decoder.0.0.0.weight")
+    found = [each.shape[1] for each in into if each is not None and each.ndim == KERNEL]
+    if latent is None or latent.ndim != KERNEL or len(found) < 2 or max(*found, latent.shape[1]) > WIDEST:
+        return FEATURES, LATENT_CHANNELS
+    return tuple(found), latent.shape[1]
+
+
+def _load(make: Callable[[Mapping[str, Tensor]], M], preset: str, content: bytes, path: Path) -> tuple[M, float | None]:
+    """The model that is made for these weights, and its latent scale, where the file has that."""
     try:
-        model.load_state_dict(safetensors.torch.load(content))
+        weights = safetensors.torch.load(content)
+        model = make(weights)
+        model.load_state_dict(weights)
         found = metadata_of(content).get("latent_scale")
         scale = None if found is None else float(found)
     except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError) as error:

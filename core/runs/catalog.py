@@ -14,6 +14,7 @@ from typing import Any
 from core import files
 from core.errors import DamagedFile, RunError, RunGone, UserError, describe
 from core.runs.alerts.rules import Alert
+from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS, Preset
 from core.runs.config import RunConfig
 from core.runs.keeping.evaluated import Evaluated, suiting
 from core.runs.keeping.measures import Best, Measures
@@ -22,7 +23,6 @@ from core.runs.keeping.notes import NO_NOTES, Notes, read_notes
 from core.runs.keeping.queued import Queued, read_entry
 from core.runs.metrics.lines import last_lines, newest_validation
 from core.runs.run import CONFIG, STATUS, NameTaken, Run, Share
-from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.runs.status import State, Status
 from core.text import alternatives
 

@@ -18,8 +18,10 @@ from core import files
 from core.data import registry
 from core.data.registry import ImageSource
 from core.errors import ConfigError, DamagedFile
+from core.runs.architecture.presets import DEFAULT_PRESET, FIRST_STAGES, PRESETS
+from core.runs.architecture.sizes import LATENT_SIZES
 from core.runs.forks.origin import ForkedFrom
-from core.runs.settings import DEFAULT_PRESET, EPOCHS, FIRST_STAGES, PRESETS, SETTINGS, Settings, Word
+from core.runs.settings import EPOCHS, SETTINGS, Settings, Word
 from core.runs.snapshots.moments import FEWEST
 from core.text import either
 
@@ -27,9 +29,10 @@ FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs 
 NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 UNKNOWN_NAMED = 3
 JSON_LIMIT = 1 << 20
-# Which there were not in the first version that wrote runs.
-LATER = ("fingerprint", "patience", "clip_norm", "snapshots", "forked_from", "fit", "damaged")
 OF_OWN = ("fit", "damaged")  # settings for a user's own images
+OF_FIRST_STAGE = ("features", "latent_channels")  # settings that a learned prior has from there
+# Which there were not in the first version that wrote runs.
+LATER = ("fingerprint", "patience", "clip_norm", "snapshots", "forked_from", *OF_OWN, *OF_FIRST_STAGE)
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -66,6 +69,11 @@ class RunConfig(Settings):
         written: dict[str, Any] = serialize(self)
         usual = {name: type(self).model_fields[name].default for name in LATER}
         return {name: each for name, each in written.items() if name not in usual or each != usual[name]}
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What its latents can be drawn from: the samplers of the preset, and a grid where there are two numbers."""
+        return (*self.preset_record.samplers, *(("grid",) if self.sizes.latent_size == 2 else ()))
 
     @property
     def newer(self) -> str | None:
@@ -120,8 +128,16 @@ def check_values(**values: Any) -> RunConfig:
         if (value := getattr(config, name)) != RunConfig.model_fields[name].default:
             wanted = f"left out for {config.dataset}: it is for images of your own"
             raise ConfigError({name: f"{name} must be {wanted}, not {value}"})
+    low, high = LATENT_SIZES
+    if not low <= config.sizes.latent_size <= high:
+        channels, rows, columns = config.sizes.latent_shape
+        made = f"{config.sizes.latent_size:,} numbers ({channels}x{rows}x{columns})"
+        wanted = f"such that a latent has {low} to {high:,} numbers, not {made}"
+        raise ConfigError({"latent_channels": f"latent channels must be {wanted}"})
     for name, setting in SETTINGS.items():
         value = getattr(config, name)
+        if name in OF_FIRST_STAGE and preset.learns_prior:
+            continue  # taken over
         if value != RunConfig.model_fields[name].default and not setting.applies(preset):
             wanted = f"left out for preset {preset.name}"
             raise ConfigError({name: f"{name.replace('_', ' ')} must be {wanted}, not {value}"})

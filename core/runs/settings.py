@@ -1,91 +1,34 @@
-"""Every preset and every setting of a run, declared once: checks, command line, form and documents follow from here."""
+"""Every setting of a run, declared once: checks, command line, form and documents follow from here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.data import registry
-from core.errors import RunError
+from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS, Preset, find_preset, has_kl, learns_prior
+from core.runs.architecture.sizes import (
+    FEATURES,
+    FEATURES_FORM,
+    LATENT_CHANNELS,
+    LEVELS,
+    MOST_LATENT_CHANNELS,
+    WIDEST,
+    Sizes,
+    as_features,
+)
 from core.text import either
 
 EPOCHS = 400
 EPOCHS_LIMIT = 1_000_000
 PROCESSES_LIMIT = 1024
 # What stands for one of several choices. A newer version may write others, so every plain word can be read.
+Counts = Annotated[str, Field(pattern=r"^[0-9]+(,[0-9]+)*$", max_length=40)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9]+([-:][a-z0-9]+)*$", max_length=40)]
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A model and the loss it is trained with."""
-
-    name: str
-    description: str
-    parameters: int
-    has_kl: bool = False  # in its loss
-    learns_prior: bool = False  # over the latents of another run, its first stage
-    samplers: tuple[str, ...] = ("prior", "gaussian", "full", "mixture")  # as a user steps through them
-    default_sampler: str = "prior"  # the prior N(0, I) where training pulled the latents to it
-    most_classes: int = registry.MOST_CLASSES  # of its images
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # that are not those of the post; see docs/quality.md
-
-
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            "vae",
-            "variational autoencoder with linear heads for mean and log-variance; the recommended one",
-            parameters=53_037,
-            has_kl=True,
-            defaults={"learning_rate": 3e-3, "schedule": "cosine", "beta": 0.4},
-        ),
-        Preset(
-            "vae-post",
-            "variational autoencoder exactly as the post publishes it",
-            parameters=52_965,
-            has_kl=True,
-        ),
-        Preset(
-            "ae",
-            "plain autoencoder of the post, without a distribution over the latent",
-            parameters=51_357,
-            default_sampler="gaussian",
-        ),
-        Preset(
-            "prior",
-            "learned prior over the latents of another run, the first stage: latent diffusion",
-            parameters=1_161_412,
-            learns_prior=True,
-            most_classes=10,
-            samplers=("prior", "gaussian", "full", "mixture", "learned"),
-            default_sampler="learned",
-            defaults={"epochs": 100, "schedule": "cosine"},
-        ),
-    )
-}
-DEFAULT_PRESET = "vae"
-FIRST_STAGES = [preset.name for preset in PRESETS.values() if not preset.learns_prior]
-
-
-def find_preset(name: str) -> Preset:
-    """The preset of that name. Raises RunError."""
-    if name not in PRESETS:
-        raise RunError(f"preset {name} is of a newer version of vae-tui; this one has {', '.join(PRESETS)}")
-    return PRESETS[name]
-
-
-def has_kl(preset: Preset) -> bool:
-    return preset.has_kl
-
-
-def learns_prior(preset: Preset) -> bool:
-    return preset.learns_prior
 
 
 @dataclass(frozen=True)
@@ -96,6 +39,7 @@ class Setting:
     metavar: str = "N"
     choices: tuple[str, ...] = ()
     pattern: str = ""  # of what is allowed, where `choices` are only the forms of it
+    form: str = ""  # of what the pattern allows, in words
     applies: Callable[[Preset], bool] = lambda preset: True
     common: bool = False  # on the first page of the form
     title: str = ""  # where it is not the name of the field
@@ -114,6 +58,8 @@ class Setting:
     @property
     def allowed(self) -> str:
         """The choices in words."""
+        if self.form:
+            return self.form
         return either(self.choices) if self.pattern else f"one of {either(self.choices)}"
 
 
@@ -210,6 +156,22 @@ class Settings(BaseModel):
             sweep="float32,bfloat16",
         ),
     ] = "auto"
+    features: Annotated[
+        Counts,
+        BeforeValidator(lambda typed: as_features(typed) if isinstance(typed, str) else typed),
+        Setting(
+            f"Channels of the levels, 1 to {LEVELS} numbers up to {WIDEST}; each level halves the sides of an image",
+            "N,N,...",
+            pattern=FEATURES_FORM,
+            form=f"1 to {LEVELS} numbers from 1 to {WIDEST} such as {FEATURES}",
+            applies=lambda each: not each.learns_prior,
+        ),
+    ] = FEATURES
+    latent_channels: Annotated[
+        int,
+        Field(ge=1, le=MOST_LATENT_CHANNELS),
+        Setting("Channels of the latent", applies=lambda each: not each.learns_prior, sweep="2,4,8", prefix="latent"),
+    ] = LATENT_CHANNELS
     seed: Annotated[
         int,
         Field(ge=0, le=2**32 - 1),
@@ -267,6 +229,16 @@ class Settings(BaseModel):
         Field(ge=1, le=PROCESSES_LIMIT),
         Setting("Processes that train together, one on each GPU, and share every batch", in_sweep=False),
     ] = 1
+
+    @property
+    def sizes(self) -> Sizes:
+        """Those of its autoencoder; of a learned prior those of its first stage."""
+        return Sizes.of(self.features, self.latent_channels)
+
+    @property
+    def parameters(self) -> int:
+        """How many the model has that it trains. Raises RunError for a preset of a newer version."""
+        return self.preset_record.count(self.sizes)
 
     @property
     def preset_record(self) -> Preset:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.arrays import IMAGE_SHAPE, Floats, Images
+from core.arrays import Floats, Images
+from core.shapes import IMAGE_SHAPE
 
 Point = tuple[float, float]  # pixels from the left and from the top; 0.5 is the middle of the first one
 WIDTHS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # of the brush, in pixels; MNIST's digits have about 2.5

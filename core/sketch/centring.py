@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.arrays import IMAGE_SHAPE, Images
+from core.arrays import Images
+from core.shapes import IMAGE_SHAPE
 
 BOX = 20  # pixels that the longer side fills
 FAINT = 0.1  # less ink than this is no part of a digit

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from core.arrays import IMAGE_SHAPE, Bools, Images
+from core.arrays import Bools, Images
+from core.shapes import IMAGE_SHAPE
 from core.sketch.canvas import EMPTY, Point, covered, draw
 
 Tool = Literal["pencil", "rubber", "cover"]

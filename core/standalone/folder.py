@@ -25,7 +25,7 @@ from model import load
 model = load(Path(__file__).with_name("model.safetensors"))
 torch.manual_seed(0)
 with torch.no_grad():
-    images = model.decode(torch.randn(64, 4, 4, 4)).clamp(0, 1)
+    images = model.decode(torch.randn(64, *model.latent_shape)).clamp(0, 1)
 rows = images.view(8, 8, 32, 32).transpose(1, 2).reshape(256, 256)
 pixels = bytes((rows * 255).round().to(torch.uint8).flatten().tolist())
 Path("samples.pgm").write_bytes(b"P5 256 256 255\\n" + pixels)
@@ -89,11 +89,12 @@ def card(run: Run, config: RunConfig, preset: str, metadata: dict[str, str], onn
     if preset == config.preset:
         rows |= trained_as(run, config)
     rows["latent scale"] = metadata.get("latent_scale", "not measured")
+    latent = "x".join(map(str, config.sizes.latent_shape))
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     stage = f"the first stage of a learned prior ({printable(str(config.first_stage))}), " * (preset != config.preset)
     return f"""# {printable(run.name)}
 
-An autoencoder ({preset}) for images of 32x32 pixels with a latent of 4x4x4 numbers, {stage}trained by vae-tui on
+An autoencoder ({preset}) for images of 32x32 pixels with a latent of {latent} numbers, {stage}trained by vae-tui on
 {config.dataset}.
 
 | | |

@@ -1,8 +1,8 @@
 """An autoencoder that vae-tui trained, in one file that needs PyTorch only.
 
     model = load("model.safetensors")
-    posterior_mean, log_variance = model.encode(images)       # images (B, 1, 32, 32) in [0, 1]; latents (B, 4, 4, 4)
-    images = model.decode(torch.randn(16, 4, 4, 4))           # not clipped to [0, 1]
+    posterior_mean, log_variance = model.encode(images)             # images (B, 1, 32, 32) in [0, 1]
+    images = model.decode(torch.randn(16, *model.latent_shape))     # not clipped to [0, 1]
 
 Digits of 28x28 pixels have a border of two black pixels on each side.
 """
@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-FEATURES = (1, 8, 16, 32)
-LATENT_CHANNELS = 4
 TYPES = {"F32": torch.float32, "I64": torch.int64}
 
 
@@ -51,18 +50,22 @@ def decoder(*features: int) -> nn.Sequential:
 class Autoencoder(nn.Module):
     """`preset` is ae (a latent is a point), vae-post (mean and deviation leave a leaky ReLU) or vae."""
 
-    def __init__(self, preset: str, latent_scale: float = math.nan) -> None:
+    def __init__(
+        self, preset: str, features: Sequence[int], latent_channels: int, latent_scale: float = math.nan
+    ) -> None:
         super().__init__()
-        channels = LATENT_CHANNELS if preset == "ae" else 2 * LATENT_CHANNELS
-        self.encoder = encoder(*FEATURES, channels)
-        self.decoder = decoder(LATENT_CHANNELS, *reversed(FEATURES))
+        channels = latent_channels if preset == "ae" else 2 * latent_channels
+        self.encoder = encoder(*features, channels)
+        self.decoder = decoder(latent_channels, *reversed(features))
+        side = 32 >> (len(features) - 1)
+        self.latent_shape = latent_channels, side, side
         if preset == "vae":
             self.head = nn.Conv2d(channels, channels, 1)
         self.preset = preset
         self.latent_scale = latent_scale  # 1 / standard deviation of latents over the training set
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Mean and log-variance of the posterior, (B, 4, 4, 4) each; the latter None where the latent is a point."""
+        """Mean and log-variance of the posterior, (B, C, h, w) each; the latter None where the latent is a point."""
         h = self.encoder(x)
         if self.preset == "ae":
             return h, None
@@ -73,7 +76,7 @@ class Autoencoder(nn.Module):
         return mean, log_variance.clamp(-30.0, 20.0)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images (B, 1, 32, 32) of latents (B, 4, 4, 4)."""
+        """Images (B, 1, 32, 32) of latents (B, C, h, w)."""
         images: Tensor = self.decoder(z)
         return images
 
@@ -88,9 +91,16 @@ class Autoencoder(nn.Module):
 def load(path: str | Path) -> Autoencoder:
     """The model in evaluation mode, on the CPU."""
     tensors, metadata = read_safetensors(Path(path))
-    model = Autoencoder(metadata["preset"], float(metadata.get("latent_scale", "nan")))
+    model = Autoencoder(metadata["preset"], *sizes_of(tensors), float(metadata.get("latent_scale", "nan")))
     model.load_state_dict(tensors)
     return model.eval()
+
+
+def sizes_of(tensors: dict[str, Tensor]) -> tuple[list[int], int]:
+    """The channels of the image and of each level, and those of the latent."""
+    levels = [f"encoder.{level}.{min(level, 1)}.0.weight" for level in range(len(tensors))]
+    features = [tensors[name].shape[1] for name in levels if name in tensors]
+    return features, tensors["decoder.0.0.0.weight"].shape[1]
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import RunError
-from core.standalone.model import LATENT_CHANNELS, Autoencoder
+from core.standalone.model import Autoencoder
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto, ValueInfoProto
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what runs ONNX files at all knows them
 TOLERANCE = 1e-4
-IMAGES, LATENTS = (1, 32, 32), (LATENT_CHANNELS, 4, 4)
+IMAGES = (1, 32, 32)
 INSTALL = 'ONNX files need onnx and onnxruntime: pip install "vae-tui[onnx]"'
 
 
@@ -29,13 +29,16 @@ def encoder_and_decoder(model: Autoencoder) -> dict[str, bytes]:
     if not all(map(find_spec, ("onnx", "onnxruntime"))):
         raise RunError(INSTALL)
     outputs = ("mean",) if model.preset == "ae" else ("mean", "log_variance")
-    encoder, decoder = Graph("images", IMAGES), Graph("latents", LATENTS)
+    encoder, decoder = Graph("images", IMAGES), Graph("latents", model.latent_shape)
     encoder.add_encoder(model)
     decoder.name_last("images", decoder.add_layers(model.decoder, "latents"))
-    files = {"encoder.onnx": encoder.file(outputs, LATENTS), "decoder.onnx": decoder.file(("images",), IMAGES)}
+    files = {
+        "encoder.onnx": encoder.file(outputs, model.latent_shape),
+        "decoder.onnx": decoder.file(("images",), IMAGES),
+    }
     generator = torch.Generator().manual_seed(0)
     for count in (1, 3):
-        images, latents = (torch.rand(count, *shape, generator=generator) for shape in (IMAGES, LATENTS))
+        images, latents = (torch.rand(count, *shape, generator=generator) for shape in (IMAGES, model.latent_shape))
         with torch.no_grad():
             check(files["encoder.onnx"], {"images": images}, model.encode(images)[: len(outputs)])
             check(files["decoder.onnx"], {"latents": latents}, (model.decode(latents),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from core.arrays import LATENT_SHAPE, LATENT_SIZE
 from core.data.images import ImageSet
 from core.kernels.denoiser_step import DenoiserStep
 from core.kernels.step_library import Products
@@ -33,7 +33,7 @@ SAMPLE_BATCH = 250
 class ScaledLatents:
     """Posteriors of N images over latents scaled to a standard deviation of 1.
 
-    Means and standard deviations (N, 4, 4, 4), labels (N,).
+    Means and standard deviations (N, C, h, w), labels (N,).
     """
 
     mean: Tensor
@@ -49,12 +49,12 @@ class ScaledLatents:
         """
         assert model.latent_scale is not None
         found = encoding.encode(copy.deepcopy(model).to(device), images, labels)
-        mean, variance = (torch.from_numpy(part).view(-1, *LATENT_SHAPE) for part in (found.mean, found.variance))
+        mean, variance = (torch.from_numpy(part).view(-1, *model.latent_shape) for part in (found.mean, found.variance))
         scaled = mean * model.latent_scale, variance.sqrt() * model.latent_scale, labels
         return cls(*(part.to(device) for part in scaled))
 
     def sample(self, indices: Tensor, noise: Tensor) -> Tensor:
-        """Posterior samples of the images with indices (B,) for standard normal noise, (B, 4, 4, 4)."""
+        """Posterior samples of the images with indices (B,) for standard normal noise, (B, C, h, w)."""
         return self.mean[indices] + self.deviation[indices] * noise
 
 
@@ -67,6 +67,7 @@ class LatentObjective:
         self.model, self.device = model.to(device), device
         self.scheduler = SCHEDULERS[config.dynamics](device)
         self.kl_weight = KlWeight()
+        self._latent_size = math.prod(model.latent_shape)
         self._first_stage = first = fold_batch_norm(first_stage)
         self._dynamics = config.dynamics
         assert first_stage.latent_scale is not None
@@ -99,9 +100,9 @@ class LatentObjective:
         return train
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """Noise of the posterior, noise of the diffusion, its time and the class dropout, (count, 130)."""
+        """Noise of the posterior, noise of the diffusion, its time and the class dropout, (count, 2 D + 2)."""
         device = generator.device
-        noise = torch.randn((count, 2 * LATENT_SIZE), generator=generator, device=device)
+        noise = torch.randn((count, 2 * self._latent_size), generator=generator, device=device)
         return torch.cat([noise, torch.rand((count, 2), generator=generator, device=device)], dim=1)
 
     def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
@@ -113,9 +114,9 @@ class LatentObjective:
         return torch.where(noise[:, -1] < CLASS_DROPOUT, NULL_CLASS, self._train.labels[indices])
 
     def _add_noise(self, latents: ScaledLatents, indices: Tensor, noise: Tensor) -> NoisySample:
-        of_posterior, of_diffusion, time = noise[:, :LATENT_SIZE], noise[:, LATENT_SIZE : 2 * LATENT_SIZE], noise[:, -2]
-        z = latents.sample(indices, of_posterior.view(-1, *LATENT_SHAPE))
-        return self.scheduler.add_noise(z, of_diffusion.view(-1, *LATENT_SHAPE), time)
+        of_posterior, of_diffusion, others = noise.split([self._latent_size, self._latent_size, 2], dim=1)
+        z = latents.sample(indices, of_posterior.view(-1, *self.model.latent_shape))
+        return self.scheduler.add_noise(z, of_diffusion.view(-1, *self.model.latent_shape), others[:, 0])
 
     def _error(
         self, forward: nn.Module, latents: ScaledLatents, indices: Tensor, labels: Tensor, noise: Tensor
@@ -146,7 +147,7 @@ class LatentObjective:
         learned = LearnedPrior.of(network, self._dynamics)
         for first in range(0, count, SAMPLE_BATCH):
             z = learned.sample(min(SAMPLE_BATCH, count - first), seed + first)
-            yield self._first_stage.decode(z.view(-1, *LATENT_SHAPE))
+            yield self._first_stage.decode(z)
 
     def metadata(self, *, measured: bool) -> dict[str, float]:
         """The scale of the latents that the denoiser was trained on."""

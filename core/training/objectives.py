@@ -10,8 +10,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from core.arrays import LATENT_SHAPE, evenly_spaced
+from core.arrays import evenly_spaced
 from core.data.images import ImageSet, pixels
+from core.errors import RunError
 from core.evaluation.latent_use import LatentUse, latent_use, moments
 from core.kernels import fused
 from core.kernels.native_step import NativeStep
@@ -20,7 +21,7 @@ from core.latents import encoding, samplers
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight, Loss, fold_batch_norm, loss
 from core.models.denoiser import Denoiser
 from core.models.weights import load_autoencoder
-from core.runs.config import RunConfig
+from core.runs.config import FEWEST_IMAGES, RunConfig
 from core.runs.first_stage import read_first_stage
 from core.runs.metrics.lines import KL_CHANNELS
 from core.runs.run import Run
@@ -79,7 +80,10 @@ class Objective(Protocol):
 
 
 class ImageObjective:
-    """An autoencoder on images: squared error, and the weighted KL divergence of the posterior."""
+    """An autoencoder on images: squared error, and the weighted KL divergence of the posterior.
+
+    Raises RunError where the last batch is too small for the sizes of the model.
+    """
 
     def __init__(self, config: RunConfig, images: ImageSet, model: Autoencoder, device: torch.device) -> None:
         self._sampler, self._has_posterior = config.preset_record.default_sampler, config.preset_record.has_kl
@@ -87,6 +91,12 @@ class ImageObjective:
         self.model = model.to(device)
         self.kl_weight = KlWeight(config.beta, optimal=config.decoder_variance == "optimal")
         self.examples, self.held_out = len(images.train_images), len(images.validation_images)
+        rest = self.examples % config.batch_size
+        if model.latent_shape[1] == 1 and 0 < rest < FEWEST_IMAGES * config.processes:
+            count = f"{rest} of {self.examples:,} images"
+            raise RunError(
+                f"batches of {config.batch_size} leave {count}, too few to be normalised where a level has one pixel"
+            )
 
     def accelerate(self, precision: str) -> tuple[nn.Module, str]:
         """A faster stand-in for the model in training mode, and its name in a few words."""
@@ -99,7 +109,7 @@ class ImageObjective:
         return NativeStep(self.model, optimizer, images, at_once, self.kl_weight, products, threads)
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """The noise of posterior samples of so many images, (count, 4, 4, 4); None where the posterior is a point."""
+        """The noise of posterior samples of so many images, (count, C, h, w); None where the posterior is a point."""
         return self.model.noise(count, generator)
 
     def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
@@ -127,20 +137,24 @@ class ImageObjective:
         """
         if not self._has_posterior:
             return {}
-        used = LatentUse.of(means) if len(means) else latent_use(self.model, self.images.validation_images)
-        named = {"active_units": used.active_units} | dict(zip(KL_CHANNELS, used.kl, strict=True))
+        used = (
+            LatentUse.of(means, self.model.latent_shape)
+            if len(means)
+            else latent_use(self.model, self.images.validation_images)
+        )
+        named = {"active_units": used.active_units} | dict(zip(KL_CHANNELS, used.kl, strict=False))
         return {name: value for name, value in named.items() if math.isfinite(value)}
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many images from the preset's default sampler."""
         model = fold_batch_norm(self.model).cpu().requires_grad_(False)
-        sampler = samplers.standard_normal()
+        sampler = samplers.standard_normal(math.prod(model.latent_shape))
         if self._sampler != "prior":
             every = evenly_spaced(self.examples, FITTED_IMAGES)
             images, labels = self.images.train_images[every].cpu(), self.images.train_labels[every].cpu()
             sampler = samplers.fit(self._sampler, encoding.encode(model, images, labels))
         for z in sampler.sample(count, seed).split(SAMPLE_BATCH):
-            yield model.decode(z.view(-1, *LATENT_SHAPE))
+            yield model.decode(z)
 
     def metadata(self, *, measured: bool) -> dict[str, float]:
         """The latent scale, which takes up to a second to measure."""
@@ -170,6 +184,11 @@ def latent_scale(model: Autoencoder, images: Tensor) -> float:
     return float((between + within).rsqrt())
 
 
+def new_autoencoder(config: RunConfig) -> Autoencoder:
+    """One with the sizes of a run, and weights that PyTorch's generator draws."""
+    return MODELS[config.preset]((1, *config.sizes.features), config.sizes.latent_channels)
+
+
 def make_objective(run: Run, images: ImageSet, device: torch.device) -> tuple[Objective, torch.Generator]:
     """A model with the initial weights of the run's seed, and the generator of all later random numbers.
 
@@ -186,8 +205,8 @@ def make_objective(run: Run, images: ImageSet, device: torch.device) -> tuple[Ob
             first_stage = load_autoencoder(content, preset, run.first_stage_path).requires_grad_(False)
             if first_stage.latent_scale is None:  # the weights of a training that went on
                 first_stage.latent_scale = latent_scale(first_stage, images.train_images.cpu())
-            objective = LatentObjective(config, images, first_stage, Denoiser(), device)
+            objective = LatentObjective(config, images, first_stage, Denoiser(first_stage.latent_shape), device)
         else:
-            objective = ImageObjective(config, images, MODELS[config.preset](), device)
+            objective = ImageObjective(config, images, new_autoencoder(config), device)
         following = int(torch.randint(2**62, ()))
     return objective, torch.Generator(device).manual_seed(following)

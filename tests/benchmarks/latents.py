@@ -11,9 +11,9 @@ from importlib import import_module
 
 import numpy as np
 
-from core.arrays import LATENT_SIZE
 from core.latents.aggregate import Latents
 from core.latents.projection import Projection, fit_lda
+from core.shapes import LATENT_SIZE
 from tests.benchmarks.figures import Figure, run_alone
 from tui.drawing.points import draw_points
 from tui.terminal.capabilities import ColorDepth

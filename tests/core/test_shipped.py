@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from core.arrays import LATENT_SHAPE, PADDING
 from core.evaluation.classifier import classify, shipped
 from core.explorer.queries import RunExplorer
 from core.latents.encoding import encode
@@ -22,6 +21,7 @@ from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.snapshots.folder import folder_of, snapshots_of
 from core.runs.status import State
+from core.shapes import LATENT_SHAPE, PADDING
 from tests.conftest import CHECKPOINTS
 
 # And what the validation loss must be below.

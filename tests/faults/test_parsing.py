@@ -15,12 +15,12 @@ from pydantic import BaseModel
 
 from core.data.registry import NAMES
 from core.errors import DamagedFile
+from core.runs.architecture.presets import PRESETS
 from core.runs.config import RunConfig
 from core.runs.metrics.lines import EPOCH_COLUMNS, STEP_COLUMNS, last_lines
 from core.runs.metrics.reader import MetricsReader
 from core.runs.requests import ACTIONS, Request
 from core.runs.run import Run
-from core.runs.settings import PRESETS
 from core.runs.status import DeviceLoad, GpuFigures, State, Status
 
 LONGEST_COMPLAINT = 500

@@ -22,7 +22,9 @@ def load_model(run: Run, *, best: bool = False) -> Autoencoder:
 
 def load_prior(run: Run) -> LearnedPrior:
     """The newest learned prior of a run."""
-    return load_learned_prior(run.read_weights(), run.config().dynamics, run.weights_path())
+    return load_learned_prior(
+        run.read_weights(), run.config().sizes.latent_shape, run.config().dynamics, run.weights_path()
+    )
 
 
 def last_convolution(network: nn.Module) -> nn.Conv2d:

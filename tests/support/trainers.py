@@ -22,7 +22,6 @@ from typing import Any
 import torch
 from torch.nn.functional import pad
 
-from core.arrays import PADDING
 from core.data.images import ImageSet, load_image_set
 from core.group import find_place
 from core.jobs import process as trainer_process
@@ -30,6 +29,7 @@ from core.jobs.setup import Job
 from core.jobs.trainer.intervals import Intervals
 from core.runs.run import Run
 from core.runs.status import State
+from core.shapes import PADDING
 from core.training.trainer import Trainer
 
 Process = ForkServerProcess

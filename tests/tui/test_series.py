@@ -224,7 +224,7 @@ def test_charts_hold_the_runs_that_have_what_they_show() -> None:
 def test_what_few_runs_measure_has_charts_where_it_was_measured() -> None:
     vae = make_snapshot()
     assert not {"gradient_norm", "active_units", "kl_channels", "gpu_use", "gpu_memory"} & {*series.available([vae])}
-    channels = {name: np.array([1.0, 2.0 + place]) for place, name in enumerate(KL_CHANNELS)}
+    channels = {name: np.array([1.0, 2.0 + place]) for place, name in enumerate(KL_CHANNELS[:4])}
     devices = {"step": np.array([0.0, 469.0]), "time": np.array([0.0, 25.0]), "utilisation": np.array([90.0, 95.0])}
     measured = replace(
         vae,

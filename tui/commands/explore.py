@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -18,7 +20,6 @@ from core.latents.options import (
     SEEDS,
     Order,
     Part,
-    ProjectionOptions,
     SamplingOptions,
     check_numbers,
     check_order,
@@ -28,10 +29,11 @@ from core.latents.options import (
     check_temperature,
     check_whole,
     parse_sampling_options,
+    usual_plane,
 )
+from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import find_run
 from core.runs.run import Run
-from core.runs.settings import DEFAULT_PRESET, PRESETS
 from tui import evaluation_table
 from tui.commands.options.common import DataDir, Json, Out, RunName, RunsDir, SamplesOut
 from tui.commands.options.settings import Digit, Guidance, Steps
@@ -108,7 +110,7 @@ def sample(
     checked_count = check_whole("count", count, *COUNTS)
     check_out(out, arrays.SUFFIX)
     found = find_run(runs_dir, run)
-    name, options = check_sampling(found, sampler, digit, guidance, steps)
+    name, options = check_sampling(found, sampler, digit, guidance, steps, found.config().sources)
     from tui.commands import printing
 
     samples = printing.answer(
@@ -122,14 +124,15 @@ def sample(
 def latent(
     run: RunName,
     projection: Annotated[
-        str,
+        str | None,
         choice(
             PROJECTIONS,
             "--projection",
             help="; ".join(f"{name}: {text}" for name, text in PROJECTIONS.items()),
             metavar="PROJECTION",
+            show_default="lda; of a latent of two numbers dims",
         ),
-    ] = "lda",
+    ] = None,
     numbers: Annotated[
         str | None,
         typer.Option(
@@ -148,10 +151,15 @@ def latent(
 ) -> None:
     if numbers is not None and projection != "dims":
         raise ConfigError({"numbers": "numbers go with --projection dims"})
-    pair = None if numbers is None else check_numbers(numbers)
-    options = ProjectionOptions(check_projection(projection), check_part(part), fit_on_shown, pair)
+    checked_part = check_part(part)
+    asked = None if projection is None else check_projection(projection)
     check_out(out)
     found = find_run(runs_dir, run)
+    size = found.config().sizes.latent_size
+    pair = None if numbers is None else check_numbers(numbers, size)
+    usual = usual_plane(size)
+    options = replace(usual, projection=asked or usual.projection, numbers=pair, part=checked_part)
+    options = replace(options, fit_on_shown=fit_on_shown)
     from tui.commands import printing
 
     plane = printing.answer(found, data_dir, lambda explorer: explorer.projection(options))
@@ -173,7 +181,8 @@ def evaluate(
     checked_samples = check_whole("samples", samples, *SAMPLE_COUNTS)
     checked_seeds = check_whole("seeds", seeds, *SEED_COUNTS)
     found = find_run(runs_dir, run)
-    name, options = check_sampling(found, sampler, None, guidance, steps)
+    samplers = found.config().preset_record.samplers
+    name, options = check_sampling(found, sampler, None, guidance, steps, samplers)
     from tui.commands import printing
 
     wanted = name, checked_samples, checked_seeds, evaluation_table.plain_options(name, options)
@@ -196,12 +205,14 @@ def evaluate(
 
 
 def check_sampling(
-    run: Run, sampler: str | None, digit: str | None, guidance: str | None, steps: str | None
+    run: Run, sampler: str | None, digit: str | None, guidance: str | None, steps: str | None, known: Sequence[str]
 ) -> tuple[str, SamplingOptions]:
-    """The sampler that was named, else the one that suits the run, and its options. Raises ConfigError or RunError."""
+    """The sampler of these that was named, else the one that suits the run, and its options.
+
+    Raises ConfigError or RunError.
+    """
     config = run.config()
-    preset = config.preset_record
-    name = preset.default_sampler if sampler is None else check_sampler(sampler, preset.samplers)
+    name = config.preset_record.default_sampler if sampler is None else check_sampler(sampler, known)
     return name, parse_sampling_options(name, config.dynamics, digit, guidance, steps)
 
 

@@ -27,7 +27,7 @@ from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation
 from core.exchange import arrays
 from core.explorer.protocol import Explorer
 from core.explorer.results import LatentProjection, ReconstructionPage, Samples
-from core.latents.options import SAMPLERS, Order, SamplingOptions
+from core.latents.options import GRID, SOURCES, Order, SamplingOptions, grid_shape
 from core.runs.run import Run
 from core.text import printable
 from tui import evaluation_table, export, formatting, latent_plane
@@ -97,14 +97,15 @@ def show_samples(
 ) -> None:
     """New digits."""
     if out is None:
-        source = SAMPLERS[sampler] + (f": {formatting.sampling_options(options)}" if sampler == "learned" else "")
+        source = SOURCES[sampler] + (f": {formatting.sampling_options(options)}" if sampler == "learned" else "")
         print_heading(run, f"samples from {source}, temperature {temperature:g}, seed {seed}")
         print_tiles(samples.images[:, None])
     elif out.suffix.lower() == arrays.SUFFIX:
         asked = {} if options.digit is None else {"labels": np.full(len(samples.latents), options.digit)}
         files.replace(out.absolute(), arrays.to_npz(images=samples.images, latents=samples.latents, seed=seed, **asked))
     elif export.suffix_of(out) == ".png":
-        export.save_picture(out, samples.images, min(COLUMNS, len(samples.images)), replace=True)
+        columns = grid_shape(len(samples.images))[1] if sampler == GRID else COLUMNS
+        export.save_picture(out, samples.images, min(columns, len(samples.images)), replace=True)
     else:
         numbers = {f"z{number}": column for number, column in enumerate(samples.latents.T)}
         export.save_table(out, {"sample": np.arange(len(samples.latents))} | numbers, replace=True)

@@ -18,9 +18,10 @@ from textual.widgets import Label
 
 from core.errors import describe
 from core.explorer.protocol import Explorer, Report
+from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS, Preset
+from core.runs.architecture.sizes import Sizes
 from core.runs.config import RunConfig
 from core.runs.run import Run
-from core.runs.settings import DEFAULT_PRESET, PRESETS, Preset
 from core.text import printable
 from tui import formatting
 from tui.background.polling import Reader
@@ -135,6 +136,11 @@ class ExploreScreen(BaseScreen[int | None]):
     def preset(self) -> Preset:
         """That of the run, once it is known."""
         return self.run_update.summary.preset if self.run_update else PRESETS[DEFAULT_PRESET]
+
+    @property
+    def sizes(self) -> Sizes:
+        """Those of its autoencoder, once its settings are known."""
+        return self._config.sizes if self._config else Sizes()
 
     @property
     def step(self) -> int | None:

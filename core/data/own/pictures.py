@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import files
-from core.arrays import IMAGE_SHAPE
 from core.data.own.paths import PICTURES, USUAL, Reading
 from core.errors import DamagedFile, DataError
+from core.shapes import IMAGE_SHAPE
 from core.text import printable
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.arrays import IMAGE_SHAPE
 from core.data import idx
 from core.data.own import npz, pictures
 from core.data.own.paths import MOST_CLASSES, USUAL, Reading
 from core.errors import DamagedFile, DataError
+from core.shapes import IMAGE_SHAPE
 from core.text import printable
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.arrays import LATENT_SHAPE, PADDING, Floats, Images, Labels
+from core.arrays import Floats, Images, Labels
 from core.data.images import pixels
 from core.explorer.results import Reconstructions
 from core.explorer.session import RunSession
 from core.models.autoencoder import Autoencoder
+from core.shapes import PADDING
 
 BATCH = 250
 
@@ -30,7 +31,7 @@ def shown(images: Tensor) -> Images:
 
 def decoded(model: Autoencoder, z: Floats) -> Images:
     """Images (N, 28, 28) in [0, 1] of latents (N, D)."""
-    batches = torch.as_tensor(np.asarray(z, np.float32)).view(-1, *LATENT_SHAPE).split(BATCH)
+    batches = torch.as_tensor(np.asarray(z, np.float32)).split(BATCH)
     return shown(torch.cat([model.decode(batch) for batch in batches]))
 
 

@@ -13,10 +13,10 @@ from core.evaluation import classifier
 from core.explorer.moments.planes import plane
 from core.explorer.results import Reconstructions, Sketched
 from core.explorer.session import RunSession
-from core.latents.options import ProjectionOptions
+from core.latents.options import ProjectionOptions, usual_plane
 from core.models.autoencoder import Autoencoder
 
-PLANES = (ProjectionOptions("lda"), ProjectionOptions("pca"))  # the second where there are few classes
+WITH_FEW_CLASSES = ProjectionOptions("pca")
 
 
 def answer(
@@ -49,9 +49,8 @@ def answer(
 
 def _place(session: RunSession, latent: np.ndarray, moment: int | None) -> tuple[ProjectionOptions, np.ndarray]:
     """Where a latent (1, D) lies in the plane, (2,), and in which one."""
-    for options in PLANES[:-1]:
-        try:
-            return options, plane(session, options, moment).projection.project(latent)[0]
-        except RunError:  # too few classes
-            continue
-    return PLANES[-1], plane(session, PLANES[-1], moment).projection.project(latent)[0]
+    usual = usual_plane(latent.shape[1])
+    try:
+        return usual, plane(session, usual, moment).projection.project(latent)[0]
+    except RunError:  # too few classes
+        return WITH_FEW_CLASSES, plane(session, WITH_FEW_CLASSES, moment).projection.project(latent)[0]

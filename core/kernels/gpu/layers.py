@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from core.arrays import LATENT_SHAPE, PADDED_SIZE
 from core.kernels.compiler import Unavailable
 from core.models.autoencoder import Autoencoder, ConvBlock
+from core.shapes import LATENT_SHAPE, PADDED_SIZE
 
 LATENT_CHANNELS, MIDDLE, _ = LATENT_SHAPE  # MIDDLE: the pixels on a side
 IMAGE = PADDED_SIZE

@@ -8,7 +8,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.arrays import LATENT_SHAPE
 from core.latents.completion.visible import Decode, VisiblePixels
 from core.latents.learned_prior import LearnedPrior
 from core.latents.options import CompletionOptions
@@ -29,7 +28,7 @@ def guided(
     options: CompletionOptions,
     report: Callable[[int, int], object],
 ) -> Tensor:
-    """Latents (N, 4, 4, 4) of a first stage's decoder, more than are asked for; the same for the same seed.
+    """Latents (N, C, h, w) of a first stage's decoder, more than are asked for; the same for the same seed.
 
     At each of falling levels of noise the latents that the prior expects are moved to agree with the known pixels, and
     noise of the next level is added. Zhang et al. 2025 (DAPS), algorithm 1, with one step for its ODE, and the mode in
@@ -41,7 +40,7 @@ def guided(
     guidance = 1.0 if options.digit is None else options.guidance
     asked = replace(prior, options=replace(prior.options, guidance=guidance))
     predict = asked.predictor(torch.full((count,), label))
-    z = torch.randn((count, *LATENT_SHAPE), generator=generator)
+    z = torch.randn((count, *network.latent_shape), generator=generator)
     for level in range(LEVELS):
         time, after = min(1 - level / LEVELS, LATEST), 1 - (level + 1) / LEVELS
         expected = scheduler.expected(z, predict(z, time), time)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.arrays import LATENT_SHAPE
 from core.latents.aggregate import Latents
 from core.latents.completion.visible import Decode, VisiblePixels
 from core.latents.options import CompletionOptions
@@ -17,7 +16,7 @@ STEPS = 60  # of the gradient
 
 
 def optimised(latents: Latents, decode: Decode, visible: VisiblePixels, options: CompletionOptions) -> Tensor:
-    """Latents (N, 4, 4, 4), more than are asked for; the same for the same seed.
+    """Latents (N, C, h, w), more than are asked for; the same for the same seed.
 
     The prior is the Gaussian of the aggregate posterior, which autoencoders have as well. Each answer is the likeliest
     latent where that Gaussian is centred on a sample of it, which makes a sample of the posterior of it: Papandreou &
@@ -28,7 +27,7 @@ def optimised(latents: Latents, decode: Decode, visible: VisiblePixels, options:
     centre = torch.from_numpy(latents.center).float()
 
     def latent(whitened: Tensor) -> Tensor:
-        return (centre + whitened @ root.T).view(-1, *LATENT_SHAPE)
+        return (centre + whitened @ root.T).view(-1, *latents.shape)
 
     generator = torch.Generator().manual_seed(options.seed)
     starts = torch.randn((STARTS, len(centre)), generator=generator)

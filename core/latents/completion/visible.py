@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from core.arrays import PADDING, Bools, Images
+from core.arrays import Bools, Images
 from core.cores import fixed_threads
+from core.shapes import PADDING
 
 NOISE = 0.02  # variance of a known pixel about what a latent decodes to: the squared error of a good reconstruction
 RATE = 0.1  # of Adam

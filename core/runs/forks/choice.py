@@ -19,6 +19,8 @@ KEPT = {
     "first_stage": "it learned its latents",
     "batch_size": "steps are counted in it",
     "dynamics": "it learned to undo it",
+    "features": "its weights are of them",
+    "latent_channels": "its weights are of them",
 }
 SEEDS = 2**32
 KEPT_BY_STATE = {"seed": "its random numbers go on"}  # which a snapshot does not have

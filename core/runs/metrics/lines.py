@@ -11,6 +11,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from core import files
+from core.runs.architecture.sizes import MOST_LATENT_CHANNELS
 
 STEP_COLUMNS = (
     "epoch",
@@ -23,7 +24,7 @@ STEP_COLUMNS = (
     "images_per_second",
     "gradient_norm",
 )
-KL_CHANNELS = tuple(f"val_kl_channel_{channel}" for channel in range(4))  # those of a latent
+KL_CHANNELS = tuple(f"val_kl_channel_{channel}" for channel in range(MOST_LATENT_CHANNELS))
 EPOCH_COLUMNS = (
     "epoch",
     "step",

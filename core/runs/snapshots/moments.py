@@ -26,7 +26,7 @@ def most_kept(settings: Settings) -> int:
 
 def size_of(settings: Settings) -> int:
     """The bytes that a snapshot takes at most. As `most_kept`."""
-    return OF_PARAMETER * settings.preset_record.parameters + OF_FILE
+    return OF_PARAMETER * settings.parameters + OF_FILE
 
 
 def next_moment(step: int, steps_per_epoch: int) -> int:

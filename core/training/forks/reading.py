@@ -51,7 +51,7 @@ def read_snapshot(run: Run, moment: Moment) -> tuple[dict[str, Tensor], bytes]:
     content, path = moment.snapshot.read(), moment.snapshot.path
     config = run.config()
     if config.preset_record.learns_prior:
-        return dict(load_denoiser(content, path).state_dict()), content
+        return dict(load_denoiser(content, config.sizes.latent_shape, path).state_dict()), content
     return dict(load_autoencoder(content, config.preset, path).state_dict()), content
 
 

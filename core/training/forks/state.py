@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import DamagedFile
-from core.models.autoencoder import MODELS
 from core.models.denoiser import Denoiser
 from core.models.weights import metadata_of
 from core.runs.config import RunConfig
 from core.runs.run import Run
 from core.training.checkpoint import TrainingState, take_over
+from core.training.objectives import new_autoencoder
 from core.training.step import ScheduledAdam
 
 # Settings that choose what does the steps, which a state else goes on with.
@@ -90,7 +90,7 @@ def check_usable(state: TrainingState, run: Run, config: RunConfig, steps_per_ep
 
 
 def _new_model(config: RunConfig) -> nn.Module:
-    return Denoiser() if config.preset_record.learns_prior else MODELS[config.preset]()
+    return Denoiser(config.sizes.latent_shape) if config.preset_record.learns_prior else new_autoencoder(config)
 
 
 def step_of(content: bytes | None) -> int | None:

@@ -15,7 +15,7 @@ from core.training.methods.compiled import CompiledStep
 from core.training.methods.kernels import MARKED, Kernels, KernelStep
 from core.training.methods.layers import FixedThreads
 from core.training.methods.shared import SharedStep
-from core.training.methods.training import MARK, THREADS, Training, mark_of, threads_of
+from core.training.methods.training import MARK, THREADS, Training, mark_of, threads_of, unusual
 from core.training.step import (
     CUDAGraphStep,
     CudaRecorder,
@@ -65,9 +65,9 @@ class Stepper:
         if alone and training.device.type == GPU:
             self._recorder = CudaRecorder(training.device)
             self._prepare(is_new, mark)
-        elif alone and training.device.type == "cpu" and training.config.clip_norm:
+        elif alone and training.device.type == "cpu" and (reason := _uncompiled(training)):
             self._use_layers()
-            self._remark += " (no compiled step: gradients are clipped)"
+            self._remark += f" (no compiled step: {reason})"
         elif alone and training.device.type == "cpu":
             self._compile(is_new, mark)
         else:
@@ -174,3 +174,8 @@ class Stepper:
             group[THREADS] = threads = self._threads or usual
             self._step = FixedThreads(self._step, threads)
             self._method += "" if threads == usual else f" with {threads} thread{'s' * (threads != 1)}"
+
+
+def _uncompiled(training: Training) -> str:
+    """Why no compiled step can do a training's, in a few words; nothing where one may."""
+    return "gradients are clipped" if training.config.clip_norm else unusual(training.config)

@@ -18,7 +18,7 @@ from torch import Tensor
 from core import program
 from core.kernels.compiler import Unavailable
 from core.training.methods.shared import SharedStep
-from core.training.methods.training import MARK, Training
+from core.training.methods.training import MARK, Training, unusual
 from core.training.objectives import VALIDATION_BATCH_GPU, ImageObjective
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def _wanted(training: Training, mark: str | None) -> Wanted:
     objective = training.objective
     if not isinstance(objective, ImageObjective):
         raise Unavailable("there are no kernels for this model")
-    if training.config.clip_norm:
-        raise Unavailable("gradients are clipped")
+    if reason := "gradients are clipped" if training.config.clip_norm else unusual(training.config):
+        raise Unavailable(reason)
     use_cache()
     batch = min(training.config.batch_size, objective.examples)
     optimal = objective.kl_weight.optimal

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from core.runs.architecture.sizes import Sizes
 from core.runs.config import RunConfig
 from core.training.distributed import SingleProcess
 from core.training.objectives import Objective
@@ -33,6 +34,11 @@ class Training:
     config: RunConfig
     device: torch.device
     threads: int | None = None  # for PyTorch's layers on a CPU, where the run is new; None: as many as it takes
+
+
+def unusual(config: RunConfig) -> str:
+    """Why no kernels that do whole steps are made for a run's model, in a few words; nothing where they may be."""
+    return "its sizes are not those of the post" if config.sizes != Sizes() else ""
 
 
 def mark_of(optimizer_state: Mapping[str, Any]) -> str | None:

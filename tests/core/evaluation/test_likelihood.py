@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.distributions import LowRankMultivariateNormal, Normal
 
-from core.arrays import LATENT_SHAPE
 from core.data.images import load_image_set, pixels
 from core.evaluation.likelihood import active_units, elbo, importance_bounds, log_likelihood
 from core.latents.aggregate import Latents
 from core.latents.encoding import encode
 from core.models.autoencoder import Autoencoder, DiagonalGaussian, VariationalAutoencoder, loss
 from core.runs.run import Run
+from core.shapes import LATENT_SHAPE
 from tests.conftest import CHECKPOINTS
 from tests.support.models import load_model
 

@@ -13,10 +13,10 @@ from torch import Tensor
 from core.data.images import ImageSet, load_image_set, pixels
 from core.errors import ConfigError, Diverged
 from core.evaluation.periodic import PeriodicFrechet
+from core.runs.architecture.presets import PRESETS
 from core.runs.config import check_values
 from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
-from core.runs.settings import PRESETS
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
 from tests.support import trainers

@@ -12,7 +12,6 @@ import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch.nn.functional import pad
 
-from core.arrays import PADDING
 from core.data.images import RunImages, load_image_set
 from core.errors import RunError
 from core.explorer.queries import RunExplorer
@@ -20,6 +19,7 @@ from core.explorer.session import RunSession
 from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions
 from core.runs.run import Run
+from core.shapes import PADDING
 from tests.support.models import load_model
 from tests.support.trainers import train
 

@@ -15,8 +15,8 @@ from core.explorer.protocol import compare_reconstructions
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
 from core.latents.options import ProjectionOptions
+from core.runs.architecture.presets import PRESETS
 from core.runs.run import Run
-from core.runs.settings import PRESETS
 from tests.support.models import load_model
 
 MakeRun = Callable[..., Run]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.arrays import LATENT_SIZE, Floats
+from core.arrays import Floats
 from core.latents.aggregate import Latents
 from core.latents.alignment import rotation, turned
 from core.latents.projection import fit_pca
+from core.shapes import LATENT_SIZE
 
 POINTS = np.random.default_rng(0).normal(size=(300, 2)) * (3, 1)
 

@@ -23,6 +23,7 @@ from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings
 from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
+from core.shapes import LATENT_SHAPE
 from core.training.latent_objective import ScaledLatents
 from core.training.trainer import Trainer
 from core.trash import discard
@@ -245,7 +246,9 @@ def test_guidance_of_one_is_the_class_and_of_zero_any(prior: LearnedPrior) -> No
             asked.extend(label.tolist())
             return torch.full_like(z, float(label[0]))
 
-    heard = replace(prior, network=Listening(16, 32), options=SamplingOptions(digit=4, guidance=1.0, steps=1))
+    heard = replace(
+        prior, network=Listening(channels=16, embedding=32), options=SamplingOptions(digit=4, guidance=1.0, steps=1)
+    )
     heard.sample(1, 0)
     assert set(asked) == {4}
     for guidance, expected in ((0.0, float(NULL_CLASS)), (3.0, NULL_CLASS + 3.0 * (4 - NULL_CLASS))):
@@ -290,7 +293,7 @@ def test_a_prior_on_weights_that_were_saved_on_the_way_measures_their_latents_it
     assert first.latent_scale is not None
     run.first_stage_path.write_bytes(weights_to_bytes(first.state_dict(), {"preset": "ae"}))
     train(run, images)
-    learned = load_denoiser(run.read_weights(), run.weights_path())
+    learned = load_denoiser(run.read_weights(), LATENT_SHAPE, run.weights_path())
     assert learned.latent_scale == pytest.approx(first.latent_scale, rel=0.1)  # that of other images
 
 

@@ -117,7 +117,7 @@ def test_two_latent_numbers_are_shown_as_they_are(latents: Latents) -> None:
 def test_a_number_is_named_by_its_place() -> None:
     latent = np.arange(64).reshape(4, 4, 4)
     assert latent[2, 1, 3] == 39
-    assert number_name(39) == "z39 (channel 2, row 1, column 3)"
+    assert number_name(39, (4, 4, 4)) == "z39 (channel 2, row 1, column 3)"
 
 
 @pytest.mark.parametrize("reach", [6, 1000])

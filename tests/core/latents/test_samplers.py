@@ -13,10 +13,11 @@ from core.data.images import load_image_set
 from core.errors import ConfigError
 from core.latents.aggregate import Latents
 from core.latents.encoding import encode
-from core.latents.options import check_sampler, check_temperature
-from core.latents.samplers import GaussianMixture, Sampler, fit, standard_normal
+from core.latents.options import check_sampler, check_temperature, grid_shape
+from core.latents.samplers import GaussianMixture, QuantileGrid, Sampler, fit, standard_normal
 from core.models.autoencoder import MODELS
-from core.runs.settings import PRESETS
+from core.runs.architecture.presets import PRESETS
+from core.runs.config import check_values
 from tests.support.models import last_convolution, last_normalisation
 
 SIZE = 6
@@ -84,6 +85,17 @@ def test_at_temperature_zero_a_mixture_draws_the_centres_of_its_gaussians(latent
     is_center = (mixture.sample(50, 4, temperature=0.0)[:, None] == mixture.means).all(dim=2)
     assert is_center.any(dim=1).all()
     assert is_center.any(dim=0).sum() > 1
+
+
+def test_a_grid_cuts_the_prior_of_two_numbers_into_equal_parts() -> None:
+    z = QuantileGrid().sample(32, 0)
+    assert (z.shape, grid_shape(32), grid_shape(400), grid_shape(7)) == ((32, 2), (4, 8), (20, 20), (1, 7))
+    parts = torch.special.ndtr(z).view(4, 8, 2)
+    assert torch.allclose(parts[0, :, 0], (torch.arange(8) + 0.5) / 8, atol=1e-6)  # from left to right
+    assert torch.allclose(parts[:, 0, 1], torch.tensor([0.875, 0.625, 0.375, 0.125]), atol=1e-6)  # from the top down
+    assert torch.equal(QuantileGrid().sample(32, 5, 0.5), z / 2)
+    assert check_values(features="8,8,8,8,8", latent_channels=2).sources[-1] == "grid"
+    assert "grid" not in check_values().sources
 
 
 def test_the_prior_is_a_standard_normal() -> None:

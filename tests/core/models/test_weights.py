@@ -13,6 +13,7 @@ from core.errors import DamagedFile
 from core.models.autoencoder import MODELS
 from core.models.denoiser import Denoiser
 from core.models.weights import epoch_of, first_line, load_autoencoder, load_denoiser, metadata_of, weights_to_bytes
+from core.shapes import LATENT_SHAPE
 
 FILE = Path("a-run/model.safetensors")
 
@@ -56,7 +57,7 @@ def test_class_frequencies_that_are_none_are_refused(frequency: float) -> None:
     denoiser = Denoiser()
     denoiser.class_shares.fill_(frequency)
     with pytest.raises(DamagedFile, match=r"model\.safetensors: holds no class frequencies"):
-        load_denoiser(weights_to_bytes(denoiser.state_dict(), {"latent_scale": 1.0}), FILE)
+        load_denoiser(weights_to_bytes(denoiser.state_dict(), {"latent_scale": 1.0}), LATENT_SHAPE, FILE)
 
 
 def test_what_only_announces_the_next_line_is_told_with_it() -> None:

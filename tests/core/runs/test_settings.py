@@ -9,8 +9,9 @@ import pytest
 from core.latents.options import SAMPLERS
 from core.models.autoencoder import MODELS
 from core.models.denoiser import Denoiser
+from core.runs.architecture.presets import PRESETS
 from core.runs.config import defaults, make_config
-from core.runs.settings import PRESETS, SETTINGS, Settings, default_text, title
+from core.runs.settings import SETTINGS, Settings, default_text, title
 from core.text import either
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -27,6 +28,8 @@ This page is made from [core/runs/settings.py](../core/runs/settings.py), by
 
 def bounds(name: str) -> str:
     """The values that a setting may have, in words."""
+    if SETTINGS[name].form:
+        return SETTINGS[name].form
     if choices := SETTINGS[name].choices:
         return either(choices)
     limits = {

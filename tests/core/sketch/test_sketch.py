@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.arrays import IMAGE_SHAPE
 from core.data.images import load_image_set
+from core.shapes import IMAGE_SHAPE
 from core.sketch.canvas import EMPTY, WIDTHS, draw
 from core.sketch.centring import BOX, centred, ink_of
 

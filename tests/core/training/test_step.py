@@ -12,8 +12,8 @@ from torch import nn
 from torch.torch_version import TorchVersion
 
 from core.data.images import ImageSet
+from core.runs.architecture.presets import PRESETS
 from core.runs.run import Run
-from core.runs.settings import PRESETS
 from core.training.step import WARM_UPS, CudaRecorder, ScheduledAdam, Work
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from core.data.images import ImageSet
+from core.runs.architecture.presets import PRESETS
 from core.runs.run import Run
-from core.runs.settings import PRESETS
 from core.training.checkpoint import load_state
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits

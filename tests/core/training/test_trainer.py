@@ -16,8 +16,8 @@ from core.data.images import ImageSet, pixels
 from core.errors import DamagedFile, Diverged
 from core.models.autoencoder import Autoencoder, loss
 from core.models.weights import metadata_of
+from core.runs.architecture.presets import PRESETS
 from core.runs.run import Run
-from core.runs.settings import PRESETS
 from core.training.objectives import latent_scale
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.runs.architecture.presets import PRESETS
 from core.runs.config import check_values
-from core.runs.settings import PRESETS
 from tests.support.explorers import FakeExplorers
 from tests.support.screens import MakeApp, opened, press, screen_text, settle, shown, until
 from tests.support.snapshots import OTHER, RUN, RUNS, make_snapshot, make_summary

@@ -13,11 +13,11 @@ from core import files
 from core.data import registry
 from core.errors import ConfigError, RunError
 from core.exchange import arrays, examples, packing
+from core.runs.architecture.presets import FIRST_STAGES
 from core.runs.catalog import find_run
 from core.runs.config import make_config
 from core.runs.first_stage import with_images
 from core.runs.run import NameTaken, Run
-from core.runs.settings import FIRST_STAGES
 from core.text import either
 from tui.commands.options.common import DataDir, RunName, RunsDir, expand
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings

@@ -21,10 +21,11 @@ from core.errors import RunError
 from core.jobs.queue.starting import start_waiting
 from core.jobs.search import MEMBERS_LIMIT, parse_choice
 from core.jobs.sweep import MOST_TOGETHER, Group, Member, Sweep, enqueue, groups, plan, plan_trials
+from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import RunSummary, find_run
 from core.runs.config import OF_OWN, check_values
 from core.runs.first_stage import first_stage_settings, with_images
-from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS
+from core.runs.settings import SETTINGS
 from core.runs.status import State
 from core.text import printable
 from tui import formatting

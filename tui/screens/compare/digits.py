@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from textual.app import ComposeResult
 
-from core.arrays import IMAGE_SHAPE, Images
+from core.arrays import Images
 from core.explorer.protocol import compare_reconstructions
 from core.explorer.results import Comparison
 from core.runs.run import Run
+from core.shapes import IMAGE_SHAPE
 from tui.screens import exporting
 from tui.screens.compare.view import WAITING, ModelsView, Question
 from tui.screens.exporting import Export

@@ -15,9 +15,9 @@ from textual.widgets import Static
 from core.errors import DamagedFile, describe
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.latents.options import SAMPLERS
+from core.runs.architecture.presets import Preset
 from core.runs.keeping.evaluated import Evaluated, read_evaluated, suiting
 from core.runs.run import Run
-from core.runs.settings import Preset
 from core.text import printable
 from tui import evaluation_table, formatting
 from tui.messages import Snapshot

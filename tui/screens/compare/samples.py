@@ -7,12 +7,12 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Label
 
-from core.arrays import IMAGE_SHAPE
 from core.explorer.protocol import Explorer
 from core.explorer.results import Samples
 from core.latents.options import SAMPLERS, SEEDS
+from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.run import Run
-from core.runs.settings import DEFAULT_PRESET, PRESETS
+from core.shapes import IMAGE_SHAPE
 from tui.screens import exporting
 from tui.screens.compare.view import WAITING, ModelsView, Question
 from tui.screens.exporting import Export

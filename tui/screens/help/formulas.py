@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core.runs.architecture.presets import Preset
     from core.runs.config import RunConfig
-    from core.runs.settings import Preset
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ EXPLANATIONS = {
         "loss = |v(z_t, t) - (eps - z)|^2,  z_t = (1-t)*z + t*eps, eps from N(0, I), t uniform in [0, 1)",
         (
             "The network v predicts the direction from a latent z to noise ε (Lipman et al. 2023).",
-            "The squared error is summed over the 64 latent numbers; there are no pixels and no KL divergence.",
+            "The squared error is summed over the latent numbers; there are no pixels and no KL divergence.",
             "It cannot reach 0: zₜ does not tell which z and ε it is from. Compare priors of one first stage.",
         ),
     ),
@@ -67,7 +67,7 @@ EXPLANATIONS = {
         "loss = |eps(z_t, t) - eps|^2,  z_t = sqrt(a_t)*z + sqrt(1-a_t)*eps, eps from N(0, I), t of 1,000 steps",
         (
             "The network predicts the noise ε in a noisy latent (Ho et al. 2020); ᾱₜ falls from 1 to nearly 0.",
-            "The squared error is summed over the 64 latent numbers; there are no pixels and no KL divergence.",
+            "The squared error is summed over the latent numbers; there are no pixels and no KL divergence.",
             "It cannot reach 0: where little noise was added, nothing tells it from the latent.",
         ),
     ),
@@ -96,7 +96,7 @@ EXPLANATIONS = {
         "q(z|x) = N(z; μ(x), diag σ²(x))      z = μ + σ·ε, ε from N(0, I)",
         "q(z|x) = N(z; mu(x), diag sigma^2(x))    z = mu + sigma*eps, eps from N(0, I)",
         (
-            "The encoder gives a mean and a deviation for each of the 64 latent numbers of an image.",
+            "The encoder gives a mean and a deviation for each latent number of an image.",
             "Samples of it decode to what the model takes for the same image; > draws others.",
             "Where σ is near 1 and μ near 0 the number says nothing about this image (v shows both).",
         ),
@@ -176,7 +176,7 @@ EXPLANATIONS = {
         "(zᵢ, zⱼ) = (μᵢ(x), μⱼ(x))",
         "(z_i, z_j) = (mu_i(x), mu_j(x))",
         (
-            "Two of the 64 numbers as they are, those that vary most unless others are chosen.",
+            "Two latent numbers as they are, those that vary most unless others are chosen.",
             "A blot at 0 is an inactive number: it says nothing about any image.",
             "[ ] and { } go to others, # types them.",
         ),
@@ -257,7 +257,7 @@ EXPLANATIONS = {
         "number of i with Var over x of mu_i(x) > 0.01",
         (
             "Latent numbers that say something about the image (Burda et al. 2016).",
-            "Few of 64: the KL divergence switched the others off; a smaller β keeps more.",
+            "Few of all: the KL divergence switched the others off; a smaller β keeps more.",
             "The decoder ignores inactive numbers: walking along them changes nothing.",
         ),
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.explorer.results import Samples
-from core.latents.options import SAMPLERS, SamplingOptions
+from core.latents.options import SOURCES, SamplingOptions
 from tui import formatting
 from tui.screens.asking import Abandoned
 from tui.screens.explore_base import ExploreSources
@@ -36,7 +36,7 @@ class Draw:
         return self.options.steps if self.options else 0
 
     def __str__(self) -> str:
-        source = SAMPLERS[self.sampler]
+        source = SOURCES[self.sampler]
         if self.options is not None:
             source += f": {formatting.sampling_options(self.options)}"
         return f"from {source}, seed {self.seed}, temperature {self.temperature:.1f}"

@@ -12,8 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 
-from core.arrays import LATENT_SIZE
-from core.latents.options import PROJECTIONS, ProjectionOptions, check_numbers
+from core.latents.options import PROJECTIONS, ProjectionOptions, check_numbers, usual_plane
 from core.runs.run import Run
 from tui import export, latent_plane
 from tui.screens import exporting
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
     from core.explorer.results import LatentProjection
     from tui.timelapse import Shot
-
 
 ZOOM = 1.5
 
@@ -84,6 +82,8 @@ class LatentScreen(TimeScreen):
     # What is shown
 
     def request_content(self) -> None:
+        if self.plane is None and self.choice == ProjectionOptions():
+            self.choice = usual_plane(self.sizes.latent_size)
         self.ask("plane", self.looks.question(self.choice, self.preset), self._show)
 
     def ahead(self) -> Callable[[Explorer], object]:
@@ -264,7 +264,7 @@ class LatentScreen(TimeScreen):
             self._choose(projection="dims", numbers=None)
             return
         changed = [*numbers]
-        changed[axis] = (changed[axis] + by) % LATENT_SIZE
+        changed[axis] = (changed[axis] + by) % self.sizes.latent_size
         self._choose(numbers=(changed[0], changed[1]))
 
     def action_type_numbers(self) -> None:
@@ -272,10 +272,10 @@ class LatentScreen(TimeScreen):
             if numbers is not None:
                 self._choose(projection="dims", numbers=numbers)
 
-        numbers = self.plane.projection.numbers if self.plane else None
-        shown = "{}, {}".format(*(numbers or (0, 1)))
-        last = LATENT_SIZE - 1
-        self.app.push_screen(AskValue(f"Two latent numbers, 0 to {last}, for x and y:", shown, check_numbers), typed)
+        shown = "{}, {}".format(*((self.plane and self.plane.projection.numbers) or (0, 1)))
+        size = self.sizes.latent_size
+        question = f"Two latent numbers, 0 to {size - 1}, for x and y:"
+        self.app.push_screen(AskValue(question, shown, partial(check_numbers, size=size)), typed)
 
     def _choose(self, **changes: object) -> None:
         self.choice = replace(self.choice, **changes)  # type: ignore[arg-type]

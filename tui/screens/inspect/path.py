@@ -12,9 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.timer import Timer
 
-from core.arrays import IMAGE_SHAPE, Floats, Images
+from core.arrays import Floats, Images
 from core.latents.options import ACTIVE_VARIANCE, number_name
 from core.runs.run import Run
+from core.shapes import IMAGE_SHAPE
 from tui.screens import exporting
 from tui.screens.dialogs import AskNumber
 from tui.screens.explore_base import ExploreSources
@@ -170,7 +171,7 @@ class LatentPathScreen(DetailScreen):
             return "on an arc around the mean (spherical)" if line else "straight"
         inactive = ": inactive, it changes nothing" if self._is_inactive(line) else ""
         known = "" if self._active is None else f"; {self._active} of {self.lines} active"
-        return f"{number_name(self._numbers[line])}{inactive or ', from -3 to +3 σ'}{known}"
+        return f"{number_name(self._numbers[line], self.sizes.latent_shape)}{inactive or ', from -3 to +3 σ'}{known}"
 
     def _captions(self, line: int, steps: int) -> list[str]:
         if self.end is not None:

@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from core.arrays import IMAGE_SHAPE
 from core.runs.run import Run
+from core.shapes import IMAGE_SHAPE
 from tui import formatting
 from tui.drawing.tiles import Tiling
 from tui.screens import exporting

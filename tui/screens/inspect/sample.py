@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 
-from core.arrays import IMAGE_SHAPE
 from core.latents.options import (
     GUIDANCE_STEPS,
     SEEDS,
@@ -21,6 +20,7 @@ from core.latents.options import (
     default_sampling_options,
 )
 from core.runs.run import Run
+from core.shapes import IMAGE_SHAPE
 from tui.screens import exporting
 from tui.screens.dialogs import AskClass, AskNumber, AskValue
 from tui.screens.explore_base import ExploreSources
@@ -147,7 +147,7 @@ class SampleScreen(DrawnScreen):
         return super().check_action(action, parameters)
 
     def action_sampler(self) -> None:
-        names = self.preset.samplers
+        names = self._config.sources if self._config else self.preset.samplers
         self.sampler = names[(names.index(self.shown_sampler) + 1) % len(names)]
         self.refresh_bindings()
         self._change()

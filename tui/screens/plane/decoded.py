@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.arrays import IMAGE_SHAPE
+from core.shapes import IMAGE_SHAPE
 from tui.drawing.grounds.thumbnails import Mesh, Thumbnails
 from tui.drawing.view import home_view
 

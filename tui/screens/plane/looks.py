@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
     from core.explorer.results import LatentProjection
     from core.latents.plane.density import PlaneDensity
-    from core.runs.settings import Preset
+    from core.runs.architecture.presets import Preset
     from tui.drawing.grounds.ground import Ground
     from tui.widgets.scatter import Scatter
 

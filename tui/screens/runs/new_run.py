@@ -18,11 +18,12 @@ from core.data import download, registry
 from core.errors import ConfigError, RunError, describe
 from core.jobs import launch
 from core.jobs.cost import Pace, estimate, read_paces
-from core.runs.config import RunConfig, check_name, check_values, defaults
+from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
+from core.runs.config import OF_FIRST_STAGE, RunConfig, check_name, check_values, defaults
 from core.runs.first_stage import with_images
 from core.runs.keeping.names import run_named, unused_name
 from core.runs.run import Run
-from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, as_text, title
+from core.runs.settings import SETTINGS, as_text, title
 from core.text import printable
 from tui import formatting
 from tui.background.devices import check_device
@@ -82,6 +83,7 @@ class NewRun(ModalScreen[Run | None]):
         self._first_stages: dict[str, dict[str, Any]] | None = None
         self._paces: dict[str, Pace] | None = None
         self._others = 0
+        self._checked: RunConfig | None = None  # what is chosen, where nothing is wrong with the settings
         self._form = SettingsForm(folder=folder)
 
     @property
@@ -107,6 +109,7 @@ class NewRun(ModalScreen[Run | None]):
     def _show_cost(self, config: RunConfig | None) -> None:
         """What the run will cost, and how many train here already."""
         said = [] if config is None or self._paces is None else [formatting.cost(*estimate(config, self._paces))]
+        said = said if config is None else [f"{config.parameters:,} parameters", *said]
         said += [formatting.others_train(self._others)] if self._others else []
         self._form.border_subtitle = "; ".join(said)
 
@@ -150,22 +153,20 @@ class NewRun(ModalScreen[Run | None]):
         self._form.show_defaults(defaults(values) | values)
         if not self._named_by_user:
             self._form.run_name = self._suggested_name(values)
-        found: dict[str, str] = {}
-        config = None
+        found, self._checked = dict[str, str](), None
         try:
-            config = check_values(**values)
+            self._checked = check_values(**values)
         except ConfigError as error:
             found |= {name: self._from_first_stage(name, text) for name, text in error.problems.items()}
-        if (
-            missing := images_missing(self._form.chosen, values, self._taken_over, self._data_dir)
-        ) and "dataset" not in found:
+        missing = images_missing(self._form.chosen, values, self._taken_over, self._data_dir)
+        if missing and "dataset" not in found:
             found["dataset"] = missing
         if problem := self._path_problem():
             found[PATH] = problem
         found |= self._name_problem()
         self._form.explain(found, self._hints())
-        self._show_cost(None if found else config)
-        return None if found else config
+        self._show_cost(None if found else self._checked)
+        return None if found else self._checked
 
     def _name_problem(self) -> dict[str, str]:
         """What is wrong with the name of the run, if anything is."""
@@ -193,6 +194,8 @@ class NewRun(ModalScreen[Run | None]):
         own = {"preset": PRESETS[self._preset].description, "name": "Folder of the run"}
         own["dataset"] = set_hint(self._form.chosen["dataset"], self._taken_over, self._data_dir)
         own[PATH] = f"where they lie, as in {registry.OWN.get(self._form.own_kind, '')}"
+        if self._checked is not None:
+            own |= dict.fromkeys(OF_FIRST_STAGE, formatting.sizes(self._checked.sizes, self._checked.parameters))
         return {name: setting.help for name, setting in SETTINGS.items()} | own
 
     def on_select_changed(self) -> None:

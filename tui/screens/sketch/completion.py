@@ -11,9 +11,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 
-from core.arrays import IMAGE_SHAPE
 from core.latents.options import GUIDANCE_STEPS, SEEDS, CompletionOptions
 from core.runs.run import Run
+from core.shapes import IMAGE_SHAPE
 from core.sketch.sheet import Sheet
 from tui import formatting
 from tui.drawing.images import hatched

@@ -12,7 +12,8 @@ from textual.geometry import Offset
 from textual.message import Message
 from textual.strip import Strip
 
-from core.arrays import IMAGE_SHAPE, Bools
+from core.arrays import Bools
+from core.shapes import IMAGE_SHAPE
 from core.sketch.canvas import Point
 from core.sketch.sheet import Sheet
 from tui.drawing.images import Scale, draw_image, resize

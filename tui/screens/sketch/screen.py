@@ -12,9 +12,10 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Label
 
-from core.arrays import IMAGE_SHAPE, Images
+from core.arrays import Images
 from core.errors import DamagedFile, describe
 from core.runs.run import Run
+from core.shapes import IMAGE_SHAPE
 from core.sketch.canvas import WIDTHS, Point
 from core.sketch.centring import centred
 from core.sketch.sheet import TOOLS, Sheet, Tool

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from core.evaluation import kept
 from core.evaluation.kept import KeptEvaluation
+from core.runs.architecture.presets import PRESETS
 from core.runs.keeping.evaluated import Evaluated
 from core.runs.run import Run
-from core.runs.settings import PRESETS
 from tests.support.explorers import FakeExplorers, make_evaluation
 from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, press, screen_text, until

@@ -15,8 +15,8 @@ from textual.pilot import Pilot
 from core.errors import DamagedFile, DataError, RunError
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.explorer.results import EvaluationResult
+from core.runs.architecture.presets import PRESETS
 from core.runs.run import Run
-from core.runs.settings import PRESETS
 from tests.support.explorers import FakeEvaluator, make_evaluation, with_classes
 from tests.support.readers import Readers
 from tests.support.screens import MakeApp, answered, feed, press, screen_text, until

@@ -10,7 +10,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from core.evaluation.results import METRIC_DESCRIPTIONS
-from core.runs.settings import PRESETS
+from core.runs.architecture.presets import PRESETS
 from tests.support.explorers import FakeEvaluator
 from tests.support.readers import Readers
 from tests.support.screens import MakeApp, answered, press, screen_text, until

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
 from core.errors import RunError
 from core.jobs import launch
 from core.jobs.cost import Pace, Paces, pace_file
+from core.runs.architecture.presets import PRESETS
+from core.runs.architecture.sizes import Sizes
 from core.runs.run import Run
 from core.runs.status import State, Status
 from tests.support.screens import MakeApp, until
@@ -44,7 +46,14 @@ async def test_the_form_tells_it_as_settings_are_typed(
         before = str(form.border_subtitle)
         app.screen.query_one("#epochs", Input).value = "4000"
         await until(pilot, lambda: str(form.border_subtitle) != before, "another cost")
-        assert str(form.border_subtitle).startswith("about 1 h 46 m, ")
+        assert "; about 1 h 46 m, " in str(form.border_subtitle)
+        assert str(form.border_subtitle).startswith("53,037 parameters; ")
+        app.screen.query_one("#features", Input).value = "8,16,32,32,32"
+        app.screen.query_one("#latent_channels", Input).value = "2"
+        wanted = f"{PRESETS['vae'].count(Sizes((8, 16, 32, 32, 32), 2)):,} parameters"
+        await until(pilot, lambda: str(form.border_subtitle).startswith(f"{wanted}; "), "another count")
+        hint = str(app.screen.query_one("#message-latent_channels", Label).content)
+        assert hint == f"a latent of 2x1x1 = 2 numbers, {wanted}"
         app.screen.query_one("#epochs", Input).value = "many"
         await until(pilot, lambda: str(form.border_subtitle) == "2 runs train on this machine already", "no cost")
 

@@ -15,10 +15,11 @@ from textual.widgets import Input, Label, OptionList, Select
 from core.data import download, registry
 from core.errors import DataError
 from core.jobs import launch
+from core.runs.architecture.presets import PRESETS
 from core.runs.config import OF_OWN, make_config
 from core.runs.first_stage import first_stage_settings
 from core.runs.run import Run
-from core.runs.settings import PRESETS, SETTINGS
+from core.runs.settings import SETTINGS
 from tests.conftest import make_trained_run
 from tests.support.screens import MakeApp, burst, screen_text, until
 from tui.app import VaeTui

@@ -13,8 +13,9 @@ from textual.widgets import Collapsible, Input, Label, Select
 from textual.widgets.select import InvalidSelectValueError
 
 from core.data import registry
+from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.config import OF_OWN
-from core.runs.settings import DEFAULT_PRESET, PRESETS, SETTINGS, as_text, title
+from core.runs.settings import SETTINGS, as_text, title
 
 # What keeps its value when another preset or image set is chosen.
 CHOSEN = ("preset", "dataset", "first_stage")

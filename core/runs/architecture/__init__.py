@@ -1,0 +1,1 @@
+"""Which models a run can have, and how large they are."""
