@@ -10,7 +10,8 @@ from rich.text import Text
 from core.text import printable
 
 if TYPE_CHECKING:
-    from core.latents.options import SamplingOptions
+    from core.explorer.results import Completions
+    from core.latents.options import CompletionOptions, SamplingOptions
     from core.runs.architecture.presets import Preset
     from core.runs.architecture.sizes import Sizes
     from core.runs.catalog import RunSummary
@@ -171,6 +172,20 @@ def digit_asked(digit: int | None, guidance: float) -> str:
     """What a learned prior is asked for, such as digit 3, guidance 2."""
     asked = "any digit" if digit is None else f"digit {digit}"
     return f"{asked}, guidance {guidance:g}" if guidance != 1 else asked
+
+
+def completed_by(options: CompletionOptions, preset: Preset) -> str:
+    """What completes a digit, such as the learned prior, digit 3, guidance 2, seed 0."""
+    how = "optimised latents"
+    if preset.learns_prior:
+        how = f"the learned prior, {digit_asked(options.digit, options.guidance)}"
+    return f"{how}, seed {options.seed}"
+
+
+def completions(found: Completions) -> list[str]:
+    """Of each answer what it is taken for, and the error of the pixels that were seen, such as 7, error 1.2."""
+    digits = [""] * len(found.errors) if found.digits is None else [f"{digit}, " for digit in found.digits]
+    return [f"{digit}error {error:.1f}" for digit, error in zip(digits, found.errors, strict=True)]
 
 
 def class_title(label: int, classes: Sequence[str]) -> str:

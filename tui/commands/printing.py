@@ -20,21 +20,21 @@ from rich.text import Text
 from textual.strip import Strip
 
 from core import files, folders
-from core.arrays import Images
+from core.arrays import Bools, Images
 from core.data import registry
 from core.errors import RunError
 from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation
 from core.exchange import arrays
 from core.explorer.protocol import Explorer
-from core.explorer.results import LatentProjection, ReconstructionPage, Samples
-from core.latents.options import GRID, SOURCES, Order, SamplingOptions, grid_shape
+from core.explorer.results import Completions, LatentProjection, ReconstructionPage, Samples
+from core.latents.options import GRID, SOURCES, CompletionOptions, Order, SamplingOptions, grid_shape
 from core.runs.run import Run
 from core.text import printable
 from tui import evaluation_table, export, formatting, latent_plane
 from tui.background.explorers import open_here
 from tui.commands.output import ERASE, LowestLines, echo, print_error, print_table
 from tui.drawing import classes
-from tui.drawing.images import Scale
+from tui.drawing.images import Scale, hatched
 from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
 from tui.interrupts import leave
@@ -109,6 +109,25 @@ def show_samples(
     else:
         numbers = {f"z{number}": column for number, column in enumerate(samples.latents.T)}
         export.save_table(out, {"sample": np.arange(len(samples.latents))} | numbers, replace=True)
+    print_written(out)
+
+
+def show_completions(
+    run: Run, image: Images, hidden: Bools, found: Completions, options: CompletionOptions, out: Path | None
+) -> None:
+    """What the model saw of a digit, and its answers."""
+    tiles = np.concatenate([hatched(image, hidden)[None], found.images])
+    if out is None:
+        how = formatting.completed_by(options, run.config().preset_record)
+        print_heading(run, f"{formatting.count(options.count, 'answer')} of {how}; error: of the pixels seen")
+        print_tiles(tiles[:, None], ["seen", *formatting.completions(found)])
+    elif export.suffix_of(out) == ".png":
+        export.save_picture(out, tiles, min(COLUMNS, len(tiles)), replace=True)
+    else:
+        taken = {} if found.digits is None else {"digit": found.digits}
+        numbers = {f"z{number}": column for number, column in enumerate(found.latents.T)}
+        table = {"answer": np.arange(options.count), "squared_error": found.errors} | taken | numbers
+        export.save_table(out, table, replace=True)
     print_written(out)
 
 

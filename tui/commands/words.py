@@ -60,6 +60,9 @@ COMMANDS = {
         "tui.commands.explore", "reconstruct", "Draw validation images and their reconstructions by the newest weights."
     ),
     "sample": Command("tui.commands.explore", "sample", "Draw new digits, decoded from latents that a sampler draws."),
+    "complete": Command(
+        "tui.commands.complete", "complete", "Complete a digit of which a half is hidden: several answers."
+    ),
     "latent": Command("tui.commands.explore", "latent", "Draw the latents of images in the plane."),
     "timelapse": Command(
         "tui.commands.timelapse", "timelapse", "Make a film of a training, as a GIF: its digits, samples or latents."

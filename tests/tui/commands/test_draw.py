@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -361,3 +362,22 @@ def test_every_command_explains_its_options(call: Call) -> None:
         shown = call(command, "--help")
         assert shown.returncode == 0
         assert all(name in shown.stdout for name in [*names, "--out", "--runs-dir", "--data-dir"])
+
+
+def test_a_digit_is_completed_on_the_terminal_in_a_picture_and_in_a_table(call: Call, folder: Path) -> None:
+    digit = np.zeros((28, 28), np.uint8)
+    digit[4:24, 13:16] = 255
+    Image.fromarray(digit).save(folder / "one.png")
+    words = ("complete", "ae", "one.png", "--hide", "right", "--count", "2", "--seed", "3")
+    shown = call(*words)
+    assert shown.stdout.splitlines()[0] == "ae: 2 answers of optimised latents, seed 3; error: of the pixels seen"
+    assert re.search(r"seen +\d, error \d+\.\d +\d, error", shown.stdout)
+    assert call(*words, "--out", "two.png").returncode == call(*words, "--out", "two.csv").returncode == 0
+    found = rows(folder / "two.csv")
+    assert [len(row) for row in found] == [3 + 64, 3 + 64]
+    assert float(found[0]["squared_error"]) < 50
+    assert Image.open(folder / "two.png").size[0] > 3 * 28
+    for wrong in (("--hide", "middle"), ("--digit", "3"), ("--count", "0"), ("--out", "two.txt")):
+        refused = call("complete", "ae", "one.png", *wrong)
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+        assert wrong[0][2:] in refused.stderr

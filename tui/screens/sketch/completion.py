@@ -107,21 +107,15 @@ class CompletionScreen(DetailScreen):
         if answer is None:
             return
         seen = hatched(self._sheet.ink, self._sheet.hidden)
-        captions = ["what it sees"]
-        for place, error in enumerate(answer.errors):
-            taken = "" if answer.digits is None else f"{answer.digits[place]}, "
-            captions.append(f"{taken}error {error:.1f}")
+        captions = ["what it sees", *formatting.completions(answer)]
         self._gallery.show(np.concatenate([seen[None], answer.images])[:, None], captions, self.chosen)
 
     def _draw_heading(self) -> None:
         options = self.options
-        how = "optimised latents"
-        if self.preset.learns_prior:
-            how = f"the learned prior, {formatting.digit_asked(options.digit, options.guidance)}"
-        hidden = int(self._sheet.hidden.sum())
+        hidden, how = int(self._sheet.hidden.sum()), formatting.completed_by(options, self.preset)
         self.set_heading(
             formatting.count(options.count, "answer"),
-            f"of {how}, seed {options.seed}; {hidden} of {self._sheet.hidden.size} pixels are hidden",
+            f"of {how}; {hidden} of {self._sheet.hidden.size} pixels are hidden",
             "error: of the pixels seen",
         )
 
