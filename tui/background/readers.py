@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.runs.alerts.rules import Alert
 from core.runs.catalog import RunSummary, Unreadable, newest_first, summarise
+from core.runs.choosing.outcome import Outcome, outcomes
 from core.runs.run import Run
 from core.runs.watching import Catalog, with_alerts
 from tui.messages import RunUpdate
@@ -56,6 +57,24 @@ class RunsReader:
             return None
         self._seen = summaries, self.unreadable
         return newest_first(summaries)
+
+
+class OutcomeReader:
+    """What a sweep of a folder came to so far; `key` is that of its group."""
+
+    def __init__(self, runs_dir: Path, key: str) -> None:
+        self._reader, self._key = RunsReader(runs_dir), key
+        self._last: Outcome | None = None
+
+    def poll(self) -> Outcome | None:
+        """The outcome when one of its runs changed, or there are others."""
+        summaries = self._reader.poll()
+        if summaries is None:
+            return None
+        known = {trial.run: trial for trial in self._last.trials} if self._last else {}
+        found = next((each for each in outcomes(summaries, known) if each.key == self._key), None)
+        before, self._last = self._last, found or self._last
+        return None if found == before else found
 
 
 class AlertNews:

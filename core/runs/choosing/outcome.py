@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from core.errors import DamagedFile, RunError
@@ -52,6 +53,7 @@ class Outcome:
     name: str
     varied: tuple[str, ...]
     trials: tuple[Trial, ...]
+    key: str = ""  # which tells it from others of the same name
 
     @property
     def usual_figure(self) -> str:
@@ -94,6 +96,14 @@ class Outcome:
         words = [state_word(trial.summary) for trial in self.trials]
         return {word: words.count(word) for word in dict.fromkeys(words)}
 
+    def summary(self, figure: str) -> str:
+        """How far the sweep is, and the best by a figure, or why there is none."""
+        states = ", ".join(f"{count} {word}" for word, count in self.states.items())
+        best = self.best(figure)
+        if best is None:
+            return f"{states}; no best: {self.why_no_best(figure)}"
+        return f"{states}; lowest {FIGURES[figure]} so far {best.figures[figure]:.4g}: {best.run.name}"
+
     @property
     def left(self) -> list[RunSummary]:
         """Those that neither finished nor are trained or wait."""
@@ -117,7 +127,7 @@ class Outcome:
         }
 
 
-def outcomes(summaries: Sequence[RunSummary]) -> list[Outcome]:
+def outcomes(summaries: Sequence[RunSummary], known: Mapping[Run, Trial] = MappingProxyType({})) -> list[Outcome]:
     """The sweeps among these runs, in the order of their first runs."""
     members: dict[str, list[RunSummary]] = {}
     titles: dict[str, str] = {}
@@ -127,15 +137,17 @@ def outcomes(summaries: Sequence[RunSummary]) -> list[Outcome]:
         if key.startswith("sweep/"):
             members.setdefault(key, []).append(summary)
             titles[key] = title
-    return [outcome(titles[key], runs) for key, runs in members.items()]
+    return [outcome(titles[key], runs, key, known) for key, runs in members.items()]
 
 
-def outcome(name: str, runs: Iterable[RunSummary]) -> Outcome:
-    """What these runs came to, which are a sweep."""
+def outcome(
+    name: str, runs: Iterable[RunSummary], key: str = "", known: Mapping[Run, Trial] = MappingProxyType({})
+) -> Outcome:
+    """What these runs came to, which are a sweep; those that did not change since they were known are not read."""
     whole = [run for run in runs if run.config is not None]
     values = {setting: [getattr(run.config, setting) for run in whole] for setting in SETTINGS}
     varied = tuple(name for name, found in values.items() if name not in NOT_VARIED and len(set(found)) > 1)
-    return Outcome(name, varied, tuple(_trial(run, varied) for run in whole))
+    return Outcome(name, varied, tuple(_trial(run, varied, known.get(run.run)) for run in whole), key)
 
 
 def find_outcome(summaries: Sequence[RunSummary], name: str) -> Outcome:
@@ -147,7 +159,9 @@ def find_outcome(summaries: Sequence[RunSummary], name: str) -> Outcome:
     raise RunError(f"no sweep named {name[:100]!r}; {alternatives(name, [each.name for each in found])}")
 
 
-def _trial(summary: RunSummary, varied: Sequence[str]) -> Trial:
+def _trial(summary: RunSummary, varied: Sequence[str], before: Trial | None) -> Trial:
+    if before is not None and before.summary is summary and (*before.settings,) == (*varied,):
+        return before
     figures: dict[str, float | None] = {
         "val_loss": summary.validation and summary.validation[1],
         "best_val_loss": summary.best[1] if summary.best else summary.validation and summary.validation[1],

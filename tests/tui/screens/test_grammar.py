@@ -83,6 +83,7 @@ ACTIONS = {
         "complete",
     },
     "back, close": {"leave", "show", "back", "cancel", "dismiss", "answer", "unfilter"},
+    "what the sweep": {"sweep"},
     "next or the previous": {"turn", "focus_next", "focus_previous"},
     "mark what": {"mark"},
     "pen down": {"pen"},

@@ -111,16 +111,7 @@ def _print(found: Outcome, figure: str) -> None:
         mark = "best so far" if trial is best else ""
         table.add_row(printable(trial.run.name), formatting.state(trial.summary), *settings, *figures, Text(mark))
     print_table(table)
-    echo(summary_line(found, figure))
-
-
-def summary_line(found: Outcome, figure: str) -> str:
-    """How far a sweep is, and the best by a figure, or why there is none."""
-    states = ", ".join(f"{count} {word}" for word, count in found.states.items())
-    best = found.best(figure)
-    if best is None:
-        return f"{states}; no best: {found.why_no_best(figure)}"
-    return f"{states}; best {FIGURES[figure]} so far {_figure(best.figures[figure])}: {best.run.name}"
+    echo(found.summary(figure))
 
 
 def _figure(value: float | None) -> str:
@@ -140,7 +131,7 @@ def _draw(found: Outcome, setting: str, figure: str) -> None:
     else:
         raise ConfigError({"plot": f"plot must be {either([*found.varied, 'parallel'])}, not {setting[:60]!r}"})
     _show(console, strips)
-    echo(summary_line(found, figure))
+    echo(found.summary(figure))
 
 
 def _show(console: Console, strips: Sequence[Strip]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.runs.choosing.outcome import Value
 from core.runs.settings import as_text
@@ -41,10 +41,14 @@ def axis_of(values: Sequence[Value], ticks: int) -> Axis:
         words = tuple(sorted({str(value) for value in values}))
         return Axis((-0.5, len(words) - 0.5), {float(place): word for place, word in enumerate(words)}, words)
     low, high = min(numbers, default=0.0), max(numbers, default=1.0)
-    distinct = sorted(set(numbers))
     is_logarithmic = low > 0 and high >= WIDE * low
     found = log_ticks(math.log10(low), math.log10(high), ticks) if is_logarithmic else linear_ticks(low, high, ticks)
-    limits, at = found
-    if 1 < len(distinct) <= ticks:  # a list of values: each has its tick
-        at = {math.log10(value) if is_logarithmic else value: as_text(value) for value in distinct}
-    return Axis(limits, at, (), is_logarithmic)
+    return Axis(*found, (), is_logarithmic)
+
+
+def setting_axis(values: Sequence[Value], ticks: int) -> Axis:
+    """The same for a setting: where there are few values, each has a tick."""
+    axis = axis_of(values, ticks)
+    if axis.words or not 1 < len(set(values)) <= ticks:
+        return axis
+    return replace(axis, ticks={axis.at(value): as_text(value) for value in set(values)})

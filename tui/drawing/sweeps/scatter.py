@@ -13,7 +13,7 @@ from tui.drawing.plots.axes import LOWEST, NARROWEST, frame, left_of_canvas, pla
 from tui.drawing.plots.cells import Cells
 from tui.drawing.plots.raster import Canvas
 from tui.drawing.strips import draw_message, fill
-from tui.drawing.sweeps.scale import axis_of
+from tui.drawing.sweeps.scale import axis_of, setting_axis
 from tui.run_looks import BLUE, ORANGE
 from tui.terminal.capabilities import ColorDepth
 
@@ -35,7 +35,7 @@ def draw_scatter(
     if not known or width < NARROWEST or height < LOWEST:
         return draw_message(f"no run has a {FIGURES[figure]} yet", width, height)
     rows = height - 3
-    along = axis_of([trial.settings[setting] for trial in known], max(3, width // 12))
+    along = setting_axis([trial.settings[setting] for trial in known], max(3, width // 12))
     up = axis_of([trial.figures[figure] for trial in known], max(3, (rows + 1) // 4))
     y_ticks = place(up.ticks, up.limits[1], up.limits[0], rows)
     columns = width - left_of_canvas(y_ticks)

@@ -40,6 +40,7 @@ class ArrangedList(MarkedList):
         Binding(
             "h", "fold", "fold", tooltip="fold the runs of a sweep, or seeds, into a row", id="runs.fold", show=False
         ),
+        Binding("W", "sweep", "sweep", tooltip="what the sweep of the run came to", id="runs.sweep", show=False),
         Binding("l", "unfold", "unfold", tooltip="show the runs that a row stands for", id="runs.unfold", show=False),
     ]
 
@@ -108,6 +109,16 @@ class ArrangedList(MarkedList):
             self.list_as(self.arrangement.with_folded(key, True))
         elif runs:
             self.notify(f"{runs[0].run.name} is in no sweep, and no other differs in the seed only", markup=False)
+
+    def action_sweep(self) -> None:
+        runs = runs_of(self.row)
+        key, name = self.arranger.groups.get(runs[0].run, ("", "")) if runs else ("", "")
+        if key.startswith("sweep/"):
+            from tui.screens.sweeps.screen import SweepScreen
+
+            self.app.push_screen(SweepScreen(self.shared, name, key))
+        elif runs:
+            self.notify(f"{runs[0].run.name} is in no sweep", markup=False)
 
     def action_unfold(self) -> None:
         if isinstance(self.row, RunGroup):

@@ -1,0 +1,99 @@
+"""The screen of a sweep: a table of its runs, the best first, plots, and keys for the whole of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from core.jobs import launch
+from core.jobs.queue import starting, trainers, waiting
+from core.runs.config import make_config
+from core.runs.run import Run
+from core.runs.status import State
+from tests.support.screens import press, screen_text, until
+from tests.tui.screens.test_grammar import check_screen
+from tui.app import VaeTui
+from tui.screens.dialogs import Confirm
+from tui.screens.sweeps.screen import SweepScreen
+
+LOSSES = {(0.001, 64): 42.5, (0.01, 64): 40.25, (0.001, 128): 44.0, (0.01, 128): None}
+
+
+@pytest.fixture
+def runs(runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """Three runs that finished, and one that was not begun."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(trainers, "usual_at_once", lambda device: 1)
+    monkeypatch.setattr(starting, "trainers_here", list)
+    made = []
+    for (rate, batch), loss in LOSSES.items():
+        config = make_config(dataset="mnist-5k", device="cpu", learning_rate=rate, batch_size=batch, epochs=1)
+        run = Run.create(runs_dir, f"try-lr{rate:g}-batch{batch}", config)
+        if loss is not None:
+            line = {"kind": "epoch", "epoch": 1, "step": 9, "time": 1.0, "val_loss": loss, "val_reconstruction": loss}
+            run.metrics_path.write_text(json.dumps(line) + "\n")
+            run.write_status(run.status().updated(state=State.FINISHED, epoch=1))
+        made.append(run)
+    return made
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+
+    def start(run: Run, *arguments: Any, **options: Any) -> None:
+        names.append(run.name)
+
+    monkeypatch.setattr(launch, "start", start)
+    return names
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_sweep_is_a_table_and_plots(
+    runs: list[Run], runs_dir: Path, snapshot: SnapshotAssertion, size: tuple[int, int]
+) -> None:
+    app = VaeTui(runs_dir, runs_dir)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "try-lr" in screen_text(app), "the list")
+        await press(pilot, "W")
+        await until(pilot, lambda: "so far" in screen_text(app), "the sweep")
+        check_screen(app)
+        assert screen_text(app) == snapshot
+        await press(pilot, "x", "j")
+        assert screen_text(app) == snapshot
+        await press(pilot, "v", "o")
+        assert screen_text(app) == snapshot
+        await press(pilot, "v")
+        assert "so far" in screen_text(app)
+        await press(pilot, "escape")
+        assert not isinstance(app.screen, SweepScreen)
+
+
+async def test_what_is_left_waits_and_all_is_stopped(runs: list[Run], runs_dir: Path, started: list[str]) -> None:
+    app = VaeTui(runs_dir, runs_dir)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "try-lr" in screen_text(app), "the list")
+        await press(pilot, "W")
+        await until(pilot, lambda: "so far" in screen_text(app), "the sweep")
+        await press(pilot, "r")
+        await until(pilot, lambda: started, "a trainer")
+        assert (started, runs[3].state()) == ([runs[3].name], State.QUEUED)
+        await until(pilot, lambda: "queued" in screen_text(app), "its state")
+        await press(pilot, "s")
+        assert isinstance(app.screen, Confirm)
+        await press(pilot, "y")
+        await until(pilot, lambda: runs[3].state() is State.CREATED, "the end of its waiting")
+        assert waiting.place_of(runs[3]) is None
+
+
+async def test_a_run_of_no_sweep_has_no_such_screen(runs_dir: Path) -> None:
+    Run.create(runs_dir, "alone", make_config(dataset="mnist-5k"))
+    app = VaeTui(runs_dir, runs_dir)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "alone" in screen_text(app), "the list")
+        await press(pilot, "W")
+        assert [note.message for note in app._notifications] == ["alone is in no sweep"]
