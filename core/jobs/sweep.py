@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.errors import ConfigError, RunError, UserError, describe
 from core.jobs import launch
+from core.jobs.queue.together import INCIDENTAL, shared_kind
 from core.jobs.queue.waiting import enter, queueing
 from core.jobs.search import Choice, Span, draw_trials, every_combination
 from core.runs.catalog import RunSummary, summarise
@@ -18,12 +19,6 @@ from core.runs.config import RunConfig, check_name, check_values, stamp
 from core.runs.run import Run, Share
 from core.runs.settings import SETTINGS
 from core.runs.status import State
-
-# What may differ between a run on disk and the planned member of the same name.
-INCIDENTAL = {"created", "versions", "device", "data_dir"}
-# What may differ between runs that share a step.
-OWN = {"seed", "learning_rate", "beta", "schedule"}
-MOST_TOGETHER = 8
 
 
 @dataclass(frozen=True)
@@ -40,9 +35,7 @@ class Member:
 
     def kind(self, device: str) -> dict[str, object] | None:
         """What it has in common with those that can share its step on a device; None where nobody can."""
-        if not device.startswith("cuda") or self.config.preset_record.learns_prior or self.device not in (None, device):
-            return None
-        return self.config.model_dump(exclude=INCIDENTAL | OWN)
+        return shared_kind(self.config, device) if self.device in (None, device) else None
 
 
 @dataclass(frozen=True)

@@ -198,3 +198,22 @@ def test_a_trainer_starts_the_next_and_a_killed_one_leaves_that_to_who_looks(
     assert lost.state() is State.STOPPED
     for run in runs:
         run_files.assert_sound(run)
+
+
+def be_trainer_of(*paths: Path) -> None:
+    """Be one process for several runs of the queue."""
+    trainer_process.main([*map(str, paths), "--from-queue"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_of_several_runs_of_a_process_those_are_trained_that_wait(make_small_run: MakeRun) -> None:
+    runs = [make_small_run(name, epochs=2) for name in ("one", "two", "three")]
+    two = runs[1]
+    for run in runs:
+        waiting.enqueue(run)
+    waiting.leave(two)
+    assert survives(10**6, be_trainer_of, *(run.path for run in runs))
+    assert [run.state() for run in runs] == [State.FINISHED, State.CREATED, State.FINISHED]
+    assert not any((run.path / QUEUED).exists() for run in runs)
+    assert "it waits in the queue no more" in two.log_path.read_text()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from core import files
 from core.errors import DamagedFile, RunError, UserError, describe
 from core.jobs import launch
 from core.jobs.queue.register import Lock, Register, locked, may_hold_runs, read_register, write_register
+from core.jobs.queue.together import MOST_TOGETHER, shared_kind
 from core.jobs.queue.trainers import Devices, trainers_here
 from core.runs.catalog import folders
+from core.runs.config import RunConfig
 from core.runs.keeping.queued import QUEUED, Queued, is_ours, read_entry, remove_entry
 from core.runs.run import Run
 from core.runs.status import State
@@ -133,33 +136,62 @@ def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequen
     at_work = {folder for each in trainers for folder in each.folders}
     devices = Devices(register.at_once, trainers)
     tries = dict(register.tries)
+    ready: dict[Waiting, RunConfig] = {}
     for each in waiting:
-        if str(each.run.path) in at_work:
+        if str(each.run.path) not in at_work:
+            try:
+                if tries[each.entry.id] >= MOST_TRIES:
+                    raise RunError(f"its trainer ended {MOST_TRIES} times: {each.run.last_log_line() or 'no word'}")
+                ready[each] = each.run.training_config()
+            except UserError as error:
+                give_up(each.run, describe(error))
+    while ready:
+        first = next(iter(ready))
+        config = ready.pop(first)
+        device = devices.take(config)
+        if device is None:
+            if config.processes > 1:
+                return  # nothing that needs less goes ahead of it for ever
             continue
+        others = _alike(first, config, device, ready, devices)
+        for each in others:
+            del ready[each]
+        tries |= {each.entry.id: tries[each.entry.id] + 1 for each in (first, *others)}
+        write_register(register.model_copy(update={"tries": tries}))
+        folder = first.entry.data_dir
         try:
-            if tries[each.entry.id] >= MOST_TRIES:
-                raise RunError(f"its trainer ended {MOST_TRIES} times: {each.run.last_log_line() or 'no word'}")
-            config = each.run.training_config()
-            device = devices.take(config)
-            if device is None:
-                if config.processes > 1:
-                    return  # nothing that needs less goes ahead of it for ever
-                continue
-            tries[each.entry.id] += 1
-            write_register(register.model_copy(update={"tries": tries}))
-            folder = each.entry.data_dir
             launch.start(
-                each.run,
-                each.entry.epochs,
-                each.entry.learning_rate,
+                first.run,
+                first.entry.epochs,
+                first.entry.learning_rate,
                 devices.threads(device),
-                data_dir=None if folder is None else Path(folder),
+                [each.run for each in others],
+                None if folder is None else Path(folder),
                 device=device if device.startswith("cuda") else None,
                 from_queue=True,
             )
-            yield each.run
         except UserError as error:
-            give_up(each.run, describe(error))
+            give_up(first.run, describe(error))
+        else:
+            yield from (each.run for each in (first, *others))
+
+
+def _alike(
+    first: Waiting, config: RunConfig, device: str, ready: Mapping[Waiting, RunConfig], devices: Devices
+) -> list[Waiting]:
+    """The runs that the process of the first one trains in the same step; every free GPU has its part of all."""
+    kind = shared_kind(config, device)
+    asked = first.entry.epochs, first.entry.learning_rate, first.entry.data_dir
+    found = [
+        each
+        for each, other in ready.items()
+        if kind is not None
+        and shared_kind(other, device) == kind
+        and device in devices.wanted(other)
+        and (each.entry.epochs, each.entry.learning_rate, each.entry.data_dir) == asked
+    ]
+    free = 1 + sum(devices.room[gpu] > 0 for gpu in devices.gpus)
+    return found[: min(MOST_TOGETHER, math.ceil((1 + len(found)) / free)) - 1]
 
 
 def give_up(run: Run, reason: str) -> None:

@@ -37,7 +37,8 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> list[SeenTrainer]:
     seen: list[SeenTrainer] = []
 
     def start(run: Run, *arguments: Any, device: str | None = None, **options: Any) -> None:
-        seen.append(SeenTrainer((str(run.path),), device or ""))
+        others = arguments[3] if len(arguments) > 3 else ()
+        seen.append(SeenTrainer(tuple(str(each.path) for each in (run, *others)), device or ""))
 
     monkeypatch.setattr(launch, "start", start)
     monkeypatch.setattr(starting, "trainers_here", lambda: [*seen])
@@ -186,3 +187,24 @@ def test_a_run_takes_a_device_that_has_room(
     devices = Devices(None, [SeenTrainer(("/elsewhere",), device) for device in seen])
     config = make_run(**wanted).config()
     assert [devices.take(config) for _ in takes] == takes
+
+
+@pytest.mark.parametrize(("gpus", "groups"), [(1, [8, 4]), (2, [6, 6]), (3, [4, 4, 4])])
+def test_runs_that_can_share_a_step_are_trained_by_one_process_a_gpu(
+    gpus: int,
+    groups: list[int],
+    make_run: MakeRun,
+    at_work: list[SeenTrainer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trainers, "gpus", lambda: [f"cuda:{number}" for number in range(gpus)])
+    other = make_run("other", device="auto", batch_size=64)
+    runs = [make_run(f"run-{seed}", device="auto", seed=seed) for seed in range(12)]
+    for run in (*runs, other):
+        waiting.enqueue(run)
+    start_waiting()
+    assert [len(each.folders) for each in at_work] == groups[:gpus]
+    assert [each.device for each in at_work] == [f"cuda:{number}" for number in range(gpus)]
+    for folder in at_work[0].folders:
+        end(Run(Path(folder)), at_work)
+    assert start_waiting() == ([*runs[8:]] if gpus == 1 else [other]), "the next turn"

@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import ConfigError
 from core.jobs import launch, search, sweep
+from core.jobs.queue import together
 from core.jobs.sweep import Member, Sweep
 from core.runs.run import Run
 from core.runs.status import State
@@ -162,7 +163,8 @@ ON_GPUS = {"dataset": "mnist-5k", "epochs": 1}
 def test_members_that_can_share_a_step_are_trained_by_one_process_on_a_gpu(
     runs_dir: Path, started: list[Started]
 ) -> None:
-    runs = Sweep(sweep.plan(runs_dir, "try", CHOICES, ON_GPUS), ["cuda:0"], threads=None, together=sweep.MOST_TOGETHER)
+    members = sweep.plan(runs_dir, "try", CHOICES, ON_GPUS)
+    runs = Sweep(members, ["cuda:0"], threads=None, together=together.MOST_TOGETHER)
     runs.advance()
     assert started == [Started(names(0, 1, 2), "cuda:0")], "the others have batches of another size"
     started[0].ended = True
@@ -175,7 +177,7 @@ def test_members_that_can_share_a_step_are_trained_by_one_process_on_a_gpu(
 
 def test_each_gpu_has_its_part_of_the_members(runs_dir: Path, started: list[Started]) -> None:
     members = sweep.plan(runs_dir, "try", CHOICES | {"batch_size": ["64"], "seed": list("01234")}, ON_GPUS)
-    runs = Sweep(members, ["cuda:0", "cuda:1"], threads=None, together=sweep.MOST_TOGETHER)
+    runs = Sweep(members, ["cuda:0", "cuda:1"], threads=None, together=together.MOST_TOGETHER)
     runs.advance()
     assert [(len(one.names), one.device) for one in started] == [(3, "cuda:0"), (2, "cuda:1")]
 
@@ -197,7 +199,7 @@ def test_on_a_cpu_and_for_a_prior_each_member_has_a_process_of_its_own(
     runs_dir: Path, started: list[Started], device: str, fixed: dict[str, object]
 ) -> None:
     members = sweep.plan(runs_dir, "try", {"seed": ["0", "1"]}, ON_GPUS | fixed)
-    runs = Sweep(members, [device], threads=None, together=sweep.MOST_TOGETHER)
+    runs = Sweep(members, [device], threads=None, together=together.MOST_TOGETHER)
     runs.advance()
     assert [one.names for one in started] == [["try-seed0"]]
 
@@ -208,7 +210,7 @@ def test_a_member_that_was_begun_on_another_device_goes_on_there_by_itself(
     make_run("try-seed1", **ON_GPUS | {"preset": "ae", "batch_size": 64, "seed": 1, "device": "cuda:1"})
     make_run("try-seed2", **ON_GPUS | {"preset": "ae", "batch_size": 64, "seed": 2, "device": "cuda:0"})
     members = sweep.plan(runs_dir, "try", {"seed": ["0", "1", "2"]}, ON_GPUS | {"preset": "ae", "batch_size": 64})
-    runs = Sweep(members, ["cuda:0"], threads=None, together=sweep.MOST_TOGETHER)
+    runs = Sweep(members, ["cuda:0"], threads=None, together=together.MOST_TOGETHER)
     runs.advance()
     started[0].ended = True
     runs.advance()

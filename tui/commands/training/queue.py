@@ -122,6 +122,14 @@ def await_turn(runs: Sequence[Run]) -> None:
             echo(f"{run.name} is number {place_of(run)} in the queue; look at it with: vae-tui queue")
 
 
+def await_turns(entered: Sequence[Run], of: int, sweep: str) -> None:
+    """Start what there is room for of a sweep that was entered, and say where it is looked at."""
+    started = start_waiting({run.path.parent for run in entered}, SECONDS)
+    begun = sum(run in entered for run in started)
+    echo(f"{len(entered)} of {formatting.count(of, 'run')} put into the queue, {begun} of them begin")
+    echo(f"what comes out: vae-tui sweeps {sweep}")
+
+
 def start_what_waits() -> None:
     """Start what there is room for: a trainer may have been killed, which then started nothing."""
     try:

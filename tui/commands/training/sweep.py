@@ -18,9 +18,9 @@ from rich.text import Text
 
 from core.data import registry
 from core.errors import RunError
-from core.jobs.queue.starting import start_waiting
+from core.jobs.queue.together import MOST_TOGETHER
 from core.jobs.search import MEMBERS_LIMIT, parse_choice
-from core.jobs.sweep import MOST_TOGETHER, Group, Member, Sweep, enqueue, groups, plan, plan_trials
+from core.jobs.sweep import Group, Member, Sweep, enqueue, groups, plan, plan_trials
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import RunSummary, find_run
 from core.runs.config import OF_OWN, check_values
@@ -33,7 +33,7 @@ from tui.commands.options.common import DataDir, Json, OnFinish, Queue, RunsDir
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, LowestLines, echo, print_error, print_json, print_table
 from tui.commands.training.progress import going_on
-from tui.commands.training.queue import SECONDS, check_queue
+from tui.commands.training.queue import await_turns, check_queue
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
@@ -117,11 +117,7 @@ def sweep(
     if said:
         print_error(said) if as_json else echo(said)
     if queue:
-        entered = enqueue(members, weights, shared)
-        started = start_waiting([runs_dir], SECONDS)
-        begun = sum(run in entered for run in started)
-        echo(f"{len(entered)} of {formatting.count(len(members), 'run')} wait in the queue, {begun} of them begin")
-        echo(f"what comes out: vae-tui sweeps {name}")
+        await_turns(enqueue(members, weights, shared), len(members), name)
         return
     slots = _slots(settings.get("device", "auto"), jobs)
     on_cpu = sum(slot == "cpu" for slot in slots)
