@@ -13,6 +13,7 @@ from core.data.images import pixels
 from core.latents.aggregate import Latents
 from core.latents.options import ACTIVE_VARIANCE
 from core.models.autoencoder import Autoencoder, DiagonalGaussian, loss
+from core.models.likelihood import PIXELS, Likelihood
 
 # Squared error + KL is minus the ELBO, but for a constant, where the decoder is a Gaussian of this variance.
 DECODER_VARIANCE = 0.5
@@ -36,13 +37,15 @@ def log_likelihood(squared_error: Tensor, size: int, variance: float = DECODER_V
 def elbo(model: Autoencoder, images: Tensor, generator: torch.Generator) -> Tensor:
     """The evidence lower bound in nats of each image uint8 (N, 32, 32), (N,); one posterior sample each.
 
-    Kingma & Welling 2014, equation 7: a density over the padded 1,024 pixels as numbers in [0, 1].
+    Kingma & Welling 2014, equation 7: a density over the padded 1,024 pixels as numbers in [0, 1]; where the likelihood
+    is Bernoulli, the probability of the 784 pixels, drawn black or white.
     """
     bounds = []
     for batch in images.split(BATCH):
-        x = pixels(batch)
-        parts = loss(x, *model(x, model.noise(len(x), generator)))
-        bounds.append(log_likelihood(parts.reconstruction.double(), x[0].numel()) - parts.kl)
+        x = _drawn(model, batch, generator)
+        output, posterior = model(x, model.noise(len(x), generator))
+        parts = loss(x, output, posterior, model.likelihood)
+        bounds.append(_log_likelihood(model, parts.reconstruction.double()) - parts.kl)
     return torch.cat(bounds)
 
 
@@ -52,21 +55,35 @@ def importance_bounds(model: Autoencoder, images: Tensor, samples: int, generato
 
     The importance-weighted one is never below the ELBO and grows with the samples to the log-likelihood itself.
     """
-    weights = torch.stack([_log_weights(model, pixels(image[None]), samples, generator) for image in images])
+    weights = torch.stack([_log_weights(model, image[None], samples, generator) for image in images])
     return Bounds(weights.mean(dim=1), weights.logsumexp(dim=1) - math.log(samples))
 
 
-def _log_weights(model: Autoencoder, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
-    """log p(x, z) - log q(z | x) in nats of samples z of the posterior of one image (1, 1, 32, 32), (samples,)."""
+def _log_weights(model: Autoencoder, image: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+    """log p(x, z) - log q(z | x) in nats of samples z of the posterior of one image uint8 (1, 32, 32), (samples,)."""
+    x = _drawn(model, image, generator)
     posterior = model.encode(x)
     weights = []
     for count in _batches(samples):
         noise = model.noise(count, generator)
         assert noise is not None, "a point has no density"
         z = posterior.reparameterize(noise)
-        errors = (model.decode(z) - x).square().sum(dim=(1, 2, 3))
-        weights.append(log_likelihood(errors.double(), x.numel()) + _log_density_ratio(posterior, z, noise))
+        errors = model.likelihood.error(x, model.output(z))
+        weights.append(_log_likelihood(model, errors.double()) + _log_density_ratio(posterior, z, noise))
     return torch.cat(weights)
+
+
+def _drawn(model: Autoencoder, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images uint8 (B, 32, 32) as the likelihood is of them, (B, 1, 32, 32)."""
+    x = pixels(images)
+    if model.likelihood is Likelihood.GAUSSIAN:
+        return x
+    return model.likelihood.drawn(x, torch.rand((len(x), PIXELS), generator=generator))
+
+
+def _log_likelihood(model: Autoencoder, errors: Tensor) -> Tensor:
+    """log p(x | z) in nats, from the error of each image."""
+    return log_likelihood(errors, PIXELS) if model.likelihood is Likelihood.GAUSSIAN else -errors
 
 
 def _batches(total: int) -> list[int]:

@@ -20,7 +20,8 @@ from torch import Tensor
 from core import files
 from core.errors import DamagedFile
 from core.models.autoencoder import MODELS
-from core.models.weights import first_line, sizes_of, weights_to_bytes
+from core.models.likelihood import Likelihood
+from core.models.weights import LIKELIHOOD, first_line, metadata_of, sizes_of, weights_to_bytes
 from core.runs.catalog import create_run
 from core.runs.config import RunConfig
 from core.runs.run import TENSORS_LIMIT, Run
@@ -37,13 +38,30 @@ LISTED = 3
 def import_run(paths: Sequence[Path], config: RunConfig, runs_dir: Path, name: str | None) -> Run:
     """A finished run with the weights of these files. Raises DamagedFile, ConfigError, RunError or OSError."""
     state = read_weights(paths, config.preset)
-    content = weights_to_bytes(state, {"preset": config.preset})
+    (_, *features), channels = sizes_of(state)
+    sizes: dict[str, object] = {"features": ",".join(map(str, features)), "latent_channels": channels}
+    others = [each for each in map(_likelihood, paths) if each is not Likelihood.GAUSSIAN]
+    said: dict[str, object] = {LIKELIHOOD: others[0].value} if others else {}
+    config = config.model_copy(update=sizes | said)
+    content = weights_to_bytes(state, {"preset": config.preset} | said)
     run = create_run(runs_dir, name, f"{config.preset}-imported", config)
     run.write_weights(content)
     told = " and ".join(printable(path.name) for path in paths)
     reason = f"its weights were imported from {told}"
     run.write_status(Status(state=State.FINISHED, reason=reason))
     return run
+
+
+def _likelihood(path: Path) -> Likelihood:
+    """That of weights which this program saved; the post's own are Gaussian. Raises DamagedFile or OSError."""
+    if path.suffix != ".safetensors":
+        return Likelihood.GAUSSIAN
+    try:
+        return Likelihood(metadata_of(files.read(path, TENSORS_LIMIT)).get(LIKELIHOOD, Likelihood.GAUSSIAN))
+    except KeyError:  # a file without any metadata
+        return Likelihood.GAUSSIAN
+    except ValueError as error:
+        raise DamagedFile(path, f"has a likelihood of a newer version: {first_line(error)}") from None
 
 
 def read_weights(paths: Sequence[Path], preset: str) -> dict[str, Tensor]:

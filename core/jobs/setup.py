@@ -129,7 +129,11 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
 
 def _may_need_step(config: RunConfig) -> bool:
     """Whether a run may need the compiled step; whether there is a GPU, only PyTorch will know."""
-    compiled = not (config.preset_record.learns_prior or config.clip_norm) and config.sizes == Sizes()
+    compiled = (
+        not (config.preset_record.learns_prior or config.clip_norm)
+        and config.sizes == Sizes()
+        and config.likelihood == "gaussian"
+    )
     return config.device in ("auto", "cpu") and config.processes == 1 and compiled
 
 

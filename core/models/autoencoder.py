@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.shapes import LATENT_SHAPE, PADDED_SIZE, latent_shape
+from core.models.likelihood import PIXELS, Likelihood
+from core.shapes import LATENT_SHAPE, latent_shape
 
 FEATURES = (1, 8, 16, 32)
-PIXELS = PADDED_SIZE**2
 LATENT_CHANNELS = LATENT_SHAPE[0]
 LOG_VARIANCE_BOUNDS = (-30.0, 20.0)
 Number = TypeVar("Number", float, Tensor)
@@ -110,7 +110,7 @@ class Decoder(nn.Sequential):
 class Autoencoder(nn.Module):
     """Encoder and mirrored decoder; its posterior is a point. 51,357 parameters as in the post.
 
-    `latent_shape` (C, h, w) is that of a latent of one image.
+    `latent_shape` (C, h, w) is that of a latent of one image; what the decoder gives is meant as `likelihood` says.
     """
 
     encoder_channels_per_latent = 1
@@ -120,6 +120,7 @@ class Autoencoder(nn.Module):
         self.encoder = Encoder(*features, self.encoder_channels_per_latent * latent_channels)
         self.decoder = Decoder(latent_channels, *reversed(features))
         self.latent_shape = latent_shape(len(features) - 1, latent_channels)
+        self.likelihood = Likelihood.GAUSSIAN
         self.latent_scale: float | None = None  # 1 / standard deviation of z over the training set, once that is known
 
     def encode(self, x: Tensor) -> DiagonalGaussian:
@@ -127,14 +128,18 @@ class Autoencoder(nn.Module):
         return DiagonalGaussian(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images (B, 1, 32, 32) of latents (B, C, h, w), or flat (B, D); not clipped to [0, 1]."""
-        images: Tensor = self.decoder(z.view(-1, *self.latent_shape))
-        return images
+        """The expected images (B, 1, 32, 32) of latents (B, C, h, w), or flat (B, D); not clipped to [0, 1]."""
+        return self.likelihood.images(self.output(z))
+
+    def output(self, z: Tensor) -> Tensor:
+        """What the decoder gives for these latents, (B, 1, 32, 32), as the likelihood takes it."""
+        output: Tensor = self.decoder(z.view(-1, *self.latent_shape))
+        return output
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, DiagonalGaussian]:
-        """The reconstruction from the posterior sample with this noise (B, C, h, w), and the posterior."""
+        """The decoder's output for the posterior sample with this noise (B, C, h, w), and the posterior."""
         posterior = self.encode(x)
-        return self.decode(posterior.reparameterize(noise)), posterior
+        return self.output(posterior.reparameterize(noise)), posterior
 
     def noise(self, count: int, generator: torch.Generator) -> Tensor | None:
         """Noise for posterior samples of so many images, on the generator's device; None for a point."""
@@ -201,7 +206,7 @@ MODELS: dict[str, type[Autoencoder]] = {
 
 @dataclass(frozen=True)
 class Loss:
-    """The parts of the loss of a batch, each (B,), in squared pixel error and nats."""
+    """The parts of the loss of a batch, each (B,), in squared pixel error, or nats where it is Bernoulli, and nats."""
 
     reconstruction: Tensor
     kl: Tensor
@@ -232,6 +237,6 @@ class KlWeight:
         return squared_error + self.given(squared_error) * kl
 
 
-def loss(x: Tensor, reconstruction: Tensor, posterior: DiagonalGaussian) -> Loss:
-    """Squared error summed over the pixels of each image, and the KL divergence of its posterior."""
-    return Loss((reconstruction - x).square().sum(dim=(1, 2, 3)), posterior.kl())
+def loss(x: Tensor, output: Tensor, posterior: DiagonalGaussian, likelihood: Likelihood = Likelihood.GAUSSIAN) -> Loss:
+    """The error of each image summed over its pixels, and the KL divergence of its posterior."""
+    return Loss(likelihood.error(x, output), posterior.kl())

@@ -17,9 +17,11 @@ from torch import Tensor
 from core.errors import DamagedFile
 from core.models.autoencoder import FEATURES, LATENT_CHANNELS, MODELS, Autoencoder
 from core.models.denoiser import Denoiser
+from core.models.likelihood import Likelihood
 from core.text import printable
 
 M = TypeVar("M", Autoencoder, Denoiser)
+LIKELIHOOD = "likelihood"  # in the metadata, where it is not Gaussian
 LEVELS, WIDEST = 5, 256  # of a model that is made for weights from elsewhere
 KERNEL = 4  # dimensions
 
@@ -51,6 +53,11 @@ def load_autoencoder(content: bytes, preset: str, path: Path) -> Autoencoder:
 
     model, scale = _load(make, preset, content, path)
     model.latent_scale = scale
+    named = metadata_of(content).get(LIKELIHOOD, Likelihood.GAUSSIAN)
+    try:
+        model.likelihood = Likelihood(named)
+    except ValueError:
+        raise DamagedFile(path, f"has a likelihood of a newer version: {printable(named[:40])}") from None
     return model
 
 

@@ -30,7 +30,7 @@ NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 UNKNOWN_NAMED = 3
 JSON_LIMIT = 1 << 20
 OF_OWN = ("fit", "damaged")  # settings for a user's own images
-OF_FIRST_STAGE = ("features", "latent_channels")  # settings that a learned prior has from there
+OF_FIRST_STAGE = ("features", "latent_channels", "likelihood")  # settings that a learned prior has from there
 # Which there were not in the first version that wrote runs.
 LATER = ("fingerprint", "patience", "clip_norm", "snapshots", "forked_from", *OF_OWN, *OF_FIRST_STAGE)
 Model = TypeVar("Model", bound=BaseModel)
@@ -128,6 +128,9 @@ def check_values(**values: Any) -> RunConfig:
         if (value := getattr(config, name)) != RunConfig.model_fields[name].default:
             wanted = f"left out for {config.dataset}: it is for images of your own"
             raise ConfigError({name: f"{name} must be {wanted}, not {value}"})
+    if (config.likelihood, config.decoder_variance) == ("bernoulli", "optimal"):
+        wanted = "fixed for the likelihood bernoulli, which has none"
+        raise ConfigError({"decoder_variance": f"decoder variance must be {wanted}, not optimal"})
     low, high = LATENT_SIZES
     if not low <= config.sizes.latent_size <= high:
         channels, rows, columns = config.sizes.latent_shape
@@ -153,7 +156,8 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: declared.default for name, declared in Settings.model_fields.items()}
     preset = PRESETS.get(str(given.get("preset", DEFAULT_PRESET)))
     found |= preset.defaults if preset else {}
-    if given.get("decoder_variance") == "optimal":  # it weighs the KL divergence itself
+    # The first weighs the KL divergence itself; with the other the loss is minus the ELBO.
+    if given.get("decoder_variance") == "optimal" or given.get("likelihood") == "bernoulli":
         found["beta"] = Settings.model_fields["beta"].default
     with suppress(ValueError):
         if float(given.get("epochs", found["epochs"])) < EPOCHS:  # a short run could end without a validation

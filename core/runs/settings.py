@@ -136,6 +136,17 @@ class Settings(BaseModel):
             changes_loss=True,
         ),
     ] = "fixed"
+    likelihood: Annotated[
+        Word,
+        Setting(
+            "Of pixels: gaussian, with the squared error, or bernoulli, black or white, drawn anew in each step",
+            "LIKELIHOOD",
+            ("gaussian", "bernoulli"),
+            applies=lambda each: not each.learns_prior,
+            sweep="gaussian,bernoulli",
+            changes_loss=True,
+        ),
+    ] = "gaussian"
     dynamics: Annotated[
         Word,
         Setting(

@@ -50,9 +50,7 @@ def decoder(*features: int) -> nn.Sequential:
 class Autoencoder(nn.Module):
     """`preset` is ae (a latent is a point), vae-post (mean and deviation leave a leaky ReLU) or vae."""
 
-    def __init__(
-        self, preset: str, features: Sequence[int], latent_channels: int, latent_scale: float = math.nan
-    ) -> None:
+    def __init__(self, preset: str, features: Sequence[int], latent_channels: int) -> None:
         super().__init__()
         channels = latent_channels if preset == "ae" else 2 * latent_channels
         self.encoder = encoder(*features, channels)
@@ -62,7 +60,8 @@ class Autoencoder(nn.Module):
         if preset == "vae":
             self.head = nn.Conv2d(channels, channels, 1)
         self.preset = preset
-        self.latent_scale = latent_scale  # 1 / standard deviation of latents over the training set
+        self.likelihood = "gaussian"  # or bernoulli
+        self.latent_scale = math.nan  # 1 / standard deviation of latents over the training set
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mean and log-variance of the posterior, (B, C, h, w) each; the latter None where the latent is a point."""
@@ -78,6 +77,8 @@ class Autoencoder(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Images (B, 1, 32, 32) of latents (B, C, h, w)."""
         images: Tensor = self.decoder(z)
+        if self.likelihood == "bernoulli":  # probabilities of the pixels inside the border
+            images = nn.functional.pad(torch.sigmoid(images[..., 2:-2, 2:-2]), (2, 2, 2, 2))
         return images
 
     def forward(self, x: Tensor) -> Tensor:
@@ -91,7 +92,11 @@ class Autoencoder(nn.Module):
 def load(path: str | Path) -> Autoencoder:
     """The model in evaluation mode, on the CPU."""
     tensors, metadata = read_safetensors(Path(path))
-    model = Autoencoder(metadata["preset"], *sizes_of(tensors), float(metadata.get("latent_scale", "nan")))
+    model = Autoencoder(metadata["preset"], *sizes_of(tensors))
+    model.latent_scale, model.likelihood = (
+        float(metadata.get("latent_scale", "nan")),
+        metadata.get("likelihood", "gaussian"),
+    )
     model.load_state_dict(tensors)
     return model.eval()
 

@@ -31,7 +31,7 @@ def encoder_and_decoder(model: Autoencoder) -> dict[str, bytes]:
     outputs = ("mean",) if model.preset == "ae" else ("mean", "log_variance")
     encoder, decoder = Graph("images", IMAGES), Graph("latents", model.latent_shape)
     encoder.add_encoder(model)
-    decoder.name_last("images", decoder.add_layers(model.decoder, "latents"))
+    decoder.add_decoder(model)
     files = {
         "encoder.onnx": encoder.file(outputs, model.latent_shape),
         "decoder.onnx": decoder.file(("images",), IMAGES),
@@ -83,6 +83,14 @@ class Graph:
         self.add("Split", h, outputs=("mean", "deviation"), axis=1)
         square = self.add("Mul", "deviation", "deviation")
         self.add("Log", self.clip(square, "variance", 1e-6), outputs=("log_variance",))
+
+    def add_decoder(self, model: Autoencoder) -> None:
+        """What `Autoencoder.decode` computes."""
+        value = self.add_layers(model.decoder, self._given)
+        if model.likelihood == "bernoulli":
+            inside = nn.functional.pad(torch.ones(1, 1, 28, 28), (2, 2, 2, 2))
+            value = self.add("Mul", self.add("Sigmoid", value), self.hold("inside", inside))
+        self.name_last("images", value)
 
     def clip(self, value: str, name: str, *bounds: float) -> str:
         """A value that is kept above the first bound and below the second one."""

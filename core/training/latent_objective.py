@@ -149,7 +149,7 @@ class LatentObjective:
             z = learned.sample(min(SAMPLE_BATCH, count - first), seed + first)
             yield self._first_stage.decode(z)
 
-    def metadata(self, *, measured: bool) -> dict[str, float]:
+    def metadata(self, *, measured: bool) -> dict[str, object]:
         """The scale of the latents that the denoiser was trained on."""
         return {"latent_scale": self.model.latent_scale}
 

@@ -20,7 +20,8 @@ from core.kernels.step_library import Products
 from core.latents import encoding, samplers
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight, Loss, fold_batch_norm, loss
 from core.models.denoiser import Denoiser
-from core.models.weights import load_autoencoder
+from core.models.likelihood import PIXELS, Likelihood
+from core.models.weights import LIKELIHOOD, load_autoencoder
 from core.runs.config import FEWEST_IMAGES, RunConfig
 from core.runs.first_stage import read_first_stage
 from core.runs.metrics.lines import KL_CHANNELS
@@ -75,12 +76,12 @@ class Objective(Protocol):
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many sampled images, in batches (B, 1, 32, 32) on the CPU; the same for the same seed."""
 
-    def metadata(self, *, measured: bool) -> dict[str, float]:
+    def metadata(self, *, measured: bool) -> dict[str, object]:
         """What is stored beside the weights, with or without what is measured; not finite where training diverged."""
 
 
 class ImageObjective:
-    """An autoencoder on images: squared error, and the weighted KL divergence of the posterior.
+    """An autoencoder on images: the error of its likelihood, and the weighted KL divergence of the posterior.
 
     Raises RunError where the last batch is too small for the sizes of the model.
     """
@@ -109,13 +110,19 @@ class ImageObjective:
         return NativeStep(self.model, optimizer, images, at_once, self.kl_weight, products, threads)
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """The noise of posterior samples of so many images, (count, C, h, w); None where the posterior is a point."""
-        return self.model.noise(count, generator)
+        """The noise of posterior samples of so many images, (count, C, h, w); None where the posterior is a point.
+
+        Where the likelihood is Bernoulli, flat and with the chances of all pixels behind it, (count, D + 1024).
+        """
+        noise = self.model.noise(count, generator)
+        if self.model.likelihood is Likelihood.GAUSSIAN:
+            return noise
+        chances = torch.rand((count, PIXELS), generator=generator, device=generator.device)
+        return chances if noise is None else torch.cat([noise.flatten(1), chances], dim=1)
 
     def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
         """The loss of the images with indices (B,)."""
-        x = pixels(self.images.train_images[indices])
-        return loss(x, *forward(x, noise))
+        return _loss(self.model, forward, self.images.train_images[indices], noise)
 
     def validate(self, generator: torch.Generator) -> Iterator[Tensor]:
         """For each batch of validation images the sums of squared error and KL divergence, and moments of the latents.
@@ -126,7 +133,7 @@ class ImageObjective:
         model = fold_batch_norm(self.model)
         at_once = VALIDATION_BATCH_GPU if self.device.type == "cuda" else VALIDATION_BATCH
         for batch in self.images.validation_images.split(at_once):
-            noise = model.noise(len(batch), generator)
+            noise = self.sample_noise(len(batch), generator)
             yield measure(partial(_sums, model, batch, noise), len(batch))
 
     @proper_float32()
@@ -156,15 +163,37 @@ class ImageObjective:
         for z in sampler.sample(count, seed).split(SAMPLE_BATCH):
             yield model.decode(z)
 
-    def metadata(self, *, measured: bool) -> dict[str, float]:
+    def metadata(self, *, measured: bool) -> dict[str, object]:
         """The latent scale, which takes up to a second to measure."""
-        return {"latent_scale": latent_scale(self.model, self.images.train_images)} if measured else {}
+        found: dict[str, object] = {}
+        if self.model.likelihood is not Likelihood.GAUSSIAN:
+            found[LIKELIHOOD] = self.model.likelihood
+        if measured:
+            found["latent_scale"] = latent_scale(self.model, self.images.train_images)
+        return found
+
+
+def _drawn(model: Autoencoder, images: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """What the likelihood is of, (B, 1, 32, 32), of images uint8 (B, 32, 32), and the noise of posterior samples."""
+    x = pixels(images)
+    if model.likelihood is Likelihood.GAUSSIAN:
+        return x, noise
+    assert noise is not None
+    of_posterior, chances = noise[:, :-PIXELS], noise[:, -PIXELS:]
+    shaped = of_posterior.reshape(-1, *model.latent_shape) if of_posterior.shape[1] else None
+    return model.likelihood.drawn(x, chances), shaped
+
+
+def _loss(model: Autoencoder, forward: nn.Module, images: Tensor, noise: Tensor | None) -> Loss:
+    x, drawn = _drawn(model, images, noise)
+    output, posterior = forward(x, drawn)
+    return loss(x, output, posterior, model.likelihood)
 
 
 def _sums(model: Autoencoder, images: Tensor, noise: Tensor | None, part: slice) -> Tensor:
-    x = pixels(images[part])
-    reconstruction, posterior = model(x, None if noise is None else noise[part])
-    parts = loss(x, reconstruction, posterior)
+    x, drawn = _drawn(model, images[part], None if noise is None else noise[part])
+    output, posterior = model(x, drawn)
+    parts = loss(x, output, posterior, model.likelihood)
     sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()])
     return sums if posterior.log_variance is None else torch.cat([sums, moments(posterior)])
 
@@ -185,8 +214,10 @@ def latent_scale(model: Autoencoder, images: Tensor) -> float:
 
 
 def new_autoencoder(config: RunConfig) -> Autoencoder:
-    """One with the sizes of a run, and weights that PyTorch's generator draws."""
-    return MODELS[config.preset]((1, *config.sizes.features), config.sizes.latent_channels)
+    """One with the sizes and the likelihood of a run, and weights that PyTorch's generator draws."""
+    model = MODELS[config.preset]((1, *config.sizes.features), config.sizes.latent_channels)
+    model.likelihood = Likelihood(config.likelihood)
+    return model
 
 
 def make_objective(run: Run, images: ImageSet, device: torch.device) -> tuple[Objective, torch.Generator]:

@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from core.errors import ConfigError, RunError
+from core.exchange.importing import import_run
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
 from core.jobs.forking import make_fork
 from core.latents.options import PROJECTIONS, ProjectionOptions
+from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.standalone import folder, model
@@ -28,6 +30,7 @@ SHAPES = [
     pytest.param("vae", TWO, (2, 1, 1)),
     pytest.param("vae-post", {"features": "12,20", "latent_channels": 3}, (3, 8, 8), marks=pytest.mark.slow),
     pytest.param("ae", {"features": "6,10,14,18", "latent_channels": 5}, (5, 2, 2), marks=pytest.mark.slow),
+    pytest.param("vae", {"features": "8,16", "likelihood": "bernoulli"}, (4, 8, 8), marks=pytest.mark.slow),
     pytest.param("vae", {"features": "4", "latent_channels": 1}, (1, 16, 16), marks=pytest.mark.slow),
 ]
 
@@ -69,7 +72,13 @@ def test_everything_takes_the_sizes_of_the_model(
     folder.write(run, place, onnx=True)  # which onnxruntime checks
     exported, x = model.load(place / "model.safetensors"), torch.rand(2, 1, 32, 32)
     with torch.no_grad():
-        assert torch.equal(exported.encode(x)[0], load_model(run).encode(x).mean)
+        mean = load_model(run).encode(x).mean
+        assert torch.equal(exported.encode(x)[0], mean)
+        assert torch.equal(exported.decode(mean), load_model(run).decode(mean))
+    imported = import_run([run.weights_path()], check_values(preset=preset, dataset="mnist-5k"), tmp_path, "imported")
+    assert imported.config().sizes == run.config().sizes
+    with torch.no_grad():
+        assert torch.equal(load_model(imported).decode(mean), exported.decode(mean))
     assert "x".join(map(str, shape)) in (place / "README.md").read_text()
 
 

@@ -21,6 +21,7 @@ KEPT = {
     "dynamics": "it learned to undo it",
     "features": "its weights are of them",
     "latent_channels": "its weights are of them",
+    "likelihood": "its decoder learned it",
 }
 SEEDS = 2**32
 KEPT_BY_STATE = {"seed": "its random numbers go on"}  # which a snapshot does not have

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core.errors import DamagedFile, RunError
-from core.models.weights import load_autoencoder, load_denoiser, metadata_of, weights_to_bytes
+from core.models.likelihood import Likelihood
+from core.models.weights import LIKELIHOOD, load_autoencoder, load_denoiser, metadata_of, weights_to_bytes
 from core.runs.config import RunConfig
 from core.runs.forks.moment import Moment
 from core.runs.run import Run
@@ -65,6 +66,8 @@ def _weights(run: Run, *, best: bool = False) -> bytes | None:
 def _as_file(config: RunConfig, state: TrainingState, step: int, other: bytes | None) -> bytes:
     """The weights of a state as a file, where a kill came between the files of a save."""
     metadata: dict[str, object] = {"preset": config.preset, "epoch": state.epoch, "step": step}
+    if config.likelihood != Likelihood.GAUSSIAN and not config.preset_record.learns_prior:
+        metadata[LIKELIHOOD] = config.likelihood
     if config.preset_record.learns_prior and other is not None:
         with suppress(KeyError, ValueError, TypeError, RecursionError):
             metadata["latent_scale"] = float(metadata_of(other)["latent_scale"])  # always that of its first stage

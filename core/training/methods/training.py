@@ -38,7 +38,10 @@ class Training:
 
 def unusual(config: RunConfig) -> str:
     """Why no kernels that do whole steps are made for a run's model, in a few words; nothing where they may be."""
-    return "its sizes are not those of the post" if config.sizes != Sizes() else ""
+    if config.sizes != Sizes():
+        return "its sizes are not those of the post"
+    of_images = not config.preset_record.learns_prior
+    return "its likelihood is not Gaussian" if config.likelihood != "gaussian" and of_images else ""
 
 
 def mark_of(optimizer_state: Mapping[str, Any]) -> str | None:

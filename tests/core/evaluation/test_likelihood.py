@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import LowRankMultivariateNormal, Normal
+from torch.distributions import Bernoulli, LowRankMultivariateNormal, Normal
 
 from core.data.images import load_image_set, pixels
 from core.evaluation.likelihood import active_units, elbo, importance_bounds, log_likelihood
 from core.latents.aggregate import Latents
 from core.latents.encoding import encode
 from core.models.autoencoder import Autoencoder, DiagonalGaussian, VariationalAutoencoder, loss
+from core.models.likelihood import Likelihood
 from core.runs.run import Run
 from core.shapes import LATENT_SHAPE
 from tests.conftest import CHECKPOINTS
@@ -41,7 +42,7 @@ class LinearGaussian(VariationalAutoencoder):
         mean = 2 * variance * ((x.flatten(1) - 0.5) @ self.matrix).view(-1, *LATENT_SHAPE)
         return DiagonalGaussian(mean, torch.full_like(mean, math.log(variance * self.broadening)))
 
-    def decode(self, z: Tensor) -> Tensor:
+    def output(self, z: Tensor) -> Tensor:
         return 0.5 + (z.flatten(1) @ self.matrix.T).view(-1, 1, 32, 32)
 
     def exact(self, images: Tensor) -> Tensor:
@@ -132,3 +133,59 @@ def test_a_trained_model_uses_some_of_its_units(trained: Autoencoder) -> None:
     images = load_image_set("mnist-5k")
     latents = encode(trained, images.validation_images[:200], images.validation_labels[:200])
     assert 2 <= active_units(latents) <= NUMBERS
+
+
+class TwoNumbers(VariationalAutoencoder):
+    """A linear decoder of two numbers, whose posterior is too broad and beside the true one."""
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        super().__init__((1, 8, 8, 8, 8, 8), 2)
+        self.matrix = torch.randn(PIXELS, 2, generator=generator(3)) / 8
+        self.likelihood = likelihood
+
+    def encode(self, x: Tensor) -> DiagonalGaussian:
+        mean = (x.flatten(1) @ self.matrix).view(-1, 2, 1, 1) / 40
+        return DiagonalGaussian(mean, torch.full_like(mean, -1.0))
+
+    def output(self, z: Tensor) -> Tensor:
+        return (z.flatten(1) @ self.matrix.T).view(-1, 1, 32, 32)
+
+    def exact(self, x: Tensor) -> float:
+        """log p(x) of an image (1, 1, 32, 32) by quadrature: a sum over a fine grid of both numbers."""
+        along = torch.linspace(-6, 6, 241, dtype=torch.float64)
+        z = torch.cartesian_prod(along, along)
+        output = z @ self.matrix.double().T
+        if self.likelihood is Likelihood.GAUSSIAN:
+            fits = Normal(output, math.sqrt(0.5)).log_prob(x.double().flatten())
+        else:
+            inside = torch.nn.functional.pad(torch.ones(28, 28), (2,) * 4).flatten().bool()
+            fits = Bernoulli(logits=output[:, inside]).log_prob(x.double().flatten()[inside])
+        return float((fits.sum(dim=1) + Normal(0, 1).log_prob(z).sum(dim=1)).logsumexp(0) + 2 * math.log(12 / 240))
+
+
+@pytest.mark.parametrize("likelihood", Likelihood)
+def test_many_samples_find_the_likelihood_that_quadrature_gives(likelihood: Likelihood) -> None:
+    model = TwoNumbers(likelihood)
+    image = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    image[:, 10:20, 14:18] = 255  # black and white: drawing it again changes nothing
+    exact = model.exact(pixels(image))
+    bounds = importance_bounds(model, image, 20_000, generator())
+    assert float(bounds.importance_weighted) == pytest.approx(exact, abs=0.03)
+    assert exact - 30 < float(bounds.elbo) < exact - 0.1
+    lower = elbo(model, image.expand(2000, -1, -1), generator())
+    assert float(lower.mean()) == pytest.approx(float(bounds.elbo), abs=0.5)
+
+
+def test_pixels_are_drawn_white_as_often_as_they_are_bright_and_the_padding_says_nothing() -> None:
+    bernoulli = Likelihood.BERNOULLI
+    x = torch.full((4000, 1, 32, 32), 0.3)
+    drawn = bernoulli.drawn(x, torch.rand(4000, PIXELS, generator=generator()))
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+    assert float(drawn.mean()) == pytest.approx(0.3, abs=1e-3)
+    output = torch.randn(2, 1, 32, 32, generator=generator())
+    other = output.clone()
+    other[..., :2, :] = 50.0
+    assert torch.equal(bernoulli.error(drawn[:2], output), bernoulli.error(drawn[:2], other))
+    assert torch.equal(bernoulli.images(other), bernoulli.images(output))
+    assert not bernoulli.images(output)[..., :2].any()
+    assert torch.equal(bernoulli.images(output)[..., 2:-2, 2:-2], torch.sigmoid(output[..., 2:-2, 2:-2]))
