@@ -50,7 +50,7 @@ async def test_x_explains_the_loss_of_a_learned_prior(make_app: MakeApp) -> None
         await settle(pilot)
         await press(pilot, "X")
         assert shown(app, Explain).topic == "flow"
-        assert "64 latent numbers" in screen_text(app)
+        assert "over the latent numbers" in screen_text(app)
 
 
 @pytest.mark.slow
