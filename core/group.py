@@ -40,7 +40,9 @@ def find_place(processes: int, environment: Mapping[str, str] = os.environ) -> P
         local_rank = _number(environment.get("LOCAL_RANK"), rank)
         return Place(rank, processes, local_rank, _number(environment.get("LOCAL_WORLD_SIZE"), processes))
     if OF_TORCHRUN in environment:
-        raise ConfigError({"processes": f"processes must be {processes}, as the run was made for, not {started}"})
+        go_on = f"--processes {started} trains it by as many, to other bits"
+        wanted = f"processes must be {processes}, as the run was made for, not {started}"
+        raise ConfigError({"processes": f"{wanted}; {go_on}"})
     return ALONE
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import signal
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -23,7 +22,7 @@ from core.jobs.trainer.ending import OnFinish
 from core.jobs.trainer.failures import Log, log
 from core.jobs.trainer.heartbeat import TakenOver
 from core.jobs.trainer.limit import TimeLimit, parse_duration
-from core.jobs.trainer.orders import Signals
+from core.jobs.trainer.orders import Relay, Signals
 from core.jobs.trainer.stages import Stages
 from core.jobs.worker import Worker
 from core.runs.keeping.queued import read_entry, remove_entry
@@ -60,7 +59,7 @@ class Member:
                         remove_entry(self.run.path)
                     raise
                 remove_entry(self.run.path)
-            if shared is None and self.run.config().processes == 1:
+            if shared is None and self.run.config().processes == (job.processes or 1) == 1:
                 _keep_pace(self.run, log_here)
             if job.on_finish is not None:
                 job.on_finish.run(self.run, log_here)
@@ -142,9 +141,11 @@ def _step_together(members: Sequence[Member], shared: Shared) -> None:
 
 def follow(run: Run, job: Job) -> None:
     """Compute this process's part of every step, until the first of the run's processes says that training ends."""
-    for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)
-    load_trainer(run, None, job, Stages(show=lambda activity: None)).trainer.follow()
+    signals = Signals()
+    signals.handle()
+    relay = Relay(run, signals)
+    for _ in load_trainer(run, None, job, Stages(show=lambda activity: None)).trainer.follow():
+        relay.pass_on()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -156,6 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--learning-rate", type=float, help="go on with this learning rate instead of the saved one")
     parser.add_argument("--data-dir", type=Path, help="where the images are that are not where they were")
     parser.add_argument("--device", help="where to train instead of on the configured device")
+    parser.add_argument("--processes", type=int, help="by how many it is trained, if not by as many as it was made for")
     parser.add_argument("--from-queue", action="store_true", help="train only what waits in the queue")
     parser.add_argument("--on-finish", metavar="COMMAND", help="what the shell is to do once a run has ended")
     parser.add_argument("--on-finish-in", type=Path, metavar="DIR", default="/", help="and in which folder")
@@ -168,12 +170,15 @@ def main(arguments: list[str] | None = None) -> int:
         limit = None if given.time_limit is None else TimeLimit(parse_duration(given.time_limit), began)
     except ConfigError as error:
         parser.error(str(error))
-    job = Job(given.epochs, given.learning_rate, given.data_dir, ending, given.device, given.from_queue, limit)
+    job = Job(
+        given.epochs, given.learning_rate, given.data_dir, ending,
+        given.device, given.from_queue, limit, given.processes,
+    )  # fmt: skip
     if hasattr(os, "SCHED_BATCH"):  # a viewer on the same machine need not wait for the end of a trainer's turn
         with suppress(OSError):  # the starter's own choice may not be changed, such as `chrt -i 0`
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     try:
-        place = ALONE if len(runs) > 1 else find_place(runs[0].config().processes)
+        place = ALONE if len(runs) > 1 else find_place(job.processes or runs[0].config().processes)
     except (UserError, OSError) as error:
         log(f"refused: {error}")
         return EXIT_REFUSED

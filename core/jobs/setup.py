@@ -42,6 +42,7 @@ class Job:
     device: str | None = None  # another one than the run's own
     from_queue: bool = False  # to be trained only if it waits there
     time_limit: TimeLimit | None = None
+    processes: int | None = None  # another number than the run was made for
     intervals: Intervals = field(default_factory=Intervals)
 
 
@@ -88,8 +89,8 @@ class Shared:
 def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages, shared: Shared | None = None) -> Setup:
     """The trainer of a run on this process's device. Raises UserError or OSError."""
     config = run.config()
-    if job.device is not None:
-        config = config.model_copy(update={"device": job.device})
+    given = {"device": job.device or config.device, "processes": job.processes or config.processes}
+    config = config.model_copy(update=given)
     cores = CoreMeter()
     stages.begin("loading PyTorch")
     compiling = compile_ahead(config.precision) if _may_need_step(config) else None

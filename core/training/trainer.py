@@ -34,8 +34,7 @@ from core.training.validation import FRECHET_SAMPLES, Validated, Validation
 class Trainer:
     """Trains one run; `metrics` is the run's open log, which nobody else can hold at the same time.
 
-    Where several processes train a run, the first one goes through `steps` and holds the log; the others have None and
-    do what it tells them (`follow`).
+    Of several processes the first one goes through `steps` and holds the log; the others have None and `follow` it.
 
     A run that was saved before goes on exactly where it was; on another kind of device with other random numbers, which
     `method` says. `epochs` sets a new goal, `learning_rate` replaces the saved rate. A `shared` step of several runs is
@@ -208,14 +207,14 @@ class Trainer:
             self._begin(Task.END_EPOCH)
             self._end_epoch()
             yield
-        self._begin(Task.STOP)
+        self.stop()
 
     def stop(self) -> None:
-        """End training before its goal, in all processes."""
+        """End training in all processes."""
         self._begin(Task.STOP)
 
-    def follow(self) -> None:
-        """Do what the first process says until it says to stop; it validates and measures alone."""
+    def follow(self) -> Iterator[None]:
+        """Do what the first process says until it says to stop, thing by thing; it validates and measures alone."""
         for task in self.ranks.tasks():
             if task is Task.STEP:
                 self._train_step()
@@ -223,6 +222,7 @@ class Trainer:
                 self._end_epoch()
             elif task is Task.SET_RATE:
                 self.optimizer.base_rate = self.ranks.number_of_first(math.nan)
+            yield
 
     def _begin(self, task: Task) -> None:
         self.task = task

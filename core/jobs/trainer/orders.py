@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 
 from core.errors import ConfigError
@@ -10,6 +11,7 @@ from core.jobs.trainer.failures import Log
 from core.jobs.trainer.limit import Deadline
 from core.runs.config import check_values
 from core.runs.requests import LEARNING_RATE, Inbox, NumberedRequest
+from core.runs.run import Run
 
 
 class Signals:
@@ -32,6 +34,26 @@ class Signals:
 
     def _on_save(self, number: int, frame: object) -> None:
         self.saves += 1
+
+
+class Relay:
+    """Has the first process of a run stop where a signal reached only another one, such as that of another machine."""
+
+    SECONDS = 1.0  # that a signal has to reach the first process by itself
+
+    def __init__(self, run: Run, signals: Signals, now: Callable[[], float] = time.monotonic) -> None:
+        self._run, self._signals, self._now = run, signals, now
+        self._heard: float | None = None
+        self._asked = False
+
+    def pass_on(self) -> None:
+        """Ask the first process to stop if it goes on in spite of a signal, once. Raises OSError."""
+        if self._signals.stop is None or self._asked:
+            return
+        self._heard = self._heard or self._now()
+        if self._now() - self._heard >= self.SECONDS:
+            self._run.request("stop")
+            self._asked = True
 
 
 SetRate = Callable[[float, str], bool]  # a learning rate for the request of that id; whether that was not done before

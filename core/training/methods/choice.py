@@ -56,6 +56,9 @@ class Stepper:
         self._kernels: Kernels | None = None
         moved = state is not None and state.is_foreign(training.generator)
         self._remark = f", {CHANGED}: saved on another kind of device" if moved else ""
+        processes, made_for = training.ranks.world_size, training.config.processes
+        if state is not None and processes != made_for:
+            self._remark += f", {CHANGED}: trained by {processes} instead of {made_for} processes"
         is_new = state is None or moved or state.new_method
         mark = None if state is None or is_new else mark_of(state.optimizer)
         self._threads = training.threads if state is None or is_new else threads_of(state.optimizer)
