@@ -228,10 +228,15 @@ class Sweep:
             yield member, summarise(member.run) if member.run.path.exists() else None
 
 
-def enqueue(members: Sequence[Member], first_stage: bytes | None = None, share: Share | None = None) -> list[Run]:
+def enqueue(
+    members: Sequence[Member],
+    first_stage: bytes | None = None,
+    share: Share | None = None,
+    enter: Callable[[Run], None] = enter,
+) -> list[Run]:
     """Have those members wait in the queue that are neither finished nor trained, and wait not yet; these.
 
-    Raises UserError or OSError; those before it wait.
+    `enter` says for whom. Raises UserError or OSError; those before it wait.
     """
     entered = []
     with queueing(members[0].run.path.parent):

@@ -12,6 +12,7 @@ from typing import Unpack
 
 from core import files
 from core.errors import UserError
+from core.jobs.cluster.place import job_here
 from core.jobs.setup import Job, Setup, Shared, explained, load_trainer
 from core.jobs.trainer.failures import Log, cause, describe
 from core.jobs.trainer.heartbeat import Heartbeat, TakenOver
@@ -62,6 +63,7 @@ class Worker:
             error=None,
             reason=None,
             queued=None if entry is None else entry.id,
+            job=job_here(),
             cause=None,
         )
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)

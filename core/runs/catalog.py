@@ -204,6 +204,7 @@ class RunSummary:
             "device": status and status.device,
             "pid": status and status.pid,
             "host": status and status.host,
+            "job": status and status.job,
             "error": status and status.error,
             "reason": status and status.reason,
             "queue_place": self.place,

@@ -85,7 +85,7 @@ class Status(BaseModel):
     `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
     could lock the run, `begun` whether it has done a step; `done_request` is the number of the last request that was
     done, `base_learning_rate` the rate that was asked for, before any schedule, `reason` why it finished before its
-    goal, `queued` the entry of the queue that the trainer began with. Earlier versions wrote none of them.
+    goal, `queued` the entry of the queue that the trainer began with, `job` a cluster's. Earlier versions wrote none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -119,6 +119,7 @@ class Status(BaseModel):
     error: Text | None = None
     reason: Text | None = None
     queued: Text | None = None
+    job: Text | None = None
     cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
 
     @property
@@ -170,6 +171,7 @@ class StatusChanges(TypedDict, total=False):
     error: str | None
     reason: str | None
     queued: str | None
+    job: str | None
     cause: Cause | None
 
 

@@ -88,7 +88,7 @@ def await_end(machines: list[Machine], wait_until: WaitUntil) -> None:
 def test_two_machines_of_which_one_is_stopped_or_lost_end_the_run_as_if_nothing_had_happened(
     make_small_run: MakeRun, start: Start, wait_until: WaitUntil
 ) -> None:
-    values = {"preset": "vae", "epochs": 500, "processes": 2}
+    values = {"preset": "vae", "epochs": 150, "processes": 2}
     undisturbed, run = make_small_run("undisturbed", **values), make_small_run("wide", **values)
     together = trainers.begin_together(undisturbed, 2)
 
@@ -113,7 +113,7 @@ def test_two_machines_of_which_one_is_stopped_or_lost_end_the_run_as_if_nothing_
     wait_until(lambda: run.state() is State.LOST, what="the loss")
 
     machines = start(run, (2,))  # as many, on one machine
-    wait_until(lambda: not run.state().active, what="the goal")
+    wait_until(lambda: not run.state().active, 200, "the goal")
     for process in together:
         process.join(200)
     run_files.assert_same_end(run, undisturbed)

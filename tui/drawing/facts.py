@@ -192,6 +192,8 @@ def _settings(snapshot: Snapshot, width: int) -> list[Text]:
     lines += [_line("" if index else "with", line) for index, line in enumerate(wrapped)]
     if status and status.host:
         lines.append(_line("host", printable(f"{status.host}, process {status.pid}")))
+    if status and status.job:
+        lines.append(_line("job", printable(status.job)))
     return lines
 
 

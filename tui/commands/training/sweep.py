@@ -32,8 +32,10 @@ from tui import formatting
 from tui.commands.options.common import DataDir, Json, OnFinish, Queue, RunsDir
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_FAILED, LowestLines, echo, print_error, print_json, print_table
+from tui.commands.training.cluster import Launcher, SlurmOptions, check_launcher, submit_members
 from tui.commands.training.progress import going_on
 from tui.commands.training.queue import await_turns, check_queue
+from tui.commands.training.slots import find_slots
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
@@ -83,6 +85,8 @@ def sweep(
     ] = None,
     search_seed: Annotated[int, typer.Option("--search-seed", help="Seed of what is drawn.", min=0, metavar="N")] = 0,
     queue: Queue = False,
+    launcher: Launcher = None,
+    slurm: SlurmOptions = None,
     name: Annotated[
         str, typer.Option("--name", help="What the names of the runs begin with.", metavar="NAME")
     ] = "sweep",
@@ -100,6 +104,8 @@ def sweep(
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
     check_queue(queue, create_only=False, on_finish=on_finish, time_limit=None)
+    given = {"--queue": queue, "--jobs": jobs is not None, "--on-finish": on_finish is not None, "--json": as_json}
+    check_launcher(launcher, slurm or [], given)
     usual = DEFAULTS if trials is None else DEFAULTS | {"seed": "0"}
     chosen = with_images(usual | settings, folder, taken_over)
     place = Path(chosen["data_dir"] or folder)
@@ -116,27 +122,19 @@ def sweep(
         members = plan_trials(runs_dir, name, varied, chosen, trials, search_seed)
     if said:
         print_error(said) if as_json else echo(said)
+    if launcher is not None:
+        submit_members(members, weights, shared, slurm or [], folder)
+        echo(f"what comes out: vae-tui sweeps {name}")
+        return
     if queue:
         await_turns(enqueue(members, weights, shared), len(members), name)
         return
-    slots = _slots(settings.get("device", "auto"), jobs)
+    slots = find_slots(settings.get("device", "auto"), jobs)
     on_cpu = sum(slot == "cpu" for slot in slots)
     threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None
     together = MOST_TOGETHER if jobs is None else 1
     if not train_all(Sweep(members, slots, threads, weights, together, shared, on_finish), as_json):
         raise typer.Exit(EXIT_FAILED)
-
-
-def _slots(device: str, jobs: int | None) -> list[str]:
-    """The device of each run that trains at the same time. Raises ConfigError."""
-    from core.training.devices import choice
-
-    for each in choice.present() if device == "auto" else ():
-        if reason := choice.complaint(each):
-            print_error(f"not {each}: {reason}")
-    found = [each for each in choice.available() if each.startswith("cuda")] if device in ("auto", "cuda") else []
-    usable = found or [str(choice.resolve(device))]
-    return [usable[slot % len(usable)] for slot in range(jobs or len(usable))]
 
 
 def train_all(runs: Sweep, as_json: bool) -> bool:

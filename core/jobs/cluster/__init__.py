@@ -1,0 +1,1 @@
+"""Runs that a cluster's scheduler starts: how they are submitted, and what happens in a job."""
