@@ -61,6 +61,22 @@ PICTURES = {
         ("fitted to this", "nearest"),
         gone="still",
     ),
+    "completion": Picture(
+        "prior-mnist",
+        (
+            ("3", "epoch"),
+            ("b", "error"),
+            ("a two", "puts the pen down"),
+            ("c", "takes it for"),
+            ("\r", "half is hidden"),
+        ),
+        ("6 answers", "what it sees"),
+    ),
+    "flow": Picture(
+        "prior-mnist",
+        (("5", "epoch"), ("a", "accuracy"), ("a", "step 12 of 20"), ("", "; : moves")),
+        ("particles", "step 12 of 20", "▀▀▀"),
+    ),
     "compare": Picture("ae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
 }
 # Cells of the sheet that the pencil passes on its way along a 2.

@@ -12,6 +12,7 @@ from core.explorer.results import (
     EvaluationResult,
     ImageDetail,
     LatentProjection,
+    Particles,
     ReconstructionPage,
     Reconstructions,
     Samples,
@@ -103,6 +104,21 @@ class Explorer(Protocol):
         """Hand on draws of the learned prior, each with the number of its step, at up to `frames` steps from noise.
 
         The last are those that `samples` gives; what `show` raises ends it. Raises ConfigError for any other run.
+        """
+
+    def flow(
+        self,
+        count: int,
+        seed: int,
+        options: SamplingOptions,
+        plane: ProjectionOptions,
+        start: Particles | None,
+        show: Callable[[Particles], object],
+    ) -> None:
+        """Hand on so many latents of the learned prior in the plane: the noise, and after each step from there.
+
+        The last ones are those that `samples` gives. With a start, which is handed on no more, the way goes on from
+        there. What `show` raises ends it. Raises ConfigError for any other run.
         """
 
     def activity(self) -> Floats:

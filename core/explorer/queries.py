@@ -21,6 +21,7 @@ from core.evaluation.evaluate import Subject, evaluate
 from core.evaluation.measuring.features import features_for
 from core.explorer.moments.planes import plane
 from core.explorer.outputs.decoding import decoded, errors_of, reconstructed, shown
+from core.explorer.outputs.flow import flow
 from core.explorer.plane.density import density
 from core.explorer.protocol import Report
 from core.explorer.results import (
@@ -28,6 +29,7 @@ from core.explorer.results import (
     EvaluationResult,
     ImageDetail,
     LatentProjection,
+    Particles,
     ReconstructionPage,
     Reconstructions,
     Samples,
@@ -184,6 +186,18 @@ class RunExplorer:
                 self.session.report(f"denoising: {step:,} of {options.steps:,} steps")
                 if step in kept:
                     show(step, Samples(decoded(model, z.numpy()), z.numpy()))
+
+    def flow(
+        self,
+        count: int,
+        seed: int,
+        options: SamplingOptions,
+        plane: ProjectionOptions,
+        start: Particles | None,
+        show: Callable[[Particles], object],
+    ) -> None:
+        with self._open():
+            flow(self.session, count, seed, options, plane, start, show)
 
     def activity(self) -> Floats:
         with self._open():

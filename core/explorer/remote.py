@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         EvaluationResult,
         ImageDetail,
         LatentProjection,
+        Particles,
         ReconstructionPage,
         Reconstructions,
         Samples,
@@ -100,6 +101,17 @@ class RemoteExplorer:
     ) -> None:
         words = (frames, count, seed, temperature, options)
         self._ask("denoising", *words, callback="show", on_callback=show)
+
+    def flow(
+        self,
+        count: int,
+        seed: int,
+        options: SamplingOptions,
+        plane: ProjectionOptions,
+        start: Particles | None,
+        show: Callable[[Particles], object],
+    ) -> None:
+        self._ask("flow", count, seed, options, plane, start, callback="show", on_callback=show)
 
     def activity(self) -> Floats:
         activity: Floats = self._ask("activity")

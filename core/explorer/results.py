@@ -122,6 +122,16 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
+class Particles:
+    """Latents (N, D) on their way from noise, after some steps: their points (N, 2) in a plane, their classes (N,)."""
+
+    step: int
+    latents: Floats
+    points: Floats
+    labels: Labels
+
+
+@dataclass(frozen=True, eq=False)
 class LatentProjection:
     """Points (N, 2) of the latents of a part of the image set, with labels and indices in that part, each (N,).
 

@@ -39,21 +39,35 @@ class LearnedPrior:
     def denoise(self, count: int, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
         """Latents (count, D) after each step from noise, which temperature scales. Raises ConfigError."""
         check_temperature(temperature)
-        return self._denoise(self.labels(count, seed), seed, temperature)
+        labels, generator = self.labels(count, seed), torch.Generator().manual_seed(seed)
+        return self._denoise(self._noise(count, generator, temperature), labels, generator)
+
+    def noise(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
+        """What `denoise` starts from, (count, D), as large as its latents."""
+        noise = self._noise(count, torch.Generator().manual_seed(seed), temperature)
+        return noise.flatten(1) / self.network.latent_scale
+
+    def go_on(self, z: Tensor, seed: int, done: int) -> Iterator[Tensor]:
+        """Latents (N, D) after each further step from those after so many; what is random is drawn anew."""
+        noisy = z.view(-1, *self.network.latent_shape) * self.network.latent_scale
+        generator = torch.Generator().manual_seed(seed + done)
+        return self._denoise(noisy, self.labels(len(z), seed), generator, done)
 
     def of_each_class(self, seed: int) -> Tensor:
         """A sample of each class, (10, D), again from the first where training images have fewer than ten."""
         present = self.network.class_shares.nonzero()[:, 0]
-        *_, last = self._denoise(present[torch.arange(CLASSES) % len(present)], seed)
+        labels, generator = present[torch.arange(CLASSES) % len(present)], torch.Generator().manual_seed(seed)
+        *_, last = self._denoise(self._noise(CLASSES, generator), labels, generator)
         return last
 
+    def _noise(self, count: int, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
+        return temperature * torch.randn((count, *self.network.latent_shape), generator=generator)
+
     @torch.inference_mode()
-    def _denoise(self, labels: Tensor, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
-        generator = torch.Generator().manual_seed(seed)
-        noise = temperature * torch.randn((len(labels), *self.network.latent_shape), generator=generator)
-        batches = zip(noise.split(SAMPLING_BATCH), labels.split(SAMPLING_BATCH), strict=True)
+    def _denoise(self, z: Tensor, labels: Tensor, generator: torch.Generator, done: int = 0) -> Iterator[Tensor]:
+        batches = zip(z.split(SAMPLING_BATCH), labels.split(SAMPLING_BATCH), strict=True)
         ways = [
-            self.scheduler.denoise(self.predictor(label), start, self.options.steps, generator)
+            self.scheduler.denoise(self.predictor(label), start, self.options.steps, generator, done)
             for start, label in batches
         ]
         for parts in zip(*ways, strict=True):

@@ -35,8 +35,10 @@ class NoiseScheduler(Protocol):
     def expected(self, z: Tensor, predicted: Tensor, time: float) -> Tensor:
         """The latents (B, C, H, W) that are expected of noisy ones, for which this was predicted at a time below 1."""
 
-    def denoise(self, predict: Predict, noise: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """The way from noise to latents: the latents after each of so many steps."""
+    def denoise(
+        self, predict: Predict, z: Tensor, steps: int, generator: torch.Generator, done: int = 0
+    ) -> Iterator[Tensor]:
+        """The way from noise to latents: the latents after each of so many steps, of which some are done."""
 
 
 class FlowMatching:
@@ -56,10 +58,11 @@ class FlowMatching:
         """The end of the line."""
         return z - time * predicted
 
-    def denoise(self, predict: Predict, noise: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
+    def denoise(
+        self, predict: Predict, z: Tensor, steps: int, generator: torch.Generator, done: int = 0
+    ) -> Iterator[Tensor]:
         """Heun's steps of equal length from time 1 to 0; deterministic."""
-        z = noise
-        for step in range(steps):
+        for step in range(done, steps):
             time, after = 1 - step / steps, 1 - (step + 1) / steps
             velocity = predict(z, time)
             there = z + (after - time) * velocity
@@ -91,11 +94,12 @@ class DDPM:
         latents: Tensor = (z - (1 - alpha_bar) ** 0.5 * predicted) / alpha_bar**0.5
         return latents
 
-    def denoise(self, predict: Predict, noise: Tensor, steps: int, generator: torch.Generator) -> Iterator[Tensor]:
+    def denoise(
+        self, predict: Predict, z: Tensor, steps: int, generator: torch.Generator, done: int = 0
+    ) -> Iterator[Tensor]:
         """`steps` of the 1,000, evenly spaced. Song et al. 2021, equation 12."""
-        z = noise
         chosen = [TIME_STEPS * (step + 1) // steps - 1 for step in range(steps)]
-        for index in reversed(range(steps)):
+        for index in reversed(range(steps - done)):
             now = self._alpha_bars[chosen[index]]
             after = self._alpha_bars[chosen[index - 1]] if index else 1.0
             predicted = predict(z, chosen[index] / TIME_STEPS)

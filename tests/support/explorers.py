@@ -20,6 +20,7 @@ from core.explorer.results import (
     EvaluationResult,
     ImageDetail,
     LatentProjection,
+    Particles,
     ReconstructionPage,
     Reconstructions,
     Samples,
@@ -189,6 +190,23 @@ class FakeExplorer:
             show(math.ceil(options.steps * frame / shown), Samples(self._decoded(z), z))
             if self.steps_allowed is not None:
                 self.steps_allowed.acquire(timeout=10)
+
+    def flow(
+        self,
+        count: int,
+        seed: int,
+        options: SamplingOptions,
+        plane: ProjectionOptions,
+        start: Particles | None,
+        show: Callable[[Particles], object],
+    ) -> None:
+        self._hear("flow", count, seed, options, None if start is None else start.step)
+        labels = np.arange(count) % 10 if options.digit is None else np.full(count, options.digit)
+        noise = np.random.default_rng(seed).standard_normal((count, 64))
+        goal = self._latents.mean[labels]
+        for step in range(0 if start is None else start.step + 1, options.steps + 1):
+            z = noise + (goal - noise) * step / options.steps
+            show(Particles(step, z, z[:, :2], labels))
 
     def activity(self) -> Floats:
         self._hear("activity")

@@ -60,7 +60,7 @@ ACTIONS = {
     "zoom in and out": {"zoom", "size"},
     "pan": {"pan"},
     "the whole again": {"whole"},
-    "first quantity": {"narrow", "warm", "number", "samples", "width", "move_in_queue"},
+    "first quantity": {"narrow", "warm", "number", "samples", "width", "move_in_queue", "speed"},
     "second one": {"zoom_y", "guidance", "number"},
     "type a value": {"type_range", "type_seed", "type_numbers", "ask_number"},
     "the seed before": {"seed"},
@@ -159,7 +159,7 @@ async def test_screens_give_keys_the_meaning_of_the_page(
     )
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        for keys in (["1"], ["2"], *VIEWS.values()):
+        for keys in (["1"], ["2"], ["5", "a"], *VIEWS.values()):
             await press(pilot, *keys)
             check_screen(app)
             await press(pilot, *["escape"] * (len(app.screen_stack) - 1))

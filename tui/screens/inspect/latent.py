@@ -19,10 +19,10 @@ from tui.screens import exporting
 from tui.screens.dialogs import AskValue, ask_class
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.inspect.flow.opening import PlaneScreen
 from tui.screens.inspect.image import ImageDetailScreen, Row
 from tui.screens.inspect.keys import LATENT_KEYS
 from tui.screens.inspect.path import LatentPathScreen
-from tui.screens.moments.screen import TimeScreen
 from tui.screens.plane.beside import Beside
 from tui.screens.plane.decoded import decode
 from tui.screens.plane.looks import Looks, Seen
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 ZOOM = 1.5
 
 
-class LatentScreen(TimeScreen):
+class LatentScreen(PlaneScreen):
     """The latents of images, projected; beside them the digit nearest to the cursor, or what decodes there."""
 
     ABOUT = "latent: the latents of images in the plane, and what is under the cursor"

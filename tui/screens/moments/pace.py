@@ -14,13 +14,15 @@ BYTES_A_CELL = 36  # of a picture, with two colours of 16 million
 class Pace:
     """From the beginning on, with the cells that were drawn anew until then."""
 
-    def __init__(self, cells: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._cells, self._clock, self._due = cells, clock, clock()
+    def __init__(
+        self, cells: int, clock: Callable[[], float] = time.monotonic, *, bytes_a_cell: int = BYTES_A_CELL
+    ) -> None:
+        self._cells, self._clock, self._due, self._bytes = cells, clock, clock(), bytes_a_cell
 
     def is_due(self, cells: int) -> bool:
         """Whether what was drawn since the last time that this was true had its time."""
         now, before, self._cells = self._clock(), self._cells, cells
-        self._due += (cells - before) * BYTES_A_CELL / BYTES_A_SECOND
+        self._due += (cells - before) * self._bytes / BYTES_A_SECOND
         if now < self._due:
             return False
         self._due = now

@@ -1,0 +1,40 @@
+"""Latents of a learned prior on their way from noise, in the plane of the latents that it learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from core.explorer.moments.planes import plane
+from core.explorer.results import Particles
+from core.explorer.session import RunSession
+from core.latents.options import ProjectionOptions, SamplingOptions
+
+
+def flow(
+    session: RunSession,
+    count: int,
+    seed: int,
+    options: SamplingOptions,
+    projection: ProjectionOptions,
+    start: Particles | None,
+    show: Callable[[Particles], object],
+) -> None:
+    """Hand on the noise and what is after each step from there, or after each further step from a start."""
+    prior = session.learned_prior(options)
+    onto = plane(session, projection, None).projection
+    labels = prior.labels(count, seed).numpy()
+
+    def hand_on(step: int, z: torch.Tensor) -> None:
+        latents = z.numpy()
+        show(Particles(step, latents, onto.project(latents), labels))
+
+    if start is None:
+        hand_on(0, prior.noise(count, seed))
+        done, ways = 0, prior.denoise(count, seed)
+    else:
+        done, ways = start.step, prior.go_on(torch.as_tensor(start.latents), seed, start.step)
+    for step, z in enumerate(ways, start=done + 1):
+        session.report(f"denoising: {step:,} of {options.steps:,} steps")
+        hand_on(step, z)

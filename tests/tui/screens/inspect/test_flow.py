@@ -1,0 +1,120 @@
+"""The flow of a learned prior: particles travel, stop, go on, and take what is asked for from where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+
+from core.explorer.queries import RunExplorer
+from core.explorer.results import Particles
+from core.latents.options import ProjectionOptions, SamplingOptions
+from core.runs.run import Run
+from tests.conftest import CHECKPOINTS
+from tests.support.explorers import FakeExplorer, FakeExplorers
+from tests.support.screens import MakeApp, press, screen_text, shown, until
+from tests.support.snapshots import make_snapshot, make_summary
+from tui.app import VaeTui
+from tui.screens.inspect.flow.plane import FlowPlane
+from tui.screens.inspect.flow.screen import COUNT, FlowScreen
+from tui.screens.inspect.latent import LatentScreen
+
+OpenApp = Callable[[], VaeTui]
+
+
+@pytest.fixture
+def explorers() -> FakeExplorers:
+    return FakeExplorers()
+
+
+@pytest.fixture
+def app(make_app: MakeApp, explorers: FakeExplorers) -> VaeTui:
+    """Whose run learned a prior."""
+    return make_app(snapshot=make_snapshot(make_summary(preset="prior")), explorer=explorers.of)
+
+
+async def open_flow(pilot: Pilot[None], app: VaeTui, explorers: FakeExplorers) -> tuple[FlowScreen, FakeExplorer]:
+    await press(pilot, "5")
+    (explorer,) = explorers.values()
+    assert explorer.times("flow") == 0, "nothing moves until it is asked for"
+    await press(pilot, "a")
+    return shown(app, FlowScreen), explorer
+
+
+def last_asked(explorer: FakeExplorer) -> tuple[object, ...]:
+    return [asked for asked in explorer.asked if asked[0] == "flow"][-1]
+
+
+async def test_particles_travel_stop_and_are_stepped(app: VaeTui, explorers: FakeExplorers) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        flow, explorer = await open_flow(pilot, app, explorers)
+        assert last_asked(explorer) == ("flow", COUNT, 0, SamplingOptions(steps=20), None)
+        assert flow.plays
+        await press(pilot, *["right_square_bracket"] * 3)
+        await until(pilot, lambda: flow.place > 0, "a step")
+        await press(pilot, "a")
+        place = flow.place
+        assert not flow.plays
+        assert f"step {place} of 20" in screen_text(app)
+        cells = flow.query_one(FlowPlane).cells_changed
+        await pilot.pause(0.6)
+        assert (flow.place, flow.query_one(FlowPlane).cells_changed) == (place, cells), "nothing is drawn at rest"
+        await press(pilot, "colon", "colon", "semicolon")
+        assert flow.place == place + 1
+        assert explorer.asked[-1][0] == "decode"
+        await press(pilot, "dollar_sign")
+        assert "step 20 of 20" in screen_text(app)
+        await press(pilot, "circumflex_accent")
+        assert flow.place == 0
+        await press(pilot, "escape")
+        shown(app, LatentScreen)
+
+
+async def test_what_is_asked_for_counts_from_where_particles_are(app: VaeTui, explorers: FakeExplorers) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        flow, explorer = await open_flow(pilot, app, explorers)
+        await press(pilot, "a", "dollar_sign", *["semicolon"] * 8, "c", "7")
+        assert last_asked(explorer) == ("flow", COUNT, 0, SamplingOptions(digit=7, steps=20), 12)
+        assert flow.plays
+        assert [frame.step for frame in flow.frames] == [*range(21)]
+        await press(pilot, "a", "dollar_sign")
+        assert (flow.frames[12].labels[:3].tolist(), flow.frames[13].labels[:3].tolist()) == ([0, 1, 2], [7, 7, 7])
+        await press(pilot, "right_curly_bracket")
+        assert last_asked(explorer)[3:] == (SamplingOptions(digit=7, guidance=1.5, steps=20), None), "from noise again"
+        await press(pilot, "greater_than_sign", "a")
+        assert last_asked(explorer)[2] == 1
+
+
+async def test_without_colours_there_are_stills(
+    make_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app(snapshot=make_snapshot(make_summary(preset="prior")), explorer=explorers.of)
+    async with app.run_test(size=(80, 24)) as pilot:
+        flow, _ = await open_flow(pilot, app, explorers)
+        assert not flow.plays
+        assert "step 0 of 20" in screen_text(app)
+        await press(pilot, "a", "colon")
+        assert (flow.plays, flow.place) == (False, 1)
+
+
+def test_particles_end_bit_for_bit_where_the_sampler_ends(tmp_path: Path) -> None:
+    explorer = RunExplorer.open(Run(CHECKPOINTS / "prior-mnist"), tmp_path)
+    options, plane = SamplingOptions(steps=4), ProjectionOptions("pca")
+    way: list[Particles] = []
+    explorer.flow(40, 5, options, plane, None, way.append)
+    assert [particles.step for particles in way] == [0, 1, 2, 3, 4]
+    drawn = explorer.samples("learned", 40, 5, 1.0, options)
+    np.testing.assert_array_equal(way[-1].latents, drawn.latents)
+    np.testing.assert_array_equal(way[-1].points, explorer.projection(plane).projection.project(drawn.latents))
+    on: list[Particles] = []
+    explorer.flow(40, 5, options, plane, way[2], on.append)
+    assert [particles.step for particles in on] == [3, 4]
+    np.testing.assert_allclose(on[-1].latents, way[-1].latents, atol=1e-5)
+    turned: list[Particles] = []
+    explorer.flow(40, 5, replace(options, digit=1, guidance=2.0), plane, way[2], turned.append)
+    assert np.abs(turned[-1].latents - way[-1].latents).max() > 0.5

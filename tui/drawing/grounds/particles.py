@@ -1,0 +1,108 @@
+"""Draws particles over the classes of a plane: dots on tinted ground, or signs where there are few colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.color import Color
+from rich.style import Style
+from textual.strip import Strip
+
+from core.arrays import Floats, Integers
+from tui.drawing.grounds.ground import Legend
+from tui.drawing.plots.legend import PLAIN
+from tui.drawing.points import BRAILLE, CLASS_COLORS, CLASSES, LABEL, SIGNS, cell_rows, class_styles
+from tui.drawing.view import View
+from tui.terminal.capabilities import ColorDepth
+
+Cells = NDArray[np.int64]
+TINT = 0.25  # of the brightness of a class
+THICK = 1.0  # points a cell and its eight neighbours that make ground of a class
+NONE = CLASSES  # stands for no class, in the order of classes
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Points (N, 2) of classes (N,), which tint the ground where they lie; each has its sign where its mean is."""
+
+    points: Floats
+    labels: Integers
+
+    def ground(self, view: View, columns: int, rows: int) -> Cells:
+        """The class of most points in and around each cell of a canvas (rows, columns), NONE where there are few."""
+        inside = view.holds(self.points)
+        down, across = places(self.points[inside], view, columns, rows)
+        counts = np.zeros((rows + 2, columns + 2, CLASSES))
+        np.add.at(counts, (down + 1, across + 1, self.labels[inside] % CLASSES), 1)
+        around = sum(np.roll(counts, (by, beside), (0, 1)) for by in (-1, 0, 1) for beside in (-1, 0, 1))
+        around = np.asarray(around)[1:-1, 1:-1]
+        return np.where(around.sum(axis=2) > THICK, around.argmax(axis=2), NONE)
+
+    def means(self, view: View, columns: int, rows: int) -> dict[int, tuple[int, int]]:
+        """The row and column of each class's mean that is in view."""
+        found = {}
+        for label in np.unique(self.labels).tolist():
+            mean = self.points[self.labels == label].mean(axis=0, keepdims=True)
+            if view.holds(mean)[0]:
+                down, across = places(mean, view, columns, rows)
+                found[label] = int(down[0]), int(across[0])
+        return found
+
+
+def places(points: Floats, view: View, columns: int, rows: int) -> tuple[Cells, Cells]:
+    """Rows and columns (N,) of the cells that points (N, 2) in view lie in."""
+    (left, right), (bottom, top) = view.x, view.y
+    across = ((points[:, 0] - left) / (right - left) * columns).astype(np.int64).clip(0, columns - 1)
+    down = ((top - points[:, 1]) / (top - bottom) * rows).astype(np.int64).clip(0, rows - 1)
+    return down, across
+
+
+@dataclass(frozen=True, eq=False)
+class ParticleGround:
+    """Particles (N, 2) of classes (N,), of which each has the colour, above classes."""
+
+    points: Floats
+    labels: Integers
+    classes: Classes
+
+    def draw(self, view: View, columns: int, rows: int, base: Style, depth: ColorDepth) -> list[Strip]:
+        inside = view.holds(self.points)
+        points, labels = self.points[inside], self.labels[inside] % CLASSES
+        down, across = places(points, view, columns, rows)
+        kinds = np.full((rows, columns), NONE)
+        kinds[down, across] = labels
+        shades = depth.has_shades
+        ground = self.classes.ground(view, columns, rows) if shades else np.full((rows, columns), NONE)
+        glyphs = np.full((rows, columns), ord(" "))
+        looks = ground * (CLASSES + 1) + kinds
+        styles = _styles(base, depth)
+        for label, (row, column) in self.classes.means(view, columns, rows).items():
+            glyphs[row, column] = ord(SIGNS[label])
+            looks[row, column] = len(styles) - CLASSES + label % CLASSES
+        if depth is ColorDepth.ASCII or (depth.has_colors and not shades):
+            glyphs[down, across] = np.array([ord(sign) for sign in SIGNS])[labels]
+        else:
+            dots_down, dots_across = places(points, view, 2 * columns, 4 * rows)
+            lit = np.zeros((4 * rows, 2 * columns), bool)
+            lit[dots_down, dots_across] = True
+            patterns = (lit.reshape(rows, 4, columns, 2) * BRAILLE[:, None, :]).sum(axis=(1, 3))
+            glyphs = np.where(patterns > 0, 0x2800 + patterns, glyphs)
+        looks[down, across] = ground[down, across] * (CLASSES + 1) + kinds[down, across]
+        return cell_rows(glyphs, looks, styles)
+
+    def legend(self, depth: ColorDepth) -> Legend:
+        styles = class_styles(depth)
+        signs = [(f"{SIGNS[label]} ", styles[label] + Style(bold=True)) for label in range(CLASSES)]
+        return [*signs, (" particles in the colour of the digit they become", PLAIN)]
+
+
+def _styles(base: Style, depth: ColorDepth) -> list[Style]:
+    """A style for each class on the ground of each, or none, and then those of the signs of classes."""
+    inks = [base + style + Style(bold=True) for style in class_styles(depth)]
+    if not depth.has_shades:
+        return [*[*inks, base] * (CLASSES + 1), *[base + LABEL] * CLASSES]
+    tints = [Style(bgcolor=Color.from_rgb(*(TINT * channel for channel in color))) for color in CLASS_COLORS]
+    styles = [ink + tint for tint in (*tints, Style()) for ink in (*inks, base)]
+    return [*styles, *(base + tint + Style(color="#ffffff", bold=True) for tint in tints)]

@@ -1,0 +1,1 @@
+"""A learned prior at work: latents that travel from noise to digits."""
