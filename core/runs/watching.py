@@ -12,6 +12,7 @@ from core import files
 from core.runs.alerts.rules import Facts, find_alerts
 from core.runs.catalog import RunSummary, Unreadable, folders, is_run, summarise, with_places
 from core.runs.keeping.measures import Measures
+from core.runs.keeping.queued import Queued
 from core.runs.run import Run
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Catalog:
         self._measures: dict[str, Measures] = {}
         self._measured: dict[str, tuple[int, ...]] = {}  # the versions that were, or are being
         self._measuring: Iterator[str] = iter(())
+        self._queued: dict[str, Queued] = {}  # as they were numbered
 
     def look(self) -> list[RunSummary]:
         """The summaries, the same objects for runs that did not change; none when there is no such folder.
@@ -91,7 +93,9 @@ class Catalog:
     def _number(self) -> None:
         """Number the runs that wait in the queue."""
         summaries = [seen.summary for seen in self._seen.values() if seen.summary]
-        if any(each.queued or each.place for each in summaries):
+        queued = {each.run.name: each.queued for each in summaries if each.queued}
+        if queued != self._queued:
+            self._queued = queued
             for each in with_places(summaries):
                 self._seen[each.run.name] = replace(self._seen[each.run.name], summary=each)
 

@@ -13,13 +13,14 @@ from tui.drawing.plots.axes import FRAME, NARROWEST
 from tui.drawing.plots.cells import Cells
 from tui.drawing.plots.raster import Canvas, put_lines
 from tui.drawing.strips import draw_message, fill
-from tui.drawing.sweeps.scale import axis_of
+from tui.drawing.sweeps.scale import axis_of, setting_axis
 from tui.run_looks import BLUE, ORANGE
 from tui.terminal.capabilities import ColorDepth
 
 LOWEST = 7
 HEAD = 1  # a line above the axes, with their names
 SIDE = 6  # cells at both sides for names
+TICKS = 3  # of a setting that has as few values
 BETTER = 0.25  # of all runs, which are drawn brighter than the others
 
 
@@ -32,8 +33,9 @@ def draw_parallel(
         return draw_message(f"no run has a {FIGURES[figure]} yet", width, height)
     names = [*map(title, found.varied), figure.replace("_", " ")]
     values = [[trial.settings[name] for trial in known] for name in found.varied]
-    values.append([trial.figures[figure] for trial in known])
-    axes = [axis_of(each, 3) for each in values]
+    figures = [trial.figures[figure] for trial in known]
+    axes = [*(setting_axis(each, TICKS) for each in values), axis_of(figures, 3)]
+    values.append([*figures])
     columns, rows = width - 2 * SIDE, height - HEAD
     places = [SIDE + round(number * (columns - 1) / max(1, len(axes) - 1)) for number in range(len(axes))]
     canvas = Canvas(columns, rows, (0.0, float(max(1, len(axes) - 1))), (0.0, 1.0))

@@ -66,5 +66,5 @@ def look(trial: Trial, is_best: bool, is_chosen: bool, depth: ColorDepth) -> tup
     style = Style(bold=is_best or is_chosen)
     if depth.has_colors:
         red, green, blue = ORANGE if is_best else BLUE
-        style += Style(color=f"rgb({red},{green},{blue})", reverse=is_chosen or None)
+        style += Style(color="white" if is_chosen and not is_best else f"rgb({red},{green},{blue})")
     return sign, style
