@@ -1,4 +1,4 @@
-"""What a run will cost, from what training the same preset took on this machine the last time."""
+"""What a run will cost, from what training the same model took on this machine the last time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from core import files, folders
 from core.data import registry
 from core.errors import DamagedFile
-from core.runs.config import RunConfig
+from core.runs.config import OF_FIRST_STAGE, RunConfig
 from core.runs.metrics.lines import last_lines
 from core.runs.run import Run
 from core.runs.snapshots.moments import most_kept, size_of
@@ -70,7 +70,7 @@ def keep_pace(run: Run, memory: int) -> None:
     if last.get("step", {}).get("time", 0) < SHORTEST or not last.get("epoch", {}).get("images_per_second"):
         return
     new = Pace(images_per_second=last["epoch"]["images_per_second"], memory=memory)
-    key = _key(config.preset, device)
+    key = _key(config, device)
     others = {other: pace for other, pace in read_paces().items() if other != key}
     kept = dict([*others.items(), (key, new)][-MOST:])
     pace_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,12 +83,15 @@ def estimate(config: RunConfig, paces: dict[str, Pace]) -> Cost:
     images = named.training_images - config.holdout if named else registry.IMAGES_LIMIT
     # As `auto` chooses: a GPU where there was one.
     kinds = ("cuda", "mps", "cpu") if config.device == "auto" else (config.device,)
-    pace = next((paces[key] for kind in kinds if (key := _key(config.preset, kind)) in paces), None)
+    pace = next((paces[key] for kind in kinds if (key := _key(config, kind)) in paces), None)
     seconds = config.epochs * images / pace.images_per_second if pace and named else None
     disk = KEPT_OF_PARAMETER * config.parameters + KEPT_OF_IMAGE * images + KEPT_OF_EPOCH * config.epochs
     disk += most_kept(config) * size_of(config)
     return Cost(seconds, round(disk + KEPT_OF_SECOND * (seconds or 0)), pace.memory if pace else None)
 
 
-def _key(preset: str, device: str) -> str:
-    return f"{socket.gethostname()} {preset} {device.partition(':')[0]}"
+def _key(config: RunConfig, device: str) -> str:
+    """A machine, a model and a kind of device."""
+    usual = RunConfig(preset=config.preset)
+    others = [str(getattr(config, name)) for name in OF_FIRST_STAGE if getattr(config, name) != getattr(usual, name)]
+    return " ".join([socket.gethostname(), config.preset, *others, device.partition(":")[0]])

@@ -134,7 +134,8 @@ def check_values(**values: Any) -> RunConfig:
     low, high = LATENT_SIZES
     if not low <= config.sizes.latent_size <= high:
         channels, rows, columns = config.sizes.latent_shape
-        made = f"{config.sizes.latent_size:,} numbers ({channels}x{rows}x{columns})"
+        size = config.sizes.latent_size
+        made = f"{size:,} number{'s' * (size != 1)} ({channels}x{rows}x{columns})"
         wanted = f"such that a latent has {low} to {high:,} numbers, not {made}"
         raise ConfigError({"latent_channels": f"latent channels must be {wanted}"})
     for name, setting in SETTINGS.items():

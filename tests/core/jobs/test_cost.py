@@ -52,7 +52,7 @@ def test_a_gpu_and_another_machine_are_told_apart(tmp_path: Path, monkeypatch: p
 
 
 def test_images_of_ones_own_are_not_counted_before_they_are_read(tmp_path: Path) -> None:
-    pace = {key: Pace(images_per_second=1, memory=1) for key in (cost._key("vae", "cpu"),)}
+    pace = {key: Pace(images_per_second=1, memory=1) for key in (cost._key(make_config(), "cpu"),)}
     config = make_config(preset="vae").model_copy(update={"dataset": "folder"})
     assert estimate(config, pace).seconds is None
 

@@ -52,6 +52,7 @@ async def test_the_form_tells_it_as_settings_are_typed(
         app.screen.query_one("#latent_channels", Input).value = "2"
         wanted = f"{PRESETS['vae'].count(Sizes((8, 16, 32, 32, 32), 2)):,} parameters"
         await until(pilot, lambda: str(form.border_subtitle).startswith(f"{wanted}; "), "another count")
+        assert "time unknown yet" in str(form.border_subtitle)  # no such model was trained here
         hint = str(app.screen.query_one("#message-latent_channels", Label).content)
         assert hint == f"a latent of 2x1x1 = 2 numbers, {wanted}"
         app.screen.query_one("#epochs", Input).value = "many"
