@@ -9,7 +9,7 @@ import sys
 
 MODULES = (
     *("core.worker", "core.classifier", "core.explorer.server", "core.kernels.gpu.selftest"),
-    *("core.training.devices.check", "core.training.forks.making"),
+    *("core.training.devices.check", "core.training.forks.making", "core.latents.plane.embedder"),
     *("tui.browser.app", "tests.benchmarks"),
 )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.latents.options import EMBEDDINGS, LINEAR
+
 if TYPE_CHECKING:
     from core.arrays import Floats, Labels
     from core.explorer.results import LatentProjection
@@ -23,10 +25,16 @@ def heading(plane: LatentProjection, *, at_moment: bool, first: str = "") -> tup
 def title(plane: LatentProjection) -> tuple[str, str]:
     """The projection; and its accuracy, explained variance and fit."""
     projection, options = plane.projection, plane.options
-    name = projection.name.upper()
+    name = projection.name.upper() if options.projection in LINEAR else EMBEDDINGS[options.projection].title
     if projection.numbers is not None:
         name = "latent numbers {} and {}".format(*projection.numbers)
     facts = []
+    if projection.numbers is not None and plane.activity is not None:
+        facts.append(f"{plane.active} of {len(plane.activity)} active")
+    if options.projection in EMBEDDINGS:
+        neighbours = options.neighbours or EMBEDDINGS[options.projection].neighbours
+        some = f"{len(plane.points):,} of {plane.total:,} images, " if len(plane.points) < plane.total else ""
+        facts.append(f"{some}{neighbours} neighbours, seed {options.seed}, fitted to what is shown")
     if plane.accuracy is not None:
         held_out = options.part == "validation" and not options.fit_on_shown
         facts.append(f"{'held-out ' if held_out else ''}accuracy {plane.accuracy:.1%}")
@@ -39,7 +47,9 @@ def title(plane: LatentProjection) -> tuple[str, str]:
 
 def title_at_moment(plane: LatentProjection) -> tuple[str, str]:
     """The same of a moment of the training: the projection, how many images are shown, and where it was fitted."""
-    name, _ = title(plane)
+    name, whole = title(plane)
+    if plane.options.projection in EMBEDDINGS:
+        return name, whole
     facts = [f"{len(plane.points):,} of {plane.total:,} images"] if len(plane.points) < plane.total else []
     if plane.projection.numbers is None:
         facts.insert(0, "fitted to this moment" if plane.options.fit_each else "as fitted to the newest weights")

@@ -19,10 +19,10 @@ from core.errors import RunError, describe
 from core.evaluation import kept
 from core.evaluation.evaluate import Subject, evaluate
 from core.evaluation.measuring.features import features_for
-from core.explorer.moments.planes import plane
 from core.explorer.outputs.decoding import decoded, errors_of, reconstructed, shown
 from core.explorer.outputs.flow import flow
 from core.explorer.plane.density import density
+from core.explorer.plane.embedded import project
 from core.explorer.protocol import Report
 from core.explorer.results import (
     Completions,
@@ -221,8 +221,7 @@ class RunExplorer:
     # The plane
 
     def projection(self, options: ProjectionOptions) -> LatentProjection:
-        with self._open():
-            return plane(self.session, options, self.moment)
+        return project(self.session, options, self.moment, self._open, self._report)
 
     def density(self, options: ProjectionOptions, sampler: str) -> PlaneDensity:
         with self._open():

@@ -8,7 +8,8 @@ import numpy as np
 
 from core.arrays import Floats, Images, Labels
 from core.evaluation.results import Evaluation
-from core.latents.options import ProjectionOptions
+from core.latents.options import ACTIVE_VARIANCE, ProjectionOptions
+from core.latents.plane.embedding import Embedding
 from core.latents.projection import Projection
 
 
@@ -136,11 +137,12 @@ class LatentProjection:
     """Points (N, 2) of the latents of a part of the image set, with labels and indices in that part, each (N,).
 
     `fitted` is the number of latents that the projection was fitted to, `accuracy` the fraction of the shown ones
-    whose class its classifier tells; they are of `total` images of that part, 0 where that is not said.
+    whose class its classifier tells; they are of `total` images of that part, 0 where that is not said. `activity` is
+    the variance (D,) of each latent number over the means that it was fitted to, None for an embedding.
     """
 
     options: ProjectionOptions
-    projection: Projection
+    projection: Projection | Embedding
     points: Floats
     labels: Labels
     fitted: int
@@ -148,6 +150,22 @@ class LatentProjection:
     indices: Labels
     classes: tuple[str, ...] = ()
     total: int = 0
+    activity: Floats | None = None
+
+    @property
+    def linear(self) -> Projection | None:
+        """The projection, where it has a formula for any latent and a way back."""
+        return self.projection if isinstance(self.projection, Projection) else None
+
+    @property
+    def active(self) -> int:
+        """How many latent numbers say something. Burda et al. 2016."""
+        return 0 if self.activity is None else int((self.activity > ACTIVE_VARIANCE).sum())
+
+    @property
+    def by_activity(self) -> list[int]:
+        """The latent numbers, those first that say most."""
+        return [] if self.activity is None else np.argsort(-self.activity, kind="stable").tolist()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from core.errors import ConfigError
 
 Order = Literal["index", "worst"]
 Part = Literal["validation", "training"]
-Projections = Literal["lda", "pca", "dims"]
+Projections = Literal["lda", "pca", "dims", "tsne", "umap"]
 PathKind = Literal["straight", "spherical"]
 # In the order in which a user steps through them.
 SAMPLERS = {
@@ -28,7 +28,22 @@ PROJECTIONS: dict[Projections, str] = {
     "lda": "linear discriminants",
     "pca": "principal components",
     "dims": "two latent numbers",
+    "tsne": "neighbours stay near (t-SNE)",
+    "umap": "neighbours stay near (UMAP)",
 }
+LINEAR: tuple[Projections, ...] = ("lda", "pca", "dims")  # those with a formula for any latent, and a way back
+
+
+@dataclass(frozen=True)
+class EmbeddingKind:
+    """A plane that places the latents it is given: its title, and how many neighbours each has unless it is said."""
+
+    title: str
+    neighbours: int
+
+
+EMBEDDINGS: dict[str, EmbeddingKind] = {"tsne": EmbeddingKind("t-SNE", 30), "umap": EmbeddingKind("UMAP", 15)}
+NEIGHBOURS = (2, 500)
 assert tuple(PROJECTIONS) == get_args(Projections)
 ACTIVE_VARIANCE = 0.01  # of posterior means, above which a latent number is active (Burda et al. 2016)
 TEMPERATURES = (0.0, 3.0)
@@ -93,7 +108,8 @@ class ProjectionOptions:
 
     At moments of the training that are over, the projection is that of the newest weights, or with `fit_each` is fitted
     at each moment. Discriminants that are held are those of the numbers that vary: of them are the newest weights, too,
-    where `steady` asks for it.
+    where `steady` asks for it. `seed` and `neighbours`, None for those of its kind, are those of an embedding, which is
+    always fitted to what is shown.
     """
 
     projection: Projections = "lda"
@@ -102,6 +118,8 @@ class ProjectionOptions:
     numbers: tuple[int, int] | None = None
     fit_each: bool = False
     steady: bool = False
+    seed: int = 0
+    neighbours: int | None = None
 
 
 def usual_plane(latent_size: int) -> ProjectionOptions:
@@ -120,9 +138,9 @@ def check_sampler(name: str, known: Collection[str]) -> str:
     return _check_name("sampler", name, known)
 
 
-def check_projection(name: str) -> Projections:
-    """The name itself when it is one of PROJECTIONS. Raises ConfigError."""
-    checked: Projections = _check_name("projection", name, PROJECTIONS)  # type: ignore[assignment]
+def check_projection(name: str, known: Collection[Projections] = tuple(PROJECTIONS)) -> Projections:
+    """The name itself when it is one of these. Raises ConfigError."""
+    checked: Projections = _check_name("projection", name, known)  # type: ignore[assignment]
     return checked
 
 

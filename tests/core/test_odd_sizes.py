@@ -14,7 +14,7 @@ from core.exchange.importing import import_run
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
 from core.jobs.forking import make_fork
-from core.latents.options import PROJECTIONS, ProjectionOptions
+from core.latents.options import LINEAR, ProjectionOptions
 from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
@@ -61,9 +61,10 @@ def test_everything_takes_the_sizes_of_the_model(
     assert explorer.activity().shape == (size,)
     assert explorer.traversal(drawn.latents[0], size - 1, 5).images.shape == (5, 28, 28)
     assert explorer.interpolation(drawn.latents[0], drawn.latents[1], 4, "spherical").images.shape == (4, 28, 28)
-    for projection in PROJECTIONS:
+    for projection in LINEAR:
         plane = explorer.projection(ProjectionOptions(projection))
-        assert explorer.decode(plane.projection.invert(plane.points[:3])).shape == (3, 28, 28)
+        assert plane.linear is not None
+        assert explorer.decode(plane.linear.invert(plane.points[:3])).shape == (3, 28, 28)
     assert explorer.sketch(drawn.images[0], 2).latent.shape == (size,)
     first = next(iter(run.path.glob("snapshots/*")))
     assert explorer.at(int(first.stem.removeprefix("step"))).page(0, 2).errors.shape == (2,)

@@ -94,7 +94,8 @@ def test_samples_of_a_shipped_run_are_digits_and_not_grey(name: str, explorer: R
 
 @each_run
 def test_a_class_mean_survives_the_way_to_the_plane_and_back(name: str, explorer: RunExplorer) -> None:
-    projection = explorer.projection(ProjectionOptions("lda")).projection
+    projection = explorer.projection(ProjectionOptions("lda")).linear
+    assert projection is not None
     classifier = projection.classifier
     assert classifier is not None
     back = projection.invert(projection.project(projection.means))

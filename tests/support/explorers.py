@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -27,9 +28,18 @@ from core.explorer.results import (
     Sketched,
 )
 from core.latents.aggregate import Latents
-from core.latents.options import CompletionOptions, Order, Part, PathKind, ProjectionOptions, SamplingOptions
+from core.latents.options import (
+    EMBEDDINGS,
+    CompletionOptions,
+    Order,
+    Part,
+    PathKind,
+    ProjectionOptions,
+    SamplingOptions,
+)
 from core.latents.paths import interpolate
 from core.latents.plane.density import PlaneDensity, PlanePoints, densities
+from core.latents.plane.embedding import Embedding
 from core.latents.projection import Projection, pick_dims
 from core.runs.run import Run
 from tests.support.images import dimmed, rings
@@ -51,6 +61,7 @@ class FakeExplorer:
         self.evaluator = FakeEvaluator()
         self.classes: tuple[str, ...] = ()
         self.activities = np.ones(64)
+        self.endless = False  # whether an embedding goes on, saying so over and over
         self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
         self.asked: list[tuple[Any, ...]] = []
         self.reports: list[Report] = []
@@ -226,6 +237,14 @@ class FakeExplorer:
     def projection(self, options: ProjectionOptions) -> LatentProjection:
         self._hear("projection", options)
         explained = None
+        if options.projection in EMBEDDINGS:
+            embedding, points = Embedding(options.projection, options.seed), self._latents.mean[:, :2]
+            while self.endless:
+                self.reports[-1]("t-SNE: iteration 50 of 1,000")
+                time.sleep(0.01)
+            return LatentProjection(
+                options, embedding, points, self._labels, 205, None, np.arange(self.TOTAL), self.classes, self.TOTAL
+            )
         match options.projection:
             case "dims":
                 projection = pick_dims(self._latents, options.numbers or (0, 1))
@@ -238,9 +257,8 @@ class FakeExplorer:
                 projection = Projection(name, axes, weights, np.zeros(64), means, np.ones(1), covariance, explained)
         accuracy = 0.875 if options.projection == "lda" else None
         points = projection.project(self._latents.mean)
-        return LatentProjection(
-            options, projection, points, self._labels, 3500, accuracy, np.arange(self.TOTAL), self.classes
-        )
+        facts = (3500, accuracy, np.arange(self.TOTAL), self.classes, 0, self.activities)
+        return LatentProjection(options, projection, points, self._labels, *facts)
 
     def density(self, options: ProjectionOptions, sampler: str) -> PlaneDensity:
         self._hear("density", options, sampler)

@@ -15,6 +15,8 @@ from core.exchange import arrays
 from core.explorer.protocol import Explorer
 from core.explorer.results import EvaluationResult
 from core.latents.options import (
+    EMBEDDINGS,
+    NEIGHBOURS,
     PROJECTIONS,
     SAMPLERS,
     SEEDS,
@@ -145,6 +147,16 @@ def latent(
     fit_on_shown: Annotated[
         bool, typer.Option("--fit-on-shown", help="Fit to what is shown, as the post does, not to training latents.")
     ] = False,
+    seed: Annotated[
+        str | None,
+        typer.Option("--seed", help="Of tsne and umap: the same gives the same.", metavar="N", show_default="0"),
+    ] = None,
+    neighbours: Annotated[
+        str | None,
+        typer.Option(
+            "--neighbours", help="Of tsne and umap: how many each latent has.", metavar="N", show_default="30; umap: 15"
+        ),
+    ] = None,
     out: Out = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
@@ -153,13 +165,20 @@ def latent(
         raise ConfigError({"numbers": "numbers go with --projection dims"})
     checked_part = check_part(part)
     asked = None if projection is None else check_projection(projection)
+    for option, given in (("seed", seed), ("neighbours", neighbours)):
+        if given is not None and projection not in EMBEDDINGS:
+            raise ConfigError({option: f"{option} goes with --projection {' or '.join(EMBEDDINGS)}"})
+    if fit_on_shown and projection in EMBEDDINGS:
+        raise ConfigError({"fit_on_shown": f"{projection} is always fitted to what is shown"})
+    checked_seed = check_whole("seed", seed or "0", *SEEDS)
+    near = None if neighbours is None else check_whole("neighbours", neighbours, *NEIGHBOURS)
     check_out(out)
     found = find_run(runs_dir, run)
     size = found.config().sizes.latent_size
     pair = None if numbers is None else check_numbers(numbers, size)
     usual = usual_plane(size)
     options = replace(usual, projection=asked or usual.projection, numbers=pair, part=checked_part)
-    options = replace(options, fit_on_shown=fit_on_shown)
+    options = replace(options, fit_on_shown=fit_on_shown, seed=checked_seed, neighbours=near)
     from tui.commands import printing
 
     plane = printing.answer(found, data_dir, lambda explorer: explorer.projection(options))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core.errors import ConfigError, RunError
-from core.latents.options import PROJECTIONS, ProjectionOptions, check_projection
+from core.latents.options import LINEAR, ProjectionOptions, check_projection
 from core.runs.catalog import find_run
 from core.runs.snapshots.folder import snapshots_of
 from core.text import either, printable
@@ -29,7 +29,7 @@ def timelapse(
         choice(WHATS, "--what", help="What is seen at every moment.", metavar="|".join(WHATS)),
     ] = "reconstruct",
     projection: Annotated[
-        str, choice(PROJECTIONS, "--projection", help="Of latent: lda, pca or dims.", metavar="PROJECTION")
+        str, choice(LINEAR, "--projection", help="Of latent: lda, pca or dims.", metavar="PROJECTION")
     ] = "lda",
     fit_each: Annotated[
         bool, typer.Option("--fit-each", help="Of latent: fit the projection at each moment, not once at the end.")
@@ -43,7 +43,7 @@ def timelapse(
         raise ConfigError({"out": f"out must end in .gif or .png, not {out.name[:60]!r}"})
     if fit_each and what != "latent":
         raise ConfigError({"fit_each": f"--fit-each goes with --what latent, not with {what}"})
-    options = ProjectionOptions(check_projection(projection), fit_each=fit_each)
+    options = ProjectionOptions(check_projection(projection, LINEAR), fit_each=fit_each)
     if not out.absolute().parent.is_dir():
         raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})
     found = find_run(runs_dir, run)

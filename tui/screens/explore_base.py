@@ -207,21 +207,19 @@ class ExploreScreen(BaseScreen[int | None]):
         question: Callable[[Explorer], T],
         show: Callable[[T], object],
         report: Report | None = None,
+        tasks: LatestTaskQueue | None = None,
     ) -> None:
-        """Show the answer to a question about the run; of each kind only the newest question counts.
-
-        What takes long is said in the status line, or to `report`.
-        """
+        """Show the answer to the newest question of a kind, which waits for the others of `tasks`; `report` is told."""
         run, step = self.selected_run, self.step
         if run is None or self._tasks is None:
             return
-        asked = self.answers.ask(kind)
+        asked, say = self.answers.ask(kind), report or self.reporter(run)
 
         def show_newest(answer: T) -> None:
             show(answer)
             self.answers.answered(kind, asked)
 
-        self._tasks.submit(kind, lambda: self._answer(run, step, question, show_newest, report or self.reporter(run)))
+        (tasks or self._tasks).submit(kind, lambda: self._answer(run, step, question, show_newest, say))
 
     def reporter(self, run: Run) -> Report:
         """Says in the status line what a task about a run does; for the thread of the task."""

@@ -35,9 +35,15 @@ def plane(session: RunSession, options: ProjectionOptions, moment: int | None) -
     indices, places = session.indices(options.part), session.places(options.part)
     shown = indices if places is None else indices[places]
     points = projection.project(latents.mean)
-    return LatentProjection(
-        options, projection, points, latents.labels, fitted, accuracy, shown, session.classes, len(indices)
-    )
+    facts = (fitted, accuracy, shown, session.classes, len(indices), _activity(session, options, moment))
+    return LatentProjection(options, projection, points, latents.labels, *facts)
+
+
+def _activity(session: RunSession, options: ProjectionOptions, moment: int | None) -> Floats:
+    """How much each latent number says, (D,), by the latents that the projection was fitted to."""
+    with session.inside(moment if options.fit_each else None):
+        activity: Floats = session.latents(_basis(options)).mean.var(axis=0)
+        return activity
 
 
 def _basis(options: ProjectionOptions) -> Part:

@@ -23,7 +23,8 @@ def flow(
 ) -> None:
     """Hand on the noise and what is after each step from there, or after each further step from a start."""
     prior = session.learned_prior(options)
-    onto = plane(session, projection, None).projection
+    onto = plane(session, projection, None).linear
+    assert onto is not None  # as those that are fitted here are
     labels = prior.labels(count, seed).numpy()
 
     def hand_on(step: int, z: torch.Tensor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.errors import RunError
 from core.explorer.moments.planes import plane
 from core.explorer.session import RunSession
 from core.latents.options import ProjectionOptions
@@ -19,7 +20,8 @@ POSTERIOR_SEED = 1 << 20  # apart from the seeds of samples
 
 def density(session: RunSession, options: ProjectionOptions, sampler: str, moment: int | None) -> PlaneDensity:
     """The densities at the moment that the session is inside of. Raises ConfigError or RunError."""
-    projection = plane(session, options, moment).projection
+    if (projection := plane(session, options, moment).linear) is None:
+        raise RunError(f"{session.run.name}: {options.projection} has no place for what a sampler draws")
     latents = session.latents(options.part)
     repeats = -(-POSTERIOR_DRAWS // len(latents)) if latents.variance.any() else 1
     points = [projection.project(latents.draw(POSTERIOR_SEED + seed)) for seed in range(repeats)]

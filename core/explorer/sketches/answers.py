@@ -14,6 +14,7 @@ from core.explorer.moments.planes import plane
 from core.explorer.results import Reconstructions, Sketched
 from core.explorer.session import RunSession
 from core.latents.options import ProjectionOptions, usual_plane
+from core.latents.projection import Projection
 from core.models.autoencoder import Autoencoder
 
 WITH_FEW_CLASSES = ProjectionOptions("pca")
@@ -51,6 +52,12 @@ def _place(session: RunSession, latent: np.ndarray, moment: int | None) -> tuple
     """Where a latent (1, D) lies in the plane, (2,), and in which one."""
     usual = usual_plane(latent.shape[1])
     try:
-        return usual, plane(session, usual, moment).projection.project(latent)[0]
+        return usual, _linear(session, usual, moment).project(latent)[0]
     except RunError:  # too few classes
-        return WITH_FEW_CLASSES, plane(session, WITH_FEW_CLASSES, moment).projection.project(latent)[0]
+        return WITH_FEW_CLASSES, _linear(session, WITH_FEW_CLASSES, moment).project(latent)[0]
+
+
+def _linear(session: RunSession, options: ProjectionOptions, moment: int | None) -> Projection:
+    linear = plane(session, options, moment).linear
+    assert linear is not None  # as these planes are
+    return linear

@@ -65,7 +65,8 @@ def test_accuracy_is_that_of_the_classifier_on_what_is_shown(explorer: RunExplor
 def class_means_that_come_back(run: Run, data_dir: Path) -> float:
     """The share of class means that decode, from their place in the plane, to a digit that LDA takes for theirs."""
     explorer = RunExplorer.open(run, data_dir)
-    projection = explorer.projection(ProjectionOptions("lda")).projection
+    projection = explorer.projection(ProjectionOptions("lda")).linear
+    assert projection is not None
     digits = explorer.decode(projection.invert(projection.project(projection.means)))
     images = pad(torch.from_numpy(digits * 255).round().to(torch.uint8), (PADDING,) * 4)
     share = projection.accuracy(encode(load_model(run), images, torch.arange(10)))

@@ -153,6 +153,22 @@ def test_a_table_of_latents_has_the_axes_as_columns(call: Call, folder: Path) ->
     assert len(table) == 4000
 
 
+def test_settings_of_embeddings_go_with_embeddings(call: Call) -> None:
+    done = call("latent", "vae", "--neighbours", "5", "--projection", "pca")
+    assert (done.returncode, "neighbours goes with --projection tsne or umap" in done.stderr) == (2, True)
+    done = call("latent", "vae", "--fit-on-shown", "--projection", "tsne")
+    assert (done.returncode, "tsne is always fitted to what is shown" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_tsne_is_drawn_into_a_table(call: Call, folder: Path) -> None:
+    done = call("latent", "vae", "--projection", "tsne", "--neighbours", "5", "--out", "tsne.csv")
+    assert done.returncode == 0
+    table = rows(folder / "tsne.csv")
+    assert list(table[0]) == ["index", "class", "t-SNE 1", "t-SNE 2"]
+    assert len(table) == 1000
+
+
 def test_a_picture_of_latents_replaces_an_old_file(call: Call, folder: Path) -> None:
     (folder / "plane.png").write_text("old")
     assert call("latent", "ae", "--projection", "pca", "--out", "plane.png").returncode == 0

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.widgets import Label
 
 from core.explorer.results import LatentProjection
-from core.latents.options import PROJECTIONS, ProjectionOptions
+from core.latents.options import LINEAR, ProjectionOptions
 from core.runs.run import Run
 from tui import latent_plane
 from tui.drawing.view import home_view
@@ -80,8 +80,7 @@ class LatentView(ModelsView[tuple[Planes, AtMoment]]):
         return self.options.projection
 
     def next_projection(self) -> None:
-        names = list(PROJECTIONS)
-        following = names[(names.index(self.options.projection) + 1) % len(names)]
+        following = LINEAR[(LINEAR.index(self.options.projection) + 1) % len(LINEAR)]
         self.options = replace(self.options, projection=following)
 
     def change_fit(self) -> None:

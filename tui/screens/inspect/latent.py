@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -12,18 +11,18 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 
-from core.latents.options import PROJECTIONS, ProjectionOptions, check_numbers, usual_plane
+from core.latents.options import ProjectionOptions
 from core.runs.run import Run
 from tui import export, latent_plane
 from tui.screens import exporting
-from tui.screens.dialogs import AskValue, ask_class
+from tui.screens.dialogs import ask_class
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
-from tui.screens.inspect.flow.opening import PlaneScreen
 from tui.screens.inspect.image import ImageDetailScreen, Row
 from tui.screens.inspect.keys import LATENT_KEYS
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.plane.beside import Beside
+from tui.screens.plane.choosing import PlaneChooser
 from tui.screens.plane.decoded import decode
 from tui.screens.plane.looks import Looks, Seen
 from tui.screens.selection import Shared
@@ -34,13 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.explorer.protocol import Explorer
-    from core.explorer.results import LatentProjection
     from tui.timelapse import Shot
 
 ZOOM = 1.5
 
 
-class LatentScreen(PlaneScreen):
+class LatentScreen(PlaneChooser):
     """The latents of images, projected; beside them the digit nearest to the cursor, or what decodes there."""
 
     ABOUT = "latent: the latents of images in the plane, and what is under the cursor"
@@ -55,10 +53,7 @@ class LatentScreen(PlaneScreen):
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
-        self.choice = ProjectionOptions()
-        self.looks = Looks()
         self._seen: Seen | None = None
-        self.plane: LatentProjection | None = None
         self._nearest: int | None = None
         self._decoded: tuple[float, float] | None = None  # the point that is decoded
 
@@ -81,13 +76,8 @@ class LatentScreen(PlaneScreen):
 
     # What is shown
 
-    def request_content(self) -> None:
-        if self.plane is None and self.choice == ProjectionOptions():
-            self.choice = usual_plane(self.sizes.latent_size)
-        self.ask("plane", self.looks.question(self.choice, self.preset), self._show)
-
-    def ahead(self) -> Callable[[Explorer], object]:
-        return self.looks.question(self.choice, self.preset)
+    def ahead(self) -> Callable[[Explorer], object] | None:
+        return None if self.embeds else self.looks.question(self.choice, self.preset)
 
     def reset(self) -> None:
         self.choice = ProjectionOptions()
@@ -100,7 +90,7 @@ class LatentScreen(PlaneScreen):
         self.set_heading()
         self._beside.show_nothing()
 
-    def _show(self, seen: Seen) -> None:
+    def show_plane(self, seen: Seen) -> None:
         plane, self._seen = seen.plane, seen
         # Newer weights move the points, but it is the same place that is looked at.
         same_space = self.plane is not None and self.plane.options == plane.options
@@ -148,7 +138,9 @@ class LatentScreen(PlaneScreen):
             index = int(plane.indices[nearest])
             show = partial(beside.show_pair, plane, nearest)
             self.ask("pair", lambda explorer: explorer.pair(plane.options.part, index), show)
-        if self._scatter.cursor != self._decoded:
+        if plane.linear is None:
+            beside.say_instead(f"{plane.projection.axes[0][:-2]} has no way back: no point of it decodes")
+        elif self._scatter.cursor != self._decoded:
             self._decoded = self._scatter.cursor
             self.ask("decoded", decode(plane, np.array([self._decoded])), beside.show_decoded)
 
@@ -177,8 +169,8 @@ class LatentScreen(PlaneScreen):
 
     def action_look(self) -> None:
         """The next look at these images; after the last one the first, at those of the other part."""
-        if self.looks.next(self._scatter):
-            self._choose(part="training" if self.choice.part == "validation" else "validation")
+        if self.looks.next(self._scatter, embeds=self.embeds):
+            self.choose(part="training" if self.choice.part == "validation" else "validation")
         elif self._seen is not None and self.looks.suffices(self._seen):
             self._scatter.show_ground(self.looks.ground(self._seen))
             self._say()
@@ -192,14 +184,18 @@ class LatentScreen(PlaneScreen):
         self.request_content()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.looks.compares if action == "sampler" else super().check_action(action, parameters)
+        if action in ("sampler", "seed"):
+            return self.looks.compares if action == "sampler" else self.embeds
+        return super().check_action(action, parameters)
 
     def action_walk(self) -> None:
         self.answers.when_newest("plane", self._walk)
 
     def _walk(self) -> None:
-        if self.plane is not None:
-            latent = self.plane.projection.invert(np.array([self._scatter.cursor]))[0]
+        if self.plane is not None and self.plane.linear is None:
+            self.notify("only planes that decode can be walked from: o goes on to them", severity="warning")
+        elif self.plane is not None and self.plane.linear is not None:
+            latent = self.plane.linear.invert(np.array([self._scatter.cursor]))[0]
             walk = LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar)
             self.app.push_screen(walk)
 
@@ -239,49 +235,9 @@ class LatentScreen(PlaneScreen):
         alone = f"only {plane.labels[nearest]}" if plane is not None and nearest is not None else ""
         self.app.push_screen(ask_class("Switch which class on or off?", "show all", classes, alone), answered)
 
-    def action_projection(self) -> None:
-        names = list(PROJECTIONS)
-        following = names[(names.index(self.choice.projection) + 1) % len(names)]
-        self._choose(projection=following, numbers=None)
-
-    def action_fit(self) -> None:
-        """Now: to the training images or to those that are shown. At a moment: as fitted now, or to each moment."""
-        if self.moment is None:
-            self._choose(fit_on_shown=not self.choice.fit_on_shown)
-        elif self.choice.projection != "dims":
-            self._choose(fit_each=not self.choice.fit_each)
-
-    def action_number(self, axis: int, by: int) -> None:
-        """Show another latent number along an axis; the first press turns to the plane of two numbers."""
-        self.answers.when_newest("plane", partial(self._change_number, axis, by))
-
-    def _change_number(self, axis: int, by: int) -> None:
-        plane = self.plane
-        if plane is None:
-            return
-        numbers = plane.projection.numbers
-        if numbers is None:
-            self._choose(projection="dims", numbers=None)
-            return
-        changed = [*numbers]
-        changed[axis] = (changed[axis] + by) % self.sizes.latent_size
-        self._choose(numbers=(changed[0], changed[1]))
-
-    def action_type_numbers(self) -> None:
-        def typed(numbers: tuple[int, int] | None) -> None:
-            if numbers is not None:
-                self._choose(projection="dims", numbers=numbers)
-
-        shown = "{}, {}".format(*((self.plane and self.plane.projection.numbers) or (0, 1)))
-        size = self.sizes.latent_size
-        question = f"Two latent numbers, 0 to {size - 1}, for x and y:"
-        self.app.push_screen(AskValue(question, shown, partial(check_numbers, size=size)), typed)
-
-    def _choose(self, **changes: object) -> None:
-        self.choice = replace(self.choice, **changes)  # type: ignore[arg-type]
-        self.request_content()
-
-    def shot(self) -> Shot:
+    def shot(self) -> Shot | None:
+        if self.embeds:
+            return None
         from tui import timelapse
 
         return timelapse.of_plane(self.choice, self._scatter.view, self._scatter.hidden)

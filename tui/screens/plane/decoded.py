@@ -87,4 +87,6 @@ def _mesh(thumbnails: Thumbnails, scatter: Scatter) -> Mesh:
 
 def decode(plane: LatentProjection, points: Floats) -> Callable[[Explorer], Images]:
     """What to ask to have points (N, 2) of a plane decoded."""
-    return lambda explorer: explorer.decode(plane.projection.invert(points))
+    linear = plane.linear
+    assert linear is not None
+    return lambda explorer: explorer.decode(linear.invert(points))

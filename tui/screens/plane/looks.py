@@ -59,10 +59,15 @@ class Looks:
         """What is explained in place of the projection."""
         return TOPICS.get(self.look)
 
-    def next(self, scatter: Scatter) -> bool:
-        """Go on to the next look, of points also to their next markers; whether that was the whole round."""
+    def next(self, scatter: Scatter, *, embeds: bool) -> bool:
+        """Go on to the next look, of points also to their next markers; whether that was the whole round.
+
+        An embedding, which has no place for other latents and no way back, has its points only.
+        """
         if self.look == "points" and not scatter.next_markers():
             return False
+        if embeds:
+            return True
         self.look = LOOKS[(LOOKS.index(self.look) + 1) % len(LOOKS)]
         return self.look == "points"
 

@@ -110,7 +110,9 @@ def test_particles_end_bit_for_bit_where_the_sampler_ends(tmp_path: Path) -> Non
     assert [particles.step for particles in way] == [0, 1, 2, 3, 4]
     drawn = explorer.samples("learned", 40, 5, 1.0, options)
     np.testing.assert_array_equal(way[-1].latents, drawn.latents)
-    np.testing.assert_array_equal(way[-1].points, explorer.projection(plane).projection.project(drawn.latents))
+    onto = explorer.projection(plane).linear
+    assert onto is not None
+    np.testing.assert_array_equal(way[-1].points, onto.project(drawn.latents))
     on: list[Particles] = []
     explorer.flow(40, 5, options, plane, way[2], on.append)
     assert [particles.step for particles in on] == [3, 4]

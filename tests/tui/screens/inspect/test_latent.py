@@ -45,8 +45,9 @@ async def test_the_cursor_shows_the_nearest_image_and_decodes_when_asked(
         z = [asked[1] for asked in explorer.asked if asked[0] == "decode"][-1]
         assert z.shape == (1, 64)
         assert screen.plane is not None
+        assert screen.plane.linear is not None
         scatter = screen.query_one(Scatter)
-        assert np.allclose(screen.plane.projection.project(z)[0], scatter.cursor)
+        assert np.allclose(screen.plane.linear.project(z)[0], scatter.cursor)
         nearest = scatter.nearest()
         assert nearest is not None
         x, y = screen.plane.points[nearest]
@@ -107,7 +108,8 @@ async def test_the_plane_is_filled_with_what_decodes_in_it(
         assert isinstance(ground, Thumbnails)
         assert decoded() == [len(ground.points)]
         z = next(asked[1] for asked in explorer.asked if asked[0] == "decode" and len(asked[1]) > 1)
-        assert np.allclose(plane.projection.project(z), ground.points)
+        assert plane.linear is not None
+        assert np.allclose(plane.linear.project(z), ground.points)
         await press(pilot, "right", "left")
         assert len(decoded()) == 1
         await press(pilot, "plus", "minus")
@@ -115,6 +117,44 @@ async def test_the_plane_is_filled_with_what_decodes_in_it(
         await press(pilot, "e")
         await until(pilot, lambda: app.exported, "the file")
         assert [path.name for path in app.exported] == ["vae-mnist-latent-decoded.png"]
+
+
+async def test_an_embedding_has_no_way_back_and_another_for_each_seed(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "5", "v", "v", "o", "o", "o", size=(120, 40)) as pilot:
+        assert "t-SNE of validation  30 neighbours, seed 0, fitted to what is shown" in screen_text(app)
+        assert "t-SNE has no way back: no" in screen_text(app)
+        assert explorer.times("density") == 3  # of the three planes on the way that have a formula
+        decoded = explorer.times("decode")
+        await press(pilot, "right", "greater_than_sign")
+        assert explorer.times("decode") == decoded
+        assert "seed 1" in screen_text(app)
+        await press(pilot, "t", "f")
+        assert isinstance(app.screen, LatentScreen)
+        await press(pilot, "enter")
+        assert explorer.asked[-1][0] == "image_detail"
+
+
+async def test_an_embedding_is_left_for_another_plane(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "5", "o", "o", size=(120, 40)) as pilot:
+        explorer.endless = True
+        await pilot.press("o")
+        await until(pilot, lambda: "iteration 50" in screen_text(app), "the word")
+        assert "o goes on without it" in screen_text(app)
+        await pilot.press("left")
+        await until(pilot, lambda: explorer.asked[-1][0] == "decode", "an answer meanwhile")
+        explorer.endless = False
+        await press(pilot, "o")
+        assert "UMAP of validation" in screen_text(app)
+
+
+async def test_latent_numbers_come_in_the_order_of_what_they_say(app: VaeTui, explorer: FakeExplorer) -> None:
+    explorer.activities = np.where(np.arange(64) == 9, 2.0, np.where(np.arange(64) == 1, 1.0, 0.001))
+    async with opened(app, "5", "right_square_bracket", size=(120, 40)) as pilot:
+        assert "latent numbers 0 and 1 of validation  2 of 64 active" in screen_text(app)
+        await press(pilot, "right_curly_bracket", "left_square_bracket")
+        assert "latent numbers 1 and 0 of validation" in screen_text(app)
+        await press(pilot, "number_sign")
+        assert "z9, z1" in screen_text(app)
 
 
 async def test_only_one_class_is_shown_and_looked_through(app: VaeTui, explorer: FakeExplorer) -> None:
@@ -153,6 +193,8 @@ async def test_planes_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorer
             (["left_square_bracket"], ("dims", "validation", False, (63, 1))),
             (["right_curly_bracket"], ("dims", "validation", False, (63, 2))),
             (["left_curly_bracket"], ("dims", "validation", False, (63, 1))),
+            ("o", ("tsne", "validation", False, None)),
+            ("o", ("umap", "validation", False, None)),
             ("o", ("lda", "validation", False, None)),
         ):
             await press(pilot, *key)

@@ -1,0 +1,99 @@
+"""What an explanation is, and those of the planes of latents and of the looks of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A title, the formula for terminals with and without other letters than ASCII, and what to know about it."""
+
+    title: str
+    formula: str
+    ascii: str
+    lines: tuple[str, str, str]
+
+
+PLANES = {
+    "lda": Explanation(
+        "linear discriminant analysis",
+        "maximise wᵀB w / wᵀW w;  B: scatter between the means of classes, W: within classes",
+        "maximise w'Bw / w'Ww;  B: scatter between the means of classes, W: within classes",
+        (
+            "The plane in which the classes lie apart best; its accuracy is that of a linear classifier.",
+            "It is fitted to training latents and shows validation latents, else it would flatter itself (f).",
+            "Classes that overlap here may be apart in the other dimensions: compare the accuracy.",
+        ),
+    ),
+    "pca": Explanation(
+        "principal component analysis",
+        "C w = λ w, C the covariance of the latents;  explained: λ / Σ λ",
+        "C w = lambda w, C the covariance of the latents;  explained: lambda / sum lambda",
+        (
+            "The two directions in which latents vary most; it knows nothing of classes.",
+            "Percentages say how much of the variance the two axes hold.",
+            "A variational autoencoder near N(0, I) has no such directions: little is explained.",
+        ),
+    ),
+    "dims": Explanation(
+        "two latent numbers",
+        "(zᵢ, zⱼ) = (μᵢ(x), μⱼ(x))",
+        "(z_i, z_j) = (mu_i(x), mu_j(x))",
+        (
+            "Two latent numbers as they are, those that vary most unless others are chosen.",
+            "A blot at 0 is an inactive number: it says nothing about any image.",
+            "[ ] and { } go to others, # types them.",
+        ),
+    ),
+    "tsne": Explanation(
+        "t-SNE: neighbours stay near",
+        "minimise KL(P ‖ Q),  pᵢⱼ ~ exp(−‖zᵢ − zⱼ‖² / 2σᵢ²),  qᵢⱼ ~ 1 / (1 + ‖yᵢ − yⱼ‖²)",
+        "minimise KL(P || Q),  p_ij ~ exp(-|z_i - z_j|^2 / 2 s_i^2),  q_ij ~ 1 / (1 + |y_i - y_j|^2)",
+        (
+            "Who is near whom is kept; how far apart groups lie, and how large they are, means little.",
+            "σᵢ gives each latent so many neighbours (van der Maaten & Hinton 2008). > takes another seed.",
+            "It places these latents only: no other one has a place, and no point decodes.",
+        ),
+    ),
+    "umap": Explanation(
+        "UMAP: neighbours stay near",
+        "minimise Σ −vᵢⱼ ln wᵢⱼ − (1 − vᵢⱼ) ln(1 − wᵢⱼ),  wᵢⱼ = 1 / (1 + a·‖yᵢ − yⱼ‖²ᵇ)",
+        "minimise sum -v_ij ln w_ij - (1 - v_ij) ln(1 - w_ij),  w_ij = 1 / (1 + a*|y_i - y_j|^(2b))",
+        (
+            "v says how near latents are among each one's neighbours, w how near their points (McInnes 2018).",
+            "Distances between groups mean a little more than in t-SNE, not much. > takes another seed.",
+            "Its ways to other latents and back take seconds a point, and are not gone here.",
+        ),
+    ),
+    "density": Explanation(
+        "the aggregate posterior, and the prior",
+        "q(z) = 1/N Σₙ q(z|xₙ), in the plane;  density at y: 1/M Σₘ K(y − yₘ), K a Gaussian",
+        "q(z) = 1/N sum_n q(z|x_n), in the plane;  density at y: 1/M sum_m K(y - y_m), K a Gaussian",
+        (
+            "Where posteriors together lie, as shades: each holds that share of them where they are densest.",
+            "Lines hold the same shares of what the sampler draws (z): of the prior, N(0, I) seen in this plane.",
+            "Samples are good where both agree. What they have in common here, they may lack in other planes.",
+        ),
+    ),
+    "density_ratio": Explanation(
+        "the aggregate posterior against the prior",
+        "log₂ q(y) / p(y), both estimated with one kernel, of width n^(−1/6)·s;  in common: ∫ min(q, p)",
+        "log2 q(y) / p(y), both estimated with one kernel, of width n^(-1/6)*s;  in common: integral min(q, p)",
+        (
+            "Holes, where the sampler draws latents that no image has: what decodes there is no digit.",
+            "And the reverse: latents of images that the sampler hardly draws. z goes on to other samplers.",
+            "s is the deviation within a class. Hardly any ratio is seen in a plane where all classes overlap.",
+        ),
+    ),
+    "manifold": Explanation(
+        "what decodes in the plane",
+        "x̂(y) = decode(E[z | y]),  y a point of the plane, z Gaussian: in each class, or over all latents",
+        "x'(y) = decode(E[z | y]),  y a point of the plane, z Gaussian: in each class, or over all latents",
+        (
+            "A point of the plane stands for many latents: the most likely one is decoded (Bishop 2006, 2.81).",
+            "What no image comes near is a guess of the decoder: see where the points are, and the density (v).",
+            "Zoom in (+): each picture grows, and those between two of them are decoded.",
+        ),
+    ),
+}
