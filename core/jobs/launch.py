@@ -268,6 +268,8 @@ def send_request(run: Run, action: Action) -> None:
     state = run.state()
     if not state.active:
         hint = "; vae-tui resume starts one" if action == "resume" else ""
+        if state is State.QUEUED and action == "stop":
+            hint = f"; vae-tui queue --cancel {run.name} takes it out"
         raise RunError(f"{run.name} is {state}, so there is no trainer to {action}{hint}")
     status = run.status()
     try:

@@ -56,6 +56,11 @@ def waiting_runs(runs_dir: Path, problems: dict[str, str] | None = None) -> list
     return in_turn(found)
 
 
+def starting_runs() -> set[Run]:
+    """The runs that have a trainer's process, which may not have begun with them."""
+    return {Run(Path(folder)) for each in trainers_here() for folder in each.folders}
+
+
 def in_turn(waiting: Iterable[Waiting]) -> list[Waiting]:
     """In the order in which they are started."""
     return sorted(waiting, key=lambda each: (each.entry.order, each.run.name))

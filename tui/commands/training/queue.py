@@ -11,7 +11,7 @@ from rich.table import Table
 from core.errors import ConfigError, UserError, describe
 from core.jobs import launch
 from core.jobs.queue.register import MOST_AT_ONCE, read_register
-from core.jobs.queue.starting import Waiting, start_waiting, waiting_runs
+from core.jobs.queue.starting import Waiting, start_waiting, starting_runs, waiting_runs
 from core.jobs.queue.trainers import Devices
 from core.jobs.queue.waiting import leave, move, place_of, set_at_once
 from core.runs.catalog import find_run
@@ -91,11 +91,13 @@ def _as_json(each: Waiting) -> dict[str, Any]:
 def _print(waiting: Sequence[Waiting]) -> None:
     if waiting:
         elsewhere = any(not each.entry.is_of_this_host for each in waiting)
-        table = Table("", "run", "preset", "data set", *["host"] * elsewhere, box=None, pad_edge=False)
+        table = Table("", "run", "preset", "data set", *["host"] * elsewhere, "", box=None, pad_edge=False)
+        starting = starting_runs()
         for each in waiting:
             config = each.run.config()
             cells = [str(place_of(each.run)), printable(each.run.name), config.preset, printable(config.dataset_title)]
-            table.add_row(*cells, *[printable(each.entry.host)] * elsewhere)
+            begins = "its trainer starts" if each.run in starting else ""
+            table.add_row(*cells, *[printable(each.entry.host)] * elsewhere, begins)
         print_table(table)
     else:
         echo("no run waits")
