@@ -80,6 +80,8 @@ MORE_COLUMNS: Mapping[str, Cell] = {
     "beta": _setting("beta"),
     "images/s": lambda run: _right(f"{run.status.images_per_second:,.0f}" if run.status else formatting.NONE),
     "device": lambda run: Text(printable(run.status.device) if run.status else formatting.NONE),
+    "host": lambda run: Text(printable(run.queued.host if run.queued else (run.status and run.status.host) or "")),
+    "job": lambda run: Text(printable((run.status and run.status.job) or "")),
     "created": lambda run: Text(
         printable(run.config.created[:16].replace("T", " ")) if run.config else formatting.NONE
     ),
@@ -87,7 +89,7 @@ MORE_COLUMNS: Mapping[str, Cell] = {
 # The quantity that a column is sorted by.
 SORTED_BY: Mapping[str, str] = {
     **{title: title for title in ("run", "preset", "state", "epoch", "best", "age", "size", "tags", "note", "seed")},
-    **{title: title for title in ("beta", "device", "created")},
+    **{title: title for title in ("beta", "device", "host", "job", "created")},
     "data set": "dataset",
     "Fréchet": "frechet",
     "train": "train_loss",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.text import Text
@@ -11,8 +12,9 @@ from rich.text import Text
 from core.runs.catalog import RunSummary
 from core.runs.choosing.groups import RunGroup
 from core.runs.keeping.evaluated import Evaluated
+from core.runs.keeping.queued import new_entry
 from core.runs.run import Run
-from core.runs.status import State
+from core.runs.status import State, Status
 from tests.support.screens import answered
 from tests.support.snapshots import make_summary
 from tui.app import VaeTui
@@ -71,6 +73,17 @@ def test_a_distance_that_was_measured_has_its_sampler_and_says_which_weights() -
     assert [shown(newest) for newest in (True, False, None)] == ["6.02 prior", "6.02 prior old", "6.02 prior ?"]
     assert MORE_COLUMNS["Fréchet"](make_summary()).plain == "–"
     assert MORE_COLUMNS["Fréchet"](make_summary(evaluated_damage="evaluation.json is")).plain == "! damaged"
+
+
+def test_a_run_has_the_host_on_which_it_trains_or_what_it_waits_for_and_its_job() -> None:
+    def shown(**values: Any) -> list[str]:
+        return [MORE_COLUMNS[title](make_summary(**values)).plain for title in ("host", "job")]
+
+    status = Status(state=State.RUNNING, host="node7", job="Slurm job 12")
+    assert shown(status=status) == ["node7", "Slurm job 12"]
+    waits = new_entry().model_copy(update={"host": "Slurm job 13"})
+    assert shown(status=Status(state=State.CREATED), queued=waits) == ["Slurm job 13", ""]
+    assert shown(status=None) == ["", ""]
 
 
 def test_of_a_group_the_smallest_distance_is_shown_where_all_are_of_one_kind() -> None:

@@ -44,7 +44,8 @@ TEXTS: Mapping[str, Quantity] = {
     "state": state_word,
     "created": _of("config", "created"),
     "device": lambda run: getattr(run.status, "device", "") or getattr(run.config, "device", None),
-    "host": _of("status", "host"),
+    "host": lambda run: run.queued.host if run.queued else getattr(run.status, "host", None),  # or that it waits for
+    "job": _of("status", "job"),
     "tags": lambda run: run.notes.tags,
     "note": lambda run: run.notes.note,
     "sampler": lambda run: run.evaluation.sampler if run.evaluation else None,
