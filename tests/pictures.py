@@ -55,6 +55,10 @@ PICTURES = {
     ),
     "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk"), ": step "),
     "latent": Picture("ae-mnist", (("5", "epoch"),), ("accuracy", "nearest")),
+    "density": Picture(
+        "vae-mnist", (("5", "epoch"), ("v", "nearest"), ("v", "nearest"), ("o", "common")), ("PCA", "common")
+    ),
+    "decoded": Picture("vae-mnist", (("5", "epoch"), *(("v", "nearest"),) * 4), ("decoded in the plane", "nearest")),
     "time-machine": Picture(
         "vae-mnist",
         (("5", "epoch"), (";", "accuracy"), ("f", "as fitted"), ("earlier", "fitted to this"), ("", "still")),

@@ -52,7 +52,7 @@ PLANES = {
         "minimise KL(P || Q),  p_ij ~ exp(-|z_i - z_j|^2 / 2 s_i^2),  q_ij ~ 1 / (1 + |y_i - y_j|^2)",
         (
             "Who is near whom is kept; how far apart groups lie, and how large they are, means little.",
-            "σᵢ gives each latent so many neighbours (van der Maaten & Hinton 2008). > takes another seed.",
+            "σ gives each latent so many neighbours (van der Maaten & Hinton 2008). > takes another seed.",
             "It places these latents only: no other one has a place, and no point decodes.",
         ),
     ),
