@@ -75,7 +75,7 @@ def draw_samplers(axes: Axes, found: dict[str, Evaluation]) -> None:
     axes.set_yticks(range(len(found)), [name.replace(".", "  ", 1) for name in found])
     axes.set_xscale("log")
     axes.set_xlabel("Fréchet distance to the training images")
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper right")
 
 
 def draw_weights(axes: Axes, found: dict[str, Evaluation]) -> None:
