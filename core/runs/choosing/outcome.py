@@ -60,7 +60,7 @@ class Outcome:
         """What they are best compared by: losses where they are the same sums, else what was measured of samples."""
         if not self.differing_sums:
             return "val_loss"
-        return next((name for name in ("frechet", "reconstruction") if self.has(name)), "val_loss")
+        return next((name for name in ("frechet", "reconstruction") if self._all_have(name)), "val_loss")
 
     @property
     def differing_sums(self) -> tuple[str, ...]:
@@ -71,6 +71,24 @@ class Outcome:
         """Whether it is known of any run."""
         return any(figure in trial.figures for trial in self.trials)
 
+    @property
+    def finished(self) -> list[Trial]:
+        """Those that have finished."""
+        return [trial for trial in self.trials if trial.summary.state is State.FINISHED]
+
+    @property
+    def so_far(self) -> str:
+        """What is said behind the best while it may still change: nothing once all runs have finished."""
+        return " so far" if len(self.finished) < len(self.trials) else ""
+
+    def _all_have(self, figure: str) -> bool:
+        """Whether it is known of all runs that finished: what was measured of some cannot tell the best of all."""
+        return self.has(figure) and all(figure in trial.figures for trial in self.finished)
+
+    def _measured(self, figure: str) -> str:
+        """Of how many of the finished runs it is known."""
+        return f"{sum(figure in one.figures for one in self.finished)} of {len(self.finished)} measured"
+
     def why_no_best(self, figure: str) -> str:
         """Why none is the best by a figure; nothing where one can be."""
         if figure in NOT_RANKED:
@@ -78,10 +96,15 @@ class Outcome:
         if figure in LOSSES and self.differing_sums:
             named = " or ".join(name.replace("_", " ") for name in self.differing_sums)
             return f"losses of another {named} are other sums"
-        return "" if self.has(figure) else f"no run has a {FIGURES[figure]} yet"
+        how = "; vae-tui evaluate RUN measures it" if figure == "frechet" else ""
+        if not self.has(figure):
+            return f"no run has a {FIGURES[figure]} yet{how}"
+        if not self._all_have(figure):
+            return f"not all that finished have a {FIGURES[figure]}, {self._measured(figure)}{how}"
+        return ""
 
     def best(self, figure: str) -> Trial | None:
-        """The best so far, None where none can be."""
+        """The best of those there are, None where none can be."""
         if self.why_no_best(figure):
             return None
         return min((one for one in self.trials if figure in one.figures), key=lambda one: one.figures[figure])
@@ -102,13 +125,16 @@ class Outcome:
         best = self.best(figure)
         if best is None:
             return f"{states}; no best: {self.why_no_best(figure)}"
-        return f"{states}; lowest {FIGURES[figure]} so far {best.figures[figure]:.4g}: {best.run.name}"
+        said = f"{states}; lowest {FIGURES[figure]}{self.so_far} {best.figures[figure]:.4g}: {best.run.name}"
+        passed = figure != "frechet" and self.has("frechet") and not self._all_have("frechet")
+        return f"{said}; {FIGURES['frechet']}: {self._measured('frechet')}" if passed else said
 
     @property
     def left(self) -> list[RunSummary]:
-        """Those that neither finished nor are trained or wait."""
+        """Those that neither finished nor are trained or wait, in the order in which they were made."""
         done = (State.FINISHED, State.RUNNING, State.PAUSED, State.QUEUED)
-        return [trial.summary for trial in self.trials if trial.summary.state not in (None, *done)]
+        left = [trial.summary for trial in self.trials if trial.summary.state not in (None, *done)]
+        return sorted(left, key=lambda one: (one.config.created if one.config else "", one.run.name))
 
     def as_json(self, figure: str) -> dict[str, Any]:
         """Plain values under stable names, for programs."""

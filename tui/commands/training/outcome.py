@@ -89,12 +89,12 @@ def _print_all(found: Sequence[Outcome], by: str | None, *, as_json: bool) -> No
     if not found:
         echo("no sweep is there; vae-tui sweep trains one")
         return
-    table = Table("sweep", "runs", "states", "varied", "best", "", box=None, pad_edge=False)
+    table = Table("sweep", "runs", "states", "varied", "best", "by", "", box=None, pad_edge=False)
     for each in found:
         figure = by or each.usual_figure
         best = each.best(figure)
         states = ", ".join(f"{count} {word}" for word, count in each.states.items())
-        said = [printable(best.run.name), _figure(best.figures[figure])] if best else ["", ""]
+        said = [printable(best.run.name), figure, _figure(best.figures[figure])] if best else []
         table.add_row(printable(each.name), str(len(each.trials)), states, ", ".join(map(title, each.varied)), *said)
     print_table(table)
 
@@ -108,7 +108,7 @@ def _print(found: Outcome, figure: str) -> None:
     for trial in found.in_order(figure):
         settings = [as_text(trial.settings[name]) for name in found.varied]
         figures = [_figure(trial.figures.get(name)) for name in known]
-        mark = "best so far" if trial is best else ""
+        mark = f"best{found.so_far}" if trial is best else ""
         table.add_row(printable(trial.run.name), formatting.state(trial.summary), *settings, *figures, Text(mark))
     print_table(table)
     echo(found.summary(figure))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import RunError
-from core.runs.catalog import RunSummary
+from core.runs.catalog import RunSummary, newest_first
 from core.runs.choosing.outcome import Outcome, find_outcome, outcomes
 from core.runs.config import make_config
 from core.runs.run import Run
@@ -24,7 +24,7 @@ def member(name: str, loss: float | None, state: State = State.FINISHED, **setti
 
 def rates(*losses: float | None) -> list[RunSummary]:
     return [
-        member(f"try-lr{rate:g}", loss, learning_rate=rate)
+        member(f"try-lr{rate:g}", loss, State.CREATED if loss is None else State.FINISHED, learning_rate=rate)
         for rate, loss in zip((0.001, 0.002, 0.004), losses, strict=True)
     ]
 
@@ -49,7 +49,31 @@ def test_losses_that_are_other_sums_name_no_best() -> None:
     assert found.best("val_loss") is None
     assert found.why_no_best("val_loss") == "losses of another beta are other sums"
     assert "not better by itself" in found.why_no_best("kl")
-    assert found.why_no_best("frechet") == "no run has a Fréchet distance yet"
+    assert found.why_no_best("frechet") == "no run has a Fréchet distance yet; vae-tui evaluate RUN measures it"
+
+
+def test_a_figure_of_some_of_the_finished_runs_names_no_best() -> None:
+    found = only([member(f"try-beta{beta}", 10.0, beta=beta) for beta in (0.5, 1.0, 2.0)])
+    errors = [dict(zip(("reconstruction", "frechet"), known, strict=False)) for known in ((3.0, 90.0), (2.0,), (4.0,))]
+    trials = [replace(trial, figures=known) for trial, known in zip(found.trials, errors, strict=True)]
+    found = replace(found, trials=tuple(trials))
+    assert (found.usual_figure, found.best("frechet")) == ("reconstruction", None)
+    assert "1 of 3 measured" in found.why_no_best("frechet")
+    best = found.best("reconstruction")
+    assert best is not None
+    assert best is found.trials[1]
+    said = f"lowest squared error of validation images 2: {best.run.name}; Fréchet distance: 1 of 3 measured"
+    assert found.summary("reconstruction").endswith(said), "all have finished, so it is no more the best so far"
+
+
+def test_what_is_left_is_in_the_order_in_which_it_was_made() -> None:
+    left = [replace(run, state=State.STOPPED) for run in rates(1.0, 2.0, 3.0)]
+    made = [
+        replace(run, config=run.config and run.config.model_copy(update={"created": f"2026-11-28T00:00:0{second}"}))
+        for second, run in zip((2, 1, 3), left, strict=True)
+    ]
+    found = only(newest_first(made))
+    assert [run.run.name for run in found.left] == ["try-lr0.002", "try-lr0.001", "try-lr0.004"]
 
 
 def test_what_is_left_neither_finished_nor_is_trained_or_waits() -> None:
