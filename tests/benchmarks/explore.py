@@ -37,12 +37,8 @@ SCREENS: dict[str, tuple[str, Callable[[Any], object]]] = {
 KEYS: dict[str, list[tuple[str, str, Callable[[Any], object]]]] = {
     "reconstruct": [("pagedown", "next page", lambda screen: screen.page)],
     "sample": [
-        ("r", "other samples", lambda screen: screen.samples),
-        ("plus", "temperature", lambda screen: screen.samples),
-    ],
-    "latent": [
-        ("right", "cursor", lambda screen: screen.query_one("Scatter").cursor[0]),
-        ("p", "projection", lambda screen: screen.plane),
+        ("greater_than_sign", "other samples", lambda screen: screen.samples),
+        ("left_square_bracket", "temperature", lambda screen: screen.samples),
     ],
 }
 
@@ -68,7 +64,7 @@ async def measure(screen_name: str, run: Run, data_dir: Path) -> dict[str, Any]:
         await pilot.press(key)
         await until(lambda: look(app.screen), None)
         found: dict[str, Any] = {"first": 1000 * (time.perf_counter() - start)}
-        for key, name, see in KEYS[screen_name]:
+        for key, name, see in KEYS.get(screen_name, []):
             for _ in range(WARM):  # what is computed once is computed here
                 await pilot.press(key)
                 await pilot.pause(1)
