@@ -44,6 +44,9 @@ def complete(
     check_out(out)
     found = find_run(runs_dir, run)
     config = found.config()
+    if not config.preset_record.learns_prior and (digit, guidance) != (None, None):
+        name = "guidance" if digit is None else "digit"
+        raise ConfigError({name: f"only a learned prior can be asked for a digit or guided to it, and {run} is none"})
     asked = parse_sampling_options(config.preset_record.default_sampler, config.dynamics, digit, guidance, None)
     options = CompletionOptions(checked_count, checked_seed, asked.digit, asked.guidance)
     from core.sketch.pictures import read_digit

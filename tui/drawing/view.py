@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.arrays import Floats
 from tui.drawing.plots.axes import LOWEST, NARROWEST, Range, Ticks, left_of_canvas, ticks_within
 
+LARGEST = np.float64(1e100)  # that is drawn; no single precision holds it
 GUTTER = 4  # cells for labels of the y axis, so that the canvas keeps its place while the view moves
 
 
@@ -109,7 +110,7 @@ def _limits(values: Floats) -> Range:
 
 def finite(points: Floats) -> NDArray[np.bool_]:
     """Which of the points (N, 2) can be drawn, bool (N,)."""
-    drawable: NDArray[np.bool_] = np.all(np.abs(points) < 1e100, axis=1)
+    drawable: NDArray[np.bool_] = np.all(np.abs(points) < LARGEST, axis=1)
     return drawable
 
 

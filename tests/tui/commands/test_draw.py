@@ -397,3 +397,4 @@ def test_a_digit_is_completed_on_the_terminal_in_a_picture_and_in_a_table(call: 
         refused = call("complete", "ae", "one.png", *wrong)
         assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
         assert wrong[0][2:] in refused.stderr
+    assert "only a learned prior can be asked for a digit" in call("complete", "ae", "one.png", "--digit", "3").stderr

@@ -37,3 +37,9 @@ def test_nearest_is_nearest_on_the_screen_not_in_values() -> None:
     assert nearest(points, everything, 0, 0, (10, 1)) == 1
     assert nearest(points, np.array([True, False, True]), 0, 0, (10, 1)) == 0
     assert nearest(points, np.array([False, False, True]), 0, 0, (1, 1)) is None
+
+
+def test_points_of_single_precision_are_seen_without_a_warning() -> None:
+    points = np.array([(0.5, 0.5), (np.inf, 0.5)], np.float32)
+    with np.errstate(all="raise"):
+        assert UNIT.holds(points).tolist() == [True, False]

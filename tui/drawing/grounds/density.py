@@ -38,11 +38,8 @@ class Shades:
     means: dict[int, tuple[float, float]]  # of the classes that are marked
 
     def draw(self, view: View, columns: int, rows: int, base: Style, depth: ColorDepth) -> list[Strip]:
-        levels, drawn = (
-            _looked_up(self.density, found, view, columns, rows, 0).astype(int)
-            for found in (self.density.posterior_regions, self.density.drawn_regions)
-        )
-        lines = _edges(drawn)
+        levels = _looked_up(self.density, self.density.posterior_regions, view, columns, rows, 0).astype(int)
+        lines = _edges(_looked_up(self.density, self.density.drawn_regions, view, columns, rows, np.nan))
         ramp, line = (ASCII_SHADES, ASCII_LINE) if depth is ColorDepth.ASCII else (SHADES, LINE)
         if depth.has_shades:
             glyphs = np.where(lines, ord(line), ord(" "))
@@ -112,9 +109,9 @@ def _looked_up(
     return np.where((down >= 0)[:, None] & (along >= 0), found, outside)
 
 
-def _edges(levels: Cells) -> NDArray[np.bool_]:
-    """The cells just inside of a region."""
-    padded = np.pad(levels, 1)
+def _edges(levels: Floats) -> NDArray[np.bool_]:
+    """The cells just inside of a region; NaN, as what is out of view, is no edge of any."""
+    padded = np.pad(levels, 1, constant_values=np.nan)
     around = [padded[1:-1, :-2], padded[1:-1, 2:], padded[:-2, 1:-1], padded[2:, 1:-1]]
     edges: NDArray[np.bool_] = np.any([levels > other for other in around], axis=0)
     return edges

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.style import Style
 
-from core.latents.plane.density import PlaneGaussians, densities
+from core.latents.plane.density import PlaneDensity, PlaneGaussians, densities
 from tests.support.drawing import text_of
 from tui.drawing.grounds.density import Ratio, Shades
 from tui.drawing.grounds.ground import Ground, draw_ground
@@ -33,6 +33,14 @@ def test_shades_are_darkest_in_the_crowd_and_lines_go_round_the_middle() -> None
     middle = next(line for line in lines if "0" in line and "1" in line and "█" in line)
     assert middle.index("░") < middle.index("█") < middle.index("•")
     assert "•" in lines[6]
+
+
+def test_lines_are_where_a_level_is_crossed_not_where_the_view_or_the_grid_ends() -> None:
+    inside = View((-0.05, 0.05), (-0.05, 0.05))  # within the least region of what is drawn
+    assert "•" not in "".join(text_of(Shades(DENSITY, "it", {}).draw(inside, 40, 12, Style(), ColorDepth.NONE)))
+    everywhere = PlaneDensity((0.0, 1.0), (0.0, 1.0), np.ones((256, 256)), np.ones((256, 256)))
+    beyond = View((-1.0, 2.0), (-1.0, 2.0))
+    assert "•" not in "".join(text_of(Shades(everywhere, "it", {}).draw(beyond, 40, 12, Style(), ColorDepth.NONE)))
 
 
 @pytest.mark.parametrize("depth", ColorDepth)
