@@ -53,10 +53,10 @@ class Shades:
         ramp, line = (ASCII_SHADES, ASCII_LINE) if depth is ColorDepth.ASCII else (SHADES, LINE)
         found: Legend = []
         for level, (style, share) in enumerate(zip(_shade_styles()[1:], SHARES, strict=True), start=1):
-            sign = (f" {line} ", style) if depth.has_shades else (ramp[level], PLAIN)
-            found += [(sign[0].replace(line, " "), sign[1]), (f"{share:.0%} ", PLAIN)]
+            sign = ("   ", style) if depth.has_shades else (ramp[level], PLAIN)
+            found.append((*sign, f"{share:.0%} "))
         style = Style(color=Color.from_rgb(*LINE_COLOR)) if depth.has_shades else PLAIN
-        return [*found, ("of latents  ", PLAIN), (line, style), (f" the same of {self.drawn}", PLAIN)]
+        return [*found, ("", PLAIN, "latents "), (line, style, " drawn"), ("", PLAIN, f" from {self.drawn}")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class Ratio:
     def legend(self, depth: ColorDepth) -> Legend:
         words = (f"{MUCH:g}x drawn", "2x", "alike", "2x", f"{MUCH:g}x latents")
         signs = zip(RATIO_SIGNS, _ratio_styles(depth), words, strict=True)
-        return [part for sign, style, word in signs for part in ((f" {sign} ", style), (f"{word} ", PLAIN))]
+        return [(f" {sign} ", style, f"{word} ") for sign, style, word in signs]
 
 
 def _shade_styles() -> list[Style]:

@@ -14,7 +14,7 @@ from tui.drawing.points import framed
 from tui.drawing.view import View, lay_out
 from tui.terminal.capabilities import ColorDepth
 
-Legend = list[tuple[str, Style]]  # a sign in its style, then what it means in none, and so on
+Legend = list[tuple[str, Style, str]]  # each a sign in its style, and what it means
 
 
 class Ground(Protocol):
@@ -38,11 +38,11 @@ def draw_ground(
 
 def _header(legend: Legend, y_label: str, width: int, depth: ColorDepth) -> Strip:
     segments, used = [], 0
-    for text, style in legend:
-        if used + cell_len(text) > width:
+    for sign, style, words in legend:
+        if used + cell_len(sign + words) > width:
             break
-        segments.append(Segment(text, style))
-        used += cell_len(text)
+        segments += [Segment(sign, style), Segment(words, PLAIN)]
+        used += cell_len(sign + words)
     label = f"{'^' if depth is ColorDepth.ASCII else '↑'} {y_label}"
     if y_label and used + cell_len(label) < width:
         segments.append(Segment(set_cell_size("", width - used - cell_len(label)) + label, Style(dim=True)))

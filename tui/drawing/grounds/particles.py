@@ -18,7 +18,13 @@ from tui.drawing.view import View
 from tui.terminal.capabilities import ColorDepth
 
 Cells = NDArray[np.int64]
-TINT = 0.25  # of the brightness of a class
+TINT = 0.25  # of the brightness of a class, where there are colours as dark
+# Of 256 colours hardly any is as dark: those of the cube near the hues of the classes that lie farthest apart.
+DARK_COLORS = (
+    *((0, 0, 95), (95, 95, 0), (0, 95, 95), (95, 0, 0), (95, 0, 135)),
+    *((135, 95, 95), (0, 95, 0), (95, 95, 135), (135, 0, 95), (0, 95, 135)),
+)
+SIGN_COLOR = "#a8a8a8"  # fainter than any particle
 THICK = 1.0  # points a cell and its eight neighbours that make ground of a class
 NONE = CLASSES  # stands for no class, in the order of classes
 
@@ -78,9 +84,6 @@ class ParticleGround:
         glyphs = np.full((rows, columns), ord(" "))
         looks = ground * (CLASSES + 1) + kinds
         styles = _styles(base, depth)
-        for label, (row, column) in self.classes.means(view, columns, rows).items():
-            glyphs[row, column] = ord(SIGNS[label])
-            looks[row, column] = len(styles) - CLASSES + label % CLASSES
         if depth is ColorDepth.ASCII or (depth.has_colors and not shades):
             glyphs[down, across] = np.array([ord(sign) for sign in SIGNS])[labels]
         else:
@@ -89,13 +92,22 @@ class ParticleGround:
             lit[dots_down, dots_across] = True
             patterns = (lit.reshape(rows, 4, columns, 2) * BRAILLE[:, None, :]).sum(axis=(1, 3))
             glyphs = np.where(patterns > 0, 0x2800 + patterns, glyphs)
-        looks[down, across] = ground[down, across] * (CLASSES + 1) + kinds[down, across]
+        # Signs of classes stay where they are, whatever passes below them.
+        for label, (row, column) in self.classes.means(view, columns, rows).items():
+            if not shades or ground[row, column] != NONE:
+                glyphs[row, column] = ord(SIGNS[label])
+                looks[row, column] = len(styles) - CLASSES + (ground[row, column] if shades else label % CLASSES)
         return cell_rows(glyphs, looks, styles)
 
     def legend(self, depth: ColorDepth) -> Legend:
+        latents = ("0", LABEL, " where latents of that digit lie")
+        if not depth.has_colors:
+            particle = "0" if depth is ColorDepth.ASCII else chr(0x2800 + BRAILLE[1, 0])
+            return [(particle, PLAIN, " particles  "), latents]
         styles = class_styles(depth)
-        signs = [(f"{SIGNS[label]} ", styles[label] + Style(bold=True)) for label in range(CLASSES)]
-        return [*signs, (" particles in the colour of the digit they become", PLAIN)]
+        signs = [(SIGNS[label], styles[label] + Style(bold=True), " ") for label in range(CLASSES)]
+        particles = ("", PLAIN, " particles: the digit they become")
+        return [*signs, particles, ("", PLAIN, "; ground: latents of it") if depth.has_shades else latents]
 
 
 def _styles(base: Style, depth: ColorDepth) -> list[Style]:
@@ -103,6 +115,13 @@ def _styles(base: Style, depth: ColorDepth) -> list[Style]:
     inks = [base + style + Style(bold=True) for style in class_styles(depth)]
     if not depth.has_shades:
         return [*[*inks, base] * (CLASSES + 1), *[base + LABEL] * CLASSES]
-    tints = [Style(bgcolor=Color.from_rgb(*(TINT * channel for channel in color))) for color in CLASS_COLORS]
+    tints = [Style(bgcolor=Color.from_rgb(*color)) for color in _tints(depth)]
     styles = [ink + tint for tint in (*tints, Style()) for ink in (*inks, base)]
-    return [*styles, *(base + tint + Style(color="#ffffff", bold=True) for tint in tints)]
+    return [*styles, *(base + tint + Style(color=SIGN_COLOR) for tint in tints)]
+
+
+def _tints(depth: ColorDepth) -> list[tuple[float, ...]]:
+    """The colour of the ground of each class."""
+    if depth is ColorDepth.EIGHT_BIT:
+        return [*DARK_COLORS]
+    return [tuple(TINT * channel for channel in color) for color in CLASS_COLORS]

@@ -126,4 +126,7 @@ class Thumbnails:
         return draw_image(sheet[size : size + 2 * rows, size : size + columns], depth, base)
 
     def legend(self, depth: ColorDepth) -> Legend:
-        return [("decoded in the plane", Style(bold=True)), ("  + shows more of each, and what lies between", PLAIN)]
+        return [
+            ("decoded in the plane", Style(bold=True), ""),
+            ("", PLAIN, "  + shows more of each, and what lies between"),
+        ]

@@ -29,7 +29,9 @@ def drawn(ground: Ground, depth: ColorDepth) -> list[str]:
 
 def test_shades_are_darkest_in_the_crowd_and_lines_go_round_the_middle() -> None:
     lines = drawn(Shades(DENSITY, "the prior N(0, I)", MEANS), ColorDepth.NONE)
-    assert lines[0].startswith("░99% ▒90% ▓50% █10% of latents  • the same of the prior N(0, I)")
+    assert lines[0].startswith("░99% ▒90% ▓50% █10% latents • drawn from the prior N(0, I)")
+    narrow = draw_ground(Shades(DENSITY, "it", MEANS), 34, 22, VIEW, "x", "y", Style(), ColorDepth.NONE)[0].text
+    assert narrow.split("↑")[0].split() == ["░99%", "▒90%", "▓50%", "█10%", "latents"], "no sign without its meaning"
     middle = next(line for line in lines if "0" in line and "1" in line and "█" in line)
     assert middle.index("░") < middle.index("█") < middle.index("•")
     assert "•" in lines[6]

@@ -78,7 +78,7 @@ async def test_densities_are_compared_with_each_sampler(app: VaeTui, explorer: F
         assert compared() == []
         await press(pilot, "v")
         assert compared() == [("lda", True, "prior")]
-        assert "the same of the prior N(0, I)" in screen_text(app)
+        assert "drawn from the prior N(0, I)" in screen_text(app)
         assert "in common with the prior N(0, I)" in screen_text(app)
         await press(pilot, "z", "o")
         assert compared()[1:] == [("lda", True, "gaussian"), ("pca", False, "gaussian")]
