@@ -27,6 +27,7 @@ class Snapshot:
     rates: dict[str, Column] = field(default_factory=dict)  # that were asked for while it trained
     unread: float = 0.0  # the share of the metrics that is still to be read
     devices: dict[str, Column] = field(default_factory=dict)  # how busy the GPU was
+    waits: str = ""  # its place in the queue, and why it does not begin
 
     @property
     def run(self) -> Run:

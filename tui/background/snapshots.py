@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -19,17 +20,19 @@ from core.runs.snapshots.folder import Snapshot as KeptSnapshot
 from core.runs.snapshots.folder import snapshots_of, version_of
 from tui.messages import Moment, Moments, Snapshot
 
+QUEUE_SECONDS = 3.0  # between looks at what a run waits for
 FIRST_SECONDS = 0.2  # of a long run, before its first curves are shown
 
 
 class RunReader:
-    """One run, its metrics included."""
+    """One run, its metrics included; `standing` says what it waits for while it is queued."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, standing: Callable[[Run], str] = lambda run: "") -> None:
+        self._run, self._ask = run, standing
         self._metrics = MetricsReader(run.metrics_path)
         self._alerts = RunAlerts(run.metrics_path, self._metrics)
         self._seen: tuple[object, ...] | None = None
+        self._waits, self._asked = "", -math.inf
 
     def poll(self) -> Snapshot | None:
         """A snapshot when any file of the run says something new."""
@@ -39,13 +42,22 @@ class RunReader:
         weights = self._run.weights_version()
         metrics = self._metrics
         counts = [len(table) for table in (metrics.steps, metrics.epochs, metrics.rates, metrics.devices)]
-        seen = (summary, weights, damage, *counts, metrics.unread)
+        waits = self._standing() if summary.queued else ""
+        seen = (summary, weights, damage, *counts, metrics.unread, waits)
         if seen == self._seen:
             return None
         self._seen = seen
         steps, epochs = columns(metrics.steps, STEP_COLUMNS), columns(metrics.epochs, EPOCH_COLUMNS)
         rates, devices = columns(metrics.rates, RATE_COLUMNS), columns(metrics.devices, DEVICE_COLUMNS)
-        return Snapshot(summary, steps, epochs, weights, damage, rates, metrics.unread, devices)
+        return Snapshot(summary, steps, epochs, weights, damage, rates, metrics.unread, devices, waits)
+
+    def _standing(self) -> str:
+        """What it waits for, looked up every few seconds: that looks at all processes, and all that wait."""
+        if time.monotonic() - self._asked > QUEUE_SECONDS:
+            with suppress(OSError):  # as of a folder that is away, which the summary says
+                self._waits = self._ask(self._run)
+            self._asked = time.monotonic()
+        return self._waits
 
     def _poll_metrics(self) -> str | None:
         try:

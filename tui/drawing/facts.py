@@ -44,6 +44,9 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
         lines.append(Text(f"{1 - snapshot.unread:.0%} of the metrics read so far", MUTED))
     if summary.read_only:
         lines += [Text(line, MUTED) for line in _wrap(f"this run {summary.read_only}", width)]
+    if summary.state in (State.CREATED, State.QUEUED) and not summary.read_only:
+        not_begun = snapshot.waits or ("waits in the queue" if summary.queued else "not started: r trains it")
+        lines += [Text(line, MUTED) for line in _wrap(printable(not_begun), width)]
     if summary.newer:
         lines += [Text(line, MUTED) for line in _wrap(summary.newer, width)]
     elif summary.status and not summary.read_only and summary.state in (State.LOST, State.FAILED, State.STOPPED):
@@ -75,7 +78,8 @@ def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
     step = max(status.step, int(steps[-1])) if len(steps) else status.step
     per_epoch, total = status.steps_per_epoch, status.steps_per_epoch * status.epochs
     if not total:
-        return [_line("now", status.activity or str(status.state))]
+        begins = snapshot.summary.state not in (State.CREATED, State.QUEUED)
+        return [_line("now", status.activity or str(status.state))] if begins else []
     finished = snapshot.epochs["epoch"]
     epoch = max(status.epoch, int(finished[-1])) if len(finished) else status.epoch  # the status is a moment behind
     in_epoch = step - epoch * per_epoch

@@ -100,7 +100,7 @@ def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> S
     def snapshots(run: Run) -> Reader[Snapshot]:
         from tui.background.snapshots import RunReader
 
-        return RunReader(run)
+        return RunReader(run, _standing)
 
     def updates(run: Run) -> Reader[RunUpdate]:
         from tui.background.readers import RunUpdateReader
@@ -146,3 +146,9 @@ def _distance(run: RunSummary, other: RunSummary) -> tuple[bool, bool, bool]:
 
 def _forked_from(run: RunSummary) -> str | None:
     return run.config.forked_from.run if run.config and run.config.forked_from else None
+
+
+def _standing(run: Run) -> str:
+    from core.jobs.queue.waiting import standing
+
+    return standing(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from core.runs.run import Run
 from core.runs.status import State
 
 MOST_TRIES = 5  # of a run whose trainer never begins, or is always lost
+STARTS = "its trainer starts"
 END_SECONDS = 30.0  # that a trainer which ends waits for others that start runs
 
 
@@ -56,9 +57,23 @@ def waiting_runs(runs_dir: Path, problems: dict[str, str] | None = None) -> list
     return in_turn(found)
 
 
-def starting_runs() -> set[Run]:
-    """The runs that have a trainer's process, which may not have begun with them."""
-    return {Run(Path(folder)) for each in trainers_here() for folder in each.folders}
+def reasons(waiting: Iterable[Waiting]) -> dict[Run, str]:
+    """Why each of these does not begin now, in a few words; empty where there is room for it. Raises OSError."""
+    trainers = trainers_here()
+    devices = Devices(read_register().at_once, trainers)
+    at_work = {folder for each in trainers for folder in each.folders}
+    return {each.run: _reason(each, devices, at_work) for each in waiting}
+
+
+def _reason(each: Waiting, devices: Devices, at_work: Container[str]) -> str:
+    if not each.entry.is_of_this_host:
+        return f"{each.entry.host} starts it"
+    if str(each.run.path) in at_work:
+        return STARTS
+    try:
+        return devices.why_none(each.run.config())
+    except DamagedFile as error:
+        return describe(error)
 
 
 def in_turn(waiting: Iterable[Waiting]) -> list[Waiting]:

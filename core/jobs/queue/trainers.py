@@ -77,9 +77,11 @@ class Devices:
         self.gpus = gpus()
         self.room: Counter[str] = Counter({each: at_once or usual_at_once(each) for each in (*self.gpus, CPU)})
         self._all = dict(self.room)
+        self._training: Counter[str] = Counter()  # runs, of which one process may train several in one place
         for trainer in trainers:
             for device in self._taken_by(trainer):
                 self.room[device] -= 1
+                self._training[device] += len(trainer.folders)
 
     def _taken_by(self, trainer: SeenTrainer) -> list[str]:
         if trainer.device:
@@ -100,6 +102,20 @@ class Devices:
             return [config.device]
         wants_gpu = config.device in ("auto", "cuda") and self.gpus
         return self.gpus if wants_gpu else [CPU]
+
+    def why_none(self, config: RunConfig) -> str:
+        """Why there is no room for a run, in a few words; nothing where there is."""
+        wanted = self.wanted(config)
+        if config.processes > 1:
+            needed = wanted[: config.processes]
+            busy = sum(self.room[each] < self._all.get(each, 1) for each in needed)
+            return f"it needs {len(needed)} idle devices, {busy} of them not" if busy else ""
+        if any(self.room[each] > 0 or each not in self._all for each in wanted):
+            return ""
+        count = sum(self._training[each] for each in wanted)
+        where = "the processor" if wanted == [CPU] else " and ".join(wanted)
+        trains = "1 run trains" if count == 1 else f"{count} runs train"
+        return f"{trains} on {where}, room for {sum(self._all[each] for each in wanted)}"
 
     def threads(self, device: str) -> int | None:
         """How many threads a run computes with where several train on the processor; None: as many as there are."""

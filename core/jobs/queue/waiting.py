@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import RunError
 from core.jobs.queue.register import Register, locked, read_register, write_register
-from core.jobs.queue.starting import Waiting, start_waiting, waiting_runs
+from core.jobs.queue.starting import Waiting, reasons, start_waiting, waiting_runs
 from core.runs.keeping.queued import new_entry, remove_entry, write_entry
 from core.runs.run import Run
 from core.runs.status import State
@@ -52,10 +52,23 @@ def enqueue(
 
 def place_of(run: Run) -> int | None:
     """How many runs of its folder and host are started before it, and itself; None where it does not wait."""
-    waiting = waiting_runs(run.path.parent)
+    return _place(run, waiting_runs(run.path.parent))
+
+
+def _place(run: Run, waiting: Sequence[Waiting]) -> int | None:
     host = next((each.entry.host for each in waiting if each.run == run), None)
     names = [each.run.name for each in waiting if each.entry.host == host]
     return names.index(run.name) + 1 if run.name in names else None
+
+
+def standing(run: Run) -> str:
+    """The place of a run and why it does not begin, in a line; empty where it does not wait. Raises OSError."""
+    waiting = waiting_runs(run.path.parent)
+    place = _place(run, waiting)
+    if place is None:
+        return ""
+    why = reasons([each for each in waiting if each.run == run])[run]
+    return f"number {place} in the queue{why and f': {why}'}"
 
 
 def move(run: Run, places: int) -> int:

@@ -47,15 +47,16 @@ def call(runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 def test_runs_wait_and_are_moved_and_taken_out(call: Callable[..., str], runs_dir: Path) -> None:
     said = [call("train", "--queue", "--name", name, *SMALL) for name in ("one", "two", "three")]
     assert said[0].startswith("one trains; look at it with: vae-tui one")
+    why = "1 run trains on the processor, room for 1"
     assert said[1:] == [
-        f"{name} is number {place} in the queue; look at it with: vae-tui queue\n"
+        f"{name} is number {place} in the queue: {why}; look at it with: vae-tui queue\n"
         for place, name in ((2, "two"), (3, "three"))
     ], "one waits until its trainer has begun"
     assert call("queue", "--move", "three", "--to", "2") == "three is number 2 in the queue\n"
     shown = call("queue").splitlines()
     assert [line.split()[:2] for line in shown[1:4]] == [["1", "one"], ["2", "three"], ["3", "two"]]
     assert ["its trainer starts" in line for line in shown[1:4]] == [True, False, False]
-    assert shown[-1] == "1 run trained on this machine; at a time 1 on the processor"
+    assert shown[-2:] == [f"2 runs wait: {why}", "1 run trains now on this machine; at a time 1 on the processor"]
     assert [each["name"] for each in json.loads(call("queue", "--json"))] == ["one", "three", "two"]
     assert call("queue", "--cancel", "two").startswith("two waits no more; go on with it: vae-tui resume two")
     assert call("queue", "--cancel", "two") == "two does not wait in the queue"

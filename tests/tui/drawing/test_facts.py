@@ -160,3 +160,12 @@ def test_of_a_gpu_is_shown_what_can_be_read(gpu: GpuFigures | None, shown: list[
     end = next(index for index, line in enumerate(lines) if line.startswith("saved"))
     assert [line[8:] for line in lines[start:end]] == shown
     assert all(line.startswith("load" if index == 0 else "    ") for index, line in enumerate(lines[start:end]))
+
+
+def test_a_run_that_was_not_begun_says_what_it_waits_for() -> None:
+    created = make_summary(state=State.CREATED)
+    assert "not started: r trains it" in facts(make_snapshot(created), WIDTH, ColorDepth.TRUECOLOR).plain
+    queued = replace(make_snapshot(replace(created, state=State.QUEUED)), waits="number 2 in the queue: no room")
+    shown = facts(queued, WIDTH, ColorDepth.TRUECOLOR).plain
+    assert "number 2 in the queue: no room" in shown
+    assert "not started" not in shown

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,9 +12,9 @@ from rich.table import Table
 from core.errors import ConfigError, UserError, describe
 from core.jobs import launch
 from core.jobs.queue.register import MOST_AT_ONCE, read_register
-from core.jobs.queue.starting import Waiting, start_waiting, starting_runs, waiting_runs
+from core.jobs.queue.starting import STARTS, Waiting, reasons, start_waiting, waiting_runs
 from core.jobs.queue.trainers import Devices
-from core.jobs.queue.waiting import leave, move, place_of, set_at_once
+from core.jobs.queue.waiting import leave, move, place_of, set_at_once, standing
 from core.runs.catalog import find_run
 from core.runs.run import Run
 from core.text import printable
@@ -92,18 +93,29 @@ def _print(waiting: Sequence[Waiting]) -> None:
     if waiting:
         elsewhere = any(not each.entry.is_of_this_host for each in waiting)
         table = Table("", "run", "preset", "data set", *["host"] * elsewhere, "", box=None, pad_edge=False)
-        starting = starting_runs()
+        why = reasons(waiting)
         for each in waiting:
             config = each.run.config()
             cells = [str(place_of(each.run)), printable(each.run.name), config.preset, printable(config.dataset_title)]
-            begins = "its trainer starts" if each.run in starting else ""
+            begins = STARTS if why[each.run] == STARTS else ""
             table.add_row(*cells, *[printable(each.entry.host)] * elsewhere, begins)
         print_table(table)
+        for line in _waits(waiting, why):
+            echo(line)
     else:
         echo("no run waits")
     room = Devices(read_register().at_once, ())
     most = ", ".join(f"{count} on {'the processor' if name == 'cpu' else name}" for name, count in room.room.items())
-    echo(f"{formatting.count(launch.training_here(), 'run')} trained on this machine; at a time {most}")
+    count = launch.training_here()
+    echo(f"{formatting.count(count, 'run')} train{'s' * (count == 1)} now on this machine; at a time {most}")
+
+
+def _waits(waiting: Sequence[Waiting], why: Mapping[Run, str]) -> Iterator[str]:
+    """How many wait for what, a line for each reason."""
+    found = Counter(why[each.run] for each in waiting if each.entry.is_of_this_host)
+    for reason, count in found.items():
+        if reason not in ("", STARTS):
+            yield f"{formatting.count(count, 'run')} wait{'s' * (count == 1)}: {printable(reason)}"
 
 
 def check_queue(queue: bool, *, create_only: bool, on_finish: str | None, time_limit: float | None) -> None:
@@ -121,7 +133,7 @@ def await_turn(runs: Sequence[Run]) -> None:
         if run in started:
             echo(f"{run.name} trains; look at it with: {command_hint(run)}")
         else:
-            echo(f"{run.name} is number {place_of(run)} in the queue; look at it with: vae-tui queue")
+            echo(f"{run.name} is {standing(run)}; look at it with: vae-tui queue")
 
 
 def await_turns(entered: Sequence[Run], of: int, sweep: str) -> None:

@@ -17,6 +17,7 @@ from core.runs.run import Run
 from core.runs.status import State
 from tests.support.screens import MakeApp, press, screen_text, settle, until
 from tui.app import VaeTui
+from tui.background.snapshots import RunReader
 from tui.screens.dialogs import Confirm
 from tui.screens.runs.training import TrainingScreen
 
@@ -62,6 +63,14 @@ async def test_the_form_has_a_run_wait(make_app: MakeApp, started: list[str], tm
         assert isinstance(app.screen, TrainingScreen)
     (run,) = (tmp_path / "checkpoints").iterdir()
     assert (Run(run).state(), started) == (State.QUEUED, [run.name])
+
+
+def test_the_screen_of_a_run_says_why_it_does_not_begin(tmp_path: Path, started: list[str]) -> None:
+    _, two = enqueue(tmp_path / "checkpoints", "one", "two")
+    starting.start_waiting()
+    snapshot = RunReader(two, waiting.standing).poll()
+    assert snapshot is not None
+    assert snapshot.waits == "number 2 in the queue: 1 run trains on the processor, room for 1"
 
 
 async def test_keys_move_a_run_in_the_queue_and_take_it_out(tmp_path: Path, started: list[str]) -> None:
