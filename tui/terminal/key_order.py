@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from textual import events
 from textual.app import App, ScreenStackError
+from textual.dom import DOMNode
 from textual.message import Message
 from textual.message_pump import MessagePump
 
@@ -87,7 +90,7 @@ class OrderedApp(App[None]):
             before = self._whereabouts()
             pumps = [self, *self.screen.walk_children(with_self=True)]
             busy = any(pump.message_queue_size for pump in pumps) or not self.screen.is_mounted
-            await asyncio.gather(*filter(None, map(_caught_up, pumps)))
+            await asyncio.gather(*filter(None, map(_caught_up, [self, *_shown(self.screen)])))
             quiet = 0 if busy or before != self._whereabouts() else quiet + 1
 
     async def wait_until_ready(self) -> None:
@@ -104,12 +107,19 @@ class OrderedApp(App[None]):
         message.arrived.set()
 
 
+def _shown(node: DOMNode) -> Iterator[DOMNode]:
+    """It and all below it that is not hidden: what is hidden may be most of a form, and to ask it takes time."""
+    yield node
+    for child in node.displayed_children:
+        yield from _shown(child)
+
+
 def _caught_up(pump: MessagePump) -> asyncio.Future[None] | None:
     """Done once it has come to all that waits for it; None for one that is closed."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    return done if pump.call_later(partial(_come, done)) else None
 
-    def come() -> None:
-        if not done.done():
-            done.set_result(None)
 
-    return done if pump.call_later(come) else None
+def _come(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

@@ -136,7 +136,8 @@ def check_time_limit(text: str | None, *, create_only: bool = False) -> float | 
 def say_cost(config: RunConfig) -> None:
     """Print what a run would cost, and how many train here already."""
     others = launch.training_here()
-    echo(f"{config.preset} on {config.dataset_title}, {formatting.count(config.epochs, 'epoch')}")
+    epochs = formatting.count(config.epochs, "epoch")
+    echo(f"{config.preset} on {config.dataset_title}, {epochs}, {config.parameters:,} parameters")
     echo(formatting.cost(*estimate(config, read_paces())))
     if others:
         echo(f"{formatting.others_train(others)}: it takes longer beside them")

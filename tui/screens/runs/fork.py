@@ -24,6 +24,7 @@ from tui import formatting
 from tui.background.devices import check_device
 from tui.messages import RunOpened
 from tui.screens.base import BaseScreen
+from tui.screens.runs.form.checking import name_problem
 from tui.screens.runs.form.settings import PATH, Row, SettingsForm
 from tui.screens.runs.new_run import NewRun
 
@@ -108,7 +109,7 @@ class ForkRun(NewRun):
             check_goal(self._run.name, moment.epochs_done, config)
         except ConfigError as error:
             found |= error.problems
-        found |= self._name_problem()
+        found |= name_problem(self._runs_dir, self._form.run_name)
         self._form.explain(found, self._hints())
         left = config and config.model_copy(update={"epochs": config.epochs - moment.epochs_done})
         self._show_cost(None if found else left)

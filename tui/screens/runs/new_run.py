@@ -19,7 +19,7 @@ from core.errors import ConfigError, RunError, describe
 from core.jobs import launch
 from core.jobs.cost import Pace, estimate, read_paces
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
-from core.runs.config import OF_FIRST_STAGE, RunConfig, check_name, check_values, defaults
+from core.runs.config import RunConfig, check_values, defaults
 from core.runs.first_stage import with_images
 from core.runs.keeping.names import run_named, unused_name
 from core.runs.run import Run
@@ -28,6 +28,7 @@ from core.text import printable
 from tui import formatting
 from tui.background.devices import check_device
 from tui.screens.runs.form.beginning import begin, make_run
+from tui.screens.runs.form.checking import SIZES, model_of, name_problem
 from tui.screens.runs.form.images import first_stages, images_missing, path_problem, set_hint
 from tui.screens.runs.form.settings import PATH, SettingsForm
 from tui.widgets.bars import KeyLine
@@ -83,7 +84,7 @@ class NewRun(ModalScreen[Run | None]):
         self._first_stages: dict[str, dict[str, Any]] | None = None
         self._paces: dict[str, Pace] | None = None
         self._others = 0
-        self._checked: RunConfig | None = None  # what is chosen, where nothing is wrong with the settings
+        self._model: RunConfig | None = None  # the model that is chosen, where nothing is wrong with it
         self._form = SettingsForm(folder=folder)
 
     @property
@@ -107,9 +108,10 @@ class NewRun(ModalScreen[Run | None]):
         self.app.call_from_thread(self._refresh)
 
     def _show_cost(self, config: RunConfig | None) -> None:
-        """What the run will cost, and how many train here already."""
-        said = [] if config is None or self._paces is None else [formatting.cost(*estimate(config, self._paces))]
-        said = said if config is None else [f"{config.parameters:,} parameters", *said]
+        """The size of the model, what the run will cost, and how many train here already."""
+        model = config or self._model
+        said = [f"{model.parameters:,} parameters"] if model else []
+        said += [formatting.cost(*estimate(config, self._paces))] if config and self._paces is not None else []
         said += [formatting.others_train(self._others)] if self._others else []
         self._form.border_subtitle = "; ".join(said)
 
@@ -153,9 +155,9 @@ class NewRun(ModalScreen[Run | None]):
         self._form.show_defaults(defaults(values) | values)
         if not self._named_by_user:
             self._form.run_name = self._suggested_name(values)
-        found, self._checked = dict[str, str](), None
+        found, checked, self._model = dict[str, str](), None, model_of(values)
         try:
-            self._checked = check_values(**values)
+            checked = check_values(**values)
         except ConfigError as error:
             found |= {name: self._from_first_stage(name, text) for name, text in error.problems.items()}
         missing = images_missing(self._form.chosen, values, self._taken_over, self._data_dir)
@@ -163,18 +165,10 @@ class NewRun(ModalScreen[Run | None]):
             found["dataset"] = missing
         if problem := self._path_problem():
             found[PATH] = problem
-        found |= self._name_problem()
+        found |= name_problem(self._runs_dir, self._form.run_name)
         self._form.explain(found, self._hints())
-        self._show_cost(None if found else self._checked)
-        return None if found else self._checked
-
-    def _name_problem(self) -> dict[str, str]:
-        """What is wrong with the name of the run, if anything is."""
-        try:
-            taken = (self._runs_dir / check_name(self._form.run_name)).exists()
-        except ConfigError as error:
-            return error.problems
-        return {"name": f"{self._form.run_name} exists already"} if taken else {}
+        self._show_cost(None if found else checked)
+        return None if found else checked
 
     @property
     def _taken_over(self) -> dict[str, Any]:
@@ -194,8 +188,8 @@ class NewRun(ModalScreen[Run | None]):
         own = {"preset": PRESETS[self._preset].description, "name": "Folder of the run"}
         own["dataset"] = set_hint(self._form.chosen["dataset"], self._taken_over, self._data_dir)
         own[PATH] = f"where they lie, as in {registry.OWN.get(self._form.own_kind, '')}"
-        if self._checked is not None:
-            own |= dict.fromkeys(OF_FIRST_STAGE, formatting.sizes(self._checked.sizes, self._checked.parameters))
+        if self._model is not None:
+            own |= dict.fromkeys(SIZES, formatting.sizes(self._model.sizes, self._model.parameters))
         return {name: setting.help for name, setting in SETTINGS.items()} | own
 
     def on_select_changed(self) -> None:
@@ -206,6 +200,7 @@ class NewRun(ModalScreen[Run | None]):
         if event.input.id == "name":
             self._named_by_user = event.value != self._suggested_name(self._values())
         self._refresh()
+        self.on_descendant_focus()
 
     def on_input_submitted(self) -> None:
         self.focus_next()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Input, Label
@@ -56,7 +57,41 @@ async def test_the_form_tells_it_as_settings_are_typed(
         hint = str(app.screen.query_one("#message-latent_channels", Label).content)
         assert hint == f"a latent of 2x1x1 = 2 numbers, {wanted}"
         app.screen.query_one("#epochs", Input).value = "many"
-        await until(pilot, lambda: str(form.border_subtitle) == "2 runs train on this machine already", "no cost")
+        alone = f"{wanted}; 2 runs train on this machine already"
+        await until(pilot, lambda: str(form.border_subtitle) == alone, "no cost, and the model as it is")
+        assert "Of pixels" in str(app.screen.query_one("#message-likelihood", Label).content)
+
+
+async def test_the_line_below_all_follows_sizes_as_they_are_typed(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n", "ctrl+o")
+        app.screen.query_one("#snapshots", Input).value = "2"  # which is wrong, and says nothing of sizes
+        app.screen.query_one("#latent_channels", Input).focus()
+        await pilot.pause()
+        app.screen.query_one("#latent_channels", Input).value = "8"
+        form = app.screen.query_one(SettingsForm)
+        await until(pilot, lambda: "8x4x4 = 128 numbers" in form.detail, "the size in the line below")
+
+
+async def test_a_key_changes_only_what_it_changes_in_the_form(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        app.screen.query_one("#name", Input).focus()
+        await pilot.pause()
+        updated: list[str | None] = []
+        usual = Label.update
+
+        def update(label: Label, *arguments: Any, **options: Any) -> None:
+            updated.append(label.id)
+            usual(label, *arguments, **options)
+
+        monkeypatch.setattr(Label, "update", update)
+        await pilot.press("x")
+        assert updated == []
 
 
 def test_a_dry_run_tells_it_and_makes_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +101,7 @@ def test_a_dry_run_tells_it_and_makes_no_run(tmp_path: Path, capsys: pytest.Capt
         run(words)
     assert not ended.value.code
     first, second, *_ = capsys.readouterr().out.splitlines()
-    assert first == "vae on mnist-5k, 10 epochs"
+    assert first == "vae on mnist-5k, 10 epochs, 53,037 parameters"
     assert second == "about 16 s, 8 MB on disk, 700 MB of memory"
     assert not (tmp_path / "none").exists()
 

@@ -55,7 +55,8 @@ class Row(Horizontal):
 
     def explain(self, problem: str | None, hint: str) -> None:
         """Say what is wrong, or give the hint where nothing is."""
-        self.message.update(problem or hint)
+        fits = problem is None and not self.has_class("wrong")  # what is wrong may take more lines
+        _say(self.message, problem or hint, layout=not fits)
         self.message.set_class(problem is not None, "problem")
         self.set_class(problem is not None, "wrong")
 
@@ -156,7 +157,7 @@ class SettingsForm(Vertical):
 
     @detail.setter
     def detail(self, text: str) -> None:
-        self.query_one("#detail", Label).update(text)
+        _say(self.query_one("#detail", Label), text, layout=False)
 
     def offer_first_stages(self, names: Sequence[str]) -> None:
         """Let the user choose among these runs; the first one is chosen."""
@@ -238,7 +239,7 @@ class SettingsForm(Vertical):
         """Say below all what is wrong where nobody sees it."""
         hidden = self._others if self._more.collapsed else []
         elsewhere = [text for name, text in self.problems.items() if name in hidden or not self._is_shown(name)]
-        self._elsewhere.update("; ".join(elsewhere))
+        _say(self._elsewhere, "; ".join(elsewhere))
         self._elsewhere.display = bool(elsewhere)
 
     def _is_shown(self, name: str) -> bool:
@@ -252,6 +253,12 @@ class SettingsForm(Vertical):
                     self._more.collapsed = False
                 self._rows[name].field.focus()
                 return
+
+
+def _say(label: Label, text: str, *, layout: bool = True) -> None:
+    """Put it there where it is not yet: at each key an update may have all drawn anew, and the screen laid out."""
+    if label.content != text:
+        label.update(text, layout=layout)
 
 
 def _ordered(names: Sequence[str], trailing: Collection[str]) -> list[str]:
