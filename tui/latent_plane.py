@@ -25,7 +25,7 @@ def heading(plane: LatentProjection, *, at_moment: bool, first: str = "") -> tup
 def title(plane: LatentProjection) -> tuple[str, str]:
     """The projection; and its accuracy, explained variance and fit."""
     projection, options = plane.projection, plane.options
-    name = projection.name.upper() if options.projection in LINEAR else EMBEDDINGS[options.projection].title
+    name = projection.name if options.projection in LINEAR else EMBEDDINGS[options.projection].title
     if projection.numbers is not None:
         name = "latent numbers {} and {}".format(*projection.numbers)
     facts = []

@@ -112,8 +112,8 @@ def fit_lda(latents: Latents, *, steady: bool = False) -> Projection:
         raise ProjectionError("LDA needs latents that vary in two directions or more")
     first, second = map(float, lda.explained_variance_ratio_[:2])
     return Projection(
-        name="lda",
-        axes=("discriminant 1", "discriminant 2"),
+        name="steady LDA" if steady else "LDA",
+        axes=("steady discriminant 1", "steady discriminant 2") if steady else ("discriminant 1", "discriminant 2"),
         weights=_among(lda.scalings_[:, :2], used),
         origin=z.mean(axis=0),
         means=np.stack([z[places == place].mean(axis=0) for place in range(len(classes))]),
@@ -138,7 +138,7 @@ def fit_pca(latents: Latents) -> Projection:
     with threadpool_limits(1):
         pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(latents.mean)
     first, second = map(float, pca.explained_variance_ratio_)
-    return _one_gaussian("pca", ("component 1", "component 2"), pca.components_.T, latents, (first, second))
+    return _one_gaussian("PCA", ("component 1", "component 2"), pca.components_.T, latents, (first, second))
 
 
 def pick_dims(latents: Latents, numbers: tuple[int, int]) -> Projection:

@@ -254,7 +254,8 @@ class FakeExplorer:
                 axes = (f"{word} 1", f"{word} 2")
                 weights, covariance = np.eye(64)[:, :2], np.diag(np.full(64, 0.1))
                 means = np.zeros((1, 64))
-                projection = Projection(name, axes, weights, np.zeros(64), means, np.ones(1), covariance, explained)
+                title = name.upper()
+                projection = Projection(title, axes, weights, np.zeros(64), means, np.ones(1), covariance, explained)
         accuracy = 0.875 if options.projection == "lda" else None
         points = projection.project(self._latents.mean)
         facts = (3500, accuracy, np.arange(self.TOTAL), self.classes, 0, self.activities)

@@ -42,6 +42,13 @@ class View:
             (y - (y - bottom) / factor, y + (top - y) / factor),
         )
 
+    def with_ranges(self, x: Range, y: Range) -> "View":
+        """The view that shows these ranges besides."""
+        return View(
+            (min(self.x[0], x[0]), max(self.x[1], x[1])),
+            (min(self.y[0], y[0]), max(self.y[1], y[1])),
+        )
+
     def kept_near(self, home: "View") -> "View":
         """This view, moved back until `home` is at most a screen away."""
         shifts = []

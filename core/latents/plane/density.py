@@ -54,6 +54,16 @@ class PlaneDensity:
         ratio: Floats = np.log2((self.posterior + floor) / (self.drawn + floor))
         return np.where((self.posterior_regions > 0) | (self.drawn_regions > 0), ratio, np.nan)
 
+    def limits(self, share: float) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The ranges of x and y that hold the posterior's region of highest density of one of SHARES."""
+        inside = self.posterior_regions > SHARES.index(share)
+        found = []
+        for axis, (start, end) in enumerate((self.x, self.y)):
+            used = np.flatnonzero(inside.any(axis=axis))
+            first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, GRID)
+            found.append((start + first * (end - start) / GRID, start + last * (end - start) / GRID))
+        return found[0], found[1]
+
     def places(self, x: Floats, y: Floats) -> tuple[Integers, Integers]:
         """Rows (len(y),) and columns (len(x),) of the grid at these values; -1 outside of it."""
         return _place(y, self.y), _place(x, self.x)

@@ -90,6 +90,7 @@ def test_steady_discriminants_are_those_of_the_numbers_that_vary(latents: Latent
     steady, whole = fit_lda(dead, steady=True), fit_lda(dead)
     few = LinearDiscriminantAnalysis(n_components=2).fit(mean[:, :4].astype(np.float64), latents.labels)
     assert np.allclose(steady.project(mean), few.transform(mean[:, :4].astype(np.float64)))
+    assert (steady.name, steady.axes[0], whole.name) == ("steady LDA", "steady discriminant 1", "LDA")
     assert steady.accuracy(dead) == few.score(mean[:, :4], latents.labels)
     earlier = steady.project(latents.mean), whole.project(latents.mean)  # where all numbers varied
     assert np.abs(earlier[0]).max() < 50 < np.abs(earlier[1]).max()

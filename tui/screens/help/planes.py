@@ -23,7 +23,7 @@ PLANES = {
         (
             "The plane in which the classes lie apart best; its accuracy is that of a linear classifier.",
             "It is fitted to training latents and shows validation latents, else it would flatter itself (f).",
-            "Classes that overlap here may be apart in the other dimensions: compare the accuracy.",
+            "Classes that overlap here may be apart in other dimensions. Steady: only of numbers that vary.",
         ),
     ),
     "pca": Explanation(
@@ -73,7 +73,7 @@ PLANES = {
         (
             "Where posteriors together lie, as shades: each holds that share of them where they are densest.",
             "Lines hold the same shares of what the sampler draws (z): of the prior, N(0, I) seen in this plane.",
-            "Samples are good where both agree. What they have in common here, they may lack in other planes.",
+            "Samples are good where both agree here; other planes may differ. LDA is steady: of numbers that vary.",
         ),
     ),
     "density_ratio": Explanation(
@@ -94,6 +94,16 @@ PLANES = {
             "A point of the plane stands for many latents: the most likely one is decoded (Bishop 2006, 2.81).",
             "What no image comes near is a guess of the decoder: see where the points are, and the density (v).",
             "Zoom in (+): each picture grows, and those between two of them are decoded.",
+        ),
+    ),
+    "particles": Explanation(
+        "particles of a learned prior, from noise to digits",
+        "z − Δt·v, from t = 1 to 0;  v = v(z, t) + w·(v(z, t | digit) − v(z, t)),  w = 1: no guidance",
+        "z - dt*v, from t = 1 to 0;  v = v(z, t) + w*(v(z, t | digit) - v(z, t)),  w = 1: no guidance",
+        (
+            "Each dot is a latent in the plane of steady LDA: of numbers that vary, as noise in others lies far out.",
+            "Ground: where latents of each digit lie, its sign at the mean. A dot has the colour of what it becomes.",
+            "w above 1 goes further towards the digit that c asks for: clearer, and more alike (Ho & Salimans 2022).",
         ),
     ),
 }

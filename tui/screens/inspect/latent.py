@@ -91,9 +91,10 @@ class LatentScreen(PlaneChooser):
         self._beside.show_nothing()
 
     def show_plane(self, seen: Seen) -> None:
-        plane, self._seen = seen.plane, seen
+        plane, before, self._seen = seen.plane, self._seen, seen
         # Newer weights move the points, but it is the same place that is looked at.
         same_space = self.plane is not None and self.plane.options == plane.options
+        was_whole = before is not None and self._scatter.view == self.looks.home(before)
         self.plane, self._nearest, self._decoded = plane, None, None
         x_label, y_label = plane.projection.axes
         self._scatter.show(
@@ -103,8 +104,11 @@ class LatentScreen(PlaneChooser):
             x_label=x_label,
             y_label=y_label,
             keep_view=same_space,
+            home=self.looks.home(seen),
             ground=self.looks.ground(seen),
         )
+        if was_whole and before is not None and (before.density is None) != (seen.density is None):
+            self._scatter.reset_view()
         self._say()
         self._look()
 

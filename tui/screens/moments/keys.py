@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
+PLAY = Binding("a", "animate", "play", tooltip="play the training from here, or stop", id="moment.play", show=False)
 MOMENT_KEYS: list[BindingType] = [
     Binding(
         "semicolon",
@@ -25,5 +26,5 @@ MOMENT_KEYS: list[BindingType] = [
         show=False,
     ),
     Binding("dollar_sign,ctrl+end", "moment_edge(-1)", id="moment.newest", show=False),
-    Binding("a", "animate", "play", tooltip="play the training from here, or stop", id="moment.play", show=False),
+    PLAY,
 ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from core.latents.options import SAMPLERS, ProjectionOptions
 from tui.drawing.grounds.density import Ratio, Shades
+from tui.drawing.view import View, home_view
 from tui.screens.plane.decoded import Decoded
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tui.widgets.scatter import Scatter
 
 T = TypeVar("T")
+MOST = 0.9  # of a density, seen at first
 Look = Literal["points", "shades", "ratio", "decoded"]
 LOOKS: tuple[Look, ...] = get_args(Look)
 TOPICS = {"shades": "density", "ratio": "density_ratio", "decoded": "manifold"}
@@ -103,6 +105,11 @@ class Looks:
         return (
             Shades(seen.density, SAMPLERS[seen.sampler], means) if self.look == "shades" else Ratio(seen.density, means)
         )
+
+    def home(self, seen: Seen) -> View:
+        """What is seen at first: the points, and most of a density, which reaches as far as posteriors are wide."""
+        home = home_view(seen.plane.points)
+        return home if seen.density is None else home.with_ranges(*seen.density.limits(MOST))
 
     def follow(self, scatter: Scatter, seen: Seen, ask: Ask) -> None:
         """Ask for what is to be seen in a view."""

@@ -56,3 +56,12 @@ def test_numbers_beyond_the_grid_are_nowhere() -> None:
     assert down.tolist() == [-1]
     assert along[0] == -1
     assert along[1] >= 0
+
+
+def test_the_region_of_most_of_wide_posteriors_has_ranges() -> None:
+    points = np.random.default_rng(0).standard_normal((20_000, 2)) * (1.0, 3.0)
+    found = densities(points, np.zeros(len(points), int), NORMAL)
+    # 90 % of a Gaussian lie within sqrt(-2 ln 0.1) deviations, 2.15.
+    for (low, high), deviation in zip(found.limits(0.9), (1.0, 3.0), strict=True):
+        assert -2.6 * deviation < low < -1.8 * deviation
+        assert 1.8 * deviation < high < 2.6 * deviation

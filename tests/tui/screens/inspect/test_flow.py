@@ -19,6 +19,7 @@ from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import MakeApp, press, screen_text, shown, until
 from tests.support.snapshots import make_snapshot, make_summary
 from tui.app import VaeTui
+from tui.screens.help.keys import bindings_of
 from tui.screens.inspect.flow.plane import FlowPlane
 from tui.screens.inspect.flow.screen import COUNT, FlowScreen
 from tui.screens.inspect.latent import LatentScreen
@@ -87,6 +88,16 @@ async def test_what_is_asked_for_counts_from_where_particles_are(app: VaeTui, ex
         assert last_asked(explorer)[3:] == (SamplingOptions(digit=7, guidance=1.5, steps=20), None), "from noise again"
         await press(pilot, "greater_than_sign", "a")
         assert last_asked(explorer)[2] == 1
+
+
+async def test_keys_and_formulas_are_those_of_particles(app: VaeTui, explorers: FakeExplorers) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "5")
+        meanings = [binding.tooltip for binding in bindings_of(shown(app, LatentScreen))]
+        assert "have particles travel from noise to digits" in meanings
+        assert not any("the training" in meaning for meaning in meanings), "of which it keeps no moments"
+        await press(pilot, "a", "X")
+        assert "Ground: where latents of each digit lie" in screen_text(app)
 
 
 async def test_without_colours_there_are_stills(

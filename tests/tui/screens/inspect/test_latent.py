@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.arrays import Images
+from core.latents.plane.density import PlanePoints, densities
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.readers import Readers
 from tests.support.screens import answered, feed, opened, press, screen_text, shown, until
@@ -91,6 +92,26 @@ async def test_densities_are_compared_with_each_sampler(app: VaeTui, explorer: F
         assert "in common" not in screen_text(app)
         await press(pilot, "v")
         assert "classes 0 1 2" in " ".join(screen_text(app).split())
+
+
+async def test_a_density_is_seen_at_first_as_far_as_it_reaches(
+    app: VaeTui, explorer: FakeExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = 30 * np.random.default_rng(0).standard_normal((2000, 2))
+    wide = densities(points, np.zeros(2000, int), PlanePoints(points))
+    monkeypatch.setattr(explorer, "density", lambda options, sampler: wide)
+    async with opened(app, "5", "o", size=(120, 40)) as pilot:
+        scatter = shown(app, LatentScreen).query_one(Scatter)
+        home = scatter.view
+        assert home.x[1] < 40
+        await press(pilot, "v", "v")
+        assert scatter.view.x[0] < -40 < 40 < scatter.view.x[1]
+        await press(pilot, "v", "v")
+        assert scatter.view == home
+        await press(pilot, *"vvvv", "plus")
+        closer = scatter.view
+        await press(pilot, "v")
+        assert scatter.view == closer, "where somebody looks stays"
 
 
 async def test_the_plane_is_filled_with_what_decodes_in_it(

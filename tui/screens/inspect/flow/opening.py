@@ -1,4 +1,4 @@
-"""What the plane of a learned prior can do besides: have particles travel in it."""
+"""What the plane of a learned prior can do in place of going through a training: have particles travel in it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from tui.screens.inspect.flow.screen import FlowScreen
+from tui.screens.moments.keys import PLAY
 from tui.screens.moments.screen import TimeScreen
 
 
 class PlaneScreen(TimeScreen):
-    """Animates what there is to see in a plane: the training of a run, or the way of a learned prior from noise."""
+    """Goes through the training of a run, or opens the flow of a learned prior, of which no moments are kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "a",
-            "animate",
-            "animate",
-            tooltip="a learned prior: particles travel from noise to digits; others: play the training, or stop",
-            id="latent.animate",
-        ),
+        Binding("a", "flow", "flow", tooltip="have particles travel from noise to digits", id="latent.flow"),
+        PLAY,
     ]
 
-    def action_animate(self) -> None:
-        if self.preset.learns_prior:
-            self.app.push_screen(FlowScreen(self.shared, self.sources))
-        else:
-            super().action_animate()
+    def action_flow(self) -> None:
+        self.app.push_screen(FlowScreen(self.shared, self.sources))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("flow", "animate", "moment", "moment_edge"):
+            return self.preset.learns_prior == (action == "flow")
+        return super().check_action(action, parameters)

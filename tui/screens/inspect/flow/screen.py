@@ -73,7 +73,7 @@ class FlowScreen(DetailScreen):
 
     @property
     def topic(self) -> str:
-        return "guidance"
+        return "particles"
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
