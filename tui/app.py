@@ -24,7 +24,6 @@ from tui.messages import FilesWritten, NewRunWanted, RunDeleted, RunOpened, RunR
 from tui.screens.base import SCREENS, BaseScreen, seconds_kept
 from tui.screens.help.app_keys import APP_KEYS
 from tui.screens.help.welcome import images_note
-from tui.screens.run_actions import RunScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.starting import Starter
 from tui.screens.selection import Shared, Timing
@@ -199,7 +198,7 @@ class VaeTui(ConfiguredApp):
         try:
             if await super().run_action(action, default_namespace, *arguments, **options):
                 return True
-            return isinstance(default_namespace, RunScreen) and default_namespace.say_why_not(action)
+            return isinstance(default_namespace, BaseScreen) and default_namespace.say_why_not(action)
         except Exception as error:  # noqa: BLE001
             self.notify(describe(error), severity="error", markup=False)
             return True

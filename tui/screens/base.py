@@ -58,6 +58,10 @@ class BaseScreen(Screen[Result]):
         self.selected_run: Run | None = None
         self._followers: list[Follower[Any]] = []
 
+    def say_why_not(self, action: str) -> bool:
+        """Say why a key does nothing now, where that is known."""
+        return False
+
     def add_follower(
         self, on_update: Callable[[News], object], on_failure: Callable[[str], object] = lambda reason: None
     ) -> Follower[News]:

@@ -78,7 +78,6 @@ class RunScreen(BaseScreen[None]):
         return bool(able(action, targets)) or None
 
     def say_why_not(self, action: str) -> bool:
-        """Say why a key does nothing now, where that is known."""
         if self.check_action(action, ()) is None and (reason := why_not(action, self.targets())):
             self.notify(reason, severity="warning", timeout=4, markup=False)
             return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.support.screens import press, screen_text, until
 from tests.tui.screens.test_grammar import check_screen
 from tui.app import VaeTui
 from tui.screens.dialogs import Confirm
+from tui.screens.runs.training import TrainingScreen
 from tui.screens.sweeps.screen import SweepScreen
 
 LOSSES = {(0.001, 64): 42.5, (0.01, 64): 40.25, (0.001, 128): 44.0, (0.01, 128): None}
@@ -88,6 +90,25 @@ async def test_what_is_left_waits_and_all_is_stopped(runs: list[Run], runs_dir: 
         await press(pilot, "y")
         await until(pilot, lambda: runs[3].state() is State.CREATED, "the end of its waiting")
         assert waiting.place_of(runs[3]) is None
+
+
+async def test_keys_that_can_do_nothing_say_why(runs: list[Run], runs_dir: Path) -> None:
+    shutil.rmtree(runs[2].path)
+    shutil.rmtree(runs[3].path)
+    app = VaeTui(runs_dir, runs_dir)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "try-lr" in screen_text(app), "the list")
+        await press(pilot, "W")
+        await until(pilot, lambda: "lowest" in screen_text(app), "the sweep")
+        await press(pilot, "x", "s", "r")
+        said = [note.message for note in app._notifications]
+        assert said == [
+            "its runs differ in one setting at most",
+            "none of its runs trains or waits",
+            "nothing is left: each of its runs has finished, trains or waits",
+        ]
+        await press(pilot, "enter")
+        assert isinstance(app.screen, TrainingScreen)
 
 
 async def test_a_run_of_no_sweep_has_no_such_screen(runs_dir: Path) -> None:

@@ -49,6 +49,16 @@ class SweepScreen(BaseScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", tooltip="back to the list", id="sweep.back"),
         Binding(
+            "enter",
+            "open_run",
+            "open",
+            key_display="enter",
+            tooltip="show how the run trains",
+            id="sweep.open",
+            show=False,
+            priority=True,
+        ),
+        Binding(
             "v",
             "next_view",
             "plot",
@@ -113,6 +123,20 @@ class SweepScreen(BaseScreen[None]):
             return bool(self.found and self.found.left) or None
         return super().check_action(action, parameters)
 
+    def say_why_not(self, action: str) -> bool:
+        if self.found is None or self.check_action(action, ()) is not None:
+            return False
+        one_setting = len(self.found.varied) < 2
+        reasons = {
+            "x_axis": "its runs differ in one setting at most"
+            if one_setting
+            else "v shows one setting at a time first",
+            "stop": "none of its runs trains or waits",
+            "resume": "nothing is left: each of its runs has finished, trains or waits",
+        }
+        self.notify(reasons[action], severity="warning", timeout=4, markup=False)
+        return True
+
     # What is shown
 
     def _show_outcome(self, found: Outcome) -> None:
@@ -145,6 +169,9 @@ class SweepScreen(BaseScreen[None]):
         self._draw()
 
     def on_row_table_chosen(self) -> None:
+        self.action_open_run()
+
+    def action_open_run(self) -> None:
         if chosen := self.chosen:
             self.post_message(RunOpened(chosen.run))
 
