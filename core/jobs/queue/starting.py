@@ -161,7 +161,8 @@ def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequen
         if str(each.run.path) not in at_work:
             try:
                 if tries[each.entry.id] >= MOST_TRIES:
-                    raise RunError(f"its trainer ended {MOST_TRIES} times: {each.run.last_log_line() or 'no word'}")
+                    said = each.run.last_log_line() or "it wrote nothing into its log, as where it was killed"
+                    raise RunError(f"its trainer ended {MOST_TRIES} times before it was done: {said}")
                 ready[each] = each.run.training_config()
             except UserError as error:
                 give_up(each.run, describe(error))

@@ -99,8 +99,10 @@ def _between(others: list[Waiting], place: int) -> float:
 def leave(run: Run) -> None:
     """Have a run wait no more. Raises RunError or OSError."""
     with _changing():
-        if run.state() is not State.QUEUED:
-            raise RunError(f"{run.name} does not wait in the queue")
+        state = run.state()
+        if state is not State.QUEUED:
+            hint = f"; it trains: vae-tui control {run.name} stop" if state.active else ""
+            raise RunError(f"{run.name} does not wait in the queue{hint}")
         remove_entry(run.path)
 
 

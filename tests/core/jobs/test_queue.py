@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,17 @@ def test_a_run_that_was_lost_is_started_again_and_not_for_ever(queued: list[Run]
         assert one.state() is State.QUEUED
     assert start_waiting() == [queued[1]]
     assert (one.state(), (one.path / QUEUED).exists()) == (State.LOST, False)
-    assert "taken out of the queue: its trainer ended 5 times" in (one.status().error or "")
+    reason = "its trainer ended 5 times before it was done: it wrote nothing into its log, as where it was killed"
+    assert one.status().error == f"taken out of the queue: {reason}"
+
+
+def test_a_run_that_trains_is_not_taken_out_but_stopped(queued: list[Run]) -> None:
+    one = queued[0]
+    log = one.open_metrics()
+    one.write_status(one.status().updated(state=State.RUNNING, host=socket.gethostname(), pid=os.getpid()))
+    with pytest.raises(RunError, match="it trains: vae-tui control one stop"):
+        waiting.leave(one)
+    log.close()
 
 
 def test_a_run_is_moved_and_taken_out(queued: list[Run], runs_dir: Path) -> None:

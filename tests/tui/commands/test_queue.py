@@ -73,6 +73,8 @@ def test_a_sweep_waits_and_what_came_out_is_shown(call: Callable[..., str], runs
     assert (shown["varied"], shown["states"], shown["best"]) == (["learning_rate"], {"queued": 3}, None)
     assert "3 queued; no best: no run has a validation loss yet" in call("sweeps", "try")
     assert call("sweeps", "try", "--plot", "beta") == "plot must be learning_rate or parallel, not 'beta'"
+    assert "no best: no run has" in call("sweeps", "try", "--plot", "learning rate"), "as the table writes it"
+    assert "vae-tui evaluate RUN measures it" in call("sweeps", "try", "--by", "frechet")
     assert "3 runs taken out of the queue" in call("sweeps", "try", "--stop")
     assert "3 runs of 3 put into the queue" in call("sweeps", "try", "--resume")
     assert call("sweeps", "other") == "no sweep named 'other'; there is try"

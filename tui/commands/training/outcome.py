@@ -77,7 +77,7 @@ def sweeps(
         print_json(found.as_json(figure))
         return
     if plot is not None:
-        _draw(found, plot.replace("-", "_"), figure)
+        _draw(found, plot.replace("-", "_").replace(" ", "_"), figure)
     else:
         _print(found, figure)
 
