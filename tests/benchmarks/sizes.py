@@ -109,7 +109,8 @@ def seconds(steps: Iterator[object]) -> float:
 
 def steps() -> Series:
     """Milliseconds of what a viewer does with a run against the step lines it has."""
-    return by_size(LINES, curves.measure, ("opening", "polling 10 new lines", "opening again", "drawing the loss"))
+    names = ("opening", "polling 10 new lines", "opening again", "drawing the loss", "another smoothing")
+    return by_size(LINES, curves.measure, names)
 
 
 def latents_in_the_plane() -> Series:

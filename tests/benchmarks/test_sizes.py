@@ -44,7 +44,7 @@ def test_parts_are_measured_at_their_sizes_kept_and_drawn(tmp_path: Path, monkey
     found = measure_and_draw(tmp_path, monkeypatch, "steps", "folder")
     assert found.keys() == {"steps", "folder"}
     assert [[size for size, _ in points] for points in found["folder"]["series"].values()] == [[1, 3], [1, 3]]
-    assert len(found["steps"]["series"]) == 4
+    assert len(found["steps"]["series"]) == 5
     assert measure_and_draw(tmp_path, monkeypatch, "none") == found
     more = measure_and_draw(tmp_path, monkeypatch, "latents")
     assert more == found | {"latents": more["latents"]}

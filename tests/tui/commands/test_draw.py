@@ -295,7 +295,7 @@ def test_an_output_that_nobody_reads_to_the_end_is_no_error_to_show(folder: Path
         (["reconstruct", "ae", "--count", "100000"], "count must be a whole number from 1 to 10000, not '100000'"),
         (["sample", "ae", "--out", "x.pdf"], "out must end in .png or .csv, not 'x.pdf'"),
         (["sample", "ae", "--out", "none/x.png"], "out cannot be none/x.png: there is no folder none"),
-        (["latent", "ae", "--projection", "foo"], "projection must be one of lda, pca, dims, not 'foo'"),
+        (["latent", "ae", "--projection", "foo"], "projection must be one of lda, pca, dims, tsne, umap, not 'foo'"),
         (["latent", "ae", "--projection", "dims", "--numbers", "1"], "numbers must be two latent numbers such as 3,17"),
         (["latent", "ae", "--projection", "dims", "--numbers", "3,3"], "two different latent numbers, not 3 twice"),
         (["latent", "ae", "--projection", "dims", "--numbers", "1,64"], "a whole number from 0 to 63, not '64'"),

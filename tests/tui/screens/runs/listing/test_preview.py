@@ -48,13 +48,13 @@ async def test_the_pane_shows_a_run_in_short_once_the_cursor_rests_and_pictures_
         await settle(pilot)
         await press(pilot, "v")
         await until(pilot, lambda: "first 9.00, last 2.50, best 2.50 after epoch 4" in words(app), "the validations")
+        await until(pilot, lambda: "tags good" in words(app), "the place for all of it")
         text = words(app)
         assert "█" in text
         assert "batch size 64" in text
         assert "seed 7" in text
         assert "kB on disk" in text
         assert str(runs[0].path)[:30] in screen_text(app)
-        assert "tags good" in text
         assert "look\N{REPLACEMENT CHARACTER}[2J here" in text
         assert opened == []
         await press(pilot, "v")
