@@ -106,7 +106,7 @@ class ParticleGround:
             return [(particle, PLAIN, " particles  "), latents]
         styles = class_styles(depth)
         signs = [(SIGNS[label], styles[label] + Style(bold=True), " ") for label in range(CLASSES)]
-        particles = ("", PLAIN, " particles: the digit they become")
+        particles = ("", PLAIN, " what particles become")
         return [*signs, particles, ("", PLAIN, "; ground: latents of it") if depth.has_shades else latents]
 
 

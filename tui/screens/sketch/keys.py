@@ -5,14 +5,7 @@ from __future__ import annotations
 from textual.binding import Binding, BindingType
 
 SKETCH_KEYS: list[BindingType] = [
-    Binding("space", "pen", "pen down or up", tooltip="draw as the pen moves, or only move it", id="sketch.pen"),
-    Binding("left,h", "move(-1, 0)", "move", key_display="← ↑", tooltip="move the pen", id="sketch.left"),
-    Binding("right,l", "move(1, 0)", id="sketch.right", show=False),
-    Binding("up,k", "move(0, -1)", id="sketch.up", show=False),
-    Binding("down,j", "move(0, 1)", id="sketch.down", show=False),
-    Binding("g,home", "edge(0)", "first", tooltip="to the upper left", id="sketch.first", show=False),
-    Binding("G,end", "edge(-1)", "last", tooltip="to the lower right", id="sketch.last", show=False),
-    Binding("b", "tool", "tool", tooltip="the pencil, the rubber, or the cover that hides pixels", id="sketch.rubber"),
+    Binding("space", "pen", "pen", tooltip="draw as the pen moves, or only move it", id="sketch.pen"),
     Binding("c", "half", "hide", tooltip="hide the lower, right, upper or left half, or nothing", id="sketch.hide"),
     Binding(
         "enter",
@@ -22,6 +15,13 @@ SKETCH_KEYS: list[BindingType] = [
         tooltip="have the model complete what is hidden",
         id="sketch.complete",
     ),
+    Binding("left,h", "move(-1, 0)", "move", key_display="← ↑", tooltip="move the pen", id="sketch.left"),
+    Binding("right,l", "move(1, 0)", id="sketch.right", show=False),
+    Binding("up,k", "move(0, -1)", id="sketch.up", show=False),
+    Binding("down,j", "move(0, 1)", id="sketch.down", show=False),
+    Binding("g,home", "edge(0)", "first", tooltip="to the upper left", id="sketch.first", show=False),
+    Binding("G,end", "edge(-1)", "last", tooltip="to the lower right", id="sketch.last", show=False),
+    Binding("b", "tool", "tool", tooltip="the pencil, the rubber, or the cover that hides pixels", id="sketch.rubber"),
     Binding(
         "left_square_bracket",
         "width(-1)",
