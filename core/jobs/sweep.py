@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import ConfigError, RunError, UserError, describe
+from core.errors import ConfigError, DamagedFile, RunError, UserError, describe
 from core.jobs import launch
 from core.jobs.queue.together import INCIDENTAL, shared_kind
 from core.jobs.queue.waiting import enter, queueing
 from core.jobs.search import Choice, Span, draw_trials, every_combination
-from core.runs.catalog import RunSummary, summarise
+from core.runs.catalog import RunSummary, find_runs, summarise
+from core.runs.choosing.groups import stem_of
 from core.runs.config import RunConfig, check_name, check_values, stamp
 from core.runs.run import Run, Share
 from core.runs.settings import SETTINGS
@@ -251,6 +252,19 @@ def enqueue(
                 enter(run)
             entered.append(run)
     return entered
+
+
+def company(members: Sequence[Member], stem: str) -> str:
+    """Which other runs of that name and data set belong to the same sweep, in a line; nothing where none does."""
+    runs_dir, title = members[0].run.path.parent, members[0].config.dataset_title
+    planned, others = {member.run for member in members}, 0
+    for run in find_runs(runs_dir):
+        with suppress(DamagedFile, OSError):  # the list of runs says so
+            if run.name.startswith(f"{stem}-") and run not in planned:
+                config = run.config()
+                others += stem_of(run.name, config) == stem and config.dataset_title == title
+    count = f"{others} other run{'s' * (others != 1)}"
+    return f"{stem} has {count} already: all belong to one sweep; --name names another" if others else ""
 
 
 def _data_dir(member: Member) -> Path | None:

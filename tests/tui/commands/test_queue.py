@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,11 @@ def test_a_sweep_waits_and_what_came_out_is_shown(call: Callable[..., str], runs
     words = ("sweep", "--learning-rate", "1e-4..1e-2", "--trials", "3", "--name", "try", *SMALL)
     assert call(*words, "--queue").splitlines()[0] == "3 of 3 runs put into the queue, 1 of them begin"
     assert call(*words, "--queue").splitlines()[0] == "0 of 3 runs put into the queue, 0 of them begin"
+    more = ("sweep", "--beta", "0.5,0.7", "--seed", "0", "--name", "try", *SMALL, "--queue")
+    joined = "try has 3 other runs already: all belong to one sweep; --name names another"
+    assert call(*more).splitlines()[0] == joined
+    for each in ("0.5", "0.7"):
+        shutil.rmtree(runs_dir / f"try-beta{each}")
     shown = json.loads(call("sweeps", "try", "--json"))
     assert (shown["varied"], shown["states"], shown["best"]) == (["learning_rate"], {"queued": 3}, None)
     assert "3 queued; no best: no run has a validation loss yet" in call("sweeps", "try")

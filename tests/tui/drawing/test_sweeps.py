@@ -53,6 +53,13 @@ def test_parallel_coordinates(found: Outcome, snapshot: SnapshotAssertion, depth
     assert text(strips) == snapshot
 
 
+def test_the_best_under_the_cursor_is_one_line_of_the_legend(found: Outcome) -> None:
+    best = found.best("val_loss")
+    assert best is not None
+    strips = draw_parallel(found, "val_loss", 60, 14, ColorDepth.ASCII, best.run)
+    assert strips[0].text.rstrip() == "## best, with the cursor"
+
+
 @pytest.mark.parametrize("size", [(0, 0), (5, 2), (19, 9), (21, 5), (300, 8)])
 def test_any_room_is_filled(found: Outcome, size: tuple[int, int]) -> None:
     for figure in ("val_loss", "frechet"):

@@ -20,7 +20,7 @@ from core.data import registry
 from core.errors import RunError
 from core.jobs.queue.together import MOST_TOGETHER
 from core.jobs.search import MEMBERS_LIMIT, parse_choice
-from core.jobs.sweep import Group, Member, Sweep, enqueue, groups, plan, plan_trials
+from core.jobs.sweep import Group, Member, Sweep, company, enqueue, groups, plan, plan_trials
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import RunSummary, find_run
 from core.runs.config import OF_OWN, check_values
@@ -120,8 +120,8 @@ def sweep(
         members = plan(runs_dir, name, varied, chosen)
     else:
         members = plan_trials(runs_dir, name, varied, chosen, trials, search_seed)
-    if said:
-        print_error(said) if as_json else echo(said)
+    for line in filter(None, (said, company(members, name))):
+        print_error(line) if as_json else echo(line)
     if launcher is not None:
         submit_members(members, weights, shared, slurm or [], folder)
         echo(f"what comes out: vae-tui sweeps {name}")

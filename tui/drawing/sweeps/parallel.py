@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from rich.style import Style
 from textual.strip import Strip
 
-from core.runs.choosing.outcome import FIGURES, Outcome
+from core.runs.choosing.outcome import FIGURES, Outcome, Trial
 from core.runs.run import Run
 from core.runs.settings import title
 from tui.drawing.plots.axes import FRAME, NARROWEST
@@ -18,7 +20,7 @@ from tui.run_looks import BLUE, ORANGE
 from tui.terminal.capabilities import ColorDepth
 
 LOWEST = 7
-HEAD = 1  # a line above the axes, with their names
+HEAD = 2  # lines above the axes: what stands out, and their names
 SIDE = 6  # cells at both sides for names
 TICKS = 3  # of a setting that has as few values
 BETTER = 0.25  # of all runs, which are drawn brighter than the others
@@ -57,10 +59,14 @@ def draw_parallel(
         for segment in strip:
             whole.put(at, HEAD + row, segment.text, segment.style or Style())
             at += segment.cell_length
+    at = 0
+    for text, style in _legend(best, next((each for each in known if each.run == chosen), None), depth):
+        whole.put(at, 0, text, style)
+        at += len(text)
     for place, axis, name in zip(places, axes, names, strict=True):
         for row in range(rows):
             whole.put(place, HEAD + row, line, FRAME)
-        _centred(whole, place, 0, name, Style(bold=True))
+        _centred(whole, place, HEAD - 1, name, Style(bold=True))
         marks = sorted(axis.ticks.items())
         if not axis.words:
             marks = [marks[0], marks[-1]] if len(marks) > 1 else marks
@@ -68,6 +74,17 @@ def draw_parallel(
             part = (value - axis.limits[0]) / (axis.limits[1] - axis.limits[0])
             _beside(whole, place, HEAD + round((1 - part) * (rows - 1)), label)
     return fill(whole.strips(), width, height, Style())
+
+
+def _legend(best: Trial | None, chosen: Trial | None, depth: ColorDepth) -> Iterator[tuple[str, Style]]:
+    """What the lines that stand out are, each behind a piece of one."""
+    line, of_chosen = ("..", "##") if depth is ColorDepth.ASCII else ("⠒⠒", "⠒⠒")
+    both = best is not None and best is chosen
+    if best is not None and not both:
+        yield from ((line, _style(0.0, is_best=True, is_chosen=False, depth=depth)), (" best  ", Style()))
+    if chosen is not None:
+        yield of_chosen, _style(0.0, is_best=both, is_chosen=True, depth=depth)
+        yield " best, with the cursor" if both else " cursor", Style()
 
 
 def _style(rank: float, is_best: bool, is_chosen: bool, depth: ColorDepth) -> Style:

@@ -50,6 +50,8 @@ def draw_scatter(
     strips = frame(cells.strips(), y_ticks, x_ticks, title(setting), depth)
     signs = ASCII_SIGNS if depth is ColorDepth.ASCII else SIGNS
     legend = f"{FIGURES[figure]}   {signs[0]} finished  {signs[1]} not done" + (f"  {signs[2]} best" if best else "")
+    if any(trial.run == chosen for trial in known):
+        legend += f"  {signs[3]} cursor"
     heading = Cells(width, 1)
     heading.put(0, 0, legend, Style(bold=True))
     return fill([*heading.strips(), *strips], width, height, Style())
