@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,6 +54,10 @@ QUANTITIES: dict[str, Quantity] = {
 }
 TITLES = {key: quantity.title for key, quantity in QUANTITIES.items()}
 SHORT_TITLES = {key: quantity.short_title for key, quantity in QUANTITIES.items()}
+OF_SEVERAL = {  # likelihoods
+    "loss": "losses of different likelihoods, which do not compare",
+    "reconstruction": "squared errors and cross-entropies, which do not compare",
+}
 USUAL_CHARTS = ("loss", "reconstruction", "kl", "frechet")
 
 
@@ -70,3 +75,19 @@ def has(snapshot: Snapshot, key: str) -> bool:
     if quantity.source == "steps" and not len(rows["step"]):
         return True
     return bool(rows) and any(np.isfinite(rows[column]).any() for column in columns_of(key))
+
+
+def likelihoods(snapshots: Sequence[Snapshot]) -> set[str]:
+    """Those of the runs that learn images; latents, and images of a run whose settings are gone, are Gaussian."""
+    configs = [None if each.summary.preset.learns_prior else each.summary.config for each in snapshots]
+    return {config.likelihood if config else "gaussian" for config in configs}
+
+
+def titles(key: str, snapshots: Sequence[Snapshot]) -> tuple[str, str]:
+    """What a quantity of these runs is called, in full and in short; both say where they do not compare."""
+    found = likelihoods([snapshot for snapshot in snapshots if has(snapshot, key)])
+    if key not in ("loss", "reconstruction") or found <= {"gaussian"}:
+        return TITLES[key], SHORT_TITLES[key]
+    if len(found) > 1:
+        return OF_SEVERAL[key], f"{SHORT_TITLES[key]}, other sums"
+    return ("cross-entropy, nats", "cross-entropy") if key == "reconstruction" else (TITLES[key], SHORT_TITLES[key])

@@ -17,7 +17,7 @@ from tui.drawing.plots.curves import Curve
 from tui.drawing.plots.scales import SCALES, Scale
 from tui.drawing.plots.smoothing import Smoothing, binned, mean_and_band
 from tui.messages import Snapshot
-from tui.quantities import QUANTITIES, SHORT_TITLES, TITLES, USUAL_CHARTS, columns_of, has
+from tui.quantities import QUANTITIES, USUAL_CHARTS, columns_of, has, titles
 from tui.run_axis import X_KINDS, Axis, XKind, kept, kept_drawn, step_positions
 from tui.run_looks import BLUE, ORANGE, RUN_COLORS, color_of
 
@@ -64,14 +64,8 @@ class Chart:
 
     key: str
     curves: Sequence[Curve]
-
-    @property
-    def title(self) -> str:
-        return TITLES[self.key]
-
-    @property
-    def short_title(self) -> str:
-        return SHORT_TITLES[self.key]
+    title: str
+    short_title: str
 
 
 def available(snapshots: Sequence[Snapshot]) -> list[str]:
@@ -101,8 +95,10 @@ def chart(
 ) -> Chart:
     """One of the charts that are available."""
     if len(snapshots) == 1:
-        return Chart(key, run_curves(snapshots, key, options, axis))
-    return Chart(key, compared_curves(snapshots, key, options, axis, place_of))
+        curves = run_curves(snapshots, key, options, axis)
+    else:
+        curves = compared_curves(snapshots, key, options, axis, place_of)
+    return Chart(key, curves, *titles(key, snapshots))
 
 
 def run_curves(snapshots: Sequence[Snapshot], part: str, options: CurveOptions, axis: Axis) -> list[Curve]:

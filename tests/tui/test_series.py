@@ -253,7 +253,22 @@ def test_what_few_runs_measure_has_charts_where_it_was_measured() -> None:
 
 def test_a_table_has_a_line_for_each_point() -> None:
     snapshot = make_snapshot()
-    table = series.curve_table([series.Chart("loss", curves_of(snapshot, "loss"))], "epoch", (1.0, 2.0))
+    table = series.curve_table([series.Chart("loss", curves_of(snapshot, "loss"), "loss", "loss")], "epoch", (1.0, 2.0))
     assert {len(column) for column in table.values()} == {60 + 2}
     assert [*table] == ["part", "curve", "epoch", "value", "shown"]
     assert [bool(shown) for shown in table["shown"]] == [1 <= float(epoch) <= 2 for epoch in table["epoch"]]
+
+
+def test_charts_say_which_error_of_which_likelihood_they_draw() -> None:
+    gaussian, bernoulli = (
+        make_snapshot(make_summary(name, config=make_config(preset="vae", likelihood=name)))
+        for name in ("gaussian", "bernoulli")
+    )
+
+    def titles(*snapshots: Snapshot) -> list[str]:
+        axis = run_axis.x_axis(snapshots)
+        return [chart.title for chart in series.charts(snapshots, CurveOptions(), axis, Places().of)[:2]]
+
+    assert titles(gaussian) == ["loss", "squared error"]
+    assert titles(bernoulli) == ["loss", "cross-entropy, nats"]
+    assert all("do not compare" in title for title in titles(gaussian, bernoulli))

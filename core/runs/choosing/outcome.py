@@ -24,7 +24,7 @@ Value = float | int | str
 FIGURES: Mapping[str, str] = {
     "val_loss": "validation loss",
     "best_val_loss": "best validation loss",
-    "reconstruction": "squared error of validation images",
+    "reconstruction": "error of validation images",
     "kl": "KL divergence of validation images",
     "frechet": "Fréchet distance",
 }

@@ -40,6 +40,11 @@ class ChosenCharts(Vertical):
         """How curves are shown."""
         return self._options
 
+    @property
+    def _available(self) -> list[str]:
+        """The charts that were chosen and have something to show."""
+        return [key for key in series.available(self._snapshots) if key in self._chosen]
+
     def redraw(self) -> None:
         """Draw the charts again."""
         raise LookupError(f"{type(self).__name__} draws nothing")
@@ -88,7 +93,7 @@ class ChosenCharts(Vertical):
                 self._remember()
 
         there = series.available(self._snapshots)
-        titles = [(key, quantities.TITLES[key]) for key in there]
+        titles = [(key, quantities.titles(key, self._snapshots)[0]) for key in there]
         self.app.push_screen(ChooseShown("charts", titles, [key for key in there if key in self._chosen]), chosen)
 
     def action_scale(self) -> None:

@@ -81,10 +81,6 @@ class ChartGrid(ChosenCharts, can_focus=True):
         return [key for key in self._available if self._plot(key).display]
 
     @property
-    def _available(self) -> list[str]:
-        return [key for key in series.available(self._snapshots) if key in self._chosen]
-
-    @property
     def _axis(self) -> run_axis.Axis:
         return run_axis.x_axis(self._snapshots, self._options.x)
 
@@ -99,7 +95,9 @@ class ChartGrid(ChosenCharts, can_focus=True):
         label = axis.label
         if window.cursor is not None and chart.key == self._main:
             label = run_axis.position(self._snapshots, axis, window.cursor) or label
-        self._plot(chart.key).show(
+        plot = self._plot(key)
+        plot.title, plot.short_title = chart.title, chart.short_title
+        plot.show(
             Shown(
                 chart.curves,
                 self.shown_range,
@@ -124,7 +122,8 @@ class ChartGrid(ChosenCharts, can_focus=True):
     @property
     def topic(self) -> str:
         """What the marked chart shows, by its name among the formulas."""
-        return {"kl": "kl", "frechet": "frechet", "reconstruction": "error"}.get(self._focus or "", "loss")
+        error = "error" if "gaussian" in quantities.likelihoods(self._snapshots) else "loss_bernoulli"
+        return {"kl": "kl", "frechet": "frechet", "reconstruction": error}.get(self._focus or "", "loss")
 
     @property
     def _main(self) -> str:
@@ -153,7 +152,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
             self._plot(key).display = key == layout.above or key in layout.below
         said = self.query_one("#left_out", Label)
         said.display = bool(layout.left_out) and not self._maximised
-        names = ", ".join(quantities.SHORT_TITLES[key] for key in layout.left_out)
+        names = ", ".join(quantities.titles(key, self._snapshots)[1] for key in layout.left_out)
         where = "tab, or 64 columns by 22 lines" if self.screen.has_class("-tiny") else f"tab goes on to {names}"
         said.update(f"{len(layout.left_out)} more: {where}")
 

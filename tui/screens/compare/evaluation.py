@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -21,6 +21,7 @@ from core.runs.run import Run
 from core.text import printable
 from tui import evaluation_table, formatting
 from tui.messages import Snapshot
+from tui.quantities import likelihoods
 from tui.screens import exporting
 from tui.screens.compare.view import MetricsView
 from tui.screens.dialogs import ScrolledText
@@ -30,6 +31,10 @@ from tui.screens.exporting import Export
 OF_FEATURES = (
     *("frechet_samples", "frechet_reconstructions", "frechet_floor"),
     *("precision", "recall", "classifier_confidence", "class_balance", "authenticity", "authenticity_floor"),
+)
+OF_LIKELIHOOD = ("elbo", "iwae")
+OTHER_LIKELIHOOD = (
+    "bounds on different likelihoods, of pixels as numbers and of drawn ones, say nothing about each other"
 )
 OTHER_FEATURES = "compared in the features of different classifiers: these figures say nothing about each other"
 Found = tuple[Evaluated, ...] | str  # what was measured of a run, or why that cannot be read
@@ -41,14 +46,15 @@ class Measured:
 
     left: Evaluated | None
     right: Evaluated | None
+    is_of_one_likelihood: bool = True
 
     @classmethod
-    def of(cls, found: Sequence[Found], presets: Sequence[Preset]) -> Measured:
+    def of(cls, found: Sequence[Found], presets: Sequence[Preset], likelihoods: Collection[str] = ()) -> Measured:
         """The newest of the left run, and of the right one what was measured likewise, else its newest."""
         one, other = (() if isinstance(each, str) else each for each in found)
         left = suiting(one, presets[0].default_sampler)
         alike = (each for each in other if left and (each.sampler, each.samples) == (left.sampler, left.samples))
-        return cls(left, next(alike, None) or suiting(other, presets[1].default_sampler))
+        return cls(left, next(alike, None) or suiting(other, presets[1].default_sampler), len(likelihoods) < 2)
 
     @property
     def is_of_one_kind(self) -> bool:
@@ -62,6 +68,8 @@ class Measured:
         if left is None or right is None or left == right or sign is None:
             return ""
         if metric in OF_FEATURES and not self.is_of_one_kind:
+            return ""
+        if metric in OF_LIKELIHOOD and not self.is_of_one_likelihood:
             return ""
         return "◂" if (left < right) == (sign == "↓") else "▸"
 
@@ -100,7 +108,7 @@ class EvaluationView(MetricsView):
         if message.runs != tuple(snapshot.run for snapshot in self._snapshots):
             return
         presets = [snapshot.summary.preset for snapshot in self._snapshots]
-        self._measured = Measured.of(message.found, presets)
+        self._measured = Measured.of(message.found, presets, likelihoods(self._snapshots))
         self.query_one("#figures", Static).update(self._table(message.found, self._measured))
 
     def _table(self, found: Sequence[Found], measured: Measured) -> Table:
@@ -115,8 +123,9 @@ class EvaluationView(MetricsView):
             values = [_value(side, metric) for side in sides]
             name = f"{evaluation_table.name_shown(metric)} {evaluation_table.BETTER.get(metric, '')}"
             table.add_row(name, *(Text(*each) for each in zip(values, styles, strict=True)), better)
-        if all(sides) and not measured.is_of_one_kind:
-            table.caption = OTHER_FEATURES
+        said = [] if measured.is_of_one_kind else [OTHER_FEATURES]
+        said += [] if measured.is_of_one_likelihood else [OTHER_LIKELIHOOD]
+        table.caption = "\n".join(said) if all(sides) else None
         return table
 
     def show_message(self, message: str) -> None:

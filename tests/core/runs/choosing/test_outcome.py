@@ -62,7 +62,7 @@ def test_a_figure_of_some_of_the_finished_runs_names_no_best() -> None:
     best = found.best("reconstruction")
     assert best is not None
     assert best is found.trials[1]
-    said = f"lowest squared error of validation images 2: {best.run.name}; Fréchet distance: 1 of 3 measured"
+    said = f"lowest error of validation images 2: {best.run.name}; Fréchet distance: 1 of 3 measured"
     assert found.summary("reconstruction").endswith(said), "all have finished, so it is no more the best so far"
 
 

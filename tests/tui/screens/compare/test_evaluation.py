@@ -8,12 +8,14 @@ from pathlib import Path
 from core.evaluation import kept
 from core.evaluation.kept import KeptEvaluation
 from core.runs.architecture.presets import PRESETS
+from core.runs.config import make_config
 from core.runs.keeping.evaluated import Evaluated
 from core.runs.run import Run
 from tests.support.explorers import FakeExplorers, make_evaluation
 from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, press, screen_text, until
 from tests.support.snapshots import make_snapshot, make_summary
+from tui.messages import Snapshot
 from tui.screens.compare.evaluation import Measured
 
 VAE = PRESETS["vae"]
@@ -40,6 +42,34 @@ def test_the_better_figure_is_signed_and_other_features_are_not_compared() -> No
     apart = Measured(one, replace(other, features="b"))
     assert [apart.better(name) for name in one.figures] == ["", "", "◂", ""]
     assert Measured(one, None).better("elbo") == ""
+    apart = Measured(one, other, is_of_one_likelihood=False)
+    assert [apart.better(name) for name in one.figures] == ["◂", "▸", "", ""]
+
+
+async def test_bounds_on_different_likelihoods_are_said_not_to_compare(
+    make_app: MakeApp, explorers: FakeExplorers, tmp_path: Path
+) -> None:
+    one, other = (Run(tmp_path / name) for name in ("gaussian", "bernoulli"))
+    for run in (one, other):
+        run.path.mkdir()
+        kept.keep(run.evaluation_path, KeptEvaluation(weights="a", mark="b", epoch=7, evaluation=make_evaluation()))
+
+    def snapshots(run: Run) -> HandFed[Snapshot]:
+        config = make_config(preset="vae", likelihood="bernoulli" if run == other else "gaussian")
+        return HandFed(make_snapshot(replace(make_summary(run.name, config=config), run=run)))
+
+    app = make_app(
+        snapshot=make_snapshot(),
+        explorer=explorers.of,
+        snapshots=snapshots,
+        other_runs=lambda run: [each for each in (one, other) if each != run],
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.selected_run = one
+        await press(pilot, "6")
+        await until(pilot, lambda: "which do not compare" in screen_text(app), "a word on the curves")
+        await press(pilot, *"vvvvv")
+        await until(pilot, lambda: "bounds on different likelihoods" in screen_text(app), "a word on the figures")
 
 
 async def test_the_figures_of_both_stand_side_by_side(
