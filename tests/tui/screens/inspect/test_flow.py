@@ -98,6 +98,8 @@ async def test_keys_and_formulas_are_those_of_particles(app: VaeTui, explorers: 
         assert not any("the training" in meaning for meaning in meanings), "of which it keeps no moments"
         await press(pilot, "a", "X")
         assert "Ground: where latents of each digit lie" in screen_text(app)
+        await press(pilot, "escape")
+        assert "300 particles in LDA" in screen_text(app)
 
 
 async def test_without_colours_there_are_stills(

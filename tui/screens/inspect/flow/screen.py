@@ -155,7 +155,7 @@ class FlowScreen(DetailScreen):
         ground = ParticleGround(shown.points, shown.labels, Classes(plane.points, plane.labels))
         self._flow.show(ground, home, plane.projection.axes)
         self.set_heading(
-            f"{COUNT} particles",
+            f"{COUNT} particles in {plane.projection.name}",
             f"from noise to {formatting.sampling_options(options)}, seed {self.seed}",
             f"{SPEEDS[self.speed]:g} steps a second at most",
         )
