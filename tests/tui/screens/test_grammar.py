@@ -70,7 +70,7 @@ ACTIONS = {
     "fit: the projection": {"fit"},
     "the moment of the training before": {"moment"},
     "the first moment": {"moment_edge"},
-    "animate": {"animate"},
+    "animate": {"animate", "flow"},
     "walk through": {"walk"},
     "what is on the left": {"swap"},
     "what the x axis counts": {"scale", "x_axis"},
