@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from types import FrameType
 from typing import TypeVar
 
@@ -45,6 +46,7 @@ T = TypeVar("T")
 COLUMNS = 8
 PLOT_LINES = 30
 PIPE_WIDTH = 80
+LONGEST_LINE = 120  # of words that are read
 
 
 def answer(
@@ -160,7 +162,7 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
         table.add_row(evaluation_table.name_shown(metric), *numbers, Text(meaning))
     print_table(table)
     if evaluation.classes:
-        print(f"\n{classes.MEANING}:", flush=True)
+        print(f"\n{fill(f'{classes.MEANING}:', min(terminal()[0].width, LONGEST_LINE))}", flush=True)
         print_table(classes.class_table(evaluation))
     if evaluation.asked:
         print(f"\n{classes.CONFUSION_MEANING}:", flush=True)

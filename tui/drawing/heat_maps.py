@@ -33,6 +33,14 @@ def draw_heat_maps(maps: Floats, titles: list[str], width: int, depth: ColorDept
     return strips
 
 
+def channel_titles(count: int, wide: int, kind: str) -> list[str]:
+    """Titles of so many maps of `wide` columns, such as `channel 0 mean`; of small ones as much as fits: `0`."""
+    room = wide * NARROW[0]
+    last = count - 1
+    form = next((form for form in (f"channel {{}}{kind}", "channel {}") if len(form.format(last)) <= room), "{}")
+    return [form.format(channel) for channel in range(count)]
+
+
 def _cell(value: float, largest: float, cell: int, base: Style, depth: ColorDepth) -> Segment:
     text = f"{_rounded(value, cell - 1):>{cell - 1}} "
     if not depth.has_shades:

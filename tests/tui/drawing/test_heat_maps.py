@@ -7,7 +7,7 @@ import pytest
 from textual.strip import Strip
 
 from tests.support.drawing import BASE
-from tui.drawing.heat_maps import draw_heat_maps
+from tui.drawing.heat_maps import channel_titles, draw_heat_maps
 from tui.terminal.capabilities import ColorDepth
 
 NAMES = ["channel 0", "channel 1", "channel 2", "channel 3"]
@@ -70,3 +70,9 @@ def test_numbers_keep_to_their_cells(value: float, width: int) -> None:
     (strip,) = draw_heat_maps(row, NAMES[:1], width, ColorDepth.NONE, BASE)[1:]
     assert strip.cell_length == 4 * cell
     assert [float(strip.text[place : place + cell]) for place in (cell, 3 * cell)] == [1, -1]
+
+
+def test_titles_of_channels_fit_above_their_maps() -> None:
+    assert channel_titles(2, 4, " mean") == ["channel 0 mean", "channel 1 mean"]
+    assert channel_titles(2, 2, " mean") == ["channel 0", "channel 1"]
+    assert channel_titles(2, 1, " mean") == ["0", "1"]

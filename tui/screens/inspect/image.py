@@ -15,6 +15,7 @@ from textual.widgets import Label
 from core.latents.options import SEEDS
 from core.runs.run import Run
 from tui import formatting
+from tui.drawing.heat_maps import channel_titles
 from tui.screens import exporting
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
@@ -152,8 +153,7 @@ class ImageDetailScreen(DetailScreen):
         spread = self.deviation and not detail.is_point
         what, values = ("deviation", detail.deviation) if spread else ("mean", detail.mean)
         kind = "" if detail.is_point else " spread" if spread else " mean"
-        titles = [f"channel {channel}{kind}" for channel in range(len(values))]
-        self.query_one("#latent", HeatMaps).show(values, titles)
+        self.query_one("#latent", HeatMaps).show(values, channel_titles(len(values), values.shape[2], kind))
         of_what = "the latent" if detail.is_point else f"{what} of the posterior over the latent"
         self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
         image = "training image" if self._row.part == "training" else "image"
