@@ -81,7 +81,7 @@ PICTURES = {
         (("5", "epoch"), ("a", "accuracy"), ("a", "step 12 of 20"), ("", "; : moves")),
         ("particles", "step 12 of 20", "▀▀▀"),
     ),
-    "compare": Picture("ae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
+    "compare": Picture("vae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
 }
 # Cells of the sheet that the pencil passes on its way along a 2.
 TWO = ((16, 11), (22, 7), (30, 6), (37, 8), (39, 12), (34, 17), (26, 22), (18, 26), (16, 27), (28, 27), (41, 27))
