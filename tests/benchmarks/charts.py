@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
+from matplotlib.ticker import MaxNLocator
 
 # Curves by name, each a list of (size, cost).
 Series = dict[str, list[tuple[float, float]]]
@@ -42,6 +43,8 @@ def chart(axes: Axes, part: Mapping[str, Any]) -> None:
             set_scale("log")
         else:
             set_limit(0, 1.1 * max(values))
+    if axes.get_xscale() == "linear":
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))  # also large numbers have room
     axes.set_xlabel(part["across"])
     axes.set_ylabel(part["up"])
     axes.grid(alpha=0.3)
