@@ -91,7 +91,7 @@ def main() -> None:
     together = Image.new("RGB", (WIDTH, height * len(pictures)))
     for place, picture in enumerate(pictures):
         together.paste(picture, (0, place * height))
-    palette = together.quantize(200)
+    palette = together.quantize(256, Image.Quantize.MAXCOVERAGE)  # rare colours count as much as common ones
     first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     durations = [round(1000 * seconds) for _, seconds in taken]
     first.save(given.path, save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
