@@ -119,7 +119,7 @@ def test_2_a_trainer_starts_though_its_scheduling_class_is_refused(
 
     asked: list[Run] = []
 
-    def train(runs: Sequence[Run], job: object) -> int:
+    def train(runs: Sequence[Run], *ignored: object) -> int:
         asked.extend(runs)
         return 0
 

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -278,17 +279,23 @@ def test_a_second_trainer_is_refused_with_the_process_and_the_host_of_the_first(
     assert (run.status().pid, run.state()) == (process.pid, State.RUNNING)
 
 
-def test_of_trainers_that_start_together_one_trains_and_the_others_change_nothing(make_small_run: MakeRun) -> None:
-    undisturbed, run = make_small_run("undisturbed"), make_small_run("wanted")
-    trainers.finish(undisturbed)
+def test_of_trainers_that_start_together_one_trains_and_the_others_change_nothing(
+    make_small_run: MakeRun, wait_until: WaitUntil
+) -> None:
+    undisturbed, run = (make_small_run(name, **LONG) for name in ("undisturbed", "wanted"))
     together = [trainers.begin(run) for _ in range(4)]
-    for process in together:
-        process.join(60)
-    ends = Counter(process.exitcode for process in together)
-    assert set(ends) == {0, 3}  # one that waited for the lock a moment may have found the run finished
-    assert run.status().pid in [process.pid for process in together if process.exitcode == 0]
-    assert run.state() is State.FINISHED
-    run_files.assert_same_end(run, undisturbed)
+    wait_until(lambda: sum(process.is_alive() for process in together) == 1, what="three to leave it to the fourth")
+    (trains,) = (process for process in together if process.is_alive())
+    trainers.wait_until_at_work(run, trains)
+    trainers.send_signal(trains, signal.SIGTERM)
+    trains.join(30)
+    assert Counter(process.exitcode for process in together) == {0: 1, 3: 3}
+    assert_stopped_with_everything_saved(run, trains)
+    to_the_next_epoch = replace(trainers.EVERY_LINE, epochs=run.status().epoch + 1)
+    for each in (run, undisturbed):
+        trainers.finish(each, to_the_next_epoch)
+    run_files.assert_sound(run)
+    run_files.assert_same_weights(run, undisturbed)
     assert run_files.lines(run) == run_files.lines(undisturbed)
 
 

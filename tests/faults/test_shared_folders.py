@@ -18,6 +18,7 @@ import pytest
 from core import files
 from core.errors import ConfigError, RunError
 from core.jobs import launch
+from core.jobs.queue.waiting import enter
 from core.runs.catalog import Unreadable, create_run, find_run, find_runs
 from core.runs.config import make_config
 from core.runs.run import FILES, Run
@@ -77,6 +78,17 @@ def test_1_folders_that_cannot_be_read_are_named_once_and_the_runs_are_listed(sh
     assert missing.stderr == f"vae-tui: lost+found in {shared} cannot be read: Permission denied\n"
     shown = call("open", "--show-completion", *folder, through=as_another_user)
     assert "Traceback" not in shown.stderr
+
+
+def test_1_of_a_queue_that_belongs_to_somebody_else_one_is_told_only_when_one_uses_it(shared: Path) -> None:
+    run = Run(shared / "ae")
+    enter(run)
+    run.share_files()
+    listed = call("runs", "--json", "--runs-dir", str(shared), through=as_another_user)
+    assert (listed.stderr, json.loads(listed.stdout)[0]["state"]) == (f"vae-tui: {LINE}\n", "queued")
+    refused = call("queue", "--at-once", "2", through=as_another_user)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert refused.stderr.endswith("Permission denied\n")
 
 
 def test_1_the_app_shows_the_runs_and_a_lasting_line(shared: Path, tmp_path: Path) -> None:

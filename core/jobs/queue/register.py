@@ -42,8 +42,14 @@ def _file(ending: str) -> Path:
 
 
 def may_hold_runs() -> bool:
-    """Whether there is a register at all, which a look at the disk tells. Raises OSError or DamagedFile."""
-    return files.exists(_file("json"))
+    """Whether there is a register at all, which a look at the disk tells. Raises OSError or DamagedFile.
+
+    What this user may not look into, as where `sudo -u` keeps another one's variables, holds nothing of theirs.
+    """
+    try:
+        return files.exists(_file("json"))
+    except PermissionError:
+        return False
 
 
 def read_register() -> Register:
@@ -53,7 +59,7 @@ def read_register() -> Register:
     """
     try:
         return Register.model_validate_json(files.read(_file("json"), LARGEST))
-    except (FileNotFoundError, DamagedFile, ValidationError):
+    except (FileNotFoundError, PermissionError, DamagedFile, ValidationError):
         return Register()
 
 

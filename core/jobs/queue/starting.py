@@ -87,7 +87,7 @@ def start_waiting(runs_dirs: Iterable[Path] = (), seconds: float = 0.0) -> list[
     Where somebody else does so for longer than these seconds, nothing is left to be done here. Raises OSError.
     """
     wanted = [*runs_dirs]
-    if not may_hold_runs() and not any(True for each in wanted for _ in queued_runs(each)):
+    if not may_hold_runs() and not any(_is_ours(run) for each in wanted for run in queued_runs(each)):
         return []
     try:
         with locked(seconds):
@@ -126,6 +126,13 @@ def _start(runs_dirs: Iterable[Path], ended: Sequence[Run]) -> list[Run]:
     if not started:
         write_register(register)
     return started
+
+
+def _is_ours(run: Run) -> bool:
+    try:
+        return is_ours(run.path)
+    except FileNotFoundError:  # it has ended meanwhile
+        return False
 
 
 def _ours(runs_dir: Path) -> tuple[list[Waiting], bool]:
