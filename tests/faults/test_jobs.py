@@ -28,6 +28,7 @@ def of_a_job(rank: int) -> dict[str, str]:
     return {**os.environ, **place, "GROUP_RANK": "0", "PET_NNODES": "2", "PET_RDZV_ENDPOINT": "127.0.0.1:1"}
 
 
+@pytest.mark.timeout(300)  # as long as its commands may take
 @pytest.mark.parametrize("rank", [0, 1])
 def test_commands_train_in_a_shell_of_another_job(rank: int, runs_dir: Path) -> None:
     for name, words in {
@@ -90,6 +91,7 @@ def test_a_resume_with_a_device_that_is_not_here_is_refused_before_a_trainer_sta
     assert not run.log_path.exists()
 
 
+@pytest.mark.timeout(300)
 def test_a_time_limit_ends_a_training_with_a_status_that_scripts_can_tell(runs_dir: Path) -> None:
     def command(*words: str) -> subprocess.CompletedProcess[str]:
         given = [VAE_TUI, *words, "--runs-dir", str(runs_dir)]

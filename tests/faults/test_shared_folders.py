@@ -84,8 +84,8 @@ def test_1_of_a_queue_that_belongs_to_somebody_else_one_is_told_only_when_one_us
     run = Run(shared / "ae")
     enter(run)
     run.share_files()
-    listed = call("runs", "--json", "--runs-dir", str(shared), through=as_another_user)
-    assert (listed.stderr, json.loads(listed.stdout)[0]["state"]) == (f"vae-tui: {LINE}\n", "queued")
+    listed = call("queue", "--json", "--runs-dir", str(shared), through=as_another_user)
+    assert (listed.returncode, [each["name"] for each in json.loads(listed.stdout)]) == (0, ["ae"]), listed
     refused = call("queue", "--at-once", "2", through=as_another_user)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert refused.stderr.endswith("Permission denied\n")
