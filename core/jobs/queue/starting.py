@@ -34,10 +34,20 @@ class Waiting:
 
 
 def queued_runs(runs_dir: Path) -> Iterator[Run]:
-    """The runs of a folder that have an entry, whoever made it and whatever became of it. Raises OSError."""
+    """The runs of a folder that have an entry, whoever made it and whatever became of it. Raises OSError.
+
+    Those of folders that this user may not look into, such as lost+found, are left out.
+    """
     for name in files.persist(lambda: folders(runs_dir)):
-        if files.exists(runs_dir / name / QUEUED):
+        if _has_entry(runs_dir / name):
             yield Run(runs_dir / name)
+
+
+def _has_entry(folder: Path) -> bool:
+    try:
+        return files.exists(folder / QUEUED)
+    except PermissionError:
+        return False
 
 
 def waiting_runs(runs_dir: Path, problems: dict[str, str] | None = None) -> list[Waiting]:
