@@ -21,6 +21,7 @@ ABANDONED_SECONDS = 3600.0
 # What network file systems answer while a server is away or a file was replaced, and not the next time.
 PASSING = {errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EINTR, errno.EHOSTDOWN, errno.ENETDOWN, errno.ECONNRESET}
 NOT_OFFERED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+LEAST_READ = 1 << 12  # bytes
 PAUSES = (0.0, 0.1, 0.4)  # seconds between attempts
 Found = TypeVar("Found")
 
@@ -241,15 +242,16 @@ def read(path: Path, limit: int) -> bytes:
 
 def read_once(path: Path, limit: int) -> bytes:
     """The same for those who cannot wait, and come again."""
-    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        # Asking for no more than there is saves room that would be cleared first.
-        content = b"" if size > limit else file.read(size + 1)
-        if len(content) > size:  # it grew
-            content += file.read(limit - size)
-    if size > limit or len(content) > limit:
+    with opened(path) as descriptor:
+        size = os.fstat(descriptor).st_size
+        parts, found = [], 0
+        # Asking for no more than there is saves room that would be cleared first; it may grow meanwhile.
+        while size <= limit >= found and (part := os.read(descriptor, max(size - found + 1, LEAST_READ))):
+            parts.append(part)
+            found += len(part)
+    if size > limit or found > limit:
         raise DamagedFile(path, f"is larger than {limit:,} bytes")
-    return content
+    return b"".join(parts)
 
 
 def beginning(path: Path, most: int) -> tuple[int, bytes]:

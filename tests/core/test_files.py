@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core import files
-from core.errors import ConfigError
+from core.errors import ConfigError, DamagedFile
 
 
 def failing(times: int, number: int) -> Iterator[OSError | None]:
@@ -34,26 +34,14 @@ def test_9_a_file_that_cannot_be_read_in_passing_is_read_again_and_nothing_stays
     errors = failing(3, number)
     with monkeypatch.context() as patch:
         patch.setattr("core.files.PAUSES", (0.0, 0.0, 0.0))
-        if call == "read":
-            whole = os.fdopen
+        real = getattr(os, call)
 
-            def unreadable(descriptor: int, mode: str) -> object:
-                file = whole(descriptor, mode)
-                if error := next(errors):
-                    file.close()
-                    raise error
-                return file
+        def fail(*arguments: object) -> object:
+            if error := next(errors):
+                raise error
+            return real(*arguments)
 
-            patch.setattr(os, "fdopen", unreadable)
-        else:
-            real = getattr(os, call)
-
-            def fail(*arguments: object) -> object:
-                if error := next(errors):
-                    raise error
-                return real(*arguments)
-
-            patch.setattr(os, call, fail)
+        patch.setattr(os, call, fail)
         assert files.read(path, 100) == b"content"
         errors = failing(4, number)
         with pytest.raises(OSError, match=os.strerror(number)):
@@ -78,3 +66,22 @@ def test_11_a_tilde_without_a_home_folder_is_told_in_one_line() -> None:
         files.expanded("~nobody-of-that-name/x")
     assert files.expanded("~/x") == Path.home() / "x"
     assert files.expanded("a~") == Path("a~")
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_whole_within_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = tmp_path / "status.json", os.read
+    path.write_bytes(b"begun")
+
+    def grow(descriptor: int, most: int) -> bytes:
+        content = read(descriptor, most)
+        if path.stat().st_size == 5:
+            path.write_bytes(b"begun" + bytes(10_000))
+        return content
+
+    monkeypatch.setattr(os, "read", grow)
+    assert files.read(path, 20_000) == b"begun" + bytes(10_000)
+    path.write_bytes(b"begun")
+    with pytest.raises(DamagedFile, match="larger than 5,000 bytes"):
+        files.read(path, 5_000)

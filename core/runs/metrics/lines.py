@@ -48,6 +48,7 @@ COUNTS = ("epoch", "step", "time")  # the first of both
 READ_AT_ONCE = 1 << 20
 SEARCHED = 1 << 25
 LONGEST_LINE = 1 << 16
+LAST_BYTES = (1 << 12, LONGEST_LINE)  # of a metrics file: nearly always the first will do
 LARGEST_NUMBER = 1e15
 Row = Mapping[str, Any]
 # What reading a line that no version writes can raise.
@@ -81,14 +82,20 @@ def last_lines(path: Path) -> dict[str, Row]:
     Empty when there is none. Raises DamagedFile or OSError.
     """
     try:
-        descriptor = files.open_regular(path, os.O_RDONLY)
+        with files.opened(path) as descriptor:
+            size = os.fstat(descriptor).st_size
+            found: dict[str, Row] = {}
+            for most in LAST_BYTES:
+                start = max(0, size - most)
+                found = _last_of_each(os.pread(descriptor, size - start, start))
+                if start == 0 or len(found) == len(COLUMNS):
+                    break
+            return found
     except FileNotFoundError:
         return {}
-    try:
-        start = max(0, os.fstat(descriptor).st_size - LONGEST_LINE)
-        content = os.pread(descriptor, LONGEST_LINE, start)
-    finally:
-        os.close(descriptor)
+
+
+def _last_of_each(content: bytes) -> dict[str, Row]:
     found: dict[str, Row] = {}
     end = content.rfind(b"\n")
     while end >= 0 and len(found) < len(COLUMNS):

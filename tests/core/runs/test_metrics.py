@@ -76,6 +76,13 @@ def test_a_column_taken_earlier_does_not_change(path: Path) -> None:
         early[0] = 7
 
 
+@pytest.mark.parametrize("since", [1, 10, 300])
+def test_the_last_epoch_is_found_behind_the_steps_since_then(since: int, path: Path) -> None:
+    write(path, *map(step, range(500)), epoch(5, 4.5), *map(step, range(500, 500 + since)))
+    found = last_lines(path)
+    assert (found["epoch"]["val_loss"], found["step"]["step"]) == (4.5, 499 + since)
+
+
 def test_a_half_written_line_is_read_once_it_is_whole(path: Path) -> None:
     whole = json.dumps(step(1)).encode() + b"\n"
     reader = MetricsReader(path)
