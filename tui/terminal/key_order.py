@@ -90,7 +90,10 @@ class OrderedApp(App[None]):
             before = self._whereabouts()
             pumps = [self, *self.screen.walk_children(with_self=True)]
             busy = any(pump.message_queue_size for pump in pumps) or not self.screen.is_mounted
-            await asyncio.gather(*filter(None, map(_caught_up, [self, *_shown(self.screen)])))
+            awaited = [*filter(None, map(_caught_up, [self, *_shown(self.screen)]))]
+            if not awaited:  # the app is being left: what is still under way will never be done
+                return
+            await asyncio.gather(*awaited)
             quiet = 0 if busy or before != self._whereabouts() else quiet + 1
 
     async def wait_until_ready(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
+from textual import events
 from textual.widgets import Input, Select
 
 from tests.support.readers import HandFed
@@ -20,6 +22,7 @@ from tui.screens.inspect.sample import SampleScreen
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.new_run import NewRun
 from tui.screens.runs.training import TrainingScreen
+from tui.terminal import key_order
 from tui.terminal.key_order import LONGEST_SECONDS
 
 
@@ -156,3 +159,17 @@ async def test_a_choice_in_a_list_of_the_form_is_taken(make_app: MakeApp) -> Non
         assert form.focused is form.query_one("#dataset")
         await burst(pilot, "ctrl+o", "ctrl+o", "escape", "n")
         assert isinstance(app.screen, NewRun)
+
+
+async def test_a_key_that_comes_while_the_app_is_being_left_does_not_keep_it(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(runs=RUNS)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        with monkeypatch.context() as left:
+            left.setattr(key_order, "_caught_up", lambda pump: None)  # as of widgets that are closed
+            left.setattr(app, "_whereabouts", object)
+            app.post_message(events.Key("down", None))
+            await asyncio.sleep(0.2)  # it takes the key
+            await until(pilot, lambda: not app.handles_keys, "the key's end")
