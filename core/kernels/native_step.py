@@ -7,6 +7,7 @@ the last step. Threads are its own, not PyTorch's: how many there are, and what 
 from __future__ import annotations
 
 import ctypes
+import math
 import weakref
 from functools import cache
 
@@ -23,6 +24,7 @@ from core.models.autoencoder import (
     PublishedVariationalAutoencoder,
     VariationalAutoencoder,
 )
+from core.models.likelihood import PIXELS, Likelihood
 
 # How long a step waits for a part that another thread began, before it does the part itself.
 PATIENCE_MICROSECONDS = 100
@@ -34,6 +36,7 @@ _POSTERIORS: dict[type[Autoencoder], int] = {
     PublishedVariationalAutoencoder: 1,
     VariationalAutoencoder: 2,
 }
+_LIKELIHOODS = {Likelihood.GAUSSIAN: 0, Likelihood.BERNOULLI: 1}
 
 
 class _Running(ctypes.Structure):
@@ -61,13 +64,15 @@ class NativeStep:
         _check(model, optimizer, images)
         self._library, self._images, self._batch_size = library(products), images, batch_size
         self._kl_weight, self._optimizer = kl_weight, optimizer
-        self._noisy = model.encoder_channels_per_latent == 2
+        self._random_numbers = math.prod(model.latent_shape) if model.encoder_channels_per_latent == 2 else 0
+        self._random_numbers += PIXELS if model.likelihood is Likelihood.BERNOULLI else 0
         self._addresses = Addresses()
         parameters = self._addresses.of_parameters(model.parameters(), optimizer)
         buffers = [self._addresses.of(buffer) for buffer in model.buffers()]
         running = [_Running(*buffers[i : i + 3]) for i in range(0, len(buffers), 3)]
         handle = self._library.training_begin(
             _POSTERIORS[type(model)],
+            _LIKELIHOODS[model.likelihood],
             threads,
             patience,
             images.data_ptr(),
@@ -83,20 +88,22 @@ class NativeStep:
         self.close = weakref.finalize(self, self._library.training_end, handle)
 
     def __call__(self, chosen: Tensor, noise: Tensor | None) -> Tensor:
-        """Do a step on the images with indices int64 (B,); a variational model samples with noise (B, 4, 4, 4).
+        """Do a step on the images with indices int64 (B,), with the random numbers of each, (B, ...), if it takes any.
 
-        Returns the sums over the batch of squared error and KL divergence, float64 (2,). The learning rate and the
-        rest of Adam are the optimizer's; the gradients are left in the parameters' `grad`.
+        Those are the noise of the latent of a variational model, and then, for binarised images, a chance in [0, 1) of
+        each of the 1,024 pixels. Returns the sums over the batch of the likelihood's error and the KL divergence,
+        float64 (2,). The learning rate and the rest of Adam are the optimizer's; the gradients are left in the
+        parameters' `grad`.
         """
         count = len(chosen)
         if not self.close.alive:
             raise RuntimeError("the training step was closed")
         if not 0 < count <= self._batch_size or chosen.dtype != torch.int64 or not chosen.is_contiguous():
             raise ValueError(f"expected up to {self._batch_size} contiguous int64 indices, not {count} {chosen.dtype}")
-        if (noise is not None) != self._noisy:
-            raise ValueError("a variational model takes noise, another one none")
-        if noise is not None and (noise.shape[0] != count or noise.dtype != torch.float32):
-            raise ValueError(f"expected float32 noise for {count} images, not {noise.dtype} {tuple(noise.shape)}")
+        numbers = 0 if noise is None else noise.numel()
+        if numbers != count * self._random_numbers or (noise is not None and noise.dtype != torch.float32):
+            given = "none" if noise is None else f"{noise.dtype} {tuple(noise.shape)}"
+            raise ValueError(f"expected noise of {self._random_numbers} float32 numbers an image, not {given}")
         noise = None if noise is None else noise.contiguous()
         sums = torch.zeros(2, dtype=torch.float64)
         failure = self._library.training_step(
@@ -146,7 +153,7 @@ def kind() -> str:
 def library(products: Products) -> ctypes.CDLL:
     """The step for such products, compiled if it is not yet. Raises Unavailable."""
     found = step_library.load(products)
-    found.training_begin.argtypes = [_INT, _INT, ctypes.c_long, _POINTER, _LONG, _INT, _POINTER, _INT, _POINTER]
+    found.training_begin.argtypes = [_INT, _INT, _INT, ctypes.c_long, _POINTER, _LONG, _INT, _POINTER, _INT, _POINTER]
     found.training_begin.restype = _POINTER
     found.training_step.argtypes = [_POINTER, _POINTER, _INT, _POINTER, _POINTER, _DOUBLE, _INT, _POINTER]
     found.training_step.restype = _INT

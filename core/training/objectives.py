@@ -110,15 +110,8 @@ class ImageObjective:
         return NativeStep(self.model, optimizer, images, at_once, self.kl_weight, products, threads)
 
     def sample_noise(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """The noise of posterior samples of so many images, (count, C, h, w); None where the posterior is a point.
-
-        Where the likelihood is Bernoulli, flat and with the chances of all pixels behind it, (count, D + 1024).
-        """
-        noise = self.model.noise(count, generator)
-        if self.model.likelihood is Likelihood.GAUSSIAN:
-            return noise
-        chances = torch.rand((count, PIXELS), generator=generator, device=generator.device)
-        return chances if noise is None else torch.cat([noise.flatten(1), chances], dim=1)
+        """What `random_numbers` draws for the model."""
+        return random_numbers(self.model, count, generator)
 
     def loss(self, forward: nn.Module, indices: Tensor, noise: Tensor | None) -> Loss:
         """The loss of the images with indices (B,)."""
@@ -173,8 +166,23 @@ class ImageObjective:
         return found
 
 
-def _drawn(model: Autoencoder, images: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """What the likelihood is of, (B, 1, 32, 32), of images uint8 (B, 32, 32), and the noise of posterior samples."""
+def random_numbers(model: Autoencoder, count: int, generator: torch.Generator) -> Tensor | None:
+    """The noise of posterior samples of so many images, (count, C, h, w); None where the posterior is a point.
+
+    Where the likelihood is Bernoulli, flat and with the chances of all pixels behind it, (count, D + 1024).
+    """
+    noise = model.noise(count, generator)
+    if model.likelihood is Likelihood.GAUSSIAN:
+        return noise
+    chances = torch.rand((count, PIXELS), generator=generator, device=generator.device)
+    return chances if noise is None else torch.cat([noise.flatten(1), chances], dim=1)
+
+
+def drawn_batch(model: Autoencoder, images: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """What the likelihood is of, (B, 1, 32, 32), of images uint8 (B, 32, 32), and the noise of posterior samples.
+
+    `noise` is what `random_numbers` drew.
+    """
     x = pixels(images)
     if model.likelihood is Likelihood.GAUSSIAN:
         return x, noise
@@ -185,13 +193,13 @@ def _drawn(model: Autoencoder, images: Tensor, noise: Tensor | None) -> tuple[Te
 
 
 def _loss(model: Autoencoder, forward: nn.Module, images: Tensor, noise: Tensor | None) -> Loss:
-    x, drawn = _drawn(model, images, noise)
+    x, drawn = drawn_batch(model, images, noise)
     output, posterior = forward(x, drawn)
     return loss(x, output, posterior, model.likelihood)
 
 
 def _sums(model: Autoencoder, images: Tensor, noise: Tensor | None, part: slice) -> Tensor:
-    x, drawn = _drawn(model, images[part], None if noise is None else noise[part])
+    x, drawn = drawn_batch(model, images[part], None if noise is None else noise[part])
     output, posterior = model(x, drawn)
     parts = loss(x, output, posterior, model.likelihood)
     sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()])

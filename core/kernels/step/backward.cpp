@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "forward.h"
+#include "likelihood.h"
 
 namespace step {
 
@@ -164,18 +165,11 @@ void backward(Frame& frame, int layer, int part, int copy, Scratch& scratch, std
     OF[layer](frame, part, copy, scratch);
 }
 
-}  // namespace
-
-void backward(Frame& frame, int layer, int part, int copy, Scratch& scratch) {
-    backward(frame, layer, part, copy, scratch, std::make_integer_sequence<int, DEPTH>());
-}
-
-void loss(Frame& frame, int part, int copy, Scratch& scratch) {
+template <template <class> class Error> void loss(Frame& frame, int part, int copy, Scratch& scratch) {
     constexpr int L = CHANNELS;
     const Norm& norm = frame.norms[LAST];
     const Normalise<CHANNELS, L> normalise(norm);
     const Floats<L> mean = load<L>(norm.mean), weight = load<L>(frame.last_weight);
-    const float scale = 2.0f / static_cast<float>(frame.count);
     Copy& mine = frame.copies[copy];
     Sums sums{};
     Floats<L> of_weight = {}, of_bias = {}, of_lane[CHANNELS];
@@ -188,29 +182,45 @@ void loss(Frame& frame, int part, int copy, Scratch& scratch) {
             const Normalise<CHANNELS, LANES> wide(norm);
             store<LANES>(scratch.of_input + i, activated(wide(0, load<LANES>(z + i))));
         }
-        Tally<CHANNELS, L> tally;
-        Floats<L> errors = {};
-        for (int p = 0; p < PIXELS; ++p) {
+        const auto difference = [&](int p) {  // of output and image, the same in every lane
             const float* y = scratch.of_input + p * CHANNELS;
             Floats<L> even = Floats<L>{} + (frame.last_bias - target[p / SIDE * (SIDE + 2) + p % SIDE]), odd = {};
 #pragma GCC unroll 8
-            for (int i = 0; i < CHANNELS; i += 2) {  // the same sum in every lane
+            for (int i = 0; i < CHANNELS; i += 2) {
                 even = add_product<L>(even, of_lane[i], y[i]);
                 odd = add_product<L>(odd, of_lane[i + 1], y[i + 1]);
             }
-            const Floats<L> difference = even + odd, of_output = difference * scale, z_of = load<L>(z + p * CHANNELS);
-            errors += difference * difference, of_bias += of_output, of_weight += load<L>(y) * of_output;
+            return even + odd;
+        };
+        Error<decltype(difference)> error(difference, target, frame.count);
+        Tally<CHANNELS, L> tally;
+        for (int p = 0; p < PIXELS; ++p) {
+            const Floats<L> of_output = error.derivative(p), z_of = load<L>(z + p * CHANNELS);
+            of_bias += of_output, of_weight += load<L>(scratch.of_input + p * CHANNELS) * of_output;
             const Floats<L> of_activated = weight * of_output;
             const Floats<L> g = normalise(0, z_of) > 0 ? of_activated : of_activated * SLOPE;
             store<L>(to + p * CHANNELS, g);
             tally.first[0] += g, tally.second[0] += g * (z_of - mean);
         }
         tally.join(sums);
-        sums.loss += errors[0];
+        sums.loss += error.sum();
     }
     store<L>(mine.share(part) + FINAL_AT, of_weight);
     store<L>(mine.share(part) + FINAL_AT + CHANNELS, of_bias);
     mine.of(LOSS, part) = sums;
+}
+
+}  // namespace
+
+void backward(Frame& frame, int layer, int part, int copy, Scratch& scratch) {
+    backward(frame, layer, part, copy, scratch, std::make_integer_sequence<int, DEPTH>());
+}
+
+void loss(Frame& frame, int part, int copy, Scratch& scratch) {
+    if (frame.likelihood == Likelihood::bernoulli)
+        loss<CrossEntropy>(frame, part, copy, scratch);
+    else
+        loss<SquaredError>(frame, part, copy, scratch);
 }
 
 void reduce(Frame& frame, int slice, int copy, Scratch&) {

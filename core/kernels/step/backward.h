@@ -5,7 +5,7 @@
 
 namespace step {
 
-// The last 1x1 convolution, the squared error, and back to the last layer's normalised output.
+// The last 1x1 convolution, the likelihood's error, and back to the last layer's normalised output.
 void loss(Frame& frame, int part, int copy, Scratch& scratch);
 
 // From the gradient of a layer's output to that of its weights, and of the layer's output before.

@@ -11,6 +11,7 @@
 namespace step {
 
 enum class Posterior { point, sigma, head };  // of the presets ae, vae-post, vae
+enum class Likelihood { gaussian, bernoulli };
 
 // Numbers a channel, repeated over the vectors that span several pixels.
 struct Norm {
@@ -38,7 +39,7 @@ struct Copy {
 };
 
 struct Frame {
-    explicit Frame(int batch) : batch(batch), copies{Copy(batch), Copy(batch)}, indices(batch), noise(batch * LATENT) {}
+    explicit Frame(int batch) : batch(batch), copies{Copy(batch), Copy(batch)}, pixels(batch * PIXELS), noise(batch * LATENT) {}
 
     const Copy& owner(int phase, int part) const {
         return copies[done[phase][part].load(std::memory_order_acquire) - 1];
@@ -51,7 +52,7 @@ struct Frame {
     }
     int begin(int part) const { return static_cast<int>(static_cast<long>(count) * part / PARTS); }
     int end(int part) const { return begin(part + 1); }
-    const uint8_t* image(int index) const { return images + indices[index] * PIXELS; }
+    const uint8_t* image(int index) const { return pixels.data() + index * PIXELS; }
 
     std::atomic<int> readers{0};
     std::atomic<int> done[PHASES][PARTS];
@@ -59,8 +60,8 @@ struct Frame {
     int count = 0;    // images of this step
     Copy copies[2];   // the second for parts that are done again
     Posterior posterior = Posterior::point;
-    const uint8_t* images = nullptr;
-    std::vector<int64_t> indices;
+    Likelihood likelihood = Likelihood::gaussian;
+    std::vector<uint8_t> pixels;  // (count, 32, 32)
     std::vector<float> noise;  // (count, 4, 4, 4)
     float kl_weight = 0;
     Norm norms[DEPTH];

@@ -15,6 +15,7 @@ struct Running { float *mean, *variance; int64_t* batches; };
 
 struct Model {
     Posterior posterior;
+    Likelihood likelihood;
     const uint8_t* images;
     int64_t image_count;
     int batch;
@@ -27,6 +28,28 @@ struct Model {
     const Parameter& last(int which) const { return parameters[4 * DEPTH + which]; }
     const Parameter& head(int which) const { return parameters[4 * DEPTH + 2 + which]; }
 };
+
+// The images of a step and the noise of their latents. A row of `random` has the noise of an image, unless the posterior
+// is a point; then, for binarised images, a number in [0, 1) for each pixel, which is white where it is below the
+// brightness.
+inline void take_batch(const Model& model, Frame& frame, const int64_t* indices, int count, const float* random) {
+    frame.count = count;
+    frame.posterior = model.posterior;
+    frame.likelihood = model.likelihood;
+    const int noise = model.posterior == Posterior::point ? 0 : LATENT;
+    for (int i = 0; i < count; ++i) {
+        const uint8_t* image = model.images + indices[i] * PIXELS;
+        uint8_t* pixels = frame.pixels.data() + i * PIXELS;
+        std::copy_n(random, noise, frame.noise.data() + i * LATENT);
+        random += noise;
+        if (model.likelihood == Likelihood::bernoulli) {
+            for (int p = 0; p < PIXELS; ++p) pixels[p] = random[p] < image[p] / 255.0f ? 255 : 0;
+            random += PIXELS;
+        } else {
+            std::copy_n(image, PIXELS, pixels);
+        }
+    }
+}
 
 // A kernel's tap as the products take it: (in, out) forward, (out, in) backward.
 struct Tap { float forward[MOST * MOST], backward[MOST * MOST]; };

@@ -17,7 +17,7 @@ constexpr Shape LAYERS[] = {
     {32, 16, 8, Link::direct},   {16, 16, 16, Link::upsample}, {16, 16, 16, Link::direct}, {16, 8, 16, Link::direct},
     {8, 8, 32, Link::upsample},  {8, 8, 32, Link::direct}};
 constexpr int DEPTH = sizeof LAYERS / sizeof LAYERS[0], LAST = DEPTH - 1;
-constexpr int SIDE = 32, PIXELS = SIDE * SIDE, MOST = 32, CHANNELS = 8;
+constexpr int SIDE = 32, PADDING = 2, PIXELS = SIDE * SIDE, MOST = 32, CHANNELS = 8;
 constexpr int LATENT_CHANNELS = 4, LATENT_PIXELS = 16, LATENT = LATENT_CHANNELS * LATENT_PIXELS;
 constexpr float SLOPE = 0.01f, EPSILON = 1e-5f, MOMENTUM = 0.1f;
 

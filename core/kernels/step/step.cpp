@@ -32,14 +32,10 @@ void work(Frame& frame, int phase, int part, int copy, Scratch& scratch) {
 struct Training {
     Training(Model given, int helpers, long patience_us) : model(std::move(given)), crew(helpers, patience_us, work) {}
 
-    // The sums over the batch of squared error and KL divergence.
-    void step(const int64_t* indices, int count, const float* noise, const Adam& adam, double beta, bool optimal, double* sums) {
+    // The sums over the batch of the likelihood's error and the KL divergence.
+    void step(const int64_t* indices, int count, const float* random, const Adam& adam, double beta, bool optimal, double* sums) {
         Frame& frame = crew.next_frame(model.batch);
-        frame.count = count;
-        frame.posterior = model.posterior;
-        frame.images = model.images;
-        std::copy_n(indices, count, frame.indices.begin());
-        if (noise != nullptr) std::copy_n(noise, static_cast<size_t>(count) * LATENT, frame.noise.begin());
+        take_batch(model, frame, indices, count, random);
         pack(model, frame);
         for (int layer = 0; layer < DEPTH; ++layer) {
             crew.run(FORWARD + layer);
@@ -71,10 +67,10 @@ extern "C" {
 // A model in training with `threads` threads, the caller's among them; its tensors must stay where they are. Null
 // where there is no memory or no thread to be had.
 void* training_begin(
-    int posterior, int threads, long patience_us, const uint8_t* images, int64_t image_count, int batch,
+    int posterior, int likelihood, int threads, long patience_us, const uint8_t* images, int64_t image_count, int batch,
     const step::Parameter* parameters, int parameter_count, const step::Running* running) try {
     return new step::Training(
-        {static_cast<step::Posterior>(posterior), images, image_count, batch,
+        {static_cast<step::Posterior>(posterior), static_cast<step::Likelihood>(likelihood), images, image_count, batch,
          {parameters, parameters + parameter_count}, {running, running + step::DEPTH}},
         std::min(threads, step::PARTS) - 1, patience_us);
 } catch (...) {
@@ -83,12 +79,12 @@ void* training_begin(
 
 // 0, 1 where an index is none of an image, 2 where there is no memory.
 int training_step(
-    void* training, const int64_t* indices, int count, const float* noise, const step::Adam* adam, double beta,
+    void* training, const int64_t* indices, int count, const float* random, const step::Adam* adam, double beta,
     int optimal, double* sums) try {
     auto& ours = *static_cast<step::Training*>(training);
     for (int i = 0; i < count; ++i)
         if (indices[i] < 0 || indices[i] >= ours.model.image_count) return 1;
-    ours.step(indices, count, noise, *adam, beta, optimal != 0, sums);
+    ours.step(indices, count, random, *adam, beta, optimal != 0, sums);
     return 0;
 } catch (...) {
     return 2;

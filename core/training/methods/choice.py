@@ -68,7 +68,7 @@ class Stepper:
         if alone and training.device.type == GPU:
             self._recorder = CudaRecorder(training.device)
             self._prepare(is_new, mark)
-        elif alone and training.device.type == "cpu" and (reason := _uncompiled(training)):
+        elif alone and training.device.type == "cpu" and (reason := unusual(training.config)):
             self._use_layers()
             self._remark += f" (no compiled step: {reason})"
         elif alone and training.device.type == "cpu":
@@ -177,8 +177,3 @@ class Stepper:
             group[THREADS] = threads = self._threads or usual
             self._step = FixedThreads(self._step, threads)
             self._method += "" if threads == usual else f" with {threads} thread{'s' * (threads != 1)}"
-
-
-def _uncompiled(training: Training) -> str:
-    """Why no compiled step can do a training's, in a few words; nothing where one may."""
-    return "gradients are clipped" if training.config.clip_norm else unusual(training.config)

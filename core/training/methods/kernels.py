@@ -17,6 +17,7 @@ from torch import Tensor
 
 from core import program
 from core.kernels.compiler import Unavailable
+from core.models.likelihood import Likelihood
 from core.training.methods.shared import SharedStep
 from core.training.methods.training import MARK, Training, unusual
 from core.training.objectives import VALIDATION_BATCH_GPU, ImageObjective
@@ -134,16 +135,18 @@ def _mark_of(wanted: Wanted) -> str:
 
 
 def _wanted(training: Training, mark: str | None) -> Wanted:
+    objective = training.objective
+    if not isinstance(objective, ImageObjective):
+        raise Unavailable("there are no kernels for this model")
+    if reason := unusual(training.config):
+        raise Unavailable(reason)
+    if objective.model.likelihood is not Likelihood.GAUSSIAN:
+        raise Unavailable("its likelihood is not Gaussian")
     try:
         from core.kernels.gpu.compiling import Wanted, use_cache
         from core.kernels.gpu.tiles import NARROW, room_of
     except ImportError as error:
         raise Unavailable(str(error)) from error
-    objective = training.objective
-    if not isinstance(objective, ImageObjective):
-        raise Unavailable("there are no kernels for this model")
-    if reason := "gradients are clipped" if training.config.clip_norm else unusual(training.config):
-        raise Unavailable(reason)
     use_cache()
     batch = min(training.config.batch_size, objective.examples)
     optimal = objective.kl_weight.optimal

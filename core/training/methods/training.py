@@ -37,11 +37,10 @@ class Training:
 
 
 def unusual(config: RunConfig) -> str:
-    """Why no kernels that do whole steps are made for a run's model, in a few words; nothing where they may be."""
-    if config.sizes != Sizes():
-        return "its sizes are not those of the post"
-    of_images = not config.preset_record.learns_prior
-    return "its likelihood is not Gaussian" if config.likelihood != "gaussian" and of_images else ""
+    """Why no kernels do the whole steps of a run, in a few words; nothing where they may."""
+    if config.clip_norm:
+        return "gradients are clipped"
+    return "" if config.sizes == Sizes() else "its sizes are not those of the post"
 
 
 def mark_of(optimizer_state: Mapping[str, Any]) -> str | None:

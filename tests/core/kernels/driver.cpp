@@ -1,5 +1,5 @@
 // Trains a small model some steps and prints what came out: for what Python cannot have, such as other processors under
-// an emulator, and ThreadSanitizer. `driver THREADS PATIENCE STEPS POSTERIOR`
+// an emulator, and ThreadSanitizer. `driver THREADS PATIENCE STEPS POSTERIOR LIKELIHOOD`
 
 #include "../../../core/kernels/step/step.cpp"
 
@@ -8,7 +8,7 @@
 int main(int, char** arguments) {
     using namespace step;
     const int threads = std::atoi(arguments[1]), patience = std::atoi(arguments[2]), steps = std::atoi(arguments[3]);
-    const int posterior = std::atoi(arguments[4]), batch = 32;
+    const int posterior = std::atoi(arguments[4]), likelihood = std::atoi(arguments[5]), batch = 32;
     std::vector<Parameter> parameters;
     std::vector<Running> running;
     int64_t batches[DEPTH] = {};
@@ -26,15 +26,15 @@ int main(int, char** arguments) {
     std::vector<uint8_t> images(64 * PIXELS);
     for (uint8_t& pixel : images) pixel = static_cast<uint8_t>(255 * (number() + 0.5f));
     void* training = training_begin(
-        posterior, threads, patience, images.data(), 64, batch, parameters.data(), static_cast<int>(parameters.size()),
+        posterior, likelihood, threads, patience, images.data(), 64, batch, parameters.data(), static_cast<int>(parameters.size()),
         running.data());
     double sums[2] = {};
     for (int i = 0; i < steps; ++i) {
         std::vector<int64_t> indices(batch);
         for (int k = 0; k < batch; ++k) indices[k] = (7 * i + k) % 64;
-        const float* noise = numbers(batch * LATENT, 2);
+        const float* random = numbers(batch * (LATENT + likelihood * PIXELS), 2);
         const Adam adam = {1e-3, 0.9, 0.999, 1e-8};
-        if (training_step(training, indices.data(), batch, noise, &adam, 0.5, 0, sums) != 0) return 1;
+        if (training_step(training, indices.data(), batch, random, &adam, 0.5, 0, sums) != 0) return 1;
     }
     std::fprintf(stderr, "%ld parts done again\n", training_redone(training));
     training_end(training);

@@ -21,9 +21,25 @@ from core.kernels.compiler import Unavailable
 from core.kernels.native_step import NativeStep
 from core.kernels.step_library import Products
 from core.models.autoencoder import MODELS, Autoencoder, ConvBlock, KlWeight, loss
+from core.models.likelihood import Likelihood
+from core.training.objectives import drawn_batch, random_numbers
 from tests.support.products import PRODUCTS
 
 BATCH = 128
+Kind = tuple[str, Likelihood]
+KINDS = [(preset, likelihood) for likelihood in Likelihood for preset in MODELS]
+GAUSSIAN_VAE, BERNOULLI_VAE = (("vae", likelihood) for likelihood in Likelihood)
+FEWER_KINDS = [kind for kind in KINDS if Likelihood.GAUSSIAN in kind or kind == BERNOULLI_VAE]
+# A Bernoulli likelihood has no variance that could be optimal.
+WEIGHED = [(kind, optimal) for kind in KINDS for optimal in (False, True) if Likelihood.GAUSSIAN in kind or not optimal]
+
+
+def make_model(kind: Kind) -> Autoencoder:
+    """A preset's model with that likelihood."""
+    preset, likelihood = kind
+    model = MODELS[preset]()
+    model.likelihood = likelihood
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +47,10 @@ def images() -> Tensor:
     return load_image_set("mnist-5k").train_images
 
 
-def make_model(preset: str, seed: int = 0) -> Autoencoder:
+def model_off_the_kink(kind: Kind) -> Autoencoder:
     """A model few of whose activations are near the kink of a leaky ReLU, where rounding decides about a gradient."""
-    torch.manual_seed(seed)
-    model = MODELS[preset]()
+    torch.manual_seed(0)
+    model = make_model(kind)
     for block in model.modules():
         if isinstance(block, ConvBlock):
             norm = block[1]
@@ -52,7 +68,7 @@ class Training:
     def __init__(
         self,
         images: Tensor,
-        preset: str = "vae",
+        kind: Kind = GAUSSIAN_VAE,
         products: Products = Products.FLOAT32,
         threads: int = 1,
         model: Autoencoder | None = None,
@@ -60,7 +76,7 @@ class Training:
         patience: int = 100,
     ) -> None:
         torch.manual_seed(0)
-        self.model = model or MODELS[preset]()
+        self.model = model or make_model(kind)
         self.images = images
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=3e-3, fused=True)
         self.generator = torch.Generator().manual_seed(7)
@@ -74,7 +90,7 @@ class Training:
 
     def draw(self, count: int) -> tuple[Tensor, Tensor | None]:
         chosen = torch.randperm(len(self.images), generator=self.generator)[:count]
-        return chosen, self.model.noise(count, self.generator)
+        return chosen, random_numbers(self.model, count, self.generator)
 
     def run(self, counts: list[int]) -> list[float]:
         return [number for count in counts for number in self.step(*self.draw(count)).tolist()]
@@ -89,11 +105,13 @@ def same_bits(one: Training, other: Training) -> bool:
 
 
 def reference(
-    model: Autoencoder, x: Tensor, noise: Tensor | None, kl_weight: KlWeight
+    model: Autoencoder, images: Tensor, drawn: Tensor | None, kl_weight: KlWeight
 ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
     """The sums, gradients and statistics of PyTorch's own step, in float64."""
     model = copy.deepcopy(model).double().train()
-    parts = loss(x.double(), *model(x.double(), None if noise is None else noise.double()))
+    x, noise = drawn_batch(model, images, None if drawn is None else drawn.double())
+    output, posterior = model(x.double(), noise)
+    parts = loss(x.double(), output, posterior, model.likelihood)
     weight = kl_weight.given(parts.reconstruction.mean().item())
     parts.total(weight).mean().backward()
     sums = torch.stack([parts.reconstruction.sum(), parts.kl.sum()]).detach()
@@ -117,18 +135,17 @@ def before_norm(model: Autoencoder) -> set[str]:
     return {f"{name}.0.bias" for name, module in model.named_modules() if isinstance(module, ConvBlock)}
 
 
-@pytest.mark.parametrize("optimal", [False, True])
 @pytest.mark.parametrize("count", [BATCH, 37, 1])
-@pytest.mark.parametrize("preset", MODELS)
+@pytest.mark.parametrize(("kind", "optimal"), WEIGHED)
 @pytest.mark.parametrize("products", PRODUCTS)
 def test_sums_gradients_and_statistics_are_those_of_pytorch_in_double_precision(
-    images: Tensor, products: Products, preset: str, count: int, optimal: bool
+    images: Tensor, products: Products, kind: Kind, count: int, optimal: bool
 ) -> None:
     kl_weight = KlWeight(0.4, optimal)
-    training = Training(images, products=products, model=make_model(preset), kl_weight=kl_weight, threads=2)
-    chosen, noise = training.draw(count)
-    sums, gradients, buffers = reference(training.model, pixels(images[chosen]), noise, kl_weight)
-    found = training.step(chosen, noise)
+    training = Training(images, products=products, model=model_off_the_kink(kind), kl_weight=kl_weight, threads=2)
+    chosen, drawn = training.draw(count)
+    sums, gradients, buffers = reference(training.model, images[chosen], drawn, kl_weight)
+    found = training.step(chosen, drawn)
     exact = products is Products.FLOAT32
     assert found.tolist() == pytest.approx(sums.tolist(), rel=1e-6 if exact else 1e-2)
     assert distance(whole(gradients), whole(gradients_of(training.model))) < (1e-5 if exact else 1e-2)
@@ -142,21 +159,21 @@ def test_sums_gradients_and_statistics_are_those_of_pytorch_in_double_precision(
 
 
 @pytest.mark.parametrize("products", [products for products in PRODUCTS if products is not Products.FLOAT32])
-@pytest.mark.parametrize("preset", MODELS)
+@pytest.mark.parametrize("kind", FEWER_KINDS)
 def test_the_gradient_with_bfloat16_products_points_where_that_of_float32_does_at_fresh_weights(
-    images: Tensor, preset: str, products: Products
+    images: Tensor, kind: Kind, products: Products
 ) -> None:
     """As far as autocast in PyTorch is, or not much farther: signs near the kink decide, which differ from run to run
     and from processor to processor."""
-    training = Training(images, preset, products)
-    chosen, noise = training.draw(BATCH)
-    x = pixels(images[chosen])
-    sums, gradients, _ = reference(training.model, x, noise, training.kl_weight)
+    training = Training(images, kind, products)
+    chosen, drawn = training.draw(BATCH)
+    sums, gradients, _ = reference(training.model, images[chosen], drawn, training.kl_weight)
     rival = copy.deepcopy(training.model)
+    x, noise = drawn_batch(rival, images[chosen], drawn)
     with torch.autocast("cpu", torch.bfloat16):
-        reconstruction, posterior = rival(x, noise)
-    loss(x, reconstruction.float(), posterior).total(0.4).mean().backward()
-    assert training.step(chosen, noise).tolist() == pytest.approx(sums.tolist(), rel=1e-2)
+        output, posterior = rival(x, noise)
+    loss(x, output.float(), posterior, rival.likelihood).total(0.4).mean().backward()
+    assert training.step(chosen, drawn).tolist() == pytest.approx(sums.tolist(), rel=1e-2)
 
     expected = whole(gradients)
     ours, theirs = whole(gradients_of(training.model)), whole(gradients_of(rival))
@@ -208,13 +225,13 @@ def busy_processes() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("products", PRODUCTS)
-@pytest.mark.parametrize("preset", MODELS)
-def test_the_bits_do_not_depend_on_the_number_of_threads(images: Tensor, preset: str, products: Products) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bits_do_not_depend_on_the_number_of_threads(images: Tensor, kind: Kind, products: Products) -> None:
     counts = [BATCH, 37, 1, BATCH]
-    alone = Training(images, preset, products)
+    alone = Training(images, kind, products)
     losses = alone.run(counts)
     for threads in (2, 3, 40):
-        other = Training(images, preset, products, threads)
+        other = Training(images, kind, products, threads)
         assert other.run(counts) == losses
         assert same_bits(alone, other)
 
@@ -238,10 +255,10 @@ def test_the_bits_do_not_depend_on_parts_done_twice(images: Tensor) -> None:
 
 def test_models_that_train_at_the_same_time_in_one_process_do_not_meet(images: Tensor) -> None:
     counts = [BATCH] * 4
-    expected = [Training(images, preset, threads=2) for preset in MODELS]
+    expected = [Training(images, kind, threads=2) for kind in KINDS]
     for training in expected:
         training.run(counts)
-    together = [Training(images, preset, threads=2) for preset in MODELS]
+    together = [Training(images, kind, threads=2) for kind in KINDS]
     workers = [threading.Thread(target=training.run, args=(counts,)) for training in together]
     for worker in workers:
         worker.start()

@@ -15,6 +15,9 @@ from tests.support.products import PRODUCTS
 
 AUTOENCODER, DENOISER = (Path(__file__).with_name(name) for name in ("driver.cpp", "denoiser_driver.cpp"))
 UNITS = {AUTOENCODER: [AUTOENCODER, FOLDER / "backward.cpp"], DENOISER: [DENOISER]}
+# Posterior and likelihood, as in core/kernels/step/frame.h.
+PLAIN, BINARISED = (0, 0), (2, 1)
+KINDS = [PLAIN, (1, 0), (2, 0), BINARISED]
 ARM = "aarch64-linux-gnu-g++"
 PROGRAM_FLAGS = [flag for flag in FLAGS if flag not in ("-fPIC", "-march=native")]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -47,9 +50,9 @@ def test_arm_computes_the_same_to_rounding(tmp_path: Path, bfloat16: bool) -> No
     defines = ["-DBFLOAT16"] if bfloat16 else []
     here = build(tmp_path / "here", "-march=native", *defines)
     arm = build(tmp_path / "arm", "-static", *defines, compiler=ARM)
-    for posterior in range(3):
-        ours = train([here], 1, 100, 1, posterior)
-        theirs = train(["qemu-aarch64", arm], 2, 100, 1, posterior)
+    for kind in KINDS:
+        ours = train([here], 1, 100, 1, *kind)
+        theirs = train(["qemu-aarch64", arm], 2, 100, 1, *kind)
         assert_same(ours, theirs, bfloat16)
 
 
@@ -60,7 +63,7 @@ def test_other_instructions_compute_the_same_to_rounding(tmp_path: Path, bfloat1
     found = {}
     for name, option in builds.items():
         program = build(tmp_path / name, option, *defines)
-        found[name] = [train([program], 2, 100, 1, posterior) for posterior in range(3)]
+        found[name] = [train([program], 2, 100, 1, *kind) for kind in KINDS]
     for other in ("avx2", "sse2"):
         for ours, theirs in zip(found["here"], found[other], strict=True):
             assert_same(ours, theirs, bfloat16)
@@ -72,15 +75,15 @@ def test_a_step_in_tiles_compiles_and_computes_the_same_to_rounding(tmp_path: Pa
     tiles = build(tmp_path / "tiles", *options, driver=driver)
     if may_use_tiles():
         here = build(tmp_path / "here", "-march=native", *Products.BFLOAT16.options, driver=driver)
-        assert_same(train([tiles], 2, 100, 1, 0), train([here], 2, 100, 1, 0), bfloat16=True)
+        assert_same(train([tiles], 2, 100, 1, *PLAIN), train([here], 2, 100, 1, *PLAIN), bfloat16=True)
 
 
 @pytest.mark.parametrize("products", [products for products in PRODUCTS if products is not Products.FLOAT32])
 def test_the_thread_sanitizer_finds_no_race_where_parts_are_done_twice(tmp_path: Path, products: Products) -> None:
     program = build(tmp_path / "tsan", "-march=native", *products.options, "-fsanitize=thread", "-g", "-O1")
-    alone = train([program], 1, 100, 8, 2)
+    alone = train([program], 1, 100, 8, *BINARISED)
     for threads in (2, 4):
-        assert train([program], threads, 0, 8, 2) == alone
+        assert train([program], threads, 0, 8, *BINARISED) == alone
 
 
 @pytest.mark.skipif(

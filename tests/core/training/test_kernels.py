@@ -14,6 +14,7 @@ from core.kernels.compiler import Unavailable
 from core.runs.run import Run
 from core.training.checkpoint import load_state
 from core.training.methods import choice
+from core.training.methods.kernels import Kernels
 from core.training.methods.training import MARK, Training
 from core.training.step import TrainingStep
 from core.training.trainer import Trainer
@@ -186,6 +187,15 @@ def test_kernels_that_are_refused_leave_training_as_it_was(
     kernels.broken = Unavailable("no Triton")
     assert train(layers, images).method == "fused float32, without kernels of its own: no Triton"
     assert_same_weights(refused, layers)
+
+
+def test_there_are_no_kernels_for_binarised_images(
+    make_run: MakeRun, images: ImageSet, kernels: type[FakeKernels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "Kernels", Kernels)
+    run = make_run(**SETTINGS, likelihood="bernoulli")
+    said = "fused float32, without kernels of its own: its likelihood is not Gaussian"
+    assert train(run, images, boundaries=1).method == said
 
 
 def test_a_run_whose_kernels_are_gone_says_that_its_bits_change(
