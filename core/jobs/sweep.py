@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from core.jobs.queue.waiting import enter, queueing
 from core.jobs.search import Choice, Span, draw_trials, every_combination
 from core.runs.catalog import RunSummary, find_runs, summarise
 from core.runs.choosing.groups import stem_of
+from core.runs.choosing.seeds import Spread, spread_of, without_seed
 from core.runs.config import RunConfig, check_name, check_values, stamp
 from core.runs.run import Run, Share
 from core.runs.settings import SETTINGS
@@ -37,23 +36,6 @@ class Member:
     def kind(self, device: str) -> dict[str, object] | None:
         """What it has in common with those that can share its step on a device; None where nobody can."""
         return shared_kind(self.config, device) if self.device in (None, device) else None
-
-
-@dataclass(frozen=True)
-class Group:
-    """Members that differ in nothing but the seed, with the mean and standard deviation of their validation losses."""
-
-    varied: Mapping[str, object]
-    losses: Sequence[float]
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.losses) if self.losses else math.nan
-
-    @property
-    def deviation(self) -> float | None:
-        """The sample standard deviation, None for fewer than two."""
-        return statistics.stdev(self.losses) if len(self.losses) > 1 else None
 
 
 def plan(runs_dir: Path, stem: str, choices: Mapping[str, Choice], fixed: Mapping[str, object]) -> list[Member]:
@@ -275,11 +257,12 @@ def _is_done(member: Member) -> bool:
     return member.run.path.exists() and member.run.last_status().state is State.FINISHED
 
 
-def groups(members: Sequence[Member], loss: Callable[[Member], float | None]) -> list[Group]:
-    """The finished members, those together that differ in the seed only."""
+def spreads(
+    members: Sequence[Member], loss: Callable[[Member], float | None]
+) -> list[tuple[Mapping[str, object], Spread | None]]:
+    """What members that differ in nothing but the seed have in common, and the spread of the losses there are."""
     found: dict[tuple[tuple[str, object], ...], list[float]] = {}
     for member in members:
-        key = tuple((setting, value) for setting, value in member.varied.items() if setting != "seed")
         value = loss(member)
-        found.setdefault(key, []).extend([] if value is None else [value])
-    return [Group(dict(key), losses) for key, losses in found.items()]
+        found.setdefault(without_seed(member.varied), []).extend([] if value is None else [value])
+    return [(dict(key), spread_of(losses)) for key, losses in found.items()]

@@ -13,6 +13,7 @@ from core.errors import DamagedFile, RunError
 from core.runs.catalog import RunSummary
 from core.runs.choosing.groups import Groups
 from core.runs.choosing.quantities import state_word
+from core.runs.choosing.seeds import Spread, spread_of, without_seed
 from core.runs.metrics.lines import last_lines
 from core.runs.run import Run
 from core.runs.settings import SETTINGS
@@ -44,6 +45,42 @@ class Trial:
     @property
     def run(self) -> Run:
         return self.summary.run
+
+
+@dataclass(frozen=True)
+class SeedGroup:
+    """Runs of a sweep that differ in nothing but the seed; `settings` are the others in which those of it differ."""
+
+    settings: Mapping[str, Value]
+    trials: tuple[Trial, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its first run without the seed."""
+        first = self.trials[0]
+        before, _, after = first.run.name.rpartition(f"-{SETTINGS['seed'].prefix}{first.settings['seed']}")
+        return before + after
+
+    def spread(self, figure: str) -> Spread | None:
+        """That of a figure over the runs of which it is known."""
+        return spread_of([trial.figures[figure] for trial in self.trials if figure in trial.figures])
+
+    def mean(self, figure: str) -> float:
+        """The mean of a figure, infinite where it is not known of any run."""
+        spread = self.spread(figure)
+        return math.inf if spread is None else spread.mean
+
+    def said(self, figure: str) -> str:
+        """Its mean and deviation, and of how many seeds where it is not known of all; nothing where of none."""
+        spread = self.spread(figure)
+        if spread is None:
+            return ""
+        return f"{spread}" if spread.n == len(self.trials) else f"{spread} (n {spread.n})"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values under stable names, for programs."""
+        known = {figure: spread.as_json() for figure in FIGURES if (spread := self.spread(figure))}
+        return {"settings": dict(self.settings), "runs": [trial.run.name for trial in self.trials]} | known
 
 
 @dataclass(frozen=True)
@@ -109,6 +146,30 @@ class Outcome:
             return None
         return min((one for one in self.trials if figure in one.figures), key=lambda one: one.figures[figure])
 
+    @property
+    def groups(self) -> list[SeedGroup]:
+        """Its runs, those together that differ in nothing but the seed; nothing where no two do."""
+        found: dict[tuple[tuple[str, Value], ...], list[Trial]] = {}
+        for trial in self.trials if "seed" in self.varied else ():
+            found.setdefault(without_seed(trial.settings), []).append(trial)
+        several = any(len(trials) > 1 for trials in found.values())
+        return [SeedGroup(dict(key), tuple(trials)) for key, trials in found.items()] if several else []
+
+    def best_group(self, figure: str) -> SeedGroup | None:
+        """That of the lowest mean, None where there can be none.
+
+        Where a figure is known of all seeds of some, the others are left out: a lucky seed is no mean.
+        """
+        if self.why_no_best(figure):
+            return None
+        known = [group for group in self.groups if group.spread(figure)]
+        whole = [group for group in known if all(figure in trial.figures for trial in group.trials)]
+        return min(whole or known, key=lambda group: group.mean(figure), default=None)
+
+    def groups_in_order(self, figure: str) -> list[SeedGroup]:
+        """The lowest mean first; those without the figure last."""
+        return sorted(self.groups, key=lambda group: (group.mean(figure), group.name))
+
     def in_order(self, figure: str) -> list[Trial]:
         """The lowest first; those without the figure last, by their names."""
         return sorted(self.trials, key=lambda one: (one.figures.get(figure, math.inf), one.run.name))
@@ -129,6 +190,13 @@ class Outcome:
         passed = figure != "frechet" and self.has("frechet") and not self._all_have("frechet")
         return f"{said}; {FIGURES['frechet']}: {self._measured('frechet')}" if passed else said
 
+    def summary_of_seeds(self, figure: str) -> str:
+        """The best by the mean of those that differ in nothing but the seed, or why there is none."""
+        group = self.best_group(figure)
+        if group is None:
+            return f"no best mean: {self.why_no_best(figure)}"
+        return f"lowest mean of seeds{self.so_far} {group.said(figure)}: {group.name} ×{len(group.trials)}"
+
     @property
     def left(self) -> list[RunSummary]:
         """Those that neither finished nor are trained or wait, in the order in which they were made."""
@@ -138,19 +206,38 @@ class Outcome:
 
     def as_json(self, figure: str) -> dict[str, Any]:
         """Plain values under stable names, for programs."""
-        best = self.best(figure)
+        best, best_group = self.best(figure), self.best_group(figure)
         return {
             "name": self.name,
             "varied": [*self.varied],
             "figure": figure,
             "best": best and best.run.name,
+            "best_group": best_group and dict(best_group.settings),
             "why_no_best": self.why_no_best(figure) or None,
             "states": dict(self.states),
             "runs": [
                 {"settings": dict(one.settings), "figures": dict(one.figures)} | one.summary.as_json()
                 for one in self.in_order(figure)
             ],
+            "groups": [group.as_json() for group in self.groups_in_order(figure)],
         }
+
+    def as_table(self, figure: str) -> Mapping[str, Sequence[Any]]:
+        """Columns with a row for each run; beside each figure the mean, deviation and number of its seeds."""
+        trials, group_of = self.in_order(figure), {one.run: group for group in self.groups for one in group.trials}
+        table: dict[str, Sequence[Any]] = {
+            "run": [one.run.name for one in trials],
+            "state": [state_word(one.summary) for one in trials],
+        }
+        table |= {name: [one.settings[name] for one in trials] for name in self.varied}
+        for name in filter(self.has, FIGURES):
+            table[name] = [one.figures.get(name) for one in trials]
+            if group_of:
+                spreads = [group_of[one.run].spread(name) for one in trials]
+                table[f"{name}_mean"] = [spread and spread.mean for spread in spreads]
+                table[f"{name}_std"] = [spread and spread.deviation for spread in spreads]
+                table[f"{name}_n"] = [spread.n if spread else 0 for spread in spreads]
+        return table
 
 
 def outcomes(summaries: Sequence[RunSummary], known: Mapping[Run, Trial] = MappingProxyType({})) -> list[Outcome]:

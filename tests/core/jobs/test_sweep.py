@@ -12,6 +12,7 @@ from core.errors import ConfigError
 from core.jobs import launch, search, sweep
 from core.jobs.queue import together
 from core.jobs.sweep import Member, Sweep
+from core.runs.choosing.seeds import Spread
 from core.runs.run import Run
 from core.runs.status import State
 
@@ -224,6 +225,6 @@ def test_members_that_differ_in_the_seed_only_are_one_group(runs_dir: Path) -> N
     def loss(member: Member) -> float | None:
         return losses[member.run.name]
 
-    ae, vae = sweep.groups(members, loss)
-    assert (ae.varied, ae.mean, ae.deviation) == ({"preset": "ae"}, 2.0, 1.0)
-    assert (vae.varied, vae.mean, vae.deviation) == ({"preset": "vae"}, 5.0, None)
+    ae, vae = sweep.spreads(members, loss)
+    assert ae == ({"preset": "ae"}, Spread(2.0, 1.0, 3))
+    assert vae == ({"preset": "vae"}, Spread(5.0, None, 1))

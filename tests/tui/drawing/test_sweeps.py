@@ -7,6 +7,7 @@ from syrupy.assertion import SnapshotAssertion
 from textual.strip import Strip
 
 from core.runs.choosing.outcome import Outcome, Trial
+from core.runs.run import Run
 from core.runs.status import State
 from tests.support.snapshots import make_summary
 from tui.drawing.sweeps.parallel import draw_parallel
@@ -30,6 +31,13 @@ def found() -> Outcome:
     return Outcome("try", ("learning_rate", "schedule"), (*trials, unknown))
 
 
+def standing(found: Outcome, chosen: int) -> tuple[list[Run], list[Run]]:
+    """The best by its loss, and the run under the cursor."""
+    best = found.best("val_loss")
+    assert best is not None
+    return [best.run], [found.trials[chosen].run]
+
+
 def text(strips: list[Strip]) -> str:
     assert all(segment.style is not None for strip in strips for segment in strip), "unstyled segments end the app"
     return "\n".join(strip.text.rstrip() for strip in strips)
@@ -40,23 +48,20 @@ def text(strips: list[Strip]) -> str:
 def test_a_setting_against_a_figure(
     found: Outcome, snapshot: SnapshotAssertion, setting: str, depth: ColorDepth
 ) -> None:
-    chosen = found.trials[0].run
-    strips = draw_scatter(found, setting, "val_loss", 60, 14, depth, chosen)
+    strips = draw_scatter(found, setting, "val_loss", 60, 14, depth, *standing(found, 0))
     assert {strip.cell_length for strip in strips} == {60}
     assert text(strips) == snapshot
 
 
 @pytest.mark.parametrize("depth", [ColorDepth.TRUECOLOR, ColorDepth.NONE, ColorDepth.ASCII])
 def test_parallel_coordinates(found: Outcome, snapshot: SnapshotAssertion, depth: ColorDepth) -> None:
-    strips = draw_parallel(found, "val_loss", 60, 14, depth, found.trials[1].run)
+    strips = draw_parallel(found, "val_loss", 60, 14, depth, *standing(found, 1))
     assert {strip.cell_length for strip in strips} == {60}
     assert text(strips) == snapshot
 
 
 def test_the_best_under_the_cursor_is_one_line_of_the_legend(found: Outcome) -> None:
-    best = found.best("val_loss")
-    assert best is not None
-    strips = draw_parallel(found, "val_loss", 60, 14, ColorDepth.ASCII, best.run)
+    strips = draw_parallel(found, "val_loss", 60, 14, ColorDepth.ASCII, *standing(found, 3))
     assert strips[0].text.rstrip() == "## best, with the cursor"
 
 

@@ -111,6 +111,37 @@ async def test_keys_that_can_do_nothing_say_why(runs: list[Run], runs_dir: Path)
         assert isinstance(app.screen, TrainingScreen)
 
 
+async def test_seeds_are_a_row_with_mean_and_deviation_and_all_is_exported(
+    runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    for (rate, seed), loss in {(0.001, 0): 40.0, (0.001, 1): 44.0, (0.01, 0): 45.0, (0.01, 1): 46.5}.items():
+        config = make_config(dataset="mnist-5k", device="cpu", learning_rate=rate, seed=seed, epochs=1)
+        run = Run.create(runs_dir, f"try-lr{rate:g}-seed{seed}", config)
+        line = {"kind": "epoch", "epoch": 1, "step": 9, "time": 1.0, "val_loss": loss, "val_reconstruction": loss}
+        run.metrics_path.write_text(json.dumps(line) + "\n")
+        run.write_status(run.status().updated(state=State.FINISHED, epoch=1))
+    monkeypatch.chdir(tmp_path)
+    app = VaeTui(runs_dir, runs_dir)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "try-lr" in screen_text(app), "the list")
+        await press(pilot, "W")
+        await until(pilot, lambda: "lowest validation" in screen_text(app), "the sweep")
+        await press(pilot, "h")
+        check_screen(app)
+        assert screen_text(app) == snapshot
+        await press(pilot, "e")
+        path = tmp_path / "try-sweep.csv"
+        await until(pilot, path.exists, "the file")
+        await press(pilot, "X")
+        assert "mean ± s" in screen_text(app)
+        await press(pilot, "escape", "enter")
+        assert "lowest validation" in screen_text(app), "enter shows the runs of a row"
+        assert app.screen.table.cursor == 0  # type: ignore[attr-defined]
+    header, first, *_ = path.read_text().splitlines()
+    of_run = dict(zip(header.split(","), first.split(","), strict=True))
+    assert (of_run["run"], of_run["val_loss_mean"], of_run["val_loss_n"]) == ("try-lr0.001-seed0", "42.0", "2")
+
+
 async def test_a_run_of_no_sweep_has_no_such_screen(runs_dir: Path) -> None:
     Run.create(runs_dir, "alone", make_config(dataset="mnist-5k"))
     app = VaeTui(runs_dir, runs_dir)

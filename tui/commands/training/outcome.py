@@ -24,9 +24,10 @@ from core.runs.choosing.outcome import FIGURES, Outcome, find_outcome, outcomes
 from core.runs.settings import as_text, title
 from core.runs.status import State
 from core.text import either, printable
-from tui import formatting
-from tui.commands.options.common import Json, RunsDir
+from tui import export, formatting
+from tui.commands.options.common import Json, RunsDir, out_option
 from tui.commands.output import echo, print_json, print_table
+from tui.commands.printing import print_written
 from tui.commands.training.queue import SECONDS
 from tui.commands.words import RUNS_DIR
 from tui.drawing.sweeps.parallel import draw_parallel
@@ -60,8 +61,11 @@ def sweeps(
     stop: Annotated[bool, typer.Option("--stop", help="Have all that train save and stop, and none wait.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Have all that are left wait in the queue.")] = False,
     as_json: Json = False,
+    out: Annotated[Path | None, out_option("Write the table of a sweep instead of printing it.", ".csv")] = None,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
+    if out is not None and (name is None or out.suffix.lower() != ".csv"):
+        raise ConfigError({"out": f"out must be a .csv for the sweep that is named, not {out.name[:60]!r}"})
     if by is not None and by not in FIGURES:
         raise ConfigError({"by": f"by must be {either(list(FIGURES))}, not {by[:60]!r}"})
     summaries = newest_first(with_places([summarise_whole(run) for run in find_runs(runs_dir)]))
@@ -76,6 +80,10 @@ def sweeps(
     if as_json:
         print_json(found.as_json(figure))
         return
+    if out is not None:
+        export.save_table(out, found.as_table(figure), replace=True)
+        print_written(out)
+        return
     if plot is not None:
         _draw(found, plot.replace("-", "_").replace(" ", "_"), figure)
     else:
@@ -89,12 +97,16 @@ def _print_all(found: Sequence[Outcome], by: str | None, *, as_json: bool) -> No
     if not found:
         echo("no sweep is there; vae-tui sweep trains one")
         return
-    table = Table("sweep", "runs", "states", "varied", "best", "by", "", box=None, pad_edge=False)
+    with_seeds = any(each.groups for each in found)
+    heads = ["sweep", "runs", "states", "varied", "best", "by", "", *["lowest mean of seeds", ""] * with_seeds]
+    table = Table(*heads, box=None, pad_edge=False)
     for each in found:
         figure = by or each.usual_figure
         best = each.best(figure)
         states = ", ".join(f"{count} {word}" for word, count in each.states.items())
         said = [printable(best.run.name), figure, _figure(best.figures[figure])] if best else []
+        if group := each.best_group(figure):
+            said += [f"{printable(group.name)} ×{len(group.trials)}", group.said(figure)]
         table.add_row(printable(each.name), str(len(each.trials)), states, ", ".join(map(title, each.varied)), *said)
     print_table(table)
 
@@ -111,7 +123,27 @@ def _print(found: Outcome, figure: str) -> None:
         mark = f"best{found.so_far}" if trial is best else ""
         table.add_row(printable(trial.run.name), formatting.state(trial.summary), *settings, *figures, Text(mark))
     print_table(table)
+    if found.groups:
+        echo("")
+        _print_seeds(found, figure, known)
     echo(found.summary(figure))
+    if found.groups:
+        echo(found.summary_of_seeds(figure))
+
+
+def _print_seeds(found: Outcome, figure: str, known: Sequence[str]) -> None:
+    """The means and standard deviations of runs that differ in nothing but the seed, the lowest first."""
+    varied = [name for name in found.varied if name != "seed"]
+    table = Table("mean ± deviation", "seeds", *map(title, varied), *known, "", box=None, pad_edge=False)
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    best = found.best_group(figure)
+    for group in found.groups_in_order(figure):
+        settings = [as_text(group.settings[name]) for name in varied]
+        figures = [group.said(name) or formatting.NONE for name in known]
+        mark = f"best{found.so_far}" if group == best else ""
+        table.add_row(printable(group.name), str(len(group.trials)), *settings, *figures, mark)
+    print_table(table)
 
 
 def _figure(value: float | None) -> str:
@@ -124,10 +156,12 @@ def _draw(found: Outcome, setting: str, figure: str) -> None:
     depth = color_depth_of(console, sys.__stdout__, no_color="NO_COLOR" in os.environ)
     width = min(console.width, 160) if console.is_terminal else PLOT_WIDTH
     height = max(8, min(console.height - 2, 40)) if console.is_terminal else PLOT_HEIGHT
+    best = found.best(figure)
+    drawn = figure, width, height, depth, [best.run] if best else []
     if setting == "parallel":
-        strips = draw_parallel(found, figure, width, height, depth)
+        strips = draw_parallel(found, *drawn)
     elif setting in found.varied:
-        strips = draw_scatter(found, setting, figure, width, height, depth)
+        strips = draw_scatter(found, setting, *drawn)
     else:
         raise ConfigError({"plot": f"plot must be {either([*found.varied, 'parallel'])}, not {setting[:60]!r}"})
     _show(console, strips)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +19,10 @@ from core.data import registry
 from core.errors import RunError
 from core.jobs.queue.together import MOST_TOGETHER
 from core.jobs.search import MEMBERS_LIMIT, parse_choice
-from core.jobs.sweep import Group, Member, Sweep, company, enqueue, groups, plan, plan_trials
+from core.jobs.sweep import Member, Sweep, company, enqueue, plan, plan_trials, spreads
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import RunSummary, find_run
+from core.runs.choosing.seeds import Spread
 from core.runs.config import OF_OWN, check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.settings import SETTINGS
@@ -256,20 +256,19 @@ def differing_losses(runs: Sweep) -> str:
 
 def group_lines(runs: Sweep) -> Iterator[str]:
     """Mean and spread over the seeds, where there are several."""
-    for group in _groups(runs):
-        if group.deviation is not None:
-            what = ", ".join(f"{setting.replace('_', ' ')} {value}" for setting, value in group.varied.items())
-            spread = f"{group.mean:.2f} ± {group.deviation:.2f}"
-            yield f"{what + ': ' if what else ''}val loss {spread} over {len(group.losses)} seeds"
+    for settings, spread in _spreads(runs):
+        if spread is not None and spread.n > 1:
+            what = ", ".join(f"{setting.replace('_', ' ')} {value}" for setting, value in settings.items())
+            yield f"{what + ': ' if what else ''}val loss {spread} over {spread.n} seeds"
 
 
-def _groups(runs: Sweep) -> list[Group]:
+def _spreads(runs: Sweep) -> list[tuple[Mapping[str, object], Spread | None]]:
     found = {
         member.run.name: summary.val_loss
         for member, summary in runs.summaries()
         if summary is not None and summary.state is State.FINISHED
     }
-    return groups(runs.members, lambda member: found.get(member.run.name))
+    return spreads(runs.members, lambda member: found.get(member.run.name))
 
 
 def results(runs: Sweep) -> dict[str, object]:
@@ -281,14 +280,10 @@ def results(runs: Sweep) -> dict[str, object]:
         ],
         "groups": [
             {
-                "settings": dict(group.varied),
-                "val_loss": {
-                    "mean": None if math.isnan(group.mean) else group.mean,
-                    "std": group.deviation,
-                    "n": len(group.losses),
-                },
+                "settings": dict(settings),
+                "val_loss": {"mean": None, "std": None, "n": 0} if spread is None else spread.as_json(),
             }
-            for group in _groups(runs)
+            for settings, spread in _spreads(runs)
         ],
         "best": best_of(runs),
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from rich.style import Style
 from textual.strip import Strip
 
-from core.runs.choosing.outcome import FIGURES, Outcome, Trial
+from core.runs.choosing.outcome import FIGURES, Outcome
 from core.runs.run import Run
 from core.runs.settings import title
 from tui.drawing.plots.axes import FRAME, NARROWEST
@@ -27,9 +27,15 @@ BETTER = 0.25  # of all runs, which are drawn brighter than the others
 
 
 def draw_parallel(
-    found: Outcome, figure: str, width: int, height: int, depth: ColorDepth, chosen: Run | None = None
+    found: Outcome,
+    figure: str,
+    width: int,
+    height: int,
+    depth: ColorDepth,
+    best: Collection[Run] = (),
+    chosen: Collection[Run] = (),
 ) -> list[Strip]:
-    """`height` strips of `width` cells; the lowest figure is at the bottom, the best and the chosen run stand out."""
+    """`height` strips of `width` cells; the lowest figure is at the bottom, the best and the chosen runs stand out."""
     known = [trial for trial in found.in_order(figure) if figure in trial.figures]
     if not known or width < NARROWEST or height < LOWEST:
         return draw_message(f"no run has a {FIGURES[figure]} yet", width, height)
@@ -41,15 +47,15 @@ def draw_parallel(
     columns, rows = width - 2 * SIDE, height - HEAD
     places = [SIDE + round(number * (columns - 1) / max(1, len(axes) - 1)) for number in range(len(axes))]
     canvas = Canvas(columns, rows, (0.0, float(max(1, len(axes) - 1))), (0.0, 1.0))
-    cells, best = Cells(columns, rows), found.best(figure)
+    cells = Cells(columns, rows)
     x = np.arange(len(axes), dtype=np.float64)
-    order = sorted(range(len(known)), key=lambda number: (known[number].run == chosen, -number))
+    order = sorted(range(len(known)), key=lambda number: (known[number].run in chosen, -number))
     glyph = "." if depth is ColorDepth.ASCII else "braille"
     for number in order:  # the better ones cover the others
         y = np.array([axis.part(each[number]) for axis, each in zip(axes, values, strict=True)])
         trial = known[number]
-        style = _style(number / len(known), trial is best, trial.run == chosen, depth)
-        mark = "#" if depth is ColorDepth.ASCII and trial.run == chosen else glyph
+        style = _style(number / len(known), trial.run in best, trial.run in chosen, depth)
+        mark = "#" if depth is ColorDepth.ASCII and trial.run in chosen else glyph
         put_lines(cells, {0: ((x, y), mark, style)}, canvas, joined=True)
     strips = cells.strips()
     whole = Cells(width, HEAD + rows)
@@ -60,7 +66,8 @@ def draw_parallel(
             whole.put(at, HEAD + row, segment.text, segment.style or Style())
             at += segment.cell_length
     at = 0
-    for text, style in _legend(best, next((each for each in known if each.run == chosen), None), depth):
+    runs = {trial.run for trial in known}
+    for text, style in _legend(runs.intersection(best), runs.intersection(chosen), depth):
         whole.put(at, 0, text, style)
         at += len(text)
     for place, axis, name in zip(places, axes, names, strict=True):
@@ -76,13 +83,13 @@ def draw_parallel(
     return fill(whole.strips(), width, height, Style())
 
 
-def _legend(best: Trial | None, chosen: Trial | None, depth: ColorDepth) -> Iterator[tuple[str, Style]]:
+def _legend(best: set[Run], chosen: set[Run], depth: ColorDepth) -> Iterator[tuple[str, Style]]:
     """What the lines that stand out are, each behind a piece of one."""
     line, of_chosen = ("..", "##") if depth is ColorDepth.ASCII else ("⠒⠒", "⠒⠒")
-    both = best is not None and best is chosen
-    if best is not None and not both:
+    both = bool(best) and best == chosen
+    if best and not both:
         yield from ((line, _style(0.0, is_best=True, is_chosen=False, depth=depth)), (" best  ", Style()))
-    if chosen is not None:
+    if chosen:
         yield of_chosen, _style(0.0, is_best=both, is_chosen=True, depth=depth)
         yield " best, with the cursor" if both else " cursor", Style()
 

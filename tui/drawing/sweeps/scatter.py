@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rich.style import Style
 from textual.strip import Strip
 
@@ -28,9 +30,13 @@ def draw_scatter(
     width: int,
     height: int,
     depth: ColorDepth,
-    chosen: Run | None = None,
+    best: Collection[Run] = (),
+    chosen: Collection[Run] = (),
 ) -> list[Strip]:
-    """`height` strips of `width` cells; the runs of which the figure is not known are left out."""
+    """`height` strips of `width` cells; the best and the chosen runs stand out.
+
+    The runs of which the figure is not known are left out.
+    """
     known = [trial for trial in found.trials if figure in trial.figures]
     if not known or width < NARROWEST or height < LOWEST:
         return draw_message(f"no run has a {FIGURES[figure]} yet", width, height)
@@ -40,17 +46,17 @@ def draw_scatter(
     y_ticks = place(up.ticks, up.limits[1], up.limits[0], rows)
     columns = width - left_of_canvas(y_ticks)
     canvas = Canvas(columns, rows, along.limits, up.limits)
-    cells, best = Cells(columns, rows), found.best(figure)
-    ordered = sorted(known, key=lambda trial: (trial is best, trial.run == chosen))  # later ones cover others
+    cells = Cells(columns, rows)
+    ordered = sorted(known, key=lambda trial: (trial.run in best, trial.run in chosen))  # later ones cover others
     for trial in ordered:
-        sign, style = look(trial, trial is best, trial.run == chosen, depth)
+        sign, style = look(trial, trial.run in best, trial.run in chosen, depth)
         column, row = canvas.column(along.at(trial.settings[setting])), canvas.row(up.at(trial.figures[figure]))
         cells.put(column, row, sign, style)
     x_ticks = place(along.ticks, *along.limits, columns)
     strips = frame(cells.strips(), y_ticks, x_ticks, title(setting), depth)
     signs = ASCII_SIGNS if depth is ColorDepth.ASCII else SIGNS
     legend = f"{FIGURES[figure]}   {signs[0]} finished  {signs[1]} not done" + (f"  {signs[2]} best" if best else "")
-    if any(trial.run == chosen for trial in known):
+    if any(trial.run in chosen for trial in known):
         legend += f"  {signs[3]} cursor"
     heading = Cells(width, 1)
     heading.put(0, 0, legend, Style(bold=True))

@@ -162,6 +162,16 @@ EXPLANATIONS = PLANES | {
             "Losses of other data sets, β or decoder variances are other sums and do not compare.",
         ),
     ),
+    "sweep": Explanation(
+        "what a sweep came to, and its seeds",
+        "mean ± s:  mean = 1/n Σ xᵢ,  s² = 1/(n−1) Σ (xᵢ − mean)²,  x the figure of n seeds",
+        "mean +- s:  mean = 1/n sum x_i,  s^2 = 1/(n-1) sum (x_i - mean)^2,  x the figure of n seeds",
+        (
+            "The best has the lowest figure. Losses of another β, preset or decoder are other sums: none is best.",
+            "h puts runs that differ in nothing but the seed into a row; (n 2): two of them have the figure.",
+            "Means nearer than about 2s·√(2/n) may differ by chance alone: train more seeds.",
+        ),
+    ),
     "frechet": Explanation(
         "the Fréchet distance",
         "d² = ‖m₁ − m₂‖² + tr(C₁ + C₂ − 2·(C₁C₂)^½)",

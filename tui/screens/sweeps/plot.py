@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rich.style import Style
 from textual.strip import Strip
 
@@ -17,7 +19,7 @@ LOOKS = ("one setting", "all settings", "table alone")
 
 
 class SweepPlot(StripWidget):
-    """Shows the outcome that it is given; the run under the cursor stands out."""
+    """Shows the outcome that it is given; the best and the runs under the cursor stand out."""
 
     DEFAULT_CSS = "SweepPlot { padding: 0 1; }"
 
@@ -25,13 +27,14 @@ class SweepPlot(StripWidget):
         super().__init__()
         self._found: Outcome | None = None
         self._figure = "val_loss"
-        self._chosen: Run | None = None
+        self._best: Collection[Run] = ()
+        self._chosen: Collection[Run] = ()
         self.look = LOOKS[0]
         self._setting = 0
 
-    def show(self, found: Outcome | None, figure: str, chosen: Run | None) -> None:
+    def show(self, found: Outcome | None, figure: str, best: Collection[Run], chosen: Collection[Run]) -> None:
         """Show this outcome by a figure."""
-        self._found, self._figure, self._chosen = found, figure, chosen
+        self._found, self._figure, self._best, self._chosen = found, figure, best, chosen
         self.redraw()
 
     def turn(self) -> str:
@@ -50,8 +53,8 @@ class SweepPlot(StripWidget):
         if found is None or not found.varied:
             return draw_message("its runs differ in nothing" if found else "", width, height, base)
         if self.look == LOOKS[1]:
-            strips = draw_parallel(found, self._figure, width, height, depth, self._chosen)
+            strips = draw_parallel(found, self._figure, width, height, depth, self._best, self._chosen)
         else:
-            setting = found.varied[self._setting % len(found.varied)]
-            strips = draw_scatter(found, setting, self._figure, width, height, depth, self._chosen)
+            drawn = self._figure, width, height, depth, self._best, self._chosen
+            strips = draw_scatter(found, found.varied[self._setting % len(found.varied)], *drawn)
         return fill([strip.apply_style(base) for strip in strips], width, height, base)

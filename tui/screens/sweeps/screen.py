@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Label
 
-from core.errors import UserError, describe
-from core.runs.catalog import RunSummary
-from core.runs.choosing.outcome import FIGURES, Outcome, Trial
+from core.runs.choosing.outcome import FIGURES, Outcome, SeedGroup
 from core.runs.run import Run
-from core.runs.settings import as_text, title
-from core.runs.status import State
 from core.text import printable
-from tui import formatting
 from tui.background.readers import OutcomeReader
 from tui.messages import RunOpened
-from tui.screens.base import SCREENS, BaseScreen
-from tui.screens.dialogs import Confirm
+from tui.screens import exporting
+from tui.screens.base import SCREENS
+from tui.screens.exporting import Export, export_files
 from tui.screens.selection import Shared
+from tui.screens.sweeps.columns import Row, columns_of, heading, importance, name, rows_of, runs_of
 from tui.screens.sweeps.plot import LOOKS, SweepPlot
+from tui.screens.sweeps.whole import WholeSweep
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.row_table import RowTable
 
-QUEUE_SECONDS = 5.0  # with somebody else who starts runs
-IMPORTANCE = ("run", "state")
 
-
-class SweepScreen(BaseScreen[None]):
+class SweepScreen(WholeSweep):
     """Opened by `W` on a run of a sweep."""
 
     ABOUT = "sweep: its runs by a figure, one setting against it, and all of them as parallel coordinates"
@@ -67,8 +61,16 @@ class SweepScreen(BaseScreen[None]):
         ),
         Binding("x", "x_axis", "setting", tooltip="the next setting on the x axis", id="sweep.setting"),
         Binding("o", "order", "figure", tooltip="compare the runs by the next figure", id="sweep.figure"),
-        Binding("s", "stop", "stop", tooltip="stop the whole sweep: save and stop, none waits (asks)", id="sweep.stop"),
-        Binding("r", "resume", "resume", tooltip="have all that is left wait in the queue", id="sweep.resume"),
+        Binding(
+            "h",
+            "fold",
+            "seeds",
+            tooltip="runs that differ in nothing but the seed as one row: their mean and standard deviation",
+            id="sweep.fold",
+        ),
+        Binding("l", "unfold", "runs", tooltip="a row for each run again", id="sweep.unfold", show=False),
+        *WholeSweep.WHOLE_KEYS,
+        Binding("e", "export", "export", tooltip="write all runs, settings and figures to a file", id="sweep.export"),
         Binding("g", "edge(0)", "first", tooltip="the first run", id="sweep.first", show=False),
         Binding("G", "edge(-1)", "last", tooltip="the last run", id="sweep.last", show=False),
         Binding("home", "edge(0)", id="sweep.home", show=False, priority=True),
@@ -78,15 +80,14 @@ class SweepScreen(BaseScreen[None]):
     def __init__(self, shared: Shared, name: str, key: str) -> None:
         super().__init__(shared)
         self._sweep, self._key = name, key
-        self.found: Outcome | None = None
         self._figure: str | None = None  # the usual one where none was chosen
-        self._trials: Sequence[Trial] = ()
-        self._follower = self.add_follower(self._show_outcome)
+        self._rows: Sequence[Row] = ()
+        self._folded = False  # seeds into a row
 
     def compose(self) -> ComposeResult:
         yield TopBar(SCREENS, "runs")
         with Vertical(id="sweep"):
-            table: RowTable[Trial] = RowTable({"run": lambda trial: Text(printable(trial.run.name))})
+            table: RowTable[Row] = RowTable({"run": name})
             yield table
             yield SweepPlot()
         yield Label("looking for its runs", id="summary", markup=False)
@@ -98,7 +99,7 @@ class SweepScreen(BaseScreen[None]):
         self.table.focus()
 
     @property
-    def table(self) -> RowTable[Trial]:
+    def table(self) -> RowTable[Row]:
         return self.query_one(RowTable)
 
     @property
@@ -107,9 +108,13 @@ class SweepScreen(BaseScreen[None]):
         return self._figure or (self.found.usual_figure if self.found else "val_loss")
 
     @property
-    def chosen(self) -> Trial | None:
-        """The run under the cursor."""
-        return self._trials[self.table.cursor] if self._trials else None
+    def topic(self) -> str:
+        return "sweep"
+
+    @property
+    def chosen(self) -> Row | None:
+        """What is under the cursor."""
+        return self._rows[self.table.cursor] if self._rows else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "step_run":
@@ -117,10 +122,10 @@ class SweepScreen(BaseScreen[None]):
         if action == "x_axis":
             several = self.found is not None and len(self.found.varied) > 1
             return (several and self.query_one(SweepPlot).look == LOOKS[0]) or None
-        if action == "stop":
-            return any(self._active_and_waiting()) or None
-        if action == "resume":
-            return bool(self.found and self.found.left) or None
+        if action in ("fold", "unfold"):
+            if self.found is None or not self.found.groups:
+                return False  # its runs differ in more than the seed
+            return self._folded == (action == "unfold") or None
         return super().check_action(action, parameters)
 
     def say_why_not(self, action: str) -> bool:
@@ -131,39 +136,50 @@ class SweepScreen(BaseScreen[None]):
             "x_axis": "its runs differ in one setting at most"
             if one_setting
             else "v shows one setting at a time first",
-            "stop": "none of its runs trains or waits",
-            "resume": "nothing is left: each of its runs has finished, trains or waits",
+            "fold": "seeds are a row already; l shows the runs",
+            "unfold": "each run has its row",
         }
+        if action not in reasons:
+            return super().say_why_not(action)
         self.notify(reasons[action], severity="warning", timeout=4, markup=False)
         return True
 
     # What is shown
 
-    def _show_outcome(self, found: Outcome) -> None:
-        here = self.chosen
+    def show_outcome(self, found: Outcome) -> None:
+        here = {*runs_of(self.chosen)}
         self.found = found
-        self._trials = found.in_order(self.figure)
-        known = [name for name in FIGURES if found.has(name)]
-        columns: dict[str, Callable[[Trial], Text]] = {
-            "run": lambda trial: Text(printable(trial.run.name)),
-            "state": lambda trial: formatting.state(trial.summary),
-        }
-        columns |= {title(name): _setting(name) for name in found.varied}
-        columns |= {name.replace("_", " "): _figure(name) for name in known}
-        best = found.best(self.figure)
-        columns["best"] = lambda trial: Text("best" if best is not None and trial.run == best.run else "")
-        sign = {self.figure.replace("_", " "): " ▲"}
-        places = [place for place, trial in enumerate(self._trials) if here and trial.run == here.run]
+        self._folded = self._folded and bool(found.groups)
+        self._rows = rows_of(found, self.figure, folded=self._folded)
+        places = [place for place, row in enumerate(self._rows) if here.intersection(runs_of(row))]
         with self.app.batch_update():
-            self.table.show(self._trials, next(iter(places), 0))
-            self.table.change_columns(columns, sign, (*IMPORTANCE, *sign, *map(title, found.varied)))
-            self.query_one("#summary", Label).update(printable(found.summary(self.figure)))
+            self.table.show(self._rows, next(iter(places), 0))
+            self._change_columns()
+            summary = found.summary_of_seeds(self.figure) if self._folded else found.summary(self.figure)
+            self.query_one("#summary", Label).update(printable(summary))
             self._draw()
         self.refresh_bindings()
 
+    def _change_columns(self) -> None:
+        if self.found is not None:
+            width = self.size.width
+            columns = columns_of(self.found, self._best, width, folded=self._folded)
+            sign = {heading(self.figure, width): " ▲"}
+            self.table.change_columns(columns, sign, importance(self.found, self.figure, width))
+
+    def on_resize(self) -> None:
+        self._change_columns()
+
+    @property
+    def _best(self) -> list[Run]:
+        """The best run, or those of the best mean."""
+        if self.found is None:
+            return []
+        best = self.found.best_group(self.figure) if self._folded else self.found.best(self.figure)
+        return runs_of(best)
+
     def _draw(self) -> None:
-        chosen = self.chosen
-        self.query_one(SweepPlot).show(self.found, self.figure, None if chosen is None else chosen.run)
+        self.query_one(SweepPlot).show(self.found, self.figure, self._best, runs_of(self.chosen))
 
     def on_row_table_moved(self) -> None:
         self._draw()
@@ -172,11 +188,32 @@ class SweepScreen(BaseScreen[None]):
         self.action_open_run()
 
     def action_open_run(self) -> None:
-        if chosen := self.chosen:
-            self.post_message(RunOpened(chosen.run))
+        if isinstance(self.chosen, SeedGroup):
+            self.action_unfold()
+        elif self.chosen is not None:
+            self.post_message(RunOpened(self.chosen.run))
+
+    def action_fold(self) -> None:
+        self._fold(folded=True)
+
+    def action_unfold(self) -> None:
+        self._fold(folded=False)
+
+    def _fold(self, *, folded: bool) -> None:
+        if self.found is not None:
+            self._folded = folded
+            self.show_outcome(self.found)
+
+    def action_export(self) -> None:
+        found, figure = self.found, self.figure
+        if found is None:
+            export_files(self, self.shared, None)
+            return
+        stem, columns = f"{found.name}-sweep", found.as_table(figure)
+        export_files(self, self.shared, Export(lambda folder: exporting.write_table(folder, stem, columns)))
 
     def action_edge(self, place: int) -> None:
-        self.table.move_to(place % max(1, len(self._trials)))
+        self.table.move_to(place % max(1, len(self._rows)))
 
     def action_back(self) -> None:
         self.dismiss()
@@ -195,70 +232,4 @@ class SweepScreen(BaseScreen[None]):
         known = [name for name in FIGURES if self.found.has(name)] or [self.figure]
         place = known.index(self.figure) + 1 if self.figure in known else 0
         self._figure = known[place % len(known)]
-        self._show_outcome(self.found)
-
-    # The whole sweep
-
-    def _active_and_waiting(self) -> tuple[list[RunSummary], list[RunSummary]]:
-        runs = [trial.summary for trial in self._trials]
-        return [run for run in runs if run.is_active], [run for run in runs if run.state is State.QUEUED]
-
-    def action_stop(self) -> None:
-        active, waiting = self._active_and_waiting()
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._stop([run.run for run in active], [run.run for run in waiting])
-
-        said = f"Save and stop {formatting.count(len(active), 'run')}" if active else "Stop the sweep"
-        waits = f", and take {formatting.count(len(waiting), 'run')} out of the queue" if waiting else ""
-        self.app.push_screen(Confirm(f"{said}{waits}?", "stop", "let it run"), answered)
-
-    @work(thread=True)
-    def _stop(self, active: Sequence[Run], waiting: Sequence[Run]) -> None:
-        from core.jobs import launch
-        from core.jobs.queue.waiting import leave
-
-        for run in waiting:
-            self._try(lambda: leave(run))  # noqa: B023 - done at once
-        for run in active:
-            self._try(lambda: launch.send_request(run, "stop"))  # noqa: B023
-        self.app.call_from_thread(self._follower.poll_now)
-
-    def action_resume(self) -> None:
-        if self.found:
-            self._resume([run.run for run in self.found.left])
-
-    @work(thread=True)
-    def _resume(self, left: Sequence[Run]) -> None:
-        from core.jobs import launch
-        from core.jobs.queue.starting import start_waiting
-        from core.jobs.queue.waiting import enqueue
-
-        def enter(run: Run) -> None:
-            launch.prepare_resume(run, data_dir=self.shared.data_dir)
-            enqueue(run, data_dir=self.shared.data_dir)
-
-        for run in left:
-            self._try(lambda: enter(run))  # noqa: B023
-        self._try(lambda: start_waiting([self.shared.runs_dir], QUEUE_SECONDS))
-        self.notify(f"{formatting.count(len(left), 'run')} put into the queue", timeout=2)
-        self.app.call_from_thread(self._follower.poll_now)
-
-    def _try(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except (UserError, OSError) as error:
-            self.notify(describe(error), severity="error", markup=False)
-
-
-def _setting(name: str) -> Callable[[Trial], Text]:
-    return lambda trial: Text(as_text(trial.settings.get(name, formatting.NONE)), justify="right")
-
-
-def _figure(name: str) -> Callable[[Trial], Text]:
-    return lambda trial: Text(_number(trial.figures.get(name)), justify="right")
-
-
-def _number(value: float | None) -> str:
-    return formatting.NONE if value is None else f"{value:.4g}"
+        self.show_outcome(self.found)

@@ -11,6 +11,7 @@ import pytest
 from core.errors import RunError
 from core.runs.catalog import RunSummary, newest_first
 from core.runs.choosing.outcome import Outcome, find_outcome, outcomes
+from core.runs.choosing.seeds import Spread
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
@@ -86,3 +87,44 @@ def test_what_is_left_neither_finished_nor_is_trained_or_waits() -> None:
 def test_an_unknown_sweep_is_refused_with_those_there_are() -> None:
     with pytest.raises(RunError, match=r"no sweep named 'tri'.*try"):
         find_outcome(rates(1.0, 2.0, 3.0), "tri")
+
+
+def seeds(losses: Sequence[Sequence[float | None]]) -> Outcome:
+    return only(
+        [
+            member(
+                f"try-lr{rate:g}-seed{seed}",
+                loss,
+                State.RUNNING if loss is None else State.FINISHED,
+                learning_rate=rate,
+                seed=seed,
+            )
+            for rate, of_rate in zip((0.001, 0.002, 0.004), losses, strict=True)
+            for seed, loss in enumerate(of_rate)
+        ]
+    )
+
+
+def test_runs_that_differ_in_the_seed_only_are_put_together_as_mean_and_deviation() -> None:
+    found = seeds([(40.0, 42.0, 44.0), (39.0, 46.0, 47.0), (30.0, None, None)])
+    first, second, third = found.groups_in_order("val_loss")
+    assert (third.name, third.spread("val_loss")) == ("try-lr0.002", Spread(44.0, pytest.approx(4.359, abs=1e-3), 3))
+    assert (first.name, first.said("val_loss")) == ("try-lr0.004", "30 (n 1)")
+    assert (second.settings, second.said("val_loss")) == ({"learning_rate": 0.001}, "42 ± 2")
+    assert found.best_group("val_loss") == second, "a lucky seed is no mean while others have all of theirs"
+    assert found.summary_of_seeds("val_loss") == "lowest mean of seeds so far 42 ± 2: try-lr0.001 ×3"
+    groups = found.as_json("val_loss")["groups"]
+    assert groups[1] == {
+        "settings": {"learning_rate": 0.001},
+        "runs": [f"try-lr0.001-seed{seed}" for seed in range(3)],
+        "val_loss": {"mean": 42.0, "std": 2.0, "n": 3},
+        "best_val_loss": {"mean": 42.0, "std": 2.0, "n": 3},
+    }
+
+
+def test_losses_that_are_other_sums_name_no_best_mean() -> None:
+    runs = [member(f"try-beta{beta}-seed{seed}", 9.0, beta=beta, seed=seed) for beta in (0.5, 1.0) for seed in (0, 1)]
+    found = only(runs)
+    assert (len(found.groups), found.best_group("val_loss")) == (2, None)
+    assert found.summary_of_seeds("val_loss") == "no best mean: losses of another beta are other sums"
+    assert only(rates(40.0, 38.0, None)).groups == []
