@@ -75,6 +75,13 @@ def available(snapshots: Sequence[Snapshot]) -> list[str]:
     return [key for key in keys if any(has(snapshot, key) for snapshot in snapshots)]
 
 
+def shown(snapshots: Sequence[Snapshot], chosen: Sequence[str]) -> list[str]:
+    """The chosen charts that there is something to show in; where there are none, the usual ones, the loss at least."""
+    there = available(snapshots)
+    kept_to = [key for key in there if key in chosen]
+    return kept_to or [key for key in there if key in USUAL_CHARTS] or list(USUAL_CHARTS[:1])
+
+
 def charts(
     snapshots: Sequence[Snapshot],
     options: CurveOptions,
@@ -82,12 +89,11 @@ def charts(
     place_of: Callable[[Run], int],
     keys: Sequence[str] = USUAL_CHARTS,
 ) -> list[Chart]:
-    """The charts of one run or of several over each other, of these keys those that have something to show.
+    """The charts of one run or of several over each other: what is `shown` of these keys.
 
     `place_of` gives the place of a run among colours and markers.
     """
-    drawn = [key for key in available(snapshots) if key in keys]
-    return [chart(snapshots, key, options, axis, place_of) for key in drawn]
+    return [chart(snapshots, key, options, axis, place_of) for key in shown(snapshots, keys)]
 
 
 def chart(

@@ -42,8 +42,8 @@ class ChosenCharts(Vertical):
 
     @property
     def _available(self) -> list[str]:
-        """The charts that were chosen and have something to show."""
-        return [key for key in series.available(self._snapshots) if key in self._chosen]
+        """The charts that were chosen, or others where these runs have none of those."""
+        return series.shown(self._snapshots, self._chosen)
 
     def redraw(self) -> None:
         """Draw the charts again."""
@@ -86,15 +86,15 @@ class ChosenCharts(Vertical):
             return
 
         def chosen(keys: tuple[str, ...] | None) -> None:
-            if keys is not None:
+            if keys is not None and list(keys) != shown:
                 out_of_reach = [key for key in self._chosen if key not in there]
                 self._chosen = [key for key in quantities.TITLES if key in keys or key in out_of_reach]
                 self.redraw()
                 self._remember()
 
-        there = series.available(self._snapshots)
+        there, shown = series.available(self._snapshots), self._available
         titles = [(key, quantities.titles(key, self._snapshots)[0]) for key in there]
-        self.app.push_screen(ChooseShown("charts", titles, [key for key in there if key in self._chosen]), chosen)
+        self.app.push_screen(ChooseShown("charts", titles, shown), chosen)
 
     def action_scale(self) -> None:
         self._window = replace(self._window, y={})

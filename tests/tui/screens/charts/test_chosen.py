@@ -8,9 +8,11 @@ import pytest
 
 from core import folders
 from core.errors import DamagedFile
+from core.runs.config import make_config
 from tests.support.screens import MakeApp, press, screen_text, settle, until
-from tests.support.snapshots import make_snapshot
+from tests.support.snapshots import make_snapshot, make_summary
 from tui.configuration.configuration import Configuration
+from tui.configuration.settings import CHARTS
 from tui.screens.charts import memory
 from tui.screens.charts.layout import Layout, arrange
 from tui.series import CurveOptions
@@ -109,6 +111,28 @@ async def test_a_chart_that_fills_the_screen_does_so_the_next_time(make_app: Mak
             if not again:
                 await press(pilot, "enter")
                 await until(pilot, lambda: 'enlarged = "r' in kept.read_text(), "the file")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_run_that_has_none_of_the_chosen_charts_shows_those_it_has(
+    make_app: MakeApp, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    kept = tmp_path / "config.toml"
+    kept.write_text('[charts.training]\nshown = ["reconstruction", "kl", "frechet"]\n')
+    app = make_app(snapshot=make_snapshot(make_summary(config=make_config(preset="ae"))))
+    app.configure(Configuration(kept))
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert seen([*app.screen.query(Plot)]) == ["loss"]
+        assert "more:" not in screen_text(app)
+        await press(pilot, "left", "down", "enter", "enter", "0", "c")
+        assert "[x] loss" in screen_text(app)
+        await press(pilot, "enter")
+        await pilot.resize_terminal(80, 20)
+        await settle(pilot)
+        assert seen([*app.screen.query(Plot)]) == ["loss"]
+        assert Configuration(kept)[CHARTS["training"].shown] == ("reconstruction", "kl", "frechet")
+        assert not app._notifications
 
 
 async def test_a_choice_that_cannot_be_read_is_said_and_the_usual_charts_are_shown(
