@@ -93,7 +93,8 @@ class VaeTui(ConfiguredApp):
         self.exported: list[Path] = []
         self.begins_with_pencil = False
         self._held_back = True
-        self._starter = Starter(runs_dir, partial(self.notify, severity="warning", markup=False))
+        say = partial(self.notify, severity="warning", markup=False)
+        self._starter = Starter(runs_dir, say, partial(self.call_from_thread, self.shared.pause_queue))
         self._sources = sources or real_sources(runs_dir, data_dir)
         for name in SCREENS:
             self.add_mode(name, partial(self._make_screen, name))

@@ -43,11 +43,15 @@ class Timing:
 
 @dataclass(frozen=True)
 class Selection:
-    """The run that screens show, at which moment, None for now, and what draws pictures in place of half-blocks."""
+    """The run that screens show, at which moment, None for now, and what draws pictures in place of half-blocks.
+
+    And whether the queue is paused.
+    """
 
     run: Run | None = None
     moment: Moment | None = None
     graphics: Graphics | None = None
+    queue_paused: bool = False
 
 
 class Shared:
@@ -157,6 +161,10 @@ class Shared:
     def draw_with(self, graphics: Graphics | None) -> None:
         """Have pictures drawn by these graphics, or as half-blocks."""
         self._change(replace(self.selection, graphics=graphics))
+
+    def pause_queue(self, paused: bool) -> None:
+        """Have screens show whether the queue is paused."""
+        self._change(replace(self.selection, queue_paused=paused))
 
     def _change(self, selection: Selection) -> None:
         if selection != self.selection:

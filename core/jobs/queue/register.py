@@ -24,7 +24,7 @@ Folder = Annotated[str, Field(max_length=4096)]
 
 
 class Register(BaseModel):
-    """`at_once` runs train at a time on each GPU and on the processor, None as usual.
+    """`at_once` runs train at a time on each GPU and on the processor, None as usual; while it is `paused` none begins.
 
     `tries` counts for each entry how often a trainer was started for it.
     """
@@ -33,6 +33,7 @@ class Register(BaseModel):
 
     folders: Annotated[tuple[Folder, ...], Field(max_length=10_000)] = ()
     at_once: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | None = None
+    paused: bool = False
     tries: dict[str, int] = {}
 
 

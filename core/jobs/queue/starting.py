@@ -22,6 +22,7 @@ from core.runs.status import State
 
 MOST_TRIES = 5  # of a run whose trainer never begins, or is always lost
 STARTS = "its trainer starts"
+PAUSED = "the queue is paused"
 END_SECONDS = 30.0  # that a trainer which ends waits for others that start runs
 
 
@@ -69,17 +70,19 @@ def waiting_runs(runs_dir: Path, problems: dict[str, str] | None = None) -> list
 
 def reasons(waiting: Iterable[Waiting]) -> dict[Run, str]:
     """Why each of these does not begin now, in a few words; empty where there is room for it. Raises OSError."""
-    trainers = trainers_here()
-    devices = Devices(read_register().at_once, trainers)
+    trainers, register = trainers_here(), read_register()
+    devices = Devices(register.at_once, trainers)
     at_work = {folder for each in trainers for folder in each.folders}
-    return {each.run: _reason(each, devices, at_work) for each in waiting}
+    return {each.run: _reason(each, devices, at_work, is_paused=register.paused) for each in waiting}
 
 
-def _reason(each: Waiting, devices: Devices, at_work: Container[str]) -> str:
+def _reason(each: Waiting, devices: Devices, at_work: Container[str], *, is_paused: bool) -> str:
     if not each.entry.is_of_this_host:
         return f"{each.entry.host} starts it"
     if str(each.run.path) in at_work:
         return STARTS
+    if is_paused:
+        return PAUSED
     try:
         return devices.why_none(each.run.config())
     except DamagedFile as error:
@@ -131,8 +134,8 @@ def _start(runs_dirs: Iterable[Path], ended: Sequence[Run]) -> list[Run]:
         found += waiting
         kept += [str(runs_dir)] * is_used
     tries = {each.entry.id: register.tries.get(each.entry.id, 0) for each in found}
-    register = Register(folders=tuple(kept), at_once=register.at_once, tries=tries)
-    started = list(_start_in_turn(in_turn(found), register, ended)) if found else []
+    register = register.model_copy(update={"folders": tuple(kept), "tries": tries})
+    started = list(_start_in_turn(in_turn(found), register, ended)) if found and not register.paused else []
     if not started:
         write_register(register)
     return started

@@ -111,3 +111,10 @@ def set_at_once(number: int | None) -> None:
     with _changing() as register:
         write_register(register.model_copy(update={"at_once": number}))
     start_waiting()
+
+
+def set_paused(paused: bool) -> None:
+    """Have nothing that waits begin until this is undone, whatever ends; what trains goes on. As `set_at_once`."""
+    with _changing() as register:
+        write_register(register.model_copy(update={"paused": paused}))
+    start_waiting()

@@ -84,6 +84,22 @@ def test_runs_are_started_in_turn_where_there_is_room(
     assert (names(runs_dir), read_register()) == ([], Register(at_once=2))
 
 
+def test_while_the_queue_is_paused_nothing_begins_whatever_ends(
+    queued: list[Run], runs_dir: Path, at_work: list[SeenTrainer]
+) -> None:
+    one, two, three = queued
+    assert start_waiting() == [one]
+    waiting.set_paused(True)
+    end(one, at_work)
+    assert starting.hand_on([one]) == []
+    starting._kept.pop().release()
+    waiting.set_at_once(3)
+    assert (at_work, names(runs_dir)) == ([], ["two", "three"])
+    assert starting.reasons(waiting_runs(runs_dir)) == {two: starting.PAUSED, three: starting.PAUSED}
+    waiting.set_paused(False)
+    assert [each.folders for each in at_work] == [(str(two.path),), (str(three.path),)]
+
+
 def test_a_run_that_was_lost_is_started_again_and_not_for_ever(queued: list[Run], at_work: list[SeenTrainer]) -> None:
     one = queued[0]
     for _ in range(starting.MOST_TRIES):

@@ -66,6 +66,19 @@ def test_runs_wait_and_are_moved_and_taken_out(call: Callable[..., str], runs_di
     assert call("queue", "--at-once", "0").startswith("at once must be auto or 1 to 1000, not '0'")
 
 
+def test_the_queue_is_paused_and_goes_on(call: Callable[..., str]) -> None:
+    held = "the queue is paused: nothing that waits begins; vae-tui queue --continue goes on with it"
+    assert call("queue", "--pause").splitlines()[-1] == held
+    said = call("train", "--queue", "--name", "one", *SMALL)
+    assert said == "one is number 1 in the queue: the queue is paused; look at it with: vae-tui queue\n"
+    assert held in call("sweep", "--learning-rate", "1e-4,1e-3", "--seed", "0", "--queue", *SMALL)
+    shown = call("queue").splitlines()
+    assert shown[-2:] == ["0 runs train now on this machine; at a time 1 on the processor", held]
+    shown = call("queue", "--continue").splitlines()
+    assert "its trainer starts" in shown[1]
+    assert held not in shown
+
+
 def test_a_sweep_waits_and_what_came_out_is_shown(call: Callable[..., str], runs_dir: Path) -> None:
     words = ("sweep", "--learning-rate", "1e-4..1e-2", "--trials", "3", "--name", "try", *SMALL)
     assert call(*words, "--queue").splitlines()[0] == "3 of 3 runs put into the queue, 1 of them begin"

@@ -94,6 +94,7 @@ ACTIONS = {
     "from the last mark": {"mark_range"},
     "mark all": {"mark_all"},
     "pause": {"pause", "unpause"},
+    "pause the queue": {"pause_queue"},
     "save and stop": {"stop"},
     "save now": {"save"},
     "set the learning rate": {"set_rate"},

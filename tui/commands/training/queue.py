@@ -12,9 +12,9 @@ from rich.table import Table
 from core.errors import ConfigError, UserError, describe
 from core.jobs import launch
 from core.jobs.queue.register import MOST_AT_ONCE, read_register
-from core.jobs.queue.starting import STARTS, Waiting, reasons, start_waiting, waiting_runs
+from core.jobs.queue.starting import PAUSED, STARTS, Waiting, reasons, start_waiting, waiting_runs
 from core.jobs.queue.trainers import Devices
-from core.jobs.queue.waiting import leave, move, place_of, set_at_once, standing
+from core.jobs.queue.waiting import leave, move, place_of, set_at_once, set_paused, standing
 from core.runs.catalog import find_run
 from core.runs.run import Run
 from core.text import printable
@@ -24,6 +24,7 @@ from tui.commands.output import echo, print_error, print_json, print_table
 from tui.commands.words import RUNS_DIR, command_hint
 
 SECONDS = 5.0  # that a command waits for others which start runs
+HELD = f"{PAUSED}: nothing that waits begins; vae-tui queue --continue goes on with it"
 
 
 def _run_option(name: str, purpose: str) -> Any:
@@ -43,9 +44,19 @@ def queue(
             show_default="one on a GPU, one for every four cores",
         ),
     ] = None,
+    pause: Annotated[
+        bool | None,
+        typer.Option(
+            "--pause/--continue",
+            help="Have nothing that waits begin, or again; what trains goes on.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
+    if pause is not None:
+        set_paused(pause)
     if at_once is not None:
         set_at_once(_number(at_once))
     if cancel is not None:
@@ -104,17 +115,20 @@ def _print(waiting: Sequence[Waiting]) -> None:
             echo(line)
     else:
         echo("no run waits")
-    room = Devices(read_register().at_once, ())
+    register = read_register()
+    room = Devices(register.at_once, ())
     most = ", ".join(f"{count} on {'the processor' if name == 'cpu' else name}" for name, count in room.room.items())
     count = launch.training_here()
     echo(f"{formatting.count(count, 'run')} train{'s' * (count == 1)} now on this machine; at a time {most}")
+    if register.paused:
+        echo(HELD)
 
 
 def _waits(waiting: Sequence[Waiting], why: Mapping[Run, str]) -> Iterator[str]:
     """How many wait for what, a line for each reason."""
     found = Counter(why[each.run] for each in waiting if each.entry.is_of_this_host)
     for reason, count in found.items():
-        if reason not in ("", STARTS):
+        if reason not in ("", STARTS, PAUSED):
             yield f"{formatting.count(count, 'run')} wait{'s' * (count == 1)}: {printable(reason)}"
 
 
@@ -141,6 +155,8 @@ def await_turns(entered: Sequence[Run], of: int, sweep: str) -> None:
     started = start_waiting({run.path.parent for run in entered}, SECONDS)
     begun = sum(run in entered for run in started)
     echo(f"{len(entered)} of {formatting.count(of, 'run')} put into the queue, {begun} of them begin")
+    if read_register().paused:
+        echo(HELD)
     echo(f"what comes out: vae-tui sweeps {sweep}")
 
 

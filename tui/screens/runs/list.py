@@ -21,7 +21,7 @@ from tui.screens.help.welcome import NO_RUNS
 from tui.screens.runs.listing.arrangement import columns_for, runs_of
 from tui.screens.runs.listing.filter_bar import FilterBar
 from tui.screens.runs.listing.previewing import PreviewedList
-from tui.screens.selection import Shared
+from tui.screens.selection import Selection, Shared
 from tui.widgets.bars import KeyLine, TopBar
 from tui.widgets.row_table import RowTable
 
@@ -44,6 +44,7 @@ class RunsScreen(PreviewedList):
     RunsScreen #empty { height: 1fr; content-align: center middle; width: 100%; text-align: center; }
     RunsScreen #trouble { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-error; }
     RunsScreen #unreadable { height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-warning; }
+    RunsScreen #queue { height: 1; width: 100%; padding: 0 1; color: $text-warning; display: none; }
     RunsScreen #marked { height: 1; width: 100%; padding: 0 1; display: none; }
     RunsScreen #data {
         display: none;
@@ -101,6 +102,7 @@ class RunsScreen(PreviewedList):
             yield Label("looking for runs", id="empty", markup=False)
         yield Label("", id="trouble", markup=False)
         yield Label("", id="unreadable", markup=False)
+        yield Label("the queue is paused: nothing that waits begins; P goes on with it", id="queue", markup=False)
         yield FilterBar()
         yield Label("", id="marked", markup=False)
         yield Label(self._data_note, id="data", markup=False)
@@ -112,6 +114,10 @@ class RunsScreen(PreviewedList):
         self._follower.follow(self._open_reader)
         # An age changes with nothing but the clock; cells that look as before cost nothing.
         self._clock = self.set_interval(self.shared.timing.clock, self.table.show_again)
+
+    def _apply(self, selection: Selection) -> None:
+        super()._apply(selection)
+        self.query_one("#queue").display = selection.queue_paused
 
     def on_screen_suspend(self) -> None:
         if not is_seen(self):

@@ -9,20 +9,30 @@ from core.errors import describe
 
 
 class Starter:
-    """Looks off the UI thread, first into the folder of the app; that it fails is said once until it succeeds."""
+    """Looks off the UI thread, first into the folder of the app; that it fails is said once until it succeeds.
 
-    def __init__(self, runs_dir: Path, say: Callable[[str], object]) -> None:
-        self._folders, self._say = [runs_dir], say
-        self._failed = False
+    `show_paused` is told when the queue is paused, and when it goes on.
+    """
+
+    def __init__(self, runs_dir: Path, say: Callable[[str], object], show_paused: Callable[[bool], object]) -> None:
+        self._folders, self._say, self._show_paused = [runs_dir], say, show_paused
+        self._failed = self._paused = False
 
     def __call__(self) -> None:
+        from core.jobs.queue.register import read_register
         from core.jobs.queue.starting import start_waiting
 
         try:
             start_waiting(self._folders)
+            self._note_paused(read_register().paused)
         except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
             if not self._failed:
                 self._say(f"cannot start what waits in the queue: {describe(error)}")
             self._failed = True
         else:
             self._folders, self._failed = [], False
+
+    def _note_paused(self, paused: bool) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            self._show_paused(paused)

@@ -19,7 +19,7 @@ from tui.messages import RunOpened
 from tui.screens import exporting
 from tui.screens.base import SCREENS
 from tui.screens.exporting import Export, export_files
-from tui.screens.selection import Shared
+from tui.screens.selection import Selection, Shared
 from tui.screens.sweeps.columns import Row, columns_of, heading, importance, name, rows_of, runs_of
 from tui.screens.sweeps.plot import LOOKS, SweepPlot
 from tui.screens.sweeps.whole import WholeSweep
@@ -156,9 +156,15 @@ class SweepScreen(WholeSweep):
             self.table.show(self._rows, next(iter(places), 0))
             self._change_columns()
             summary = found.summary_of_seeds(self.figure) if self._folded else found.summary(self.figure)
-            self.query_one("#summary", Label).update(printable(summary))
+            held = "; the queue is paused" if self.waits_in_vain else ""
+            self.query_one("#summary", Label).update(f"{printable(summary)}{held}")
             self._draw()
         self.refresh_bindings()
+
+    def _apply(self, selection: Selection) -> None:
+        super()._apply(selection)
+        if self.found is not None:
+            self.show_outcome(self.found)
 
     def _change_columns(self) -> None:
         if self.found is not None:

@@ -60,6 +60,11 @@ class WholeSweep(BaseScreen[None]):
         runs = [trial.summary for trial in self.found.trials] if self.found else []
         return [run for run in runs if run.is_active], [run for run in runs if run.state is State.QUEUED]
 
+    @property
+    def waits_in_vain(self) -> bool:
+        """Whether some of its runs wait in a queue that is paused."""
+        return self.shared.selection.queue_paused and bool(self._active_and_waiting()[1])
+
     def action_stop(self) -> None:
         active, waiting = self._active_and_waiting()
 

@@ -12,6 +12,7 @@ import pytest
 import tui.app
 from core.jobs import launch
 from core.jobs.queue import starting, trainers, waiting
+from core.jobs.queue.register import read_register
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
@@ -71,6 +72,24 @@ def test_the_screen_of_a_run_says_why_it_does_not_begin(tmp_path: Path, started:
     snapshot = RunReader(two, waiting.standing).poll()
     assert snapshot is not None
     assert snapshot.waits == "number 2 in the queue: 1 run trains on the processor, room for 1"
+
+
+async def test_a_key_pauses_the_queue_and_goes_on_with_it_and_every_app_says_so(
+    tmp_path: Path, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tui.app, "QUEUE_SECONDS", 0.05)
+    waiting.set_paused(True)
+    enqueue(tmp_path / "checkpoints", "one", "two")
+    app = VaeTui(tmp_path / "checkpoints", tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "the queue is paused: nothing that waits begins" in screen_text(app), "a line")
+        assert (places(app), started) == ("21", [])
+        await press(pilot, "P")
+        await until(pilot, lambda: started == ["one"], "a trainer")
+        await until(pilot, lambda: "the queue is paused" not in screen_text(app), "no line")
+        await press(pilot, "P")
+        await until(pilot, lambda: "P goes on with it" in screen_text(app), "the line again")
+    assert read_register().paused
 
 
 async def test_keys_move_a_run_in_the_queue_and_take_it_out(tmp_path: Path, started: list[str]) -> None:

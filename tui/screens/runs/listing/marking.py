@@ -56,6 +56,14 @@ class MarkedList(KeptRunScreen):
             id="runs.later",
             show=False,
         ),
+        Binding(
+            "P",
+            "pause_queue",
+            "hold queue",
+            tooltip="pause the queue: nothing that waits begins; again: go on with it",
+            id="runs.pause_queue",
+            show=False,
+        ),
         Binding("D", "trash", "trash", tooltip="the trash: what was deleted", id="runs.trash", show=False),
     ]
 
@@ -137,6 +145,22 @@ class MarkedList(KeptRunScreen):
         if place := self._try(lambda: move(run, places)):
             self.notify(f"{run.name} is number {place} in the queue", timeout=2, markup=False)
             self.app.call_from_thread(self.look_again, run)
+
+    def action_pause_queue(self) -> None:
+        self._pause_queue(not self.shared.selection.queue_paused)
+
+    @work(thread=True, group="queue")
+    def _pause_queue(self, paused: bool) -> None:
+        from core.jobs.queue.waiting import set_paused
+
+        def act() -> bool:
+            set_paused(paused)
+            return True
+
+        if self._try(act):
+            said = "the queue is paused; what trains goes on" if paused else "the queue goes on"
+            self.notify(said, timeout=2)
+            self.app.call_from_thread(self.shared.pause_queue, paused)
 
     def action_trash(self) -> None:
         from tui.screens.runs.listing.trash import Trash
