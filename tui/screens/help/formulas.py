@@ -169,7 +169,7 @@ EXPLANATIONS = PLANES | {
         (
             "The best has the lowest figure. Losses of another β, preset or decoder are other sums: none is best.",
             "h puts runs that differ in nothing but the seed into a row; (n 2): two of them have the figure.",
-            "Means nearer than about 2s·√(2/n) may differ by chance alone: train more seeds.",
+            "Means nearer than about 3·s divided by the root of n may differ by chance alone: train more seeds.",
         ),
     ),
     "frechet": Explanation(
