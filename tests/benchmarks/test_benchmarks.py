@@ -48,13 +48,17 @@ def test_the_rival_learns() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("preset", ["ae", "prior"])
-def test_training_is_measured_against_the_rival(preset: str) -> None:
-    (figure,) = training.measure(preset, "cpu", seconds=0.2, rounds=1)
-    assert_sound([figure])
-    assert (figure.unit, figure.bound, figure.budget) == ("times", "at least", training.budget(preset, "cpu"))
-    assert figure.detail.startswith("compiled step")
-    assert "images/s, the plain loop" in figure.detail
+@pytest.mark.parametrize(
+    ("preset", "likelihood", "said"),
+    [("ae", "bernoulli", ["the plain loop", "fused"]), ("prior", "gaussian", ["float32"])],
+)
+def test_training_is_measured_against_the_rivals(preset: str, likelihood: str, said: list[str]) -> None:
+    figures = training.measure(preset, "cpu", 0.2, 1, likelihood, "plain,layers")
+    assert_sound(figures)
+    for figure, words in zip(figures, said, strict=True):
+        assert (figure.unit, figure.bound) == ("times", "at least")
+        assert figure.detail.startswith("compiled step")
+        assert f"images/s, {words}" in figure.detail
 
 
 def test_curves_and_latents_are_measured() -> None:
