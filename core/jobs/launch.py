@@ -19,7 +19,7 @@ from core.group import without_place
 from core.jobs.queue.trainers import trainers_here
 from core.runs.config import RunConfig, check_values
 from core.runs.keeping.queued import read_entry
-from core.runs.requests import ACTIONS, LEARNING_RATE, Action, NumberedRequest
+from core.runs.requests import ACTIONS, LEARNING_RATE, STOP_SWEEP, Action, NumberedRequest
 from core.runs.run import Run
 from core.runs.status import State
 
@@ -257,7 +257,7 @@ def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = 
     registry.check_same(source, registry.locate(source, data_dir or registry.default_data_dir()))
     # An old request must not stop the new trainer, and one that comes while it starts must reach it.
     run.requests.replace_last("resume")
-    run.requests.take_back(ACTIONS)
+    run.requests.take_back((*ACTIONS, STOP_SWEEP))
 
 
 def send_request(run: Run, action: Action) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from core.errors import ConfigError, DamagedFile, RunError, UserError, describe
 from core.jobs import launch
 from core.jobs.queue.together import INCIDENTAL, shared_kind
-from core.jobs.queue.waiting import enter, queueing
+from core.jobs.queue.waiting import enter, leave, queueing
 from core.jobs.search import Choice, Span, draw_trials, every_combination
+from core.jobs.trainer.orders import SWEEP_STOPPED
 from core.runs.catalog import RunSummary, find_runs, summarise
-from core.runs.choosing.groups import stem_of
+from core.runs.choosing.groups import sweep_key
 from core.runs.choosing.seeds import Spread, spread_of, without_seed
 from core.runs.config import RunConfig, check_name, check_values, stamp
+from core.runs.requests import STOP_SWEEP
 from core.runs.run import Run, Share
 from core.runs.settings import SETTINGS
 from core.runs.status import State
@@ -66,7 +68,7 @@ def _members(
     """A member for each combination. Runs that are there already must be the ones planned."""
     members: dict[str, Member] = {}
     for values in combinations:
-        config = check_values(**values, **fixed)
+        config = check_values(**values, **fixed).model_copy(update={"sweep": stem})
         varied = {setting: getattr(config, setting) for setting in several}
         name = "-".join([stem, *(f"{SETTINGS[setting].prefix}{value}" for setting, value in varied.items())])
         run = Run(runs_dir.absolute() / check_name(name))
@@ -118,6 +120,7 @@ class Sweep:
         self._together = max(1, min(together, -(-len(self._waiting) // max(1, len(slots)))))
         self._busy: list[Started] = []
         self.failures: dict[str, str] = {}
+        self.was_stopped = False  # by `stop_member`, so that nothing more is begun
 
     @property
     def active(self) -> bool:
@@ -134,6 +137,9 @@ class Sweep:
             if started.process.ended:
                 self._busy.remove(started)
                 self._free += started.slots
+                if any(_stopped_with_all(member.run) for member in started.members):
+                    self.was_stopped = True
+                    self._waiting.clear()
         while self._waiting and self._free:
             device = self._free[0]
             members = self._next(device)
@@ -236,21 +242,35 @@ def enqueue(
     return entered
 
 
+def stop_member(run: RunSummary) -> None:
+    """Take a run that waits out of the queue; have one that trains, or begins to, save and stop, and its whole sweep.
+
+    Raises RunError, DamagedFile or OSError.
+    """
+    if run.state is State.QUEUED:
+        leave(run.run)
+    else:
+        run.run.request(STOP_SWEEP)
+
+
 def company(members: Sequence[Member], stem: str) -> str:
     """Which other runs of that name and data set belong to the same sweep, in a line; nothing where none does."""
-    runs_dir, title = members[0].run.path.parent, members[0].config.dataset_title
+    runs_dir, key = members[0].run.path.parent, sweep_key(members[0].config)
     planned, others = {member.run for member in members}, 0
     for run in find_runs(runs_dir):
         with suppress(DamagedFile, OSError):  # the list of runs says so
-            if run.name.startswith(f"{stem}-") and run not in planned:
-                config = run.config()
-                others += stem_of(run.name, config) == stem and config.dataset_title == title
+            others += run not in planned and sweep_key(run.config()) == key
     count = f"{others} other run{'s' * (others != 1)}"
     return f"{stem} has {count} already: all belong to one sweep; --name names another" if others else ""
 
 
 def _data_dir(member: Member) -> Path | None:
     return None if member.config.data_dir is None else Path(member.config.data_dir)
+
+
+def _stopped_with_all(run: Run) -> bool:
+    status = run.last_status()
+    return status.state is State.STOPPED and status.reason == SWEEP_STOPPED
 
 
 def _is_done(member: Member) -> bool:

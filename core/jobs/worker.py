@@ -87,7 +87,7 @@ class Worker:
             raise  # the status is the other trainer's
         except StopTraining as stop:
             self._log(f"stopped: {stop}")
-            yield from self._end(state=State.STOPPED, reason=self._deadline.reached)
+            yield from self._end(state=State.STOPPED, reason=self._orders.reason)
         except Exception as failure:
             if self._setup is None and isinstance(failure, UserError):
                 # Refused before it began: the run stays what it was.

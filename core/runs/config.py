@@ -32,7 +32,7 @@ JSON_LIMIT = 1 << 20
 OF_OWN = ("fit", "damaged")  # settings for a user's own images
 OF_FIRST_STAGE = ("features", "latent_channels", "likelihood")  # settings that a learned prior has from there
 # Which there were not in the first version that wrote runs.
-LATER = ("fingerprint", "patience", "clip_norm", "snapshots", "forked_from", *OF_OWN, *OF_FIRST_STAGE)
+LATER = ("fingerprint", "patience", "clip_norm", "snapshots", "forked_from", "sweep", *OF_OWN, *OF_FIRST_STAGE)
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -43,6 +43,7 @@ class RunConfig(Settings):
     fingerprint: Annotated[str, Field(max_length=64)] | None = None  # of the images, but of those that come along
     first_stage_preset: Word | None = None
     forked_from: ForkedFrom | None = None
+    sweep: Annotated[str, Field(max_length=100)] | None = None  # the name of the one that it was made for
     created: Annotated[str, Field(max_length=64)] = ""
     versions: dict[str, Annotated[str, Field(max_length=200)]] = {}
 

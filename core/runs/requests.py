@@ -31,6 +31,7 @@ FORM = re.compile(rf"{PREFIX}(\d{{1,15}})-([0-9a-f]{{32}})\.json")
 MOST_AT_ONCE = 1000
 Action = Literal["pause", "resume", "save", "stop"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+STOP_SWEEP = "stop-sweep"  # stops the run, and has the command that trains a sweep begin no other
 LEARNING_RATE = "learning-rate"  # an action with a value, which versions with one request only do not know
 
 

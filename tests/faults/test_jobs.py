@@ -113,3 +113,19 @@ def test_a_time_limit_ends_a_training_with_a_status_that_scripts_can_tell(runs_d
             if run.status().step > step:
                 break
             words, seconds = ["resume", run.name], next(limits)
+
+
+def test_a_sweep_that_is_stopped_as_a_whole_begins_no_other_run(
+    runs_dir: Path, wait_until: Callable[..., None]
+) -> None:
+    runs = ["--runs-dir", str(runs_dir)]
+    sweep = [VAE_TUI, "sweep", *BRIEF, "--epochs", "5000", "--seed", "0-2", "--name", "try", *runs]
+    process = subprocess.Popen(sweep, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = Run(runs_dir / "try-seed0")
+    wait_until(lambda: first.path.exists() and first.status().begun, what="the first run")
+    stopped = subprocess.run([VAE_TUI, "sweeps", "try", "--stop", *runs], capture_output=True, text=True, check=True)
+    assert stopped.stdout == "1 run asked to save and stop, 0 runs taken out of the queue\n"
+    said = process.communicate(timeout=60)
+    assert (process.returncode, said[1]) == (1, "vae-tui: stopped; the same command goes on where it was\n")
+    assert [path.name for path in runs_dir.iterdir()] == ["try-seed0"]
+    assert (first.state(), first.status().reason) == (State.STOPPED, "its sweep was stopped")

@@ -103,7 +103,7 @@ def test_its_own_part_stands_at_the_time_of_day_at_which_it_was_trained() -> Non
 def test_no_sweep_and_no_seeds_take_it_in() -> None:
     members = [make_summary(f"sweep-beta{beta}") for beta in (0.4, 1.0)]
     members = [
-        replace(one, config=one.config and one.config.model_copy(update={"beta": beta}))
+        replace(one, config=one.config and one.config.model_copy(update={"beta": beta, "sweep": "sweep"}))
         for one, beta in zip(members, (0.4, 1.0), strict=True)
     ]
     fork = forked("sweep-beta0.4")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.runs.config import RunConfig
 
 # What may differ between two runs that are otherwise the same.
-INCIDENTAL = {"created", "versions", "device", "data_dir"}
+INCIDENTAL = {"created", "versions", "device", "data_dir", "sweep"}
 # What may differ between runs that share a step.
 OWN = {"seed", "learning_rate", "beta", "schedule"}
 MOST_TOGETHER = 8

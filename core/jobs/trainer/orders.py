@@ -9,6 +9,7 @@ from collections.abc import Callable
 from core.errors import ConfigError
 from core.jobs.trainer.failures import Log
 from core.jobs.trainer.limit import Deadline
+from core.runs import requests
 from core.runs.config import check_values
 from core.runs.requests import LEARNING_RATE, Inbox, NumberedRequest
 from core.runs.run import Run
@@ -56,6 +57,7 @@ class Relay:
             self._asked = True
 
 
+SWEEP_STOPPED = "its sweep was stopped"
 SetRate = Callable[[float, str], bool]  # a learning rate for the request of that id; whether that was not done before
 
 
@@ -65,13 +67,18 @@ class Orders:
     def __init__(self, inbox: Inbox, signals: Signals, deadline: Deadline, log: Log) -> None:
         self.paused = False
         self._inbox, self._signals, self._deadline, self._log = inbox, signals, deadline, log
-        self._asked_to_stop = self._save_due = False
+        self._asked_to_stop = self._save_due = self._sweep_stops = False
         self._saves_signalled = 0
 
     @property
     def stops(self) -> str | None:
         """Why training stops, if it was told to."""
         return "asked to stop" if self._asked_to_stop else self._signals.stop or self._deadline.reached
+
+    @property
+    def reason(self) -> str | None:
+        """Why it stops before its goal, where more than this run does or a limit is reached."""
+        return SWEEP_STOPPED if self._sweep_stops else self._deadline.reached
 
     @property
     def saves(self) -> bool:
@@ -102,6 +109,8 @@ class Orders:
                     self._save_due = True
                 case "stop":
                     self._asked_to_stop = True
+                case requests.STOP_SWEEP:
+                    self._asked_to_stop = self._sweep_stops = True
                 case _:
                     self._log("ignored: only a newer version can do that")
 

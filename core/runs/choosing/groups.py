@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.runs.keeping.measures import Best
     from core.runs.run import Run
 
-NOT_COMPARED = {"seed", "created", "versions", "data_dir"}  # of runs that differ in the seed
+NOT_COMPARED = {"seed", "created", "versions", "data_dir", "sweep"}  # of runs that differ in the seed
 NUMBERED = re.compile(r"(.+?)-\d+")
 
 
@@ -74,25 +74,15 @@ class Groups:
     def _sweep_and_seeds(self, name: str, config: RunConfig) -> tuple[str, str]:
         known = self._keys.get(name)
         if known is None or known[0] is not config:
-            stem, text = stem_of(name, config), config.model_dump_json(exclude=NOT_COMPARED)
-            sweep = f"sweep/{stem}/{config.dataset_title}" if stem else ""
-            known = config, sweep, f"seeds/{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+            text = config.model_dump_json(exclude=NOT_COMPARED)
+            known = config, sweep_key(config), f"seeds/{hashlib.sha256(text.encode()).hexdigest()[:16]}"
             self._keys[name] = known
         return known[1], known[2]
 
 
-def stem_of(name: str, config: RunConfig) -> str:
-    """The name of a run without what a sweep adds of its settings; nothing where it ends in none of them."""
-    from core.runs.settings import SETTINGS
-
-    if config.forked_from is not None:  # which has its name of the member that it is of
-        return ""
-    stem = name
-    ends = [f"-{setting.prefix}{getattr(config, key)}" for key, setting in SETTINGS.items() if setting.sweep]
-    while end := next((end for end in ends if stem.endswith(end) and len(stem) > len(end)), ""):
-        stem = stem[: -len(end)]
-        ends.remove(end)
-    return stem if stem != name else ""
+def sweep_key(config: RunConfig) -> str:
+    """The same for all runs that were made for one sweep; nothing where a run was made for none."""
+    return "" if config.sweep is None else f"sweep/{config.sweep}/{config.dataset_title}"
 
 
 def folded(

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import DamagedFile, RunError
 from core.runs.catalog import RunSummary
-from core.runs.choosing.groups import Groups
+from core.runs.choosing.groups import sweep_key
 from core.runs.choosing.quantities import state_word
 from core.runs.choosing.seeds import Spread, spread_of, without_seed
 from core.runs.metrics.lines import last_lines
@@ -31,6 +31,7 @@ FIGURES: Mapping[str, str] = {
 }
 LOSSES = ("val_loss", "best_val_loss")  # other sums where runs differ in what weighs their parts
 NOT_RANKED = ("kl",)
+NOT_BEGUN = (State.CREATED, State.QUEUED)
 NOT_VARIED = ("device", "processes")
 
 
@@ -198,6 +199,12 @@ class Outcome:
         return f"lowest mean of seeds{self.so_far} {group.said(figure)}: {group.name} ×{len(group.trials)}"
 
     @property
+    def going(self) -> list[RunSummary]:
+        """Those that wait, begin or are trained; those that wait come first."""
+        going = [one.summary for one in self.trials if one.summary.is_active or one.summary.state in NOT_BEGUN]
+        return sorted(going, key=lambda one: one.state is not State.QUEUED)
+
+    @property
     def left(self) -> list[RunSummary]:
         """Those that neither finished nor are trained or wait, in the order in which they were made."""
         done = (State.FINISHED, State.RUNNING, State.PAUSED, State.QUEUED)
@@ -244,12 +251,11 @@ def outcomes(summaries: Sequence[RunSummary], known: Mapping[Run, Trial] = Mappi
     """The sweeps among these runs, in the order of their first runs."""
     members: dict[str, list[RunSummary]] = {}
     titles: dict[str, str] = {}
-    groups = Groups().of(summaries)
     for summary in summaries:
-        key, title = groups.get(summary.run, ("", ""))
-        if key.startswith("sweep/"):
+        if summary.config and summary.config.sweep:
+            key = sweep_key(summary.config)
             members.setdefault(key, []).append(summary)
-            titles[key] = title
+            titles[key] = summary.config.sweep
     return [outcome(titles[key], runs, key, known) for key, runs in members.items()]
 
 

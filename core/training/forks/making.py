@@ -148,7 +148,7 @@ def _make(
         made.write_status(status)
 
     stem = f"{stem_of(parent.name)}-fork"
-    config = stamp(settings.model_copy(update={"forked_from": origin}))
+    config = stamp(settings.model_copy(update={"forked_from": origin, "sweep": None}))
     return create_run(runs_dir, name, stem, config, first_stage, share, fill)
 
 

@@ -10,7 +10,6 @@ import pytest
 from core.errors import ConfigError
 from core.jobs import sweep
 from core.jobs.search import Choice, Span, draw_trials, every_combination, parse_choice
-from core.runs.choosing.groups import stem_of
 from core.runs.run import Run
 
 
@@ -79,7 +78,8 @@ def test_the_name_of_a_trial_holds_its_values_whole(runs_dir: Path) -> None:
     rates = Span("learning_rate", 1e-5, 1e-2)
     choices: dict[str, Choice] = {"beta": Span("beta", 1e-6, 1), "learning_rate": rates, "seed": ["3"]}
     for member in sweep.plan_trials(runs_dir, "try", choices, {"dataset": "mnist-5k"}, 50, 0):
-        assert stem_of(member.run.name, member.config) == "try"
+        assert member.run.name == f"try-beta{member.config.beta}-lr{member.config.learning_rate}"
+        assert member.config.sweep == "try"
         assert list(member.varied) == ["beta", "learning_rate"]
 
 

@@ -33,7 +33,9 @@ def runs(runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> lis
     monkeypatch.setattr(starting, "trainers_here", list)
     made = []
     for (rate, batch), loss in LOSSES.items():
-        config = make_config(dataset="mnist-5k", device="cpu", learning_rate=rate, batch_size=batch, epochs=1)
+        config = make_config(
+            dataset="mnist-5k", device="cpu", learning_rate=rate, batch_size=batch, epochs=1
+        ).model_copy(update={"sweep": "try"})
         run = Run.create(runs_dir, f"try-lr{rate:g}-batch{batch}", config)
         if loss is not None:
             line = {"kind": "epoch", "epoch": 1, "step": 9, "time": 1.0, "val_loss": loss, "val_reconstruction": loss}
@@ -115,7 +117,9 @@ async def test_seeds_are_a_row_with_mean_and_deviation_and_all_is_exported(
     runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
     for (rate, seed), loss in {(0.001, 0): 40.0, (0.001, 1): 44.0, (0.01, 0): 45.0, (0.01, 1): 46.5}.items():
-        config = make_config(dataset="mnist-5k", device="cpu", learning_rate=rate, seed=seed, epochs=1)
+        config = make_config(dataset="mnist-5k", device="cpu", learning_rate=rate, seed=seed, epochs=1).model_copy(
+            update={"sweep": "try"}
+        )
         run = Run.create(runs_dir, f"try-lr{rate:g}-seed{seed}", config)
         line = {"kind": "epoch", "epoch": 1, "step": 9, "time": 1.0, "val_loss": loss, "val_reconstruction": loss}
         run.metrics_path.write_text(json.dumps(line) + "\n")

@@ -18,7 +18,8 @@ from textual.strip import Strip
 from core.errors import ConfigError
 from core.jobs import launch
 from core.jobs.queue.starting import start_waiting
-from core.jobs.queue.waiting import enqueue, leave
+from core.jobs.queue.waiting import enqueue
+from core.jobs.sweep import stop_member
 from core.runs.catalog import RunSummary, find_runs, newest_first, summarise_whole, with_places
 from core.runs.choosing.outcome import FIGURES, Outcome, find_outcome, outcomes
 from core.runs.settings import as_text, title
@@ -175,14 +176,11 @@ def _show(console: Console, strips: Sequence[Strip]) -> None:
 
 def _stop(found: Outcome) -> None:
     """Take those out of the queue that wait, then have those that train save and stop."""
-    runs = [trial.summary for trial in found.trials]
-    waiting = [each for each in runs if each.state is State.QUEUED]
-    active = [each for each in runs if each.is_active]
-    for each in waiting:
-        leave(each.run)
-    for each in active:
-        launch.send_request(each.run, "stop")
-    echo(f"{_names(active)} asked to save and stop, {formatting.count(len(waiting), 'run')} taken out of the queue")
+    for each in found.going:
+        stop_member(each)
+    waiting = sum(each.state is State.QUEUED for each in found.going)
+    asked = formatting.count(len(found.going) - waiting, "run")
+    echo(f"{asked} asked to save and stop, {formatting.count(waiting, 'run')} taken out of the queue")
 
 
 def _resume(found: Outcome, runs_dir: Path) -> None:

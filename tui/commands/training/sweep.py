@@ -161,7 +161,7 @@ def train_all(runs: Sweep, as_json: bool) -> bool:
         if summary is not None and summary.status is not None and summary.status.error:
             print_error(f"{summary.run.name} failed: {summary.status.error}")
     done = all(summary is not None and summary.state is State.FINISHED for _, summary in found)
-    if not done and told.stops:
+    if not done and (told.stops or runs.was_stopped):
         print_error("stopped; the same command goes on where it was")
     return done
 

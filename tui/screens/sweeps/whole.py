@@ -45,7 +45,7 @@ class WholeSweep(BaseScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":
-            return any(self._active_and_waiting()) or None
+            return bool(self.found and self.found.going) or None
         if action == "resume":
             return bool(self.found and self.found.left) or None
         return super().check_action(action, parameters)
@@ -56,35 +56,31 @@ class WholeSweep(BaseScreen[None]):
         self.notify(REASONS[action], severity="warning", timeout=4, markup=False)
         return True
 
-    def _active_and_waiting(self) -> tuple[list[RunSummary], list[RunSummary]]:
-        runs = [trial.summary for trial in self.found.trials] if self.found else []
-        return [run for run in runs if run.is_active], [run for run in runs if run.state is State.QUEUED]
-
     @property
     def waits_in_vain(self) -> bool:
         """Whether some of its runs wait in a queue that is paused."""
-        return self.shared.selection.queue_paused and bool(self._active_and_waiting()[1])
+        waits = self.found is not None and any(run.state is State.QUEUED for run in self.found.going)
+        return self.shared.selection.queue_paused and waits
 
     def action_stop(self) -> None:
-        active, waiting = self._active_and_waiting()
+        going = self.found.going if self.found else []
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._stop([run.run for run in active], [run.run for run in waiting])
+                self._stop(going)
 
-        said = f"Save and stop {formatting.count(len(active), 'run')}" if active else "Stop the sweep"
-        waits = f", and take {formatting.count(len(waiting), 'run')} out of the queue" if waiting else ""
+        waiting = sum(run.state is State.QUEUED for run in going)
+        trained = formatting.count(len(going) - waiting, "run")
+        said = f"Save and stop {trained}, and begin no other" if waiting < len(going) else "Stop the sweep"
+        waits = f", and take {formatting.count(waiting, 'run')} out of the queue" if waiting else ""
         self.app.push_screen(Confirm(f"{said}{waits}?", "stop", "let it run"), answered)
 
     @work(thread=True)
-    def _stop(self, active: Sequence[Run], waiting: Sequence[Run]) -> None:
-        from core.jobs import launch
-        from core.jobs.queue.waiting import leave
+    def _stop(self, going: Sequence[RunSummary]) -> None:
+        from core.jobs.sweep import stop_member
 
-        for run in waiting:
-            self._try(lambda: leave(run))  # noqa: B023 - done at once
-        for run in active:
-            self._try(lambda: launch.send_request(run, "stop"))  # noqa: B023
+        for run in going:
+            self._try(lambda: stop_member(run))  # noqa: B023 - done at once
         self.app.call_from_thread(self._follower.poll_now)
 
     def action_resume(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.runs.catalog import RunSummary
-from core.runs.choosing.groups import Groups, RunGroup, folded, stem_of
+from core.runs.choosing.groups import Groups, RunGroup, folded
 from core.runs.choosing.order import in_order
 from core.runs.config import RunConfig, defaults
 from core.runs.status import State
@@ -19,10 +19,11 @@ def run(name: str, **values: object) -> RunSummary:
 RUNS = [
     run("a", seed=1, best=(3, 4.5)),
     run("lone", preset="ae"),
-    run("tuning-lr0.01-seed0", learning_rate=0.01, best=(9, 2.0)),
+    run("tuning-lr0.01-seed0", sweep="tuning", learning_rate=0.01, best=(9, 2.0)),
     run("b-2", seed=2, best=(2, 3.5), state=State.FAILED),
-    run("tuning-lr0.001-seed1", learning_rate=0.001, seed=1, state=State.RUNNING),
-    run("other-lr0.5", learning_rate=0.5),
+    run("tuning-lr0.001-seed1", sweep="tuning", learning_rate=0.001, seed=1, state=State.RUNNING),
+    run("other-lr0.5", learning_rate=0.5, sweep="other"),
+    run("tuning-lr0.02", learning_rate=0.02),  # called so by somebody
     run("broken", damage="config.json is missing"),
 ]
 
@@ -51,20 +52,11 @@ def test_a_group_is_a_row_where_its_first_run_stands() -> None:
     found = Groups().of(runs)
     keys = {found[RUNS[0].run][0], found[RUNS[2].run][0]}
     rows = folded(runs, found, keys)
-    assert names(rows) == ["a 2", "lone", "tuning 2", "other-lr0.5"]
+    assert names(rows) == ["a 2", "lone", "tuning 2", "other-lr0.5", "tuning-lr0.02"]
     seeds, tuning = (row for row in rows if isinstance(row, RunGroup))
     assert (seeds.best, tuning.best) == ((2, 3.5), (9, 2.0))
     assert dict(seeds.states) == {"finished": 1, "failed": 1}
     assert names(folded(runs, found, set())) == [each.run.name for each in runs]
-
-
-def test_the_stem_of_a_sweep_is_the_name_without_what_its_own_settings_add() -> None:
-    config = RUNS[2].config
-    assert config is not None
-    assert stem_of("tuning-seed0-lr0.01", config) == "tuning"
-    assert stem_of("tuning-seed1-lr0.01", config) == "tuning-seed1"  # it has another seed
-    assert stem_of("tuning", config) == ""
-    assert stem_of("lr0.01", config) == ""
 
 
 def test_runs_are_ordered_by_any_quantity_and_those_without_one_come_last() -> None:

@@ -18,7 +18,9 @@ from core.runs.status import State
 
 
 def member(name: str, loss: float | None, state: State = State.FINISHED, **settings: object) -> RunSummary:
-    config = make_config(dataset="mnist-5k", **settings)
+    config = make_config(dataset="mnist-5k", **settings).model_copy(
+        update={"sweep": None if name == "other" else "try"}
+    )
     validation = None if loss is None else (3, loss)
     return RunSummary(Run(Path("/runs") / name), state=state, config=config, validation=validation)
 

@@ -11,7 +11,8 @@ import torch
 
 from core.data.images import ImageSet
 from core.errors import ConfigError, DamagedFile, RunError
-from core.runs.run import Run
+from core.runs.config import write_json
+from core.runs.run import CONFIG, Run
 from core.runs.snapshots.folder import snapshots_of
 from core.runs.status import State
 from core.training.checkpoint import TrainingState, load_state, save_state
@@ -88,10 +89,12 @@ def test_a_fork_that_changes_nothing_ends_bit_for_bit_where_its_parent_does(
 
 def test_a_fork_says_where_it_began_and_has_the_curve_until_there(make_run: MakeRun, images: ImageSet) -> None:
     parent = stop_at(make_run("parent", **SETTINGS), images, STEPS + 5)
+    write_json(parent.path / CONFIG, parent.config().model_copy(update={"sweep": "try"}))
     changes = {"beta": "2", "epochs": "5", "learning_rate": "0.0001", "schedule": "constant"}
     fork = fork_newest(parent, parent.path.parent, "other", changes, None)
     config, status, state = fork.config(), fork.status(), load_state(fork)
     assert config.forked_from is not None
+    assert config.sweep is None
     assert config.forked_from.words == "forked from parent at epoch 1.27"
     assert config.forked_from.step == 14
     assert config.forked_from.changed == ("epochs", "learning_rate", "schedule", "beta")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from core.runs.choosing.groups import RunGroup
+from core.runs.choosing.groups import RunGroup, sweep_key
 from tui.run_columns import RUN_COLUMNS
 from tui.screens.charts.choose import ChooseShown
 from tui.screens.runs.listing import arrangement
@@ -112,11 +112,11 @@ class ArrangedList(MarkedList):
 
     def action_sweep(self) -> None:
         runs = runs_of(self.row)
-        key, name = self.arranger.groups.get(runs[0].run, ("", "")) if runs else ("", "")
-        if key.startswith("sweep/"):
+        config = runs[0].config if runs else None
+        if config and config.sweep:
             from tui.screens.sweeps.screen import SweepScreen
 
-            self.app.push_screen(SweepScreen(self.shared, name, key))
+            self.app.push_screen(SweepScreen(self.shared, config.sweep, sweep_key(config)))
         elif runs:
             self.notify(f"{runs[0].run.name} is in no sweep", markup=False)
 
