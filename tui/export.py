@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import folders
-from core.arrays import Floats, Images
+from core.arrays import Column, Floats, Images, Integers
 from core.errors import ConfigError, DamagedFile, RunError, describe
 from core.runs.keeping.names import next_name
 from core.text import printable
@@ -27,6 +27,7 @@ from tui.drawing.plots.axes import Range
 from tui.drawing.points import CLASS_COLORS
 from tui.drawing.view import View, finite
 from tui.panels import DPI, WIDE, Panel, draw_panel, label_axes
+from tui.series import Chart
 from tui.terminal.graphics import png
 
 if TYPE_CHECKING:
@@ -246,3 +247,19 @@ def _figure_png(figure: Figure) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI, bbox_inches=None)
     return content.getvalue()
+
+
+def curve_table(charts: Sequence[Chart], x_label: str, x_range: Range) -> dict[str, list[str] | Column | Integers]:
+    """Curves by the chart they are in, as columns of a table with one line for each point.
+
+    The last column says which points the range shows.
+    """
+    pairs = [(chart.key, curve) for chart in charts for curve in chart.curves]
+    x = np.concatenate([curve.x for _, curve in pairs])
+    return {
+        "part": [part for part, curve in pairs for _ in curve.x],
+        "curve": [curve.label for _, curve in pairs for _ in curve.x],
+        x_label: x,
+        "value": np.concatenate([curve.y for _, curve in pairs]),
+        "shown": ((x >= x_range[0]) & (x <= x_range[1])).astype(int),
+    }

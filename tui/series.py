@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from core.arrays import Column, Integers
+from core.arrays import Column
 from core.runs.run import Run
 from core.text import printable
-from tui.drawing.plots.axes import Range
 from tui.drawing.plots.curves import Curve
 from tui.drawing.plots.scales import SCALES, Scale
 from tui.drawing.plots.smoothing import Smoothing, binned, mean_and_band
@@ -284,19 +283,3 @@ def _branch(snapshot: Snapshot, axis: Axis, name: str = "") -> tuple[tuple[float
     at = {"step": np.array([float(config.forked_from.step)]), "time": np.array([config.forked_from.time])}
     text = f"fork {name}" if name else f"fork of {config.forked_from.run}"
     return ((float(axis.positions(snapshot, at)[0]), printable(text)[:LONGEST_MARK]),)
-
-
-def curve_table(charts: Sequence[Chart], x_label: str, x_range: Range) -> dict[str, list[str] | Column | Integers]:
-    """Curves by the chart they are in, as columns of a table with one line for each point.
-
-    The last column says which points the range shows.
-    """
-    pairs = [(chart.key, curve) for chart in charts for curve in chart.curves]
-    x = np.concatenate([curve.x for _, curve in pairs])
-    return {
-        "part": [part for part, curve in pairs for _ in curve.x],
-        "curve": [curve.label for _, curve in pairs for _ in curve.x],
-        x_label: x,
-        "value": np.concatenate([curve.y for _, curve in pairs]),
-        "shown": ((x >= x_range[0]) & (x <= x_range[1])).astype(int),
-    }

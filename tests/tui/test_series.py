@@ -13,7 +13,7 @@ from core.runs.config import make_config
 from core.runs.metrics.lines import KL_CHANNELS
 from core.runs.run import Run
 from tests.support.snapshots import make_snapshot, make_summary
-from tui import run_axis, series
+from tui import export, run_axis, series
 from tui.drawing.plots.curves import Curve
 from tui.drawing.plots.plot import draw_curves
 from tui.drawing.plots.scales import SCALES
@@ -253,7 +253,7 @@ def test_what_few_runs_measure_has_charts_where_it_was_measured() -> None:
 
 def test_a_table_has_a_line_for_each_point() -> None:
     snapshot = make_snapshot()
-    table = series.curve_table([series.Chart("loss", curves_of(snapshot, "loss"), "loss", "loss")], "epoch", (1.0, 2.0))
+    table = export.curve_table([series.Chart("loss", curves_of(snapshot, "loss"), "loss", "loss")], "epoch", (1.0, 2.0))
     assert {len(column) for column in table.values()} == {60 + 2}
     assert [*table] == ["part", "curve", "epoch", "value", "shown"]
     assert [bool(shown) for shown in table["shown"]] == [1 <= float(epoch) <= 2 for epoch in table["epoch"]]

@@ -109,7 +109,7 @@ def write_curves(
         for chart in charts
     ]
     export.save_curves(picture, panels, title=title, x_label=x_label, x_range=x_range, log_scale=scale == "log")
-    export.save_table(table, series.curve_table(charts, x_label, x_range))
+    export.save_table(table, export.curve_table(charts, x_label, x_range))
     return [picture, table]
 
 
