@@ -154,6 +154,7 @@ def start(
     on_finish: str | None = None,
     device: str | None = None,
     time_limit: float | None = None,
+    processes: int | None = None,
     *,
     from_queue: bool = False,
 ) -> TrainerProcess:
@@ -162,20 +163,18 @@ def start(
     torchrun starts several processes, and ends all when one fails. `threads` bounds those that compute. `others` are
     trained in turns by the same process, which refuses those that it cannot train. Images that are not where they were
     first trained on lie in `data_dir`. `on_finish` is a command for the shell, once a run has ended. Another `device`
-    than the run's own may be given, the seconds that its process has, and that it is trained only if it waits.
+    than the run's own may be given, the seconds that its process has, another number of processes, and that it is
+    trained only if it waits.
     """
     config = run.training_config()
+    config = config.model_copy(update={"processes": processes or config.processes})
     words = [*command(run, config), *(str(other.path) for other in others)]
-    if epochs is not None:
-        words += ["--epochs", str(epochs)]
-    if learning_rate is not None:
-        words += ["--learning-rate", repr(learning_rate)]
-    if data_dir is not None:
-        words += ["--data-dir", str(data_dir)]
-    if device is not None:
-        words += ["--device", device]
+    asked: dict[str, object] = {"--epochs": epochs, "--learning-rate": learning_rate, "--data-dir": data_dir}
+    asked |= {"--device": device, "--processes": processes}
+    for option, value in asked.items():
+        words += [] if value is None else [option, str(value)]
     if time_limit is not None:
-        words += [f"--time-limit={time_limit!r}s"]
+        words += [f"--time-limit={time_limit:f}s"]
     if from_queue:
         words += ["--from-queue"]
     if on_finish is not None:
@@ -222,6 +221,7 @@ def resume(
     data_dir: Path | None = None,
     on_finish: str | None = None,
     time_limit: float | None = None,
+    processes: int | None = None,
 ) -> TrainerProcess:
     """Go on with a run that no trainer has, from its last save; `data_dir` is where its images may have moved to.
 
@@ -233,7 +233,7 @@ def resume(
     prepare_resume(run, epochs, data_dir)
     if learning_rate is not None:
         run.requests.take_back([LEARNING_RATE])  # asked of the trainer before, which did not do it any more
-    return start(run, epochs, learning_rate, threads, (), data_dir, on_finish, time_limit=time_limit)
+    return start(run, epochs, learning_rate, threads, (), data_dir, on_finish, None, time_limit, processes)
 
 
 def prepare_resume(run: Run, epochs: int | None = None, data_dir: Path | None = None) -> None:

@@ -12,6 +12,7 @@ from core.jobs import launch
 from core.jobs.queue.together import INCIDENTAL, shared_kind
 from core.jobs.queue.waiting import enter, leave, queueing
 from core.jobs.search import Choice, Span, draw_trials, every_combination
+from core.jobs.trainer.limit import TimeLimit
 from core.jobs.trainer.orders import SWEEP_STOPPED
 from core.runs.catalog import RunSummary, find_runs, summarise
 from core.runs.choosing.groups import sweep_key
@@ -21,6 +22,8 @@ from core.runs.requests import STOP_SWEEP
 from core.runs.run import Run, Share
 from core.runs.settings import SETTINGS
 from core.runs.status import State
+
+LEAST_SECONDS = 10.0  # before a time limit, in which no trainer would come to a step
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Sweep:
 
     Where several slots are free on a device, those that can share a step are trained by one process too. Finished
     members are left as they are, and those that were stopped or lost go on. `first_stage` are the weights whose latents
-    they learn, where they learn a prior.
+    they learn, where they learn a prior. Within a `limit` all save and stop, and none is begun shortly before it.
     """
 
     def __init__(
@@ -111,8 +114,9 @@ class Sweep:
         together: int = 1,
         share: Share | None = None,
         on_finish: str | None = None,
+        limit: TimeLimit | None = None,
     ) -> None:
-        self.members, self._share, self._on_finish = members, share, on_finish
+        self.members, self._share, self._on_finish, self._limit = members, share, on_finish, limit
         self._threads, self._first_stage = threads, first_stage
         self._waiting = [member for member in members if not _is_done(member)]
         self._free = list(slots)
@@ -140,6 +144,8 @@ class Sweep:
                 if any(_stopped_with_all(member.run) for member in started.members):
                     self.was_stopped = True
                     self._waiting.clear()
+        if self._limit is not None and self._limit.left < LEAST_SECONDS:
+            self._waiting.clear()
         while self._waiting and self._free:
             device = self._free[0]
             members = self._next(device)
@@ -176,6 +182,7 @@ class Sweep:
                     others=others,
                     data_dir=_data_dir(ready[0]),
                     on_finish=self._on_finish,
+                    time_limit=None if self._limit is None else self._limit.left,
                 )
                 self._busy.append(Started(ready, slots, process))
                 return
@@ -210,6 +217,17 @@ class Sweep:
         for started in self._busy:
             if not started.process.has_begun:
                 started.process.end()
+
+    @property
+    def ended_by_limit(self) -> bool:
+        """Whether nothing but the time limit keeps it from being finished. Raises DamagedFile or OSError."""
+        if self._limit is None or self.failures:
+            return False
+        there = [member.run.last_status() for member in self.members if member.run.path.exists()]
+        undone = [status for status in there if status.state is not State.FINISHED]
+        return not any(status.error for status in undone) and (
+            any(status.reason for status in undone) or self._limit.left < LEAST_SECONDS
+        )
 
     def summaries(self) -> Iterator[tuple[Member, RunSummary | None]]:
         """Each member, and its run in short once there is one."""

@@ -36,6 +36,11 @@ class TimeLimit:
     seconds: float
     began: float
 
+    @property
+    def left(self) -> float:
+        """The seconds until it is over."""
+        return self.began + self.seconds - time.monotonic()
+
     def __str__(self) -> str:
         minutes, seconds = divmod(round(self.seconds, 3), 60)
         parts = [(minutes // 60, "h"), (minutes % 60, "min"), (seconds, "s")]

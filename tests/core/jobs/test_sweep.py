@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from core.errors import ConfigError
 from core.jobs import launch, search, sweep
 from core.jobs.queue import together
 from core.jobs.sweep import Member, Sweep
+from core.jobs.trainer.limit import TimeLimit
 from core.runs.choosing.seeds import Spread
 from core.runs.run import Run
 from core.runs.status import State
@@ -134,6 +136,7 @@ class Started:
 
     names: list[str]
     device: str
+    time_limit: float | None = None
     ended: bool = False
     is_late: bool = False
 
@@ -143,10 +146,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
     """The processes that were started, none of which is there."""
     found: list[Started] = []
 
-    def start(
-        run: Run, threads: int | None, others: Sequence[Run], data_dir: Path | None, on_finish: str | None
-    ) -> Started:
-        found.append(Started([one.name for one in (run, *others)], run.config().device))
+    def start(run: Run, others: Sequence[Run], time_limit: float | None, **ignored: object) -> Started:
+        found.append(Started([one.name for one in (run, *others)], run.config().device, time_limit))
         return found[-1]
 
     monkeypatch.setattr(launch, "start", start)
@@ -216,6 +217,22 @@ def test_a_member_that_was_begun_on_another_device_goes_on_there_by_itself(
     started[0].ended = True
     runs.advance()
     assert [one.names for one in started] == [["try-seed0", "try-seed2"], ["try-seed1"]]
+
+
+def test_within_a_time_limit_each_trainer_has_what_is_left_of_it_and_none_begins_at_its_end(
+    runs_dir: Path, started: list[Started]
+) -> None:
+    members = sweep.plan(runs_dir, "try", {"seed": ["0", "1", "2"]}, FIXED)
+    runs = Sweep(members, ["cpu"], None, limit=TimeLimit(100.0, time.monotonic() - 40.0))
+    runs.advance()
+    (first,) = started
+    assert first.time_limit == pytest.approx(60.0, abs=5.0)
+    first.ended = True
+    runs._limit = TimeLimit(100.0, time.monotonic() - 95.0)
+    runs.advance()
+    assert (len(started), runs.active, runs.ended_by_limit) == (1, False, True)
+    members[0].run.write_status(members[0].run.status().updated(state=State.FAILED, error="no digits"))
+    assert not runs.ended_by_limit, "what failed is no matter of time"
 
 
 def test_members_that_differ_in_the_seed_only_are_one_group(runs_dir: Path) -> None:

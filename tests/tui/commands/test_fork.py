@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from core.errors import UserError
 from core.jobs.forking import save_before
+from core.jobs.queue.waiting import set_paused
 from core.runs.run import Run
 from core.runs.status import State
 from tests.support import run_files, trainers
@@ -35,7 +36,9 @@ def call(runs_dir: Path, few_digits: Path) -> Callable[..., str]:
 
 
 @pytest.mark.slow
-def test_a_fork_is_described_made_and_refused(call: Callable[..., str], make_small_run: MakeRun) -> None:
+def test_a_fork_is_described_made_and_refused(
+    call: Callable[..., str], make_small_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parent = make_small_run("parent", preset="vae", epochs=2)
     trainers.finish(parent)
     there = parent.path.parent
@@ -62,6 +65,11 @@ def test_a_fork_is_described_made_and_refused(call: Callable[..., str], make_sma
     )
     assert done.splitlines()[-1] == "again finished after 4 epochs"
     run_files.assert_sound(Run(there / "again"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    set_paused(True)
+    waits = call("parent", "--epochs", "3", "--name", "waits", "--queue").splitlines()[-1]
+    assert waits == "waits is number 1 in the queue: the queue is paused; look at it with: vae-tui queue"
+    assert call("parent", "--epochs", "3", "--queue", "--time-limit", "1h").startswith("--queue must be left out with")
 
 
 def test_a_trainer_is_asked_to_save_before_and_not_waited_for_for_ever(make_small_run: MakeRun) -> None:

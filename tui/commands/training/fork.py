@@ -13,6 +13,7 @@ from core.data import registry
 from core.jobs import launch
 from core.jobs.cost import estimate, read_paces
 from core.jobs.forking import make_fork, save_before
+from core.jobs.queue.waiting import enqueue
 from core.runs.catalog import find_run
 from core.runs.config import RunConfig
 from core.runs.forks.choice import KEPT, changed_settings, check_goal, first_rate, fork_settings
@@ -22,9 +23,10 @@ from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text, title
 from tui import formatting
 from tui.background.devices import check_device
-from tui.commands.options.common import DataDir, Detach, Json, OnFinish, RunName, RunsDir, TimeLimit
+from tui.commands.options.common import DataDir, Detach, Json, OnFinish, Queue, RunName, RunsDir, TimeLimit
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json
+from tui.commands.training.queue import await_turn, check_queue
 from tui.commands.training.train import check_time_limit, follow
 from tui.commands.words import RUNS_DIR, command_hint
 from tui.interrupts import Told, tidied_up
@@ -56,6 +58,7 @@ def fork(
         bool, typer.Option("--create-only", help="Make the fork for a trainer that is started otherwise.")
     ] = False,
     detach: Detach = False,
+    queue: Queue = False,
     as_json: Json = False,
     on_finish: OnFinish = None,
     time_limit: TimeLimit = None,
@@ -64,6 +67,7 @@ def fork(
     data_dir: DataDir = None,
 ) -> None:
     shared, seconds = check_share(share), check_time_limit(time_limit, create_only=create_only)
+    check_queue(queue, create_only=create_only, on_finish=on_finish, time_limit=seconds)
     parent = find_run(runs_dir, run)
     moment = moment_of(parent, None if at is None else parse_epoch(at))
     before = settings_now(parent)
@@ -96,6 +100,10 @@ def fork(
         epoch = moment.epoch if moment.snapshot else None
         made = make_fork(parent, runs_dir.absolute(), name, settings, epoch, shared, warn=print_error)
     say(f"{made.name} is {_described(made)}")
+    if queue:
+        enqueue(made, data_dir=folder)
+        print_json(_as_json(made)) if as_json else await_turn([made])
+        return
     start = partial(launch.start, made, data_dir=folder, on_finish=on_finish, time_limit=seconds)
     if as_json:
         if not create_only:

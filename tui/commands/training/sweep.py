@@ -20,6 +20,7 @@ from core.errors import RunError
 from core.jobs.queue.together import MOST_TOGETHER
 from core.jobs.search import MEMBERS_LIMIT, parse_choice
 from core.jobs.sweep import Member, Sweep, company, enqueue, plan, plan_trials, spreads
+from core.jobs.trainer.limit import TimeLimit as Limit
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import RunSummary, find_run
 from core.runs.choosing.seeds import Spread
@@ -29,13 +30,14 @@ from core.runs.settings import SETTINGS
 from core.runs.status import State
 from core.text import printable
 from tui import formatting
-from tui.commands.options.common import DataDir, Json, OnFinish, Queue, RunsDir
+from tui.commands.options.common import DataDir, Json, OnFinish, Queue, RunsDir, TimeLimit
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
-from tui.commands.output import EXIT_FAILED, LowestLines, echo, print_error, print_json, print_table
+from tui.commands.output import EXIT_FAILED, EXIT_TIME_LIMIT, LowestLines, echo, print_error, print_json, print_table
 from tui.commands.training.cluster import Launcher, SlurmOptions, check_launcher, submit_members
 from tui.commands.training.progress import going_on
 from tui.commands.training.queue import await_turns, check_queue
 from tui.commands.training.slots import find_slots
+from tui.commands.training.train import check_time_limit
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
@@ -92,19 +94,22 @@ def sweep(
     ] = "sweep",
     as_json: Json = False,
     on_finish: OnFinish = None,
+    time_limit: TimeLimit = None,
     share: Shared = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
-    shared = check_share(share)
+    began = time.monotonic()
+    shared, seconds = check_share(share), check_time_limit(time_limit)
     folder = (data_dir or registry.default_data_dir()).absolute()
     first_stage = find_run(runs_dir, settings["first_stage"]) if "first_stage" in settings else None
     if first_stage:
         settings["first_stage"] = first_stage.name  # which may have been given as a folder
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
-    check_queue(queue, create_only=False, on_finish=on_finish, time_limit=None)
+    check_queue(queue, create_only=False, on_finish=on_finish, time_limit=seconds)
     given = {"--queue": queue, "--jobs": jobs is not None, "--on-finish": on_finish is not None, "--json": as_json}
+    given["--time-limit"] = time_limit is not None
     check_launcher(launcher, slurm or [], given)
     usual = DEFAULTS if trials is None else DEFAULTS | {"seed": "0"}
     chosen = with_images(usual | settings, folder, taken_over)
@@ -133,8 +138,12 @@ def sweep(
     on_cpu = sum(slot == "cpu" for slot in slots)
     threads = max(1, (os.cpu_count() or 1) // on_cpu) if on_cpu > 1 else None
     together = MOST_TOGETHER if jobs is None else 1
-    if not train_all(Sweep(members, slots, threads, weights, together, shared, on_finish), as_json):
-        raise typer.Exit(EXIT_FAILED)
+    limit = None if seconds is None else Limit(seconds, began)
+    runs = Sweep(members, slots, threads, weights, together, shared, on_finish, limit)
+    if not train_all(runs, as_json):
+        if runs.ended_by_limit:
+            print_error(f"stopped, as its time limit of {limit} is reached; the same command goes on where it was")
+        raise typer.Exit(EXIT_TIME_LIMIT if runs.ended_by_limit else EXIT_FAILED)
 
 
 def train_all(runs: Sweep, as_json: bool) -> bool:

@@ -96,6 +96,11 @@ def train(
             help="New learning rate, such as a lower one for a run that diverged.",
             default="as before",
         ),
+        "processes": setting_option(
+            "processes",
+            help="Train on by so many processes, to other bits than by as many as the run was made for.",
+            default="as before",
+        ),
     }
 )
 def resume(
@@ -112,18 +117,20 @@ def resume(
     checked = check_values(**settings)
     new = {name: getattr(checked, name) for name in settings}
     config = found.training_config()
-    check_device(config.device, config.processes)
+    new_goal, new_rate, processes = (new.get(name) for name in ("epochs", "learning_rate", "processes"))
+    check_device(config.device, processes or config.processes)
     folder = None if data_dir is None else data_dir.absolute()
-    new_goal, new_rate = new.get("epochs"), new.get("learning_rate")
     seconds = check_time_limit(time_limit)
     check_queue(queue, create_only=False, on_finish=on_finish, time_limit=seconds)
+    if queue and processes is not None:
+        raise ConfigError({"queue": "--queue must be left out with --processes"})
     if queue:
         launch.prepare_resume(found, new_goal, folder)
         enqueue(found, new_goal, new_rate, folder)
         await_turn([found])
         return
-    start = partial(launch.resume, found, new_goal, new_rate, data_dir=folder, on_finish=on_finish, time_limit=seconds)
-    follow(found, start, detach)
+    start = partial(launch.resume, found, new_goal, new_rate, data_dir=folder, on_finish=on_finish)
+    follow(found, partial(start, time_limit=seconds, processes=processes), detach)
 
 
 def check_time_limit(text: str | None, *, create_only: bool = False) -> float | None:
