@@ -81,7 +81,7 @@ def test_torchrun_trains_what_was_made_for_as_many_and_refuses_another_number(ma
     words = [VAE_TUI, "resume", "wide", "--epochs", "2", "--processes", "1", "--runs-dir", str(run.path.parent)]
     subprocess.run(words, check=True, capture_output=True, timeout=100)
     assert (run.state(), run.status().epoch) == (State.FINISHED, 2)
-    assert "1 process instead of 2 processes" in run.status().device_name
+    assert "trained by 1 instead of 2 processes" in run.status().device_name
 
 
 def test_a_resume_with_a_device_that_is_not_here_is_refused_before_a_trainer_starts(
