@@ -16,7 +16,6 @@ from core.jobs.trainer.limit import TimeLimit
 from core.jobs.trainer.orders import SWEEP_STOPPED
 from core.runs.catalog import RunSummary, find_runs, summarise
 from core.runs.choosing.groups import sweep_key
-from core.runs.choosing.seeds import Spread, spread_of, without_seed
 from core.runs.config import RunConfig, check_name, check_values, stamp
 from core.runs.requests import STOP_SWEEP
 from core.runs.run import Run, Share
@@ -221,7 +220,7 @@ class Sweep:
     @property
     def ended_by_limit(self) -> bool:
         """Whether nothing but the time limit keeps it from being finished. Raises DamagedFile or OSError."""
-        if self._limit is None or self.failures:
+        if self._limit is None or self.failures or self.was_stopped:
             return False
         there = [member.run.last_status() for member in self.members if member.run.path.exists()]
         undone = [status for status in there if status.state is not State.FINISHED]
@@ -293,14 +292,3 @@ def _stopped_with_all(run: Run) -> bool:
 
 def _is_done(member: Member) -> bool:
     return member.run.path.exists() and member.run.last_status().state is State.FINISHED
-
-
-def spreads(
-    members: Sequence[Member], loss: Callable[[Member], float | None]
-) -> list[tuple[Mapping[str, object], Spread | None]]:
-    """What members that differ in nothing but the seed have in common, and the spread of the losses there are."""
-    found: dict[tuple[tuple[str, object], ...], list[float]] = {}
-    for member in members:
-        value = loss(member)
-        found.setdefault(without_seed(member.varied), []).extend([] if value is None else [value])
-    return [(dict(key), spread_of(losses)) for key, losses in found.items()]

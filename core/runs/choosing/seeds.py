@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,3 +37,16 @@ def spread_of(figures: Sequence[float]) -> Spread | None:
 def without_seed(settings: Mapping[str, Setting]) -> tuple[tuple[str, Setting], ...]:
     """What runs that differ in nothing but the seed have in common."""
     return tuple((name, value) for name, value in settings.items() if name != "seed")
+
+
+def spreads(
+    figures: Iterable[tuple[Mapping[str, Setting], float | None]],
+) -> list[tuple[Mapping[str, Setting], Spread | None]]:
+    """What runs that differ in nothing but the seed have in common, and the spread of the figures there are.
+
+    Each run is given by its settings and its figure, None where it has none.
+    """
+    found: dict[tuple[tuple[str, Setting], ...], list[float]] = {}
+    for settings, figure in figures:
+        found.setdefault(without_seed(settings), []).extend([] if figure is None else [figure])
+    return [(dict(key), spread_of(known)) for key, known in found.items()]

@@ -12,9 +12,9 @@ import pytest
 from core.errors import ConfigError
 from core.jobs import launch, search, sweep
 from core.jobs.queue import together
-from core.jobs.sweep import Member, Sweep
+from core.jobs.sweep import Sweep
 from core.jobs.trainer.limit import TimeLimit
-from core.runs.choosing.seeds import Spread
+from core.runs.choosing.seeds import Spread, spreads
 from core.runs.run import Run
 from core.runs.status import State
 
@@ -237,11 +237,7 @@ def test_within_a_time_limit_each_trainer_has_what_is_left_of_it_and_none_begins
 
 def test_members_that_differ_in_the_seed_only_are_one_group(runs_dir: Path) -> None:
     members = sweep.plan(runs_dir, "try", {"preset": ["ae", "vae"], "seed": ["0", "1", "2"]}, FIXED)
-    losses = dict(zip((member.run.name for member in members), [1.0, 2.0, 3.0, 5.0, None, None], strict=True))
-
-    def loss(member: Member) -> float | None:
-        return losses[member.run.name]
-
-    ae, vae = sweep.spreads(members, loss)
+    varied = [member.varied for member in members]
+    ae, vae = spreads(zip(varied, [1.0, 2.0, 3.0, 5.0, None, None], strict=True))
     assert ae == ({"preset": "ae"}, Spread(2.0, 1.0, 3))
     assert vae == ({"preset": "vae"}, Spread(5.0, None, 1))

@@ -19,11 +19,11 @@ from core.data import registry
 from core.errors import RunError
 from core.jobs.queue.together import MOST_TOGETHER
 from core.jobs.search import MEMBERS_LIMIT, parse_choice
-from core.jobs.sweep import Member, Sweep, company, enqueue, plan, plan_trials, spreads
+from core.jobs.sweep import Member, Sweep, company, enqueue, plan, plan_trials
 from core.jobs.trainer.limit import TimeLimit as Limit
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import RunSummary, find_run
-from core.runs.choosing.seeds import Spread
+from core.runs.choosing.seeds import Spread, spreads
 from core.runs.config import OF_OWN, check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.settings import SETTINGS
@@ -277,7 +277,7 @@ def _spreads(runs: Sweep) -> list[tuple[Mapping[str, object], Spread | None]]:
         for member, summary in runs.summaries()
         if summary is not None and summary.state is State.FINISHED
     }
-    return spreads(runs.members, lambda member: found.get(member.run.name))
+    return spreads((member.varied, found.get(member.run.name)) for member in runs.members)
 
 
 def results(runs: Sweep) -> dict[str, object]:
