@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,7 +63,6 @@ def of_samples(sampler: str, seed: int = 0, temperature: float = 1.0, count: int
 
 def of_plane(options: ProjectionOptions, view: View | None = None, hidden: frozenset[int] = frozenset()) -> Shot:
     """The latents in the plane, in one view: by default the one that holds the newest."""
-    options = replace(options, steady=not options.fit_each)
 
     def draw(planes: Sequence[LatentProjection]) -> list[Image.Image]:
         seen = view or home_view(planes[-1].points)

@@ -107,8 +107,7 @@ class ProjectionOptions:
     """How latents are projected to the plane; `numbers` None takes the two latent numbers that vary most.
 
     At moments of the training that are over, the projection is that of the newest weights, or with `fit_each` is fitted
-    at each moment. Discriminants that are held are those of the numbers that vary: of them are the newest weights, too,
-    where `steady` asks for it. `seed` and `neighbours`, None for those of its kind, are those of an embedding, which is
+    at each moment. `seed` and `neighbours`, None for those of its kind, are those of an embedding, which is
     always fitted to what is shown.
     """
 
@@ -117,7 +116,6 @@ class ProjectionOptions:
     fit_on_shown: bool = False
     numbers: tuple[int, int] | None = None
     fit_each: bool = False
-    steady: bool = False
     seed: int = 0
     neighbours: int | None = None
 

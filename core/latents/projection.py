@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from core.arrays import Floats, Labels
@@ -15,7 +14,8 @@ from core.latents.options import number_name
 # The exponent of responsibilities on the way back from the plane: 1 would mix all digits that could lie there into one
 # that is none of them.
 SHARPNESS = 8.0
-LEAST_SPREAD = 0.01  # of the variance of the number that varies most: steady discriminants leave out what varies less
+RIDGE = 0.01  # of the variance of the number that varies most, which discriminants see in every direction besides
+LEAST_SEPARATION = 1e-9  # of that of the first discriminant; what is smaller is rounding
 
 
 class ProjectionError(ValueError):
@@ -87,48 +87,40 @@ class Projection:
         return float((self.classifier.predict(latents.mean) == latents.labels).mean())
 
 
-def fit_lda(latents: Latents, *, steady: bool = False) -> Projection:
+def fit_lda(latents: Latents) -> Projection:
     """The two directions that separate the classes best. Raises ProjectionError below three classes.
 
-    Fisher 1936, by scikit-learn, on the posterior means as in the post. A `steady` plane leaves out latent numbers that
-    hardly vary: their weights are as large as their spread is small, and throw latents of other moments far away.
+    Fisher 1936 and Rao 1948, on the posterior means as in the post, but regularised (Friedman 1989): a number that
+    hardly varies would get weights as large as its spread is small, and they would throw an image in which it does
+    vary, or latents of other moments, far away.
     """
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
     classes, places, counts = np.unique(latents.labels, return_inverse=True, return_counts=True)
     if len(classes) < 3:
         raise ProjectionError(f"LDA to two dimensions needs three classes or more, not {len(classes)}; PCA needs none")
-    # In single precision the class means of a number that never varies differ by rounding, which LDA would take for a
-    # difference between the classes.
-    z = latents.mean.astype(np.float64)
-    within = z - np.stack([z[places == place].mean(axis=0) for place in range(len(classes))])[places]
+    z, shares = latents.mean.astype(np.float64), counts / len(latents)
+    origin, means = z.mean(axis=0), np.stack([z[places == place].mean(axis=0) for place in range(len(classes))])
+    within = z - means[places]
     if not within.any():
         raise ProjectionError("LDA needs latents that vary within their classes")
-    spread = z.var(axis=0)
-    used = spread > (LEAST_SPREAD * spread.max() if steady else -1)
+    covariance, between = within.T @ within / len(latents), (means - origin).T * shares @ (means - origin)
+    regularised = covariance + RIDGE * z.var(axis=0).max() * np.eye(len(covariance))
+    whitening = np.linalg.inv(np.linalg.cholesky(regularised)).T  # W with Wᵀ S W = I
     with threadpool_limits(1):  # threads only wait for each other on matrices this small
-        lda = LinearDiscriminantAnalysis(n_components=2).fit(z[:, used], latents.labels)
-    if lda.scalings_.shape[1] < 2:
+        separations, directions = np.linalg.eigh(whitening.T @ between @ whitening)
+    if separations[-2] <= LEAST_SEPARATION * separations[-1]:
         raise ProjectionError("LDA needs latents that vary in two directions or more")
-    first, second = map(float, lda.explained_variance_ratio_[:2])
+    coefficients = np.linalg.solve(regularised, means.T)
     return Projection(
-        name="steady LDA" if steady else "LDA",
-        axes=("steady discriminant 1", "steady discriminant 2") if steady else ("discriminant 1", "discriminant 2"),
-        weights=_among(lda.scalings_[:, :2], used),
-        origin=z.mean(axis=0),
-        means=np.stack([z[places == place].mean(axis=0) for place in range(len(classes))]),
-        shares=counts / len(latents),
-        covariance=within.T @ within / len(latents),
-        explained=(first, second),
-        classifier=LinearClassifier(_among(lda.coef_.T, used), lda.intercept_, lda.classes_),
+        name="LDA",
+        axes=("discriminant 1", "discriminant 2"),
+        weights=whitening @ directions[:, :-3:-1],
+        origin=origin,
+        means=means,
+        shares=shares,
+        covariance=covariance,
+        explained=(float(separations[-1] / separations.sum()), float(separations[-2] / separations.sum())),
+        classifier=LinearClassifier(coefficients, np.log(shares) - (means.T * coefficients).sum(axis=0) / 2, classes),
     )
-
-
-def _among(weights: Floats, used: NDArray[np.bool_]) -> Floats:
-    """Weights of the numbers that are used, (U, K), among all, (D, K)."""
-    whole = np.zeros((len(used), weights.shape[1]))
-    whole[used] = weights
-    return whole
 
 
 def fit_pca(latents: Latents) -> Projection:

@@ -21,15 +21,15 @@ from core.runs.snapshots.folder import snapshots_of
 
 def plane(session: RunSession, options: ProjectionOptions, moment: int | None) -> LatentProjection:
     """The latents at the moment that the session is inside of. Raises RunError where that cannot be."""
-    # scikit-learn takes a second to import: the latents are encoded meanwhile.
-    threading.Thread(target=import_module, args=("sklearn.discriminant_analysis",), daemon=True).start()
+    if options.projection == "pca":  # scikit-learn takes a second to import: the latents are encoded meanwhile
+        threading.Thread(target=import_module, args=("sklearn.decomposition",), daemon=True).start()
     latents = session.latents(options.part)
     try:
         projection, fitted = _projection(session, options, moment)
     except ProjectionError as error:
         raise RunError(f"{session.run.name}: {error}") from error
     basis = _basis(options)
-    key = ("accuracy", options.projection, options.numbers, basis, options.part, options.fit_each, options.steady)
+    key = ("accuracy", options.projection, options.numbers, basis, options.part, options.fit_each)
     held = moment is not None and not options.fit_each  # that of the newest weights, which may change
     accuracy = projection.accuracy(latents) if held else session.keep(key, lambda: projection.accuracy(latents))
     indices, places = session.indices(options.part), session.places(options.part)
@@ -54,17 +54,17 @@ def _projection(session: RunSession, options: ProjectionOptions, moment: int | N
     """The projection, and to how many latents it was fitted."""
     if moment is None or (options.fit_each and options.projection != "dims"):
         fitted = session.latents(_basis(options))
-        own = _fitted_here(session, options, steady=options.steady)
+        own = _fitted_here(session, options)
         return (own if moment is None else turned(own, _turn(session, options, moment))), len(fitted)
     with session.inside(None):  # numbers too are those that vary most at the end: a plane of others is another plane
-        return _fitted_here(session, options, steady=True), len(session.latents(_basis(options)))
+        return _fitted_here(session, options), len(session.latents(_basis(options)))
 
 
-def _fitted_here(session: RunSession, options: ProjectionOptions, *, steady: bool = False) -> Projection:
+def _fitted_here(session: RunSession, options: ProjectionOptions) -> Projection:
     """Fitted to the latents of the moment that the session is inside of. Raises ProjectionError."""
     fitted = session.latents(_basis(options))
-    key = ("projection", options.projection, options.numbers, _basis(options), steady)
-    return session.keep(key, lambda: _fit(options, fitted, steady))
+    key = ("projection", options.projection, options.numbers, _basis(options))
+    return session.keep(key, lambda: _fit(options, fitted))
 
 
 def _turn(session: RunSession, options: ProjectionOptions, moment: int) -> Floats:
@@ -101,10 +101,10 @@ def _points(session: RunSession, options: ProjectionOptions, moment: int | None,
     return points[places] if moment is None and places is not None else points
 
 
-def _fit(options: ProjectionOptions, latents: Latents, steady: bool) -> Projection:
+def _fit(options: ProjectionOptions, latents: Latents) -> Projection:
     match options.projection:
         case "lda":
-            return fit_lda(latents, steady=steady)
+            return fit_lda(latents)
         case "pca":
             return fit_pca(latents)
         case _:

@@ -63,7 +63,7 @@ def test_a_plane_is_held_or_fitted_at_each_moment_on_fewer_images(
     explorer: RunExplorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "MOMENT_LIMIT", 300)
-    newest = explorer.projection(ProjectionOptions("lda", steady=True))
+    newest = explorer.projection(ProjectionOptions("lda"))
     held = explorer.at(1000).projection(ProjectionOptions("lda"))
     assert held.projection is newest.projection
     assert (len(newest.points), len(held.points), held.total, held.fitted) == (600, 300, 600, 600)

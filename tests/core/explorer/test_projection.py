@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch.nn.functional import pad
 
 from core.data.images import RunImages, load_image_set
@@ -18,6 +17,7 @@ from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
 from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions
+from core.latents.projection import fit_lda
 from core.runs.run import Run
 from core.shapes import PADDING
 from tests.support.models import load_model
@@ -54,11 +54,10 @@ def test_accuracy_is_that_of_the_classifier_on_what_is_shown(explorer: RunExplor
         (training, training, ProjectionOptions("lda", part="training")),
         (validation, validation, ProjectionOptions("lda", fit_on_shown=True)),
     ):
-        lda = LinearDiscriminantAnalysis(n_components=2).fit(fitted.mean.astype(float), fitted.labels)
-        plane = explorer.projection(choice)
-        assert plane.accuracy == pytest.approx(lda.score(shown.mean, shown.labels), abs=0.005)
+        lda, plane = fit_lda(fitted), explorer.projection(choice)
+        assert plane.accuracy == pytest.approx(lda.accuracy(shown), abs=0.005)
         assert (plane.labels == shown.labels).all()
-        expected = lda.transform(shown.mean)
+        expected = lda.project(shown.mean)
         assert np.abs(np.abs(plane.points) - np.abs(expected)).max() < 0.05 * np.abs(expected).max()
 
 

@@ -18,12 +18,12 @@ class Explanation:
 PLANES = {
     "lda": Explanation(
         "linear discriminant analysis",
-        "maximise wᵀB w / wᵀW w;  B: scatter between the means of classes, W: within classes",
-        "maximise w'Bw / w'Ww;  B: scatter between the means of classes, W: within classes",
+        "maximise wᵀB w / wᵀ(W + ε I) w;  B: scatter between the means of classes, W: within classes",
+        "maximise w'Bw / w'(W + eps I)w;  B: scatter between the means of classes, W: within classes",
         (
             "The plane in which the classes lie apart best; its accuracy is that of a linear classifier.",
             "It is fitted to training latents and shows validation latents, else it would flatter itself (f).",
-            "Classes that overlap here may be apart in other dimensions. Steady: only of numbers that vary.",
+            "ε is 1 % of the largest variance: numbers that hardly vary throw no image far away (Friedman 1989).",
         ),
     ),
     "pca": Explanation(
@@ -73,7 +73,7 @@ PLANES = {
         (
             "Where posteriors together lie, as shades: each holds that share of them where they are densest.",
             "Lines hold the same shares of what the sampler draws (z): of the prior, N(0, I) seen in this plane.",
-            "Samples are good where both agree here; other planes may differ. LDA is steady: of numbers that vary.",
+            "Samples are good where both agree here; other planes may differ.",
         ),
     ),
     "density_ratio": Explanation(
@@ -101,7 +101,7 @@ PLANES = {
         "z − Δt·v, from t = 1 to 0;  v = v(z, t) + w·(v(z, t | digit) − v(z, t)),  w = 1: no guidance",
         "z - dt*v, from t = 1 to 0;  v = v(z, t) + w*(v(z, t | digit) - v(z, t)),  w = 1: no guidance",
         (
-            "Each dot is a latent in the plane of steady LDA: of numbers that vary, as noise in others lies far out.",
+            "Each dot is a latent in the plane of discriminants.",
             "Ground: where latents of each digit lie, its sign at the mean. A dot has the colour of what it becomes.",
             "w above 1 goes further towards the digit that c asks for: clearer, and more alike (Ho & Salimans 2022).",
         ),

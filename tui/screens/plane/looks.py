@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
@@ -83,10 +83,7 @@ class Looks:
         if not self.compares:
             return lambda explorer: Seen(explorer.projection(options))
         sampler = self._sampler_of(preset)
-        # What is drawn varies in all numbers: in a plane of those that hardly do it would lie a million times as far
-        # out as the latents.
-        steady = replace(options, steady=options.projection == "lda")
-        return lambda explorer: Seen(explorer.projection(steady), sampler, explorer.density(steady, sampler))
+        return lambda explorer: Seen(explorer.projection(options), sampler, explorer.density(options, sampler))
 
     def _sampler_of(self, preset: Preset) -> str:
         return self._sampler if self._sampler in preset.samplers else preset.default_sampler

@@ -73,16 +73,16 @@ async def test_enter_looks_closer_at_the_nearest_image_and_comes_back_to_the_las
 
 async def test_densities_are_compared_with_each_sampler(app: VaeTui, explorer: FakeExplorer) -> None:
     def compared() -> list[tuple[object, ...]]:
-        return [(asked[1].projection, asked[1].steady, asked[2]) for asked in explorer.asked if asked[0] == "density"]
+        return [(asked[1].projection, asked[2]) for asked in explorer.asked if asked[0] == "density"]
 
     async with opened(app, "5", "v", "z", size=(120, 40)) as pilot:
         assert compared() == []
         await press(pilot, "v")
-        assert compared() == [("lda", True, "prior")]
+        assert compared() == [("lda", "prior")]
         assert "drawn from the prior N(0, I)" in screen_text(app)
         assert "in common with the prior N(0, I)" in screen_text(app)
         await press(pilot, "z", "o")
-        assert compared()[1:] == [("lda", True, "gaussian"), ("pca", False, "gaussian")]
+        assert compared()[1:] == [("lda", "gaussian"), ("pca", "gaussian")]
         await press(pilot, "v")
         assert "= 8x drawn  - 2x  . alike  + 2x  # 8x latents" in screen_text(app)
         assert len(compared()) == 3

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 COUNT = 300
 DECODED = 8  # of them, once they stand
-PLANE = ProjectionOptions(steady=True)  # other discriminants throw noise far away, where latents never vary
+PLANE = ProjectionOptions()
 MOST_STEPS = {"flow": STEPS["flow"][2], "ddpm": STEPS["ddpm"][1]}  # that are shown unless others are typed
 BYTES_A_CELL = 56  # one that stands alone, with the place where it stands
 SPEEDS = (0.5, 1.0, 2.0, 4.0)  # steps a second, at most: what a slow connection takes decides
