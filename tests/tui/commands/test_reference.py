@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import typer
+from rich.text import Text
 
 from core.jobs.process import EXIT_REFUSED
 from tui.command_line import command_line
@@ -93,3 +94,9 @@ def test_the_reference_has_every_command_as_declared(request: pytest.FixtureRequ
     if request.config.getoption("update_snapshots"):
         PAGE.write_text(page())
     assert PAGE.read_text() == page()
+
+
+def test_help_shows_every_word_of_an_option() -> None:
+    group = typer.main.get_command(command_line())
+    found = [option.help for name in COMMANDS for option in group.commands[name].params if option.help]  # type: ignore[attr-defined]
+    assert [text for text in found if Text.from_markup(text).plain != text] == []

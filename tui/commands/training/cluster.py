@@ -19,7 +19,7 @@ Launcher = Annotated[
     str | None,
     typer.Option(
         "--launcher",
-        help="slurm: submit a job for each run to that scheduler; needs the extra vae-tui[slurm].",
+        help="slurm: submit a job for each run to that scheduler; needs the extra slurm.",
         metavar="slurm",
         show_default="train here",
     ),
