@@ -49,9 +49,6 @@ class Watch(Terminal):
         self._undrawn: list[bytes] = []
         super().__init__([VAE_TUI, *arguments, "--data-dir", str(folder / "data")], folder, ENVIRONMENT)
 
-    def __enter__(self) -> Watch:
-        return self
-
     def let_pass(self, seconds: float) -> int:
         """The number of bytes that come within so long."""
         found = [content for _, content in self._arrivals(seconds)]
