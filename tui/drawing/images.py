@@ -1,7 +1,7 @@
 """Draws greyscale images as half-blocks, in as many shades as the terminal has."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -76,7 +76,13 @@ def draw_image(pixels: Images, depth: ColorDepth, base: Style) -> list[Strip]:
         greys = GREYS if depth is ColorDepth.TRUECOLOR else PALETTE_GREYS
         cells = _nearest(upper, greys) * len(greys) + _nearest(lower, greys)
         cell = _half_block if depth is ColorDepth.TRUECOLOR else _palette_half_block
-        return [_runs(row, cell, base) for row in cells]
+
+        @cache  # of the few that a picture has
+        def on_base(number: int) -> tuple[str, Style]:
+            glyph, style = cell(number)
+            return glyph, base + style
+
+        return [_runs(row, on_base) for row in cells]
     ramp = ASCII_SHADES if depth is ColorDepth.ASCII else SHADES
     shades = np.array(list(ramp))[np.rint((upper + lower) / 2 * (len(ramp) - 1)).astype(int)]
     return [Strip([Segment("".join(row), base)], width) for row in shades]
@@ -87,13 +93,13 @@ def _nearest(pixels: Images, greys: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.searchsorted(middles, pixels * 255)
 
 
-def _runs(row: NDArray[np.int64], cell: Callable[[int], tuple[str, Style]], base: Style) -> Strip:
+def _runs(row: NDArray[np.int64], cell: Callable[[int], tuple[str, Style]]) -> Strip:
     """A strip in which equal neighbours share a segment, which saves escape codes."""
     edges = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
     segments = []
     for start, end in pairwise(edges):
         glyph, style = cell(int(row[start]))
-        segments.append(Segment(glyph * (end - start), base + style))
+        segments.append(Segment(glyph * (end - start), style))
     return Strip(segments, len(row))
 
 

@@ -82,8 +82,8 @@ def draw_points(
     return [_header(title, y_label, hidden, width, depth, styles)] * canvas.top + shown
 
 
-def framed(shown: list[Strip], canvas: Canvas, x_label: str, depth: ColorDepth) -> list[Strip]:
-    """The strips of a canvas with ticks at its left and below it, where it is framed."""
+def framed(shown: list[Strip], canvas: Canvas, x_label: str, depth: ColorDepth, base: Style = PLAIN) -> list[Strip]:
+    """The strips of a canvas with ticks at its left and below it, where it is framed; `base` is below the ticks."""
     if not canvas.framed:
         return shown
     view, arrow = canvas.view, ">" if depth is ColorDepth.ASCII else "→"
@@ -91,7 +91,7 @@ def framed(shown: list[Strip], canvas: Canvas, x_label: str, depth: ColorDepth) 
     start, end = view.x[0] + wide / 2, view.x[1] - wide / 2
     along = place(ticks_within(start, end, max(2, columns // 12)), start, end, columns)
     down = place(canvas.y_ticks, view.y[1] - high / 2, view.y[0] + high / 2, rows)
-    return frame(shown, down, along, f"{x_label} {arrow}" if x_label else "", depth)
+    return frame(shown, down, along, f"{x_label} {arrow}" if x_label else "", depth, base)
 
 
 def markers_for(asked: Markers | None, depth: ColorDepth) -> Markers:

@@ -31,6 +31,8 @@ class ControlCharacterFilter(LineFilter):
     """Takes control characters out of every line."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        if not CONTROL_CHARACTERS.search("".join([segment.text for segment in segments])):
+            return segments
         return [
             segment if segment.control else Segment(without_control_characters(segment.text), segment.style)
             for segment in segments

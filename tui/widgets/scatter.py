@@ -259,21 +259,20 @@ class Scatter(PointedWidget):
 
     def _draw_backdrop(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
         if self.ground is not None:
-            strips = draw_ground(self.ground, width, height, self._view, self._x_label, self._y_label, base, depth)
-        else:
-            strips = draw_points(
-                self._points,
-                self._labels,
-                width,
-                height,
-                view=self._view,
-                title=self._title,
-                x_label=self._x_label,
-                y_label=self._y_label,
-                hidden=self._hidden,
-                markers=self.markers,
-                depth=depth,
-            )
+            return draw_ground(self.ground, width, height, self._view, self._x_label, self._y_label, base, depth)
+        strips = draw_points(
+            self._points,
+            self._labels,
+            width,
+            height,
+            view=self._view,
+            title=self._title,
+            x_label=self._x_label,
+            y_label=self._y_label,
+            hidden=self._hidden,
+            markers=self.markers,
+            depth=depth,
+        )
         return [strip.apply_style(base) for strip in strips]
 
     def _repaint(self) -> None:

@@ -30,10 +30,10 @@ class Ground(Protocol):
 def draw_ground(
     ground: Ground, width: int, height: int, view: View, x_label: str, y_label: str, base: Style, depth: ColorDepth
 ) -> list[Strip]:
-    """`height` strips of `width` cells, framed as points are; above them stands what the signs mean."""
+    """`height` strips of `width` cells on the style `base`, framed as points are; above stands what the signs mean."""
     canvas = lay_out(width, height, view)
-    shown = framed(ground.draw(view, canvas.columns, canvas.rows, base, depth), canvas, x_label, depth)
-    return [_header(ground.legend(depth), y_label, width, depth)] * canvas.top + shown
+    shown = framed(ground.draw(view, canvas.columns, canvas.rows, base, depth), canvas, x_label, depth, base)
+    return [_header(ground.legend(depth), y_label, width, depth).apply_style(base)] * canvas.top + shown
 
 
 def _header(legend: Legend, y_label: str, width: int, depth: ColorDepth) -> Strip:

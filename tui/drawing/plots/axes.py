@@ -157,15 +157,17 @@ def frame(
     x_ticks: dict[int, str],
     x_label: str,
     depth: ColorDepth,
+    base: Style = Style(),  # noqa: B008 - styles never change
 ) -> list[Strip]:
-    """The canvas with the y axis on its left and the x axis, which takes two lines, below."""
+    """The canvas with the y axis on its left and the x axis, which takes two lines, below, both on the style `base`."""
+    faint = base + FRAME
     gutter = left_of_canvas(y_ticks) - 1
     line, y_tick, corner, dash, x_tick = "|++-+" if depth is ColorDepth.ASCII else "│┤└─┬"
     strips = []
     for row, inside in enumerate(canvas):
         label = y_ticks.get(row)
         side = " " * gutter + line if label is None else f"{label:>{gutter - 1}} {y_tick}"
-        strips.append(Strip([Segment(side, FRAME), *inside], gutter + 1 + inside.cell_length))
+        strips.append(Strip([Segment(side, faint), *inside], gutter + 1 + inside.cell_length))
     columns = canvas[0].cell_length
     axis = "".join(x_tick if column in x_ticks else dash for column in range(columns))
     while len(x_label) >= columns - 1 and ", " in x_label:
@@ -173,7 +175,7 @@ def frame(
     if x_label and len(x_label) < columns - 1:
         axis = f"{axis[: -len(x_label) - 1]} {x_label}"
     below = [" " * gutter + corner + axis, _numbers(x_ticks, gutter + 1, gutter + 1 + columns)]
-    return strips + [Strip([Segment(text, FRAME)], gutter + 1 + columns) for text in below]
+    return strips + [Strip([Segment(text, faint)], gutter + 1 + columns) for text in below]
 
 
 def left_of_canvas(y_ticks: Ticks | dict[int, str]) -> int:

@@ -47,5 +47,4 @@ class FlowPlane(StripWidget):
         if self._shown is None:
             return draw_message(self.message, width, height, base)
         ground, view, (x_label, y_label) = self._shown
-        strips = draw_ground(ground, width, height, view, x_label, y_label, base, depth)
-        return [strip.apply_style(base) for strip in strips]
+        return draw_ground(ground, width, height, view, x_label, y_label, base, depth)
