@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from core import folders
 from core.arrays import Column, Floats, Images, Integers
 from core.errors import ConfigError, DamagedFile, RunError, describe
+from core.latents.plane.density import SHARES
 from core.runs.keeping.names import next_name
 from core.text import printable
 from tui import latent_plane
+from tui.drawing.grounds.density import LINE_COLOR, MUCH, SHADE_COLORS, Ratio, Shades
 from tui.drawing.images import mosaic
 from tui.drawing.plots.axes import Range
 from tui.drawing.points import CLASS_COLORS
@@ -187,6 +189,42 @@ def save_projection(
         visible, view = ~np.isin(labels, list(seen.hidden)), seen.view
         points, labels = points[visible], labels[visible]
     save_scatter(path, points, labels, title=title, x_label=x_label, y_label=y_label, view=view, replace=replace)
+
+
+def save_density(path: Path, run: str, plane: LatentProjection, ground: Shades | Ratio, view: View) -> None:
+    """What is seen of the densities of a run's latents and of what is drawn, in a new PNG. Raises OSError."""
+    x_label, y_label = plane.projection.axes
+    density = ground.density
+    facts = f"{density.overlap:.0%} in common with {ground.drawn}"
+    x, y = density.middles
+    with _plain_matplotlib():
+        figure = _figure(SQUARE)
+        axes = figure.add_subplot()
+        label_axes(axes, f"{printable(run)}\n{latent_plane.title(plane)[0]}: {facts}", x_label, y_label)
+        if isinstance(ground, Ratio):
+            most = np.log2(MUCH)
+            shown = axes.pcolormesh(x, y, density.log_ratio, cmap="PiYG", vmin=-most, vmax=most, rasterized=True)
+            figure.colorbar(shown, ax=axes, label=f"log2 of the density of latents over that of {ground.drawn}")
+        else:
+            levels = np.arange(len(SHARES) + 1) + 0.5
+            shades = [tuple(channel / 255 for channel in color) for color in reversed(SHADE_COLORS)]
+            axes.contourf(x, y, density.posterior_regions, levels, colors=shades)
+            line = tuple(channel / 255 for channel in LINE_COLOR)
+            axes.contour(x, y, density.drawn_regions, levels[:-1], colors=[line], linewidths=1.2)
+            signs = [axes.scatter([], [], s=60, marker="s", color=shade) for shade in shades]
+            names = [f"{share:.0%} of the latents" for share in SHARES]
+            lines = axes.plot([], [], color=line)
+            figure.legend(
+                [*signs, *lines], [*names, f"the same of {ground.drawn}"], loc="outside lower center", ncols=3
+            )
+        for label, mean in ground.means.items():
+            if view.holds(np.array([mean]))[0]:
+                axes.text(
+                    *mean, str(label), ha="center", va="center", bbox={"boxstyle": "circle", "facecolor": "white"}
+                )
+        axes.set(xlim=view.x, ylim=view.y)
+        content = _figure_png(figure)
+    write_file(path, content, replace=False)
 
 
 def save_table(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], *, replace: bool = False) -> None:

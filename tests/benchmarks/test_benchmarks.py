@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import torch
 
 from core.data.images import load_image_set, pixels
 from core.evaluation.results import Evaluation, MeanStd
-from tests.benchmarks import curves, history, latents, machine, memory, others, quality, rival, training, viewer
+from tests.benchmarks import curves, history, latents, machine, memory, others, plane, quality, rival, training, viewer
 from tests.benchmarks.figures import Before, Figure, as_json, show
 
 WaitUntil = Callable[..., None]
@@ -75,6 +76,19 @@ def test_the_viewer_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_sound(figures)
     units = {figure.unit for figure in figures}
     assert {"s", "MB", "bytes/s", "ms", "times"} <= units
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_answers_to_keys_on_the_plane_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plane, "SETTLE_SECONDS", 0.1)
+    figures = plane.measure(presses=1, only="decoded,pencil")
+    assert_sound(figures)
+    names = {figure.name for figure in figures}
+    assert {f"decoded: {key}" for key in ("cursor", "zoom in", "zoom out", "pan")} < names
+    assert {"pencil: stroke", "pencil: stroke to all that the model says of it"} < names
+    (zoom,) = (figure for figure in figures if figure.name == "decoded: zoom in")
+    assert re.search(r"finished: .* ms of 7; [\d,]+ bytes", zoom.detail)
 
 
 @pytest.mark.slow

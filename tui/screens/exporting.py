@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from textual.screen import Screen
 
 from core.arrays import Images
 from core.errors import describe
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from tui import evaluation_table, export, latent_plane, series
+from tui.drawing.grounds.density import Ratio, Shades
 from tui.drawing.plots.axes import Range
 from tui.drawing.plots.plot import visible_extent
 from tui.drawing.plots.scales import Scale
+from tui.drawing.view import View
 from tui.messages import FilesWritten
 from tui.panels import Panel
 from tui.screens.selection import Shared
@@ -25,6 +28,7 @@ ATTEMPTS = 20
 if TYPE_CHECKING:
     from core.explorer.results import EvaluationResult, LatentProjection
 
+WHOLE_GRID = "the table holds both densities all over their grid, whatever was seen of it"
 WHOLE_TABLE = "the table holds everything; its column shown says what was seen"
 
 
@@ -118,6 +122,19 @@ def write_projection(folder: Path, stem: str, run: str, plane: LatentProjection,
     picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
     export.save_projection(picture, run, plane, seen)
     export.save_table(table, latent_plane.columns(plane) | {"shown": seen.points(plane).astype(int)})
+    return [picture, table]
+
+
+def write_density(
+    folder: Path, stem: str, run: str, plane: LatentProjection, ground: Shades | Ratio, view: View
+) -> list[Path]:
+    """Densities in the plane: as PNG what is seen, as CSV both all over their grid."""
+    stem = f"{stem}-{'ratio' if isinstance(ground, Ratio) else 'density'}"
+    picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
+    export.save_density(picture, run, plane, ground, view)
+    x, y = (grid.ravel() for grid in np.meshgrid(*ground.density.middles))
+    densities = {"posterior": ground.density.posterior.ravel(), "drawn": ground.density.drawn.ravel()}
+    export.save_table(table, dict(zip(plane.projection.axes, (x, y), strict=True)) | densities)
     return [picture, table]
 
 

@@ -32,6 +32,13 @@ class PlaneDensity:
         """The area of a cell."""
         return (self.x[1] - self.x[0]) * (self.y[1] - self.y[0]) / self.posterior.size
 
+    @property
+    def middles(self) -> tuple[Floats, Floats]:
+        """The values of x and of y in the middle of the cells, each (GRID,)."""
+        parts = (np.arange(GRID) + 0.5) / GRID
+        x, y = (start + parts * (end - start) for start, end in (self.x, self.y))
+        return x, y
+
     @cached_property
     def overlap(self) -> float:
         """The mass that both have in common, ∫ min(q, p), from 0 to 1."""

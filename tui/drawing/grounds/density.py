@@ -64,6 +64,7 @@ class Ratio:
     """Where the aggregate posterior is denser than what is drawn, and where less."""
 
     density: PlaneDensity
+    drawn: str
     means: dict[int, tuple[float, float]]
 
     def draw(self, view: View, columns: int, rows: int, base: Style, depth: ColorDepth) -> list[Strip]:

@@ -14,6 +14,7 @@ from textual.containers import Horizontal
 from core.latents.options import ProjectionOptions
 from core.runs.run import Run
 from tui import export, latent_plane
+from tui.drawing.grounds.density import Ratio, Shades
 from tui.screens import exporting
 from tui.screens.dialogs import ask_class
 from tui.screens.explore_base import ExploreSources
@@ -253,6 +254,9 @@ class LatentScreen(PlaneChooser):
         plane, seen = self.plane, export.Seen(self._scatter.view, self._scatter.hidden)
         if plane is None:
             return None
+        if isinstance(ground := self._scatter.ground, Shades | Ratio):
+            compared = partial(exporting.write_density, run=run.name, plane=plane, ground=ground, view=seen.view)
+            return Export(lambda folder: compared(folder, stem), exporting.WHOLE_GRID)
 
         def write(folder: Path) -> list[Path]:
             return exporting.write_projection(folder, stem, run.name, plane, seen)

@@ -98,10 +98,8 @@ class Looks:
             return self.decoded.ground(seen.plane)
         if seen.density is None or not self.compares:
             return None
-        means = class_means(seen.plane)
-        return (
-            Shades(seen.density, SAMPLERS[seen.sampler], means) if self.look == "shades" else Ratio(seen.density, means)
-        )
+        kind = Shades if self.look == "shades" else Ratio
+        return kind(seen.density, SAMPLERS[seen.sampler], class_means(seen.plane))
 
     def home(self, seen: Seen) -> View:
         """What is seen at first: the points, and most of a density, which reaches as far as posteriors are wide."""

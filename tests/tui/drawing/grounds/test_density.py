@@ -47,7 +47,7 @@ def test_lines_are_where_a_level_is_crossed_not_where_the_view_or_the_grid_ends(
 
 @pytest.mark.parametrize("depth", ColorDepth)
 def test_what_the_signs_mean_is_said_and_drawn(depth: ColorDepth) -> None:
-    lines = drawn(Ratio(DENSITY, MEANS), depth)
+    lines = drawn(Ratio(DENSITY, "it", MEANS), depth)
     assert lines[0].startswith(" = 8x drawn  - 2x  . alike  + 2x  # 8x latents")
     body = "".join(lines[1:])
     assert body.count("#") > 10

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.arrays import Images
-from core.latents.plane.density import PlanePoints, densities
+from core.latents.plane.density import GRID, PlanePoints, densities
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.readers import Readers
 from tests.support.screens import answered, feed, opened, press, screen_text, shown, until
@@ -112,6 +112,23 @@ async def test_a_density_is_seen_at_first_as_far_as_it_reaches(
         closer = scatter.view
         await press(pilot, "v")
         assert scatter.view == closer, "where somebody looks stays"
+
+
+async def test_densities_are_exported_as_they_are_seen(
+    app: VaeTui, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened(app, "5", "o", "v", "v", "e", size=(120, 40)) as pilot:
+        for look in ("density", "ratio"):
+            await until(pilot, lambda: app.exported, "the files")
+            picture, table = app.exported
+            assert [picture.name, table.name] == [f"vae-mnist-latent-{look}{suffix}" for suffix in (".png", ".csv")]
+            assert picture.read_bytes().startswith(b"\x89PNG")
+            header, *rows = table.read_text().splitlines()
+            assert header == "component 1,component 2,posterior,drawn"
+            assert len(rows) == GRID * GRID
+            app.exported.clear()
+            await press(pilot, "v", "e")
 
 
 async def test_the_plane_is_filled_with_what_decodes_in_it(
