@@ -19,16 +19,15 @@ from numpy.typing import NDArray
 from core import folders
 from core.arrays import Column, Floats, Images, Integers
 from core.errors import ConfigError, DamagedFile, RunError, describe
-from core.latents.plane.density import SHARES
 from core.runs.keeping.names import next_name
 from core.text import printable
 from tui import latent_plane
-from tui.drawing.grounds.density import LINE_COLOR, MUCH, SHADE_COLORS, Ratio, Shades
+from tui.drawing.grounds.density import Ratio, Shades
 from tui.drawing.images import mosaic
 from tui.drawing.plots.axes import Range
 from tui.drawing.points import CLASS_COLORS
 from tui.drawing.view import View, finite
-from tui.panels import DPI, WIDE, Panel, draw_panel, label_axes
+from tui.panels import DPI, WIDE, Panel, draw_densities, draw_panel, label_axes
 from tui.series import Chart
 from tui.terminal.graphics import png
 
@@ -194,35 +193,12 @@ def save_projection(
 def save_density(path: Path, run: str, plane: LatentProjection, ground: Shades | Ratio, view: View) -> None:
     """What is seen of the densities of a run's latents and of what is drawn, in a new PNG. Raises OSError."""
     x_label, y_label = plane.projection.axes
-    density = ground.density
-    facts = f"{density.overlap:.0%} in common with {ground.drawn}"
-    x, y = density.middles
+    facts = f"{ground.density.overlap:.0%} in common with {ground.drawn}"
     with _plain_matplotlib():
         figure = _figure(SQUARE)
         axes = figure.add_subplot()
         label_axes(axes, f"{printable(run)}\n{latent_plane.title(plane)[0]}: {facts}", x_label, y_label)
-        if isinstance(ground, Ratio):
-            most = np.log2(MUCH)
-            shown = axes.pcolormesh(x, y, density.log_ratio, cmap="PiYG", vmin=-most, vmax=most, rasterized=True)
-            figure.colorbar(shown, ax=axes, label=f"log2 of the density of latents over that of {ground.drawn}")
-        else:
-            levels = np.arange(len(SHARES) + 1) + 0.5
-            shades = [tuple(channel / 255 for channel in color) for color in reversed(SHADE_COLORS)]
-            axes.contourf(x, y, density.posterior_regions, levels, colors=shades)
-            line = tuple(channel / 255 for channel in LINE_COLOR)
-            axes.contour(x, y, density.drawn_regions, levels[:-1], colors=[line], linewidths=1.2)
-            signs = [axes.scatter([], [], s=60, marker="s", color=shade) for shade in shades]
-            names = [f"{share:.0%} of the latents" for share in SHARES]
-            lines = axes.plot([], [], color=line)
-            figure.legend(
-                [*signs, *lines], [*names, f"the same of {ground.drawn}"], loc="outside lower center", ncols=3
-            )
-        for label, mean in ground.means.items():
-            if view.holds(np.array([mean]))[0]:
-                axes.text(
-                    *mean, str(label), ha="center", va="center", bbox={"boxstyle": "circle", "facecolor": "white"}
-                )
-        axes.set(xlim=view.x, ylim=view.y)
+        draw_densities(figure, axes, ground, view)
         content = _figure_png(figure)
     write_file(path, content, replace=False)
 

@@ -1,4 +1,4 @@
-"""Charts as matplotlib draws them: curves that share axes, with what was changed on the way."""
+"""Charts as matplotlib draws them: curves that share axes, with what was changed on the way; densities in a plane."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from tui.drawing.grounds.density import LINE_COLOR, MUCH, SHADE_COLORS, SHARE_NAMES, Ratio, Shades
 from tui.drawing.plots.axes import Range
 from tui.drawing.plots.curves import Curve, decimate, markers
+from tui.drawing.view import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DPI = 160
 WIDE = (10.0, 5.625)  # inches: 1600 x 900 pixels
@@ -77,3 +82,28 @@ def _mark_changes(axes: Axes, panel: Panel, x_range: Range | None) -> None:
             axes.axvline(place, color="grey", linestyle=":", linewidth=1)
             words = axes.annotate(text, (place, 1), (3, -3), ("data", "axes fraction"), "offset points")
             words.set(rotation=90, verticalalignment="top", fontsize="small", color="grey", parse_math=False)
+
+
+def draw_densities(figure: Figure, axes: Axes, ground: Shades | Ratio, view: View) -> None:
+    """What is seen of two densities: regions of the one with those of the other as lines, or their ratio in colours."""
+    density = ground.density
+    x, y = density.middles
+    if isinstance(ground, Ratio):
+        most = np.log2(MUCH)
+        shown = axes.pcolormesh(x, y, density.log_ratio, cmap="PiYG", vmin=-most, vmax=most, rasterized=True)
+        figure.colorbar(shown, ax=axes, label=f"log2 of the density of latents over that of {ground.drawn}")
+    else:
+        # On paper what is dense is dark.
+        *shades, line = (tuple(channel / 255 for channel in color) for color in (*reversed(SHADE_COLORS), LINE_COLOR))
+        levels = np.arange(len(shades) + 1) + 0.5
+        axes.contourf(x, y, density.posterior_regions, levels, colors=shades)
+        axes.contour(x, y, density.drawn_regions, levels[:-1], colors=[line], linewidths=1.2)
+        signs = [axes.scatter([], [], s=60, marker="s", color=shade) for shade in shades]
+        names = [f"{share} of the latents" for share in SHARE_NAMES]
+        lines = axes.plot([], [], color=line)
+        names.append(f"the same of {ground.drawn}")
+        figure.legend([*signs, *lines], names, loc="outside lower center", ncols=3)
+    for label, mean in ground.means.items():
+        if view.holds(np.array([mean]))[0]:
+            axes.text(*mean, str(label), ha="center", va="center", bbox={"boxstyle": "circle", "facecolor": "white"})
+    axes.set(xlim=view.x, ylim=view.y)

@@ -19,6 +19,7 @@ from tui.drawing.view import Canvas, View
 from tui.terminal.capabilities import ColorDepth
 
 Cells = NDArray[np.int64]
+SHARE_NAMES = tuple(f"{share:.0%}" for share in SHARES)
 SHADES, ASCII_SHADES = " ░▒▓█", " .:+#"
 # Blues of the 256-colour cube from dark to light, so that all depths of colour have the same ones.
 SHADE_COLORS = ((0, 0, 95), (0, 95, 135), (0, 135, 175), (95, 215, 255))
@@ -52,9 +53,9 @@ class Shades:
     def legend(self, depth: ColorDepth) -> Legend:
         ramp, line = (ASCII_SHADES, ASCII_LINE) if depth is ColorDepth.ASCII else (SHADES, LINE)
         found: Legend = []
-        for level, (style, share) in enumerate(zip(_shade_styles()[1:], SHARES, strict=True), start=1):
+        for level, (style, share) in enumerate(zip(_shade_styles()[1:], SHARE_NAMES, strict=True), start=1):
             sign = ("   ", style) if depth.has_shades else (ramp[level], PLAIN)
-            found.append((*sign, f"{share:.0%} "))
+            found.append((*sign, f"{share} "))
         style = Style(color=Color.from_rgb(*LINE_COLOR)) if depth.has_shades else PLAIN
         return [*found, ("", PLAIN, "latents "), (line, style, " drawn"), ("", PLAIN, f" from {self.drawn}")]
 
