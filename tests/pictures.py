@@ -1,12 +1,13 @@
-"""The pictures of the README: the app in a terminal, taken of the runs that come with the repository.
+"""The pictures of the README and the docs: the app in a terminal, taken of the runs that come with the repository.
 
 `python -m tests.pictures docs [--only NAME] [--runs-dir DIR] [--data-dir DIR]`: the latents are those of full MNIST,
-where the last DIR has it.
+where the last DIR has it. That of a sweep trains its runs before, in a minute or two.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -39,12 +40,16 @@ DOT = 1.8  # radius
 
 @dataclass(frozen=True)
 class Picture:
-    """What is typed, and what the screen shows then; each key after what is awaited before it."""
+    """What is typed, and what the screen shows then; each key after what is awaited before it.
+
+    Where it is of a sweep, the runs are those that `vae-tui sweep` trains by these words.
+    """
 
     run: str
     keys: tuple[tuple[str, str], ...]
     awaited: tuple[str, ...]
     gone: str = ""  # what is shown before, and no more
+    sweep: tuple[str, ...] = ()
 
 
 PICTURES = {
@@ -82,6 +87,15 @@ PICTURES = {
         ("particles", "step 12 of 20", "▀▀▀"),
     ),
     "compare": Picture("vae-mnist", (("6", "epoch"),), ("Fréchet distance", "◆")),
+    "sweep": Picture(
+        "",
+        (("W", "finished"), ("j", "lowest"), ("v", "cursor")),
+        ("best  ⠒⠒ cursor", "8 finished"),
+        sweep=(
+            *("--name", "try", "--dataset", "mnist-5k", "--device", "cpu", "--epochs", "3", "--trials", "8"),
+            *("--learning-rate", "1e-3..1e-2", "--batch-size", "64,128", "--beta", "0.1..1"),
+        ),
+    ),
 }
 # Cells of the sheet that the pencil passes on its way along a 2.
 TWO = ((16, 11), (22, 7), (30, 6), (37, 8), (39, 12), (34, 17), (26, 22), (18, 26), (16, 27), (28, 27), (41, 27))
@@ -99,7 +113,10 @@ NAMES = {"left": 30 * "\x1b[D", "earlier": 6 * ";", "a two": drawn(TWO)}
 def take(picture: Picture, runs_dir: Path, data_dir: str | None) -> Image.Image:
     """The picture, of a terminal of 16 million colours."""
     with tempfile.TemporaryDirectory() as state:
-        words = [*program.words("open"), picture.run, "--runs-dir", str(runs_dir)]
+        if picture.sweep:
+            runs_dir = Path(state) / "checkpoints"
+            subprocess.run([*program.words("sweep"), *picture.sweep, "--runs-dir", str(runs_dir)], cwd=ROOT, check=True)
+        words = [*program.words("open"), *filter(None, [picture.run]), "--runs-dir", str(runs_dir)]
         words += ["--data-dir", data_dir] if data_dir else []
         environment = ENVIRONMENT | {"COLORTERM": "truecolor", "XDG_STATE_HOME": state, "XDG_CONFIG_HOME": state}
         with Terminal(words, ROOT, environment, SIZE) as terminal:
