@@ -125,6 +125,8 @@ class SketchScreen(DetailScreen):
         self.ask("sketch", lambda explorer: explorer.sketch(image, NEAREST), lambda answer: self._show(image, answer))
 
     def _show(self, image: Images, answer: Sketched) -> None:
+        if not self.ink.any():  # it was cleared meanwhile
+            return
         self.answer = answer
         pair = np.stack([image, answer.reconstruction])[:, None]
         self.query_one("#pair", Gallery).show(pair, ["centred", "reconstructed"])

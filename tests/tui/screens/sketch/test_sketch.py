@@ -79,6 +79,21 @@ async def test_strokes_are_taken_back_rubbed_off_and_cleared(run_app: VaeTui) ->
         assert "pencil up, 3 pixels wide" in screen_text(run_app)
 
 
+async def test_what_was_asked_before_the_sheet_was_cleared_is_not_shown(
+    run_app: VaeTui, explorers: FakeExplorers
+) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        explorers[RUN].gate.clear()
+        await pilot.press("space")
+        await until(pilot, lambda: explorers[RUN].times("sketch") == 1, "the question")
+        await pilot.press("0")
+        explorers[RUN].gate.set()
+        await answered(pilot)
+        assert sketch.answer is None
+        assert "draw a digit" in screen_text(run_app)
+
+
 async def test_a_picture_file_is_taken_in_place_of_what_is_drawn(run_app: VaeTui, tmp_path: Path) -> None:
     note = np.full((90, 70), 250, np.uint8)
     note[20:70, 30:36] = 10
