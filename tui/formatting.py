@@ -45,7 +45,7 @@ def state(summary: RunSummary) -> Text:
         return Text("! damaged", "bold red")
     sign, style = STATE_LOOKS[summary.state]
     if any(alert.is_problem for alert in summary.alerts):
-        return Text.assemble((f"{sign} {summary.state}", style), (" !", "bold red"))
+        return Text.assemble(("!", "bold red"), (f" {summary.state}", style))  # as wide as without it
     place = f" {summary.place}" if summary.place else ""
     return Text(f"{sign} {summary.state}{place}", style)
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.arrays import Column
 from core.errors import DamagedFile
-from core.runs.alerts.rules import Facts, Kind, find_alerts
+from core.runs.alerts.rules import VALIDATIONS, Facts, Kind, find_alerts
 from core.runs.metrics.reader import MetricsReader
 from core.runs.status import boot_id, uptime
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 NEWEST = 20  # step lines, ten seconds of them
 USUAL = 5000  # of which the median is what is usual
 FEWEST = 60  # before anything is usual
+RECENT = 20  # validations, from which their noise is told
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,20 @@ def _with_validations(facts: Facts, epochs: Table, since: int) -> Facts:
     if not len(losses):
         return facts
     best = int(losses.argmin())
-    above = float(losses[-1] - losses[best]) / max(abs(float(losses[best])), 1e-12)
+    scale = max(abs(float(losses[best])), 1e-12)
+    above, noise = float(losses[-VALIDATIONS:].min() - losses[best]) / scale, _noise(losses[-RECENT:]) / scale
     best_epoch = int(epochs["epoch"][measured][best])
-    return replace(facts, best_epoch=best_epoch, since_best=len(losses) - 1 - best, above_best=above)
+    return replace(facts, best_epoch=best_epoch, since_best=len(losses) - 1 - best, above_best=above, noise=noise)
+
+
+def _noise(values: Column) -> float:
+    """The deviation of what comes and goes from one value to the next, whatever the trend is.
+
+    By the median of second differences, whose variance is six times that of independent noise.
+    """
+    if len(values) < 3:
+        return 0.0
+    return float(np.median(np.abs(np.diff(values, 2)))) / (0.6745 * 6**0.5)
 
 
 class RunAlerts:

@@ -16,7 +16,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 STALLED_SECONDS = 60.0  # a trainer beats every 20 seconds at least, but while it loads
 LOADING_SECONDS = 600.0
 NEARLY_FULL, NEARLY_FULL_SHARE = 1e9, 0.05  # bytes that are free, of a small disk a share
-VALIDATIONS, RISEN = 3, 0.05  # since the best one, and by which share of it
+VALIDATIONS, RISEN = 3, 0.05  # that are all above the best one, and by which share of it
+NOISES = 4.0  # by how many deviations of the noise of validations they are above it besides
 COLLAPSED_NATS, COLLAPSED_EPOCHS = 0.5, 2
 SLOW_SHARE = 0.4
 # An alert that is on stays until a value is this much better than where it came on.
@@ -41,7 +42,8 @@ class Facts:
     """What a reader knows of a run; None is what cannot be known, or not yet.
 
     `silent` is how many seconds ago its trainer gave a sign of life, `free` and `total` are bytes of its disk. Of the
-    validations: the epoch of the best, how many came since, and by which share of the best the newest is higher.
+    validations: the epoch of the best, how many came since, by which share of the best the lowest of the last ones is
+    higher, and the deviation of their noise as such a share.
     `kl` is that of the last steps in nats an image, where the loss has one; `speed` the throughput of the last steps as
     a share of what is usual for the run.
     """
@@ -57,6 +59,7 @@ class Facts:
     best_epoch: int | None = None
     since_best: int = 0
     above_best: float = 0.0
+    noise: float = 0.0
     kl: float | None = None
     speed: float | None = None
 
@@ -99,7 +102,7 @@ def _of_trainer(facts: Facts, before: Collection[Kind]) -> Iterator[Alert]:
 
 
 def _of_training(facts: Facts, before: Collection[Kind]) -> Iterator[Alert]:
-    risen = RISEN / (MARGIN if "rising" in before else 1)
+    risen = max(RISEN, NOISES * facts.noise) / (MARGIN if "rising" in before else 1)
     if facts.since_best >= VALIDATIONS and facts.above_best > risen:
         best = f"since epoch {facts.best_epoch}"
         yield Alert("rising", f"validation loss rises {best}: stop it, and use its best weights, which are kept")

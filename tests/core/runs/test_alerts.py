@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -97,13 +98,34 @@ def test_a_disk_that_is_nearly_full_stays_so_until_there_is_clearly_room() -> No
 
 
 def test_validation_rises_when_three_in_a_row_are_clearly_above_the_best() -> None:
-    assert kinds(summary(), losses=[9.0, 5.0, 5.4, 5.5]) == set(), "two are not enough"
-    assert kinds(summary(), losses=[9.0, 5.0, 5.4, 5.5, 5.6]) == {"rising"}
-    assert kinds(summary(), losses=[9.0, 5.0, 5.1, 5.1, 5.2]) == set(), "that is noise"
-    assert kinds(summary(), losses=[9.0, 5.0, 5.4, 5.5, 5.2], before={"rising"}) == {"rising"}
-    assert kinds(summary(), losses=[9.0, 5.0, 5.4, 5.5, 5.1], before={"rising"}) == set()
+    falls = [9.0, 8.0, 7.2, 6.5, 6.0, 5.6, 5.3, 5.1, 5.0]
+    assert kinds(summary(), losses=[*falls, 5.4, 5.5]) == set(), "two are not enough"
+    assert kinds(summary(), losses=[*falls, 5.3, 5.5, 5.7]) == {"rising"}
+    assert kinds(summary(), losses=[*falls, 5.1, 5.1, 5.2]) == set(), "that is little"
+    assert kinds(summary(), losses=[*falls, 5.4, 5.6, 5.3], before={"rising"}) == {"rising"}
+    assert kinds(summary(), losses=[*falls, 5.4, 5.6, 5.1], before={"rising"}) == set()
     (alert,) = find_alerts(Facts(State.RUNNING, best_epoch=2, since_best=3, above_best=0.5))
     assert "rises since epoch 2" in alert.text
+
+
+def risen(losses: list[float]) -> list[int]:
+    """After how many of these validations the alert is on, while they come one by one."""
+    found, before = [], set[Kind]()
+    for count in range(1, len(losses) + 1):
+        before = kinds(summary(), losses=losses[:count], before=before)
+        if before:
+            found.append(count)
+    return found
+
+
+def test_the_noise_of_a_constant_rate_is_no_rise_and_overfitting_is() -> None:
+    recorded = Path("checkpoints/ae-mnist/metrics.jsonl").read_text().splitlines()
+    noisy = [loss for line in recorded if (loss := json.loads(line).get("val_loss")) is not None]
+    assert len(noisy) == 100
+    assert risen(noisy) == []
+    # With the same noise, from epoch 60 on it fits its training set only.
+    overfit = [loss + max(0, epoch - 60) * 0.06 for epoch, loss in enumerate(noisy, start=1)]
+    assert 60 < risen(overfit)[0] < 95
 
 
 def test_the_kl_divergence_has_collapsed_when_latents_tell_nothing_after_the_first_epochs() -> None:
@@ -142,7 +164,7 @@ def test_alerts_are_those_of_the_files_and_stay_equal_while_nothing_changes(
 ) -> None:
     run = Run.create(tmp_path, "run", make_config(preset="vae"))
     with run.open_metrics() as log:
-        for epoch, loss in enumerate([9.0, 5.0, 6.0, 6.0, 6.0], 1):
+        for epoch, loss in enumerate([9.0, 8.0, 7.2, 6.6, 6.0, 5.5, 5.2, 5.0, 6.0, 6.5, 7.0, 7.5], 1):
             log.append({"kind": "epoch", "epoch": epoch, "step": epoch, "time": 1.0, "val_loss": loss})
     monkeypatch.setattr(following, "free_space", lambda folder: ROOMY)
     alerts = RunAlerts(run.metrics_path)

@@ -270,6 +270,8 @@ class RunsScreen(PreviewedList):
         chosen = self.chosen()
         self.preview(chosen)
         text = chosen and (chosen.damage or (chosen.status and chosen.status.error))
+        if chosen and not text:
+            text = "; ".join(alert.text for alert in chosen.alerts if alert.is_problem)
         if chosen and chosen.read_only and not text:
             text = f"{chosen.run.name} {chosen.read_only}"
         for name, said in (("#trouble", text or ""), ("#unreadable", self._failure or str(self._unreadable()))):

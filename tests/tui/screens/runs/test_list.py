@@ -9,6 +9,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
+from core.runs.alerts.rules import Alert
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
@@ -16,6 +17,7 @@ from core.trash import find_deleted
 from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, burst, feed, press, screen_text, settle, shown, until
 from tests.support.snapshots import RUNS, make_snapshot, make_summary
+from tui import formatting
 from tui.app import VaeTui
 from tui.background.readers import RunsReader
 from tui.screens.runs.list import RunsScreen
@@ -42,6 +44,19 @@ async def test_runs_screen_without_runs(make_app: MakeApp, snapshot: SnapshotAss
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         assert screen_text(app) == snapshot
+
+
+async def test_an_alert_is_told_of_the_run_under_the_cursor_and_moves_no_column(make_app: MakeApp) -> None:
+    well = make_summary("well")
+    amiss = replace(make_summary("amiss"), alerts=(Alert("slow", "it trains far below its usual speed"),))
+    assert formatting.state(amiss).cell_len == formatting.state(well).cell_len
+    app = make_app(runs=[well, amiss])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "! running" in screen_text(app)
+        assert "it trains far below" not in screen_text(app)
+        await press(pilot, "down")
+        assert "it trains far below its usual speed" in screen_text(app)
 
 
 async def test_enter_opens_the_run_under_the_cursor(make_app: MakeApp) -> None:
