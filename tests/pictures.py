@@ -50,6 +50,7 @@ class Picture:
     awaited: tuple[str, ...]
     gone: str = ""  # what is shown before, and no more
     sweep: tuple[str, ...] = ()
+    command: tuple[str, ...] = ("open",)  # and options besides the run
 
 
 PICTURES = {
@@ -59,6 +60,9 @@ PICTURES = {
         "vae-mnist", (("3", "epoch"), ("b", "error"), ("a two", "puts the pen down")), ("takes it for", "nearest")
     ),
     "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk"), ": step "),
+    "neighbours": Picture(
+        "prior-mnist", (), ("validation images", "▀▀▀"), command=("sample", "--nearest", "--count", "7")
+    ),
     "latent": Picture("ae-mnist", (("5", "epoch"),), ("accuracy", "nearest")),
     "density": Picture(
         "vae-mnist", (("5", "epoch"), ("v", "nearest"), ("v", "nearest"), ("o", "common")), ("PCA", "common")
@@ -116,7 +120,8 @@ def take(picture: Picture, runs_dir: Path, data_dir: str | None) -> Image.Image:
         if picture.sweep:
             runs_dir = Path(state) / "checkpoints"
             subprocess.run([*program.words("sweep"), *picture.sweep, "--runs-dir", str(runs_dir)], cwd=ROOT, check=True)
-        words = [*program.words("open"), *filter(None, [picture.run]), "--runs-dir", str(runs_dir)]
+        command, *options = picture.command
+        words = [*program.words(command), *filter(None, [picture.run]), *options, "--runs-dir", str(runs_dir)]
         words += ["--data-dir", data_dir] if data_dir else []
         environment = ENVIRONMENT | {"COLORTERM": "truecolor", "XDG_STATE_HOME": state, "XDG_CONFIG_HOME": state}
         with Terminal(words, ROOT, environment, SIZE) as terminal:

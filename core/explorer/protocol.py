@@ -12,6 +12,7 @@ from core.explorer.results import (
     EvaluationResult,
     ImageDetail,
     LatentProjection,
+    Neighbours,
     Particles,
     ReconstructionPage,
     Reconstructions,
@@ -59,6 +60,9 @@ class Explorer(Protocol):
 
     def sketch(self, image: Images, nearest: int) -> Sketched:
         """What is to be said of a drawn image (28, 28) in [0, 1], with so many training images nearest to it."""
+
+    def neighbours(self, images: Images, count: int) -> Neighbours:
+        """The training images nearest to images (N, 28, 28) in [0, 1] by their pixels, of all of them."""
 
     def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
         """What an image (28, 28) in [0, 1] may be where it is hidden, bool (28, 28); hidden pixels are not looked at.

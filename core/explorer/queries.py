@@ -21,6 +21,7 @@ from core.evaluation.evaluate import Subject, evaluate
 from core.evaluation.measuring.features import features_for
 from core.explorer.outputs.decoding import decoded, errors_of, reconstructed, shown
 from core.explorer.outputs.flow import flow
+from core.explorer.outputs.neighbours import training_neighbours
 from core.explorer.plane.density import density
 from core.explorer.plane.embedded import project
 from core.explorer.protocol import Report
@@ -29,6 +30,7 @@ from core.explorer.results import (
     EvaluationResult,
     ImageDetail,
     LatentProjection,
+    Neighbours,
     Particles,
     ReconstructionPage,
     Reconstructions,
@@ -114,6 +116,11 @@ class RunExplorer:
         with self._open() as model:
             x = pad(torch.from_numpy(image)[None, None], (PADDING,) * 4)
             return answer(self.session, model, x, reconstructed(model, x), nearest, self.moment)
+
+    def neighbours(self, images: Images, count: int) -> Neighbours:
+        with self._open():
+            found = self.session.image_set()
+        return training_neighbours(found, images, count)  # which need not keep others waiting
 
     def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
         with self._open() as model:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         EvaluationResult,
         ImageDetail,
         LatentProjection,
+        Neighbours,
         Particles,
         ReconstructionPage,
         Reconstructions,
@@ -60,6 +61,10 @@ class RemoteExplorer:
     def sketch(self, image: Images, nearest: int) -> Sketched:
         sketched: Sketched = self._ask("sketch", image, nearest)
         return sketched
+
+    def neighbours(self, images: Images, count: int) -> Neighbours:
+        neighbours: Neighbours = self._ask("neighbours", images, count)
+        return neighbours
 
     def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
         completions: Completions = self._ask("complete", image, hidden, options)

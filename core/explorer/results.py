@@ -123,6 +123,21 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The training images (N, K, 28, 28) in [0, 1] that are nearest to N images, nearest first, of `total` in all.
+
+    Their indices in the training part of the set, labels and distances, each (N, K): the Euclidean ones of the pixels.
+    """
+
+    images: Images
+    indices: Labels
+    labels: Labels
+    distances: Floats
+    total: int
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class Particles:
     """Latents (N, D) on their way from noise, after some steps: their points (N, 2) in a plane, their classes (N,)."""
 

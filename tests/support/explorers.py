@@ -21,6 +21,7 @@ from core.explorer.results import (
     EvaluationResult,
     ImageDetail,
     LatentProjection,
+    Neighbours,
     Particles,
     ReconstructionPage,
     Reconstructions,
@@ -154,6 +155,13 @@ class FakeExplorer:
             np.eye(10)[int(image.sum()) % 10] * 0.9 + 0.01,
             self.classes,
         )
+
+    def neighbours(self, images: Images, count: int) -> Neighbours:
+        self._hear("neighbours", len(images), count)
+        near = np.arange(len(images))[:, None] + np.arange(count)
+        labels = near % 10
+        found = self._originals(near.ravel()).reshape(*near.shape, *images.shape[1:])
+        return Neighbours(found, near, labels, near / 2 + 1.0, self.TOTAL, self.classes)
 
     def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
         self._hear("complete", int(hidden.sum()), options)

@@ -13,7 +13,7 @@ from core.data import registry
 from core.errors import ConfigError
 from core.exchange import arrays
 from core.explorer.protocol import Explorer
-from core.explorer.results import EvaluationResult
+from core.explorer.results import EvaluationResult, Samples
 from core.latents.options import (
     EMBEDDINGS,
     NEIGHBOURS,
@@ -104,22 +104,36 @@ def sample(
         str, typer.Option("--temperature", help="How far samples stray; 0 is the centre.", metavar="X")
     ] = "1",
     count: Annotated[str, typer.Option("--count", help="How many.", metavar="N")] = "32",
+    nearest: Annotated[
+        bool,
+        typer.Option(
+            "--nearest",
+            help="Are they copies? Below each the training image whose pixels are nearest, of all of them, with its "
+            "class and distance; validation images in the same way, in a picture on the right.",
+        ),
+    ] = False,
     out: SamplesOut = None,
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
     checked_seed, checked_temperature = check_whole("seed", seed, *SEEDS), check_temperature(temperature)
     checked_count = check_whole("count", count, *COUNTS)
-    check_out(out, arrays.SUFFIX)
+    check_out(out, "" if nearest else arrays.SUFFIX)
     found = find_run(runs_dir, run)
     name, options = check_sampling(found, sampler, digit, guidance, steps, found.config().sources)
+
+    def draw(explorer: Explorer) -> Samples:
+        return explorer.samples(name, checked_count, checked_seed, checked_temperature, options)
+
     from tui.commands import printing
 
-    samples = printing.answer(
-        found,
-        data_dir,
-        lambda explorer: explorer.samples(name, checked_count, checked_seed, checked_temperature, options),
-    )
+    if nearest:
+        from tui.commands.nearest import match, show
+
+        source = printing.drawn_from(name, options, checked_temperature, checked_seed)
+        show(found, source, *printing.answer(found, data_dir, lambda explorer: match(explorer, draw(explorer))), out)
+        return
+    samples = printing.answer(found, data_dir, draw)
     printing.show_samples(found, samples, name, options, checked_temperature, checked_seed, out)
 
 

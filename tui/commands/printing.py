@@ -99,8 +99,7 @@ def show_samples(
 ) -> None:
     """New digits."""
     if out is None:
-        source = SOURCES[sampler] + (f": {formatting.sampling_options(options)}" if sampler == "learned" else "")
-        print_heading(run, f"samples from {source}, temperature {temperature:g}, seed {seed}")
+        print_heading(run, f"samples from {drawn_from(sampler, options, temperature, seed)}")
         print_tiles(samples.images[:, None])
     elif out.suffix.lower() == arrays.SUFFIX:
         asked = {} if options.digit is None else {"labels": np.full(len(samples.latents), options.digit)}
@@ -112,6 +111,12 @@ def show_samples(
         numbers = {f"z{number}": column for number, column in enumerate(samples.latents.T)}
         export.save_table(out, {"sample": np.arange(len(samples.latents))} | numbers, replace=True)
     print_written(out)
+
+
+def drawn_from(sampler: str, options: SamplingOptions, temperature: float, seed: int) -> str:
+    """Where samples come from, in words."""
+    source = SOURCES[sampler] + (f": {formatting.sampling_options(options)}" if sampler == "learned" else "")
+    return f"{source}, temperature {temperature:g}, seed {seed}"
 
 
 def show_completions(

@@ -11,6 +11,7 @@ from core.data.registry import DIGITS
 from core.errors import RunError
 from core.evaluation import classifier
 from core.explorer.moments.planes import plane
+from core.explorer.outputs import neighbours
 from core.explorer.results import Reconstructions, Sketched
 from core.explorer.session import RunSession
 from core.latents.options import ProjectionOptions, usual_plane
@@ -27,8 +28,7 @@ def answer(
     posterior = model.encode(x)
     latent = posterior.mean.reshape(1, -1).numpy()
     training = session.latents("training")
-    distances = np.linalg.norm(training.mean - latent, axis=1)
-    order = np.argsort(distances, kind="stable")[:nearest]
+    (order,), (distances,) = neighbours.nearest([training.mean], latent, nearest)
     images, places = session.images("training")[0], session.places("training")
     among = order if places is None else places[order]
     options, point = _place(session, latent, moment)
@@ -42,7 +42,7 @@ def answer(
         point,
         pixels(images[torch.from_numpy(among)])[:, 0, 2:-2, 2:-2].numpy(),
         training.labels[order],
-        distances[order],
+        distances,
         classifier.classify(classifier.shipped(), [x]).probabilities[0].numpy() if knows else None,
         session.classes,
     )
