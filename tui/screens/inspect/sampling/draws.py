@@ -12,7 +12,7 @@ from tui import formatting
 from tui.screens.asking import Abandoned
 from tui.screens.explore_base import ExploreSources
 from tui.screens.following import is_seen
-from tui.screens.inspect.film import Film
+from tui.screens.inspect.sampling.film import Film
 from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
 

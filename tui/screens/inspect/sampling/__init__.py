@@ -1,0 +1,1 @@
+"""What draws samples, and how they are laid out and chosen."""

@@ -1,0 +1,140 @@
+"""A screen on which samples stand in a grid: one of them is chosen, two are marked, to walk between."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from core.runs.run import Run
+from core.shapes import IMAGE_SHAPE
+from tui.screens import exporting
+from tui.screens.explore_base import ExploreSources
+from tui.screens.exporting import Export
+from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.inspect.sampling.draws import DrawnScreen
+from tui.screens.selection import Shared
+from tui.widgets.gallery import Gallery
+
+ROWS, COLUMNS = 4, 8
+COUNT = ROWS * COLUMNS
+TILE = (1, *IMAGE_SHAPE)
+SIZES: tuple[tuple[int, int | None], ...] = ((2, None), (8, None), (COUNT, COLUMNS))  # digits at least, and columns
+
+
+class ChoosingScreen(DrawnScreen):
+    """Shows what was drawn as digits of several sizes, with a cursor that arrows and the mouse move."""
+
+    def __init__(self, shared: Shared, sources: ExploreSources) -> None:
+        super().__init__(shared, sources)
+        self.chosen = 0
+        self.marks: tuple[int, ...] = ()  # the last two digits that were marked
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical(id="body"):
+            yield Gallery(at_least=COUNT, columns=COLUMNS, message="waiting for the run", id="grid")
+
+    @property
+    def _gallery(self) -> Gallery:
+        return self.query_one("#grid", Gallery)
+
+    # What is shown
+
+    def show_message(self, message: str) -> None:
+        self.forget()
+        self._gallery.show_message(message)
+        self.set_heading()
+
+    def _draw(self) -> None:
+        if self.samples is None:
+            return
+        tiling = self._gallery.tiling(TILE)
+        self.chosen = min(self.chosen, max(0, tiling.capacity - 1 if tiling else 0))
+        captions = ["marked" if place in self.marks else "" for place in range(COUNT)]
+        images = self.samples.images[:, None].copy()
+        if self.drawn is not None and not self.drawn.is_last:  # all of them would be too much for a slow connection
+            images[tiling.columns if tiling else COLUMNS :] = 0
+        self._gallery.show(images, captions, self.chosen)
+        self._draw_heading()
+
+    def _draw_heading(self) -> None:
+        tiling = self._gallery.tiling(TILE)
+        shown = min(COUNT, tiling.capacity) if tiling else 0
+        what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
+        there = "t walks from the marked digit to the chosen one"
+        walk = there if self._start(self.chosen) is not None else "t on another digit walks from here to it"
+        walk = walk if self.marks else ""
+        self.set_heading(what, str(self.drawn or ""), walk)
+
+    # What keys do
+
+    def action_move(self, by: int) -> None:
+        self.choose(self.chosen + by)
+
+    def action_move_row(self, by: int) -> None:
+        if tiling := self._gallery.tiling(TILE):
+            self.choose(self.chosen + by * tiling.columns)
+
+    def action_edge(self, which: int) -> None:
+        if tiling := self._gallery.tiling(TILE):
+            self.choose(which % min(COUNT, tiling.capacity))
+
+    def choose(self, place: int) -> None:
+        """Put the cursor on a digit that is shown."""
+        tiling = self._gallery.tiling(TILE)
+        if tiling is not None and 0 <= place < min(COUNT, tiling.capacity):
+            self.chosen = place
+            self._draw()
+
+    def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
+        if message.index == self.chosen:
+            self.action_walk()
+        else:
+            self.choose(message.index)
+
+    def on_gallery_scrolled(self, message: Gallery.Scrolled) -> None:
+        self.action_size(-message.by)
+
+    def action_size(self, larger: int) -> None:
+        place = SIZES.index((self._gallery.at_least, self._gallery.columns)) - larger
+        self._show_at(SIZES[min(max(place, 0), len(SIZES) - 1)])
+
+    def action_whole(self) -> None:
+        self._show_at(SIZES[-1])
+
+    def _show_at(self, size: tuple[int, int | None]) -> None:
+        self._gallery.at_least, self._gallery.columns = size
+        self._draw()
+
+    def action_walk(self) -> None:
+        self.when_shown(partial(self._walk, self.chosen))
+
+    def _walk(self, place: int) -> None:
+        if self.samples is None:
+            return
+        latents, start = self.samples.latents, self._start(place)
+        first, end = (place, None) if start is None else (start, latents[place])
+        self.app.push_screen(LatentPathScreen(self.shared, self.sources, latents[first], end))
+
+    def _start(self, end: int) -> int | None:
+        """Where a walk to that digit begins: at the one that was marked last, besides itself."""
+        return next((place for place in reversed(self.marks) if place != end), None)
+
+    def action_mark(self) -> None:
+        self.when_shown(partial(self._mark, self.chosen))
+
+    def _mark(self, place: int) -> None:
+        rest = tuple(mark for mark in self.marks if mark != place)
+        self.marks = rest if place in self.marks else (*rest[-1:], place)
+        self._draw()
+
+    def to_export(self, run: Run, stem: str) -> Export | None:
+        tiling = self._gallery.tiling(TILE)
+        if self.drawn is None or tiling is None:
+            return None
+        stem = f"{stem}-{self.drawn.draw.sampler}-seed{self.drawn.draw.seed}"
+        if not self.drawn.is_last:
+            stem += f"-step{self.drawn.step}"
+        images, columns = self.drawn.samples.images[: tiling.capacity], tiling.columns
+        return Export(lambda folder: exporting.write_picture(folder, stem, images, columns))
