@@ -10,7 +10,7 @@ from rich.text import Text
 from core.text import printable
 
 if TYPE_CHECKING:
-    from core.explorer.results import Completions
+    from core.explorer.results import Completions, Neighbours
     from core.latents.options import CompletionOptions, SamplingOptions
     from core.runs.architecture.presets import Preset
     from core.runs.architecture.sizes import Sizes
@@ -192,6 +192,12 @@ def class_title(label: int, classes: Sequence[str]) -> str:
     """A class by its number and, where its name says more, its name: `3 dog`."""
     name = classes[label] if label < len(classes) else ""
     return f"{label} {printable(name)[:NAME_LENGTH]}" if name not in ("", str(label)) else str(label)
+
+
+def neighbours(found: Neighbours) -> list[list[str]]:
+    """For each image the class and the distance of the training images nearest to it: `7  3.9`."""
+    pairs = (zip(*each, strict=True) for each in zip(found.labels.tolist(), found.distances.tolist(), strict=True))
+    return [[f"{class_title(label, found.classes)}  {distance:.1f}" for label, distance in row] for row in pairs]
 
 
 def sizes(chosen: Sizes, parameters: int) -> str:

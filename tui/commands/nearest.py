@@ -37,8 +37,7 @@ class Matched:
     @property
     def captions(self) -> list[str]:
         """The class and the distance of the nearest images."""
-        nearest = zip(self.found.labels[:, 0].tolist(), self.found.distances[:, 0].tolist(), strict=True)
-        return [f"{formatting.class_title(label, self.found.classes)}  {distance:.1f}" for label, distance in nearest]
+        return [nearest for (nearest,) in formatting.neighbours(self.found)]
 
 
 def match(explorer: Explorer, samples: Samples) -> tuple[Matched, Matched]:

@@ -139,7 +139,7 @@ EXPLANATIONS = PLANES | {
         (
             "All other numbers stay: what changes is what this number means, near this digit.",
             "A row in which nothing changes belongs to a number that the decoder does not use.",
-            "j and k go to other numbers, # to one that is typed, a plays the row.",
+            "On the right: the training images whose pixels are nearest. j k # other numbers, a plays the row.",
         ),
     ),
     "walk": Explanation(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
 from core.arrays import Floats, Images
@@ -21,13 +21,14 @@ from tui.screens.dialogs import AskNumber
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.following import is_seen
+from tui.screens.inspect.nearest import COUNT, NearestImages
 from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
-
+    from core.explorer.results import Neighbours
 
 TILE = (1, *IMAGE_SHAPE)
 LONGEST = 13
@@ -36,17 +37,24 @@ UNSEEN = 0.05  # of the brightness of a pixel: no one sees this change
 
 
 class LatentPathScreen(DetailScreen):
-    """Each line of images is a path: for one digit a path a latent number, for two a straight and a spherical one."""
+    """Each line of images is a path: for one digit a path a latent number, for two a straight and a spherical one.
+
+    Beside the paths of one digit are the training images that are nearest to it.
+    """
 
     ABOUT = "walk: each row is a way through the latent space"
     TITLE_IN_BAR = "sample"
 
     CSS = """
     LatentPathScreen #body { height: 1fr; }
+    LatentPathScreen #paths { width: 1fr; }
+    LatentPathScreen.-middle NearestImages { width: 31; }
+    LatentPathScreen.-narrow NearestImages, LatentPathScreen.-between NearestImages { display: none; }
     LatentPathScreen #film { display: none; height: 1fr; }
     LatentPathScreen.-playing #film { display: block; }
     LatentPathScreen.-playing #strips { display: none; }
     """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (75, "-middle"), (104, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "path", key_display="↑↓", tooltip="another path", id="walk.up"),
         Binding("down,j", "move(1)", id="walk.down", show=False),
@@ -72,6 +80,7 @@ class LatentPathScreen(DetailScreen):
     ) -> None:
         super().__init__(shared, sources)
         self.start, self.end = start, end
+        self.set_class(end is not None, "-between")
         self._opened_from = opened_from
         self.line = 0  # the chosen path: the place of the number that is varied, or 0 straight and 1 spherical
         self._numbers = list(range(len(start)))  # the latent numbers, those first that say most
@@ -86,9 +95,11 @@ class LatentPathScreen(DetailScreen):
         return self._opened_from
 
     def compose_body(self) -> ComposeResult:
-        with Vertical(id="body"):
-            yield Gallery(message="decoding", id="strips")
-            yield Gallery(message="decoding", captions="none", id="film")
+        with Horizontal(id="body"):
+            with Vertical(id="paths"):
+                yield Gallery(message="decoding", id="strips")
+                yield Gallery(message="decoding", captions="none", id="film")
+            yield NearestImages()
 
     @property
     def lines(self) -> int:
@@ -120,6 +131,14 @@ class LatentPathScreen(DetailScreen):
         return steps, min(self.lines, tiling.rows if tiling else 1)
 
     def request_content(self) -> None:
+        self._request_strips()
+        if self.end is None:
+            self.ask("nearest", self._nearest, self.query_one(NearestImages).show)
+
+    def _nearest(self, explorer: Explorer) -> Neighbours:
+        return explorer.neighbours(explorer.decode(self.start[None]), COUNT)
+
+    def _request_strips(self) -> None:
         steps, rows = self._shape()
         first = self.line // rows * rows
         shown = range(first, min(first + rows, self.lines))
@@ -142,6 +161,7 @@ class LatentPathScreen(DetailScreen):
         self._stop()
         self.set_heading()
         self.query_one("#strips", Gallery).show_message(message)
+        self.query_one(NearestImages).clear()
 
     def _show(self, first: int, answer: tuple[Floats | None, Images]) -> None:
         activity, self._strips = answer
@@ -212,7 +232,7 @@ class LatentPathScreen(DetailScreen):
             self._draw()
             self._play()
         else:
-            self.request_content()
+            self._request_strips()
 
     def action_ask_number(self) -> None:
         def answered(number: int | None) -> None:

@@ -15,8 +15,8 @@ from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import MakeApp, press, screen_text, until
 from tests.support.snapshots import make_snapshot, make_summary
 from tui.app import VaeTui
-from tui.screens.inspect.sampling.draws import Drawn
 from tui.screens.inspect.sample import FRAMES, SampleScreen
+from tui.screens.inspect.sampling.draws import Drawn
 from tui.screens.selection import Timing
 from tui.widgets.gallery import Gallery
 

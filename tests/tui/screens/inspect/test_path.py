@@ -39,6 +39,37 @@ async def test_one_latent_number_is_varied(run_app: VaeTui, explorers: FakeExplo
         assert run_app.screen.chosen == 9
 
 
+async def test_the_training_images_nearest_to_a_digit_stand_beside_its_paths(
+    run_app: VaeTui, explorers: FakeExplorers
+) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        explorers[RUN].classes = tuple("abcdefghij")
+        await press(pilot, "t")
+        text = screen_text(run_app)
+        assert "training images" in text
+        assert all(caption in text for caption in ("0 a  1.0", "1 b  1.5", "2 c  2.0", "3 d  2.5"))
+        start = shown(run_app, LatentPathScreen).start
+        assert [asked for asked in explorers[RUN].asked if asked[0] == "neighbours"] == [("neighbours", 1, 4)]
+        assert any(asked[0] == "decode" and np.array_equal(asked[1], start[None]) for asked in explorers[RUN].asked)
+        await press(pilot, "number_sign")
+        run_app.screen.query_one(Input).value = "39"
+        await press(pilot, "enter")
+        assert explorers[RUN].times("neighbours") == 1
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "3 d  2.5" in screen_text(run_app), "four of them in two columns")
+        await pilot.resize_terminal(40, 12)
+        await until(pilot, lambda: "training images" not in screen_text(run_app), "room for the paths")
+
+
+async def test_nothing_is_nearest_to_a_way_between_two_digits(run_app: VaeTui, explorers: FakeExplorers) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", "space", "right", "t")
+        assert shown(run_app, LatentPathScreen).end is not None
+        assert "training images" not in screen_text(run_app)
+        assert explorers[RUN].times("neighbours") == 0
+
+
 async def test_the_latent_numbers_that_say_most_come_first(run_app: VaeTui, explorers: FakeExplorers) -> None:
     async with run_app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
@@ -46,7 +77,7 @@ async def test_the_latent_numbers_that_say_most_come_first(run_app: VaeTui, expl
         await press(pilot, "t")
         assert "z53 (channel 3, row 1, column 1)" in screen_text(run_app)
         assert "from -3 to +3 σ; 4 of 64 active" in screen_text(run_app)
-        assert [asked[1] for asked in explorers[RUN].asked[-4:]] == [53, 37, 21, 5]
+        assert [asked[1] for asked in explorers[RUN].asked if asked[0] == "traversal"] == [53, 37, 21, 5]
         await press(pilot, "down")
         assert "z37 (" in screen_text(run_app)
         await press(pilot, "number_sign")
@@ -138,7 +169,8 @@ async def test_a_film_follows_the_chosen_path_and_newer_weights(
         await press(pilot, "down")
         assert explorer.asked[-1] == ("traversal", 1, 25)
         await feed(pilot, updates.last, make_run_update(weights_version=2))
-        assert explorer.asked[-1] == ("traversal", 1, 25)
+        assert [asked for asked in explorer.asked if asked[0] == "traversal"][-1] == ("traversal", 1, 25)
+        assert explorer.times("neighbours") == 2
         assert explorer.asked.count(("traversal", 1, 25)) == 2
 
 
