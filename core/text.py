@@ -42,7 +42,7 @@ SIGNS = str.maketrans(
         **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝╋┏┓┗┛┣┫", "+"),
         **dict.fromkeys("█▓", "#"),
         **dict.fromkeys("▒░", ":"),
-        **dict(zip("▶▸►◀◂▲△▼▽●◆■‖✓✗≠–—…·•←→↑↓⏎↵↳σ⬆⬇±é≡", ">>><<^^vvo*#=vx!--~..<>^v<<<s^v~e=", strict=True)),
+        **dict(zip("▶▸►◀◂▲△▼▽●◆■‖✓✗≠–—…·•←→↑↓⏎↵↳σ⬆⬇±é≡×", ">>><<^^vvo*#=vx!--~..<>^v<<<s^v~e=x", strict=True)),
     }
 )
 

@@ -262,17 +262,17 @@ def _measured(
 
 def _marks(snapshot: Snapshot, part: str, axis: Axis, name: str = "") -> tuple[tuple[float, str], ...]:
     """What is marked along a curve of what was trained; `name` is that of the run among others."""
-    changes = _changes(snapshot, axis) if part in ("loss", "learning_rate") else ()
+    changes = _changes(snapshot, axis, name) if part in ("loss", "learning_rate") else ()
     return changes + (_branch(snapshot, axis, name) if QUANTITIES[part].source == "steps" else ())
 
 
-def _changes(snapshot: Snapshot, axis: Axis) -> tuple[tuple[float, str], ...]:
+def _changes(snapshot: Snapshot, axis: Axis, name: str = "") -> tuple[tuple[float, str], ...]:
     """Where the learning rate was changed while the run trained, and to what."""
     if not snapshot.rates:
         return ()
     x = axis.positions(snapshot, {name: snapshot.rates[name] for name in ("step", "time")})
     changes = zip(x.tolist(), snapshot.rates["learning_rate"].tolist(), strict=True)
-    return tuple((place, f"rate {rate:g}") for place, rate in changes)
+    return tuple((place, printable(f"rate {rate:g} {name}".rstrip())[:LONGEST_MARK]) for place, rate in changes)
 
 
 def _branch(snapshot: Snapshot, axis: Axis, name: str = "") -> tuple[tuple[float, str], ...]:

@@ -187,7 +187,7 @@ def load_or_substitute(source: ImageSource, data_dir: Path) -> RunImages:
     ):
         substitute = SUBSTITUTE[source.name]
         missing = source.folder if source.name in OWN else source.name
-        return RunImages(load_image_set(substitute), f"{missing} is not here: {substitute}")
+        return RunImages(load_image_set(substitute), f"on {substitute}: no {missing} on disk")
     found, other = _load(source, data_dir)
     return RunImages(found, other or None)
 

@@ -80,7 +80,7 @@ def test_a_shipped_run_is_looked_at_without_mnist_on_disk(name: str, explorer: R
         pytest.skip("the folder that this run was trained from is here")
     page = explorer.page(0, 8)
     assert page.total == 1000
-    assert explorer.note == "mnist is not here: mnist-5k"
+    assert explorer.note == "on mnist-5k: no mnist on disk"
 
 
 @each_run

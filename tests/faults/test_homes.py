@@ -160,7 +160,7 @@ def test_a_command_needs_no_current_folder_but_for_relative_paths(folder: Path, 
         ["sh", "-c", GONE, "sh", VAE_TUI, *words],
         cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
-    complaints = done.stderr.replace("vae-tui: mnist is not here: mnist-5k\n", "")
+    complaints = done.stderr.replace("on mnist-5k: no mnist on disk\n", "")
     assert (done.returncode, complaints) == (2 if said else 0, said)
 
 

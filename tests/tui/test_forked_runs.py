@@ -41,7 +41,7 @@ def snapshot_of(summary: RunSummary) -> Snapshot:
 def test_its_name_has_a_sign_and_words_say_where_it_began() -> None:
     fork = forked()
     assert RUN_COLUMNS["run"](fork).plain == "vae-fork ↳"
-    assert to_ascii("vae-fork ↳") == "vae-fork <"
+    assert to_ascii("vae-fork ↳ ×3") == "vae-fork < x3"
     assert RUN_COLUMNS["run"](make_summary()).plain == "vae-mnist"
     words = "forked from vae-mnist at epoch 1"
     assert words in preview.facts(fork, [], 60, ColorDepth.TRUECOLOR).plain

@@ -63,6 +63,9 @@ def test_a_learning_rate_that_was_changed_is_marked_where_that_was_in_the_loss_a
     mark = ((1.0, "rate 0.0002"),)
     assert found == {"loss": [mark, ()], "learning_rate": [mark], "kl": [(), ()]}
     assert curves_of(snapshot, "loss", x="time")[0].changes == ((9.0, "rate 0.0002"),)
+    other = replace(snapshot, summary=make_summary("other", config=make_config(preset="vae", beta=0.7)))
+    marks = [curve.changes[0][1] for curve in compared([snapshot, other], "loss") if curve.changes]
+    assert marks == ["rate 0.0002 vae-mnist", "rate 0.0002 other"]
 
 
 def test_a_smoothed_curve_stands_before_the_raw_one() -> None:

@@ -29,6 +29,11 @@ def print_error(text: str) -> None:
     print(f"vae-tui: {printable(text)}", file=sys.stderr, flush=True)
 
 
+def print_note(text: str) -> None:
+    """What is worth knowing, and no error."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
 def print_version() -> None:
     from importlib.metadata import version
 

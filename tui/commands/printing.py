@@ -33,7 +33,7 @@ from core.runs.run import Run
 from core.text import printable
 from tui import evaluation_table, export, formatting, latent_plane
 from tui.background.explorers import open_here
-from tui.commands.output import ERASE, LowestLines, echo, print_error, print_table
+from tui.commands.output import ERASE, LowestLines, echo, print_note, print_table
 from tui.drawing import classes
 from tui.drawing.images import Scale, hatched
 from tui.drawing.points import draw_points
@@ -69,7 +69,7 @@ def answer(
         explorer = open_here(run, images, lambda words: report(said(words)))
         found = question(explorer)
     if note := note_of(found) if note_of else explorer.note:
-        print_error(note)
+        print_note(note)
     return found
 
 

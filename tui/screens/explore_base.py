@@ -55,7 +55,7 @@ class ExploreScreen(BaseScreen[int | None]):
     DEFAULT_CSS = """
     ExploreScreen #line { height: 1; }
     ExploreScreen #heading { width: 1fr; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    ExploreScreen #status { width: auto; max-width: 60%; color: $text-warning; text-wrap: nowrap;
+    ExploreScreen #status { width: auto; max-width: 60%; color: $text-muted; text-wrap: nowrap;
         text-overflow: ellipsis; }
     ExploreScreen #none { display: none; width: 100%; height: 1fr; content-align: center middle; text-align: center; }
     ExploreScreen.-norun #none { display: block; }

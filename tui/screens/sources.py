@@ -118,7 +118,7 @@ def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> S
         return PreviewReader(run, explorer)
 
     def other_runs(run: Run) -> list[Run]:
-        """Those that one would compare it with first: its family, its preset, its kind of loss, of these the newest."""
+        """Those that one would compare it with first: of its family, with weights, of its preset, of its loss, new."""
         from core.runs.catalog import find_runs, newest_first, summarise
 
         this = summarise(run)
@@ -138,10 +138,16 @@ def sources_of(runs_dir: Path, explorer: Callable[[Run, Report], Explorer]) -> S
     )
 
 
-def _distance(run: RunSummary, other: RunSummary) -> tuple[bool, bool, bool]:
+def _distance(run: RunSummary, other: RunSummary) -> tuple[bool, bool, bool, bool]:
     """How little one run has to do with another."""
     related = _forked_from(other) == run.run.name or _forked_from(run) == other.run.name
-    return not related, run.preset != other.preset, run.preset.learns_prior != other.preset.learns_prior
+    without_weights = not other.run.weights_version()
+    return (
+        not related,
+        without_weights,
+        run.preset != other.preset,
+        run.preset.learns_prior != other.preset.learns_prior,
+    )
 
 
 def _forked_from(run: RunSummary) -> str | None:

@@ -224,7 +224,7 @@ def test_images_that_moved_are_found_where_they_are_named_and_have_a_stand_in_wh
     assert len(load_for_run(source, tmp_path / "moved").train_images) == 10
     (tmp_path / "sets").mkdir()
     stand_in = load_or_substitute(source, tmp_path / "sets")
-    assert (stand_in.images.name, stand_in.note) == ("mnist-5k", f"{tmp_path / 'mine'} is not here: mnist-5k")
+    assert (stand_in.images.name, stand_in.note) == ("mnist-5k", f"on mnist-5k: no {tmp_path / 'mine'} on disk")
     with pytest.raises(DataError, match="the images of the run are not there"):
         load_for_run(source, registry.default_data_dir())
 

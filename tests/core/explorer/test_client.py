@@ -49,7 +49,7 @@ def test_answers_are_those_of_an_explorer_in_this_process(process: ExplorerProce
     assert there.default_sampler == here.default_sampler
     found, expected = (explorer.page(3, 5, 7, "worst") for explorer in (there, here))
     assert said[:2] == [LOADING, "reading the images"]
-    assert there.note == here.note == "mnist is not here: mnist-5k"
+    assert there.note == here.note == "on mnist-5k: no mnist on disk"
     for one, other in zip(vars(found).values(), vars(expected).values(), strict=True):
         assert np.array_equal(one, other)
     again = there.reconstruct(found.originals).images

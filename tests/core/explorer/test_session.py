@@ -126,7 +126,7 @@ def test_weights_that_vanish_or_break_are_said_and_whole_ones_are_taken_again(co
 def test_a_set_that_is_not_here_is_named_with_how_to_get_it(
     make_run: MakeRun, trained: dict[str, Run], tmp_path: Path
 ) -> None:
-    for dataset, note in (("mnist", "mnist is not here: mnist-5k"), ("kmnist", None)):
+    for dataset, note in (("mnist", "on mnist-5k: no mnist on disk"), ("kmnist", None)):
         run = make_run(f"of-{dataset}", preset="vae", dataset=dataset, data_dir=str(tmp_path / "elsewhere"))
         run.write_weights(trained["vae"].read_weights())
         explorer = RunExplorer.open(run, tmp_path / "none")

@@ -223,7 +223,7 @@ def test_what_stands_in_for_a_missing_image_set_is_said(call: Call, folder: Path
     moved = copy_of_run(folder, "moved", dataset="mnist")
     done = call("reconstruct", moved.name, "--count", "1", "--runs-dir", "others")
     assert done.returncode == 0
-    assert done.stderr == "vae-tui: mnist is not here: mnist-5k\n"
+    assert done.stderr == "on mnist-5k: no mnist on disk\n"
 
 
 def test_on_a_terminal_there_are_colours_and_no_word_of_progress_stays(

@@ -35,11 +35,11 @@ async def test_what_takes_long_is_said_until_it_is_there(run_app: VaeTui, explor
         explorer.reports[-1]("encoding training images: 3,000 of 10,000")
         await pilot.pause()
         assert "encoding training images: 3,000 of 10,000" in screen_text(run_app)
-        explorer.note = "mnist is not here: mnist-5k"
+        explorer.note = "on mnist-5k: no mnist on disk"
         explorer.gate.set()
         await answered(pilot)
         assert "encoding" not in screen_text(run_app)
-        assert "mnist is not here: mnist-5k" in screen_text(run_app)
+        assert "on mnist-5k: no mnist on disk" in screen_text(run_app)
 
 
 async def test_newer_weights_are_looked_at_and_the_same_are_not_asked_for_again(

@@ -25,6 +25,7 @@ from tui.screens.exporting import Export
 from tui.screens.selection import Shared
 from tui.widgets.plot import Plot, Shown
 
+TOPICS = {"kl": "kl", "kl_channels": "kl", "frechet": "frechet", "active_units": "units"}  # of charts, else the loss
 NOTHING_YET, NOTHING_THERE = "no steps yet", "nothing in this range; 0 shows the whole"
 
 
@@ -123,7 +124,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
     def topic(self) -> str:
         """What the marked chart shows, by its name among the formulas."""
         error = "error" if "gaussian" in quantities.likelihoods(self._snapshots) else "loss_bernoulli"
-        return {"kl": "kl", "frechet": "frechet", "reconstruction": error}.get(self._focus or "", "loss")
+        return (TOPICS | {"reconstruction": error}).get(self._focus or "", "loss")
 
     @property
     def _main(self) -> str:

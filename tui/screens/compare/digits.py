@@ -49,8 +49,8 @@ class DigitsView(ModelsView[Comparison]):
 
     def show(self, answer: Comparison) -> None:
         self._comparison, page, images = answer, answer.page, self._images(answer)
-        self.heading = {2: "left, right", 3: "original, left, right"}.get(
-            len(images), "original, left, right, their errors"
+        self.heading = {2: "from top: both runs", 3: "from top: original, both runs"}.get(
+            len(images), "from top: original, both runs, their errors"
         )
         gallery = self.query_one(Gallery)
         tiling = gallery.tiling(self._stack)

@@ -74,12 +74,12 @@ EXPLANATIONS = PLANES | {
     ),
     "error": Explanation(
         "the reconstruction error",
-        "error = Σ (x − x̂)², over the 784 pixels; x̂ = decode(μ(x))",
-        "error = sum (x - x')^2, over the 784 pixels; x' = decode(mu(x))",
+        "error = Σ (x − x̂)², over the pixels; x̂ = decode(μ(x))",
+        "error = sum (x - x')^2, over the pixels; x' = decode(mu(x))",
         (
             "Every image is encoded to the mean of its posterior and decoded again; nothing is drawn at random.",
             "The error of a pixel is shown as brightness; a thin line that moved by one pixel costs much.",
-            "o shows the worst images first: often those that people would misread as well.",
+            "The worst images (o on screen 3) are often those that people would misread as well.",
         ),
     ),
     "kl": Explanation(

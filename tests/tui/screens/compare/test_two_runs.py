@@ -98,3 +98,5 @@ def test_what_can_be_compared_best_comes_first(runs_dir: Path, make_run: Callabl
     make_run("newest", preset="vae")
     assert [run.name for run in other_runs(made["one"])][:3] == ["fork", "newest", "alike"]
     assert next(iter(other_runs(fork))).name == "one"
+    (made["another"].path / "model.safetensors").write_bytes(b"weights")
+    assert [run.name for run in other_runs(made["one"])][:3] == ["fork", "another", "newest"]

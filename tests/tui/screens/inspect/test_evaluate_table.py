@@ -121,9 +121,9 @@ async def test_what_was_measured_is_kept_for_each_number_of_samples_and_each_run
 
 
 async def test_what_stands_in_for_the_images_is_said(app: VaeTui, evaluator: FakeEvaluator) -> None:
-    evaluator.note = "mnist is not here: mnist-5k"
+    evaluator.note = "on mnist-5k: no mnist on disk"
     async with opened(app, "enter"):
-        assert "mnist is not here: mnist-5k" in screen_text(app)
+        assert "on mnist-5k: no mnist on disk" in screen_text(app)
 
 
 async def test_what_is_shown_is_written_as_json_and_csv(

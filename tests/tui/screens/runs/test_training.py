@@ -261,11 +261,14 @@ async def test_a_hidden_training_screen_leaves_newer_weights_for_later(make_app:
 async def test_the_pictures_say_which_row_is_which_and_of_which_images_they_are(make_app: MakeApp) -> None:
     def pictures(run: Run) -> Pictures:
         made = Pictures(run)
-        preview = replace(made.read(), message="mnist is not here: mnist-5k")
+        preview = replace(made.read(), message="on mnist-5k: no mnist on disk")
         made.read = lambda: preview  # type: ignore[method-assign]
         return made
 
-    for size, said in (((120, 40), "below · mnist is not here: mnist-5k"), ((80, 24), "images, reconstructions below")):
+    for size, said in (
+        ((120, 40), "below · on mnist-5k: no mnist on disk"),
+        ((80, 24), "images, reconstructions below"),
+    ):
         app = make_app(snapshot=make_snapshot(), pictures=pictures)
         async with app.run_test(size=size) as pilot:
             await settle(pilot)
