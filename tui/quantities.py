@@ -8,7 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from core.runs.catalog import RunSummary
+from core.runs.forks.choice import changed_settings
 from core.runs.metrics.lines import KL_CHANNELS
+from core.runs.settings import other_losses
 from tui.messages import Snapshot
 
 
@@ -81,6 +84,14 @@ def likelihoods(snapshots: Sequence[Snapshot]) -> set[str]:
     """Those of the runs that learn images; latents, and images of a run whose settings are gone, are Gaussian."""
     configs = [None if each.summary.preset.learns_prior else each.summary.config for each in snapshots]
     return {config.likelihood if config else "gaussian" for config in configs}
+
+
+def other_sums(left: RunSummary, right: RunSummary) -> str:
+    """Why the losses of two runs do not compare; nothing where they do, or where settings are gone."""
+    if left.config is None or right.config is None:
+        return ""
+    differing = changed_settings(left.config, right.config)
+    return OF_SEVERAL["loss"] if "likelihood" in differing else other_losses(differing)
 
 
 def titles(key: str, snapshots: Sequence[Snapshot]) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -280,3 +280,9 @@ def default_text(name: str) -> str:
 def as_text(value: object) -> str:
     """The value of a setting as a user would type it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def other_losses(differing: Iterable[str]) -> str:
+    """Why losses of runs that differ in these settings do not compare; nothing where they do."""
+    named = " or ".join(name.replace("_", " ") for name in differing if SETTINGS[name].changes_loss)
+    return f"losses of another {named} are other sums" if named else ""

@@ -16,7 +16,7 @@ from core.runs.choosing.quantities import state_word
 from core.runs.choosing.seeds import Spread, spread_of, without_seed
 from core.runs.metrics.lines import last_lines
 from core.runs.run import Run
-from core.runs.settings import SETTINGS
+from core.runs.settings import SETTINGS, other_losses
 from core.runs.status import State
 from core.text import alternatives
 
@@ -96,14 +96,15 @@ class Outcome:
     @property
     def usual_figure(self) -> str:
         """What they are best compared by: losses where they are the same sums, else what was measured of samples."""
-        if not self.differing_sums:
+        if not self.other_sums("val_loss"):
             return "val_loss"
-        return next((name for name in ("frechet", "reconstruction") if self._all_have(name)), "val_loss")
+        return next((name for name in ("frechet", "reconstruction") if not self.why_no_best(name)), "val_loss")
 
-    @property
-    def differing_sums(self) -> tuple[str, ...]:
-        """The settings that make losses different sums."""
-        return tuple(name for name in self.varied if SETTINGS[name].changes_loss)
+    def other_sums(self, figure: str) -> str:
+        """Why the values of a figure do not compare; nothing where they do."""
+        if figure == "reconstruction" and "likelihood" in self.varied:
+            return "squared errors and cross-entropies do not compare"
+        return other_losses(self.varied) if figure in LOSSES else ""
 
     def has(self, figure: str) -> bool:
         """Whether it is known of any run."""
@@ -131,9 +132,8 @@ class Outcome:
         """Why none is the best by a figure; nothing where one can be."""
         if figure in NOT_RANKED:
             return f"a lower {FIGURES[figure]} is not better by itself"
-        if figure in LOSSES and self.differing_sums:
-            named = " or ".join(name.replace("_", " ") for name in self.differing_sums)
-            return f"losses of another {named} are other sums"
+        if why := self.other_sums(figure):
+            return why
         how = "; vae-tui evaluate RUN measures it" if figure == "frechet" else ""
         if not self.has(figure):
             return f"no run has a {FIGURES[figure]} yet{how}"
@@ -168,12 +168,14 @@ class Outcome:
         return min(whole or known, key=lambda group: group.mean(figure), default=None)
 
     def groups_in_order(self, figure: str) -> list[SeedGroup]:
-        """The lowest mean first; those without the figure last."""
-        return sorted(self.groups, key=lambda group: (group.mean(figure), group.name))
+        """The lowest mean first; those without the figure last; by their names where means do not compare."""
+        compare = not self.other_sums(figure)
+        return sorted(self.groups, key=lambda group: (compare and group.mean(figure), group.name))
 
     def in_order(self, figure: str) -> list[Trial]:
-        """The lowest first; those without the figure last, by their names."""
-        return sorted(self.trials, key=lambda one: (one.figures.get(figure, math.inf), one.run.name))
+        """The lowest first; those without the figure last; by their names where values do not compare."""
+        compare = not self.other_sums(figure)
+        return sorted(self.trials, key=lambda one: (compare and one.figures.get(figure, math.inf), one.run.name))
 
     @property
     def states(self) -> Mapping[str, int]:

@@ -54,7 +54,8 @@ def draw_parallel(
     for number in order:  # the better ones cover the others
         y = np.array([axis.part(each[number]) for axis, each in zip(axes, values, strict=True)])
         trial = known[number]
-        style = _style(number / len(known), trial.run in best, trial.run in chosen, depth)
+        rank = 1.0 if found.other_sums(figure) else number / len(known)
+        style = _style(rank, trial.run in best, trial.run in chosen, depth)
         mark = "#" if depth is ColorDepth.ASCII and trial.run in chosen else glyph
         put_lines(cells, {0: ((x, y), mark, style)}, canvas, joined=True)
     strips = cells.strips()

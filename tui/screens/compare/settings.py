@@ -15,7 +15,7 @@ from core.runs.forks.origin import ForkedFrom
 from core.runs.run import Run
 from core.runs.settings import title
 from core.text import printable
-from tui import formatting
+from tui import formatting, quantities
 from tui.messages import Snapshot
 from tui.screens import exporting
 from tui.screens.compare.view import MetricsView
@@ -40,8 +40,10 @@ class SettingsView(MetricsView):
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         snapshots = snapshots[:2]
         self._snapshots = snapshots
-        rows = settings(snapshots[0].summary, snapshots[1].summary)
-        self.heading = f"{sum(row.differs for row in rows)} of {len(rows)} differ"
+        left, right = (snapshot.summary for snapshot in snapshots)
+        rows = settings(left, right)
+        differ = f"{sum(row.differs for row in rows)} of {len(rows)} differ"
+        self.heading = "; ".join(filter(None, (differ, quantities.other_sums(left, right))))
         table = Table("", "", *(printable(snapshot.run.name) for snapshot in snapshots), box=None)
         for row in rows:
             mark, style = ("≠", None) if row.differs else ("", "dim")
@@ -87,11 +89,12 @@ def settings(left: RunSummary, right: RunSummary) -> list[Row]:
     rows = [Row(title(field), *(_setting(config, field) for config in configs)) for field in fields]
     packages = dict.fromkeys(package for config in configs if config for package in config.versions)
     rows += [Row(f"{name} version", *(_version(config, name) for config in configs)) for name in packages]
+    loss = "loss, other sums" if quantities.other_sums(left, right) else "loss"
     rows += [
         Row("state", str(left.state or "damaged"), str(right.state or "damaged")),
         Row("epochs done", _epoch(left), _epoch(right)),
-        Row("training loss", formatting.loss(left.train_loss), formatting.loss(right.train_loss)),
-        Row("validation loss", formatting.validation(left), formatting.validation(right)),
+        Row(f"training {loss}", formatting.loss(left.train_loss), formatting.loss(right.train_loss)),
+        Row(f"validation {loss}", formatting.validation(left), formatting.validation(right)),
     ]
     return rows
 

@@ -55,6 +55,28 @@ def test_losses_that_are_other_sums_name_no_best() -> None:
     assert found.why_no_best("frechet") == "no run has a Fréchet distance yet; vae-tui evaluate RUN measures it"
 
 
+def test_runs_of_different_likelihoods_are_neither_ranked_by_loss_nor_by_error() -> None:
+    names = {"try-gaussian": "gaussian", "try-bernoulli": "bernoulli", "try-another": "bernoulli"}
+    losses = (40.0, 90.0, 99.0)
+    runs = [member(name, loss, likelihood=each) for (name, each), loss in zip(names.items(), losses, strict=True)]
+
+    def known(figure: str, *values: float) -> Outcome:
+        found = only(runs)
+        pairs = zip(found.trials, values, strict=True)
+        return replace(found, trials=tuple(replace(one, figures={**one.figures, figure: each}) for one, each in pairs))
+
+    found = known("reconstruction", 4, 80, 90)
+    assert found.usual_figure == "val_loss"
+    assert found.why_no_best("val_loss") == "losses of another beta or likelihood are other sums"
+    assert found.why_no_best("reconstruction") == "squared errors and cross-entropies do not compare"
+    for figure in ("val_loss", "reconstruction"):
+        assert found.best(figure) is None
+        assert [one.run.name for one in found.in_order(figure)] == ["try-another", "try-bernoulli", "try-gaussian"]
+    measured = known("frechet", 4, 2, 3)
+    assert measured.usual_figure == "frechet"
+    assert measured.in_order("frechet")[0] is measured.best("frechet") is measured.trials[1]
+
+
 def test_a_figure_of_some_of_the_finished_runs_names_no_best() -> None:
     found = only([member(f"try-beta{beta}", 10.0, beta=beta) for beta in (0.5, 1.0, 2.0)])
     errors = [dict(zip(("reconstruction", "frechet"), known, strict=False)) for known in ((3.0, 90.0), (2.0,), (4.0,))]

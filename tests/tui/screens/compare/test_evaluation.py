@@ -70,6 +70,10 @@ async def test_bounds_on_different_likelihoods_are_said_not_to_compare(
         await until(pilot, lambda: "which do not compare" in screen_text(app), "a word on the curves")
         await press(pilot, *"vvvvv")
         await until(pilot, lambda: "bounds on different likelihoods" in screen_text(app), "a word on the figures")
+        await press(pilot, "shift+tab")
+        said = "losses of different likelihoods, which do not"
+        await until(pilot, lambda: said in screen_text(app), "a word on the settings")
+        assert "validation loss, other sums" in screen_text(app)
 
 
 async def test_the_figures_of_both_stand_side_by_side(
