@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
@@ -16,11 +17,14 @@ from core.errors import DamagedFile
 from core.runs.alerts.rules import VALIDATIONS, Facts, Kind, find_alerts
 from core.runs.metrics.reader import MetricsReader
 from core.runs.status import boot_id, uptime
+from core.shapes import IMAGE_SHAPE, PADDED_SIZE
 
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
     from core.runs.metrics.reader import Table
 
+# The largest errors of a picture that is grey all over: (1/2)² a pixel of 32x32, and ln 2 nats a pixel of 28x28.
+GREY = {"gaussian": PADDED_SIZE**2 / 4, "bernoulli": math.prod(IMAGE_SHAPE) * math.log(2)}
 NEWEST = 20  # step lines, ten seconds of them
 USUAL = 5000  # of which the median is what is usual
 FEWEST = 60  # before anything is usual
@@ -57,6 +61,8 @@ def gather(summary: RunSummary, steps: Table, epochs: Table, disk: Disk | None, 
     facts = replace(facts, speed=_speed(steps, fork.step if fork else 0))
     if config is not None and summary.preset.has_kl and config.beta and len(steps) >= NEWEST:
         facts = replace(facts, kl=_median(steps["kl"][-NEWEST:]))
+    if config is not None and not summary.preset.learns_prior and summary.validation is not None:
+        facts = replace(facts, over_grey=summary.validation[1] / GREY[config.likelihood])
     return _with_validations(facts, epochs, fork.best_since if fork else 0)
 
 

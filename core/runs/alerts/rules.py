@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from core.runs.status import Cause, State
 
 Kind = Literal[
-    "diverged", "memory", "failed", "lost", "stalled", "disk", "rising", "collapsed", "slow", "finished"
+    "diverged", "memory", "failed", "lost", "stalled", "disk", "useless", "rising", "collapsed", "slow", "finished"
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -19,6 +19,7 @@ NEARLY_FULL, NEARLY_FULL_SHARE = 1e9, 0.05  # bytes that are free, of a small di
 VALIDATIONS, RISEN = 3, 0.05  # that are all above the best one, and by which share of it
 NOISES = 4.0  # by how many deviations of the noise of validations they are above it besides
 COLLAPSED_NATS, COLLAPSED_EPOCHS = 0.5, 2
+GREY_EPOCHS = 2
 SLOW_SHARE = 0.4
 # An alert that is on stays until a value is this much better than where it came on.
 MARGIN = 1.5
@@ -44,6 +45,7 @@ class Facts:
     `silent` is how many seconds ago its trainer gave a sign of life, `free` and `total` are bytes of its disk. Of the
     validations: the epoch of the best, how many came since, by which share of the best the lowest of the last ones is
     higher, and the deviation of their noise as such a share.
+    `over_grey` is the newest validation loss as a share of the largest that an even grey picture can have for an error.
     `kl` is that of the last steps in nats an image, where the loss has one; `speed` the throughput of the last steps as
     a share of what is usual for the run.
     """
@@ -60,6 +62,7 @@ class Facts:
     since_best: int = 0
     above_best: float = 0.0
     noise: float = 0.0
+    over_grey: float | None = None
     kl: float | None = None
     speed: float | None = None
 
@@ -76,10 +79,12 @@ def _found(facts: Facts, before: Collection[Kind]) -> Iterator[Alert]:
         case State.LOST:
             yield Alert("lost", "its trainer is gone: resume it, and it goes on from its last save")
         case State.FINISHED:
+            yield from _of_loss(facts)
             yield Alert("finished", "it has finished: look into it, or resume it for more epochs")
         case State.RUNNING | State.PAUSED:
             yield from _of_trainer(facts, before)
             if facts.state is State.RUNNING:
+                yield from _of_loss(facts)
                 yield from _of_training(facts, before)
 
 
@@ -99,6 +104,12 @@ def _of_trainer(facts: Facts, before: Collection[Kind]) -> Iterator[Alert]:
         low = min(NEARLY_FULL, NEARLY_FULL_SHARE * facts.total)
         if facts.free < low * (MARGIN if "disk" in before else 1):
             yield Alert("disk", "its disk is nearly full: free some space, or training will have to wait for it")
+
+
+def _of_loss(facts: Facts) -> Iterator[Alert]:
+    if facts.over_grey is not None and facts.over_grey > 1 and facts.epoch >= GREY_EPOCHS:
+        text = "its validation loss is above that of an even grey picture: train a run with a lower learning rate"
+        yield Alert("useless", text)
 
 
 def _of_training(facts: Facts, before: Collection[Kind]) -> Iterator[Alert]:

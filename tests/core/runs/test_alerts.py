@@ -128,6 +128,13 @@ def test_the_noise_of_a_constant_rate_is_no_rise_and_overfitting_is() -> None:
     assert 60 < risen(overfit)[0] < 95
 
 
+@pytest.mark.parametrize("state", [State.RUNNING, State.FINISHED])
+def test_a_loss_above_that_of_a_grey_picture_is_an_alert_though_the_run_ends_well(state: State) -> None:
+    found = [kinds(replace(summary(state), validation=(3, loss))) for loss in (1_321_912_945.0, 60.0)]
+    assert ["useless" in each for each in found] == [True, False]
+    assert "useless" not in kinds(replace(summary(epoch=1), validation=(1, 900.0))), "it begins there"
+
+
 def test_the_kl_divergence_has_collapsed_when_latents_tell_nothing_after_the_first_epochs() -> None:
     assert kinds(summary(), kl=[20.0] * 100 + [0.1] * 20) == {"collapsed"}
     assert kinds(summary(epoch=1), kl=[0.1] * 30) == set(), "it begins there"

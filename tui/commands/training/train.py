@@ -17,7 +17,8 @@ from core.jobs import launch
 from core.jobs.cost import estimate, read_paces
 from core.jobs.queue.waiting import enqueue, enter, queueing
 from core.jobs.trainer.limit import parse_duration
-from core.runs.catalog import create_run, find_run
+from core.runs.alerts.following import RunAlerts
+from core.runs.catalog import create_run, find_run, summarise
 from core.runs.config import RunConfig, check_values, make_config
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
@@ -179,6 +180,9 @@ def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -
         case State.FINISHED:
             early = f": {status.reason}" if status.reason else ""
             echo(f"{run.name} finished after {formatting.count(status.epoch, 'epoch')}{early}")
+            for alert in RunAlerts(run.metrics_path).add_to(summarise(run)).alerts:
+                if alert.is_problem:
+                    echo(f"! {alert.text}")
         case State.STOPPED:
             go_on = command_hint(run, "resume")
             why = f", as {status.reason}" if status.reason else ""
