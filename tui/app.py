@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.widget import AwaitMount
 
 from core.errors import describe
-from tui.background.garbage import FULL_SECONDS, YOUNG_SECONDS, collect, collect_young
+from tui.background.garbage import LOOK_SECONDS, Garbage
 from tui.configuration.settings import SCREEN
 from tui.configured import ConfiguredApp
 from tui.messages import FilesWritten, NewRunWanted, RunDeleted, RunOpened, RunRenamed, RunRestored
@@ -182,8 +182,8 @@ class VaeTui(ConfiguredApp):
             self.call_after_refresh(self.run_action, "screen.sketch")
         else:
             self.switch_mode(self.shared.configuration[SCREEN] if self.selected_run else "runs")
-        self.set_interval(YOUNG_SECONDS, collect_young)
-        self.set_interval(FULL_SECONDS, collect)
+        garbage = Garbage()
+        self.set_interval(LOOK_SECONDS, lambda: garbage.tidy(self.rested))
         self.set_interval(QUEUE_SECONDS, lambda: self.run_worker(self._starter, thread=True, group="queue"))
         self.set_interval(UNUSED_SECONDS, lambda: self._sources.end_unused(seconds_kept(self.screen_stack)))
         # The terminal is empty after the shell had it.

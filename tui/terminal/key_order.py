@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,6 +39,12 @@ class OrderedApp(App[None]):
         super().__init__()
         self._held: deque[events.Event] = deque()
         self._handling: asyncio.Task[None] | None = None
+        self._last_input = time.monotonic()
+
+    @property
+    def rested(self) -> float:
+        """Seconds since the last key, or since the mouse did something."""
+        return time.monotonic() - self._last_input
 
     @property
     def handles_keys(self) -> bool:
@@ -50,6 +57,8 @@ class OrderedApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         typed = isinstance(event, events.InputEvent | events.Paste)
+        if typed:
+            self._last_input = time.monotonic()
         if typed and not self.screen_stack:  # the app is being left
             return
         if isinstance(event, events.Key) and event.key == LINE_END:

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tui.background.garbage import collect, collect_by_the_clock, collect_young
+from tui.background.garbage import Garbage, collect_by_the_clock
 from tui.background.tasks import LatestTaskQueue
 
 WaitUntil = Callable[..., None]
@@ -120,27 +120,49 @@ def test_a_bug_is_heard_once_and_ends_the_answers(
     assert heard == []
 
 
-def test_objects_are_looked_at_for_garbage_when_asked_and_before_they_fill_the_memory() -> None:
-    thresholds, generations = gc.get_threshold(), list[int]()
+@pytest.fixture
+def generations() -> Iterator[list[int]]:
+    """Those that were looked at for garbage, which is done by the clock."""
+    thresholds, found = gc.get_threshold(), list[int]()
 
     def note(phase: str, info: dict[str, int]) -> None:
-        generations.append(info["generation"])
+        if phase == "start":
+            found.append(info["generation"])
 
     gc.callbacks.append(note)
-    try:
-        collect_by_the_clock()
-        few = [[number] for number in range(20_000)]
-        assert generations == []
-        collect_young()
-        many = [[number] for number in range(200_000)]
-        assert set(generations) == {0}
-        del few, many
-        collect()
-        assert 2 in generations
-    finally:
-        gc.callbacks.remove(note)
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
+    collect_by_the_clock()
+    yield found
+    gc.callbacks.remove(note)
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+def test_objects_are_not_looked_at_for_garbage_before_they_fill_the_memory(generations: list[int]) -> None:
+    few = [[number] for number in range(20_000)]
+    assert generations == []
+    many = [[number] for number in range(200_000)]
+    assert set(generations) == {0}
+    del few, many
+
+
+def test_garbage_is_looked_for_between_keys_and_all_of_it_in_a_rest(generations: list[int]) -> None:
+    now = 0.0
+    garbage = Garbage(lambda: now)
+
+    def looked_at(seconds: float, rested: float) -> list[int]:
+        nonlocal now
+        generations.clear()
+        now += seconds
+        garbage.tidy(rested)
+        return generations
+
+    assert looked_at(1.0, rested=1.0) == []
+    assert looked_at(1.5, rested=0.1) == []  # a key is being answered
+    assert looked_at(0.5, rested=0.4) == [0]
+    assert looked_at(4.5, rested=0.0) == [0]  # one key after the other
+    assert looked_at(60.0, rested=1.0) == [0]
+    assert looked_at(0.5, rested=2.5) == [2]
+    assert looked_at(301.0, rested=0.0) == [2]
 
 
 def test_what_the_tasks_freed_is_given_back_once_nothing_is_left_to_do(

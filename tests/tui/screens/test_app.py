@@ -163,7 +163,9 @@ async def test_every_screen_survives_any_size(make_app: MakeApp, size: tuple[int
 
 
 async def test_garbage_is_collected_by_the_clock(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.app.FULL_SECONDS", 0.01)
+    monkeypatch.setattr("tui.app.LOOK_SECONDS", 0.01)
+    for name in ("FULL_SECONDS", "REST_SECONDS"):
+        monkeypatch.setattr(f"tui.background.garbage.{name}", 0.01)
     looked_at: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:

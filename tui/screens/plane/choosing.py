@@ -108,7 +108,8 @@ class PlaneChooser(PlaneScreen):
         if numbers is None:
             self.choose(projection="dims", numbers=None)
             return
-        order = plane.by_activity
+        # A number against itself is a line, and says nothing.
+        order = [number for number in plane.by_activity if number != numbers[1 - axis]]
         changed = [*numbers]
         changed[axis] = order[(order.index(changed[axis]) + by) % len(order)]
         self.choose(numbers=(changed[0], changed[1]))

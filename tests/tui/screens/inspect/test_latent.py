@@ -190,7 +190,7 @@ async def test_latent_numbers_come_in_the_order_of_what_they_say(app: VaeTui, ex
     async with opened(app, "5", "right_square_bracket", size=(120, 40)) as pilot:
         assert "latent numbers 0 and 1 of validation  2 of 64 active" in screen_text(app)
         await press(pilot, "right_curly_bracket", "left_square_bracket")
-        assert "latent numbers 1 and 0 of validation" in screen_text(app)
+        assert "latent numbers 1 and 2 of validation" in screen_text(app)
         await press(pilot, "number_sign")
         assert "z9, z1" in screen_text(app)
 
@@ -226,7 +226,7 @@ async def test_planes_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorer
             ("f", ("lda", "validation", False, None)),
             ("o", ("pca", "validation", False, None)),
             (["right_square_bracket"], ("dims", "validation", False, None)),
-            (["right_square_bracket"], ("dims", "validation", False, (1, 1))),
+            (["right_square_bracket"], ("dims", "validation", False, (2, 1))),
             (["left_square_bracket"], ("dims", "validation", False, (0, 1))),
             (["left_square_bracket"], ("dims", "validation", False, (63, 1))),
             (["right_curly_bracket"], ("dims", "validation", False, (63, 2))),
@@ -314,7 +314,7 @@ async def test_which_latent_numbers_are_shown_is_said_in_80_columns(app: VaeTui)
     async with opened(app, "5", "right_square_bracket") as pilot:
         assert "latent numbers 0 and 1 of validation" in screen_text(app)
         await press(pilot, "right_square_bracket", "left_curly_bracket")
-        assert "latent numbers 1 and 0 of validation" in screen_text(app)
+        assert "latent numbers 2 and 0 of validation" in screen_text(app)
 
 
 async def test_newer_weights_keep_the_view_and_the_hidden_classes(app: VaeTui, updates: Readers[RunUpdate]) -> None:
