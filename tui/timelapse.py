@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.arrays import Images, evenly_spaced
 from core.errors import ConfigError, UserError, describe
 from core.explorer.protocol import Explorer
-from core.latents.options import Order, ProjectionOptions
+from core.latents.options import GRID, Order, ProjectionOptions
 from tui import formatting
 from tui.drawing.images import mosaic
 from tui.drawing.points import CLASS_COLORS
@@ -53,12 +54,14 @@ def of_reconstructions(first: int = 0, count: int = 20, label: int | None = None
 
 
 def of_samples(sampler: str, seed: int = 0, temperature: float = 1.0, count: int = MOST_IMAGES) -> Shot:
-    """The same latents, decoded."""
+    """The same latents, decoded; a grid as a square."""
+    columns = math.isqrt(min(count, MOST_IMAGES)) if sampler == GRID else COLUMNS
+    number = columns**2 if sampler == GRID else min(count, MOST_IMAGES)
 
     def draw(found: Sequence[Samples]) -> list[Image.Image]:
-        return [_digits(samples.images[:, None]) for samples in found]
+        return [_digits(samples.images[:, None], columns) for samples in found]
 
-    return Shot(lambda explorer: explorer.samples(sampler, min(count, MOST_IMAGES), seed, temperature), draw)
+    return Shot(lambda explorer: explorer.samples(sampler, number, seed, temperature), draw)
 
 
 def of_plane(options: ProjectionOptions, view: View | None = None, hidden: frozenset[int] = frozenset()) -> Shot:
@@ -116,10 +119,10 @@ def save(path: Path, pictures: Sequence[Image.Image], *, replace: bool = False) 
     write_file(path, content.getvalue(), replace=replace)
 
 
-def _digits(tiles: Images) -> Image.Image:
+def _digits(tiles: Images, columns: int = COLUMNS) -> Image.Image:
     """Tiles (N, K, H, W) in [0, 1], so many a row, the K images of each below each other."""
     number, stacked, height, width = tiles.shape
-    columns = min(COLUMNS, number)
+    columns = min(columns, number)
     rows = -(-number // columns)
     whole: Images = np.zeros((rows * columns, stacked, height, width), tiles.dtype)
     whole[:number] = tiles

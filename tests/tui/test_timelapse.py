@@ -29,6 +29,7 @@ def explorer() -> FakeExplorer:
     [
         (timelapse.of_reconstructions(), (867, 345)),
         (timelapse.of_samples("prior", seed=3), (867, 345)),
+        (timelapse.of_samples("grid", count=16), (345, 345)),
         (timelapse.of_plane(ProjectionOptions()), (640, 640)),
     ],
 )

@@ -67,6 +67,12 @@ def lay_out_tiles(
     return _lay_out(shape, cells_wide, cells_high, at_least, columns, int(captions == "below"), 0)
 
 
+def largest_square(shape: tuple[int, int, int], cells_wide: int, cells_high: int) -> int:
+    """In how many rows, and as many columns, tiles of `shape` fit at the smallest scale; 0 if not one fits."""
+    most = lay_out_tiles(shape, cells_wide, cells_high, at_least=max(1, cells_wide * cells_high))
+    return min(most.rows, most.columns) if most else 0
+
+
 def _size(tiling: Tiling) -> float:
     return tiling.scale.up / tiling.scale.down
 

@@ -20,7 +20,7 @@ from core.latents.options import (
 from tui.screens.dialogs import AskClass, AskNumber, AskValue
 from tui.screens.explore_base import ExploreSources
 from tui.screens.inspect.keys import SAMPLE_KEYS
-from tui.screens.inspect.sampling.choosing import COUNT, ChoosingScreen
+from tui.screens.inspect.sampling.choosing import ChoosingScreen
 from tui.screens.inspect.sampling.draws import Draw
 from tui.screens.selection import Shared
 
@@ -76,14 +76,14 @@ class SampleScreen(ChoosingScreen):
     def wanted(self) -> Draw:
         """What was asked for last."""
         options = self.options if self.shown_sampler == "learned" else None
-        return Draw(self.shown_sampler, self.seed, self.temperature, options, self.step)
+        return Draw(self.shown_sampler, self.count, self.seed, self.temperature, options, self.step)
 
     def request_content(self) -> None:
         if self.shown_sampler == "learned" and not self._steps_typed:
             self.options = replace(self.options, steps=default_sampling_options(self._dynamics).steps)
         self.refresh_bindings()
-        draw, frames = self.wanted, FRAMES if self.animated else 1
-        self.ask_for(draw, COUNT, frames)
+        self.fit_count(self.shown_sampler)
+        self.ask_for(self.wanted, FRAMES if self.animated else 1)
 
     def reset(self) -> None:
         self.sampler, self.marks, self.chosen = None, (), 0
@@ -164,7 +164,7 @@ class SampleScreen(ChoosingScreen):
     def shot(self) -> Shot | None:
         from tui import timelapse
 
-        return timelapse.of_samples(self.shown_sampler, self.seed, self.temperature, COUNT)
+        return timelapse.of_samples(self.shown_sampler, self.seed, self.temperature, self.count)
 
 
 def parse_seed_and_steps(text: str, most: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 from textual.widgets import Input, Label
 
 from core.explorer.results import Samples
+from core.runs.config import make_config
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import MakeApp, answered, opened, press, screen_text, shown, until
 from tests.support.snapshots import RUN, make_snapshot, make_summary
@@ -17,6 +18,7 @@ from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskNumber
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.inspect.sample import SampleScreen
+from tui.widgets.gallery import Gallery
 
 
 async def test_samplers_seeds_and_temperatures_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorers) -> None:
@@ -55,6 +57,40 @@ async def test_an_autoencoder_begins_with_the_fitted_gaussian(make_app: MakeApp,
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "4")
         assert explorers[RUN].asked[-1] == ("samples", "gaussian", 32, 0, 1.0)
+
+
+async def test_a_grid_has_as_many_rows_as_columns_as_there_is_room_for(
+    make_app: MakeApp, explorers: FakeExplorers
+) -> None:
+    config = make_config(preset="vae", features="8,16,32,32,32", latent_channels=2)
+    app = make_app(snapshot=make_snapshot(make_summary(config=config)), explorer=explorers.of)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", "z", "z", "z", "z")
+
+        def laid_out(side: int) -> bool:
+            tiling = app.screen.query_one(Gallery).tiling((1, 28, 28))
+            asked = explorers[RUN].asked[-1] == ("samples", "grid", side * side, 0, 1.0)
+            return asked and tiling is not None and tiling.columns == side and f"{side}x{side} samples" in heading(app)
+
+        await until(pilot, lambda: laid_out(4), "four rows and columns")
+        await press(pilot, "G", "space", "k")
+        assert shown(app, SampleScreen).chosen == 11
+        assert shown(app, SampleScreen).marks == (15,)
+        await press(pilot, "plus")
+        await until(pilot, lambda: laid_out(2), "larger and fewer")
+        assert shown(app, SampleScreen).marks == ()
+        assert shown(app, SampleScreen).chosen == 3
+        await press(pilot, "0")
+        await until(pilot, lambda: laid_out(4), "all again")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: laid_out(2), "a smaller window")
+        await press(pilot, "z")
+        assert explorers[RUN].asked[-1][:3] == ("samples", "prior", 32)
+        assert "2x2" not in heading(app)
+
+
+def heading(app: VaeTui) -> str:
+    return str(app.screen.query_one("#heading", Label).render())
 
 
 async def test_the_chosen_digit_is_always_one_that_is_shown(app: VaeTui) -> None:

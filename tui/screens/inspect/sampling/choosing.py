@@ -7,8 +7,10 @@ from functools import partial
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from core.latents.options import GRID, grid_shape
 from core.runs.run import Run
 from core.shapes import IMAGE_SHAPE
+from tui.drawing.tiles import Tiling, largest_square
 from tui.screens import exporting
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
@@ -29,6 +31,8 @@ class ChoosingScreen(DrawnScreen):
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
         self.chosen = 0
+        self.count = COUNT  # of the digits that were asked for last
+        self.size_place = len(SIZES) - 1
         self.marks: tuple[int, ...] = ()  # the last two digits that were marked
 
     def compose_body(self) -> ComposeResult:
@@ -41,27 +45,53 @@ class ChoosingScreen(DrawnScreen):
 
     # What is shown
 
+    def fit_count(self, sampler: str) -> None:
+        """How many digits to ask for: of a grid as many rows as columns, at the smallest size all there is room for."""
+        count = COUNT
+        if sampler == GRID:
+            side = largest_square(TILE, *self._gallery.size) >> (len(SIZES) - 1 - self.size_place)
+            count = max(1, side) ** 2
+        if count != self.count:
+            self.count, self.marks = count, ()
+
+    @property
+    def _tiling(self) -> Tiling | None:
+        """How the digits are laid out that are seen."""
+        return self._gallery.tiling(TILE)
+
+    @property
+    def _shown(self) -> int:
+        """How many digits are seen."""
+        count, tiling = self.drawn.draw.count if self.drawn else self.count, self._tiling
+        return min(count, tiling.capacity) if tiling else 0
+
     def show_message(self, message: str) -> None:
         self.forget()
         self._gallery.show_message(message)
         self.set_heading()
 
     def _draw(self) -> None:
-        if self.samples is None:
+        if self.drawn is None:
             return
-        tiling = self._gallery.tiling(TILE)
-        self.chosen = min(self.chosen, max(0, tiling.capacity - 1 if tiling else 0))
-        captions = ["marked" if place in self.marks else "" for place in range(COUNT)]
-        images = self.samples.images[:, None].copy()
-        if self.drawn is not None and not self.drawn.is_last:  # all of them would be too much for a slow connection
+        gallery, draw = self._gallery, self.drawn.draw
+        gallery.at_least, gallery.columns = SIZES[self.size_place]
+        if draw.sampler == GRID:
+            gallery.at_least, gallery.columns = draw.count, grid_shape(draw.count)[1]
+        tiling = self._tiling
+        self.chosen = min(self.chosen, max(0, self._shown - 1))
+        images = self.drawn.samples.images[:, None].copy()
+        captions = ["marked" if place in self.marks else "" for place in range(len(images))]
+        if not self.drawn.is_last:  # all of them would be too much for a slow connection
             images[tiling.columns if tiling else COLUMNS :] = 0
-        self._gallery.show(images, captions, self.chosen)
+        gallery.show(images, captions, self.chosen)
         self._draw_heading()
 
     def _draw_heading(self) -> None:
-        tiling = self._gallery.tiling(TILE)
-        shown = min(COUNT, tiling.capacity) if tiling else 0
-        what = "samples" if shown == COUNT else f"{shown} of {COUNT} samples"
+        shown, count = self._shown, self.drawn.draw.count if self.drawn else self.count
+        what = "samples" if shown == count else f"{shown} of {count} samples"
+        if self.drawn is not None and self.drawn.draw.sampler == GRID:
+            rows, columns = grid_shape(count)
+            what = f"{columns}x{rows} {what}"
         there = "t walks from the marked digit to the chosen one"
         walk = there if self._start(self.chosen) is not None else "t on another digit walks from here to it"
         walk = walk if self.marks else ""
@@ -73,17 +103,16 @@ class ChoosingScreen(DrawnScreen):
         self.choose(self.chosen + by)
 
     def action_move_row(self, by: int) -> None:
-        if tiling := self._gallery.tiling(TILE):
+        if tiling := self._tiling:
             self.choose(self.chosen + by * tiling.columns)
 
     def action_edge(self, which: int) -> None:
-        if tiling := self._gallery.tiling(TILE):
-            self.choose(which % min(COUNT, tiling.capacity))
+        if shown := self._shown:
+            self.choose(which % shown)
 
     def choose(self, place: int) -> None:
         """Put the cursor on a digit that is shown."""
-        tiling = self._gallery.tiling(TILE)
-        if tiling is not None and 0 <= place < min(COUNT, tiling.capacity):
+        if 0 <= place < self._shown:
             self.chosen = place
             self._draw()
 
@@ -97,15 +126,19 @@ class ChoosingScreen(DrawnScreen):
         self.action_size(-message.by)
 
     def action_size(self, larger: int) -> None:
-        place = SIZES.index((self._gallery.at_least, self._gallery.columns)) - larger
-        self._show_at(SIZES[min(max(place, 0), len(SIZES) - 1)])
+        self._show_at(min(max(self.size_place - larger, 0), len(SIZES) - 1))
 
     def action_whole(self) -> None:
-        self._show_at(SIZES[-1])
+        self._show_at(len(SIZES) - 1)
 
-    def _show_at(self, size: tuple[int, int | None]) -> None:
-        self._gallery.at_least, self._gallery.columns = size
-        self._draw()
+    def _show_at(self, place: int) -> None:
+        if place == self.size_place:
+            return
+        self.size_place = place
+        if self.wanted.sampler == GRID:
+            self.request_content()
+        else:
+            self._draw()
 
     def action_walk(self) -> None:
         self.when_shown(partial(self._walk, self.chosen))
@@ -130,7 +163,7 @@ class ChoosingScreen(DrawnScreen):
         self._draw()
 
     def to_export(self, run: Run, stem: str) -> Export | None:
-        tiling = self._gallery.tiling(TILE)
+        tiling = self._tiling
         if self.drawn is None or tiling is None:
             return None
         stem = f"{stem}-{self.drawn.draw.sampler}-seed{self.drawn.draw.seed}"

@@ -25,6 +25,7 @@ class Draw:
     """What decides on samples; `options` is that of the learned prior, None for other samplers."""
 
     sampler: str
+    count: int
     seed: int
     temperature: float
     options: SamplingOptions | None = None
@@ -79,7 +80,6 @@ class DrawnScreen(TimeScreen):
         super().__init__(shared, sources)
         self.drawn: Drawn | None = None  # what is seen
         self._asked = self._playing = object()  # stand for the newest question, and that whose answer is played
-        self._count = 0  # of what was asked for
         self._afterwards: list[Callable[[], object]] = []  # to be done in turn with what is seen then
         self._film = Film(self, self._show_frame, shared.timing.denoise)
 
@@ -97,10 +97,10 @@ class DrawnScreen(TimeScreen):
         """Those that are seen."""
         return self.drawn.samples if self.drawn else None
 
-    def ask_for(self, draw: Draw, count: int, frames: int) -> None:
+    def ask_for(self, draw: Draw, frames: int) -> None:
         """Draw this, in place of what was to be drawn; of a learned prior up to so many steps are shown."""
         self._asked = asked = object()
-        self._afterwards, self._count = [], count
+        self._afterwards = []
         if self.drawn is None:
             self.set_heading(rest=f"next: {draw}")
         else:
@@ -117,15 +117,15 @@ class DrawnScreen(TimeScreen):
 
         def question(explorer: Explorer) -> None:
             if draw.options is None:
-                show(0, explorer.samples(draw.sampler, count, draw.seed, draw.temperature, go_on=go_on))
+                show(0, explorer.samples(draw.sampler, draw.count, draw.seed, draw.temperature, go_on=go_on))
             else:
-                explorer.denoising(frames, count, draw.seed, draw.temperature, draw.options, show)
+                explorer.denoising(frames, draw.count, draw.seed, draw.temperature, draw.options, show)
 
         self.ask("samples", question, lambda answer: None)
 
     def ahead(self) -> Callable[[Explorer], object]:
-        draw, count = self.wanted, self._count
-        return lambda explorer: explorer.samples(draw.sampler, count, draw.seed, draw.temperature)
+        draw = self.wanted
+        return lambda explorer: explorer.samples(draw.sampler, draw.count, draw.seed, draw.temperature)
 
     def forget(self) -> None:
         """Show nothing of what was asked for."""
