@@ -132,7 +132,7 @@ async def test_loading_pytorch_is_said_where_it_is_waited_for(
         app.selected_run = RUN
         await pilot.press("4")
         await until(pilot, lambda: "loading PyTorch" in screen_text(app).splitlines()[1], "the word")
-        assert "waiting for the run" in screen_text(app)
+        assert "opening the run" in screen_text(app)
         ready.set()
         await answered(pilot)
         assert "loading PyTorch" not in screen_text(app)

@@ -67,7 +67,7 @@ async def test_a_message_stands_in_place_of_tiles() -> None:
     app = GalleryApp()
     async with app.run_test(size=(40, 9)) as pilot:
         gallery = app.query_one(Gallery)
-        for words in ("no digits yet", "waiting for the run", ""):
+        for words in ("no digits yet", "opening the run", ""):
             if words != "no digits yet":
                 gallery.show(ramps(1))
                 gallery.show_message(words)

@@ -17,7 +17,7 @@ from tui.messages import Snapshot
 from tui.run_looks import color_of
 from tui.screens.exporting import Export
 
-WAITING = "waiting for the runs"
+WAITING = "opening the runs"
 Answer = TypeVar("Answer")
 Question = Callable[[Explorer, Explorer], Answer]
 

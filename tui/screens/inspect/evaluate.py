@@ -120,7 +120,7 @@ class EvaluateScreen(ExploreScreen):
         if self.measurement is not None:
             self.notify("the measurement was cancelled: another run is shown")
         self.sampler, self._looked_at, self._meanings, self._failure = None, None, {}, ""
-        self.show_message("waiting for the run")
+        self.show_message("opening the run")
         self._waiting = True
 
     def on_replaced(self) -> None:

@@ -109,7 +109,7 @@ class ImageDetailScreen(DetailScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Gallery(columns=3, message="waiting for the run", id="pair")
+            yield Gallery(columns=3, message="opening the run", id="pair")
             yield Label("", classes="title", id="latent-title", markup=False)
             yield HeatMaps(id="latent")
             yield Label(

@@ -60,7 +60,7 @@ class LatentScreen(PlaneChooser):
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="body"):
-            yield Scatter(message="waiting for the run", id="scatter")
+            yield Scatter(message="opening the run", id="scatter")
             yield Beside()
 
     @property
@@ -83,7 +83,7 @@ class LatentScreen(PlaneChooser):
     def reset(self) -> None:
         self.choice = ProjectionOptions()
         self.looks = Looks()
-        self.show_message("waiting for the run")
+        self.show_message("opening the run")
 
     def show_message(self, message: str) -> None:
         self.plane = self._seen = self._nearest = self._decoded = None

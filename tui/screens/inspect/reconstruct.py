@@ -84,7 +84,7 @@ class ReconstructScreen(TimeScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Gallery(at_least=4, captions="beside", message="waiting for the run", id="page")
+            yield Gallery(at_least=4, captions="beside", message="opening the run", id="page")
             with Horizontal(id="detail"):
                 yield Gallery(columns=3, id="large")
                 yield Static(id="facts")
@@ -136,7 +136,7 @@ class ReconstructScreen(TimeScreen):
     def reset(self) -> None:
         self.page, self.place = None, 0
         self.order = "index"  # sorting takes seconds, which nobody asked of another run
-        self.show_message("waiting for the run")
+        self.show_message("opening the run")
 
     def show_message(self, message: str) -> None:
         self.page = None

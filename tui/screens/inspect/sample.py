@@ -88,7 +88,7 @@ class SampleScreen(ChoosingScreen):
     def reset(self) -> None:
         self.sampler, self.marks, self.chosen = None, (), 0
         self.options, self._steps_typed = SamplingOptions(), False
-        self.show_message("waiting for the run")
+        self.show_message("opening the run")
 
     # What keys do
 

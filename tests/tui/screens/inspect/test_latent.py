@@ -265,7 +265,7 @@ async def test_another_run_leaves_nothing_of_the_plane_before(app: VaeTui, explo
         await until(pilot, lambda: explorers[OTHER].times("projection"), "the question")
         await pilot.pause()
         assert "PCA" not in screen_text(app)
-        assert "waiting for the run" in screen_text(app)
+        assert "opening the run" in screen_text(app)
         assert message_of(app, "#pair") == ""
         explorers[OTHER].gate.set()
         await answered(pilot)

@@ -37,7 +37,7 @@ class ChoosingScreen(DrawnScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Gallery(at_least=COUNT, columns=COLUMNS, message="waiting for the run", id="grid")
+            yield Gallery(at_least=COUNT, columns=COLUMNS, message="opening the run", id="grid")
 
     @property
     def _gallery(self) -> Gallery:
