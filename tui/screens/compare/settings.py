@@ -82,7 +82,7 @@ def settings(left: RunSummary, right: RunSummary) -> list[Row]:
     left_out = {"created", "versions", "data_dir"}
     left_out |= {
         name
-        for name in ("fingerprint", "forked_from")
+        for name in ("fingerprint", "forked_from", "sweep")
         if not any(config and getattr(config, name) for config in configs)
     }
     fields = [field for field in RunConfig.model_fields if field not in left_out]
