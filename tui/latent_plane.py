@@ -15,8 +15,13 @@ INACTIVE = 0.01  # variance of a posterior mean over the images, Burda et al. 20
 
 
 def heading(plane: LatentProjection, *, at_moment: bool, first: str = "") -> tuple[str, str]:
-    """The projection; and `first`, which numbers among the axes are inactive, and what is known of it."""
+    """The projection; and `first`, which numbers among the axes are inactive, and what is known of it.
+
+    Now, there is room after `first` for the accuracy only, beside a note about the images in 120 columns.
+    """
     name, facts = (title_at_moment if at_moment else title)(plane)
+    if first and not at_moment:
+        facts = _accuracy(plane)
     spreads = zip(plane.projection.numbers or (), plane.points.var(axis=0), strict=False)
     still = " and ".join(f"z{number}" for number, spread in spreads if spread < INACTIVE)
     return name, ", ".join(filter(None, (first, still and f"{still} inactive, alike for all images", facts)))
@@ -35,14 +40,21 @@ def title(plane: LatentProjection) -> tuple[str, str]:
         neighbours = options.neighbours or EMBEDDINGS[options.projection].neighbours
         some = f"{len(plane.points):,} of {plane.total:,} images, " if len(plane.points) < plane.total else ""
         facts.append(f"{some}{neighbours} neighbours, seed {options.seed}, fitted to what is shown")
-    if plane.accuracy is not None:
-        held_out = options.part == "validation" and not options.fit_on_shown
-        facts.append(f"{'held-out ' if held_out else ''}accuracy {plane.accuracy:.1%}")
+    if accuracy := _accuracy(plane):
+        facts.append(accuracy)
     if projection.explained is not None:
         first, second = projection.explained
         facts.append(f"explains {first:.0%} + {second:.0%}")
-        facts.append(f"fitted to {'what is shown' if options.fit_on_shown else f'{plane.fitted:,} of training'}")
+        facts.append(f"fitted to {'what is shown' if options.fit_on_shown else f'{plane.fitted:,} images'}")
     return f"{name} of {options.part}", ", ".join(facts)
+
+
+def _accuracy(plane: LatentProjection) -> str:
+    """How many images the axes put into their classes, where that is known."""
+    if plane.accuracy is None:
+        return ""
+    held_out = plane.options.part == "validation" and not plane.options.fit_on_shown
+    return f"{'held-out ' if held_out else ''}accuracy {plane.accuracy:.1%}"
 
 
 def title_at_moment(plane: LatentProjection) -> tuple[str, str]:

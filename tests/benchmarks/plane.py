@@ -84,7 +84,7 @@ ONE_CLASS = [*CURSOR, *ZOOM, Key("question", "c"), Key("all classes", "a"), Key(
 NEXT_NUMBER = keys("latent number", *"]}]}[{[{")
 WAYS = [*keys("path", DOWN, UP), *keys("page", ".", ".", ",", ",")]
 STEPS = [*keys("step", *"::;;:::;;;")]
-SPEED = [Key("speed", "]", says("1 steps a")), Key("speed", "[", says("0.5 steps a"))]
+SPEED = [Key("speed", "]", says("at most 1 a")), Key("speed", "[", says("at most 0.5 a"))]
 DRAWN = [LEFT, *[DOWN] * 3, *[RIGHT] * 3, *[DOWN] * 3, *[LEFT] * 4]
 BACK = [*[UP] * 6, *[RIGHT] * 2]
 STROKES = [
@@ -104,8 +104,8 @@ LOOKS: dict[str, Look] = {
     "decoded": Look("vae-mnist", [*PLANE, *DECODED], [*ELSEWHERE, *PAN]),
     "looks": Look("vae-mnist", PLANE, AROUND),
     "walk": Look("vae-mnist", [*PLANE, *WALK], WAYS),
-    "travelling": Look("prior-mnist", [*PLANE, *FLOW, ("[", says("1 steps a")), ("[", says("0.5 steps a"))], SPEED),
-    "flow": Look("prior-mnist", [*PLANE, *FLOW, ("]", says("4 steps a")), ("", says("step 20 of"))], STEPS),
+    "travelling": Look("prior-mnist", [*PLANE, *FLOW, ("[", says("at most 1 a")), ("[", says("at most 0.5 a"))], SPEED),
+    "flow": Look("prior-mnist", [*PLANE, *FLOW, ("]", says("at most 4 a")), ("", says("step 20 of"))], STEPS),
     "pencil": Look("vae-mnist", [*PLANE, *PENCIL], STROKES),
 }
 

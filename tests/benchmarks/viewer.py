@@ -139,7 +139,7 @@ def flowing() -> list[Figure]:
     """What the app writes while particles travel from noise to digits as fast as they may."""
     with runs() as folder, Watch(folder, "prior-mnist") as app:
         app.when(lambda screen: "epoch" in screen)
-        for key, view in (("5", "accuracy"), ("a", "step 0 of"), ("]", "4 steps a second")):
+        for key, view in (("5", "accuracy"), ("a", "step 0 of"), ("]", "at most 4 a second")):
             app.press(key)
             app.when(lambda screen, view=view: view in screen)  # type: ignore[misc]
         most, written, start = 0, 0, time.perf_counter()

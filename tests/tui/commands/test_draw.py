@@ -138,7 +138,7 @@ def test_latents_are_drawn_as_digits_where_there_is_no_colour(call: Call) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     heading, *lines = done.stdout.splitlines()
     assert heading.startswith("ae: LDA of validation, held-out accuracy ")
-    assert heading.endswith(", fitted to 4,000 of training")
+    assert heading.endswith(", fitted to 4,000 images")
     assert set("0123456789") <= set("".join(lines[1:20]))
     assert "\x1b" not in done.stdout
     assert all(len(line) <= 80 for line in lines)

@@ -98,8 +98,13 @@ async def test_keys_and_formulas_are_those_of_particles(app: VaeTui, explorers: 
         assert not any("the training" in meaning for meaning in meanings), "of which it keeps no moments"
         await press(pilot, "a", "X")
         assert "Ground: where latents of each digit lie" in screen_text(app)
-        await press(pilot, "escape")
-        assert "300 particles in LDA" in screen_text(app)
+        await press(pilot, "escape", "c", "3", "right_curly_bracket")
+        (explorer,) = explorers.values()
+        explorer.note = "on mnist-5k: no mnist on disk"
+        await press(pilot, "greater_than_sign", "a")
+        words = "300 particles in LDA  from noise to digit 3, guidance 1.5, seed 1   at most 2 a second"
+        assert words in screen_text(app)
+        assert explorer.note in screen_text(app)
 
 
 async def test_without_colours_there_are_stills(

@@ -33,11 +33,13 @@ async def test_the_cursor_shows_the_nearest_image_and_decodes_when_asked(
     run_app: VaeTui, explorers: FakeExplorers
 ) -> None:
     explorer = explorers[RUN]
+    explorer.note = "on mnist-5k: no mnist on disk"
     async with run_app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "5")
         screen = run_app.screen
         assert isinstance(screen, LatentScreen)
-        assert "held-out accuracy 87.5%, explains 32% + 22%, fitted to 3,500 of training" in screen_text(run_app)
+        assert explorer.note in screen_text(run_app)
+        assert "held-out accuracy 87.5%, explains 32% + 22%, fitted to 3,500 images" in screen_text(run_app)
         pairs = explorer.times("pair")
         await press(pilot, *(["right"] * 30))
         assert explorer.times("pair") > pairs
@@ -75,12 +77,14 @@ async def test_densities_are_compared_with_each_sampler(app: VaeTui, explorer: F
     def compared() -> list[tuple[object, ...]]:
         return [(asked[1].projection, asked[2]) for asked in explorer.asked if asked[0] == "density"]
 
+    explorer.note = "on mnist-5k: no mnist on disk"
     async with opened(app, "5", "v", "z", size=(120, 40)) as pilot:
         assert compared() == []
         await press(pilot, "v")
         assert compared() == [("lda", "prior")]
         assert "drawn from the prior N(0, I)" in screen_text(app)
-        assert "in common with the prior N(0, I)" in screen_text(app)
+        assert "in common with the prior N(0, I), held-out accuracy 87.5%  " in screen_text(app)
+        assert explorer.note in screen_text(app)
         await press(pilot, "z", "o")
         assert compared()[1:] == [("lda", "gaussian"), ("pca", "gaussian")]
         await press(pilot, "v")

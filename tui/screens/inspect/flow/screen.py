@@ -156,8 +156,8 @@ class FlowScreen(DetailScreen):
         self._flow.show(ground, home, plane.projection.axes)
         self.set_heading(
             f"{COUNT} particles in {plane.projection.name}",
-            f"from noise to {formatting.sampling_options(options)}, seed {self.seed}",
-            f"{SPEEDS[self.speed]:g} steps a second at most",
+            f"from noise to {formatting.digit_asked(options.digit, options.guidance)}, seed {self.seed}",
+            f"at most {SPEEDS[self.speed]:g} a second",
         )
         words = f"step {shown.step} of {options.steps}".ljust(len(f"step {options.steps} of {options.steps}"))
         self.query_one(MomentTrack).show(Track(words, shown.step, options.steps + 1, plays=self.plays))
