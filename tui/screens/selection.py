@@ -20,6 +20,7 @@ from tui.run_looks import SIGNS
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
     from core.runs.run import Run
+    from core.sketch.sheet import Sheet
     from tui.messages import Moment
     from tui.terminal.graphics import Graphics
 
@@ -58,7 +59,7 @@ class Shared:
     """The present selection; the app changes it, and every mounted screen hears of it by `changed`.
 
     `data_dir` is the folder of the image sets, `runs_dir` that of the runs, `deleted` the runs that were deleted as
-    they lie in the trash, the last one last.
+    they lie in the trash, the last one last, `strokes` the pencil's sheet before each of the last, and now.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Shared:
     ) -> None:
         self.selection, self.timing, self.data_dir, self.runs_dir = Selection(run), timing, data_dir, runs_dir
         self.deleted: list[Run] = []
+        self.strokes: list[Sheet] = []  # empty until the pencil is opened
         self.renaming: set[Run] = set()  # those that are about to have another name
         self.listed: list[Run] = []  # in the order of the list, as it was shown last
         self.changed: Signal[Selection] = Signal(app, "selection")

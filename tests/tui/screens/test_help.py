@@ -65,8 +65,8 @@ async def test_every_view_explains_what_is_seen(run_app: VaeTui) -> None:
             for words in (found.formula, *found.lines):
                 assert set(words.split()) <= {*text.replace("│", " ").split()}, words
             await press(pilot, *["escape"] * len(run_app.screen_stack))
-    assert topics[:4] == ["loss", "error", "posterior", "posterior"]
-    assert topics[4:9] == ["sampling", "traversal", "walk", "lda", "seeds"]
+    assert topics[:5] == ["loss", "error", "posterior", "sketch", "completion"]
+    assert topics[5:10] == ["sampling", "traversal", "walk", "lda", "seeds"]
     assert topics[-1] == "frechet"
 
 

@@ -102,6 +102,16 @@ EXPLANATIONS = PLANES | {
             "Where σ is near 1 and μ near 0 the number says nothing about this image (v shows both).",
         ),
     ),
+    "sketch": Explanation(
+        "a drawn digit, and what the model makes of it",
+        "error = Σ (x − x̂)², x̂ = decode(μ(x));   KL(q(z|x) ‖ N(0, I));   away = ‖μ(x) − μ(xₙ)‖",
+        "error = sum (x - x')^2, x' = decode(mu(x));  KL(q(z|x) || N(0, I));  away = |mu(x) - mu(x_n)|",
+        (
+            "x: scaled into 20x20 pixels, its centre of mass in the middle, as MNIST has its digits.",
+            "A classifier of MNIST digits reads it. The nearest training images: their means lie nearest to μ(x).",
+            "All this is of the whole drawing. Covered pixels (c, b) are hidden from completing only (enter).",
+        ),
+    ),
     "completion": Explanation(
         "completing what is hidden",
         "−ln p(z|x) = ‖m·(x − decode(z))‖² / 2s² − ln p(z) + const,  m: 1 where x is seen, s² = 0.02",

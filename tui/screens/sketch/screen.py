@@ -44,7 +44,7 @@ LIKELY = 0.05  # probabilities from here on are named
 
 
 class SketchScreen(DetailScreen):
-    """Opened by `b`; what is drawn is brought to where MNIST has its digits before the model sees it."""
+    """Opened by `b` with the sheet as it was left; the model sees what is drawn where MNIST has its digits."""
 
     TITLE_IN_BAR = "sketch"
     ABOUT = "pencil: draw with the mouse, or with space and the arrow keys"
@@ -71,10 +71,11 @@ class SketchScreen(DetailScreen):
     def __init__(self, shared: Shared, sources: ExploreSources, opened_from: str) -> None:
         super().__init__(shared, sources)
         self._opened_from = opened_from
-        self._strokes = [Sheet()]  # the sheet before each of the last strokes, and now
+        shared.strokes = shared.strokes or [Sheet()]
         self._pen, self._is_down, self._width = (14, 14), False, USUAL_WIDTH
         self._tool: Tool = "pencil"
         self.answer: Sketched | None = None
+        self._asked: Sheet | None = None  # that the model was asked about last
         self._plane: ProjectionOptions | None = None
 
     @property
@@ -83,12 +84,12 @@ class SketchScreen(DetailScreen):
 
     @property
     def topic(self) -> str:
-        return "posterior"
+        return "sketch"
 
     @property
     def sheet(self) -> Sheet:
         """What is drawn, and what is hidden of it."""
-        return self._strokes[-1]
+        return self.shared.strokes[-1]
 
     @property
     def ink(self) -> Images:
@@ -109,10 +110,16 @@ class SketchScreen(DetailScreen):
     def on_mount(self) -> None:
         self._show_paper()
 
+    def on_screen_resume(self) -> None:
+        if self._asked not in (None, self.sheet):  # it was drawn on where the pencil is opened as well
+            self._is_down = False
+            self._show_paper()
+            self.request_content()
+
     # What the model makes of it
 
     def request_content(self) -> None:
-        ink = self.ink
+        self._asked, ink = self.sheet, self.ink
         if not ink.any():
             self.answer = None
             self.query_one("#pair", Gallery).show_message("draw a digit")
@@ -172,18 +179,18 @@ class SketchScreen(DetailScreen):
     # Drawing
 
     def _begin(self) -> None:
-        self._strokes = [*self._strokes[-UNDONE:], self.sheet]
+        self.shared.strokes = [*self.shared.strokes[-UNDONE:], self.sheet]
 
     def _replace(self, sheet: Sheet) -> None:
         """Have another sheet, as if by a stroke."""
         self._begin()
-        self._strokes[-1], self._is_down = sheet, False
+        self.shared.strokes[-1], self._is_down = sheet, False
         self._show_paper()
         self._say()
         self.request_content()
 
     def _stroke(self, start: Point, end: Point) -> None:
-        self._strokes[-1] = self.sheet.stroked(self._tool, start, end, WIDTHS[self._width])
+        self.shared.strokes[-1] = self.sheet.stroked(self._tool, start, end, WIDTHS[self._width])
         self._show_paper()
         self.request_content()
 
@@ -236,8 +243,8 @@ class SketchScreen(DetailScreen):
         self._show_paper()
 
     def action_undo(self) -> None:
-        if len(self._strokes) > 1:
-            self._strokes.pop()
+        if len(self.shared.strokes) > 1:
+            self.shared.strokes.pop()
         self._is_down = False
         self._show_paper()
         self.request_content()

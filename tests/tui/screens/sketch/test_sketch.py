@@ -140,6 +140,30 @@ async def test_the_latent_of_what_is_drawn_is_walked_from(run_app: VaeTui) -> No
         assert not isinstance(run_app.screen, SketchScreen)
 
 
+async def test_the_sheet_is_found_as_it_was_left_wherever_the_pencil_is_opened(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, *"3b", "space", "right", "right", "c", "escape")
+        await press(pilot, "b")
+        sketch = shown(run_app, SketchScreen)
+        assert sketch.ink.any()
+        assert sketch.sheet.half == "lower"
+        assert "squared error" in screen_text(run_app)
+        await press(pilot, *"5bu")
+        assert shown(run_app, SketchScreen) is not sketch
+        await press(pilot, "3")
+        assert shown(run_app, SketchScreen) is sketch
+        assert sketch.sheet.half is None
+        assert "╱" * 28 not in screen_text(run_app), "what was taken back elsewhere is shown"
+        await press(pilot, "0", "escape", "b")
+        assert "draw a digit" in screen_text(run_app)
+
+
+async def test_the_pencil_explains_what_it_shows(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, *"3bX")
+        assert "its centre of mass in the middle" in screen_text(run_app)
+
+
 async def test_a_hidden_half_is_completed_by_several_answers(
     run_app: VaeTui, explorers: FakeExplorers, tmp_path: Path
 ) -> None:
