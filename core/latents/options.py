@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 from core.errors import ConfigError
@@ -50,6 +51,11 @@ TEMPERATURES = (0.0, 3.0)
 GUIDANCES = (0.0, 10.0)
 GUIDANCE_STEPS = (1.0, 1.5, 2.0, 3.0, 5.0)  # that keys go through
 SEEDS = (0, 2**32 - 1)
+
+
+def there() -> list[Projections]:
+    """The projections that can be had here, in order: one of them needs a package that is an extra."""
+    return [name for name in PROJECTIONS if name != "umap" or find_spec("umap") is not None]
 
 
 @dataclass(frozen=True)

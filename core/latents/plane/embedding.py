@@ -9,13 +9,12 @@ import pickle
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 
 from core import program
 from core.arrays import Floats
-from core.latents.options import EMBEDDINGS
+from core.latents.options import EMBEDDINGS, there
 from core.latents.projection import ProjectionError
 
 NEEDED = 'UMAP needs umap-learn: pip install "vae-tui[umap]"'
@@ -53,7 +52,7 @@ def embed(request: Request, report: Callable[[str], object]) -> Floats:
         raise ProjectionError(f"{request.neighbours} neighbours are too many for {count} latents")
     if not np.isfinite(request.latents).all():
         raise ProjectionError("some latents are no finite numbers")
-    if request.name == "umap" and find_spec("umap") is None:
+    if request.name not in there():
         raise ProjectionError(NEEDED)
     # Its input is held open: it ends when this process does.
     with subprocess.Popen(

@@ -72,7 +72,7 @@ PLANES = {
         "q(z) = 1/N sum_n q(z|x_n), in the plane;  density at y: 1/M sum_m K(y - y_m), K a Gaussian",
         (
             "Where posteriors together lie, as shades: each holds that share of them where they are densest.",
-            "Lines hold the same shares of what the sampler draws (z): of the prior, N(0, I) seen in this plane.",
+            "Lines hold the same shares of what the sampler draws (z): of N(0, I), or what was fitted or learned.",
             "Samples are good where both agree here; other planes may differ.",
         ),
     ),

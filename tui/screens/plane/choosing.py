@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.latents.options import EMBEDDINGS, PROJECTIONS, SEEDS, ProjectionOptions, check_numbers, usual_plane
+from core.latents.options import EMBEDDINGS, SEEDS, ProjectionOptions, check_numbers, there, usual_plane
 from tui.background.tasks import LatestTaskQueue, show_in_app
 from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskValue
@@ -79,7 +79,7 @@ class PlaneChooser(PlaneScreen):
         self.request_content()
 
     def action_projection(self) -> None:
-        names = list(PROJECTIONS)
+        names = there()
         following = names[(names.index(self.choice.projection) + 1) % len(names)]
         self.choose(projection=following, numbers=None)
 
@@ -121,7 +121,7 @@ class PlaneChooser(PlaneScreen):
 
         plane = self.plane
         numbers = plane.projection.numbers if plane else None
-        shown = "{}, {}".format(*(numbers or (0, 1)))
+        shown = "{}, {}".format(*(numbers or (plane.by_activity if plane else (0, 1))))
         size = self.sizes.latent_size
         question = f"Two latent numbers, 0 to {size - 1}, for x and y"
         if plane is not None and plane.activity is not None:

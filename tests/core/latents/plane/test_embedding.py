@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from core.latents.plane import embedding
+from core.latents import options
 from core.latents.plane.embedding import Request, embed
 from core.latents.projection import ProjectionError
 
@@ -58,6 +58,6 @@ def test_what_cannot_be_embedded_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         embed(Request("tsne", LATENTS, 60, 0), print)
     with pytest.raises(ProjectionError, match="no finite numbers"):
         embed(Request("tsne", LATENTS * np.nan, 5, 0), print)
-    monkeypatch.setattr(embedding, "find_spec", lambda name: None)
+    monkeypatch.setattr(options, "find_spec", lambda name: None)
     with pytest.raises(ProjectionError, match=r'UMAP needs umap-learn: pip install "vae-tui\[umap\]"'):
         embed(Request("umap", LATENTS, 5, 0), print)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.arrays import Images
+from core.latents import options
 from core.latents.plane.density import GRID, PlanePoints, densities
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.readers import Readers
@@ -176,7 +177,10 @@ async def test_an_embedding_has_no_way_back_and_another_for_each_seed(app: VaeTu
         assert explorer.asked[-1][0] == "image_detail"
 
 
-async def test_an_embedding_is_left_for_another_plane(app: VaeTui, explorer: FakeExplorer) -> None:
+async def test_an_embedding_is_left_for_another_plane(
+    app: VaeTui, explorer: FakeExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "find_spec", lambda name: None)  # so that it is the last one
     async with opened(app, "5", "o", "o", size=(120, 40)) as pilot:
         explorer.endless = True
         await pilot.press("o")
@@ -186,7 +190,7 @@ async def test_an_embedding_is_left_for_another_plane(app: VaeTui, explorer: Fak
         await until(pilot, lambda: explorer.asked[-1][0] == "decode", "an answer meanwhile")
         explorer.endless = False
         await press(pilot, "o")
-        assert "UMAP of validation" in screen_text(app)
+        assert "LDA of validation" in screen_text(app)
 
 
 async def test_latent_numbers_come_in_the_order_of_what_they_say(app: VaeTui, explorer: FakeExplorer) -> None:
@@ -214,7 +218,11 @@ async def test_only_one_class_is_shown_and_looked_through(app: VaeTui, explorer:
         assert "2 of 20" in screen_text(app)
 
 
-async def test_planes_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorers) -> None:
+@pytest.mark.parametrize("extra", [[], ["umap"]])
+async def test_planes_are_chosen_by_key(
+    run_app: VaeTui, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch, extra: list[str]
+) -> None:
+    monkeypatch.setattr(options, "find_spec", lambda name: object() if name in extra else None)
     explorer = explorers[RUN]
 
     def choice() -> tuple[object, ...]:
@@ -236,7 +244,7 @@ async def test_planes_are_chosen_by_key(run_app: VaeTui, explorers: FakeExplorer
             (["right_curly_bracket"], ("dims", "validation", False, (63, 2))),
             (["left_curly_bracket"], ("dims", "validation", False, (63, 1))),
             ("o", ("tsne", "validation", False, None)),
-            ("o", ("umap", "validation", False, None)),
+            *(("o", (name, "validation", False, None)) for name in extra),
             ("o", ("lda", "validation", False, None)),
         ):
             await press(pilot, *key)
