@@ -23,11 +23,12 @@ from core.runs.keeping.names import next_name
 from core.text import printable
 from tui import latent_plane
 from tui.drawing.grounds.density import Ratio, Shades
+from tui.drawing.grounds.particles import ParticleGround
 from tui.drawing.images import mosaic
 from tui.drawing.plots.axes import Range
 from tui.drawing.points import CLASS_COLORS
 from tui.drawing.view import View, finite
-from tui.panels import DPI, WIDE, Panel, draw_densities, draw_panel, label_axes
+from tui.panels import DPI, WIDE, Panel, draw_densities, draw_panel, draw_particles, label_axes
 from tui.series import Chart
 from tui.terminal.graphics import png
 
@@ -199,6 +200,17 @@ def save_density(path: Path, run: str, plane: LatentProjection, ground: Shades |
         axes = figure.add_subplot()
         label_axes(axes, f"{printable(run)}\n{latent_plane.title(plane)[0]}: {facts}", x_label, y_label)
         draw_densities(figure, axes, ground, view)
+        content = _figure_png(figure)
+    write_file(path, content, replace=False)
+
+
+def save_flow(path: Path, title: str, ground: ParticleGround, view: View, axes: tuple[str, str]) -> None:
+    """What is seen of particles over the ground of classes, in a new PNG. Raises OSError."""
+    with _plain_matplotlib():
+        figure = _figure(SQUARE)
+        plot = figure.add_subplot()
+        label_axes(plot, printable(title), *axes)
+        draw_particles(figure, plot, ground, view)
         content = _figure_png(figure)
     write_file(path, content, replace=False)
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tui.drawing.grounds.density import LINE_COLOR, MUCH, SHADE_COLORS, SHARE_NAMES, Ratio, Shades
+from tui.drawing.grounds.particles import ParticleGround
 from tui.drawing.plots.axes import Range
 from tui.drawing.plots.curves import Curve, decimate, markers
+from tui.drawing.points import CLASS_COLORS
 from tui.drawing.view import View
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 DPI = 160
 WIDE = (10.0, 5.625)  # inches: 1600 x 900 pixels
+
+GROUND_CELLS = (120, 100)  # across and down: fine as in a terminal, where 5,000 latents still make a ground
+PAPER_TINT = 0.35  # of the colour of a class on white
 
 
 @dataclass(frozen=True)
@@ -106,4 +111,25 @@ def draw_densities(figure: Figure, axes: Axes, ground: Shades | Ratio, view: Vie
     for label, mean in ground.means.items():
         if view.holds(np.array([mean]))[0]:
             axes.text(*mean, str(label), ha="center", va="center", bbox={"boxstyle": "circle", "facecolor": "white"})
+    axes.set(xlim=view.x, ylim=view.y)
+
+
+def draw_particles(figure: Figure, axes: Axes, ground: ParticleGround, view: View) -> None:
+    """Particles in the colours of the digits they are asked to become, over the ground where latents of each lie."""
+    colors = np.array(CLASS_COLORS) / 255
+    cells = ground.classes.ground(view, *GROUND_CELLS)
+    tints = np.append(1 - PAPER_TINT * (1 - colors), np.ones((1, 3)), axis=0)
+    axes.imshow(tints[cells], extent=(*view.x, *view.y), aspect="auto", interpolation="nearest", zorder=0)
+    inside = view.holds(ground.points)
+    labels = ground.labels[inside] % len(colors)
+    x, y = ground.points[inside].T
+    axes.scatter(x, y, s=14, c=colors[labels], edgecolors="black", linewidths=0.4, zorder=2)
+    for label in np.unique(ground.classes.labels).tolist():
+        mean = ground.classes.points[ground.classes.labels == label].mean(axis=0)
+        if view.holds(mean[None])[0]:
+            shape = {"boxstyle": "circle", "facecolor": "white", "alpha": 0.8}
+            axes.text(mean[0], mean[1], str(label), ha="center", va="center", fontsize=9, bbox=shape, zorder=3)
+    present = np.unique(labels)
+    signs = [axes.scatter([], [], s=40, color=colors[label]) for label in present]
+    figure.legend(signs, [str(label) for label in present], title="asked for", loc="outside right upper", frameon=False)
     axes.set(xlim=view.x, ylim=view.y)

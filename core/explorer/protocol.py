@@ -121,8 +121,8 @@ class Explorer(Protocol):
     ) -> None:
         """Hand on so many latents of the learned prior in the plane: the noise, and after each step from there.
 
-        The last ones are those that `samples` gives. With a start, which is handed on no more, the way goes on from
-        there. What `show` raises ends it. Raises ConfigError for any other run.
+        The first eight are decoded as well. The last ones are those that `samples` gives. With a start, which is handed
+        on no more, the way goes on from there. What `show` raises ends it. Raises ConfigError for any other run.
         """
 
     def activity(self) -> Floats:

@@ -203,8 +203,8 @@ class RunExplorer:
         start: Particles | None,
         show: Callable[[Particles], object],
     ) -> None:
-        with self._open():
-            flow(self.session, count, seed, options, plane, start, show)
+        with self._open() as model:
+            flow(self.session, model, count, seed, options, plane, start, show)
 
     def activity(self) -> Floats:
         with self._open():

@@ -139,12 +139,16 @@ class Neighbours:
 
 @dataclass(frozen=True, eq=False)
 class Particles:
-    """Latents (N, D) on their way from noise, after some steps: their points (N, 2) in a plane, their classes (N,)."""
+    """Latents (N, D) on their way from noise, after some steps: their points (N, 2) in a plane.
+
+    `labels` (N,) are the digits that they are asked to become, `images` (K, 28, 28) the first of them, decoded.
+    """
 
     step: int
     latents: Floats
     points: Floats
     labels: Labels
+    images: Images
 
 
 @dataclass(frozen=True, eq=False)

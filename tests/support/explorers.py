@@ -225,7 +225,7 @@ class FakeExplorer:
         goal = self._latents.mean[labels]
         for step in range(0 if start is None else start.step + 1, options.steps + 1):
             z = noise + (goal - noise) * step / options.steps
-            show(Particles(step, z, z[:, :2], labels))
+            show(Particles(step, z, z[:, :2], labels, self._decoded(z[:8])))
 
     def activity(self) -> Floats:
         self._hear("activity")

@@ -15,6 +15,7 @@ from core.errors import describe
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from tui import evaluation_table, export, latent_plane, series
 from tui.drawing.grounds.density import Ratio, Shades
+from tui.drawing.grounds.particles import ParticleGround
 from tui.drawing.plots.axes import Range
 from tui.drawing.plots.plot import visible_extent
 from tui.drawing.plots.scales import Scale
@@ -135,6 +136,22 @@ def write_density(
     x, y = (grid.ravel() for grid in np.meshgrid(*ground.density.middles))
     densities = {"posterior": ground.density.posterior.ravel(), "drawn": ground.density.drawn.ravel()}
     export.save_table(table, dict(zip(plane.projection.axes, (x, y), strict=True)) | densities)
+    return [picture, table]
+
+
+def write_flow(
+    folder: Path,
+    stem: str,
+    title: str,
+    ground: ParticleGround,
+    view: View,
+    axes: tuple[str, str],
+    columns: Mapping[str, Sequence[Any]],
+) -> list[Path]:
+    """Particles in the plane: as PNG what is seen, as CSV these columns."""
+    picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
+    export.save_flow(picture, title, ground, view, axes)
+    export.save_table(table, columns)
     return [picture, table]
 
 

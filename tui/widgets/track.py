@@ -18,7 +18,7 @@ NARROW = 60  # columns, below which the words stand alone
 SHORTEST = 9  # cells of a track
 # What is past, its moments, what is to come, its moments, and where one is.
 LINE, ASCII_LINE = ("━", "┿", "─", "┼", "●"), ("=", "|", "-", "+", "O")
-HINT, PLAYING = "; : moves, a plays", "a stops"
+STANDS, PLAYS, STILLS = "; : moves, a plays", "a stops", "; : moves"  # what keys do
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Track:
     stops: int
     measured: str = ""
     room: int = 0  # cells for what was measured at any stop: the line keeps its place
-    plays: bool = False
+    hint: str = STANDS
 
 
 def lay_out_track(track: Track, width: int) -> tuple[int, int]:
@@ -45,9 +45,8 @@ def lay_out_track(track: Track, width: int) -> tuple[int, int]:
 
 def _beside(track: Track) -> tuple[str, str, str]:
     """What stands behind the line, and the same where there is less room."""
-    hint = PLAYING if track.plays else HINT
     measured = track.measured.ljust(track.room)
-    return "   ".join(filter(None, (measured, hint))), measured, track.measured
+    return "   ".join(filter(None, (measured, track.hint))), measured, track.measured
 
 
 def cell_of(place: int, stops: int, cells: int) -> int:

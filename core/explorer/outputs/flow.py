@@ -7,13 +7,18 @@ from collections.abc import Callable
 import torch
 
 from core.explorer.moments.planes import plane
+from core.explorer.outputs.decoding import decoded
 from core.explorer.results import Particles
 from core.explorer.session import RunSession
 from core.latents.options import ProjectionOptions, SamplingOptions
+from core.models.autoencoder import Autoencoder
+
+DECODED = 8
 
 
 def flow(
     session: RunSession,
+    model: Autoencoder,
     count: int,
     seed: int,
     options: SamplingOptions,
@@ -29,7 +34,7 @@ def flow(
 
     def hand_on(step: int, z: torch.Tensor) -> None:
         latents = z.numpy()
-        show(Particles(step, latents, onto.project(latents), labels))
+        show(Particles(step, latents, onto.project(latents), labels, decoded(model, latents[:DECODED])))
 
     if start is None:
         hand_on(0, prior.noise(count, seed))

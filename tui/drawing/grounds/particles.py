@@ -26,6 +26,7 @@ DARK_COLORS = (
 )
 SIGN_COLOR = "#a8a8a8"  # fainter than any particle
 THICK = 1.0  # points a cell and its eight neighbours that make ground of a class
+ASCII_PARTICLE = "."
 NONE = CLASSES  # stands for no class, in the order of classes
 
 
@@ -67,7 +68,7 @@ def places(points: Floats, view: View, columns: int, rows: int) -> tuple[Cells, 
 
 @dataclass(frozen=True, eq=False)
 class ParticleGround:
-    """Particles (N, 2) of classes (N,), of which each has the colour, above classes."""
+    """Particles (N, 2) above classes, each in the colour of the class (N,) that it is asked to become."""
 
     points: Floats
     labels: Integers
@@ -84,7 +85,9 @@ class ParticleGround:
         glyphs = np.full((rows, columns), ord(" "))
         looks = ground * (CLASSES + 1) + kinds
         styles = _styles(base, depth)
-        if depth is ColorDepth.ASCII or (depth.has_colors and not shades):
+        if depth is ColorDepth.ASCII:
+            glyphs[down, across] = ord(ASCII_PARTICLE)
+        elif depth.has_colors and not shades:
             glyphs[down, across] = np.array([ord(sign) for sign in SIGNS])[labels]
         else:
             dots_down, dots_across = places(points, view, 2 * columns, 4 * rows)
@@ -102,11 +105,11 @@ class ParticleGround:
     def legend(self, depth: ColorDepth) -> Legend:
         latents = ("0", LABEL, " where latents of that digit lie")
         if not depth.has_colors:
-            particle = "0" if depth is ColorDepth.ASCII else chr(0x2800 + BRAILLE[1, 0])
+            particle = ASCII_PARTICLE if depth is ColorDepth.ASCII else chr(0x2800 + BRAILLE[1, 0])
             return [(particle, PLAIN, " particles  "), latents]
         styles = class_styles(depth)
         signs = [(SIGNS[label], styles[label] + Style(bold=True), " ") for label in range(CLASSES)]
-        particles = ("", PLAIN, " what particles become")
+        particles = ("", PLAIN, " the digit asked for")
         return [*signs, particles, ("", PLAIN, "; ground: latents of it") if depth.has_shades else latents]
 
 

@@ -101,8 +101,8 @@ PLANES = {
         "z − Δt·v, from t = 1 to 0;  v = v(z, t) + w·(v(z, t | digit) − v(z, t)),  w = 1: no guidance",
         "z - dt*v, from t = 1 to 0;  v = v(z, t) + w*(v(z, t | digit) - v(z, t)),  w = 1: no guidance",
         (
-            "Each dot is a latent in the plane of discriminants.",
-            "Ground: where latents of each digit lie, its sign at the mean. A dot has the colour of what it becomes.",
+            "Each dot is a latent in the plane of discriminants, in the colour of the digit it was asked for.",
+            "Ground: where latents of each digit lie, its sign at the mean. Beside it the first eight, decoded.",
             "w above 1 goes further towards the digit that c asks for: clearer, and more alike (Ho & Salimans 2022).",
         ),
     ),

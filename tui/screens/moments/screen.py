@@ -26,7 +26,7 @@ from tui.screens.moments.keys import MOMENT_KEYS
 from tui.screens.moments.pace import Pace, cells_changed
 from tui.screens.selection import Selection, Shared
 from tui.widgets.strip_widget import StripWidget
-from tui.widgets.track import MomentTrack, Track
+from tui.widgets.track import PLAYS, STANDS, MomentTrack, Track
 
 if TYPE_CHECKING:
     from tui.timelapse import Shot
@@ -164,7 +164,7 @@ class TimeScreen(ExploreScreen):
         words = f"{self._named(self.moment)} · {place + 1}/{stops}".ljust(room)
         if self._late:
             words = words.rstrip() + f", still {self._named(self._delivered)}"
-        return Track(words, place, stops, found[place], max(map(len, found)), self.plays)
+        return Track(words, place, stops, found[place], max(map(len, found)), PLAYS if self.plays else STANDS)
 
     def _named(self, moment: Moment | None) -> str:
         status = self.run_update.summary.status if self.run_update else None

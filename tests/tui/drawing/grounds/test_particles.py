@@ -45,5 +45,5 @@ def test_signs_of_classes_stay_while_particles_pass(depth: ColorDepth) -> None:
 
 def test_without_colours_the_legend_tells_particles_from_classes() -> None:
     ground = ParticleGround(CENTERS, LABELS[:10], CLASSES)
-    for depth, legend in ((ColorDepth.NONE, "⠂ particles  0 where"), (ColorDepth.ASCII, "0 particles  0 where")):
+    for depth, legend in ((ColorDepth.NONE, "⠂ particles  0 where"), (ColorDepth.ASCII, ". particles  0 where")):
         assert draw_ground(ground, 100, 20, VIEW, "", "", Style(), depth)[0].text.startswith(legend)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +23,10 @@ from tests.support.snapshots import make_snapshot, make_summary
 from tui.app import VaeTui
 from tui.screens.help.keys import bindings_of
 from tui.screens.inspect.flow.plane import FlowPlane
-from tui.screens.inspect.flow.screen import COUNT, FlowScreen
+from tui.screens.inspect.flow.screen import FlowScreen
+from tui.screens.inspect.flow.travelling import COUNT
 from tui.screens.inspect.latent import LatentScreen
+from tui.widgets.gallery import Gallery
 
 OpenApp = Callable[[], VaeTui]
 
@@ -66,13 +70,35 @@ async def test_particles_travel_stop_and_are_stepped(app: VaeTui, explorers: Fak
         assert (flow.place, flow.query_one(FlowPlane).cells_changed) == (place, cells), "nothing is drawn at rest"
         await press(pilot, "colon", "colon", "semicolon")
         assert flow.place == place + 1
-        assert explorer.asked[-1][0] == "decode"
         await press(pilot, "dollar_sign")
         assert "step 20 of 20" in screen_text(app)
         await press(pilot, "circumflex_accent")
         assert flow.place == 0
         await press(pilot, "escape")
         shown(app, LatentScreen)
+
+
+async def test_digits_are_decoded_while_particles_travel(
+    app: VaeTui, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown_images: list[np.ndarray] = []
+    show = Gallery.show
+
+    def note(gallery: Gallery, tiles: np.ndarray, *words: Any) -> None:
+        if isinstance(gallery.screen, FlowScreen):
+            shown_images.append(tiles[:, 0])
+        show(gallery, tiles, *words)
+
+    monkeypatch.setattr(Gallery, "show", note)
+    async with app.run_test(size=(120, 40)) as pilot:
+        flow, _ = await open_flow(pilot, app, explorers)
+        await press(pilot, *["right_square_bracket"] * 3)
+        await until(pilot, lambda: len(shown_images) > 2, "digits on the way")
+        assert flow.plays
+        first, *_, newest = shown_images
+        assert np.array_equal(first, flow.frames[0].images), "the noise at once"
+        assert any(np.array_equal(newest, frame.images) for frame in flow.frames[1 : flow.place + 1])
+        assert len(shown_images) <= flow.place, "not with each step"
 
 
 async def test_what_is_asked_for_counts_from_where_particles_are(app: VaeTui, explorers: FakeExplorers) -> None:
@@ -84,6 +110,12 @@ async def test_what_is_asked_for_counts_from_where_particles_are(app: VaeTui, ex
         assert [frame.step for frame in flow.frames] == [*range(21)]
         await press(pilot, "a", "dollar_sign")
         assert (flow.frames[12].labels[:3].tolist(), flow.frames[13].labels[:3].tolist()) == ([0, 1, 2], [7, 7, 7])
+        assert "digit 7 from step 12 on, 20 steps, seed 0" in screen_text(app)
+        await press(pilot, "circumflex_accent")
+        assert last_asked(explorer)[3:] == (SamplingOptions(digit=7, steps=20), None), "one way to 7, from noise on"
+        assert not flow.plays
+        await press(pilot, "dollar_sign")
+        assert "from noise to digit 7, 20 steps, seed 0" in screen_text(app)
         await press(pilot, "right_curly_bracket")
         assert last_asked(explorer)[3:] == (SamplingOptions(digit=7, guidance=1.5, steps=20), None), "from noise again"
         await press(pilot, "greater_than_sign", "a")
@@ -116,8 +148,59 @@ async def test_without_colours_there_are_stills(
         flow, _ = await open_flow(pilot, app, explorers)
         assert not flow.plays
         assert "step 0 of 20" in screen_text(app)
+        said = screen_text(app)
+        assert not any(words in said for words in ("a play", "[ ] speed", "a second", "at most"))
         await press(pilot, "a", "colon")
         assert (flow.plays, flow.place) == (False, 1)
+
+
+async def test_the_end_is_gone_to_as_it_is_computed(
+    app: VaeTui, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = threading.Semaphore(3)
+    flow_of = FakeExplorer.flow
+
+    def flow_by_steps(explorer: FakeExplorer, *words: Any) -> None:
+        *asked, show = words
+
+        def show_later(particles: Particles) -> None:
+            steps.acquire(timeout=10)
+            show(particles)
+
+        asked.append(show_later)
+        flow_of(explorer, *asked)
+
+    monkeypatch.setattr(FakeExplorer, "flow", flow_by_steps)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, LatentScreen), "the plane")
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, FlowScreen), "the flow")
+        flow = shown(app, FlowScreen)
+        await until(pilot, lambda: len(flow.frames) == 3, "three steps")
+        await pilot.press("dollar_sign")
+        assert flow.place == 2
+        steps.release(18)
+        await until(pilot, lambda: "step 20 of 20" in screen_text(app), "the end")
+        await press(pilot, "circumflex_accent")
+        assert flow.place == 0
+
+
+async def test_what_is_seen_is_written_as_picture_and_table(
+    app: VaeTui, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        flow, _ = await open_flow(pilot, app, explorers)
+        await press(pilot, "a", "dollar_sign", *["semicolon"] * 8, "c", "7", "a", "dollar_sign")
+        run = flow.selected_run
+        assert run is not None
+        export = flow.to_export(run, "a-latent")
+        assert export is not None
+        picture, table = export.write(tmp_path)
+        assert picture.name == "a-latent-flow-digit7-from12-guidance1-seed0-step20of20.png"
+        header, *lines = table.read_text().splitlines()
+        assert (header, len(lines)) == ("particle,x,y,asked_for", COUNT)
+        assert all(line.endswith(",7") for line in lines)
 
 
 def test_particles_end_bit_for_bit_where_the_sampler_ends(tmp_path: Path) -> None:
@@ -127,6 +210,7 @@ def test_particles_end_bit_for_bit_where_the_sampler_ends(tmp_path: Path) -> Non
     explorer.flow(40, 5, options, plane, None, way.append)
     assert [particles.step for particles in way] == [0, 1, 2, 3, 4]
     drawn = explorer.samples("learned", 40, 5, 1.0, options)
+    np.testing.assert_allclose(way[-1].images, drawn.images[:8], atol=1e-5)
     np.testing.assert_array_equal(way[-1].latents, drawn.latents)
     onto = explorer.projection(plane).linear
     assert onto is not None

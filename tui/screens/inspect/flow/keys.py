@@ -22,13 +22,19 @@ FLOW_KEYS: list[BindingType] = [
         "right_square_bracket", "speed(1)", "speed", key_display="[ ]", tooltip="slower, or faster", id="flow.faster"
     ),
     Binding("left_square_bracket", "speed(-1)", id="flow.slower", show=False),
-    Binding("c", "classes", "digit", tooltip="ask for a digit from here on, or for any", id="flow.classes"),
+    Binding(
+        "c",
+        "classes",
+        "digit",
+        tooltip="ask for a digit or any: from here on, at the end from noise",
+        id="flow.classes",
+    ),
     Binding(
         "right_curly_bracket",
         "guidance(1)",
         "guide",
         key_display="{ }",
-        tooltip="how much the digit matters from here on",
+        tooltip="how much the digit matters: from here on, at the end from noise",
         id="flow.guidance",
     ),
     Binding("left_curly_bracket", "guidance(-1)", id="flow.guidance_less", show=False),
