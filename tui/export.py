@@ -209,7 +209,7 @@ def save_flow(path: Path, title: str, ground: ParticleGround, view: View, axes: 
     with _plain_matplotlib():
         figure = _figure(SQUARE)
         plot = figure.add_subplot()
-        label_axes(plot, printable(title), *axes)
+        label_axes(plot, title, *axes)
         draw_particles(figure, plot, ground, view)
         content = _figure_png(figure)
     write_file(path, content, replace=False)

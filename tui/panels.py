@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DPI = 160
 WIDE = (10.0, 5.625)  # inches: 1600 x 900 pixels
 
-GROUND_CELLS = (120, 100)  # across and down: fine as in a terminal, where 5,000 latents still make a ground
+GROUND_CELLS = (84, 72)  # across and down: about as in a terminal, where 500 latents still make a ground
 PAPER_TINT = 0.35  # of the colour of a class on white
 
 

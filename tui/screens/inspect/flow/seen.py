@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.latents.options import SamplingOptions
+from core.text import printable
 from tui import formatting
 from tui.drawing.grounds.particles import Classes, ParticleGround
 from tui.drawing.view import View, home_view
@@ -65,5 +66,6 @@ class SeenFlow:
         asked = f"{digit}{since}-guidance{options.guidance:g}-seed{self.seed}"
         stem = f"{stem}-flow-{asked}-step{self.particles.step}of{options.steps}"
         step = f"step {self.particles.step} of {options.steps}"
-        title = f"{run}\n{len(self.particles.points)} particles in {self.plane.projection.name}, {step}: {self.asked}"
+        what = f"{len(self.particles.points)} particles in {self.plane.projection.name}, {step}"
+        title = "\n".join((printable(run), what, self.asked))
         return exporting.write_flow(folder, stem, title, self.ground, self.view, self.plane.projection.axes, self.table)

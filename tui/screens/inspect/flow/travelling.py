@@ -16,7 +16,7 @@ from tui.screens.following import is_seen
 from tui.screens.inspect.flow.plane import FlowPlane
 from tui.screens.inspect.flow.seen import SeenFlow
 from tui.screens.moments.detail import DetailScreen
-from tui.screens.moments.pace import Pace, cells_changed
+from tui.screens.moments.pace import Pace
 from tui.screens.selection import Shared
 from tui.terminal.capabilities import color_depth
 from tui.widgets.gallery import Gallery
@@ -32,6 +32,7 @@ DECODED_SECONDS = 1.0  # from one to the next while particles travel, at least: 
 PLANE = ProjectionOptions()
 MOST_STEPS = {"flow": STEPS["flow"][2], "ddpm": STEPS["ddpm"][1]}  # that are shown unless others are typed
 BYTES_A_CELL = 56  # one that stands alone, with the place where it stands
+DECODED_BYTES_A_CELL = 24  # among others, most of them black
 SPEEDS = (0.5, 1.0, 2.0, 4.0)  # steps a second, at most: what a slow connection takes decides
 
 
@@ -82,7 +83,8 @@ class TravellingScreen(DetailScreen):
 
     @property
     def _cells_changed(self) -> int:
-        return cells_changed((self._flow, self._decoded))
+        """Those drawn anew until now, as large as those of particles."""
+        return self._flow.cells_changed + self._decoded.cells_changed * DECODED_BYTES_A_CELL // BYTES_A_CELL
 
     @property
     def plays(self) -> bool:
