@@ -42,11 +42,9 @@ class SeenFlow:
 
     @property
     def asked(self) -> str:
-        """Such as digit 3, guidance 2 from step 5 on, 20 steps, seed 0."""
-        if not self.since:
-            return f"from noise to {formatting.sampling_options(self.options)}, seed {self.seed}"
+        """Such as digit 3, guidance 2 from step 5 on, seed 0."""
         asked = formatting.digit_asked(self.options.digit, self.options.guidance)
-        return f"{asked} from step {self.since} on, {formatting.count(self.options.steps, 'step')}, seed {self.seed}"
+        return f"{f'{asked} from step {self.since} on' if self.since else f'from noise to {asked}'}, seed {self.seed}"
 
     @property
     def table(self) -> dict[str, Sequence[Any]]:

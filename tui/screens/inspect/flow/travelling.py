@@ -163,7 +163,7 @@ class TravellingScreen(DetailScreen):
             return
         shown, plane, steps = seen.particles, seen.plane, seen.options.steps
         self._flow.show(seen.ground, seen.view, plane.projection.axes)
-        motion = "stills" if self.no_motion else f"{SPEEDS[self.speed]:g} steps a second at most"
+        motion = "stills" if self.no_motion else f"at most {SPEEDS[self.speed]:g} a second"
         self.set_heading(f"{COUNT} particles in {plane.projection.name}", seen.asked, motion)
         words = f"step {shown.step} of {steps}".ljust(len(f"step {steps} of {steps}"))
         hint = STILLS if self.no_motion else PLAYS if self.plays else STANDS
