@@ -174,12 +174,16 @@ def digit_asked(digit: int | None, guidance: float) -> str:
     return f"{asked}, guidance {guidance:g}" if guidance != 1 else asked
 
 
+def completion_asked(options: CompletionOptions, preset: Preset) -> str:
+    """What keys change of a completion, such as digit 3 asked for, guidance 2, seed 0."""
+    asked = "any digit" if options.digit is None else f"digit {options.digit} asked for, guidance {options.guidance:g}"
+    return ", ".join([*([asked] if preset.learns_prior else []), f"seed {options.seed}"])
+
+
 def completed_by(options: CompletionOptions, preset: Preset) -> str:
-    """What completes a digit, such as the learned prior, digit 3, guidance 2, seed 0."""
-    how = "optimised latents"
-    if preset.learns_prior:
-        how = f"the learned prior, {digit_asked(options.digit, options.guidance)}"
-    return f"{how}, seed {options.seed}"
+    """How many answers there are, and what gives them, such as 6 answers of the learned prior."""
+    how = "the learned prior" if preset.learns_prior else "optimised latents"
+    return f"{count(options.count, 'answer')} of {how}"
 
 
 def completions(found: Completions) -> list[str]:

@@ -125,8 +125,9 @@ def show_completions(
     """What the model saw of a digit, and its answers."""
     tiles = np.concatenate([hatched(image, hidden)[None], found.images])
     if out is None:
-        how = formatting.completed_by(options, run.config().preset_record)
-        print_heading(run, f"{formatting.count(options.count, 'answer')} of {how}; error: of the pixels seen")
+        preset = run.config().preset_record
+        how = f"{formatting.completed_by(options, preset)}, {formatting.completion_asked(options, preset)}"
+        print_heading(run, f"{how}; error: of the pixels seen")
         print_tiles(tiles[:, None], ["seen", *formatting.completions(found)])
     elif export.suffix_of(out) == ".png":
         export.save_picture(out, tiles, min(COLUMNS, len(tiles)), replace=True)

@@ -111,20 +111,27 @@ class CompletionScreen(DetailScreen):
         self._gallery.show(np.concatenate([seen[None], answer.images])[:, None], captions, self.chosen)
 
     def _draw_heading(self) -> None:
-        options = self.options
-        hidden, how = int(self._sheet.hidden.sum()), formatting.completed_by(options, self.preset)
+        hidden = f"{self._sheet.hidden.sum()} of {self._sheet.hidden.size} pixels are hidden"
         self.set_heading(
-            formatting.count(options.count, "answer"),
-            f"of {how}; {hidden} of {self._sheet.hidden.size} pixels are hidden",
-            "error: of the pixels seen",
+            formatting.completion_asked(self.options, self.preset),
+            f"{formatting.completed_by(self.options, self.preset)}; {hidden}",
+            "error: of the pixels seen" if self.options.digit is None else "{ } say how strongly",
         )
 
     # What keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("classes", "guidance"):
-            return self.preset.learns_prior
+        if action in ("classes", "guidance") and not self.preset.learns_prior:
+            return False
+        if action == "guidance" and self.options.digit is None:
+            return None
         return super().check_action(action, parameters)
+
+    def say_why_not(self, action: str) -> bool:
+        if action.startswith("guidance") and self.options.digit is None:
+            self.notify("guidance is towards a digit: c asks for one", severity="warning", timeout=4, markup=False)
+            return True
+        return super().say_why_not(action)
 
     def _change(self, options: CompletionOptions) -> None:
         if options != self.options:

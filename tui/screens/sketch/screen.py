@@ -162,12 +162,14 @@ class SketchScreen(DetailScreen):
         if answer is None:
             self.query_one("#said", Label).update("")
             return
-        lines = [Text(f"squared error {answer.error:.1f}" + (f", KL {answer.kl:.1f} nats" if answer.kl else ""))]
+        whole = "of the whole: " if self.sheet.hidden.any() else ""
+        lines = [Text(f"{whole}squared error {answer.error:.1f}" + (f", KL {answer.kl:.1f} nats" if answer.kl else ""))]
         if answer.probabilities is not None:
             order = np.argsort(-answer.probabilities)
             likely = [place for place in order[:3] if answer.probabilities[place] >= LIKELY]
             taken = (f"{place} ({answer.probabilities[place]:.0%})" for place in likely)
-            lines.append(Text.assemble("a classifier takes it for ", (", ".join(taken), "bold")))
+            taken_for = f"a classifier takes {'the whole' if whole else 'it'} for "
+            lines.append(Text.assemble(taken_for, (", ".join(taken), "bold")))
         lines.append(Text(f"the nearest training images, {answer.distances[0]:.1f} to {answer.distances[-1]:.1f} away"))
         self.query_one("#said", Label).update(Text("\n").join(lines))
 

@@ -11,9 +11,10 @@ from textual.pilot import Pilot
 
 from core.errors import RunError
 from core.latents.options import CompletionOptions
+from core.runs.config import check_values
 from tests.support.explorers import FakeExplorers
-from tests.support.screens import answered, press, screen_text, shown, until
-from tests.support.snapshots import RUN
+from tests.support.screens import MakeApp, answered, press, screen_text, shown, until
+from tests.support.snapshots import RUN, make_snapshot, make_summary
 from tui.app import VaeTui
 from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskClass
@@ -179,7 +180,7 @@ async def test_a_hidden_half_is_completed_by_several_answers(
         shown(run_app, CompletionScreen)
         assert explorers[RUN].asked[-1] == ("complete", 14 * 28, CompletionOptions())
         text = screen_text(run_app)
-        assert "6 answers  of optimised latents, seed 0; 392 of 784 pixels are hidden" in text
+        assert "seed 0  6 answers of optimised latents; 392 of 784 pixels are hidden" in text
         assert "what it sees" in text
         assert "5, error 2.5" in text
         await press(pilot, "greater_than_sign", "c")
@@ -190,6 +191,22 @@ async def test_a_hidden_half_is_completed_by_several_answers(
         await until(pilot, lambda: len([*tmp_path.iterdir()]) == 1, "the picture")
         await press(pilot, "escape", "escape")
         assert sketch.is_active
+
+
+async def test_what_keys_change_of_a_completion_comes_first(make_app: MakeApp, explorers: FakeExplorers) -> None:
+    config = check_values(dataset="mnist", preset="prior", first_stage="ae", first_stage_preset="ae")
+    app = make_app(snapshot=make_snapshot(make_summary(config=config)), explorer=explorers.of)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, *"3b", "space", "right", "c")
+        assert "of the whole: squared error" in screen_text(app)
+        await press(pilot, "enter", "right_curly_bracket")
+        assert explorers[RUN].asked[-1][-1].guidance == 1
+        assert [said.message for said in app._notifications] == ["guidance is towards a digit: c asks for one"]
+        await press(pilot, "c", "7", "right_curly_bracket", "greater_than_sign")
+        assert explorers[RUN].asked[-1][-1] == CompletionOptions(seed=1, digit=7, guidance=1.5)
+        assert "digit 7 asked for, guidance 1.5, seed 1  6 answers" in screen_text(app).splitlines()[1]
+        await press(pilot, "X")
+        assert "guidance above 1" in screen_text(app)
 
 
 async def test_the_cover_hides_what_it_passes_and_pencil_and_rubber_show_it_again(run_app: VaeTui) -> None:
