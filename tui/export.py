@@ -28,7 +28,7 @@ from tui.drawing.images import mosaic
 from tui.drawing.plots.axes import Range
 from tui.drawing.points import CLASS_COLORS
 from tui.drawing.view import View, finite
-from tui.panels import DPI, WIDE, Panel, draw_densities, draw_panel, draw_particles, label_axes
+from tui.panels import DPI, WIDE, Panel, draw_densities, draw_panel, draw_particles, draw_tiles, label_axes
 from tui.series import Chart
 from tui.terminal.graphics import png
 
@@ -104,6 +104,15 @@ def save_picture(path: Path, images: Images, columns: int, *, replace: bool = Fa
     picture = np.clip(np.nan_to_num(mosaic(whole.reshape(rows, columns, height, width))), 0, 1)
     pixels = np.rint(picture * 255).astype(np.uint8).repeat(SCALE, axis=0).repeat(SCALE, axis=1)
     write_file(path, png(pixels), replace=replace)
+
+
+def save_tiles(path: Path, images: Images, captions: Sequence[str], title: str) -> None:
+    """Images (N, H, W) in [0, 1] side by side in a new PNG, each with its caption, below a title. Raises OSError."""
+    with _plain_matplotlib():
+        figure = _figure((1.5 * len(images), 2.4))  # inches: 240 x 384 pixels for each
+        draw_tiles(figure, images, captions, title)
+        content = _figure_png(figure)
+    write_file(path, content, replace=False)
 
 
 def save_curves(

@@ -10,7 +10,8 @@ from rich.text import Text
 from core.text import printable
 
 if TYPE_CHECKING:
-    from core.explorer.results import Completions, Neighbours
+    from core.arrays import Floats
+    from core.explorer.results import Completions, Neighbours, Sketched
     from core.latents.options import CompletionOptions, SamplingOptions
     from core.runs.architecture.presets import Preset
     from core.runs.architecture.sizes import Sizes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tui.messages import Moment
 
 NAME_LENGTH = 24  # of a class
+LIKELY = 0.05  # probabilities from here on are named
 NONE = "–"  # in place of a value that is not known
 FORK = "↳"  # behind the name of a run that goes on from where another one was
 
@@ -172,6 +174,27 @@ def digit_asked(digit: int | None, guidance: float) -> str:
     """What a learned prior is asked for, such as digit 3, guidance 2."""
     asked = "any digit" if digit is None else f"digit {digit}"
     return f"{asked}, guidance {guidance:g}" if guidance != 1 else asked
+
+
+def sketched(found: Sketched) -> str:
+    """What a drawn digit costs, such as squared error 12.3, KL 14.1 nats."""
+    return f"squared error {found.error:.1f}" + (f", KL {found.kl:.1f} nats" if found.kl else "")
+
+
+def taken_for(probabilities: Floats) -> str:
+    """The likeliest of the digits by their probabilities (10,), three at most: `7 (93%), 2 (6%)`."""
+    likeliest = sorted(enumerate(probabilities.tolist()), key=lambda pair: -pair[1])[:3]
+    return ", ".join(f"{digit} ({probability:.0%})" for digit, probability in likeliest if probability >= LIKELY)
+
+
+def sketch_captions(found: Sketched) -> list[str]:
+    """Of what is drawn, of its reconstruction, and of each training image near it, such as 7, 3.9 away."""
+    near = zip(found.labels.tolist(), found.distances.tolist(), strict=True)
+    return [
+        "centred",
+        "reconstructed",
+        *(f"{class_title(label, found.classes)}, {away:.1f} away" for label, away in near),
+    ]
 
 
 def completion_asked(options: CompletionOptions, preset: Preset) -> str:

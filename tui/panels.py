@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.arrays import Images
 from tui.drawing.grounds.density import LINE_COLOR, MUCH, SHADE_COLORS, SHARE_NAMES, Ratio, Shades
 from tui.drawing.grounds.particles import ParticleGround
 from tui.drawing.plots.axes import Range
@@ -87,6 +88,15 @@ def _mark_changes(axes: Axes, panel: Panel, x_range: Range | None) -> None:
             axes.axvline(place, color="grey", linestyle=":", linewidth=1)
             words = axes.annotate(text, (place, 1), (3, -3), ("data", "axes fraction"), "offset points")
             words.set(rotation=90, verticalalignment="top", fontsize="small", color="grey", parse_math=False)
+
+
+def draw_tiles(figure: Figure, images: Images, captions: Sequence[str], title: str) -> None:
+    """Images (N, H, W) in [0, 1] side by side, each with its caption below."""
+    figure.suptitle(title, fontsize="medium", parse_math=False)
+    for axes, image, caption in zip(figure.subplots(1, len(images)), images, captions, strict=True):
+        axes.imshow(np.nan_to_num(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.set_xlabel(caption, fontsize="small", parse_math=False)
 
 
 def draw_densities(figure: Figure, axes: Axes, ground: Shades | Ratio, view: View) -> None:

@@ -26,7 +26,7 @@ PALETTE_GREYS = np.array([0, *range(8, 239, 10), 255])
 
 
 class Scale(NamedTuple):
-    """Shrinks images by the factor `down`, or enlarges them by `up`; the other is 1."""
+    """Images become `up` times as large, and then `down` times smaller."""
 
     up: int
     down: int
@@ -52,7 +52,8 @@ def shrink(images: Images, factor: int) -> Images:
 
 def resize(images: Images, scale: Scale) -> Images:
     """Images (..., H, W) at a scale."""
-    return shrink(images, scale.down).repeat(scale.up, axis=-2).repeat(scale.up, axis=-1)
+    larger = images.repeat(scale.up, axis=-2).repeat(scale.up, axis=-1)
+    return larger if scale.down == 1 else shrink(larger, scale.down)
 
 
 def hatched(image: Images, hidden: Bools) -> Images:

@@ -18,6 +18,8 @@ from tui.terminal.graphics import GAP
 CaptionPlacement = Literal["below", "beside", "none"]
 LARGEST = 8
 SMALLEST = 2  # a digit of 14 pixels can be read, one of 7 cannot
+SCALES = (*(Scale(up, 1) for up in range(LARGEST, 0, -1)), Scale(1, SMALLEST))
+FINER_SCALES = (*SCALES[:-1], Scale(3, 4), SCALES[-1])  # for a few tiles, where each larger one is worth it
 BESIDE = 5  # cells
 
 
@@ -53,18 +55,20 @@ def lay_out_tiles(
     at_least: int = 1,
     columns: int | None = None,
     captions: CaptionPlacement = "below",
+    scales: Sequence[Scale] = SCALES,
 ) -> Tiling | None:
     """The largest layout of tiles of `shape` (K, H, W), K images above each other, that holds `at_least` of them.
 
-    Where so many never fit, the layout that holds most; at most `columns` columns. None if not one tile fits.
+    `scales` are those to try, the largest one first. Where so many never fit, the layout that holds most; at most
+    `columns` columns. None if not one tile fits.
     """
     if captions == "beside":
         below, aside = (
-            _lay_out(shape, cells_wide, cells_high, at_least, columns, *room) for room in ((1, 0), (0, BESIDE))
+            _lay_out(shape, cells_wide, cells_high, at_least, columns, *room, scales) for room in ((1, 0), (0, BESIDE))
         )
         larger = below is None or (aside is not None and _size(aside) > _size(below))
         return aside if larger else below
-    return _lay_out(shape, cells_wide, cells_high, at_least, columns, int(captions == "below"), 0)
+    return _lay_out(shape, cells_wide, cells_high, at_least, columns, int(captions == "below"), 0, scales)
 
 
 def largest_square(shape: tuple[int, int, int], cells_wide: int, cells_high: int) -> int:
@@ -85,13 +89,14 @@ def _lay_out(
     columns: int | None,
     below: int,
     beside: int,
+    scales: Sequence[Scale],
 ) -> Tiling | None:
     """The layout with so many lines for captions below and so many cells beside."""
     count, height, width = shape
-    scales = [Scale(up, 1) for up in range(LARGEST, 0, -1)]
-    scales += [Scale(1, SMALLEST)] if height % SMALLEST == width % SMALLEST == 0 else []
     best: Tiling | None = None
     for scale in scales:
+        if height * scale.up % scale.down or width * scale.up % scale.down:
+            continue
         wide = width * scale.up // scale.down
         high = ceil(count * height * scale.up // scale.down / 2) + below
         across = min((cells_wide + GAP) // (wide + beside + GAP), columns or cells_wide)

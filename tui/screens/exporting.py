@@ -90,6 +90,13 @@ def write_picture(folder: Path, stem: str, images: Images, columns: int) -> list
     return [path]
 
 
+def write_tiles(folder: Path, stem: str, images: Images, captions: Sequence[str], title: str) -> list[Path]:
+    """Images (N, H, W) side by side as PNG, with their captions and a title."""
+    path = export.unused_path(folder, stem, ".png")
+    export.save_tiles(path, images, captions, title)
+    return [path]
+
+
 def write_table(folder: Path, stem: str, columns: Mapping[str, Sequence[Any]]) -> list[Path]:
     """Columns as CSV."""
     path = export.unused_path(folder, stem, ".csv")

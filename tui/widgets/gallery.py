@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import ClassVar
 
 from rich.segment import ControlType, Segment
 from rich.style import Style
@@ -14,7 +15,7 @@ from textual.strip import Strip
 from core.arrays import Images
 from tui.background.tasks import LatestTaskQueue, show_in_app
 from tui.drawing.strips import draw_message, fill
-from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles, lay_out_tiles
+from tui.drawing.tiles import SCALES, CaptionPlacement, Tiling, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.graphics import Graphics, Placement, Sheet
 from tui.widgets.strip_widget import StripWidget
@@ -26,6 +27,7 @@ CONTROL = [(ControlType.CURSOR_FORWARD, 0)]
 class Gallery(StripWidget):
     """Shows tiles, or a message; a click selects a tile. With `graphics` the terminal itself draws the images."""
 
+    SCALES: ClassVar = SCALES
     graphics: var[Graphics | None] = var(None, init=False)
 
     class Clicked(Message):
@@ -77,6 +79,7 @@ class Gallery(StripWidget):
             at_least=self.at_least,
             columns=self.columns,
             captions=self._placement,
+            scales=self.SCALES,
         )
 
     @property

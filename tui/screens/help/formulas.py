@@ -117,8 +117,8 @@ EXPLANATIONS = PLANES | {
         "−ln p(z|x) = ‖m·(x − decode(z))‖² / 2s² − ln p(z) + const,  m: 1 where x is seen, s² = 0.02",
         "-ln p(z|x) = |m*(x - decode(z))|^2 / 2s^2 - ln p(z) + const,  m: 1 where x is seen, s^2 = 0.02",
         (
-            "A learned prior is guided to the seen pixels at each level of noise (DAPS, Zhang et al. 2025); "
-            "without one, latents of a Gaussian p(z) fitted to training latents are optimised.",
+            "A learned prior is guided to the seen pixels (DAPS, Zhang et al. 2025); without one, latents are "
+            "optimised from samples of a Gaussian p(z).",
             "What is hidden is not looked at: the answers differ where what is seen leaves it open.",
             "The pixels outweigh a digit that is asked for (c); guidance above 1 ({ }) asks more strongly.",
         ),

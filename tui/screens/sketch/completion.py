@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -16,7 +15,6 @@ from core.runs.run import Run
 from core.shapes import IMAGE_SHAPE
 from core.sketch.sheet import Sheet
 from tui import formatting
-from tui.drawing.images import hatched
 from tui.screens import exporting
 from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskClass, AskNumber
@@ -25,6 +23,7 @@ from tui.screens.exporting import Export
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
+from tui.screens.sketch.answers import Answers, pictures
 from tui.screens.sketch.keys import COMPLETION_KEYS
 from tui.widgets.gallery import Gallery
 
@@ -62,11 +61,11 @@ class CompletionScreen(DetailScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
-            yield Gallery(at_least=self.options.count + 1, message="completing", id="answers")
+            yield Answers(at_least=self.options.count + 1, message="completing", id="answers")
 
     @property
-    def _gallery(self) -> Gallery:
-        return self.query_one("#answers", Gallery)
+    def _gallery(self) -> Answers:
+        return self.query_one("#answers", Answers)
 
     # What is shown
 
@@ -103,12 +102,8 @@ class CompletionScreen(DetailScreen):
         self._draw_heading()
 
     def _draw(self) -> None:
-        answer = self.answer
-        if answer is None:
-            return
-        seen = hatched(self._sheet.ink, self._sheet.hidden)
-        captions = ["what it sees", *formatting.completions(answer)]
-        self._gallery.show(np.concatenate([seen[None], answer.images])[:, None], captions, self.chosen)
+        if answer := self.answer:
+            self._gallery.show_answers(self._sheet, answer.images, formatting.completions(answer), self.chosen)
 
     def _draw_heading(self) -> None:
         hidden = f"{self._sheet.hidden.sum()} of {self._sheet.hidden.size} pixels are hidden"
@@ -193,6 +188,9 @@ class CompletionScreen(DetailScreen):
         answer = self.answer
         if answer is None:
             return None
-        images = np.concatenate([hatched(self._sheet.ink, self._sheet.hidden)[None], answer.images])
+        images = pictures(self._sheet, answer.images)
+        captions = ["what it sees", *formatting.completions(answer)]
         stem = f"{stem}-seed{self.options.seed}"
-        return Export(lambda folder: exporting.write_picture(folder, stem, images, len(images)))
+        by = formatting.completed_by(self.options, self.preset)
+        title = self.export_title(run, f"{by}: {formatting.completion_asked(self.options, self.preset)}")
+        return Export(lambda folder: exporting.write_tiles(folder, stem, images, captions, title))

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 NEAREST = 5
 UNDONE = 100  # strokes that can be taken back
 USUAL_WIDTH = WIDTHS.index(2.5)
-LIKELY = 0.05  # probabilities from here on are named
 
 
 class SketchScreen(DetailScreen):
@@ -163,13 +162,10 @@ class SketchScreen(DetailScreen):
             self.query_one("#said", Label).update("")
             return
         whole = "of the whole: " if self.sheet.hidden.any() else ""
-        lines = [Text(f"{whole}squared error {answer.error:.1f}" + (f", KL {answer.kl:.1f} nats" if answer.kl else ""))]
+        lines = [Text(f"{whole}{formatting.sketched(answer)}")]
         if answer.probabilities is not None:
-            order = np.argsort(-answer.probabilities)
-            likely = [place for place in order[:3] if answer.probabilities[place] >= LIKELY]
-            taken = (f"{place} ({answer.probabilities[place]:.0%})" for place in likely)
-            taken_for = f"a classifier takes {'the whole' if whole else 'it'} for "
-            lines.append(Text.assemble(taken_for, (", ".join(taken), "bold")))
+            taken_for = (formatting.taken_for(answer.probabilities), "bold")
+            lines.append(Text.assemble(f"a classifier takes {'the whole' if whole else 'it'} for ", taken_for))
         lines.append(Text(f"the nearest training images, {answer.distances[0]:.1f} to {answer.distances[-1]:.1f} away"))
         self.query_one("#said", Label).update(Text("\n").join(lines))
 
@@ -295,4 +291,6 @@ class SketchScreen(DetailScreen):
         if answer is None:
             return None
         images = np.concatenate([np.stack([centred(self.ink), answer.reconstruction]), answer.neighbours])
-        return Export(lambda folder: exporting.write_picture(folder, stem, images, len(images)))
+        captions = formatting.sketch_captions(answer)
+        title = self.export_title(run, f"a drawn digit: {formatting.sketched(answer)}")
+        return Export(lambda folder: exporting.write_tiles(folder, stem, images, captions, title))

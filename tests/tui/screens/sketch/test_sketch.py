@@ -189,6 +189,10 @@ async def test_a_hidden_half_is_completed_by_several_answers(
         await press(pilot, "e", "right", "t")
         shown(run_app, LatentPathScreen)
         await until(pilot, lambda: len([*tmp_path.iterdir()]) == 1, "the picture")
+        (written,) = tmp_path.iterdir()
+        picture = np.asarray(Image.open(written).convert("L"))
+        assert picture.shape[1] == 7 * 240
+        assert (picture[:70] < 128).any(), "a title"
         await press(pilot, "escape", "escape")
         assert sketch.is_active
 
@@ -207,6 +211,22 @@ async def test_what_keys_change_of_a_completion_comes_first(make_app: MakeApp, e
         assert "digit 7 asked for, guidance 1.5, seed 1  6 answers" in screen_text(app).splitlines()[1]
         await press(pilot, "X")
         assert "guidance above 1" in screen_text(app)
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"COLORTERM": "truecolor"}])
+async def test_answers_use_the_room_and_hatch_what_is_hidden_with_no_ink(
+    make_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    app = make_app(snapshot=make_snapshot(), explorer=explorers.of)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, *"3b", "space", "down", "c", "enter")
+        lines = screen_text(app).splitlines()
+        assert sum("error" in line for line in lines[2:]) == 2
+        assert "what it sees         ▸0, error 0.0   " in lines[13]
+        assert lines[12].startswith("╱" * 21)
+        assert "╱" not in lines[12][21:]
 
 
 async def test_the_cover_hides_what_it_passes_and_pencil_and_rubber_show_it_again(run_app: VaeTui) -> None:
