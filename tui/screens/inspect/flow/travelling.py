@@ -42,9 +42,9 @@ class TravellingScreen(DetailScreen):
     TITLE_IN_BAR = "latent"
 
     CSS = """
-    TravellingScreen #body { height: 1fr; }
-    TravellingScreen #beside { width: 30; padding: 0 0 0 1; }
-    TravellingScreen.-narrow #beside { display: none; }
+    FlowScreen #body { height: 1fr; }
+    FlowScreen #beside { width: 30; padding: 0 0 0 1; }
+    FlowScreen.-narrow #beside { display: none; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-wide")]
 
