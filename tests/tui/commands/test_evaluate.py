@@ -127,7 +127,7 @@ def test_images_that_were_held_out_are_not_passed_off_as_test_images(call: Call,
     run.write_weights(Run(folder / "checkpoints" / "ae").read_weights())
     status, _, errors = call("held", "--samples", "100", "--seeds", "1")
     assert status == 0
-    assert errors == "vae-tui: in place of test images: 100 that were held out of the training images\n"
+    assert errors == "in place of test images: 100 that were held out of the training images\n"
 
 
 def test_the_options_of_a_learned_prior_are_named_among_the_conditions() -> None:

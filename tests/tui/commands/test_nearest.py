@@ -31,7 +31,7 @@ def test_samples_and_validation_images_stand_above_their_nearest_training_images
     monkeypatch.setenv("COLUMNS", "80")
     assert call(tmp_path, monkeypatch, "--count", "3") == 0
     shown = capsys.readouterr()
-    assert shown.err == "vae-tui: mnist is not here: mnist-5k\n"
+    assert shown.err == "on mnist-5k: no mnist on disk\n"
     heading, said, *lines = shown.out.splitlines()
     assert heading == "vae-mnist: samples from the prior N(0, I), temperature 1, seed 0"
     assert said == "below each the nearest of 4,000 training images, its class, how far its pixels are"
