@@ -189,8 +189,8 @@ async def test_an_embedding_is_left_for_another_plane(
         await pilot.press("left")
         await until(pilot, lambda: explorer.asked[-1][0] == "decode", "an answer meanwhile")
         explorer.endless = False
-        await press(pilot, "o")
-        assert "LDA of validation" in screen_text(app)
+        await pilot.press("o")
+        await until(pilot, lambda: "LDA of validation" in screen_text(app), "the plane")
 
 
 async def test_latent_numbers_come_in_the_order_of_what_they_say(app: VaeTui, explorer: FakeExplorer) -> None:
