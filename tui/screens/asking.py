@@ -13,16 +13,20 @@ class Answers:
     """Of each kind of question the newest counts."""
 
     def __init__(self) -> None:
-        self._newest: dict[str, object] = {}  # stands for the newest question of each kind
-        self._answered: dict[str, object] = {}  # for that whose answer was shown last
+        self._newest: dict[str, int] = {}  # the number of the newest question of each kind
+        self._answered: dict[str, int] = {}  # of that whose answer was shown last
         self._then: tuple[str, Callable[[], object]] | None = None
 
-    def ask(self, kind: str) -> object:
-        """What stands for a new question."""
-        self._newest[kind] = asked = object()
+    def ask(self, kind: str) -> int:
+        """The number of a new question."""
+        self._newest[kind] = asked = self._newest.get(kind, 0) + 1
         return asked
 
-    def answered(self, kind: str, asked: object) -> None:
+    def is_overtaken(self, kind: str, asked: int) -> bool:
+        """Whether the answer to a newer question is shown: those that other threads answer come in any order."""
+        return asked < self._answered.get(kind, 0)
+
+    def answered(self, kind: str, asked: int) -> None:
         """The answer to a question is shown."""
         self._answered[kind] = asked
         if self._then is not None and self._then[0] == kind and self.is_newest(kind):
@@ -31,7 +35,7 @@ class Answers:
 
     def is_newest(self, kind: str) -> bool:
         """Whether the newest question of that kind was answered."""
-        return self._newest.get(kind) is self._answered.get(kind)
+        return self._newest.get(kind) == self._answered.get(kind)
 
     def when_newest(self, kind: str, act: Callable[[], object]) -> None:
         """Do this now or, while an answer of that kind is to come, with that answer."""

@@ -216,8 +216,9 @@ class ExploreScreen(BaseScreen[int | None]):
         asked, say = self.answers.ask(kind), report or self.reporter(run)
 
         def show_newest(answer: T) -> None:
-            show(answer)
-            self.answers.answered(kind, asked)
+            if not self.answers.is_overtaken(kind, asked):
+                show(answer)
+                self.answers.answered(kind, asked)
 
         (tasks or self._tasks).submit(kind, lambda: self._answer(run, step, question, show_newest, say))
 
