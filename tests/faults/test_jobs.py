@@ -56,16 +56,8 @@ def test_torchrun_trains_what_was_made_for_as_many_and_refuses_another_number(ma
     run = make_run("wide", preset="ae", epochs=1, batch_size=2000, processes=2)
 
     def torchrun(count: int) -> subprocess.CompletedProcess[str]:
-        words = ["-m", "torch.distributed.run", "--nproc-per-node", str(count), "--rdzv-backend", "c10d"]
-        words += [
-            "--rdzv-endpoint",
-            f"localhost:{free_port()}",
-            "--rdzv-id",
-            "wide",
-            "-m",
-            "core.worker",
-            str(run.path),
-        ]
+        words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]  # by a port it keeps
+        words += ["-m", "core.worker", str(run.path)]
         environment = os.environ | {"PYTHONSAFEPATH": "1"}
         return subprocess.run(
             [sys.executable, *words], env=environment, capture_output=True, text=True, timeout=100, check=False

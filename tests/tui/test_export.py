@@ -33,7 +33,8 @@ from tui.panels import Panel
 NOTHING = np.zeros(0)
 
 
-pytestmark = pytest.mark.filterwarnings("error")  # a warning would be printed over the app
+# A warning would be printed over the app, unless it is for developers only.
+pytestmark = pytest.mark.filterwarnings("error", "ignore::DeprecationWarning")
 
 
 def falling(start: float = 200.0, color: tuple[int, int, int] | str = BLUE) -> Curve:

@@ -17,7 +17,8 @@ from tui.drawing.points import CLASS_COLORS
 from tui.export import save_curves, save_scatter
 from tui.panels import Panel
 
-pytestmark = pytest.mark.filterwarnings("error")  # a warning would be printed over the app
+# A warning would be printed over the app, unless it is for developers only.
+pytestmark = pytest.mark.filterwarnings("error", "ignore::DeprecationWarning")
 
 
 NOTHING = np.zeros(0)

@@ -6,9 +6,11 @@ import os
 from dataclasses import dataclass, field, replace
 
 import torch
+import triton
 
 from core.kernels.gpu.layers import Layer, Tiling, Unfit
 
+OLDEST_TRITON = 3, 3
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 # The interpreter takes its time for every program, however little that does.
 WEIGHTS = 4096 if INTERPRETED else 256  # that one program of Adam changes, and entries that one makes of a matrix
@@ -107,6 +109,8 @@ def room_of(device: torch.device) -> int:
     """The shared memory for which there are tilings that a program on this device has. Raises Unfit."""
     if device.type != "cuda":
         return WIDE
+    if tuple(int(part) for part in triton.__version__.split(".")[:2]) < OLDEST_TRITON:
+        raise Unfit(f"Triton {triton.__version__} has no products of 8 columns; 3.3 has, which comes with PyTorch 2.7")
     # Older versions do not say.
     given = int(getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", WIDE))
     if given < NARROW:

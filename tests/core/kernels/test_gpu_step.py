@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-pytest.importorskip("triton")
+pytest.importorskip("triton", minversion="3.3")
 
 from core.kernels.gpu import selftest, tiles
 from core.kernels.gpu.layers import Unfit, layers_of
@@ -118,6 +118,12 @@ def test_a_gpu_gets_the_tilings_that_its_shared_memory_has_room_for(monkeypatch:
         "H100": tiles.WIDE, "A100": tiles.NARROW, "RTX 4090": tiles.NARROW,
         "T4": "a program needs 99 KB of shared memory; this GPU gives it 64",
     }  # fmt: skip
+
+
+def test_a_triton_without_products_so_small_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triton.__version__", "3.2.0")
+    with pytest.raises(Unfit, match=r"^Triton 3\.2\.0 has no products of 8 columns; 3\.3 has"):
+        tiles.room_of(torch.device("cuda:0"))
 
 
 def test_the_largest_of_the_narrow_tilings_fits_into_a_small_gpus_shared_memory() -> None:

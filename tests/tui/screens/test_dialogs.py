@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import textual
+from packaging.version import Version
 from syrupy.assertion import SnapshotAssertion
 from textual.widgets import OptionList
 
@@ -16,6 +18,7 @@ from tui.screens.help.keys import Keys
 from tui.screens.runs.training import TrainingScreen
 
 
+@pytest.mark.skipif(Version(textual.__version__) < Version("8.2"), reason="another width of the names of keys")
 async def test_every_key_is_listed(make_app: MakeApp, snapshot: SnapshotAssertion) -> None:
     app = make_app(snapshot=make_snapshot())
     async with app.run_test(size=(80, 24)) as pilot:
