@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-import os
-import socket
 import time
 import traceback
 from collections.abc import Generator
-from typing import Unpack
+from contextlib import suppress
+from typing import TYPE_CHECKING, Unpack
 
 from core import files
 from core.errors import UserError
-from core.jobs.cluster.place import job_here
 from core.jobs.setup import Job, Setup, Shared, explained, load_trainer
 from core.jobs.trainer.failures import Log, cause, describe
-from core.jobs.trainer.heartbeat import Heartbeat, TakenOver
+from core.jobs.trainer.heartbeat import Heartbeat, TakenOver, at_begin
 from core.jobs.trainer.limit import Deadline
 from core.jobs.trainer.orders import Orders, Signals
 from core.jobs.trainer.stages import Stages
-from core.runs.keeping.queued import read_entry
 from core.runs.metrics.log import MetricsLog
 from core.runs.requests import Inbox
 from core.runs.run import Run
-from core.runs.status import State, StatusChanges, boot_id, pid_namespace, process_started
+from core.runs.status import State, StatusChanges
+
+if TYPE_CHECKING:
+    from core.training.saving.writing import Saving
 
 EXIT_FAILED = 1
 Turns = Generator[bool, None, None]  # each says whether the run waits, with nothing to do for a while
@@ -44,28 +44,8 @@ class Worker:
     ) -> None:
         self.run, self.metrics, self.job, self.intervals = run, metrics, job, job.intervals
         self._signals, self._log, self._shared = signals, log, shared
-        before, pid, entry = run.last_status(), os.getpid(), read_entry(run.path)
-        self._before = before
-        status = before.updated(
-            state=State.RUNNING,
-            pid=pid,
-            process_started=process_started(pid),
-            host=socket.gethostname(),
-            boot=boot_id(),
-            pid_namespace=pid_namespace(),
-            locked=metrics.not_locked is None,
-            epochs=job.epochs or before.epochs or run.config().epochs,
-            begun=False,
-            done_request=before.done_request or 0,
-            images_per_second=0.0,
-            device_load=None,
-            gpu=None,
-            error=None,
-            reason=None,
-            queued=None if entry is None else entry.id,
-            job=job_here(),
-            cause=None,
-        )
+        before = self._before = run.last_status()
+        status = at_begin(run, before, metrics, job.epochs)
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)
         self._setup: Setup | None = None
         self._inbox = Inbox(run.requests, before.handled, before.done_request or 0, log)
@@ -75,6 +55,7 @@ class Worker:
         self._described = self._trouble = ""
         self._looked = self._saved = -math.inf  # the first step boundary looks and saves
         self._save_cost = 0.0
+        self._saving: Saving | None = None  # a save that is written while training goes on
 
     def work(self) -> Generator[bool, None, int]:
         """Train; the exit status."""
@@ -94,6 +75,7 @@ class Worker:
                 self.run.write_status(self._before.updated(error=describe(failure)))
                 raise
             self._log(traceback.format_exc())
+            self._wait_for_save()
             error = explained(failure)
             yield from self._end(state=State.FAILED, error=describe(error), cause=cause(error))
             return EXIT_FAILED
@@ -101,6 +83,8 @@ class Worker:
             reason = self._setup.trainer.ended_early if self._setup else None
             self._log(f"finished: {reason}" if reason else "finished")
             yield from self._end(state=State.FINISHED, reason=reason)
+        finally:
+            self._wait_for_save()  # nothing is written once others may take the lock
         return 0
 
     @property
@@ -119,7 +103,7 @@ class Worker:
         trainer, config = self._setup.trainer, self.run.config()
         self._log(f"training {config.preset} on {config.dataset_title}")
         self._heartbeat.note(device=str(trainer.device))
-        self._describe(self._setup)
+        self._describe(self._setup, trainer.step)
         stages.begin("doing the first step")
         try:
             for number, _ in enumerate(trainer.steps()):
@@ -149,8 +133,12 @@ class Worker:
             yield from self._save(setup)
             raise StopTraining(reason)
         interval = self.intervals.save_interval(setup.trainer.seconds, self._save_cost)
-        if self._orders.saves or now - self._saved >= interval:
-            yield from self._save(setup, measured=self._orders.saves)
+        if self._orders.saves:
+            yield from self._save(setup)
+        elif self._saving is not None and self._saving.done:
+            yield from self._end_save(setup, self._saving)
+        elif self._saving is None and now - self._saved >= interval:
+            yield from self._begin_save(setup)
         elif self._inbox.unanswered:
             self._answer()
         elif self._heartbeat.due:
@@ -189,39 +177,77 @@ class Worker:
 
     # Saving
 
-    def _save(self, setup: Setup, *, measured: bool = True) -> Turns:
-        """Save. While the disk refuses, training waits; told to stop meanwhile, it fails with OSError.
+    def _begin_save(self, setup: Setup) -> Turns:
+        """Save while training goes on; where the disk refuses it, training waits."""
+        try:
+            self._saving = setup.trainer.begin_save(measured=False)
+        except OSError as error:
+            yield from self._save(setup, refused=error)
 
-        What is `measured` of the weights for whoever takes them takes longer than the rest of a save.
+    def _end_save(self, setup: Setup, saving: Saving) -> Turns:
+        """Say that a save is on the disk; where the disk refused it, training waits."""
+        self._saving = None
+        try:
+            saving.wait()
+        except OSError as error:
+            yield from self._save(setup, refused=error)
+        else:
+            self._note_saved(setup, saving)
+
+    def _wait_for_save(self) -> None:
+        """Return once nothing is written any more, where training ends without a last save."""
+        saving, self._saving = self._saving, None
+        try:
+            if saving is not None:
+                saving.wait()
+                self._heartbeat.note(saved_step=saving.step)
+        except Exception as error:  # noqa: BLE001 - what ended the training is what its user has to know first
+            self._log(f"the save before that failed: {describe(error)}")
+
+    def _save(self, setup: Setup, refused: OSError | None = None) -> Turns:
+        """Save, with what is measured of the weights for whoever takes them, and wait for the disk.
+
+        While the disk refuses, as it did before where that is given, training waits; told to stop meanwhile, it fails
+        with OSError.
         """
-        self._orders.saving()
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            with suppress(OSError):  # where the disk goes on refusing, this save tells
+                saving.wait()
         while True:
-            start = time.monotonic()
-            try:
-                setup.trainer.save(measured=measured)
-            except OSError as error:
+            if refused is not None:
                 if self._orders.stops:
-                    raise
-                yield from self._wait_for_disk(setup, error)
+                    raise refused
+                yield from self._wait_for_disk(setup, refused)
+            self._orders.saving()
+            try:
+                saving = setup.trainer.begin_save(measured=True)
+                saving.wait()
+            except OSError as error:
+                refused = error
             else:
                 break
+        self._note_saved(setup, saving)
+
+    def _note_saved(self, setup: Setup, saving: Saving) -> None:
+        """Say that all that was asked is done, after a save that brought it to the disk."""
         self._saved = time.monotonic()
-        self._save_cost = self._saved - start
+        self._save_cost = saving.seconds
         self._deadline.saved(self._save_cost)
-        self._describe(setup)
+        self._describe(setup, saving.step)
         self._tell_of_snapshots(setup)
-        self._answer(saved_step=setup.trainer.step)
+        self._answer(saved_step=saving.step)
         if self._disk_refuses:
             self._log("the disk can be written again")
             self._disk_refuses = False
             state, activity = (State.PAUSED, "") if self._orders.paused else (State.RUNNING, "training")
             self._update_status(state=state, activity=activity, error=None)
 
-    def _describe(self, setup: Setup) -> None:
+    def _describe(self, setup: Setup, step: int) -> None:
         """Say what trains from this step on, where that is new."""
         if setup.description != self._described:
             self._described = setup.description
-            self._log(f"with {self._described} from step {setup.trainer.step}")
+            self._log(f"with {self._described} from step {step}")
             self._heartbeat.note(device_name=self._described)
 
     def _tell_of_snapshots(self, setup: Setup) -> None:

@@ -9,7 +9,7 @@ import pickletools
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,7 +30,6 @@ PROGRAM_LIMIT = 1 << 20
 GENERATORS = ((5056,), (16,))
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Name = TypeVar("Name", str, tuple[int, str])  # of a tensor
 Amounts = tuple[int, Finite, Finite]
 
 
@@ -98,70 +97,19 @@ def _is_permutation(order: Tensor, count: int) -> bool:
     return order.shape == (count,) and order.dtype == torch.int64 and torch.equal(order.sort()[0], torch.arange(count))
 
 
-class Checkpoints:
-    """Writes the weights and the state of a run. Best weights wait for the next save; a resume finds them again."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._best: bytes | None = None
-
-    def keep_best(self, weights: bytes) -> None:
-        """Have the next save write these weights as the best ones."""
-        self._best = weights
-
-    def save_weights(self, weights: bytes) -> None:
-        """Write the newest weights, and the best ones since the last save. Raises OSError."""
-        if self._best is not None:
-            self._run.write_weights(self._best, best=True)
-            self._best = None
-        self._run.write_weights(weights)
-
-    def save_state(self, state: Mapping[str, Any]) -> None:
-        """Write the fields of a TrainingState. Raises ValidationError or OSError."""
-        save_state(self._run, TrainingState.model_validate(state))
-
-
-def checked_weights(model: Mapping[str, Tensor], step: int, metadata: Mapping[str, object]) -> bytes:
+def checked_weights(model: Mapping[str, Tensor], metadata: Mapping[str, object]) -> bytes:
     """The weights after a step as a file holds them. Raises Diverged where a number is not finite."""
-    if not torch.cat([tensor.flatten() for tensor in model.values() if tensor.is_floating_point()]).isfinite().all():
-        raise Diverged(f"the weights are no longer finite numbers at step {step}")
+    numbers = torch.cat([tensor.flatten() for tensor in model.values() if tensor.is_floating_point()])
+    check_finite(bool(numbers.isfinite().all()), metadata)
+    return weights_to_bytes(model, metadata)
+
+
+def check_finite(weights: bool, metadata: Mapping[str, object]) -> None:
+    """Raise Diverged unless weights, of which that is told, and the numbers that are stored beside them are finite."""
+    if not weights:
+        raise Diverged(f"the weights are no longer finite numbers at step {metadata['step']}")
     if not all(math.isfinite(value) for value in metadata.values() if isinstance(value, float)):
-        raise Diverged(f"the latents are no longer finite numbers at step {step}")
-    return weights_to_bytes(model, {**metadata, "step": step})
-
-
-def on_host(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
-    """The tensors in the CPU's memory, of which those on a GPU come in one copy for each type of number."""
-    found = {name: tensor.detach() for name, tensor in tensors.items()}
-    elsewhere = {name: tensor for name, tensor in found.items() if tensor.device.type != "cpu"}
-    for dtype in {tensor.dtype for tensor in elsewhere.values()}:
-        found |= in_one_copy({name: tensor for name, tensor in elsewhere.items() if tensor.dtype == dtype})
-    return found
-
-
-def optimizer_on_host(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state dict of an optimizer with its moments in the CPU's memory."""
-    entries: dict[int, dict[str, Tensor]] = {index: {} for index in state["state"]}
-    moments = {(index, key): tensor for index, entry in state["state"].items() for key, tensor in entry.items()}
-    for (index, key), tensor in on_host(moments).items():
-        entries[index][key] = tensor
-    return {**state, "state": entries}
-
-
-def copied(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
-    """The tensors in the CPU's memory as they are now, whatever is done to them later."""
-    shared = {name for name, tensor in tensors.items() if tensor.device.type == "cpu"}
-    return {name: tensor.clone() if name in shared else tensor for name, tensor in on_host(tensors).items()}
-
-
-def in_one_copy(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
-    """Tensors of one type, copied to the CPU's memory together and then each given its own."""
-    parts = (
-        torch.cat([tensor.flatten() for tensor in tensors.values()])
-        .cpu()
-        .split([tensor.numel() for tensor in tensors.values()])
-    )
-    return {name: part.clone().view(tensor.shape) for (name, tensor), part in zip(tensors.items(), parts, strict=True)}
+        raise Diverged(f"the latents are no longer finite numbers at step {metadata['step']}")
 
 
 def save_state(run: Run, state: TrainingState) -> None:

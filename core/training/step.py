@@ -103,7 +103,7 @@ class ScheduledAdam(_EagerAdam):
         self.base_rate = saved_base_rate(state_dict)
         if requests := _saved_requests(state_dict["param_groups"][0]):
             self.param_groups[0][REQUESTS] = requests
-        keep_gradient_norm(self, _number(state_dict["param_groups"][0].get(NORM)))
+        keep_gradient_norm(self.param_groups[0], _number(state_dict["param_groups"][0].get(NORM)))
 
     def init_state(self) -> None:
         """Where no step was done yet, make the state with which the first one begins; parameters stay as they are."""
@@ -130,16 +130,21 @@ def _saved_requests(group: Mapping[str, Any]) -> tuple[str, ...]:
     return found if plain else ()
 
 
-def keep_gradient_norm(optimizer: torch.optim.Optimizer, norm: float | None) -> None:
-    """Have the state of an optimizer hold the norm of its last gradient, where that is known."""
-    optimizer.param_groups[0].pop(NORM, None)
+def keep_gradient_norm(group: dict[str, Any], norm: float | None) -> None:
+    """Have the group of an optimizer, or of its state, hold the norm of its last gradient, where that is known."""
+    group.pop(NORM, None)
     if norm is not None:
-        optimizer.param_groups[0][NORM] = norm
+        group[NORM] = norm
 
 
 def saved_gradient_norm(optimizer: torch.optim.Optimizer) -> float | None:
     """The norm that an optimizer's state holds."""
     return _number(optimizer.param_groups[0].get(NORM))
+
+
+def norm_of(squares: Tensor) -> float | None:
+    """The norm of a gradient whose squared numbers add up to these; None where it is no finite number."""
+    return _number(math.sqrt(float(squares.sum(dtype=torch.float64))))
 
 
 def _number(value: object) -> float | None:
@@ -191,7 +196,15 @@ class TrainingStep:
     def recorded(self, recorder: Recorder) -> CUDAGraphStep:
         """The same step, recorded at its first call and then replayed."""
         self._optimizer.init_state()
-        return CUDAGraphStep(self, self.changing, self._generator, recorder)
+        parameters = self._optimizer.param_groups[0]["params"]
+        squares = self._sums.new_zeros(len(parameters), dtype=torch.float32)
+
+        def step(indices: Tensor) -> None:
+            self(indices)
+            norms = torch._foreach_norm([each.grad for each in parameters])
+            torch.stack(norms, out=squares).square_()
+
+        return CUDAGraphStep(step, self.changing, self._generator, recorder, squares)
 
 
 class Recorder(Protocol):
@@ -232,7 +245,8 @@ class CudaRecorder:
 class CUDAGraphStep:
     """A training step recorded once for each size of a batch.
 
-    `changing` gives every tensor that a step changes in place. To warm up, steps are done and undone.
+    `changing` gives every tensor that a step changes in place. To warm up, steps are done and undone. A step leaves
+    in `squares` what the squares of its gradient's numbers add up to, in parts.
     """
 
     def __init__(
@@ -241,7 +255,9 @@ class CUDAGraphStep:
         changing: Callable[[], Iterable[Tensor]],
         generator: torch.Generator,
         recorder: Recorder,
+        squares: Tensor,
     ) -> None:
+        self.squares = squares
         self._step, self._changing = step, changing
         self._generator, self._recorder = generator, recorder
         self._recorded: dict[int, tuple[Tensor, Work]] = {}

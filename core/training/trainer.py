@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,7 +14,6 @@ from core.data.images import ImageSet
 from core.runs.metrics.log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
 from core.runs.snapshots.keeping import Keeper
-from core.runs.snapshots.moments import most_kept
 from core.runs.status import StatusChanges
 from core.training import checkpoint
 from core.training.devices.numerics import prepare
@@ -26,7 +24,10 @@ from core.training.methods.shared import SharedStep
 from core.training.methods.training import Training
 from core.training.objectives import make_objective
 from core.training.reports import Reports
-from core.training.step import Recorder, ScheduledAdam
+from core.training.saving.checkpoints import Checkpoints
+from core.training.saving.taking import take
+from core.training.saving.writing import Saving
+from core.training.step import Recorder, ScheduledAdam, keep_gradient_norm
 from core.training.totals import RunningTotals, TrainingClock
 from core.training.validation import FRECHET_SAMPLES, Validated, Validation
 
@@ -69,7 +70,6 @@ class Trainer:
         self.validation = Validation(self.objective, images.train_images, self.device, self.config)
         self.totals = RunningTotals(self.device)
         self.clock = TrainingClock(now)
-        self.checkpoints = checkpoint.Checkpoints(run)
         self._reports = None
 
         # A recorded step needs the count of steps and the rate on the GPU.
@@ -82,10 +82,10 @@ class Trainer:
         state = checkpoint.load_state(run)
         if state is not None:
             self._load(state)
-        self.snapshots = Keeper(run, self.batches_per_epoch, most_kept(self.config))
+        self.checkpoints = Checkpoints(run, self.config, self.objective, self.batches_per_epoch)
         if metrics is not None:
             metrics.cut(0 if state is None else state.metrics_length)
-            self.snapshots.begin(self.step)
+            self.checkpoints.snapshots.begin(self.step)
             self._reports = Reports(metrics, self.totals, self.clock, self.objective.kl_weight, report_seconds)
         if epochs is not None:
             self.epochs, self.validation.since_best = epochs, 0
@@ -98,6 +98,11 @@ class Trainer:
         self.clock.start()
 
     # Where training stands
+
+    @property
+    def snapshots(self) -> Keeper:
+        """What keeps the snapshots of the run."""
+        return self.checkpoints.snapshots
 
     @property
     def reports(self) -> Reports:
@@ -186,7 +191,7 @@ class Trainer:
 
         Nothing that a step gave is read before that, as several trainings may share the step. Raises Diverged.
         """
-        self._keep_snapshot_if_due()
+        self.checkpoints.keep_snapshot_if_due(self.step)
         if self.step_in_epoch:
             self._report_if_due()
         while self.epoch < self.epochs and not self.ended_early:
@@ -195,7 +200,7 @@ class Trainer:
                 self._train_step()
                 yield
                 self._report_if_due()
-                self._keep_snapshot_if_due()
+                self.checkpoints.keep_snapshot_if_due(self.step)
             validation = frechet = None
             if self.config.validates_after(self.epoch + 1, self.epochs):
                 self._begin(Task.VALIDATE)
@@ -247,47 +252,39 @@ class Trainer:
     def _report_epoch(self, validation: Validated | None, frechet: float | None) -> None:
         loss = self.reports.epoch(self.epoch + 1, self.step, validation, frechet)
         if loss is not None and self.validation.is_best(loss):
-            self.checkpoints.keep_best(self._weights(checkpoint.on_host(self.model.state_dict()), self.epoch)())
+            self.checkpoints.keep_best(self.step, self.epoch)
 
     def _report_if_due(self) -> None:
         self.reports.steps_if_due(self.epoch, self.step, self.learning_rate, self._stepper.gradient_norm)
 
     # What it saves
 
-    def save(self, *, measured: bool = True) -> None:
-        """Write the weights, with or without what has to be measured, and all that an exact resume needs.
+    def save(self) -> None:
+        """Write the weights, with what has to be measured, and all that an exact resume needs.
 
-        state.pt comes last and holds the weights too, so that being killed between two files does no harm.
         Raises Diverged or OSError.
         """
+        self.begin_save(measured=True).wait()
+
+    def begin_save(self, *, measured: bool) -> Saving:
+        """Take all that is saved, with or without what has to be measured; it is written while training goes on.
+
+        Raises Diverged, or OSError where the disk refuses the metrics.
+        """
         self._stepper.before_save()
-        self.snapshots.settle()
         self.clock.read()
-        self.totals.read(self.step)
-        model = checkpoint.on_host(self.model.state_dict())
-        self.checkpoints.save_weights(self._weights(model, self.epoch, measured=measured)())
+        wanted = {"sums": self.totals.sums, "permutation": self.permutation, "squares": self._stepper.squares}
+        taken = take(self.model, self.optimizer, wanted)
+        keep_gradient_norm(taken.group, self._stepper.gradient_norm(taken.others.get("squares")))
         progress = {
-            "model": model,
-            "optimizer": checkpoint.optimizer_on_host(self.optimizer.state_dict()),
             "generator": self.generator.get_state(),
-            "permutation": self.permutation,
             "epochs": self.epochs,
             "epoch": self.epoch,
             "batch": self.step_in_epoch,
-            "metrics_length": self.reports.metrics.sync(),
         }
-        parts = self.totals.state_dict() | self.clock.state_dict() | self.validation.state_dict()
-        self.checkpoints.save_state(progress | parts)
-
-    def _weights(self, model: Mapping[str, Tensor], epoch: object, *, measured: bool = False) -> Callable[[], bytes]:
-        """What gives the weights of this step as a file holds them, and raises Diverged."""
-        metadata = {"preset": self.config.preset, "epoch": epoch} | self.objective.metadata(measured=measured)
-        return partial(checkpoint.checked_weights, model, self.step, metadata)
-
-    def _keep_snapshot_if_due(self) -> None:
-        if self.snapshots.is_due(self.step):
-            weights = checkpoint.copied(self.model.state_dict())
-            self.snapshots.keep(self.step, self._weights(weights, f"{self.step / self.batches_per_epoch:.6g}"))
+        progress |= self.totals.state_dict(taken.others["sums"], self.step)
+        progress |= self.clock.state_dict() | self.validation.state_dict()
+        return self.checkpoints.begin(self.step, taken, progress, self.reports.metrics, measured=measured)
 
     def _load(self, state: checkpoint.TrainingState) -> None:
         examples, batch_size = self.objective.examples, self.config.batch_size

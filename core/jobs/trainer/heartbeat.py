@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from typing import Unpack
 
 from core import files
 from core.errors import RunError
+from core.jobs.cluster.place import job_here
 from core.jobs.trainer.failures import Log
 from core.jobs.trainer.intervals import Intervals
+from core.runs.keeping.queued import read_entry
+from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
-from core.runs.status import Status, StatusChanges, uptime
+from core.runs.status import State, Status, StatusChanges, boot_id, pid_namespace, process_started, uptime
 
 
 class TakenOver(RunError):
     """Another trainer writes the status of a run that cannot be locked, or another folder has its name: it is lost."""
+
+
+def at_begin(run: Run, before: Status, metrics: MetricsLog, epochs: int | None) -> Status:
+    """The status of a run that this process begins to train to so many epochs, or to the goal it had."""
+    pid, entry = os.getpid(), read_entry(run.path)
+    return before.updated(
+        state=State.RUNNING,
+        pid=pid,
+        process_started=process_started(pid),
+        host=socket.gethostname(),
+        boot=boot_id(),
+        pid_namespace=pid_namespace(),
+        locked=metrics.not_locked is None,
+        epochs=epochs or before.epochs or run.config().epochs,
+        begun=False,
+        done_request=before.done_request or 0,
+        images_per_second=0.0,
+        device_load=None,
+        gpu=None,
+        error=None,
+        reason=None,
+        queued=None if entry is None else entry.id,
+        job=job_here(),
+        cause=None,
+    )
 
 
 class Heartbeat:

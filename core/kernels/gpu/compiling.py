@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 import triton
@@ -30,9 +31,10 @@ WARP = 32  # threads
 
 @dataclass(frozen=True)
 class Wanted:
-    """What decides about the kernels of a step. `rest` is the size of an epoch's last batch, 0 for a whole one.
+    """What decides about the kernels of an autoencoder's step.
 
-    `room` is the shared memory that decides about the tilings where none are given.
+    `rest` is the size of an epoch's last batch, 0 for a whole one. `room` is the shared memory that decides about the
+    tilings where none are given.
     """
 
     preset: str
@@ -65,6 +67,20 @@ class Wanted:
         tiles = self.tiles or tiles_within(self.room, self.precision)
         return TritonStep(models, optimizers, generators, images, weights, self.batch, self.precision, tiles)
 
+    def launches(self) -> Iterator[Launch]:
+        """Of each size of a batch, and of a validation; what takes longest, the way back, comes first."""
+        step = self.fresh_step("cpu")
+        for size in self.sizes:
+            yield from reversed(step.launches(size))
+        yield from TritonValidation(step.models[0], step.images, len(step.images)).launches(len(step.images))
+
+
+class Compilable(Protocol):
+    """Kernels that a training needs, by what decides about them."""
+
+    def launches(self) -> Iterator[Launch]:
+        """What is launched, of tensors on the CPU."""
+
 
 def use_cache() -> None:
     """Have Triton keep what it compiles in the program's cache folder, by versions, unless its user said where."""
@@ -73,7 +89,7 @@ def use_cache() -> None:
         os.environ[CACHE] = str(folders.dir_for_made(versions))
 
 
-def stamp(wanted: Wanted, device: str | torch.device) -> Path:
+def stamp(wanted: Compilable, device: str | torch.device) -> Path:
     """A file that is there once these kernels were compiled for the device, and did what they should."""
     folder = Path(__file__).parents[1]
     sources = [file.read_text("utf-8") for part in ("gpu", "triton") for file in sorted((folder / part).rglob("*.py"))]
@@ -83,7 +99,9 @@ def stamp(wanted: Wanted, device: str | torch.device) -> Path:
     return Path(os.environ[CACHE]) / f"{name}.checked"
 
 
-def compile_kernels(wanted: Sequence[Wanted], capability: int, meanwhile: Callable[[], object] = lambda: None) -> None:
+def compile_kernels(
+    wanted: Sequence[Compilable], capability: int, meanwhile: Callable[[], object] = lambda: None
+) -> None:
     """Compile what is not yet, for GPUs of a compute capability (90 for 9.0), in processes that are copies of this one.
 
     No process uses a GPU for it; `meanwhile` may begin to. Raises what Triton raises.
@@ -91,7 +109,7 @@ def compile_kernels(wanted: Sequence[Wanted], capability: int, meanwhile: Callab
     assert not torch.cuda.is_initialized(), "a copy of a process that uses a GPU cannot be relied on"
     torch.set_num_threads(1)  # the copies have work for all cores, and threads are not copied
     driver.set_active(Target(capability))
-    _OWN[:] = [launch for one in wanted for launch in _launches(one)]
+    _OWN[:] = [launch for one in wanted for launch in one.launches()]
     processes = max(1, min(MOST_PROCESSES, (os.cpu_count() or 1) - 1))
     with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
         compiling = pool.map(_compile, range(len(_OWN)))  # all copies are made by now
@@ -126,14 +144,6 @@ def capability(device: str | torch.device) -> int:
     """A GPU's compute capability, 90 for 9.0."""
     major, minor = torch.cuda.get_device_capability(device)
     return major * 10 + minor
-
-
-def _launches(wanted: Wanted) -> Iterator[Launch]:
-    """Of each size of a batch, and of a validation; what takes longest, the way back, comes first."""
-    step = wanted.fresh_step("cpu")
-    for size in wanted.sizes:
-        yield from reversed(step.launches(size))
-    yield from TritonValidation(step.models[0], step.images, len(step.images)).launches(len(step.images))
 
 
 def _compile(number: int) -> None:

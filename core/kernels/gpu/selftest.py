@@ -15,6 +15,7 @@ from torch import Tensor
 
 from core import files
 from core.kernels.gpu.compiling import Wanted, compile_kernels, stamp
+from core.kernels.gpu.denoiser.selftest import WantedNorms
 from core.kernels.gpu.layers import Unfit
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.validation import TritonValidation
@@ -146,10 +147,11 @@ def begin(device: str) -> None:
 
 def main() -> int:
     """Compile and check what the command line names; 1, with the reason as the last line, if it cannot be used."""
-    wanted, device = Wanted(**json.loads(sys.argv[1])), sys.argv[2]
+    given, device = json.loads(sys.argv[1]), sys.argv[2]
+    wanted = WantedNorms(**given) if given["preset"] == WantedNorms.preset else Wanted(**given)
     try:
         compile_kernels([wanted], int(sys.argv[3]), meanwhile=lambda: begin(device))
-        outcome = require(wanted, device)
+        outcome = wanted.require(device) if isinstance(wanted, WantedNorms) else require(wanted, device)
     except Exception as error:  # noqa: BLE001 - whatever it meets, its caller trains without these kernels and says why
         print(" ".join((str(error) or type(error).__name__).split())[:300])
         return 1

@@ -60,9 +60,14 @@ class TritonStep:
         """What each run's squared errors and KL divergences added up to so far, float64 (runs, 2)."""
         return self.plan.totals
 
+    @property
+    def squares(self) -> Tensor:
+        """What the squares of the last gradient's numbers add up to, in parts, float32 (runs, parts)."""
+        return self.plan.squares
+
     def changing(self) -> list[Tensor]:
-        """All that a step changes and that goes on to the next."""
-        return [*self.memory.changing(), self.totals]
+        """All that a step changes and that is read after it."""
+        return [*self.memory.changing(), self.totals, self.squares]
 
     def __call__(self, chosen: Tensor) -> None:
         """One step on the images with these indices, (B,) for one run or (runs, B)."""

@@ -1,4 +1,4 @@
-"""The GPU kernels of a training step, in Triton.
+"""The GPU kernels of training steps, in Triton.
 
 What Triton keeps of a kernel goes by a key that is made of the keys of all functions it calls; in version 3.6 it also
 depends on which of these had theirs before. So all get theirs here, in an order that is the same in every process: what
@@ -7,9 +7,9 @@ one has compiled, another finds.
 
 from types import ModuleType
 
-from core.kernels.triton import convolutions, ends, first, shared, update
+from core.kernels.triton import convolutions, ends, first, groups, shared, update
 
-MODULES: tuple[ModuleType, ...] = (shared, convolutions, ends, first, update)
+MODULES: tuple[ModuleType, ...] = (shared, convolutions, ends, first, update, groups)
 
 for module in MODULES:
     for found in vars(module).values():

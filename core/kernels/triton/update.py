@@ -68,18 +68,22 @@ def lost(logarithm, steps):
 @triton.jit(do_not_specialize=["images", "error_parts", "divergence_parts"])
 def adam(
     weights, first_moments, second_moments, gradients, table, terms_of_block, steps, counts, rates,
-    errors, divergences, totals,
+    errors, divergences, totals, squares,
     images, error_parts, divergence_parts, parameters, length, tensors, counted,
     TERMS: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, COUNTS: tl.constexpr,
     REPEATS: tl.constexpr,
 ):  # fmt: skip
-    """Adam's step on all weights (Kingma & Ba 2015, algorithm 1); the first program counts it and adds up the loss."""
+    """Adam's step on all weights (Kingma & Ba 2015, algorithm 1); the first program counts it and adds up the loss.
+
+    Each program leaves the sum of the squares of its part of the gradient.
+    """
     block = tl.program_id(0)
     run = tl.program_id(1)
     i = block * BLOCK + tl.arange(0, BLOCK)
     inside = i < parameters
     terms = tl.load(terms_of_block + block)
     g = gather(gradients + run * length, table, terms, parameters, i, inside, TERMS, BLOCK)
+    tl.store(squares + run * tl.num_programs(0) + block, tl.sum(g * g, 0))
     at = run * parameters + i
     # Each program has counts of its own: those that others read could change before they do.
     count = block + tl.num_programs(0) * tl.arange(0, REPEATS)

@@ -27,7 +27,7 @@ class MetricsLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = files.persist(lambda: files.open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND))
-        self._pending = b""
+        self._pending, self._is_stale = b"", False
         try:
             self._lock = RunLock(path)
         except BaseException:
@@ -66,22 +66,34 @@ class MetricsLog:
 
     def sync(self) -> int:
         """Bring all lines to the disk; their length in bytes. Raises OSError, after which it can be tried again."""
-        if self._descriptor < 0:
+        length = self.flush()
+        self.persist()
+        return length
+
+    def flush(self) -> int:
+        """Write what is pending; the length of all lines in bytes. Raises OSError; it can be tried again."""
+        if self._descriptor < 0 or self._is_stale:
             self._open_again()
         try:
             self._write()
+            return os.fstat(self._descriptor).st_size
+        except OSError as error:
+            self._is_stale = error.errno == errno.ESTALE
+            raise
+
+    def persist(self) -> None:
+        """Bring to the disk what was written, also from another thread than the one that writes. Raises OSError."""
+        try:
             files.sync(self._descriptor)
         except OSError as error:
-            if error.errno == errno.ESTALE:
-                self._open_again()
+            self._is_stale = error.errno == errno.ESTALE  # the next `flush` opens it again
             raise
-        return os.fstat(self._descriptor).st_size
 
     def _open_again(self) -> None:
         """After a file server was away, what is open may be stale for ever."""
         self.close()  # or its lock would keep the next one away
         again = MetricsLog(self._path)
-        self._descriptor, self._lock = again._descriptor, again._lock
+        self._descriptor, self._lock, self._is_stale = again._descriptor, again._lock, False
 
     def cut(self, length: int) -> None:
         """Drop what was written after the first `length` bytes, and a line that was never ended."""

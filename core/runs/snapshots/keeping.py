@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from core import files
@@ -20,15 +20,14 @@ class Keeper:
     """Writes the snapshots of a run, at most so many; only the trainer that holds its lock may.
 
     A snapshot that the disk refuses is tried again at the next save, and `trouble` says why. None keeps a training
-    from going on.
+    from going on. `thread`: the one that writes, which may write other things in turns with them.
     """
 
-    def __init__(self, run: Run, steps_per_epoch: int, most: int) -> None:
+    def __init__(self, run: Run, steps_per_epoch: int, most: int, thread: ThreadPoolExecutor) -> None:
         self._folder, self._steps_per_epoch, self._most = folder_of(run), steps_per_epoch, most
         self._waiting: dict[int, Make] = {}
         self._next: int | None = None
-        self._writer = ThreadPoolExecutor(1, "snapshots")
-        self._written: Future[None] | None = None
+        self._thread = thread
         self.trouble = ""
 
     def begin(self, step: int) -> None:
@@ -55,15 +54,16 @@ class Keeper:
         """Have the weights after this step written while training goes on; `make` is called in another thread."""
         self._next = next_moment(step, self._steps_per_epoch)
         self._waiting[step] = make
-        self._written = self._writer.submit(self._write, step)
+        self._thread.submit(self._write, step)
 
     def settle(self) -> None:
         """Return once all that was taken is on the disk, or was refused again."""
-        if self._written is not None:
-            self._written.result()
-            self._written = None
-        if self._waiting:
-            self._write(max(self._waiting))
+        self._thread.submit(self.write_waiting, max(self._waiting, default=0)).result()
+
+    def write_waiting(self, step: int) -> None:
+        """Bring to the disk what it refused of the moments until this step; only the thread that writes calls it."""
+        if waiting := [moment for moment in sorted(self._waiting) if moment <= step]:
+            self._write(max(waiting))
         files.share_folder(self._folder)
 
     def _write(self, step: int) -> None:

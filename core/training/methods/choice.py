@@ -22,6 +22,7 @@ from core.training.step import (
     Recorder,
     TrainingStep,
     keep_gradient_norm,
+    norm_of,
     saved_gradient_norm,
 )
 from core.training.validation import Validate
@@ -80,16 +81,21 @@ class Stepper:
         self._step(indices)
         self._stepped = True
 
-    def gradient_norm(self) -> float | None:
-        """The norm of the gradient of the last step; None where what did it keeps none, or it is no finite number.
+    @property
+    def squares(self) -> Tensor | None:
+        """What the squares of the last gradient's numbers add up to, in parts, where a step on a GPU leaves that."""
+        step = self._step
+        return step.squares if self._stepped and isinstance(step, KernelStep | CUDAGraphStep) else None
 
-        Before the first step, that with which the state was saved.
+    def gradient_norm(self, squares: Tensor | None = None) -> float | None:
+        """The norm of the gradient of the last step; None where it is no finite number.
+
+        Before the first step, that with which the state was saved. `squares`: a copy of those, for which nobody waits.
         """
         if not self._stepped:
             return saved_gradient_norm(self._training.optimizer)
-        if isinstance(self._step, KernelStep | CUDAGraphStep):
-            return None
-        return self._training.optimizer.gradient_norm()
+        squares = self.squares if squares is None else squares
+        return self._training.optimizer.gradient_norm() if squares is None else norm_of(squares)
 
     @property
     def method(self) -> str:
@@ -107,8 +113,8 @@ class Stepper:
 
     def before_save(self) -> None:
         """Have kernels that are ready take over, so that the state which is saved now names them."""
-        keep_gradient_norm(self._training.optimizer, self.gradient_norm())
         if self._kernels is not None and self.waits_for_save:
+            keep_gradient_norm(self._training.optimizer.param_groups[0], self.gradient_norm())
             self._remark = ""
             self._take_over(self._kernels)
 
@@ -153,6 +159,7 @@ class Stepper:
             self._give_up(error, lost)
         else:
             self._step, self._method, self._kernels = step, step.method, None
+            self._stepped = False  # the norm of its last gradient is that which is saved
             self.validate = step.validate
             self.place = step if self._shared is not None else None
 

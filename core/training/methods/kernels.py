@@ -103,6 +103,7 @@ class KernelStep:
         assert isinstance(training.objective, ImageObjective)
         self.training, self.objective, self.wanted = training, training.objective, wanted
         self.batch: Tensor | None = None
+        self.squares: Tensor | None = None  # of the last gradient's numbers, added up in parts; once it has a step
         self.validate = make_validation(self.objective)
         self._alone = SharedStep() if shared is None else None
         if self._alone is not None:

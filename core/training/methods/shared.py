@@ -45,10 +45,13 @@ class SharedStep:
         if self._step is None or members != self._members:
             self._members, self._step = [], None  # the memory of the step before, if this one cannot be made
             step = make_step(members)
-            for place, sums in zip(members, step.totals, strict=True):
+            for place, sums, squares in zip(members, step.totals, step.squares, strict=True):
                 totals = place.training.totals
                 sums.copy_(totals.sums)
                 totals.sums = sums
+                if place.squares is not None:
+                    squares.copy_(place.squares)
+                place.squares = squares
             self._members, self._step = members, step
         return self._step
 

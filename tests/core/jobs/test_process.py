@@ -51,6 +51,7 @@ class FakeStep:
     def __init__(self, members: Sequence[KernelStep]) -> None:
         self._members = members
         self.totals = torch.zeros(len(members), 2, dtype=torch.float64)
+        self.squares = torch.zeros(len(members), 1)
         for member in members:
             for parameter in member.objective.model.parameters():
                 parameter.data = parameter.data.clone()
@@ -60,12 +61,15 @@ class FakeStep:
 
     def __call__(self, chosen: Tensor) -> None:
         self.seen.append(len(self._members))
-        for member, indices in zip(self._members, chosen.view(len(self._members), -1), strict=True):
+        each = zip(self._members, chosen.view(len(self._members), -1), self.squares, strict=True)
+        for member, indices, squares in each:
             training, model = member.training, member.objective.model
             step = TrainingStep(
                 training.objective, model, training.optimizer, training.generator, training.totals, training.ranks
             )
             step(indices)
+            gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+            squares.fill_(sum(float(gradient.square().sum()) for gradient in gradients))
 
 
 def stand_in(patch: pytest.MonkeyPatch) -> None:

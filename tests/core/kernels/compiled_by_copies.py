@@ -19,12 +19,12 @@ FEW = ("adam", "parts")
 
 def main() -> int:
     """Compile, and list the kernels in the cache."""
-    whole = compiling._launches
+    whole = Wanted.launches
 
     def few(wanted: Wanted) -> list[Launch]:
         return [each for each in whole(wanted) if each.name in FEW]
 
-    with mock.patch.object(compiling, "_launches", few), mock.patch.object(compiling, "nvidia"):
+    with mock.patch.object(Wanted, "launches", few), mock.patch.object(compiling, "nvidia"):
         compiling.compile_kernels([Wanted("ae", 16, rest=8)], 90)
     print(*sorted({path.stem for path in Path(os.environ[compiling.CACHE]).rglob("*.cubin")}))
     return 0

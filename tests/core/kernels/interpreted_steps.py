@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import sys
 import time
 from itertools import product
@@ -23,6 +24,7 @@ from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.validation import TritonValidation
 from core.models.autoencoder import KlWeight, fold_batch_norm, loss
 from core.training.methods.shared import SharedStep
+from core.training.step import norm_of
 from core.training.totals import RunningTotals
 from tests.gpu.runs import blobs, make_models, make_step, truth
 
@@ -55,12 +57,12 @@ def one_step(step: TritonStep, count: int, seed: int = 5) -> Tensor:
 def against_pytorch(
     preset: str, runs: int, precision: str = "float32", *, optimal: bool = False, count: int = BATCH
 ) -> dict[str, float]:
-    """The largest errors over the runs of loss, gradient and buffers of a step."""
+    """The largest errors over the runs of loss, gradient, its norm and buffers of a step."""
     step = make_step(preset, runs, BATCH, precision, examples=6, optimal=optimal)
     before = [copy.deepcopy(model).double() for model in step.models]
     chosen = one_step(step, count)
     noise = step.place(step.plan.noise, count)
-    found: dict[str, list[float]] = {"loss": [], "gradient": [], "buffers": []}
+    found: dict[str, list[float]] = {"loss": [], "gradient": [], "norm": [], "buffers": []}
     for run, model in enumerate(step.models):
         wanted = truth(before[run], step.images, chosen[run], noise[run].double(), step.kl_weights[run])
         state = step.optimizers[run].state
@@ -68,6 +70,8 @@ def against_pytorch(
         parameters = dict(model.named_parameters())
         gradient = torch.cat([state[parameters[name]]["exp_avg"].flatten() * 10 for name in names])
         found["gradient"].append(error(gradient, torch.cat([wanted.gradients[name].flatten() for name in names])))
+        norm = torch.cat([each.flatten() for each in wanted.gradients.values()]).norm()
+        found["norm"].append(abs((norm_of(step.squares[run]) or math.inf) / float(norm) - 1))
         found["loss"].append(error(step.totals[run], torch.tensor([wanted.reconstruction, wanted.kl])))
         found["buffers"] += [error(buffer, wanted.buffers[name]) for name, buffer in model.named_buffers()]
     return {part: max(errors) for part, errors in found.items()}
@@ -129,7 +133,7 @@ def places(images: Tensor) -> list[Any]:
         training = SimpleNamespace(totals=totals, optimizer=optimizer, generator=generator)
         objective = SimpleNamespace(model=model, kl_weight=KlWeight(), images=SimpleNamespace(train_images=images))
         wanted = Wanted("ae", BATCH)
-        found.append(SimpleNamespace(training=training, objective=objective, wanted=wanted, batch=None))
+        found.append(SimpleNamespace(training=training, objective=objective, wanted=wanted, batch=None, squares=None))
     return found
 
 
@@ -145,7 +149,7 @@ def regrouped() -> dict[str, bool]:
             for place in there:
                 place.batch = torch.arange(BATCH) + number
             step.launch(there)
-        ended.append([*first.objective.model.state_dict().values(), first.training.totals.sums])
+        ended.append([*first.objective.model.state_dict().values(), first.training.totals.sums, first.squares])
         ended[-1] += [value for state in first.training.optimizer.state.values() for value in state.values()]
     same = all(torch.equal(one, other) for one, other in zip(*ended, strict=True))
     return {"same": same, "trained": float(ended[0][-1]) == 2}

@@ -26,6 +26,7 @@ from core.training.reports import Reports
 from core.training.totals import RunningTotals, TrainingClock
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
+from tests.core.training.test_kernels import NoTape
 from tests.support.run_files import lines
 from tests.support.trainers import train
 from tui.background.snapshots import RunReader
@@ -62,16 +63,18 @@ def test_step_lines_have_the_norm_of_the_last_gradient_also_after_an_interruptio
     assert norms(broken)[: len(norms(straight))] == norms(straight)
 
 
-def test_compiled_steps_and_layers_tell_of_the_same_gradient(
+def test_compiled_steps_layers_and_recorded_layers_tell_of_the_same_gradient(
     make_run: MakeRun, images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for name in ("compiled", "layers"):
+    for name in ("compiled", "layers", "recorded"):
         run = make_run(name, epochs=1, batch_size=100, precision="float32")
-        train(run, images, boundaries=2, report_seconds=0)
+        recorder = {"recorder": NoTape(torch.device("cpu"))} if name == "recorded" else {}
+        train(run, images, boundaries=2, report_seconds=0, **recorder)
         found.append(norms(run)[0])
         monkeypatch.setattr("core.kernels.step_library.Products.in_turn", ())  # by PyTorch's layers
     assert found[0] == pytest.approx(found[1], rel=1e-3)
+    assert found[1] == pytest.approx(found[2], rel=1e-5)
 
 
 def test_validations_say_how_much_of_the_latent_is_used(make_run: MakeRun, images: ImageSet) -> None:

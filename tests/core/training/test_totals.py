@@ -43,10 +43,10 @@ def test_totals_go_on_from_a_saved_state() -> None:
     totals.carry_over(totals.read(1))
     totals.reset()
     add(totals, 10, 20.0, 2.0)
-    restored.load_state_dict(totals.state_dict())
+    restored.load_state_dict(totals.state_dict(totals.sums, 0))
     for each in (totals, restored):
         add(each, 2, 1.0, 1.0)
-    assert totals.state_dict() == restored.state_dict()
+    assert totals.state_dict(totals.sums, 0) == restored.state_dict(restored.sums, 0)
     assert restored.take_unlogged(3) == totals.take_unlogged(3) == LossTotals(22, 51.0, 6.0)
 
 

@@ -263,7 +263,7 @@ def test_a_save_on_the_way_leaves_out_what_takes_long_to_measure(make_run: MakeR
     with run.open_metrics() as metrics:
         trainer = Trainer(run, images, "cpu", metrics)
         list(islice(trainer.steps(), 2))
-        trainer.save(measured=False)
+        trainer.begin_save(measured=False).wait()
         assert load_model(run).latent_scale is None
         trainer.save()
     assert load_model(run).latent_scale is not None

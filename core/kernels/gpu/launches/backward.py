@@ -116,8 +116,8 @@ class Builder(ForwardBuilder[Plan]):
         arguments = (
             memory.weights, memory.first_moments, memory.second_moments, plan.gradients, plan.gradient_table,
             plan.gradient_terms, memory.steps, memory.counts, memory.rates, plan.errors, plan.divergences, plan.totals,
-            self._count, errors, divergences, memory.places.length, plan.gradient_places.length, len(memory.counted),
-            memory.steps.shape[1],
+            plan.squares, self._count, errors, divergences, memory.places.length, plan.gradient_places.length,
+            len(memory.counted), memory.steps.shape[1],
         )  # fmt: skip
         constants = {
             "TERMS": TERMS, "BLOCK": WEIGHTS, "PARTS": power_of_two(plan.last_parts(plan.batch)),

@@ -31,6 +31,7 @@ class Plan(ForwardPlan):
         self._lay_out_partials({layer.name: self._parts_of_gradient(layer) for layer in self.layers})
         self.weights_of_kl = self._empty(1)
         self.totals = self._empty(2, dtype=torch.float64)
+        self.squares = self._empty(memory.blocks)
 
     def _backward_tables(self) -> Tables:
         """What the matrices of the way back are made of; the first layer passes nothing back, but has a gradient."""

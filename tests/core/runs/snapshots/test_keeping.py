@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ EPOCH, MOST = 20, 5
 
 
 def make_keeper(run: Run, step: int = 0, most: int = MOST) -> Keeper:
-    keeper = Keeper(run, EPOCH, most)
+    keeper = Keeper(run, EPOCH, most, ThreadPoolExecutor(1))
     keeper.begin(step)
     return keeper
 
@@ -103,6 +104,18 @@ def test_what_the_disk_refused_is_written_once_it_can_be(make_run: MakeRun, monk
     keeper.settle()
     assert keeper.trouble == ""
     assert steps_of(run) == sorted(kept_at(57, EPOCH, MOST))
+
+
+def test_a_save_brings_no_moment_to_the_disk_that_came_after_it(make_run: MakeRun) -> None:
+    run, thread, free = make_run(), ThreadPoolExecutor(1), threading.Event()
+    keeper = Keeper(run, EPOCH, MOST, thread)
+    keeper.begin(0)
+    thread.submit(free.wait, 30)
+    thread.submit(keeper.write_waiting, 0)  # by a save that waits for the disk while training goes on
+    go_on(keeper, range(5))
+    free.set()
+    keeper.settle()
+    assert steps_of(run) == sorted(kept_at(4, EPOCH, MOST))
 
 
 @pytest.mark.parametrize("stranger", ["a file", "a link"])

@@ -1,0 +1,1 @@
+"""Saves: what a step boundary leaves is taken at once, and written while training goes on."""
