@@ -143,7 +143,7 @@ class LatentObjective:
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         """So many images in the default number of steps, with the class frequencies of the training images."""
-        network = copy.deepcopy(self.model).cpu().eval()
+        network = copy.deepcopy(self.model).cpu().to(memory_format=torch.contiguous_format).eval()
         learned = LearnedPrior.of(network, self._dynamics)
         for first in range(0, count, SAMPLE_BATCH):
             z = learned.sample(min(SAMPLE_BATCH, count - first), seed + first)

@@ -264,18 +264,24 @@ class CUDAGraphStep:
 
     def __call__(self, indices: Tensor) -> None:
         """Do the step."""
-        if len(indices) not in self._recorded:
-            self._recorded[len(indices)] = self._record(indices.clone())
+        self.record(indices)
         recorded, replay = self._recorded[len(indices)]
         recorded.copy_(indices)
         replay()
 
+    def record(self, indices: Tensor) -> None:
+        """Record the step for as many examples as there are indices, which its first one does otherwise."""
+        if len(indices) not in self._recorded:
+            self._recorded[len(indices)] = self._record(indices.clone())
+
     def _record(self, indices: Tensor) -> tuple[Tensor, Work]:
         before = [tensor.clone() for tensor in self._changing()]
         random_state = self._generator.get_state()
-        for _ in range(WARM_UPS):
-            self._recorder.warm_up(lambda: self._step(indices))
-        for tensor, value in zip(self._changing(), before, strict=True):
-            tensor.copy_(value)
-        self._generator.set_state(random_state)
+        try:
+            for _ in range(WARM_UPS):
+                self._recorder.warm_up(lambda: self._step(indices))
+        finally:
+            for tensor, value in zip(self._changing(), before, strict=True):
+                tensor.copy_(value)
+            self._generator.set_state(random_state)
         return indices, self._recorder.record(lambda: self._step(indices), self._generator)

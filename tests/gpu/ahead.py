@@ -22,6 +22,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from core.kernels.gpu.compiling import Wanted
+from core.kernels.gpu.denoiser.selftest import WantedNorms
 from core.kernels.gpu.launches.forward import Launch
 from core.kernels.gpu.tiles import NARROW, WIDE
 
@@ -47,7 +48,11 @@ def compile_all(
 ) -> list[Compiled]:
     """Compile what a step launches, each kernel once. `only`: those whose names have one of these parts."""
     found: dict[str, Compiled] = {}
-    for launch in Wanted(preset, 128, precision, room=room).fresh_step("cpu").launches(128):
+    if preset == WantedNorms.preset:
+        launches = [*WantedNorms(precision).launches()]
+    else:
+        launches = Wanted(preset, 128, precision, room=room).fresh_step("cpu").launches(128)
+    for launch in launches:
         key = f"{launch.kernel.__name__} {sorted(launch.constants.items(), key=str)}"
         if key not in found and (not only or any(part in launch.name for part in only)):
             found[key] = compile_one(launch, architecture)
@@ -98,7 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.gpu.ahead", description=__doc__)
     parser.add_argument("--architecture", type=int, nargs="+", default=[80, 90])
     parser.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
-    parser.add_argument("--preset", nargs="+", default=["vae"])
+    parser.add_argument("--preset", nargs="+", default=["vae", "prior"])
     parser.add_argument("--narrow", action="store_true", help="tilings for GPUs that give programs less memory")
     given = parser.parse_args()
     if os.environ.get("TRITON_INTERPRET") == "1":

@@ -12,6 +12,7 @@ from core.kernels.compiler import Unavailable
 from core.kernels.step_library import Products
 from core.training.checkpoint import TrainingState
 from core.training.methods.compiled import CompiledStep
+from core.training.methods.denoising import DenoisingStep
 from core.training.methods.kernels import MARKED, Kernels, KernelStep
 from core.training.methods.layers import FixedThreads
 from core.training.methods.shared import SharedStep
@@ -28,6 +29,7 @@ from core.training.step import (
 from core.training.validation import Validate
 
 GPU = "cuda"
+GPU_STEPS = (KernelStep, DenoisingStep, CUDAGraphStep)
 CHANGED = "no longer bit for bit"
 SMALLER = "this GPU has less shared memory"
 UNTIL = ", until its kernels are compiled"
@@ -85,7 +87,7 @@ class Stepper:
     def squares(self) -> Tensor | None:
         """What the squares of the last gradient's numbers add up to, in parts, where a step on a GPU leaves that."""
         step = self._step
-        return step.squares if self._stepped and isinstance(step, KernelStep | CUDAGraphStep) else None
+        return step.squares if self._stepped and isinstance(step, GPU_STEPS) else None
 
     def gradient_norm(self, squares: Tensor | None = None) -> float | None:
         """The norm of the gradient of the last step; None where it is no finite number.
@@ -153,7 +155,7 @@ class Stepper:
 
     def _take_over(self, kernels: Kernels, lost: str = "") -> None:
         try:
-            step = kernels.step()
+            step = kernels.step(self._recorder)
         except Exception as error:  # noqa: BLE001 - whatever a GPU refuses these kernels, PyTorch's layers can train
             self._use_layers()  # anew: tensors may have been moved
             self._give_up(error, lost)
@@ -161,7 +163,7 @@ class Stepper:
             self._step, self._method, self._kernels = step, step.method, None
             self._stepped = False  # the norm of its last gradient is that which is saved
             self.validate = step.validate
-            self.place = step if self._shared is not None else None
+            self.place = step if self._shared is not None and isinstance(step, KernelStep) else None
 
     def _give_up(self, reason: Exception, lost: str = "") -> None:
         self._kernels = None

@@ -18,12 +18,16 @@ from torch import Tensor
 from core import program
 from core.kernels.compiler import Unavailable
 from core.models.likelihood import Likelihood
+from core.training.latent_objective import LatentObjective
+from core.training.methods.denoising import DenoisingStep, wanted_norms
 from core.training.methods.shared import SharedStep
 from core.training.methods.training import MARK, Training, unusual
 from core.training.objectives import VALIDATION_BATCH_GPU, ImageObjective
 
 if TYPE_CHECKING:
     from core.kernels.gpu.compiling import Wanted
+    from core.kernels.gpu.denoiser.selftest import WantedNorms
+    from core.training.step import Recorder
 
 MARKED = "triton "  # and the numbers between the layers, and the tilings where they are the narrow ones
 NARROW_TILES = "narrow"
@@ -32,7 +36,7 @@ NARROW_TILES = "narrow"
 class Preparation:
     """Compiles and checks kernels in a process of its own, unless this machine has done it before."""
 
-    def __init__(self, wanted: Wanted, device: torch.device) -> None:
+    def __init__(self, wanted: Wanted | WantedNorms, device: torch.device) -> None:
         self._process = _start(wanted, device)
         self._said = ""
         if self._process is not None:
@@ -70,7 +74,7 @@ class Kernels:
     def __init__(self, training: Training, mark: str | None, shared: SharedStep | None = None) -> None:
         self._training, self._shared = training, shared
         self._wanted = _wanted(training, mark)
-        prepared: dict[tuple[Wanted, torch.device], Preparation] = {} if shared is None else shared.preparations
+        prepared = {} if shared is None else shared.preparations
         key = self._wanted, training.device
         if key not in prepared:
             prepared[key] = Preparation(*key)
@@ -86,10 +90,16 @@ class Kernels:
         """Whether `step` need not wait. Raises Unavailable if the kernels cannot be compiled, or are wrong."""
         return self._preparation.done
 
-    def step(self) -> KernelStep:
+    def step(self, recorder: Recorder) -> KernelStep | DenoisingStep:
         """What does the steps from now on. Raises Unavailable, or what PyTorch and Triton raise without memory."""
         self._preparation.wait()
-        return KernelStep(self._training, self._wanted, self._shared)
+        training, wanted = self._training, self._wanted
+        if isinstance(training.objective, ImageObjective):
+            step: KernelStep | DenoisingStep = KernelStep(training, wanted, self._shared)
+        else:
+            step = DenoisingStep(training, wanted, recorder)
+        training.optimizer.param_groups[0][MARK] = self.mark
+        return step
 
 
 class KernelStep:
@@ -110,7 +120,6 @@ class KernelStep:
             step = self._alone.gather([self])
             for size in wanted.sizes:
                 step.record(size)
-        training.optimizer.param_groups[0][MARK] = _mark_of(wanted)
         self.method = f"Triton kernels, {wanted.precision}"
 
     def __call__(self, indices: Tensor) -> None:
@@ -129,14 +138,19 @@ def make_validation(objective: ImageObjective) -> Callable[[torch.Generator], It
     return validation
 
 
-def _mark_of(wanted: Wanted) -> str:
+def _mark_of(wanted: Wanted | WantedNorms) -> str:
+    from core.kernels.gpu.compiling import Wanted
     from core.kernels.gpu.tiles import NARROW
 
-    return f"{MARKED}{wanted.precision}" + f" {NARROW_TILES}" * (wanted.room == NARROW)
+    is_narrow = isinstance(wanted, Wanted) and wanted.room == NARROW
+    return f"{MARKED}{wanted.precision}" + f" {NARROW_TILES}" * is_narrow
 
 
-def _wanted(training: Training, mark: str | None) -> Wanted:
+def _wanted(training: Training, mark: str | None) -> Wanted | WantedNorms:
     objective = training.objective
+    asked, *tilings = (mark or training.config.precision).removeprefix(MARKED).split()
+    if isinstance(objective, LatentObjective):
+        return wanted_norms(objective, asked)
     if not isinstance(objective, ImageObjective):
         raise Unavailable("there are no kernels for this model")
     if reason := unusual(training.config):
@@ -151,14 +165,13 @@ def _wanted(training: Training, mark: str | None) -> Wanted:
     use_cache()
     batch = min(training.config.batch_size, objective.examples)
     optimal = objective.kl_weight.optimal
-    asked, *tilings = (mark or training.config.precision).removeprefix(MARKED).split()
     precision = "bfloat16" if asked == "bfloat16" else "float32"
     room = NARROW if NARROW_TILES in tilings else room_of(training.device)
     rest = objective.examples % batch
     return Wanted(training.config.preset, batch, precision, optimal=optimal, rest=rest, room=room)
 
 
-def _start(wanted: Wanted, device: torch.device) -> subprocess.Popen[str] | None:
+def _start(wanted: Wanted | WantedNorms, device: torch.device) -> subprocess.Popen[str] | None:
     """A process that compiles and checks, and prints the reason if that cannot be; None where it was done before."""
     from core.kernels.gpu.compiling import capability, stamp
 

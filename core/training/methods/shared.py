@@ -9,6 +9,7 @@ import torch
 
 if TYPE_CHECKING:
     from core.kernels.gpu.compiling import Wanted
+    from core.kernels.gpu.denoiser.selftest import WantedNorms
     from core.kernels.gpu.step import TritonStep
     from core.training.methods.kernels import KernelStep, Preparation
 
@@ -20,7 +21,7 @@ class SharedStep:
     """
 
     def __init__(self) -> None:
-        self.preparations: dict[tuple[Wanted, torch.device], Preparation] = {}  # of kernels, which many share
+        self.preparations: dict[tuple[Wanted | WantedNorms, torch.device], Preparation] = {}  # which many share
         self._members: list[KernelStep] = []
         self._step: TritonStep | None = None
 

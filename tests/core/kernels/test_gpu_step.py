@@ -26,10 +26,10 @@ ROOT = Path(__file__).parents[3]
 ONE_AND_THREE = [f"{preset} {runs}" for runs in (1, 3) for preset in ("vae", "ae", "vae-post")]
 
 
-def interpreted(*parts: str) -> dict[str, Any]:
+def interpreted(*parts: str, module: str = "interpreted_steps") -> dict[str, Any]:
     """How far what Triton's interpreter does, in a process of its own, is from PyTorch."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.core.kernels.interpreted_steps", *parts],
+        [sys.executable, "-m", f"tests.core.kernels.{module}", *parts],
         env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -187,3 +187,21 @@ def test_kernels_compile_ahead_of_time(architecture: int, most: int) -> None:
     compiled = ahead.compile_all(architecture, "float32", "vae", only=("encoder.1.1", "backward decoder.1.2"))
     assert len(compiled) == 3
     assert {kernel.name: kernel.spilled for kernel in compiled if kernel.spilled > most} == {}
+
+
+def test_normalisations_of_the_denoiser_are_those_of_pytorch() -> None:
+    found = interpreted("all", module="interpreted_norms")
+    check = found.pop("check")
+    assert len(found) == 5
+    for name, errors in found.items():  # in float64
+        assert max(errors.values()) < 1e-6, name
+    assert check["repeats"]
+    assert check["loss"] < 1e-6
+    assert check["gradient"] < 1e-5
+
+
+@pytest.mark.parametrize("architecture", [80, 90])
+def test_normalisations_of_the_denoiser_compile_ahead_of_time_without_spills(architecture: int) -> None:
+    compiled = ahead.compile_all(architecture, "float32", "prior")
+    assert len(compiled) == 10
+    assert [kernel for kernel in compiled if kernel.spilled] == []

@@ -70,7 +70,7 @@ class FakeKernels:
         self._left -= 1
         return self._left < 0
 
-    def step(self) -> FakeStep:
+    def step(self, recorder: object) -> FakeStep:
         if self.refusal is not None:
             training = self._training  # as one that has no memory left half way
             for parameter in training.objective.model.parameters():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -79,26 +78,28 @@ def check(precision: str, device: torch.device | str, batch: int = BATCH, seed: 
         with torch.no_grad():  # what is initialised to zeros or ones would hide errors
             for parameter in (*model.leave.parameters(), *(each for each in model.parameters() if each.ndim == 1)):
                 parameter.add_(torch.randn_like(parameter) * 0.2)
-        given = torch.randn(2, batch, *model.latent_shape), torch.rand(batch), torch.randint(CLASSES + 1, (batch,))
+        drawn = torch.randn(2, batch, *model.latent_shape), torch.rand(batch), torch.randint(CLASSES + 1, (batch,))
     model = model.to(device).to(memory_format=torch.channels_last)
-    (z, target), time, label = (part.to(device) for part in given)
+    (z, target), time, label = (part.to(device) for part in drawn)
     low = precision == "bfloat16"
-    wanted = _gradient(copy.deepcopy(model), (z, time, label), target, low=False, tf32=False)
-    own = _gradient(copy.deepcopy(model), (z, time, label), target, low=low, tf32=True)
-    first, second = (
-        _gradient(fast(copy.deepcopy(model)), (z, time, label), target, low=low, tf32=True) for _ in range(2)
-    )
+    given = z, time, label
+    wanted = _gradient(model, model, given, target, low=False, tf32=False)
+    own = _gradient(model, model, given, target, low=low, tf32=True)
+    first, second = (_gradient(model, fast(model), given, target, low=low, tf32=True) for _ in range(2))
     return Outcome(
         loss=_error(first[:1], wanted[:1]), gradient=_error(first[1:], wanted[1:]),
         pytorch=_error(own[1:], wanted[1:]), repeats=torch.equal(first, second),
     )  # fmt: skip
 
 
-def _gradient(model: nn.Module, given: tuple[Tensor, ...], target: Tensor, *, low: bool, tf32: bool) -> Tensor:
-    """The loss, and behind it the whole gradient."""
+def _gradient(
+    model: nn.Module, forward: nn.Module, given: tuple[Tensor, ...], target: Tensor, *, low: bool, tf32: bool
+) -> Tensor:
+    """The loss, and behind it the whole gradient of the model's parameters."""
+    model.zero_grad()
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32, deterministic=True):
         with torch.autocast(target.device.type, torch.bfloat16, enabled=low, cache_enabled=False):
-            predicted = model(*given)
+            predicted = forward(*given)
         error = (predicted.float() - target).square().sum() / len(target)
         error.backward()
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
