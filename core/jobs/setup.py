@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from core.data.registry import ImageSource
     from core.training.devices.load import LoadMeter
     from core.training.methods.shared import SharedStep
+    from core.training.saving.writing import Saving as Saving  # for those that train by it
     from core.training.trainer import Trainer
 
 

@@ -23,7 +23,7 @@ from core.runs.run import Run
 from core.runs.status import State, StatusChanges
 
 if TYPE_CHECKING:
-    from core.training.saving.writing import Saving
+    from core.jobs.setup import Saving
 
 EXIT_FAILED = 1
 Turns = Generator[bool, None, None]  # each says whether the run waits, with nothing to do for a while

@@ -154,6 +154,7 @@ class Stepper:
             self._remark += UNTIL
 
     def _take_over(self, kernels: Kernels, lost: str = "") -> None:
+        assert self._recorder is not None
         try:
             step = kernels.step(self._recorder)
         except Exception as error:  # noqa: BLE001 - whatever a GPU refuses these kernels, PyTorch's layers can train

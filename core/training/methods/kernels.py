@@ -92,10 +92,13 @@ class Kernels:
 
     def step(self, recorder: Recorder) -> KernelStep | DenoisingStep:
         """What does the steps from now on. Raises Unavailable, or what PyTorch and Triton raise without memory."""
+        from core.kernels.gpu.compiling import Wanted
+
         self._preparation.wait()
         training, wanted = self._training, self._wanted
-        if isinstance(training.objective, ImageObjective):
-            step: KernelStep | DenoisingStep = KernelStep(training, wanted, self._shared)
+        step: KernelStep | DenoisingStep
+        if isinstance(wanted, Wanted):
+            step = KernelStep(training, wanted, self._shared)
         else:
             step = DenoisingStep(training, wanted, recorder)
         training.optimizer.param_groups[0][MARK] = self.mark

@@ -43,8 +43,12 @@ def against_pytorch(channels: int, side: int, *, modulated: bool) -> dict[str, f
     wanted.backward(gradient.double())
     assert y.is_contiguous(memory_format=torch.channels_last)
     names = ["x", "weight", "bias", "modulation"][: len(given)]
-    grads = {name: error(one.grad, two.grad) for name, one, two in zip(names, own, exact, strict=True)}
-    return {"y": error(y.detach(), wanted.detach())} | grads
+    found = {"y": error(y.detach(), wanted.detach())}
+    for name, one, other in zip(names, own, exact, strict=True):
+        assert one.grad is not None
+        assert other.grad is not None
+        found[name] = error(one.grad, other.grad)
+    return found
 
 
 def main() -> None:
