@@ -29,7 +29,7 @@ from tui.screens.runs.starting import Starter
 from tui.screens.selection import Shared, Timing
 from tui.screens.sources import Sources, real_sources
 from tui.terminal.capabilities import ColorDepth, color_depth
-from tui.terminal.filters import AsciiFilter, ControlCharacterFilter
+from tui.terminal.filters import ASCII_FILTERS, FILTERS
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -150,8 +150,8 @@ class VaeTui(ConfiguredApp):
         return self.shared.selection.graphics
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        filters = super().get_line_filters()
-        return [*filters, ControlCharacterFilter(), *([AsciiFilter()] if color_depth(self) is ColorDepth.ASCII else [])]
+        own = ASCII_FILTERS if color_depth(self) is ColorDepth.ASCII else FILTERS
+        return [*super().get_line_filters(), *own]
 
     def switch_mode(self, mode: str) -> AwaitMount:
         """Show another screen. One that shows the selected run already is drawn as it was left, at once."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from core.explorer.opened import OpenRuns
 
 
+REST_SECONDS = 1.0  # without an answer
+
+
 class NotAwaited(Exception):
     """Nobody waits for the answer any more."""
 
@@ -36,10 +39,12 @@ class Server:
         self._loaded = threading.Event()
         self._runs: OpenRuns | None = None
         self._failure: Exception | None = None  # to load PyTorch
+        self._used = threading.Event()  # something was answered, which took memory
 
     def serve(self) -> None:
         """Answer until nobody is left who could ask."""
         threading.Thread(target=self._load, daemon=True).start()
+        threading.Thread(target=self._tidy, daemon=True).start()
         with suppress(EOFError):
             while True:
                 match receive(self._questions):
@@ -75,11 +80,17 @@ class Server:
         except Exception as error:  # noqa: BLE001 - the app says what it was
             self._send(Failed.of(question.number, error))
         self._awaited.discard(question.number)
-        if self._awaited:
-            return
-        if self._failure is not None:
+        if self._failure is not None and not self._awaited:
             os._exit(1)  # another one may find what this one lacks
-        give_back()
+        self._used.set()
+
+    def _tidy(self) -> None:
+        """Give the system back what is free in rests: the next answer would have to ask for it again."""
+        while True:
+            self._used.wait()
+            self._used.clear()
+            if not self._used.wait(REST_SECONDS) and not self._awaited:
+                give_back()
 
     def _reply(self, question: Question) -> Answer:
         if self._runs is None:

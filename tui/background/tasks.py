@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 Task = Callable[[], object]
+REST_SECONDS = 1.0  # without a task
 
 
 class LatestTaskQueue:
@@ -63,13 +64,18 @@ class LatestTaskQueue:
 
     def _work(self) -> None:
         lengthen_turn()
+        rest: float | None = None  # after which there is memory to give back
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._pending)
+                self._changed.wait_for(lambda: self._closed or self._pending, rest)
                 if self._closed:
                     return
-                task = self._pending.pop(next(iter(self._pending)))
-                self._working = True
+                task = self._pending.pop(next(iter(self._pending))) if self._pending else None
+                self._working = task is not None
+            if task is None:
+                give_back()
+                rest = None
+                continue
             try:
                 task()
             except Exception as error:  # noqa: BLE001 - a bug in a thread must not pass unseen
@@ -77,8 +83,8 @@ class LatestTaskQueue:
                 return
             finally:
                 self._working = False
+            rest = REST_SECONDS
             if not self.busy:
-                give_back()
                 self._on_idle()
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -96,10 +95,11 @@ def _nearest(pixels: Images, greys: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _runs(row: NDArray[np.int64], cell: Callable[[int], tuple[str, Style]]) -> Strip:
     """A strip in which equal neighbours share a segment, which saves escape codes."""
-    edges = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
+    starts = np.concatenate([[0], np.flatnonzero(row[1:] != row[:-1]) + 1])
+    numbers, starts = row[starts].tolist(), starts.tolist()
     segments = []
-    for start, end in pairwise(edges):
-        glyph, style = cell(int(row[start]))
+    for number, start, end in zip(numbers, starts, [*starts[1:], len(row)], strict=True):
+        glyph, style = cell(number)
         segments.append(Segment(glyph * (end - start), style))
     return Strip(segments, len(row))
 

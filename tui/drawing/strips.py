@@ -32,8 +32,10 @@ def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
     before, after = _cells(old), _cells(new)
     if not len(before) == len(after) == new.cell_length:  # wide characters: take the whole line
         return 0, new.cell_length
-    changed = [x for x, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
-    return (changed[0], changed[-1] + 1) if changed else None
+    first = next((x for x, cell in enumerate(before) if cell != after[x]), None)
+    if first is None:
+        return None
+    return first, next(x for x in range(len(after), first, -1) if before[x - 1] != after[x - 1])
 
 
 def runs_changed(old: Strip, new: Strip, apart: int = 4) -> list[tuple[int, int]]:

@@ -31,7 +31,7 @@ from tui.screens.asking import Abandoned, Answers
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.exporting import Export, export_files
 from tui.screens.selection import Shared
-from tui.widgets.bars import KeyLine, TopBar
+from tui.widgets.bars import KeyLine, Lines, Note, TopBar
 
 T = TypeVar("T")
 ROOMY = 64  # columns
@@ -54,9 +54,8 @@ class ExploreScreen(BaseScreen[int | None]):
 
     DEFAULT_CSS = """
     ExploreScreen #line { height: 1; }
-    ExploreScreen #heading { width: 1fr; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    ExploreScreen #status { width: auto; max-width: 60%; color: $text-muted; text-wrap: nowrap;
-        text-overflow: ellipsis; }
+    ExploreScreen #heading { width: 1fr; padding: 0 1; text-overflow: ellipsis; }
+    ExploreScreen #status { max-width: 60%; color: $text-muted; text-overflow: ellipsis; }
     ExploreScreen #none { display: none; width: 100%; height: 1fr; content-align: center middle; text-align: center; }
     ExploreScreen.-norun #none { display: block; }
     ExploreScreen.-norun #body { display: none; }
@@ -93,8 +92,8 @@ class ExploreScreen(BaseScreen[int | None]):
     def compose(self) -> ComposeResult:
         yield TopBar(SCREENS, self.title_in_bar)
         with Horizontal(id="line"):
-            yield Label("", id="heading", markup=False)
-            yield Label("", id="status", markup=False)
+            yield Lines(id="heading")
+            yield Note(id="status")
         yield from self.compose_body()
         yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
         yield KeyLine()
@@ -280,12 +279,12 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def set_heading(self, bold: str = "", rest: str = "", hint: str = "") -> None:
         """Put this into the line below the bar on top."""
-        self.query_one("#heading", Label).update(
+        self.query_one("#heading", Lines).show(
             Text.assemble((bold, "bold"), f"  {rest}", (hint and f"   {hint}", "dim"))
         )
 
     def _set_status(self, text: str) -> None:
-        self.query_one("#status", Label).update(text and f" {text} ")
+        self.query_one("#status", Note).show(Text(text and f" {text} "))
 
     def action_fork(self) -> None:
         if run := self.selected_run:

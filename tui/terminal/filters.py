@@ -37,3 +37,8 @@ class ControlCharacterFilter(LineFilter):
             segment if segment.control else Segment(without_control_characters(segment.text), segment.style)
             for segment in segments
         ]
+
+
+# The same ones for every line: Textual keeps what each of them made of a line, and how that is written to the terminal.
+FILTERS = (ControlCharacterFilter(),)
+ASCII_FILTERS = (*FILTERS, AsciiFilter())

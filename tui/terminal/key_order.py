@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from textual import events
@@ -128,10 +127,15 @@ def _shown(node: DOMNode) -> Iterator[DOMNode]:
 
 def _caught_up(pump: MessagePump) -> asyncio.Future[None] | None:
     """Done once it has come to all that waits for it; None for one that is closed."""
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    return done if pump.call_later(partial(_come, done)) else None
+    arrival = _Arrival()
+    # Not by call_later: Textual would look at the signature of each of these, which takes longer than all the rest.
+    return arrival.awaited if pump.post_message(events.Callback(arrival.come)) else None
 
 
-def _come(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
+class _Arrival:
+    def __init__(self) -> None:
+        self.awaited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def come(self) -> None:
+        if not self.awaited.done():
+            self.awaited.set_result(None)

@@ -1,4 +1,4 @@
-"""The bars of a screen: on top the screens and the run that is shown, at the bottom the keys."""
+"""The lines of a screen: on top the screens and the run that is shown, at the bottom the keys, and words between."""
 
 from __future__ import annotations
 
@@ -16,25 +16,39 @@ SHORT_NAMES = {"training": "train", "reconstruct": "recon", "compare": "comp", "
 SHORTEST_NAME = 8  # cells of the name of a run, before the names of screens give way
 
 
-class Bar(Static):
-    """One line, which is laid out once: what changes in it moves nothing else."""
+class Note(Static):
+    """One line as wide as its words."""
 
-    _line = Text()
+    DEFAULT_CSS = "Note { width: auto; height: 1; text-wrap: nowrap; }"
+    _text = Text()
 
-    def show(self, line: Text) -> None:
-        """Show this line; the same again costs nothing."""
-        if line != self._line:
-            self._line = line
-            self.update(line, layout=False)
+    def show(self, text: Text) -> None:
+        """Say this; what stands beside it makes room."""
+        if text != self._text:
+            self._text = text
+            self.update(text)
 
 
-class TopBar(Bar):
+class Lines(Static):
+    """As many lines as its style gives it, laid out once: what is said there moves nothing else."""
+
+    DEFAULT_CSS = "Lines { width: 100%; height: 1; text-wrap: nowrap; }"
+    _text = Text()
+
+    def show(self, text: Text) -> None:
+        """Say this."""
+        if text != self._text:
+            self._text = text
+            self.update(text, layout=False)
+
+
+class TopBar(Lines):
     """The screens by their keys and names, and on the right the run that is shown; a click on a screen goes there.
 
     Where there is little room, names of screens are shortened, then that of the run; then a menu has the screens.
     """
 
-    DEFAULT_CSS = "TopBar { dock: top; height: 1; background: $panel; text-wrap: nowrap; }"
+    DEFAULT_CSS = "TopBar { dock: top; background: $panel; }"
 
     def __init__(self, screens: Sequence[str], shown: str) -> None:
         super().__init__()
@@ -93,7 +107,7 @@ class TopBar(Bar):
 ALWAYS = ("keys", "quit")
 
 
-class KeyLine(Bar):
+class KeyLine(Lines):
     """The keys of the screen, as many as fit; a click presses one.
 
     Textual's Footer makes a widget for each key whenever one changes, and never frees them.
@@ -102,10 +116,8 @@ class KeyLine(Bar):
     DEFAULT_CSS = """
     KeyLine {
         dock: bottom;
-        height: 1;
         color: $footer-description-foreground;
         background: $footer-background;
-        text-wrap: nowrap;
     }
     KeyLine > .key-line--key { color: $footer-key-foreground; text-style: bold; }
     """

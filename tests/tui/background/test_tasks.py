@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -165,13 +166,17 @@ def test_garbage_is_looked_for_between_keys_and_all_of_it_in_a_rest(generations:
     assert looked_at(301.0, rested=0.0) == [2]
 
 
-def test_what_the_tasks_freed_is_given_back_once_nothing_is_left_to_do(
+def test_what_the_tasks_freed_is_given_back_in_a_rest_and_not_between_two(
     monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
 ) -> None:
     done: list[str] = []
     monkeypatch.setattr("tui.background.tasks.give_back", lambda: done.append("given back"))
+    monkeypatch.setattr("tui.background.tasks.REST_SECONDS", 0.3)
     queue = LatestTaskQueue(lambda error: None, lambda: done.append("idle"))
-    queue.submit("page", lambda: done.append("page"))
-    wait_until(lambda: "idle" in done)
+    for _ in range(2):
+        queue.submit("page", lambda: done.append("page"))
+        wait_until(lambda: done[-1:] == ["idle"])
+    wait_until(lambda: "given back" in done)
+    time.sleep(0.7)
     queue.close()
-    assert done == ["page", "given back", "idle"]
+    assert done == ["page", "idle", "page", "idle", "given back"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Label
 
 from tui import formatting
+from tui.widgets.bars import Lines
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
@@ -24,20 +25,20 @@ class Beside(Vertical):
     Beside {
         width: 30;
         padding: 0 0 0 1;
-        & #cursor { height: 2; width: 100%; color: $text-muted; text-wrap: nowrap; }
+        & #cursor { height: 2; color: $text-muted; }
         & #pair { height: 8; }
         & #decoded { height: 1fr; }
     }
     """
 
     def compose(self) -> ComposeResult:
-        yield Label("", id="cursor", markup=False)
+        yield Lines(id="cursor")
         yield Gallery(columns=2, id="pair")
         yield Gallery(columns=1, id="decoded")
 
     def show_nothing(self) -> None:
         """There is no plane."""
-        self.query_one("#cursor", Label).update("")
+        self.query_one("#cursor", Lines).show(Text())
         self.query_one("#pair", Gallery).show_message("")
         self.say_instead("")
 
@@ -46,7 +47,7 @@ class Beside(Vertical):
         lines = [f"cursor {_place(*cursor)}"]
         if nearest is not None:
             lines.append(f"image {plane.indices[nearest]:,} at {_place(*plane.points[nearest])}")
-        self.query_one("#cursor", Label).update("\n".join(lines))
+        self.query_one("#cursor", Lines).show(Text("\n".join(lines)))
 
     def show_pair(self, plane: LatentProjection, nearest: int, pair: tuple[Images, Images]) -> None:
         """Show the image of the nearest point, and its reconstruction."""

@@ -10,7 +10,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Label
 
 from core.arrays import Images
 from core.errors import DamagedFile, describe
@@ -30,6 +29,7 @@ from tui.screens.selection import Shared
 from tui.screens.sketch.completion import CompletionScreen
 from tui.screens.sketch.keys import SKETCH_KEYS
 from tui.screens.sketch.paper import Paper
+from tui.widgets.bars import Lines
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
@@ -52,10 +52,10 @@ class SketchScreen(DetailScreen):
     SketchScreen #body { height: 1fr; }
     SketchScreen #left { width: 58; }
     SketchScreen #paper { height: 30; border: round $panel-lighten-2; width: 58; }
-    SketchScreen #pen { height: 1; width: 100%; color: $text-muted; text-wrap: nowrap; padding: 0 1; }
+    SketchScreen #pen { color: $text-muted; padding: 0 1; }
     SketchScreen #right { width: 1fr; padding: 0 0 0 1; }
     SketchScreen #pair { height: 15; }
-    SketchScreen #said { height: 3; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
+    SketchScreen #said { height: 3; text-overflow: ellipsis; }
     SketchScreen #nearest { height: 9; }
     SketchScreen #plane { height: 1fr; }
     SketchScreen.-low #left, SketchScreen.-slim #left { width: 30; }
@@ -99,10 +99,10 @@ class SketchScreen(DetailScreen):
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield Paper(id="paper")
-                yield Label("", id="pen", markup=False)
+                yield Lines(id="pen")
             with Vertical(id="right"):
                 yield Gallery(columns=2, message="draw a digit", id="pair")
-                yield Label("", id="said", markup=False)
+                yield Lines(id="said")
                 yield Gallery(columns=NEAREST, id="nearest")
                 yield Scatter(id="plane")
 
@@ -159,7 +159,7 @@ class SketchScreen(DetailScreen):
         self.set_heading(self._tool, hint)
         answer = self.answer
         if answer is None:
-            self.query_one("#said", Label).update("")
+            self.query_one("#said", Lines).show(Text())
             return
         whole = "of the whole: " if self.sheet.hidden.any() else ""
         lines = [Text(f"{whole}{formatting.sketched(answer)}")]
@@ -167,7 +167,7 @@ class SketchScreen(DetailScreen):
             taken_for = (formatting.taken_for(answer.probabilities), "bold")
             lines.append(Text.assemble(f"a classifier takes {'the whole' if whole else 'it'} for ", taken_for))
         lines.append(Text(f"the nearest training images, {answer.distances[0]:.1f} to {answer.distances[-1]:.1f} away"))
-        self.query_one("#said", Label).update(Text("\n").join(lines))
+        self.query_one("#said", Lines).show(Text("\n").join(lines))
 
     def show_message(self, message: str) -> None:
         self.answer = None
@@ -203,9 +203,8 @@ class SketchScreen(DetailScreen):
 
     def _show_paper(self) -> None:
         self.query_one("#paper", Paper).show(self.sheet, self._pen, is_down=self._is_down)
-        self.query_one("#pen", Label).update(
-            f"{self._tool} {'down' if self._is_down else 'up'}, {WIDTHS[self._width]:g} pixels wide"
-        )
+        pen = f"{self._tool} {'down' if self._is_down else 'up'}, {WIDTHS[self._width]:g} pixels wide"
+        self.query_one("#pen", Lines).show(Text(pen))
 
     # What keys ask for
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from textual._compositor import Compositor
 
 from core.arrays import Images
 from core.latents import options
@@ -20,6 +22,7 @@ from tui.drawing.grounds.thumbnails import Thumbnails
 from tui.messages import RunUpdate
 from tui.screens.inspect.image import SAMPLES
 from tui.screens.inspect.latent import LatentScreen
+from tui.terminal.filters import ControlCharacterFilter
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
@@ -57,6 +60,32 @@ async def test_the_cursor_shows_the_nearest_image_and_decodes_when_asked(
         x, y = screen.plane.points[nearest]
         assert f"cursor {scatter.cursor[0]:.3g}, {scatter.cursor[1]:.3g}" in screen_text(run_app)
         assert f"image {nearest} at {x:.3g}, {y:.3g}" in screen_text(run_app)
+
+
+async def test_a_key_lays_nothing_out_again_and_goes_over_no_line_that_stays(
+    app: VaeTui, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work: list[str] = []
+
+    def counted(what: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            work.append(what)
+            return method(*given)
+
+        return call
+
+    monkeypatch.setattr(Compositor, "reflow", counted("layout", Compositor.reflow))
+    monkeypatch.setattr(ControlCharacterFilter, "apply", counted("line", ControlCharacterFilter.apply))
+    async with opened(app, "5", "left", size=(120, 40)) as pilot:
+        work.clear()
+        await press(pilot, "left")
+        assert "layout" not in work
+        assert 0 < len(work) < 40
+        await press(pilot, "b", "left")
+        work.clear()
+        await press(pilot, "right")
+        assert "layout" not in work
+        assert 0 < len(work) < 10
 
 
 async def test_enter_looks_closer_at_the_nearest_image_and_comes_back_to_the_last_one(

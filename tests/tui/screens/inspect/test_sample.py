@@ -18,6 +18,7 @@ from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskNumber
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.inspect.sample import SampleScreen
+from tui.widgets.bars import Lines
 from tui.widgets.gallery import Gallery
 
 
@@ -90,7 +91,7 @@ async def test_a_grid_has_as_many_rows_as_columns_as_there_is_room_for(
 
 
 def heading(app: VaeTui) -> str:
-    return str(app.screen.query_one("#heading", Label).render())
+    return str(app.screen.query_one("#heading", Lines).render())
 
 
 async def test_the_chosen_digit_is_always_one_that_is_shown(app: VaeTui) -> None:
