@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -17,18 +18,20 @@ from unittest import mock
 import torch
 
 from core.jobs import launch
-from core.kernels.gpu.compiling import Wanted
+from core.kernels.gpu.compiling import CACHE, Wanted
 from core.kernels.gpu.selftest import check
 from core.kernels.gpu.tiles import Tiles
 from core.runs.config import make_config
 from core.runs.run import Run
 from core.runs.status import State
 from core.training.checkpoint import load_state
-from tests.gpu.runs import make_step, prepare
+from core.training.step import norm_of
+from tests.gpu.runs import make_step, prepare, truth, wanted_of
 
 BATCH = 128
 PRECISIONS = ("float32", "bfloat16")
 NEAR = 0.1  # relative; each layer adds about 0.005 of it
+EPOCHS, KILLED_AFTER = 40, 5  # of runs that are killed; saves, each of which takes as long as many steps
 SHORT: dict[str, object] = {"dataset": "mnist-5k", "batch_size": BATCH, "validate_every": 1000}
 
 
@@ -61,6 +64,21 @@ def bfloat16_is_near(device: str, tiles: Tiles | None, batch: int = BATCH) -> Re
     off = {name: float((low[name].float() - z).norm() / z.norm()) for name, z in exact.items()}
     said = ", ".join(f"{name} {error:.3f}" for name, error in off.items())
     return Result("bfloat16 leaves what float32 leaves", max(off.values()) < NEAR, said)
+
+
+def norm_is_told(device: str, tiles: Tiles | None, batch: int = BATCH, runs: int = 2) -> Result:
+    """The norm of the gradient that a step tells, against PyTorch's float32 on the device."""
+    step = make_step("vae", runs, batch, device=device, tiles=tiles)
+    models = [copy.deepcopy(model) for model in step.models]
+    chosen = torch.stack([torch.randperm(len(step.images))[:batch] for _ in range(runs)]).to(device)
+    step(chosen)
+    noise, errors = step.place(step.plan.noise, batch), []
+    for run, model in enumerate(models):
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True):
+            wanted = truth(model, step.images, chosen[run], noise[run], step.kl_weights[run])
+        exact = torch.cat([gradient.flatten() for gradient in wanted.gradients.values()]).norm()
+        errors.append(abs((norm_of(step.squares[run]) or math.inf) / float(exact) - 1))
+    return Result("the norm of the gradient is told", max(errors) < NEAR, f"relative errors {errors}")
 
 
 def recorded_is_eager(device: str, tiles: Tiles | None, steps: int = 20) -> Result:
@@ -108,9 +126,15 @@ def stays_finite(device: str, tiles: Tiles | None, precision: str, steps: int = 
     return Result(f"{steps} steps of 8 runs in {precision} stay finite", finite, f"squared errors {errors}")
 
 
-def train(run: Run, *options: str, kill_after_saves: int | None = None, seconds: float = 120.0) -> float:
-    """Train to the end in the real process, or kill it after so many saves; the seconds until there were metrics."""
+def train(
+    run: Run, *options: str, kill_after_saves: int | None = None, seconds: float = 120.0, cache: Path | None = None
+) -> float:
+    """Train to the end in the real process, or kill it after so many saves; the seconds until there were metrics.
+
+    `cache`: where compiled kernels are kept, if not where they are for others.
+    """
     environment = launch.environment(run.config()) | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment |= {CACHE: str(cache)} if cache is not None else {}
     environment.pop("PYTHONSAFEPATH", None)
     begin, first_metrics = time.monotonic(), math.nan
     with run.log_path.open("ab") as log:
@@ -133,15 +157,20 @@ def train(run: Run, *options: str, kill_after_saves: int | None = None, seconds:
     return first_metrics
 
 
-def killed_and_resumed(folder: Path, device: str, *options: str, epochs: int = 3) -> Result:
+def killed_and_resumed(folder: Path, device: str, *options: str) -> Result:
     """Killed in the middle of an epoch and gone on with, a run ends as one that was left alone."""
-    config = make_config(**SHORT, preset="vae", epochs=epochs, device=device, seed=3)
+    config = make_config(**SHORT, preset="vae", epochs=EPOCHS, device=device, seed=3)
     kind = "PyTorch" if "--layers" in options else "Triton"
     if kind == "Triton" and device != "cpu":
-        prepare("mnist-5k", BATCH, device)
+        prepare(wanted_of("mnist-5k", BATCH), device)
     whole, killed = (Run.create(folder, f"{name}-{kind}", config) for name in ("whole", "killed"))
+    return same_end(whole, killed, kind, *options)
+
+
+def same_end(whole: Run, killed: Run, kind: str, *options: str) -> Result:
+    """Train one run to its end, and another one that is killed while it saves as often as it can."""
     train(whole, *options)
-    train(killed, *options, "--every-step", kill_after_saves=40)
+    train(killed, *options, "--saving", kill_after_saves=KILLED_AFTER)
     state = load_state(killed)
     point = "none" if state is None else f"epoch {state.epoch} batch {state.batch}"
     train(killed, *options)
@@ -158,7 +187,7 @@ def killed_and_resumed(folder: Path, device: str, *options: str, epochs: int = 3
     same &= last[0].split('"train_loss"')[1].split(',"images')[0] in last[1]
     methods = {run.status().device_name.split(", ", 1)[-1] for run in (whole, killed)}
     in_the_middle = state is not None and state.batch > 0
-    found = f"killed with the state of {point}; {same=}, {finished=}, {epochs} epochs, {methods}"
+    found = f"killed with the state of {point}; {same=}, {finished=}, {EPOCHS} epochs, {methods}"
     return Result(f"killed and resumed bit for bit ({kind})", same and in_the_middle and finished, found)
 
 

@@ -18,7 +18,7 @@ from core.runs.run import Run
 from core.runs.status import State
 from core.training.checkpoint import load_state
 from tests.gpu.checks import BATCH, Result
-from tests.gpu.runs import prepare
+from tests.gpu.runs import prepare, wanted_of
 from tests.gpu.timings import Figure
 
 RUNS = 8
@@ -55,7 +55,7 @@ def wait(condition: Callable[[], object], runs: Sequence[Run], seconds: float = 
 
 def shared_is_alone(folder: Path, device: str, dataset: str = "mnist-5k", epochs: int = 100) -> Iterator[Result]:
     """Eight runs in one process, of which one pauses and comes back and one stops and goes on by itself."""
-    prepare(dataset, BATCH, device)
+    prepare(wanted_of(dataset, BATCH), device)
     runs = make_runs(folder, "shared", dataset, epochs, device)
     undisturbed, paused, stopped = runs[:3]
     together = start(runs)
@@ -100,7 +100,7 @@ def same_bits(one: Run, other: Run) -> bool:
 
 def seconds_together(folder: Path, device: str, dataset: str, epochs: int = 10) -> Iterator[Figure]:
     """Eight runs in one process against one alone, by their own clocks and with all that a process does."""
-    prepare(dataset, BATCH, device)
+    prepare(wanted_of(dataset, BATCH), device)
     own: dict[int, float] = {}
     for count in (1, RUNS):
         runs = make_runs(folder, f"{count}-timed", dataset, epochs, device, count)

@@ -1,6 +1,6 @@
-"""The trainer's real process under other conditions: `python -m tests.gpu.process RUN_DIR [--layers] [--every-step]`.
+"""The trainer's real process under other conditions: `python -m tests.gpu.process RUN_DIR [--layers] [--saving]`.
 
-With `--layers` PyTorch's own do all steps; with `--every-step` it saves after each.
+With `--layers` PyTorch's own do all steps; with `--saving` a save begins when the one before it is on the disk.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def main() -> int:
         from core.training.methods import choice  # PyTorch, which a trainer imports when it has begun
 
         vars(choice)["Kernels"] = no_kernels
-    every_step = Intervals(first_save=0.0, last_save=0.0, save_share=0.0)
-    return process.train([Run(Path(path))], Job(intervals=every_step if "--every-step" in options else Intervals()))
+    always = Intervals(first_save=0.0, last_save=0.0, save_share=0.0)
+    return process.train([Run(Path(path))], Job(intervals=always if "--saving" in options else Intervals()))
 
 
 if __name__ == "__main__":

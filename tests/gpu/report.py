@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,12 @@ import torch
 from core.data.images import load_image_set
 from core.kernels.gpu import compiling
 from core.kernels.gpu.compiling import Wanted
+from core.kernels.gpu.denoiser.selftest import WantedNorms
 from core.kernels.gpu.tiles import Tiles
 from tests.benchmarks.machine import machine
-from tests.gpu import checks, devices, groups, quality, timings
+from tests.gpu import checks, devices, groups, priors, quality, timings
 from tests.gpu.checks import BATCH, Result
+from tests.gpu.runs import prepare, wanted_of
 from tests.gpu.sweep import compile_apart, tiles_of
 from tests.gpu.timings import Figure
 
@@ -91,29 +93,39 @@ def compiled(tiles: Tiles | None) -> Figure:
     """Compile what the report needs besides what trainers prepare for themselves."""
     begin = time.monotonic()
     presets = [Wanted(preset, BATCH, tiles=tiles) for preset in ("vae", "ae", "vae-post")]
-    compile_apart([*presets, Wanted("vae", BATCH, "bfloat16", tiles=tiles)])
-    return Figure("compiling four steps' kernels", time.monotonic() - begin, "s")
+    norms = [WantedNorms("float32"), WantedNorms("bfloat16")]
+    compile_apart([*presets, Wanted("vae", BATCH, "bfloat16", tiles=tiles), *norms])
+    return Figure("compiling four steps' kernels, and a prior's", time.monotonic() - begin, "s")
 
 
 def parts(device: str, dataset: str, tiles: Tiles | None, folder: Path) -> dict[str, list[Work]]:
-    """Everything by the name of its part, in order of importance."""
+    """Everything by the name of its part, in order of importance: what is right, then times, then the rest."""
     timed: list[Work] = [partial(timings.kernel_steps, device, 300, *each, tiles) for each in STEPS]
+
+    def prepared() -> Iterator[Figure]:
+        prepare(wanted_of(dataset, BATCH), device)
+        return timings.whole_run(folder, device, dataset, 40)
+
     return {
-        "whole": [lambda: timings.whole_run(folder, device, dataset, 40)],  # its kernels take over meanwhile
         "compiling": [lambda: compiled(tiles)],
         "self-tests": [
-            lambda: checks.self_tests(device, tiles, BATCH), lambda: checks.bfloat16_is_near(device, tiles)
+            lambda: checks.self_tests(device, tiles, BATCH), lambda: checks.bfloat16_is_near(device, tiles),
+            lambda: checks.norm_is_told(device, tiles), lambda: priors.are_right(device),
         ],
         "bits": [lambda: checks.recorded_is_eager(device, tiles), lambda: checks.alone_is_grouped(device, tiles)],
         "steps": timed[:2],
-        "killed": [lambda: checks.killed_and_resumed(folder, device)],
+        "whole": [prepared],  # 400 epochs, and the first line of metrics
+        "ready": [lambda: timings.whole_run(folder, device, dataset, 40, cache=folder / "no-kernels-yet")],
+        "prior": [lambda: priors.steps(device, 100)],
+        "killed": [
+            lambda: checks.killed_and_resumed(folder, device), lambda: priors.killed_and_resumed(folder, device)
+        ],
         "groups": [
             lambda: groups.shared_is_alone(folder, device), lambda: groups.seconds_together(folder, device, dataset)
         ],
         "more steps": timed[2:],
         "plain": [lambda: timings.plain_loop(device, 50)],
         "trainer": [lambda: timings.trainer_step(folder, device, 300)],
-        "ready": [lambda: timings.whole_run(folder, device, dataset, 20)],
         "between": [lambda: timings.save_and_validate(folder, device, dataset)],
         "finite": [lambda: checks.stays_finite(device, tiles, "bfloat16")],
         "quality": [lambda: quality.compare(device, load_image_set(dataset), 20)],
@@ -129,6 +141,9 @@ def rehearse(report: Report, device: str, tiles: Tiles | None) -> None:
     """A little of it."""
     report.do(lambda: checks.self_tests(device, tiles, 2))
     report.do(lambda: timings.kernel_steps(device, 2, "vae", 1, "float32", tiles, 2))
+    report.do(lambda: checks.norm_is_told(device, tiles, 2, 1))
+    report.do(lambda: priors.are_right(device, 2, ("float32",)))
+    report.do(lambda: priors.steps(device, 1, 2, rounds=1))
     report.do(lambda: timings.plain_loop(device, 2))
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from core.data.images import load_image_set
 from core.kernels.gpu.compiling import Wanted, capability, stamp, use_cache
+from core.kernels.gpu.denoiser.selftest import WantedNorms
 from core.kernels.gpu.step import TritonStep
 from core.kernels.gpu.tiles import Tiles
 from core.models.autoencoder import MODELS, Autoencoder, KlWeight, loss
@@ -95,11 +96,14 @@ def truth(model: Autoencoder, images: Tensor, chosen: Tensor, noise: Tensor, wei
     return Truth(parts.reconstruction.sum().item(), parts.kl.sum().item(), gradients, dict(model.named_buffers()))
 
 
-def prepare(dataset: str, batch: int, device: str) -> None:
-    """Have the kernels of such runs compiled and checked, so that they do the first step."""
+def wanted_of(dataset: str, batch: int) -> Wanted:
+    """What runs of `vae` want."""
+    return Wanted("vae", batch, "float32", rest=len(load_image_set(dataset).train_images) % batch)
+
+
+def prepare(wanted: Wanted | WantedNorms, device: str) -> None:
+    """Have kernels compiled and checked, so that they do the first step."""
     use_cache()
-    rest = len(load_image_set(dataset).train_images) % batch
-    wanted = Wanted("vae", batch, "float32", rest=rest)
     if not stamp(wanted, device).exists():
         given = json.dumps(asdict(wanted)), device, str(capability(device))
         subprocess.run([sys.executable, "-m", "core.kernels.gpu.selftest", *given], check=True)

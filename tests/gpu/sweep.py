@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from core.kernels.gpu import compiling
-from core.kernels.gpu.compiling import Wanted
+from core.kernels.gpu.compiling import Compilable, Wanted
 from core.kernels.gpu.launches.backward import Builder
 from core.kernels.gpu.launches.forward import Launch
 from core.kernels.gpu.layers import Layer, Tiling
@@ -212,7 +212,7 @@ def sweep(seconds: float, limit: int, precision: str, runs: list[int], out: Path
         whole(count, precision, tiles)
 
 
-def compile_apart(wanted: list[Wanted]) -> None:
+def compile_apart(wanted: Sequence[Compilable]) -> None:
     """Compile in a process that does not use the GPU. Raises RuntimeError."""
     given = wanted, compiling.capability("cuda")
     process = multiprocessing.get_context("spawn").Process(target=compiling.compile_kernels, args=given)

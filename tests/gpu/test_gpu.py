@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("triton", minversion="3.3")
 
-from tests.gpu import checks, devices, groups
+from tests.gpu import checks, devices, groups, priors
 from tests.gpu.checks import Result
 
 DEVICE = "cuda:0"
@@ -29,6 +29,20 @@ def test_a_run_killed_in_the_middle_of_an_epoch_goes_on_bit_for_bit(tmp_path: Pa
 
 def test_the_kernels_do_what_pytorch_does() -> None:
     assert [result.found for result in checks.self_tests(DEVICE, None) if not result.passed] == []
+
+
+def test_a_step_tells_the_norm_of_its_gradient() -> None:
+    result = checks.norm_is_told(DEVICE, None)
+    assert result.passed, result.found
+
+
+def test_a_prior_killed_in_the_middle_of_an_epoch_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    result = priors.killed_and_resumed(tmp_path, DEVICE)
+    assert result.passed, result.found
+
+
+def test_the_kernels_of_a_prior_do_what_pytorch_does() -> None:
+    assert [result.found for result in priors.are_right(DEVICE) if not result.passed] == []
 
 
 def test_a_recorded_step_is_the_step_itself() -> None:

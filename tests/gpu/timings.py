@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from core.training.trainer import Trainer
 from tests.benchmarks import rival
 from tests.gpu.checks import BATCH, train
 from tests.gpu.runs import make_step
+
+GOAL, LAST = 400, 20  # epochs
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,18 @@ def microseconds(step: Callable[[], object], device: str, steps: int, rounds: in
         wait(device)
         found.append((time.perf_counter() - begin) / steps * 1e6)
     return statistics.median(found)
+
+
+def waits_in(work: Callable[[], object]) -> int:
+    """How often some work waits for the GPU, as PyTorch tells."""
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            work()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(each.message) for each in caught)
 
 
 def plain_loop(device: str, steps: int) -> Figure:
@@ -86,13 +102,16 @@ def kernel_steps(
 
 
 def whole_run(
-    folder: Path, device: str, dataset: str, epochs: int, *options: str, precision: str = "auto"
+    folder: Path, device: str, dataset: str, epochs: int, *options: str, cache: Path | None = None
 ) -> Iterator[Figure]:
-    """A run through the real process: until the first line of metrics, and the time of an epoch."""
-    config = make_config(preset="vae", dataset=dataset, epochs=epochs, device=device, precision=precision)
+    """A run through the real process: until the first line of metrics, and the time of an epoch.
+
+    An empty `cache` has it compile its kernels, and tells when they took over.
+    """
+    config = make_config(preset="vae", dataset=dataset, epochs=epochs, device=device)
     run = Run.create(folder, f"whole-{time.monotonic_ns()}", config)
     begin = time.time()
-    first = train(run, *options, seconds=200)
+    first = train(run, *options, seconds=200, cache=cache)
     took = time.time() - begin
     lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
     ends = [line for line in lines if line["kind"] == "epoch"]
@@ -101,6 +120,10 @@ def whole_run(
     yield Figure(f"first line of metrics, {kind}", first, "s")
     for line in run.log_path.read_text().splitlines():
         print("        ", line)
+        if cache is not None and " with " in line and "Triton" in line:
+            yield Figure("kernels took over after", datetime.fromisoformat(line.split()[0]).timestamp() - begin, "s")
+    if len(spent) >= LAST:
+        yield Figure(f"{GOAL} epochs of {dataset}, from the last {LAST}", sum(spent[-LAST:]) / LAST * GOAL, "s")
     yield Figure(f"an epoch of {dataset}, {kind}, median of {len(spent)}", statistics.median(spent), "s")
     yield Figure(f"{epochs} epochs of {dataset}, {kind}, by the run's own clock", ends[-1]["time"], "s")
     yield Figure(f"{epochs} epochs of {dataset}, {kind}, process and all", took, "s")
@@ -117,7 +140,19 @@ def save_and_validate(folder: Path, device: str, dataset: str) -> Iterator[Figur
         for _ in range(20):
             next(training)
         trainer.save()
-        yield Figure("a save", microseconds(trainer.save, device, 3) / 1e3, "ms")
+        yield Figure("a save that is waited for", microseconds(trainer.save, device, 3) / 1e3, "ms")
+        for _ in range(3):
+            next(training)
+            wait(device)
+            begin = time.perf_counter()
+            saving = trainer.begin_save(measured=False)
+            taken = time.perf_counter() - begin
+            saving.wait()
+            yield Figure("a save that is written meanwhile, until training goes on", taken * 1e3, "ms")
+            yield Figure("the same, until it is on the disk", (time.perf_counter() - begin) * 1e3, "ms")
+        if device != "cpu":
+            count = waits_in(lambda: trainer.begin_save(measured=False).wait())
+            yield Figure("times that a save waits for the GPU", count, "")
 
         def validate() -> None:
             for _ in trainer.validation.losses(trainer._stepper.validate, trainer.step):

@@ -29,7 +29,7 @@ def _together(tensors: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
     flat = torch.cat(parts)
     if flat.is_cuda:  # which copies into memory that stays where it is in one go
         flat = torch.empty(flat.shape, dtype=flat.dtype, pin_memory=True).copy_(flat)
-    split = flat.cpu().split([len(part) for part in parts])
+    split = flat.cpu().split([part.numel() for part in parts])
     return {
         name: part.view(tensors[name].dtype).view(tensors[name].shape) for name, part in zip(names, split, strict=True)
     }

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.data.images import ImageSet
-from core.jobs import process
+from core.jobs import launch, process
 from core.jobs.setup import Job
 from core.jobs.trainer.intervals import Intervals
 from core.jobs.trainer.orders import Signals
@@ -133,6 +133,35 @@ def test_a_training_that_fails_while_a_save_is_written_ends_after_it(
     assert (run.state(), run.status().step, run.status().saved_step) == (State.FAILED, 3, 1)
     assert run_files.saved_step(run) == 1
     run_files.assert_sound(run)
+
+
+def test_a_request_to_save_is_answered_by_its_own_save_and_not_by_one_on_its_way(
+    make_small_run: MakeRun, wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_small_run(preset="ae", epochs=1000)
+    disk, write = threading.Event(), Writer._write
+    seen: list[tuple[int, int | None]] = []  # the step of each save, and what was answered when it is written
+
+    def write_later(writer: Writer, save: Save) -> float:
+        assert disk.wait(30)
+        seen.append((save.step, run.status().done_request))
+        return write(writer, save)
+
+    monkeypatch.setattr(Writer, "_write", write_later)
+    seldom = Job(intervals=Intervals(control=0.0, first_save=1e6, last_save=1e6))
+    member = process.Member(run, seldom, Signals(), None)
+    while member.setup is None or member.setup.trainer.step < 3:  # the first save is on its way
+        member.take_turn()
+    launch.send_request(run, "save")
+    disk.set()
+    wait_until(lambda: run_files.saved_step(run) == 1)  # which the trainer is to find out
+    while run.status().done_request != 1:
+        member.take_turn()
+    assert seen == [(1, 0), (3, 0)]
+    assert (run.status().saved_step, run_files.saved_step(run)) == (3, 3)
+    launch.send_request(run, "stop")
+    while member.exit_status is None:
+        member.take_turn()
 
 
 def test_training_waits_where_the_disk_refuses_a_save_that_was_written_meanwhile(
