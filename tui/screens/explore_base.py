@@ -34,7 +34,7 @@ from tui.screens.selection import Shared
 from tui.widgets.bars import KeyLine, Lines, Note, TopBar
 
 T = TypeVar("T")
-ROOMY = 64  # columns
+ROOMY = 64  # columns: with fewer, what is shown is worth more than a note
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class ExploreScreen(BaseScreen[int | None]):
         self._retry: Timer | None = None
         self._size_requested: Size | None = None
         self._note = self._words = self._awaited = ""
+        self._heading = Text()
         self.answers = Answers()
 
     def compose(self) -> ComposeResult:
@@ -274,14 +275,15 @@ class ExploreScreen(BaseScreen[int | None]):
             self._show_status()
 
     def _show_status(self) -> None:
-        note = self._note if self.size.width >= ROOMY else ""  # what is shown is worth more there
+        short = self._note.partition(":")[0] if self.size.width >= ROOMY else ""
+        note = self._note if self._heading.cell_len + len(self._note) + 4 <= self.size.width else short
         self._set_status(": ".join(filter(None, (self._awaited, self._words))) or note)
 
     def set_heading(self, bold: str = "", rest: str = "", hint: str = "") -> None:
         """Put this into the line below the bar on top."""
-        self.query_one("#heading", Lines).show(
-            Text.assemble((bold, "bold"), f"  {rest}", (hint and f"   {hint}", "dim"))
-        )
+        self._heading = Text.assemble((bold, "bold"), f"  {rest}", (hint and f"   {hint}", "dim"))
+        self.query_one("#heading", Lines).show(self._heading)
+        self._show_status()
 
     def _set_status(self, text: str) -> None:
         self.query_one("#status", Note).show(Text(text and f" {text} "))

@@ -29,7 +29,7 @@ from tui.screens.inspect.path import LatentPathScreen
 async def test_what_takes_long_is_said_until_it_is_there(run_app: VaeTui, explorers: FakeExplorers) -> None:
     explorer = explorers[RUN]
     explorer.gate.clear()
-    async with run_app.run_test() as pilot:
+    async with run_app.run_test(size=(120, 24)) as pilot:
         await pilot.press("4")
         await until(pilot, lambda: explorer.times("samples") or None, "the question")
         explorer.reports[-1]("encoding training images: 3,000 of 10,000")
@@ -40,6 +40,10 @@ async def test_what_takes_long_is_said_until_it_is_there(run_app: VaeTui, explor
         await answered(pilot)
         assert "encoding" not in screen_text(run_app)
         assert "on mnist-5k: no mnist on disk" in screen_text(run_app)
+        await pilot.resize_terminal(66, 24)  # where the heading needs the room
+        await answered(pilot)
+        assert "on mnist-5k\n" in screen_text(run_app)
+        assert "no mnist" not in screen_text(run_app)
 
 
 async def test_newer_weights_are_looked_at_and_the_same_are_not_asked_for_again(
