@@ -19,6 +19,7 @@ from core.errors import RunError, describe
 from core.evaluation import kept
 from core.evaluation.evaluate import Subject, evaluate
 from core.evaluation.measuring.features import features_for
+from core.explorer.moments import planes
 from core.explorer.outputs.decoding import decoded, errors_of, reconstructed, shown
 from core.explorer.outputs.flow import flow
 from core.explorer.outputs.neighbours import training_neighbours
@@ -123,8 +124,7 @@ class RunExplorer:
         return training_neighbours(found, images, count)  # which need not keep others waiting
 
     def complete(self, image: Images, hidden: Bools, options: CompletionOptions) -> Completions:
-        with self._open() as model:
-            return complete(self.session, model, image, hidden, options)
+        return complete(self.session, self._open, image, hidden, options, self._report)
 
     def image_detail(self, index: int, samples: int, seed: int, part: Part = "validation") -> ImageDetail:
         with self._open() as model:
@@ -187,10 +187,11 @@ class RunExplorer:
         show: Callable[[int, Samples], object],
     ) -> None:
         with self._open() as model:
-            kept = {math.ceil(options.steps * (frame + 1) / frames) for frame in range(frames)}
-            steps = self.session.learned_prior(options).denoise(count, seed, temperature)
-            for step, z in enumerate(steps, start=1):
-                self.session.report(f"denoising: {step:,} of {options.steps:,} steps")
+            prior = self.session.learned_prior(options)
+        kept = {math.ceil(options.steps * (frame + 1) / frames) for frame in range(frames)}
+        with torch.inference_mode():  # it takes long: others may ask
+            for step, z in enumerate(prior.denoise(count, seed, temperature), start=1):
+                self._report(f"denoising: {step:,} of {options.steps:,} steps")
                 if step in kept:
                     show(step, Samples(decoded(model, z.numpy()), z.numpy()))
 
@@ -204,7 +205,10 @@ class RunExplorer:
         show: Callable[[Particles], object],
     ) -> None:
         with self._open() as model:
-            flow(self.session, model, count, seed, options, plane, start, show)
+            prior, onto = self.session.learned_prior(options), planes.plane(self.session, plane, None).linear
+        assert onto is not None  # as those that are fitted are
+        with torch.inference_mode():  # it takes long: others may ask
+            flow(prior, model, onto, count, seed, start, self._report, show)
 
     def activity(self) -> Floats:
         with self._open():
@@ -231,8 +235,7 @@ class RunExplorer:
         return project(self.session, options, self.moment, self._open, self._report)
 
     def density(self, options: ProjectionOptions, sampler: str) -> PlaneDensity:
-        with self._open():
-            return density(self.session, options, sampler, self.moment)
+        return density(self.session, options, sampler, self.moment, self._open, self._report)
 
     # How good it is
 

@@ -62,7 +62,7 @@ class FakeExplorer:
         self.evaluator = FakeEvaluator()
         self.classes: tuple[str, ...] = ()
         self.activities = np.ones(64)
-        self.endless = False  # whether an embedding goes on, saying so over and over
+        self.endless = False  # whether embeddings and densities go on, saying so over and over
         self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
         self.asked: list[tuple[Any, ...]] = []
         self.reports: list[Report] = []
@@ -102,6 +102,12 @@ class FakeExplorer:
             raise TimeoutError(f"nobody let {question[0]} through")
         if self.fail is not None:
             raise self.fail
+
+    def _go_on(self, words: str) -> None:
+        report = self.reports[-1]
+        while self.endless:
+            report(words)
+            time.sleep(0.01)
 
     def _originals(self, indices: Labels) -> Images:
         return rings(0.3 + (np.asarray(indices) % 10) / 20)
@@ -247,9 +253,7 @@ class FakeExplorer:
         explained = None
         if options.projection in EMBEDDINGS:
             embedding, points = Embedding(options.projection, options.seed), self._latents.mean[:, :2]
-            while self.endless:
-                self.reports[-1]("t-SNE: iteration 50 of 1,000")
-                time.sleep(0.01)
+            self._go_on("t-SNE: iteration 50 of 1,000")
             return LatentProjection(
                 options, embedding, points, self._labels, 205, None, np.arange(self.TOTAL), self.classes, self.TOTAL
             )
@@ -271,6 +275,7 @@ class FakeExplorer:
 
     def density(self, options: ProjectionOptions, sampler: str) -> PlaneDensity:
         self._hear("density", options, sampler)
+        self._go_on("drawing latents: 500 of 2,000")
         drawn = np.random.default_rng(0).standard_normal((2000, 2))
         return densities(self._latents.mean[:, :2], self._labels, PlanePoints(drawn))
 

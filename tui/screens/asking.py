@@ -44,6 +44,10 @@ class Answers:
         else:
             self._then = kind, act
 
+    def give_up(self, kind: str) -> None:
+        """Wait no more for the answer to the newest question: what is shown is what is wanted."""
+        self.answered(kind, self._newest.get(kind, 0))
+
     def drop(self) -> None:
         """Do nothing more with an answer."""
         self._then = None

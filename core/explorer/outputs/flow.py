@@ -6,30 +6,27 @@ from collections.abc import Callable
 
 import torch
 
-from core.explorer.moments.planes import plane
 from core.explorer.outputs.decoding import decoded
+from core.explorer.protocol import Report
 from core.explorer.results import Particles
-from core.explorer.session import RunSession
-from core.latents.options import ProjectionOptions, SamplingOptions
+from core.latents.learned_prior import LearnedPrior
+from core.latents.projection import Projection
 from core.models.autoencoder import Autoencoder
 
 DECODED = 8
 
 
 def flow(
-    session: RunSession,
+    prior: LearnedPrior,
     model: Autoencoder,
+    onto: Projection,
     count: int,
     seed: int,
-    options: SamplingOptions,
-    projection: ProjectionOptions,
     start: Particles | None,
+    report: Report,
     show: Callable[[Particles], object],
 ) -> None:
     """Hand on the noise and what is after each step from there, or after each further step from a start."""
-    prior = session.learned_prior(options)
-    onto = plane(session, projection, None).linear
-    assert onto is not None  # as those that are fitted here are
     labels = prior.labels(count, seed).numpy()
 
     def hand_on(step: int, z: torch.Tensor) -> None:
@@ -42,5 +39,5 @@ def flow(
     else:
         done, ways = start.step, prior.go_on(torch.as_tensor(start.latents), seed, start.step)
     for step, z in enumerate(ways, start=done + 1):
-        session.report(f"denoising: {step:,} of {options.steps:,} steps")
+        report(f"denoising: {step:,} of {prior.options.steps:,} steps")
         hand_on(step, z)

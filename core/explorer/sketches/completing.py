@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,6 +14,7 @@ from core.arrays import Bools, Images, Labels
 from core.data.registry import DIGITS
 from core.evaluation import classifier
 from core.explorer.outputs.decoding import shown
+from core.explorer.protocol import Report
 from core.explorer.results import Completions
 from core.explorer.session import RunSession
 from core.latents.completion.guided import guided
@@ -21,22 +25,30 @@ from core.models.autoencoder import Autoencoder
 
 
 def complete(
-    session: RunSession, model: Autoencoder, image: Images, hidden: Bools, options: CompletionOptions
+    session: RunSession,
+    open_model: Callable[[], AbstractContextManager[Autoencoder]],
+    image: Images,
+    hidden: Bools,
+    options: CompletionOptions,
+    report: Report,
 ) -> Completions:
-    """The answers for an image (28, 28) whose pixels are hidden here, bool (28, 28)."""
-    with torch.inference_mode(False), torch.no_grad():  # what is made for inference lets no gradient through
-        visible = VisiblePixels.of(image, hidden)
+    """The answers for an image (28, 28) whose pixels are hidden here, bool (28, 28); it takes long: others may ask."""
+    visible = VisiblePixels.of(image, hidden)
+    with open_model() as model, torch.inference_mode(False):  # what is made for inference lets no gradient through
         decode = session.keep("differentiable", lambda: _differentiable(model)).decode
-        if session.config.preset_record.learns_prior:
+        prior = session.learned_prior() if session.config.preset_record.learns_prior else None
+        latents = None if prior else session.latents("training")
+        has_digits = session.config.dataset in DIGITS
 
-            def report(done: int, total: int) -> None:
-                session.report(f"completing: {done} of {total} levels of noise")
+    def say(what: str, done: int, total: int) -> None:
+        report(f"completing: {done} of {total} {what}")
 
-            z = guided(session.learned_prior(), decode, visible, options, report)
+    with torch.no_grad():
+        if prior is not None:
+            z = guided(prior, decode, visible, options, partial(say, "levels of noise"))
         else:
-            latents = session.latents("training")
-            session.report("optimising latents")
-            z = optimised(latents, decode, visible, options)
+            assert latents is not None
+            z = optimised(latents, decode, visible, options, partial(say, "steps"))
         output = decode(z)
         chosen = visible.varied(output, options.count)
         z, output = z[chosen], output[chosen]
@@ -44,7 +56,7 @@ def complete(
         shown(output),
         z.flatten(1).numpy(),
         visible.errors(output).numpy(),
-        _digits(output) if session.config.dataset in DIGITS else None,
+        _digits(output) if has_digits else None,
     )
 
 

@@ -38,15 +38,24 @@ class VisiblePixels:
         """Squared errors (N,) of images (N, 1, 32, 32), summed over the known pixels."""
         return (self.known * (output[:, 0] - self.image)).square().sum(dim=(1, 2))
 
-    def agreeing(self, decode: Decode, centre: Tensor, variance: float, steps: int) -> Tensor:
+    def agreeing(
+        self,
+        decode: Decode,
+        centre: Tensor,
+        variance: float,
+        steps: int,
+        report: Callable[[int, int], object] = lambda done, total: None,
+    ) -> Tensor:
         """The likeliest points (N, ...) near a centre, from which they stray by this variance, for the known pixels.
 
-        By so many steps of Adam on the negative logarithm of the posterior.
+        By so many steps of Adam on the negative logarithm of the posterior; what `report`, which is told how many of
+        them are done, raises ends it.
         """
         with torch.enable_grad(), fixed_threads(1):
             point = centre.clone().requires_grad_()
             optimizer = torch.optim.Adam([point], RATE)
-            for _ in range(steps):
+            for step in range(steps):
+                report(step, steps)
                 optimizer.zero_grad()
                 strayed = (point - centre).square().sum() / (2 * variance)
                 (self.errors(decode(point)).sum() / (2 * NOISE) + strayed).backward()

@@ -177,6 +177,7 @@ class LatentScreen(PlaneChooser):
         if self.looks.next(self._scatter, embeds=self.embeds):
             self.choose(part="training" if self.choice.part == "validation" else "validation")
         elif self._seen is not None and self.looks.suffices(self._seen):
+            self.answers.give_up("plane")
             self._scatter.show_ground(self.looks.ground(self._seen))
             self._say()
             self._look()

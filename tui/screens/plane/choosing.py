@@ -11,6 +11,7 @@ from tui.background.tasks import LatestTaskQueue, show_in_app
 from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskValue
 from tui.screens.explore_base import ExploreSources
+from tui.screens.following import is_seen
 from tui.screens.inspect.flow.opening import PlaneScreen
 from tui.screens.plane.looks import Looks, Seen
 from tui.screens.selection import Shared
@@ -29,7 +30,8 @@ class PlaneChooser(PlaneScreen):
         self.choice = ProjectionOptions()
         self.looks = Looks()
         self.plane: LatentProjection | None = None
-        self._embedding: LatestTaskQueue | None = None
+        self._long: LatestTaskQueue | None = None  # for what takes long
+        self._is_seen = True
 
     def show_plane(self, seen: Seen) -> None:
         """Show the plane that was asked for."""
@@ -42,31 +44,48 @@ class PlaneChooser(PlaneScreen):
 
     @property
     def is_busy(self) -> bool:
-        return super().is_busy or (self._embedding is not None and self._embedding.busy)
+        return super().is_busy or (self._long is not None and self._long.busy)
 
     def on_unmount(self) -> None:
-        if self._embedding is not None:
-            self._embedding.close()
+        if self._long is not None:
+            self._long.close()
+
+    def on_screen_suspend(self) -> None:
+        self._is_seen = is_seen(self)
+
+    def on_screen_resume(self) -> None:
+        self._is_seen = True
+        if self.looks.compares and not self.answers.is_newest("plane"):
+            self.request_content()  # it was given up
 
     def request_content(self) -> None:
         if self.plane is None and self.choice == ProjectionOptions():
             self.choice = usual_plane(self.sizes.latent_size)
         question = self.looks.question(self.choice, self.preset)
         run = self.selected_run
-        if self.embeds and run is not None:
-            self._embedding = self._embedding or LatestTaskQueue(partial(show_in_app, self.app))
-            self.ask("plane", question, self.show_plane, self._while_chosen(run), self._embedding)
+        if run is not None and (self.embeds or self.looks.compares):
+            self._long = self._long or LatestTaskQueue(
+                partial(show_in_app, self.app), lambda: self.post_message(self.TaskProgress(self.selected_run, ""))
+            )
+            self.ask("plane", question, self.show_plane, self._while_wanted(run), self._long)
         else:
             self.ask("plane", question, self.show_plane)
 
-    def _while_chosen(self, run: Run) -> Report:
+    @property
+    def _wanted(self) -> tuple[object, ...]:
+        """What is waited for; a density only while the plane is seen."""
+        compared = self.looks.compared(self.preset)
+        return self.selected_run, self.choice, self.step, compared, compared is None or self._is_seen
+
+    def _while_wanted(self, run: Run) -> Report:
         """Reports for as long as it is this plane that is waited for; in the thread of the task."""
-        chosen, step, report = self.choice, self.step, self.reporter(run)
+        wanted, report = self._wanted, self.reporter(run)
+        key = "o" if self.embeds else "v"
 
         def say(words: str) -> None:
-            if (self.selected_run, self.choice, self.step) != (run, chosen, step) or not self.is_running:
+            if self._wanted != wanted or not self.is_running:
                 raise Abandoned
-            report(f"{words}; o goes on without it")
+            report(f"{words}; {key} goes on without it")
 
         return say
 

@@ -80,10 +80,13 @@ class Looks:
 
     def question(self, options: ProjectionOptions, preset: Preset) -> Callable[[Explorer], Seen]:
         """What to ask for this look."""
-        if not self.compares:
+        if (sampler := self.compared(preset)) is None:
             return lambda explorer: Seen(explorer.projection(options))
-        sampler = self._sampler_of(preset)
         return lambda explorer: Seen(explorer.projection(options), sampler, explorer.density(options, sampler))
+
+    def compared(self, preset: Preset) -> str | None:
+        """The sampler that the latents are compared with, if they are."""
+        return self._sampler_of(preset) if self.compares else None
 
     def _sampler_of(self, preset: Preset) -> str:
         return self._sampler if self._sampler in preset.samplers else preset.default_sampler

@@ -222,6 +222,33 @@ async def test_an_embedding_is_left_for_another_plane(
         await until(pilot, lambda: "LDA of validation" in screen_text(app), "the plane")
 
 
+async def test_a_density_that_takes_long_keeps_nothing_waiting_and_is_given_up(
+    app: VaeTui, explorer: FakeExplorer
+) -> None:
+    async with opened(app, "5", "v", size=(120, 40)) as pilot:
+        screen, explorer.endless = shown(app, LatentScreen), True
+        await pilot.press("v")
+        await until(pilot, lambda: "drawing latents: 500 of 2,000; v goes on" in screen_text(app), "the word")
+        pairs = explorer.times("pair")
+        await pilot.press("right", "right", "right")
+        await until(pilot, lambda: explorer.times("pair") > pairs, "the image under the cursor")
+        await until(pilot, lambda: explorer.asked[-1][0] == "decode", "what decodes there")
+        await pilot.press("v", "v")
+        await until(pilot, lambda: isinstance(screen.query_one(Scatter).ground, Thumbnails), "the look after it")
+        await until(pilot, lambda: not screen.is_busy, "the end of what nobody waits for")
+        assert "drawing latents" not in screen_text(app)
+        await press(pilot, "t")
+        assert not isinstance(app.screen, LatentScreen), "nothing waits for it"
+        await press(pilot, "escape")
+        await pilot.press("v", "v", "v", "v")
+        await until(pilot, lambda: "drawing latents" in screen_text(app), "the word again")
+        await pilot.press("4")
+        await until(pilot, lambda: not screen.is_busy, "the end where it is not seen")
+        explorer.endless = False
+        await pilot.press("5")
+        await until(pilot, lambda: "in common with" in screen_text(app), "the density")
+
+
 async def test_latent_numbers_come_in_the_order_of_what_they_say(app: VaeTui, explorer: FakeExplorer) -> None:
     explorer.activities = np.where(np.arange(64) == 9, 2.0, np.where(np.arange(64) == 1, 1.0, 0.001))
     async with opened(app, "5", "right_square_bracket", size=(120, 40)) as pilot:
