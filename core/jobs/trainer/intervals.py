@@ -31,7 +31,7 @@ class Intervals:
     ending_steps: float = 2.0
 
     def among(self, runs: int) -> Intervals:
-        """For each of so many runs of one process, which all wait while one saves."""
+        """For each of so many runs of one process, which share its disk and all wait for a save that is asked for."""
         return replace(
             self,
             save_share=self.save_share * runs,
