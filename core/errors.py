@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
+from core import packages
 from core.text import printable
 
 LONGEST_REASON = 300
@@ -37,6 +38,10 @@ class RunError(UserError):
     """Something that cannot be done with a run."""
 
 
+class PackageMissing(UserError):
+    """A package that is not installed, though what was asked for needs it."""
+
+
 class RunGone(RunError):
     """The folder of a run is no longer there."""
 
@@ -61,6 +66,12 @@ class DamagedFile(UserError):
         return type(self), (self.path, self.reason)
 
 
+def check_packages(*names: str) -> None:
+    """Raise PackageMissing where one of these is missing or, without names, one that training needs."""
+    if lacking := packages.lacking(*names):
+        raise PackageMissing(lacking)
+
+
 def describe(error: Exception) -> str:
     """The error in one line for a person: a damaged file with its folder, a failed operation with its file.
 
@@ -74,6 +85,8 @@ def describe(error: Exception) -> str:
         return printable(str(error))
     if is_out_of_memory(error):
         return without_memory(error)
+    if lacking := packages.complaint(error):
+        return lacking
     said = (str(error).strip().splitlines() or [""])[0][:LONGEST_REASON]
     return printable(f"unexpected {type(error).__name__}: {said}")
 

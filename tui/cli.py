@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 
-from core import folders
+from core import folders, packages
 from core.errors import UserError, describe, is_out_of_memory
 from tui.commands.output import EXIT_BAD_INPUT, EXIT_FAILED, print_error, print_version
 from tui.opening import NotUnderstood, open_as_asked
@@ -40,6 +40,10 @@ def main() -> None:
     except OSError as error:
         gone = error.filename is None and folders.current_is_gone()
         print_error("the current folder is gone: go to another one, or give whole paths" if gone else describe(error))
+    except ModuleNotFoundError as error:
+        if not packages.complaint(error):
+            raise
+        print_error(describe(error))
     except Exception as error:
         homeless = isinstance(error, RuntimeError) and not folders.has_home()
         if not homeless and not is_out_of_memory(error):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from core import files
 from core.data import registry
-from core.errors import ConfigError, RunError
+from core.errors import ConfigError, RunError, check_packages
 from core.text import closest
 from tui.commands.words import COMMANDS, RUNS_DIR
 from tui.terminal.guard import guarded, kept_typing
@@ -48,7 +48,8 @@ def open_as_asked(arguments: list[str]) -> None:
 def open_app(
     run: str | None, runs_dir: Path, data_dir: Path | None, graphics: bool, *, pencil: bool = False
 ) -> NoReturn:
-    """Show the app until its user leaves it. Raises RunError, ConfigError or OSError."""
+    """Show the app until its user leaves it. Raises PackageMissing, RunError, ConfigError or OSError."""
+    check_packages("numpy")
     with guarded() as restore, kept_typing():  # loading what follows takes most of a second
         chosen = open_run(runs_dir, run) if run else None
         from tui.in_terminal import say_goodbye, show

@@ -6,33 +6,23 @@ import os
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 
 import pynvml
 import torch
 
 from core.cores import SHORTEST, CoreMeter
+from core.diagnosis import quota
 from core.diagnosis.finding import Finding
 from core.kernels import native_step
 from core.kernels.compiler import Unavailable
-from core.runs.config import installed_versions
 from core.training.devices import choice
 
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
-LATER = {
-    "torchvision": ("torchvision", "image sets"),
-    "scikit-learn": ("sklearn", "the latent plane, mixtures"),
-    "matplotlib": ("matplotlib", "curves and planes as PNG"),
-    "pillow": ("PIL", "pictures as PNG"),
-}
 COMPILER = "install a C++ compiler (g++ or clang++) to train about three times as fast"
 WITH_CUDA = "PyTorch is a build for CPUs; one for GPUs: pip install --force-reinstall torch torchvision"
 
 
 def examine() -> Iterator[Finding]:
     """Findings about what computes here. Takes some seconds, more where the step is not compiled yet."""
-    yield Finding("versions", ", ".join(f"{name} {version}" for name, version in installed_versions().items()))
-    yield from _packages()
     yield _processor()
     yield _step()
     yield from _gpus()
@@ -40,33 +30,16 @@ def examine() -> Iterator[Finding]:
     yield Finding("training", f"takes {chosen.device} unless told otherwise", chosen.note)
 
 
-def _packages() -> Iterator[Finding]:
-    """What an installation without its dependencies may lack: what it is for."""
-    missing = [(name, use) for name, (module, use) in LATER.items() if find_spec(module) is None]
-    if missing:
-        text = "missing: " + ", ".join(f"{name} ({use})" for name, use in missing)
-        yield Finding("packages", text, f"pip install {' '.join(name for name, _ in missing)}")
-
-
 def _processor() -> Finding:
     meter = CoreMeter()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota()
+    given = quota.cores()
     text = f"{choice.processor_name()}, {usable} of {os.cpu_count()} cores may be used"
-    text += "" if quota is None else f", of which this container is given {quota:g}"
+    text += "" if given is None else f", of which this container is given {given:g}"
     time.sleep(SHORTEST)
     free = meter.read()
     advice = f"others compute too: {free} of {usable} cores are free" if free < usable else ""
     return Finding("processor", text, advice)
-
-
-def _quota() -> float | None:
-    """How many cores a container may use in all; None where nothing limits that."""
-    try:
-        given, period = QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return None
-    return None if given == "max" else int(given) / int(period)
 
 
 def _step() -> Finding:

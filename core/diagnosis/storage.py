@@ -19,19 +19,21 @@ from core.runs.lock import RunLock
 
 LITTLE = 1e9  # bytes free, below which a long training may fill the disk
 SHARED_MEMORY = Path("/dev/shm")
+ROOM_OF_PROCESSES = 1e9  # bytes there that the processes of one run need at most
 
 
 def examine(runs_dir: Path, data_dir: Path) -> Iterator[Finding]:
     """Findings about where things are kept."""
     for topic, folder in (
         ("runs", runs_dir), ("image sets", data_dir), ("cache", folders.cache_dir()), ("state", folders.state_dir()),
+        ("settings", folders.config_dir()),
     ):  # fmt: skip
-        yield _folder(topic, folder.absolute())
+        yield Finding(topic, "no home folder keeps any") if folder is None else _folder(topic, folder.absolute())
     if runs_dir.is_dir():
         yield _lock(runs_dir)
         yield _runs(runs_dir)
     if SHARED_MEMORY.is_dir():
-        yield Finding("/dev/shm", f"{size(psutil.disk_usage(str(SHARED_MEMORY)).free)} free")
+        yield _shared_memory(psutil.disk_usage(str(SHARED_MEMORY)).free)
     sets = registry.describe_sets(data_dir)
     missing = [found.name for found in sets if not found.on_disk]
     there = ", ".join(found.name for found in sets if found.on_disk)
@@ -39,13 +41,21 @@ def examine(runs_dir: Path, data_dir: Path) -> Iterator[Finding]:
     yield _trainers()
 
 
+def _shared_memory(free: int) -> Finding:
+    advice = "several processes may need more to train one run: --shm-size 1g for Docker, or --ipc host"
+    return Finding("/dev/shm", f"{size(free)} free", advice if free < ROOM_OF_PROCESSES else "")
+
+
 def _folder(topic: str, folder: Path) -> Finding:
     """Whether there is room, and files can be made, in a folder or where it would be made."""
-    there = next(place for place in (folder, *folder.parents) if place.is_dir())
-    free = psutil.disk_usage(str(there)).free
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    try:
+        with tempfile.TemporaryDirectory(dir=there, prefix=".vae-tui-"):  # permissions alone do not tell, as in /proc
+            free = psutil.disk_usage(str(there)).free
+    except OSError as error:
+        text = f"{folder}, where nothing can be made: {there}: {error.strerror}"
+        return Finding(topic, text, "name another one", hinders=topic == "runs")
     text = f"{folder}, {size(free)} free" + ("" if there == folder else ", made when it is needed")
-    if not os.access(there, os.W_OK | os.X_OK):
-        return Finding(topic, f"{folder}, which you may not write into", "name another one", hinders=topic == "runs")
     return Finding(topic, text, "there is little room" if free < LITTLE else "")
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from core.errors import UserError, is_out_of_memory
+from core import packages
+from core.errors import PackageMissing, UserError, describe, is_out_of_memory
 
 if TYPE_CHECKING:
     from core.runs.run import Run
@@ -97,6 +98,8 @@ class Failed:
         """With errors that a user can act on as they are."""
         if isinstance(error, UserError) or (type(error).__module__ == "builtins" and isinstance(error, OSError)):
             return cls(number, error)
+        if packages.complaint(error):
+            return cls(number, PackageMissing(describe(error)))
         if is_out_of_memory(error):
             return cls(number, MemoryError(str(error)))
         trace = "".join(traceback.format_exception(error))

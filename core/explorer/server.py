@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from core.errors import describe
 from core.explorer.messages import Answer, Failed, Loaded, Progress, Question, Reply, Sender, Shown, Withdrawn, receive
 from core.latents import aggregate, options  # noqa: F401 - with numpy: not to be imported by two threads at once
 from core.memory import give_back
@@ -81,6 +82,7 @@ class Server:
             self._send(Failed.of(question.number, error))
         self._awaited.discard(question.number)
         if self._failure is not None and not self._awaited:
+            print(describe(self._failure), file=sys.stderr)
             os._exit(1)  # another one may find what this one lacks
         self._used.set()
 

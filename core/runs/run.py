@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from core import files
-from core.errors import ConfigError, DamagedFile, RunError, RunGone
+from core.errors import ConfigError, DamagedFile, RunError, RunGone, check_packages
 from core.runs.config import RunConfig, check_name, read_json, write_json
 from core.runs.keeping.queued import QUEUED, with_queue
 from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen, still_beats
@@ -59,8 +59,9 @@ class Run:
     ) -> Run:
         """A new run directory with its configuration, the weights of its first stage, if any, and what `fill` adds.
 
-        It is private, or shared. Raises ConfigError, NameTaken or RunError; then nothing is left behind.
+        Private, or shared. Raises ConfigError, NameTaken, RunError or PackageMissing; then nothing is left behind.
         """
+        check_packages()
         run = cls(Path(runs_dir).absolute() / check_name(name))
 
         def make(folder: Path) -> None:
@@ -113,7 +114,8 @@ class Run:
         return config
 
     def training_config(self) -> RunConfig:
-        """The settings of a run that this version can train. Raises RunError, DamagedFile or OSError."""
+        """The settings of a run that can be trained here. Raises RunError, PackageMissing, DamagedFile or OSError."""
+        check_packages()
         config = self.config()
         if config.newer:
             raise RunError(f"{self.name} was {config.newer}")

@@ -6,7 +6,7 @@ import json
 import subprocess
 
 from core import program
-from core.errors import ConfigError, RunError
+from core.errors import ConfigError, RunError, check_packages
 from core.text import printable
 
 REFUSED = 1
@@ -15,8 +15,9 @@ REFUSED = 1
 def check_device(name: str, processes: int = 1) -> None:
     """Raise ConfigError where there is no such device, it cannot be used, or too few for processes on this machine.
 
-    Raises RunError where that cannot be found out.
+    Raises PackageMissing without PyTorch, RunError where it cannot be found out.
     """
+    check_packages()
     if name == "cpu" or (name == "auto" and processes == 1):
         return
     asked = subprocess.run(

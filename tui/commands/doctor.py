@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from core import packages
 from core.data import registry
 from core.diagnosis.finding import Finding
 from core.text import printable
 from tui.commands.options.common import DataDir, Json, RunsDir
 from tui.commands.output import EXIT_FAILED, echo, print_json, print_table
 from tui.commands.words import RUNS_DIR
-from tui.terminal.capabilities import ColorDepth, color_depth_of
+from tui.terminal.capabilities import ColorDepth, color_depth_of, why_ascii
 
 FONT_TEST = "▀▄█ ⣿⠛⠤ ─│┌┐ ░▒▓"
 TRUECOLOR = {
-    "tmux": "tmux passes 24-bit colours on with: set -ga terminal-overrides ',*:RGB', and COLORTERM=truecolor",
-    "screen": "GNU Screen passes 24-bit colours on from version 5 on, with: truecolor on",
+    "tmux": "tmux passes 24-bit colours on with: set -ga terminal-features ',*:RGB', and COLORTERM=truecolor",
+    "screen": "GNU Screen has 256 colours with: term screen-256color, and from version 5 on 24-bit ones: truecolor on",
     "": "export COLORTERM=truecolor if the terminal draws 24-bit colours",
 }
 GRAPHICS = {
@@ -38,7 +41,9 @@ COPYING = {
     "tmux": "tmux passes what Y copies on to the terminal with: set -g set-clipboard on",
     "screen": "GNU Screen does not pass on what Y copies (OSC 52)",
 }
+ON = "tmux passes what Y copies on to the terminal"
 LOCALE = "choose a locale with UTF-8, such as: export LC_ALL=C.UTF-8"
+TERM = "set TERM to what the terminal is, such as: export TERM=xterm-256color"
 
 
 def doctor(runs_dir: RunsDir = RUNS_DIR, data_dir: DataDir = None, as_json: Json = False) -> None:
@@ -57,10 +62,17 @@ def doctor(runs_dir: RunsDir = RUNS_DIR, data_dir: DataDir = None, as_json: Json
 
 def examine(runs_dir: RunsDir, data_dir: DataDir) -> Iterator[Finding]:
     """Everything, in the order of a start: what is drawn on, what computes, where things are kept."""
-    from core.diagnosis import machine, storage
+    from core.diagnosis import software, storage
 
     yield from terminal()
-    yield from machine.examine()
+    yield from software.examine()
+    if not packages.lacking():
+        try:
+            from core.diagnosis import machine
+        except (ImportError, OSError) as error:
+            yield software.unusable(error)
+        else:
+            yield from machine.examine()
     yield from storage.examine(runs_dir, data_dir or registry.default_data_dir())
 
 
@@ -77,16 +89,21 @@ def terminal() -> Iterator[Finding]:
     colours = {ColorDepth.TRUECOLOR: "24-bit", ColorDepth.EIGHT_BIT: "256", ColorDepth.SIXTEEN: "16"}
     yield Finding("colours", colours.get(depth, "none"), TRUECOLOR[kind] if few else "")
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    ascii_only = depth is ColorDepth.ASCII
-    shown = "ASCII only" if ascii_only else f"{FONT_TEST} (half blocks, braille, lines, shades)"
-    yield Finding("characters", f"{encoding}: {shown}", LOCALE if ascii_only else "")
+    if reasons := why_ascii(os.environ, encoding):
+        mending = {TERM if reason.startswith("TERM") else LOCALE: None for reason in reasons}
+        yield Finding("characters", f"ASCII only: {', '.join(reasons)}", "; ".join(mending))
+    else:
+        yield Finding("characters", f"{encoding}: {FONT_TEST} (half blocks, braille, lines, shades)")
     yield _graphics(kind)
     if kind:
-        yield Finding("copying", COPYING[kind])
+        passed_on = kind == "tmux" and _said("tmux", "show", "-sv", "set-clipboard") == "on"
+        yield Finding("copying", ON if passed_on else COPYING[kind])
 
 
 def _graphics(kind: str) -> Finding:
     """What the terminal answers that it draws pictures with."""
+    if any(package.module == "numpy" for package in packages.missing()):
+        return Finding("graphics", "not looked for: they need numpy")
     from tui.terminal.detection import detect_graphics
     from tui.terminal.graphics import NoGraphics
 
@@ -102,11 +119,26 @@ def _graphics(kind: str) -> Finding:
 
 def _version(kind: str) -> str:
     """A multiplexer's own words for its version."""
-    if not kind or shutil.which(kind) is None:
-        return f", in {kind}" if kind else ""
-    words = [kind, "-V" if kind == "tmux" else "--version"]
-    said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
-    return f", in {said.splitlines()[0] if said else kind}"
+    return f", in {_said(kind, '-V' if kind == 'tmux' else '--version') or kind}" if kind else ""
+
+
+def _said(kind: str, *words: str) -> str:
+    """What a multiplexer says first when it is called so; nothing where it cannot be called."""
+    program = shutil.which(kind) or _running(kind)
+    if not program:
+        return ""
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=5)
+    return (done.stdout.splitlines() or [""])[0].strip()
+
+
+def _running(kind: str) -> str:
+    """The file of the multiplexer that runs here, whose process its variable names; nothing where nobody tells."""
+    place = {"tmux": os.environ.get("TMUX", "").partition(",")[2], "screen": os.environ.get("STY", "")}[kind]
+    number = re.match(r"\d+", place)  # SOCKET,PID,SESSION of tmux, PID.NAME of GNU Screen
+    try:
+        return psutil.Process(int(number[0])).exe() if number else ""
+    except (psutil.Error, OSError):
+        return ""
 
 
 def _cell(finding: Finding) -> Text:

@@ -47,13 +47,16 @@ def color_depth_of(console: Console, stream: TextIO | None, *, no_color: bool) -
 
 def is_ascii(environment: Mapping[str, str], encoding: str) -> bool:
     """Whether only ASCII may be drawn. `encoding` is that of the stream that is drawn on."""
+    return bool(why_ascii(environment, encoding))
+
+
+def why_ascii(environment: Mapping[str, str], encoding: str) -> tuple[str, ...]:
+    """What says that only ASCII may be drawn: the encoding itself, TERM, LC_ALL, in words; none where all may be."""
     try:
         codec = codecs.lookup(encoding).name
     except LookupError:
-        return True
+        codec = ""
     # An unset locale counts as UTF-8 (PEP 540): containers leave it unset while their terminals are UTF-8.
-    return (
-        not codec.startswith("utf")
-        or environment.get("TERM") in ("dumb", "unknown")
-        or environment.get("LC_ALL") in ("C", "POSIX")
-    )
+    forbidding = {"TERM": ("dumb", "unknown"), "LC_ALL": ("C", "POSIX")}
+    named = [f"{name} is {environment[name]}" for name, plain in forbidding.items() if environment.get(name) in plain]
+    return (*([] if codec.startswith("utf") else [f"the encoding is {encoding}"]), *named)

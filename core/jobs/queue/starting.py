@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import files
-from core.errors import DamagedFile, RunError, UserError, describe
+from core.errors import DamagedFile, RunError, UserError, check_packages, describe
 from core.jobs import launch
 from core.jobs.queue.register import Lock, Register, locked, may_hold_runs, read_register, write_register
 from core.jobs.queue.together import MOST_TOGETHER, shared_kind
@@ -170,7 +170,9 @@ def _ours(runs_dir: Path) -> tuple[list[Waiting], bool]:
 
 
 def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequence[Run]) -> Iterator[Run]:
-    """Start those for which there is room; each attempt is counted before it is made."""
+    """Start those for which there is room; each attempt is counted before it is made. Raises PackageMissing."""
+    if waiting:
+        check_packages()
     gone = {str(run.path) for run in ended}
     trainers = [each for each in trainers_here() if gone.isdisjoint(each.folders)]
     at_work = {folder for each in trainers for folder in each.folders}
