@@ -9,19 +9,20 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from core import files
 from core.errors import DamagedFile
 from core.models.autoencoder import MODELS
 from core.models.likelihood import Likelihood
-from core.models.weights import LIKELIHOOD, first_line, metadata_of, sizes_of, weights_to_bytes
+from core.models.weights import KERNEL, LIKELIHOOD, first_line, metadata_of, sizes_of, weights_to_bytes
 from core.runs.catalog import create_run
 from core.runs.config import RunConfig
 from core.runs.run import TENSORS_LIMIT, Run
@@ -70,12 +71,34 @@ def read_weights(paths: Sequence[Path], preset: str) -> dict[str, Tensor]:
     Raises DamagedFile, which says what does not fit, or OSError.
     """
     found: dict[str, Tensor] = {}
-    for path, half in zip(paths, HALVES if len(paths) > 1 else ("",), strict=True):
+    halves: list[str] = []
+    for path in paths:
         state = {renamed(name): tensor for name, tensor in _flat(_read(path), path).items()}
-        if half and not all(each.startswith(f"{half}.") for each in state):
-            state = {f"{half}.{each}": tensor for each, tensor in state.items()}
+        half = _half(state)
+        if half in halves:
+            raise DamagedFile(path, f"this is the {half} as well; give the {_other(half)} too")
+        if half and not all(name.startswith(f"{half}.") for name in state):
+            state = {f"{half}.{name}": tensor for name, tensor in state.items()}
+        halves += [half] if half else []
         found |= state
+    if len(halves) == len(paths) == 1:
+        raise DamagedFile(paths[0], f"this is the {halves[0]} only; give the {_other(halves[0])} too")
     return _checked(found, preset, paths[0])
+
+
+def _half(state: Mapping[str, Tensor]) -> str:
+    """Which half of an autoencoder this is, nothing where it is neither. A decoder begins as wide as the latent."""
+    for half in HALVES:
+        if all(name.startswith(f"{half}.") for name in state):
+            return half
+    first = state.get("0.0.0.weight")
+    if first is None or first.ndim != KERNEL:
+        return ""
+    return HALVES[first.shape[0] == first.shape[1]]
+
+
+def _other(half: str) -> str:
+    return HALVES[half == HALVES[0]]
 
 
 def renamed(name: str) -> str:
@@ -92,25 +115,50 @@ def _read(path: Path) -> object:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load(content)
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        _check_archive(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of how the file was written, which its reader cannot change
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except pickle.UnpicklingError as error:
-        reason = "it holds more than tensors, such as a whole model: save model.state_dict() instead"
+        reason = "it is damaged or holds more than tensors, such as a whole model: save model.state_dict() instead"
         raise DamagedFile(path, reason) from error
-    except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, EOFError, OSError) as error:
+    except Exception as error:  # both follow what the file says, and fail as that makes them
         raise DamagedFile(path, f"it is no file of tensors: {first_line(error)}") from error
+
+
+def _check_archive(content: bytes) -> None:
+    """Raise ValueError for an archive that would fill the memory, or BadZipFile, before PyTorch unfolds it."""
+    if content.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > TENSORS_LIMIT:
+                raise ValueError("it unfolds to too much")
 
 
 def _flat(found: object, path: Path) -> dict[str, Tensor]:
     """The tensors by name, of a state dict, of a checkpoint that has one in it, or of a dict of two."""
     if isinstance(found, Mapping):
-        inside = next((found[key] for key in NESTED if isinstance(found.get(key), Mapping)), None)
-        if inside is not None:
-            return _flat(inside, path)
+        for _ in NESTED:  # no deeper: a dict may hold itself
+            found = next((found[key] for key in NESTED if isinstance(found.get(key), Mapping)), found)
         if all(isinstance(found.get(half), Mapping) for half in HALVES):
-            return {f"{half}.{name}": tensor for half in HALVES for name, tensor in found[half].items()}
+            found = {f"{half}.{name}": tensor for half in HALVES for name, tensor in found[half].items()}
         if found and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()):
-            return dict(found)
+            return {name: _plain(name, tensor, path) for name, tensor in found.items()}
     raise DamagedFile(path, "it holds no state dict: a dict of tensors by the names of a model's parameters")
+
+
+def _plain(name: str, tensor: Tensor, path: Path) -> Tensor:
+    """The same tensor, whose numbers are all there. Raises DamagedFile for other kinds."""
+    kinds = {
+        "has no numbers, only a shape": tensor.is_meta,
+        "is quantized": tensor.is_quantized,
+        "is sparse": tensor.layout is not torch.strided,
+        "is complex": tensor.is_complex(),
+    }
+    if kind := next((kind for kind, is_so in kinds.items() if is_so), None):
+        raise DamagedFile(path, f"{printable(name[:60])} {kind}; save the numbers of all weights as they are")
+    return tensor.detach()
 
 
 def _checked(state: dict[str, Tensor], preset: str, path: Path) -> dict[str, Tensor]:
@@ -122,8 +170,12 @@ def _checked(state: dict[str, Tensor], preset: str, path: Path) -> dict[str, Ten
     if unknown := [name for name in state if name not in wanted]:
         wrong.append(f"{_some(unknown)} unknown")
     for name, tensor in wanted.items():
-        if name in state and state[name].shape != tensor.shape:
+        if name not in state:
+            continue
+        if state[name].shape != tensor.shape:
             wrong.append(f"{name} is {tuple(state[name].shape)} and not {tuple(tensor.shape)}")
+        elif state[name].is_floating_point() != tensor.is_floating_point():
+            wrong.append(f"{name} is {_kind(state[name])} and not {_kind(tensor)}")
     if wrong:
         more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
         raise DamagedFile(path, f"it holds no {preset} model: {'; '.join(wrong[:LISTED])}{more}")
@@ -131,6 +183,10 @@ def _checked(state: dict[str, Tensor], preset: str, path: Path) -> dict[str, Ten
     if not all(bool(tensor.isfinite().all()) for tensor in checked.values()):
         raise DamagedFile(path, "it holds numbers that are not finite")
     return checked
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _some(names: Sequence[str]) -> str:

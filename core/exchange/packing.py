@@ -88,7 +88,7 @@ def unpack(path: Path, runs_dir: Path, name: str | None = None, share: Share | N
                 def fill(folder: Path) -> None:
                     for member in members:
                         _extract(path, archive, member, folder)
-                    Run(folder).config()
+                    _check_config(path, folder)
 
                 files.make_folder(run.path, SHARED[share] if share else 0o700, fill)
                 return run
@@ -96,6 +96,13 @@ def unpack(path: Path, runs_dir: Path, name: str | None = None, share: Share | N
         raise
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError) as error:
         raise DamagedFile(path, "it is no packed run, or a damaged one") from error
+
+
+def _check_config(path: Path, folder: Path) -> None:
+    try:
+        Run(folder).config()
+    except DamagedFile as error:
+        raise DamagedFile(path, f"{error.path.name} in it cannot be read: {error.reason}") from error
 
 
 def _stem(path: Path) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -178,3 +179,19 @@ CODED = "x".join(CODES) + "\nnext"
 
 def codes_in(output: bytes) -> list[str]:
     return [code for code in CODES if code.encode() in output]
+
+
+def mutated(content: bytes, chance: random.Random) -> bytes:
+    """The content with some bytes changed, most of them near its beginning, cut off, or copied elsewhere."""
+    found = bytearray(content)
+    kind = chance.random()
+    if kind < 0.7:
+        reach = len(found) if kind < 0.35 else min(len(found), 600)
+        for _ in range(chance.randint(1, 8)):
+            found[chance.randrange(reach)] = chance.randrange(256)
+    elif kind < 0.85:
+        del found[chance.randrange(len(found)) :]
+    else:
+        here, there, length = chance.randrange(len(found)), chance.randrange(len(found)), chance.randrange(200)
+        found[here : here + length] = found[there : there + length]
+    return bytes(found)

@@ -14,7 +14,7 @@ from core.runs.catalog import find_run
 from core.sketch.sheet import HALVES, pixels_of
 from core.text import either
 from tui.commands.explore import check_out, choice
-from tui.commands.options.common import DataDir, Out, RunName, RunsDir
+from tui.commands.options.common import DataDir, Out, RunName, RunsDir, files_as_named
 from tui.commands.options.settings import Digit, Guidance
 from tui.commands.words import RUNS_DIR
 
@@ -52,6 +52,8 @@ def complete(
     from core.sketch.pictures import read_digit
     from tui.commands import printing
 
-    image, hidden = read_digit(files.expanded(picture)), pixels_of(half)
+    with files_as_named():
+        image = read_digit(files.expanded(picture))
+    hidden = pixels_of(half)
     completions = printing.answer(found, data_dir, lambda explorer: explorer.complete(image, hidden, options))
     printing.show_completions(found, image, hidden, completions, options, out)

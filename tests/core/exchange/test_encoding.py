@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -101,6 +102,8 @@ def test_commands_pack_unpack_and_import(tmp_path: Path, monkeypatch: pytest.Mon
     weights = tmp_path / "runs" / "mine" / "model.safetensors"
     said = invoke("import", weights, "--preset", "vae", "--dataset", "mnist-5k", "--runs-dir", tmp_path / "runs")
     assert said.startswith("vae-imported is ready in ")
+    with zipfile.ZipFile(tmp_path / "damaged.vae-run", "w") as archive:
+        archive.writestr("config.json", "{")
     for words, reason in {
         ("pack", "vae-mnist", "--runs-dir", CHECKPOINTS): "exists; name another one with --out",
         (
@@ -113,6 +116,10 @@ def test_commands_pack_unpack_and_import(tmp_path: Path, monkeypatch: pytest.Mon
         ): "there is a run mine already",
         ("import", weights): "preset must say what the weights are of",
         ("encode", "mine", weights, "--out", "z.csv"): "out must end in .npz",
+        ("import", "/dev/zero", "--preset", "ae"): "/dev/zero: is not a regular file",
+        ("unpack", weights): f"{weights}: it is no packed run",
+        ("unpack", tmp_path / "damaged.vae-run"): "damaged.vae-run: config.json in it cannot be read: ",
+        ("complete", "mine", weights, "--runs-dir", tmp_path / "runs"): f"{weights}: no picture",
     }.items():
         assert reason in str(CliRunner().invoke(command_line(), [*map(str, words)]).exception)
 

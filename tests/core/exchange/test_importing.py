@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import random
+import warnings
+import zipfile
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,10 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import DamagedFile
+from core.exchange import importing
 from core.exchange.importing import import_run, read_weights, renamed
-from core.models.weights import load_autoencoder
+from core.models.autoencoder import MODELS
+from core.models.weights import load_autoencoder, weights_to_bytes
 from core.runs.config import make_config
 from core.runs.status import State
+from tests.support.hostile import archived, mutated
 
 
 class Block(nn.Module):
@@ -118,6 +125,7 @@ class Hostile:
         return exec, ("raise RuntimeError('executed')",)
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_what_does_not_fit_is_said_in_a_line(halves: tuple[Layers, Layers], tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     state = {f"encoder.{name}": each for name, each in halves[0].state_dict().items()}
@@ -143,3 +151,81 @@ def test_what_does_not_fit_is_said_in_a_line(halves: tuple[Layers, Layers], tmp_
     path.write_bytes(b"PK\3\4 no archive")
     with pytest.raises(DamagedFile, match="it is no file of tensors"):
         read_weights([path], "ae")
+    assert refusal({"state_dict": cyclic()}).endswith("by the names of a model's parameters")
+    assert refusal({"encoder": {"a": 1}, "decoder": {}}).endswith("by the names of a model's parameters")
+    name = "encoder.layers.0.0._conv.weight"
+    for reason, kind in KINDS.items():
+        assert f"weight {reason}" in refusal(state | {name: kind(state[name])})
+
+
+KINDS: dict[str, Callable[[Tensor], Tensor]] = {
+    "has no numbers": lambda tensor: tensor.to("meta"),
+    "is sparse": Tensor.to_sparse,
+    "is complex": lambda tensor: tensor + 1j,
+    "is quantized": lambda tensor: torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8),
+    "is int32 and not float32": lambda tensor: tensor.to(torch.int32),
+}
+
+
+def cyclic() -> dict[str, object]:
+    found: dict[str, object] = {}
+    found["model"] = found
+    return found
+
+
+def test_half_an_autoencoder_is_called_that(halves: tuple[Layers, Layers], tmp_path: Path) -> None:
+    places = dict(zip(("encoder", "decoder"), (tmp_path / "a.pt", tmp_path / "b.pt"), strict=True))
+    for place, half in zip(places.values(), halves, strict=True):
+        torch.save(half.state_dict(), place)
+    named = tmp_path / "c.pt"
+    torch.save({f"encoder.{name}": each for name, each in halves[0].state_dict().items()}, named)
+    for given, said in (
+        ([places["encoder"]], "a.pt: this is the encoder only; give the decoder too"),
+        ([named], "c.pt: this is the encoder only; give the decoder too"),
+        ([places["decoder"]], "b.pt: this is the decoder only; give the encoder too"),
+        ([places["encoder"], named], "c.pt: this is the encoder as well; give the decoder too"),
+    ):
+        with pytest.raises(DamagedFile) as caught:
+            read_weights(given, "vae-post")
+        assert str(caught.value) == said
+    forth, back = (read_weights(order, "vae-post") for order in (list(places.values()), list(places.values())[::-1]))
+    assert all(torch.equal(forth[name], back[name]) for name in forth)
+
+
+def test_a_file_whose_instructions_make_no_sense_or_that_unfolds_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "TENSORS_LIMIT", 1 << 16)
+    path = tmp_path / "w.pt"
+    bomb = archived(pickle.dumps({}, 2), zipfile.ZIP_DEFLATED, _0=bytes(1 << 17))
+    for content, said in ((archived(b"\x80\x02a."), "pop from empty list"), (bomb, "it unfolds to too much")):
+        path.write_bytes(content)
+        with pytest.raises(DamagedFile, match=f"it is no file of tensors: .*{said}"):
+            read_weights([path], "ae")
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".pickle"])
+def test_damaged_weights_are_refused_or_are_weights(suffix: str, count: int, tmp_path: Path) -> None:
+    """Some bytes are changed, cut or moved: an error in one line or a model's weights, and never anything else."""
+    chance = random.Random(0)
+    torch.manual_seed(0)
+    state, path = MODELS["ae"]((1, 2), 1).state_dict(), tmp_path / f"w{suffix}"
+    if suffix == ".safetensors":
+        path.write_bytes(weights_to_bytes(state, {"preset": "ae"}))
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=suffix == ".pt")
+    content, refused = path.read_bytes(), 0
+    for _ in range(count):
+        path.write_bytes(mutated(content, chance))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                read = read_weights([path], "ae")
+            except DamagedFile as error:
+                refused += 1
+                assert "\n" not in str(error) and len(str(error)) < 330
+            else:
+                assert [each.shape for each in read.values()] == [each.shape for each in state.values()]
+    assert 0.2 * count < refused < count
+    assert [*tmp_path.iterdir()] == [path]

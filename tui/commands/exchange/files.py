@@ -19,7 +19,7 @@ from core.runs.config import make_config
 from core.runs.first_stage import with_images
 from core.runs.run import NameTaken, Run
 from core.text import either
-from tui.commands.options.common import DataDir, RunName, RunsDir, expand
+from tui.commands.options.common import DataDir, RunName, RunsDir, expand, files_as_named
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import echo, print_error
 from tui.commands.words import RUNS_DIR, command_hint
@@ -136,7 +136,9 @@ def import_run(
     config = make_config(**with_images(settings, folder, {}))
     from core.exchange.importing import import_run
 
-    made(import_run([path.absolute() for path in weights], config, runs_dir, name))
+    with files_as_named():
+        run = import_run(weights, config, runs_dir, name)
+    made(run)
 
 
 def pack(
@@ -165,9 +167,11 @@ def unpack(
     runs_dir: RunsDir = RUNS_DIR,
 ) -> None:
     try:
-        made(packing.unpack(packed.absolute(), runs_dir, name, check_share(share)))
+        with files_as_named():
+            run = packing.unpack(packed, runs_dir, name, check_share(share))
     except FileExistsError as error:
         raise RunError(f"there is a run {name} already; name another one with --name") from error
+    made(run)
 
 
 def copy_examples(share: Shared = None, runs_dir: RunsDir = RUNS_DIR) -> None:

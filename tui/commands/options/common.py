@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from core import files
-from core.errors import UserError
+from core.errors import DamagedFile, DataError, UserError
 from core.runs.catalog import find_runs
 from tui.commands.words import RUNS_DIR
 
@@ -27,6 +28,18 @@ def complete_run(context: typer.Context, incomplete: str) -> list[str]:
 def expand(path: Path | None) -> Path | None:
     """A path as typed, with `~` as the home folder: shells leave it alone after `=` and in variables."""
     return None if path is None else files.expanded(path)
+
+
+@contextmanager
+def files_as_named() -> Iterator[None]:
+    """Say of a damaged file there that the user named it so: by its path, where files of runs are named by their run.
+
+    Raises DataError.
+    """
+    try:
+        yield
+    except DamagedFile as error:
+        raise DataError(f"{error.path}: {error.reason}") from error
 
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.", autocompletion=complete_run)]
