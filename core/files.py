@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 from uuid import uuid4
 
 from core.errors import ConfigError, DamagedFile
@@ -27,24 +27,31 @@ Found = TypeVar("Found")
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put `content` in place of the file so that a reader sees the old file or the new one, never a part.
+    """Put `content` in place of the file. Raises OSError."""
+    with replacing(path) as file:
+        file.write(content)
 
-    Whoever may use the folder may use the file. Raises OSError and then leaves no temporary file behind.
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which then takes the place of that one: a reader sees the old file or the new, never a part.
+
+    Whoever may use the folder may use the file. Raises OSError; after any error no temporary file is left behind.
     """
     # Several threads and hosts may write the same file at once.
     temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{uuid4().hex}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w+b") as file:
             share(file.fileno(), path.parent)
-            file.write(content)
+            yield file
             file.flush()
             sync(file.fileno())
         temporary.replace(path)
     except BaseException as error:
         with suppress(OSError):  # the first error says more
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
             error.filename, error.filename2 = str(path), None
         raise
     _sync_folder(path.parent)

@@ -28,26 +28,24 @@ END = struct.Struct("<4s4H2LH")  # of a zip archive: its list's disks, lengths, 
 
 
 def pack(run: Run, path: Path, *, snapshots: bool = True) -> list[str]:
-    """Write a run as one file, which must not exist, with or without its snapshots; the names of what is in it.
+    """Write a run as one file, over one of that name, with or without its snapshots; the names of what is in it.
 
     Raises RunError while a trainer has the run, DamagedFile also for a file that is too large to be unpacked,
-    FileExistsError or OSError.
+    or OSError; then what was there before is.
     """
     run.config()
     packed = files_of(run, snapshots=snapshots)
     _check_sizes(run, packed)
     lock = run.lock() if METRICS in packed else None
     try:
-        with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED, allowZip64=False) as archive:
+        with (
+            files.replacing(path) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, allowZip64=False) as archive,
+        ):
             for name in packed:
                 _add(archive, run, name)
-    except FileExistsError:
-        raise
-    except BaseException as error:
-        path.unlink(missing_ok=True)
-        if isinstance(error, zipfile.LargeZipFile):
-            raise RunError(f"{run.name} is larger than 2 GB") from error
-        raise
+    except zipfile.LargeZipFile as error:
+        raise RunError(f"{run.name} is larger than 2 GB") from error
     finally:
         if lock:
             lock.release()

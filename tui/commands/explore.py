@@ -37,7 +37,7 @@ from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import find_run
 from core.runs.run import Run
 from tui import evaluation_table
-from tui.commands.options.common import DataDir, Json, Out, RunName, RunsDir, SamplesOut
+from tui.commands.options.common import DataDir, Json, Out, RunName, RunsDir, SamplesOut, check_folder
 from tui.commands.options.settings import Digit, Guidance, Steps
 from tui.commands.output import print_json
 from tui.commands.words import RUNS_DIR
@@ -257,5 +257,4 @@ def check_out(out: Path | None, besides: str = "") -> None:
 
     if out.suffix.lower() != besides:
         suffix_of(out)
-    if not out.absolute().parent.is_dir():
-        raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})
+    check_folder(out)

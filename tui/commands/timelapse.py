@@ -14,7 +14,7 @@ from core.runs.snapshots.folder import snapshots_of
 from core.text import either, printable
 from tui import formatting
 from tui.commands.explore import choice
-from tui.commands.options.common import DataDir, RunName, RunsDir, out_option
+from tui.commands.options.common import DataDir, RunName, RunsDir, check_folder, out_option
 from tui.commands.output import print_error
 from tui.commands.words import RUNS_DIR
 
@@ -44,8 +44,7 @@ def timelapse(
     if fit_each and what != "latent":
         raise ConfigError({"fit_each": f"--fit-each goes with --what latent, not with {what}"})
     options = ProjectionOptions(check_projection(projection, LINEAR), fit_each=fit_each)
-    if not out.absolute().parent.is_dir():
-        raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})
+    check_folder(out)
     found = find_run(runs_dir, run)
     moments = [(snapshot.step, snapshot.epoch) for snapshot in snapshots_of(found)]
     if not moments:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class GivenImages:
     """Images uint8 (N, 28, 28), and what each is called: the path of a picture, or its number in a file.
 
+    Where a set has images to train on and to validate on, that comes before the number: `train:0`, `validation:0`.
     `left_out` says which could not be decoded.
     """
 
@@ -35,6 +36,8 @@ def read(path: Path, how: Reading = USUAL) -> GivenImages:
 
     if path.is_file() and path.suffix.lower() in PICTURES:
         return GivenImages(_read_picture(path, how.fit)[None], [path.name])
+    if not path.exists():
+        raise DataError(f"{path} does not exist")
     if not path.is_dir() and path.suffix.lower() != ".npz":
         raise DataError(f"{path} is neither a folder nor a picture ({', '.join(PICTURES)}) nor an .npz file")
     if path.is_dir() and (is_there("folder", path) or not is_there("idx", path)):
@@ -42,7 +45,9 @@ def read(path: Path, how: Reading = USUAL) -> GivenImages:
         return GivenImages(found.images, [str(each.relative_to(path)) for each in found.paths], found.left_out)
     parts = [part for part, _ in reading.read_arrays("idx" if path.is_dir() else "npz", path, hashlib.sha256())]
     images = np.concatenate([reading.fitted(part, how.fit) for part in parts])
-    return GivenImages(images, [f"{part}:{place}" for part, each in enumerate(parts) for place in range(len(each))])
+    kinds = ("train:", "validation:") if len(parts) > 1 else ("",)
+    names = [f"{kind}{number}" for kind, part in zip(kinds, parts, strict=True) for number in range(len(part))]
+    return GivenImages(images, names)
 
 
 def _read_picture(path: Path, fit: str) -> NDArray[np.uint8]:

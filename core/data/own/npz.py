@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,20 +30,28 @@ def read(path: Path, limit: int) -> list[Part]:
 
     Raises DamagedFile or OSError.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            there = {name.removesuffix(".npy") for name in archive.namelist()}
-            names = next((names for names in NAMES if names[0] in there), None)
-            if names is None:
-                expected = ", ".join(names[0] for names in NAMES)
-                raise DamagedFile(path, f"it has no array of images ({expected}) but {', '.join(sorted(there)[:9])}")
-            return [
-                _part(path, archive, images, labels if labels in there else "", limit)
-                for images, labels in (names[:2], names[2:])
-                if images in there
-            ]
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise DamagedFile(path, f"it is no .npz file that can be read: {error}") from error
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _parts(path, archive, limit)
+        except (DamagedFile, MemoryError):
+            raise
+        except Exception as error:  # zipfile and numpy follow what the file says, and fail as that makes them
+            said = str(error).partition("\n")[0] or type(error).__name__
+            raise DamagedFile(path, f"it is no .npz file that can be read: {said}") from error
+
+
+def _parts(path: Path, archive: zipfile.ZipFile, limit: int) -> list[Part]:
+    there = {name.removesuffix(".npy") for name in archive.namelist()}
+    names = next((names for names in NAMES if names[0] in there), None)
+    if names is None:
+        expected = ", ".join(names[0] for names in NAMES)
+        raise DamagedFile(path, f"it has no array of images ({expected}) but {', '.join(sorted(there)[:9])}")
+    return [
+        _part(path, archive, images, labels if labels in there else "", limit)
+        for images, labels in (names[:2], names[2:])
+        if images in there
+    ]
 
 
 def _part(path: Path, archive: zipfile.ZipFile, images_name: str, labels_name: str, limit: int) -> Part:
@@ -83,6 +90,8 @@ def _pixels(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
     """Images uint8 (N, H, W) from whole numbers of 8 bits, or numbers from 0 to 1; colours become grey."""
     import numpy as np
 
+    if array.dtype.kind not in "iuf":
+        raise DamagedFile(path, f"{name} is {array.dtype}, not numbers from 0 to 255 or from 0 to 1")
     if array.ndim == 4 and array.shape[-1] in (1, 3):
         weights = np.array([0.299, 0.587, 0.114]) if array.shape[-1] == 3 else np.ones(1)  # ITU-R BT.601
         grey = array @ weights
@@ -94,6 +103,6 @@ def _pixels(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.uint8]:
     low, high = float(array.min()), float(array.max())
     if array.dtype.kind == "f" and low >= 0 and high <= 1 + 1e-6:
         return (array * 255).round().clip(0, 255).astype(np.uint8)
-    if array.dtype.kind in "iuf" and low >= 0 and high <= 255:
+    if low >= 0 and high <= 255:
         return array.round().astype(np.uint8)
     raise DamagedFile(path, f"{name} is {array.dtype} from {low:g} to {high:g}, not 0 to 255 or 0 to 1")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,9 @@ FILE_LIMIT = 1 << 28  # bytes of a picture
 PIXELS_LIMIT = 100_000_000
 NAMED = 5  # files that an error lists
 SKIP = "--damaged skip"
+# What Pillow warns of and logs is about a file that is read or refused, and would stand in the midst of a screen.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))
 
 
@@ -102,7 +107,7 @@ def read(folder: Path, limit: int, tell: Callable[[bytes], object], reading: Rea
     of = f"{len(damaged):,} of the {len(paths):,} pictures"
     which = f"{', '.join(damaged[:NAMED])}{more}"
     if damaged and reading.damaged != "skip":
-        raise DataError(f"{of} in {folder} cannot be decoded: {which}; take them out, or train with {SKIP}")
+        raise DataError(f"{of} in {folder} cannot be decoded: {which}; take them out, or say {SKIP}")
     kept = [place for place in range(len(paths)) if place not in bad]
     names = None if "" in found else [name for name, each in found.items() for _ in each]
     return Pictures(
@@ -130,10 +135,12 @@ def grey(path: Path, content: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             if opened.width * opened.height > PIXELS_LIMIT:
                 raise DamagedFile(path, f"{opened.width} x {opened.height} pixels are too many")
-            return np.asarray(_grey(path, ImageOps.exif_transpose(opened)), np.uint8)
+            return np.array(_grey(path, ImageOps.exif_transpose(opened)), np.uint8)
+    except (DamagedFile, MemoryError):
+        raise
     except UnidentifiedImageError as error:
         raise DamagedFile(path, "no picture") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, Image.DecompressionBombError) as error:
+    except Exception as error:  # its decoders follow what the file says, and fail as that makes them
         raise DamagedFile(path, str(error) or type(error).__name__) from error
 
 
@@ -146,8 +153,8 @@ def fitted(image: NDArray[np.uint8], fit: str = USUAL.fit) -> NDArray[np.uint8]:
         return image
     whole, size = Image.fromarray(image), IMAGE_SHAPE[::-1]
     if fit == "squeeze":
-        return np.asarray(whole.resize(size, Image.Resampling.BICUBIC), np.uint8)
-    return np.asarray(ImageOps.fit(whole, size, Image.Resampling.BICUBIC), np.uint8)
+        return np.array(whole.resize(size, Image.Resampling.BICUBIC), np.uint8)
+    return np.array(ImageOps.fit(whole, size, Image.Resampling.BICUBIC), np.uint8)
 
 
 def _grey(path: Path, image: Image.Image) -> Image.Image:

@@ -55,7 +55,7 @@ def test_pictures_that_cannot_be_decoded_are_skipped_where_that_is_asked_for(tmp
         draw(tmp_path / name, 12)
     for path in (tmp_path / "cat" / "00.png", tmp_path / "dog" / "11.png"):
         path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(DataError, match=r"^2 of the 24 pictures .*; take them out, or train with --damaged skip$"):
+    with pytest.raises(DataError, match=r"^2 of the 24 pictures .*; take them out, or say --damaged skip$"):
         reading.read("folder", tmp_path)
     found = reading.read("folder", tmp_path, SKIP)
     assert len(found.train_images) + len(found.validation_images) == 22

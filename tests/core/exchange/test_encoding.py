@@ -75,7 +75,28 @@ def test_images_may_be_one_picture_an_archive_or_idx_files(images: np.ndarray, t
     assert one.names == ["one.png"]
     assert np.array_equal(archive.images, images)
     assert np.array_equal(files.images, images)
-    assert archive.names == files.names == ["0:0", "0:1", "0:2"]
+    assert archive.names == files.names == ["0", "1", "2"]
+    np.savez(tmp_path / "set.npz", x_train=images[:2], x_test=images[2:])
+    assert given.read(tmp_path / "set.npz").names == ["train:0", "train:1", "validation:0"]
+
+
+def test_how_pictures_are_read_may_be_said(images: np.ndarray, tmp_path: Path) -> None:
+    for place, image in zip(("one.png", "two.png"), (images[0], np.pad(images[1], ((0, 0), (0, 28)))), strict=True):
+        save_png(tmp_path / "pictures" / place, image)
+    (tmp_path / "pictures" / "three.png").write_bytes(b"no picture")
+    out, words = tmp_path / "z.npz", ("encode", "vae-mnist", tmp_path / "pictures", "--runs-dir", CHECKPOINTS)
+    refused = CliRunner().invoke(command_line(), [*map(str, words)]).exception
+    assert "three.png (no picture); take them out, or say --damaged skip" in str(refused)
+    invoke(*words, "--damaged", "skip", "--out", out)
+    cropped = np.load(out)
+    out.unlink()
+    assert cropped["paths"].tolist() == ["one.png", "two.png"]
+    said = invoke(*words, "--damaged", "skip", "--fit", "squeeze", "--out", out)
+    assert "1 of the 3 pictures cannot be decoded and is left out: three.png (no picture)" in said
+    same = (np.load(out)["means"] == cropped["means"]).all(axis=1)
+    assert same.tolist() == [True, False]
+    wrong = CliRunner().invoke(command_line(), [*map(str, words), "--damaged", "x"]).exception
+    assert "damaged must be one of refuse or skip" in str(wrong)
 
 
 def test_what_holds_no_images_is_said_in_a_line(tmp_path: Path) -> None:
@@ -86,7 +107,7 @@ def test_what_holds_no_images_is_said_in_a_line(tmp_path: Path) -> None:
         "empty": "has no pictures",
         "a.png": "a.png cannot be used: no picture",
         "a.txt": "neither",
-        "none": "neither",
+        "none": "none does not exist",
     }
     for name, reason in cases.items():
         with pytest.raises(DataError, match=reason):
@@ -97,6 +118,7 @@ def test_commands_pack_unpack_and_import(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     said = invoke("pack", "vae-mnist", "--runs-dir", CHECKPOINTS)
     assert "on another machine: vae-tui unpack vae-mnist.vae-run" in said
+    assert invoke("pack", "vae-mnist", "--runs-dir", CHECKPOINTS) == said  # over the one before
     said = invoke("unpack", "vae-mnist.vae-run", "--name", "mine", "--runs-dir", tmp_path / "runs")
     assert said.startswith(f"mine is ready in {tmp_path / 'runs' / 'mine'}; look at it with: vae-tui mine")
     weights = tmp_path / "runs" / "mine" / "model.safetensors"
@@ -105,7 +127,9 @@ def test_commands_pack_unpack_and_import(tmp_path: Path, monkeypatch: pytest.Mon
     with zipfile.ZipFile(tmp_path / "damaged.vae-run", "w") as archive:
         archive.writestr("config.json", "{")
     for words, reason in {
-        ("pack", "vae-mnist", "--runs-dir", CHECKPOINTS): "exists; name another one with --out",
+        ("export", "mine", "--out", tmp_path, "--runs-dir", tmp_path / "runs"): "exists; name another one with --out",
+        ("pack", "mine", "--out", tmp_path, "--runs-dir", tmp_path / "runs"): "that is a folder",
+        ("encode", "mine", weights, "--out", "no/z.npz"): "there is no folder no",
         (
             "unpack",
             "vae-mnist.vae-run",

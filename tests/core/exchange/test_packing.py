@@ -41,23 +41,26 @@ def test_a_run_is_the_same_after_its_journey(packed: Path, tmp_path: Path) -> No
     assert packing.unpack(packed, runs, "another").name == "another"
 
 
-def test_nothing_is_overwritten_and_a_run_that_trains_is_not_packed(packed: Path, tmp_path: Path) -> None:
-    before = packed.read_bytes()
-    with pytest.raises(FileExistsError):
-        packing.pack(SHIPPED, packed)
-    assert packed.read_bytes() == before
+def test_a_pack_is_replaced_once_another_is_whole_and_a_run_never(packed: Path, tmp_path: Path) -> None:
     packing.unpack(packed, tmp_path, "taken")
     with pytest.raises(FileExistsError):
         packing.unpack(packed, tmp_path, "taken")
-    run = packing.unpack(packed, tmp_path, "running")
-    metrics = run.open_metrics()  # as a trainer does
-    with pytest.raises(RunError, match="is being trained"):
-        packing.pack(run, tmp_path / "b.vae-run")
-    assert not (tmp_path / "b.vae-run").exists()
-    metrics.close()
-    packing.pack(run, tmp_path / "b.vae-run")
     with pytest.raises(ConfigError):
         packing.unpack(packed, tmp_path, "../outside")
+    run, before = packing.unpack(packed, tmp_path, "running"), packed.read_bytes()
+    metrics = run.open_metrics()  # as a trainer does
+    with pytest.raises(RunError, match="is being trained"):
+        packing.pack(run, packed)
+    metrics.close()
+    (run.path / "train.log").unlink()
+    (run.path / "train.log").mkdir()
+    with pytest.raises(DamagedFile):
+        packing.pack(run, packed)
+    assert packed.read_bytes() == before
+    (run.path / "train.log").rmdir()
+    packing.pack(run, packed)
+    assert "train.log" not in zipfile.ZipFile(packed).namelist()
+    assert {path.name for path in tmp_path.iterdir()} == {packed.name, "taken", "running"}
 
 
 def test_snapshots_go_along_unless_they_are_to_be_left(tmp_path: Path) -> None:

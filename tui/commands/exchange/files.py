@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +16,11 @@ from core.errors import ConfigError, RunError
 from core.exchange import arrays, examples, packing
 from core.runs.architecture.presets import FIRST_STAGES
 from core.runs.catalog import find_run
-from core.runs.config import make_config
+from core.runs.config import check_values, make_config
 from core.runs.first_stage import with_images
 from core.runs.run import NameTaken, Run
 from core.text import either
-from tui.commands.options.common import DataDir, RunName, RunsDir, expand, files_as_named
+from tui.commands.options.common import DataDir, RunName, RunsDir, check_folder, expand, files_as_named
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import echo, print_error
 from tui.commands.words import RUNS_DIR, command_hint
@@ -37,8 +38,8 @@ def expand_all(paths: list[Path] | Path) -> list[Path] | Path:
     return [files.expanded(path) for path in paths] if isinstance(paths, list) else files.expanded(paths)
 
 
-def new_file(path: Path, write: Callable[[Path], object]) -> Path:
-    """Write a file or folder that must not exist yet; its whole path. Raises RunError where it does."""
+def new_folder(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a folder that must not exist yet; its whole path. Raises RunError where it does."""
     place = path.absolute()
     try:
         write(place)
@@ -73,7 +74,7 @@ def export(
     def write(place: Path) -> None:
         written.extend(folder.write(found, place, onnx))
 
-    place = new_file(out or Path(f"{found.name}-export"), write)
+    place = new_folder(out or Path(f"{found.name}-export"), write)
     echo(f"wrote {', '.join(path.name for path in written)} to {place}")
     if found.config().preset_record.learns_prior:
         echo("that is the autoencoder whose latents it learns; what it learned of them is not exported")
@@ -86,11 +87,13 @@ def export_events(run: Run, out: Path, data_dir: Path | None) -> None:
 
     pictures = answer(run, data_dir, lambda explorer: explorer.preview()) if run.weights_version() else None
     counted = list[int]()
-    place = new_file(out, lambda place: counted.append(write(run, place, pictures)))
+    place = new_folder(out, lambda place: counted.append(write(run, place, pictures)))
     echo(f"wrote {counted[0]:,} numbers to {place}; look at them with: tensorboard --logdir {shlex.quote(str(out))}")
 
 
+@takes_settings({name: setting_option(name, default="as the run reads them") for name in ("fit", "damaged")})
 def encode(
+    settings: dict[str, Any],
     run: RunName,
     images: Annotated[Path, given("A picture, a folder of pictures or of IDX files, or an .npz file.", "IMAGES")],
     out: Annotated[
@@ -101,12 +104,15 @@ def encode(
 ) -> None:
     if out.suffix != arrays.SUFFIX:
         raise ConfigError({"out": f"out must end in .npz, not be {out.name}"})
+    check_folder(out)
     found = find_run(runs_dir, run)
     found.config(), found.read_weights()  # what is wrong with a run is said before PyTorch is loaded
     from core.data.own.given import read
     from tui.commands.printing import progress
 
-    looked_at = read(images.absolute(), found.config().image_source.reading)
+    checked = check_values(dataset="folder", **settings)
+    how = replace(found.config().image_source.reading, **{name: getattr(checked, name) for name in settings})
+    looked_at = read(images, how)
     if looked_at.left_out:
         print_error(looked_at.left_out)
     with progress() as report:
@@ -153,10 +159,9 @@ def pack(
     snapshots: Annotated[bool, typer.Option(help="With the weights of moments of its training, or without.")] = True,
 ) -> None:
     found = find_run(runs_dir, run)
-    place = new_file(
-        out or Path(f"{found.name}{packing.SUFFIX}"),
-        lambda place: packing.pack(found, place, snapshots=snapshots),
-    )
+    place = (out or Path(f"{found.name}{packing.SUFFIX}")).absolute()
+    check_folder(place)
+    packing.pack(found, place, snapshots=snapshots)
     echo(f"wrote {place}, {place.stat().st_size / 1e6:.1f} MB; on another machine: vae-tui unpack {place.name}")
 
 

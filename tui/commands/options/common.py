@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from core import files
-from core.errors import DamagedFile, DataError, UserError
+from core.errors import ConfigError, DamagedFile, DataError, UserError
 from core.runs.catalog import find_runs
 from tui.commands.words import RUNS_DIR
 
@@ -80,6 +80,14 @@ TimeLimit = Annotated[
         show_default=False,
     ),
 ]
+
+
+def check_folder(out: Path) -> None:
+    """Raises ConfigError early where a file cannot be written, as its folder is not there, or is one itself."""
+    if not out.absolute().parent.is_dir():
+        raise ConfigError({"out": f"out cannot be {out}: there is no folder {out.parent}"})
+    if out.is_dir():
+        raise ConfigError({"out": f"out cannot be {out}: that is a folder"})
 
 
 def out_option(what: str, endings: str) -> Any:
