@@ -22,7 +22,7 @@ from core import files
 from core.errors import DamagedFile
 from core.models.autoencoder import MODELS
 from core.models.likelihood import Likelihood
-from core.models.weights import KERNEL, LIKELIHOOD, first_line, metadata_of, sizes_of, weights_to_bytes
+from core.models.weights import IMPORTED, KERNEL, LIKELIHOOD, first_line, metadata_of, sizes_of, weights_to_bytes
 from core.runs.catalog import create_run
 from core.runs.config import RunConfig
 from core.runs.run import TENSORS_LIMIT, Run
@@ -44,10 +44,10 @@ def import_run(paths: Sequence[Path], config: RunConfig, runs_dir: Path, name: s
     others = [each for each in map(_likelihood, paths) if each is not Likelihood.GAUSSIAN]
     said: dict[str, object] = {LIKELIHOOD: others[0].value} if others else {}
     config = config.model_copy(update=sizes | said)
-    content = weights_to_bytes(state, {"preset": config.preset} | said)
+    told = " and ".join(printable(path.name) for path in paths)
+    content = weights_to_bytes(state, {"preset": config.preset, IMPORTED: told} | said)
     run = create_run(runs_dir, name, f"{config.preset}-imported", config)
     run.write_weights(content)
-    told = " and ".join(printable(path.name) for path in paths)
     reason = f"its weights were imported from {told}"
     run.write_status(Status(state=State.FINISHED, reason=reason))
     return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from pathlib import Path
 
@@ -45,9 +44,9 @@ def write(run: Run, folder: Path, pictures: tuple[Images, Images] | None = None)
             grid = np.concatenate([np.concatenate([*row], axis=1) for row in pictures])
             writer.add_image("reconstructions", grid[None], step)
         losses = metrics.epochs["val_loss"]
-        best = float(np.nanmin(losses)) if np.isfinite(losses).any() else math.nan
+        best = {"best/val_loss": float(np.nanmin(losses))} if np.isfinite(losses).any() else {}
         settings = {name: _plain(getattr(config, name)) for name in SETTINGS}
-        writer.add_hparams(settings, {"best/val_loss": best}, name="settings")
+        writer.add_hparams(settings, best, name="settings")
         writer.close()
 
     files.make_folder(folder, 0o755, fill)

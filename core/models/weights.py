@@ -22,6 +22,7 @@ from core.text import printable
 
 M = TypeVar("M", Autoencoder, Denoiser)
 LIKELIHOOD = "likelihood"  # in the metadata, where it is not Gaussian
+IMPORTED = "imported_from"  # in the metadata of weights from elsewhere: the names of their files
 LEVELS, WIDEST = 5, 256  # of a model that is made for weights from elsewhere
 KERNEL = 4  # dimensions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import files
-from core.models.weights import load_autoencoder, metadata_of
+from core.models.weights import IMPORTED, load_autoencoder, metadata_of
 from core.runs.catalog import summarise
 from core.runs.config import RunConfig, chosen
 from core.runs.first_stage import read_first_stage
@@ -31,15 +31,6 @@ pixels = bytes((rows * 255).round().to(torch.uint8).flatten().tolist())
 Path("samples.pgm").write_bytes(b"P5 256 256 255\\n" + pixels)
 print("wrote samples.pgm: 64 digits from the prior, as good as the prior fits the latents")
 '''
-LICENSE = """MIT License
-
-Copyright (c) 2026 The vae-tui authors
-
-The code in this folder, and the weights where they are yours to give, may be used, copied, changed and passed on by
-anyone for any purpose, with this notice. They come without any warranty.
-"""
-
-
 ONNX_USE = """
 `encoder.onnx` and `decoder.onnx` need onnxruntime only, and take batches of any size:
 
@@ -67,7 +58,7 @@ def write(run: Run, folder: Path, onnx: bool = False) -> list[Path]:
         "model.py": (HERE / "model.py").read_bytes(),
         "example.py": EXAMPLE.encode(),
         "README.md": card(run, config, preset, metadata_of(weights), onnx).encode(),
-        "LICENSE": LICENSE.encode(),
+        "LICENSE": (HERE / "LICENSE").read_bytes(),
     }
 
     def fill(place: Path) -> None:
@@ -85,17 +76,18 @@ def write(run: Run, folder: Path, onnx: bool = False) -> list[Path]:
 
 def card(run: Run, config: RunConfig, preset: str, metadata: dict[str, str], onnx: bool) -> str:
     """The model card: what it is, what it was trained on and how, how good it is, how to use it."""
-    rows = {"after": f"epoch {metadata.get('epoch', '?')}, step {metadata.get('step', '?')}"}
-    if preset == config.preset:
-        rows |= trained_as(run, config)
+    trained_here, rows = "epoch" in metadata, dict[str, str]()
+    if trained_here:
+        rows["after"] = f"epoch {metadata['epoch']}, step {metadata.get('step', 'unknown')}"
+        rows |= trained_as(run, config) if preset == config.preset else {}
     rows["latent scale"] = metadata.get("latent_scale", "not measured")
     latent = "x".join(map(str, config.sizes.latent_shape))
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    origin = f"trained by vae-tui on {config.dataset}" if trained_here else imported_from(metadata)
     stage = f"the first stage of a learned prior ({printable(str(config.first_stage))}), " * (preset != config.preset)
     return f"""# {printable(run.name)}
 
-An autoencoder ({preset}) for images of 32x32 pixels with a latent of {latent} numbers, {stage}trained by vae-tui on
-{config.dataset}.
+An autoencoder ({preset}) for images of 32x32 pixels with a latent of {latent} numbers, {stage}{origin}.
 
 | | |
 | --- | --- |
@@ -111,7 +103,14 @@ mean, log_variance = model.encode(images)  # (B, 1, 32, 32) in [0, 1]
 ```
 {ONNX_USE if onnx else ""}
 It knows images like those that it was trained on and no others; it was made for learning about autoencoders.
+LICENSE is that of the code in this folder; the weights are those of who trained them.
 """
+
+
+def imported_from(metadata: dict[str, str]) -> str:
+    """That vae-tui did not train these weights, and which files they came from where that is known."""
+    files = f" from {printable(metadata[IMPORTED])}" if IMPORTED in metadata else ""
+    return f"imported by vae-tui{files}: how and on what it was trained is not known here"
 
 
 def trained_as(run: Run, config: RunConfig) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""An autoencoder that vae-tui trained, in one file that needs PyTorch only.
+"""An autoencoder that vae-tui exported, in one file that needs PyTorch only.
 
     model = load("model.safetensors")
     posterior_mean, log_variance = model.encode(images)             # images (B, 1, 32, 32) in [0, 1]
@@ -93,10 +93,8 @@ def load(path: str | Path) -> Autoencoder:
     """The model in evaluation mode, on the CPU."""
     tensors, metadata = read_safetensors(Path(path))
     model = Autoencoder(metadata["preset"], *sizes_of(tensors))
-    model.latent_scale, model.likelihood = (
-        float(metadata.get("latent_scale", "nan")),
-        metadata.get("likelihood", "gaussian"),
-    )
+    model.latent_scale = float(metadata.get("latent_scale", "nan"))
+    model.likelihood = metadata.get("likelihood", "gaussian")
     model.load_state_dict(tensors)
     return model.eval()
 
@@ -116,7 +114,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     metadata = header.pop("__metadata__", {})
     tensors = {}
     for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        part = bytearray(content[start + begin : start + end])
+        part = bytearray(content[slice(*(start + place for place in entry["data_offsets"]))])
         tensors[name] = torch.frombuffer(part, dtype=TYPES[entry["dtype"]]).view(entry["shape"])
     return tensors, metadata

@@ -13,7 +13,9 @@ import torch
 from typer.testing import CliRunner
 
 from core.errors import RunError
+from core.exchange.importing import import_run
 from core.models.weights import load_autoencoder
+from core.runs.config import make_config
 from core.runs.run import Run
 from core.standalone import folder, model, onnx_files
 from tests.support.models import load_model
@@ -55,7 +57,18 @@ def test_the_folder_needs_nothing_of_this_program(tmp_path: Path) -> None:
     picture = (tmp_path / "e" / "samples.pgm").read_bytes()
     assert picture.startswith(b"P5 256 256 255\n")
     assert len(set(picture[15:])) > 100  # shades
-    assert len((tmp_path / "e" / "model.py").read_text().splitlines()) < 130
+    assert len((tmp_path / "e" / "model.py").read_text().splitlines()) < 120
+
+
+def test_of_weights_that_were_imported_the_card_says_so_and_makes_nothing_up(tmp_path: Path) -> None:
+    torch.save(load_model(Run(CHECKPOINTS / "ae-mnist")).state_dict(), tmp_path / "theirs.pt")
+    run = import_run([tmp_path / "theirs.pt"], make_config(preset="ae", dataset="mnist-5k"), tmp_path / "runs", None)
+    folder.write(run, tmp_path / "e")
+    said = " ".join((tmp_path / "e" / "README.md").read_text().split())
+    assert "imported by vae-tui from theirs.pt: how and on what it was trained is not known here" in said
+    for made_up in ("trained by vae-tui", "mnist-5k", "epoch", "?", "losses"):
+        assert made_up not in said
+    assert (tmp_path / "e" / "LICENSE").read_bytes() == (CHECKPOINTS.parent / "LICENSE").read_bytes()
 
 
 def test_of_a_learned_prior_its_first_stage_is_exported(tmp_path: Path) -> None:

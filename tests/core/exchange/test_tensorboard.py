@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from tests.conftest import CHECKPOINTS
 
+MakeRun = Callable[..., Run]
 RUN = Run(CHECKPOINTS / "vae-mnist")
 
 
@@ -45,3 +47,11 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
     with pytest.raises(RunError, match=r"vae-tui\[tensorboard\]"):
         write(RUN, tmp_path / "events")
     assert not (tmp_path / "events").exists()
+
+
+def test_of_a_run_without_losses_nothing_is_made_up_or_complained_of(
+    tmp_path: Path, make_run: MakeRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("tensorboardX", reason="the extra `tensorboard` is not installed")
+    assert write(make_run("imported"), tmp_path / "events") == 0
+    assert caplog.text == ""

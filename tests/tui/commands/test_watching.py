@@ -75,3 +75,8 @@ def test_once_prints_the_runs_and_opens_nothing(run: Run) -> None:
     done = CliRunner().invoke(command_line(), with_command(["--once", "--runs-dir", str(run.path.parent)]))
     assert done.exit_code == 0
     assert "watched" in done.stdout
+
+
+def test_of_a_run_that_was_not_trained_here_it_says_where_its_weights_are_from(run: Run) -> None:
+    run.write_status(Status(state=State.FINISHED, reason="its weights were imported from a.pt"))
+    assert call(run, "watch").output == "finished  its weights were imported from a.pt\n"

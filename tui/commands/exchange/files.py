@@ -14,7 +14,7 @@ from core import files
 from core.data import registry
 from core.errors import ConfigError, RunError
 from core.exchange import arrays, examples, packing
-from core.runs.architecture.presets import FIRST_STAGES
+from core.runs.architecture.presets import FIRST_STAGES, PRESETS
 from core.runs.catalog import find_run
 from core.runs.config import check_values, make_config
 from core.runs.first_stage import with_images
@@ -124,7 +124,15 @@ def encode(
     echo(f"wrote the posteriors of {len(looked_at.names):,} images to {out}: means, deviations, paths")
 
 
-@takes_settings({"preset": setting_option("preset"), "dataset": setting_option("dataset")})
+PRESET_OF_WEIGHTS = setting_option(
+    "preset",
+    help=f"{'; '.join(f'{name}: {PRESETS[name].description}' for name in FIRST_STAGES)}.",
+    default="needed",
+    choices=FIRST_STAGES,
+)
+
+
+@takes_settings({"preset": PRESET_OF_WEIGHTS, "dataset": setting_option("dataset")})
 def import_run(
     settings: dict[str, Any],
     weights: Annotated[list[Path], given("A state dict, or that of the encoder and that of the decoder.", "WEIGHTS")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -56,8 +56,16 @@ def check_share(name: str | None) -> Share | None:
     return None
 
 
-def setting_option(name: str, *, help: str = "", metavar: str = "", default: str = "", hidden: bool = False) -> Any:  # noqa: A002
-    """The option of a setting, as typer takes it."""
+def setting_option(
+    name: str,
+    *,
+    help: str = "",  # noqa: A002
+    metavar: str = "",
+    default: str = "",
+    hidden: bool = False,
+    choices: Sequence[str] = (),
+) -> Any:
+    """The option of a setting, as typer takes it; the shell completes `choices`, usually all there are."""
     setting = SETTINGS[name]
     shown = default or default_text(name)
     return typer.Option(
@@ -66,7 +74,7 @@ def setting_option(name: str, *, help: str = "", metavar: str = "", default: str
         metavar=metavar or setting.metavar,
         show_default=shown or False,
         hidden=hidden,
-        autocompletion=complete_run if name == "first_stage" else lambda: list(setting.choices),
+        autocompletion=complete_run if name == "first_stage" else lambda: list(choices or setting.choices),
     )
 
 

@@ -150,7 +150,11 @@ def epoch_line(epochs: Table, row: int, goal: int) -> str:
 def status_line(status: Status, state: State, reader: MetricsReader) -> str:
     """How far a run is and what it came to so far, in one line."""
     steps, epochs = reader.steps, reader.epochs
-    parts = [str(state), f"epoch {status.epoch}/{status.epochs}", f"step {status.step:,}"]
+    parts = [str(state)]
+    if status.epochs:
+        parts += [f"epoch {status.epoch}/{status.epochs}", f"step {status.step:,}"]
+    elif status.reason:  # of a run that was not trained here
+        parts.append(status.reason)
     if len(steps):
         parts.append(f"loss {formatting.loss(float(steps['loss'][-1]))}")
     validated = [float(loss) for loss in epochs["val_loss"] if loss == loss] if len(epochs) else []
