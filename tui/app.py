@@ -282,10 +282,10 @@ class VaeTui(ConfiguredApp):
         self.push_screen(Keys(self.screen))
 
     def action_explain(self) -> None:
-        if isinstance(self.screen, BaseScreen):
+        if isinstance(screen := self.screen, BaseScreen):
             from tui.screens.help.explain import Explain
 
-            self.push_screen(Explain(self.screen.topic))
+            self.push_screen(Explain(screen.topic, lambda: screen.sees_topic))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Of Textual's own commands the one for which there is no key; for its list of keys there is one here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from core.arrays import Images
 from tui.drawing.grounds.density import LINE_COLOR, MUCH, SHADE_COLORS, SHARE_NAMES, Ratio, Shades
 from tui.drawing.grounds.particles import ParticleGround
+from tui.drawing.grounds.thumbnails import Sheet
 from tui.drawing.plots.axes import Range
 from tui.drawing.plots.curves import Curve, decimate, markers
 from tui.drawing.points import CLASS_COLORS
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 DPI = 160
 WIDE = (10.0, 5.625)  # inches: 1600 x 900 pixels
 
+WIDEST, NARROWEST = 1680, 720  # pixels of a page of tiles, about, and at least
+SPACE = 2  # pixels of an image between two
+TITLE_LINE, TITLE_CHARACTER, CAPTION_LINE = 30, 12, 30  # pixels
 GROUND_CELLS = (84, 72)  # across and down: about as in a terminal, where 500 latents still make a ground
 PAPER_TINT = 0.35  # of the colour of a class on white
 
@@ -90,13 +95,64 @@ def _mark_changes(axes: Axes, panel: Panel, x_range: Range | None) -> None:
             words.set(rotation=90, verticalalignment="top", fontsize="small", color="grey", parse_math=False)
 
 
-def draw_tiles(figure: Figure, images: Images, captions: Sequence[str], title: str) -> None:
-    """Images (N, H, W) in [0, 1] side by side, each with its caption below."""
-    figure.suptitle(title, fontsize="medium", parse_math=False)
-    for axes, image, caption in zip(figure.subplots(1, len(images)), images, captions, strict=True):
-        axes.imshow(np.nan_to_num(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.set(xticks=[], yticks=[])
-        axes.set_xlabel(caption, fontsize="small", parse_math=False)
+@dataclass(frozen=True, eq=False)
+class TilePage:
+    """Tiles (N, K, H, W) in [0, 1], K images above each other with a caption below, so many a row, under a title."""
+
+    tiles: Images
+    columns: int
+    captions: Sequence[str]
+    title: str
+
+    @property
+    def scale(self) -> int:
+        """Pixels of paper for one of an image, along each axis: more where there are few tiles."""
+        wide: int = self.tiles.shape[3]
+        return min(max(WIDEST // (self.columns * (wide + SPACE)), 4), 8)
+
+    @property
+    def lines(self) -> list[str]:
+        """Those of the title."""
+        width = max(self.columns * (self.tiles.shape[3] + SPACE) * self.scale, NARROWEST)
+        return [part for line in self.title.splitlines() for part in wrap(line, width // TITLE_CHARACTER)]
+
+    def paper(self) -> tuple[Images, list[tuple[int, int]]]:
+        """The page without its words, (height, width) with white as 1, and where captions begin: x of the middle, y."""
+        count, images, high, wide = self.tiles.shape
+        scale, rows = self.scale, -(-count // self.columns)
+        step, top = (wide + SPACE) * scale, len(self.lines) * TITLE_LINE + SPACE * scale
+        down = images * (high + SPACE) * scale + CAPTION_LINE * any(self.captions)
+        width = max(self.columns * step, NARROWEST)
+        paper, places = np.ones((top + rows * down, width), np.float32), []
+        large = np.clip(np.nan_to_num(self.tiles), 0, 1).repeat(scale, axis=2).repeat(scale, axis=3)
+        for number, tile in enumerate(large):
+            x = (width - self.columns * step + SPACE * scale) // 2 + number % self.columns * step
+            for place, image in enumerate(tile):
+                y = top + number // self.columns * down + place * (high + SPACE) * scale
+                paper[y : y + high * scale, x : x + wide * scale] = image
+            places.append((x + wide * scale // 2, y + high * scale))
+        return paper, places
+
+
+def draw_tiles(figure: Figure, page: TilePage) -> None:
+    """A page, in a figure that is made as large as it is."""
+    paper, places = page.paper()
+    height, width = paper.shape
+    figure.set_layout_engine("none")
+    figure.set_size_inches(width / DPI, height / DPI)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.imshow(paper, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=(0, width, height, 0))
+    axes.text(width / 2, 6, "\n".join(page.lines), ha="center", va="top", fontsize="medium", parse_math=False)
+    for (x, y), caption in zip(places, page.captions, strict=True):
+        axes.text(x, y + 4, caption, ha="center", va="top", fontsize="small", parse_math=False)
+
+
+def draw_decoded(axes: Axes, sheet: Sheet, view: View) -> None:
+    """What decodes in the plane, as far as it is seen."""
+    axes.grid(visible=False)
+    axes.imshow(sheet.image, cmap="gray", vmin=0, vmax=1, extent=(*sheet.x, *sheet.y), aspect="auto")
+    axes.set(xlim=view.x, ylim=view.y)
 
 
 def draw_densities(figure: Figure, axes: Axes, ground: Shades | Ratio, view: View) -> None:

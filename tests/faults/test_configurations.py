@@ -31,9 +31,9 @@ WaitUntil = Callable[..., None]
 DRAW = """
 import sys; from pathlib import Path
 import numpy as np
-from tui import export
+from tui import export_plots
 points = np.arange(20.0).reshape(10, 2)
-export.save_scatter(Path(sys.argv[1]), points, np.arange(10), title="a $title$", replace=True)
+export_plots.save_scatter(Path(sys.argv[1]), points, np.arange(10), title="a $title$", replace=True)
 """
 
 

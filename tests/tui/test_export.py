@@ -19,18 +19,12 @@ from PIL import Image
 from core.errors import ConfigError, DamagedFile
 from tests.support.pictures import BLUE, pixels_of
 from tui.drawing.plots.curves import Curve
-from tui.export import (
-    save_curves,
-    save_picture,
-    save_scatter,
-    save_table,
-    suffix_of,
-    unused_path,
-    write_file,
-)
-from tui.panels import Panel
+from tui.export import save_picture, save_table, suffix_of, unused_path, write_file
+from tui.export_plots import save_curves, save_scatter, save_tiles
+from tui.panels import Panel, TilePage
 
 NOTHING = np.zeros(0)
+ONE_TILE = np.zeros((1, 1, 4, 4), np.float32)
 
 
 # A warning would be printed over the app, unless it is for developers only.
@@ -128,6 +122,9 @@ SAVES: dict[str, Callable[..., None]] = {
     "picture": lambda path, **how: save_picture(path, np.zeros((2, 4, 4), np.float32), 2, **how),
     "panels": lambda path, **how: save_curves(path, [Panel("loss", [falling()])], **how),
     "scatter": lambda path, **how: save_scatter(path, np.zeros((1, 2)), np.zeros(1, int), **how),
+    "tiles": lambda path, **how: save_tiles(
+        path, TilePage(np.zeros((2, 1, 4, 4), np.float32), 2, ["", ""], "a"), **how
+    ),
     "table": lambda path, **how: save_table(path, {"x": [1]}, **how),
 }
 
@@ -216,7 +213,9 @@ def test_columns_that_differ_are_named(tmp_path: Path, loss: np.ndarray) -> None
 
 
 def test_importing_it_loads_neither_matplotlib_nor_pillow() -> None:
-    code = 'import sys, tui.export; print({"matplotlib", "PIL", "plotext", "torch"} & set(sys.modules))'
+    code = (
+        'import sys, tui.export, tui.export_plots; print({"matplotlib", "PIL", "plotext", "torch"} & set(sys.modules))'
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert loaded.stdout.strip() == "set()"
 

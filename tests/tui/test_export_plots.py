@@ -14,8 +14,8 @@ import pytest
 from tests.support.pictures import BLUE, ORANGE, count_of, pixels_of
 from tui.drawing.plots.curves import Curve
 from tui.drawing.points import CLASS_COLORS
-from tui.export import save_curves, save_scatter
-from tui.panels import Panel
+from tui.export_plots import save_curves, save_scatter, save_tiles
+from tui.panels import DPI, Panel, TilePage
 
 # A warning would be printed over the app, unless it is for developers only.
 pytestmark = pytest.mark.filterwarnings("error", "ignore::DeprecationWarning")
@@ -179,6 +179,35 @@ def test_a_scatter_that_does_not_fit_together_is_refused(
         save_scatter(tmp_path / "a.png", points, classes)
 
 
+def test_tiles_stand_in_rows_with_words_above_and_below_and_no_pixel_is_blurred(tmp_path: Path) -> None:
+    tiles = np.zeros((10, 2, 28, 28), np.float32)
+    tiles[9, 1, 5, 7] = 0.5
+    title = f"a-run, epoch 3\nsamples from {'a very long name ' * 20}"
+    page = TilePage(tiles, 8, [f"caption {number}" for number in range(10)], title)
+    save_tiles(tmp_path / "a.png", page)
+    pixels = pixels_of(tmp_path / "a.png")
+    paper, places = page.paper()
+    assert pixels.shape[:2] == paper.shape
+    assert len(page.lines) == 4, "the long line is broken"
+    (x, y), scale = places[9], page.scale
+    top, left = y - 28 * scale, x - 14 * scale
+    grey = np.argwhere(np.abs(pixels[..., 0] - 128) < 2)
+    grey = grey[(grey >= (top, left)).all(axis=1) & (grey < (y, left + 28 * scale)).all(axis=1)]
+    assert grey.min(axis=0).tolist() == [top + 5 * scale, left + 7 * scale]
+    assert len(grey) == scale**2
+    words = [(pixels[y : y + 30, x - 60 : x + 60] < 128).any() for x, y in places]
+    assert all(words)
+    assert (pixels[: 4 * 30] < 128).any()
+    assert (pixels[: 4 * 30, [0, -1]] > 250).all(), "the title is not cut"
+
+
+def test_few_tiles_leave_room_for_their_title(tmp_path: Path) -> None:
+    page = TilePage(np.zeros((1, 1, 28, 28), np.float32), 1, [""], "a-run\nsamples from the prior N(0, I), seed 0")
+    save_tiles(tmp_path / "a.png", page)
+    assert len(page.lines) == 2
+    assert pixels_of(tmp_path / "a.png").shape[1] / DPI > 4
+
+
 def run_python(code: str, *arguments: str, **environment: str) -> str:
     ran = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -197,7 +226,7 @@ def test_plots_need_no_display_and_choose_no_backend(tmp_path: Path) -> None:
 import sys, threading
 import numpy as np
 from pathlib import Path
-from tui.export import Panel, save_curves
+from tui.export_plots import Panel, save_curves
 from tui.drawing.plots.curves import Curve
 curves = [Curve("a", np.arange(9.0), np.arange(9.0), "red")]
 thread = threading.Thread(target=save_curves, args=(Path(sys.argv[1]), [Panel("loss", curves)]))

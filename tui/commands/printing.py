@@ -31,7 +31,7 @@ from core.explorer.results import Completions, LatentProjection, ReconstructionP
 from core.latents.options import GRID, SOURCES, CompletionOptions, Order, SamplingOptions, grid_shape
 from core.runs.run import Run
 from core.text import printable
-from tui import evaluation_table, export, formatting, latent_plane
+from tui import evaluation_table, export, export_plots, formatting, latent_plane
 from tui.background.explorers import open_here
 from tui.commands.output import ERASE, LowestLines, echo, print_note, print_table
 from tui.drawing import classes
@@ -39,6 +39,7 @@ from tui.drawing.images import Scale, hatched
 from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
 from tui.interrupts import leave
+from tui.panels import TilePage
 from tui.terminal.capabilities import ColorDepth, color_depth_of
 from tui.terminal.graphics import GAP
 
@@ -123,14 +124,15 @@ def show_completions(
     run: Run, image: Images, hidden: Bools, found: Completions, options: CompletionOptions, out: Path | None
 ) -> None:
     """What the model saw of a digit, and its answers."""
-    tiles = np.concatenate([hatched(image, hidden)[None], found.images])
+    tiles = np.concatenate([hatched(image, hidden)[None], found.images])[:, None]
+    preset, captions = run.config().preset_record, ["seen", *formatting.completions(found)]
+    how = f"{formatting.completed_by(options, preset)}, {formatting.completion_asked(options, preset)}"
     if out is None:
-        preset = run.config().preset_record
-        how = f"{formatting.completed_by(options, preset)}, {formatting.completion_asked(options, preset)}"
         print_heading(run, f"{how}; error: of the pixels seen")
-        print_tiles(tiles[:, None], ["seen", *formatting.completions(found)])
+        print_tiles(tiles, captions)
     elif export.suffix_of(out) == ".png":
-        export.save_picture(out, tiles, min(COLUMNS, len(tiles)), replace=True)
+        title = f"{printable(run.name)}\n{how}; error: of the pixels seen"
+        export_plots.save_tiles(out, TilePage(tiles, min(COLUMNS, len(tiles)), captions, title), replace=True)
     else:
         taken = {} if found.digits is None else {"digit": found.digits}
         numbers = {f"z{number}": column for number, column in enumerate(found.latents.T)}
@@ -149,7 +151,7 @@ def show_projection(run: Run, plane: LatentProjection, out: Path | None) -> None
         points, labels, width = plane.points, plane.labels, console.width
         print_strips(console, draw_points(points, labels, width, lines, x_label=x_label, y_label=y_label, depth=depth))
     elif export.suffix_of(out) == ".png":
-        export.save_projection(out, run.name, plane, replace=True)
+        export_plots.save_projection(out, run.name, plane, replace=True)
     else:
         export.save_table(out, latent_plane.columns(plane), replace=True)
     print_written(out)

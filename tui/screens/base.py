@@ -80,6 +80,11 @@ class BaseScreen(Screen[Result]):
         """What is seen, by a name that tui/screens/help/formulas.py has."""
         return "loss"
 
+    @property
+    def sees_topic(self) -> bool:
+        """Whether what the topic is about is there, rather than still computed."""
+        return True
+
     def what_runs_do(self, run: Run) -> Iterator[tuple[str, Callable[[], object]]]:
         """What can be done here with a run that is found by its name."""
         yield "open", lambda: self.post_message(RunOpened(run))

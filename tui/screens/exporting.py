@@ -13,21 +13,24 @@ from textual.screen import Screen
 from core.arrays import Images
 from core.errors import describe
 from core.evaluation.results import METRIC_DESCRIPTIONS
-from tui import evaluation_table, export, latent_plane, series
+from core.text import printable
+from tui import evaluation_table, export, export_plots, formatting, latent_plane, series
 from tui.drawing.grounds.density import Ratio, Shades
 from tui.drawing.grounds.particles import ParticleGround
+from tui.drawing.grounds.thumbnails import Sheet
 from tui.drawing.plots.axes import Range
 from tui.drawing.plots.plot import visible_extent
 from tui.drawing.plots.scales import Scale
 from tui.drawing.view import View
-from tui.messages import FilesWritten
-from tui.panels import Panel
+from tui.messages import FilesWritten, Moment
+from tui.panels import Panel, TilePage
 from tui.screens.selection import Shared
 
 ATTEMPTS = 20
 
 if TYPE_CHECKING:
     from core.explorer.results import EvaluationResult, LatentProjection
+    from core.runs.run import Run
 
 WHOLE_GRID = "the table holds both densities all over their grid, whatever was seen of it"
 WHOLE_TABLE = "the table holds everything; its column shown says what was seen"
@@ -90,11 +93,17 @@ def write_picture(folder: Path, stem: str, images: Images, columns: int) -> list
     return [path]
 
 
-def write_tiles(folder: Path, stem: str, images: Images, captions: Sequence[str], title: str) -> list[Path]:
-    """Images (N, H, W) side by side as PNG, with their captions and a title."""
+def write_tiles(folder: Path, stem: str, page: TilePage) -> list[Path]:
+    """Tiles with their captions and a title as PNG."""
     path = export.unused_path(folder, stem, ".png")
-    export.save_tiles(path, images, captions, title)
+    export_plots.save_tiles(path, page)
     return [path]
+
+
+def title(run: Run, moment: Moment | None, facts: str) -> str:
+    """What stands over a picture of what is shown: the run, the moment and these facts."""
+    then = f", {formatting.moment(moment.epoch)}" if moment else ""
+    return f"{printable(run.name)}{then}\n{facts}"
 
 
 def write_table(folder: Path, stem: str, columns: Mapping[str, Sequence[Any]]) -> list[Path]:
@@ -120,15 +129,15 @@ def write_curves(
         Panel(chart.title, chart.curves, y_ranges.get(chart.key) or visible_extent(chart.curves, x_range, scale))
         for chart in charts
     ]
-    export.save_curves(picture, panels, title=title, x_label=x_label, x_range=x_range, log_scale=scale == "log")
+    export_plots.save_curves(picture, panels, title=title, x_label=x_label, x_range=x_range, log_scale=scale == "log")
     export.save_table(table, export.curve_table(charts, x_label, x_range))
     return [picture, table]
 
 
-def write_projection(folder: Path, stem: str, run: str, plane: LatentProjection, seen: export.Seen) -> list[Path]:
+def write_projection(folder: Path, stem: str, run: str, plane: LatentProjection, seen: export_plots.Seen) -> list[Path]:
     """The latents in the plane: as PNG what is seen, as CSV everything, with a column that says so."""
     picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
-    export.save_projection(picture, run, plane, seen)
+    export_plots.save_projection(picture, run, plane, seen)
     export.save_table(table, latent_plane.columns(plane) | {"shown": seen.points(plane).astype(int)})
     return [picture, table]
 
@@ -139,11 +148,18 @@ def write_density(
     """Densities in the plane: as PNG what is seen, as CSV both all over their grid."""
     stem = f"{stem}-{'ratio' if isinstance(ground, Ratio) else 'density'}"
     picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
-    export.save_density(picture, run, plane, ground, view)
+    export_plots.save_density(picture, run, plane, ground, view)
     x, y = (grid.ravel() for grid in np.meshgrid(*ground.density.middles))
     densities = {"posterior": ground.density.posterior.ravel(), "drawn": ground.density.drawn.ravel()}
     export.save_table(table, dict(zip(plane.projection.axes, (x, y), strict=True)) | densities)
     return [picture, table]
+
+
+def write_decoded(folder: Path, stem: str, run: str, plane: LatentProjection, sheet: Sheet, view: View) -> list[Path]:
+    """What decodes in the plane, as far as it is seen, as PNG."""
+    path = export.unused_path(folder, f"{stem}-decoded", ".png")
+    export_plots.save_decoded(path, run, plane, sheet, view)
+    return [path]
 
 
 def write_flow(
@@ -157,7 +173,7 @@ def write_flow(
 ) -> list[Path]:
     """Particles in the plane: as PNG what is seen, as CSV these columns."""
     picture, table = (export.unused_path(folder, stem, suffix) for suffix in (".png", ".csv"))
-    export.save_flow(picture, title, ground, view, axes)
+    export_plots.save_flow(picture, title, ground, view, axes)
     export.save_table(table, columns)
     return [picture, table]
 

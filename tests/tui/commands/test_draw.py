@@ -392,7 +392,7 @@ def test_a_digit_is_completed_on_the_terminal_in_a_picture_and_in_a_table(call: 
     found = rows(folder / "two.csv")
     assert [len(row) for row in found] == [3 + 64, 3 + 64]
     assert float(found[0]["squared_error"]) < 50
-    assert Image.open(folder / "two.png").size[0] > 3 * 28
+    assert Image.open(folder / "two.png").size == (3 * 240, 3 * 30 + 2 * 8 + 30 * 8 + 30), "with title and captions"
     for wrong in (("--hide", "middle"), ("--digit", "3"), ("--count", "0"), ("--out", "two.txt")):
         refused = call("complete", "ae", "one.png", *wrong)
         assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)

@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from textual.pilot import Pilot
 
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import press, shown, until
 from tests.support.snapshots import OTHER, RUN
-from tui import export
+from tui import export_plots
 from tui.app import VaeTui
-from tui.screens.inspect.reconstruct import ReconstructScreen
+from tui.screens.inspect.reconstruct import ReconstructScreen, captions
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
 from tui.widgets.scatter import Scatter
@@ -30,13 +29,13 @@ def figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Fi
     """The figures that are drawn into files of an empty folder."""
     monkeypatch.chdir(tmp_path)
     drawn: list[Figure] = []
-    make = export._figure
+    make = export_plots._figure
 
     def remember(*arguments: Any) -> Figure:
         drawn.append(make(*arguments))
         return drawn[-1]
 
-    monkeypatch.setattr(export, "_figure", remember)
+    monkeypatch.setattr(export_plots, "_figure", remember)
     yield drawn
 
 
@@ -136,8 +135,11 @@ async def test_of_samples_those_that_are_seen_are_written(run_app: VaeTui, figur
             (picture,) = await written(pilot, 1)
             count = min(32, tiling.capacity)
             columns, rows = min(tiling.columns, count), -(-count // tiling.columns)
-            with Image.open(picture) as image:
-                assert image.size == ((29 * columns - 1) * 4, (29 * rows - 1) * 4)
+            title, *below = figures[-1].axes[0].texts
+            assert title.get_text().startswith(f"{RUN.name}\nsamples from ")
+            places = [caption.get_position() for caption in below]
+            assert (len({x for x, _ in places}), len({y for _, y in places}), len(places)) == (columns, rows, count)
+            assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 async def test_what_is_written_is_what_was_seen_when_the_key_was_pressed(
@@ -147,15 +149,15 @@ async def test_what_is_written_is_what_was_seen_when_the_key_was_pressed(
         await press(pilot, "3")
         seen = shown(run_app, ReconstructScreen).page
         assert seen
-        expected = seen.stacks().shape[0]
+        expected = captions(seen)
         explorers[OTHER].gate.clear()
         await pilot.press("e")
         run_app.selected_run = OTHER
         await until(pilot, lambda: run_app.exported, "the file")
         (picture,) = run_app.exported
         assert picture.name.startswith("vae-mnist-")
-        with Image.open(picture) as image:
-            assert image.size[0] == (29 * expected - 1) * 4
+        _, *written_captions = figures[-1].axes[0].texts
+        assert [caption.get_text() for caption in written_captions] == expected
         await pilot.press("e")
         await until(pilot, lambda: "nothing to export" in [*run_app._notifications][-1].message, "the word")
         explorers[OTHER].gate.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor
@@ -14,6 +13,7 @@ from textual.strip import Strip
 from core.arrays import Floats, Images, Integers
 from tui.drawing.grounds.ground import Legend
 from tui.drawing.images import draw_image, shrink
+from tui.drawing.plots.axes import Range
 from tui.drawing.plots.legend import PLAIN
 from tui.drawing.view import View
 from tui.terminal.capabilities import ColorDepth
@@ -77,11 +77,14 @@ class Mesh:
         places = np.rint(self.points / self.cell * STEPS).astype(int).tolist()
         return [(*scale, x, y) for x, y in places]
 
-    def whole(self) -> Iterator[int]:
-        """The numbers of those that are not cut at an edge."""
-        for number, (x, y) in enumerate(self.places):
-            if x >= 0 and y >= 0 and x + self.size <= self.columns and y + self.size // 2 <= self.rows:
-                yield number
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A picture (H, W) of a part of the plane: the values at its edges."""
+
+    image: Images
+    x: Range
+    y: Range
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +127,20 @@ class Thumbnails:
         for (x, y), image in zip(mesh.places, small, strict=True):
             sheet[2 * y + size : 2 * y + 2 * size, x + size : x + 2 * size] = image
         return draw_image(sheet[size : size + 2 * rows, size : size + columns], depth, base)
+
+    def sheet(self, mesh: Mesh) -> Sheet | None:
+        """The images of a mesh at full size, each where it is drawn; None where nothing is known."""
+        images = self.of(mesh)
+        if images is None:
+            return None
+        (wide, high), (left, top) = mesh.cell, mesh.places[0]
+        across = sum(y == top for _, y in mesh.places)
+        cut = images[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+        rows = np.concatenate([np.concatenate([*row], axis=1) for row in cut.reshape(-1, across, *cut.shape[1:])])
+        x = mesh.view.x[0] + left * wide
+        y = mesh.view.y[1] - top * high
+        down = len(images) // across * mesh.size / 2
+        return Sheet(rows, (x, x + across * mesh.size * wide), (y - down * high, y))
 
     def legend(self, depth: ColorDepth) -> Legend:
         return [

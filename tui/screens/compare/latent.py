@@ -16,7 +16,7 @@ from core.latents.options import LINEAR, ProjectionOptions
 from core.runs.run import Run
 from tui import latent_plane
 from tui.drawing.view import home_view
-from tui.export import Seen
+from tui.export_plots import Seen
 from tui.screens import exporting
 from tui.screens.compare.view import WAITING, ModelsView, Question
 from tui.screens.exporting import Export

@@ -16,6 +16,7 @@ from core.latents.options import SEEDS
 from core.runs.run import Run
 from tui import formatting
 from tui.drawing.heat_maps import channel_titles
+from tui.panels import TilePage
 from tui.screens import exporting
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
@@ -26,12 +27,14 @@ from tui.widgets.gallery import Gallery
 from tui.widgets.heat_maps import HeatMaps
 
 if TYPE_CHECKING:
+    from core.arrays import Images
     from core.explorer.protocol import Explorer
     from core.explorer.results import ImageDetail
     from core.latents.options import Part
 
 
 SAMPLES = 8
+NAMES = ("original", "reconstructed", "difference")
 
 
 @dataclass(frozen=True)
@@ -145,10 +148,7 @@ class ImageDetailScreen(DetailScreen):
         self.remove_class("-nothing")
         self.set_class(detail.is_point, "-point")
         self.refresh_bindings()
-        error = np.abs(detail.original - detail.reconstruction)
-        names = ["original", "reconstructed", "difference"]
-        tiles = np.stack([detail.original, detail.reconstruction, error])[:, None]
-        self.query_one("#pair", Gallery).show(tiles, names)
+        self.query_one("#pair", Gallery).show(compared(detail)[:, None], NAMES)
         self.query_one("#samples", Gallery).show(detail.samples[:, None])
         spread = self.deviation and not detail.is_point
         what, values = ("deviation", detail.deviation) if spread else ("mean", detail.mean)
@@ -156,12 +156,13 @@ class ImageDetailScreen(DetailScreen):
         self.query_one("#latent", HeatMaps).show(values, channel_titles(len(values), values.shape[2], kind))
         of_what = "the latent" if detail.is_point else f"{what} of the posterior over the latent"
         self.query_one("#latent-title", Label).update(f"{of_what}, channel by channel")
+        self.set_heading(*self._facts(detail), f"{self.place + 1:,} of {self._row.total:,}")
+
+    def _facts(self, detail: ImageDetail) -> tuple[str, str]:
+        """The class; which image it is, and its error."""
         image = "training image" if self._row.part == "training" else "image"
-        self.set_heading(
-            f"class {formatting.class_title(detail.label, detail.classes)}",
-            f"{image} {detail.index:,}, squared error {detail.error:.2f}",
-            f"{self.place + 1:,} of {self._row.total:,}",
-        )
+        named = f"class {formatting.class_title(detail.label, detail.classes)}"
+        return named, f"{image} {detail.index:,}, squared error {detail.error:.2f}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         # The posterior of an autoencoder has no samples and no spread.
@@ -203,7 +204,14 @@ class ImageDetailScreen(DetailScreen):
         detail = self.detail
         if detail is None:
             return None
-        pair = np.stack([detail.original, detail.reconstruction, np.abs(detail.original - detail.reconstruction)])
         samples = detail.samples[:0] if detail.is_point else detail.samples
-        images, stem = np.concatenate([pair, samples]), f"{stem}-{detail.index}"
-        return Export(lambda folder: exporting.write_picture(folder, stem, images, len(images)))
+        captions = [*NAMES, *(f"sample {number}" for number in range(1, len(samples) + 1))]
+        title = exporting.title(run, self.moment, ": ".join(self._facts(detail)))
+        images = np.concatenate([compared(detail), samples])
+        page, stem = TilePage(images[:, None], len(images), captions, title), f"{stem}-{detail.index}"
+        return Export(lambda folder: exporting.write_tiles(folder, stem, page))
+
+
+def compared(detail: ImageDetail) -> Images:
+    """The image, its reconstruction and how far apart they are, (3, 28, 28)."""
+    return np.stack([detail.original, detail.reconstruction, np.abs(detail.original - detail.reconstruction)])

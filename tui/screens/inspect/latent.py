@@ -13,7 +13,7 @@ from textual.containers import Horizontal
 
 from core.latents.options import ProjectionOptions
 from core.runs.run import Run
-from tui import export, latent_plane
+from tui import export_plots, latent_plane
 from tui.drawing.grounds.density import Ratio, Shades
 from tui.screens import exporting
 from tui.screens.dialogs import ask_class
@@ -74,6 +74,10 @@ class LatentScreen(PlaneChooser):
     @property
     def topic(self) -> str:
         return self.looks.topic or self.choice.projection
+
+    @property
+    def sees_topic(self) -> bool:
+        return not self.is_busy or all(map(self.answers.is_newest, ("plane", "thumbnails")))
 
     # What is shown
 
@@ -249,12 +253,12 @@ class LatentScreen(PlaneChooser):
         return timelapse.of_plane(self.choice, self._scatter.view, self._scatter.hidden)
 
     def to_export(self, run: Run, stem: str) -> Export | None:
-        decoded = self.looks.decoded.images(self._scatter) if self.looks.look == "decoded" else None
-        if decoded is not None:
-            return Export(lambda folder: exporting.write_picture(folder, f"{stem}-decoded", *decoded))
-        plane, seen = self.plane, export.Seen(self._scatter.view, self._scatter.hidden)
+        plane, seen = self.plane, export_plots.Seen(self._scatter.view, self._scatter.hidden)
         if plane is None:
             return None
+        sheet = self.looks.decoded.sheet(self._scatter) if self.looks.look == "decoded" else None
+        if sheet is not None:
+            return Export(lambda folder: exporting.write_decoded(folder, stem, run.name, plane, sheet, seen.view))
         if isinstance(ground := self._scatter.ground, Shades | Ratio):
             compared = partial(exporting.write_density, run=run.name, plane=plane, ground=ground, view=seen.view)
             return Export(lambda folder: compared(folder, stem), exporting.WHOLE_GRID)

@@ -16,6 +16,7 @@ from core.arrays import Floats, Images
 from core.latents.options import ACTIVE_VARIANCE, number_name
 from core.runs.run import Run
 from core.shapes import IMAGE_SHAPE
+from tui.panels import TilePage
 from tui.screens import exporting
 from tui.screens.dialogs import AskNumber
 from tui.screens.explore_base import ExploreSources
@@ -173,12 +174,16 @@ class LatentPathScreen(DetailScreen):
     def _draw(self) -> None:
         if self._strips is None:
             return
-        lines, steps = self._strips.shape[:2]
-        captions = [caption for line in range(lines) for caption in self._captions(self._first + line, steps)]
-        tiles = self._strips.reshape(lines * steps, *TILE)
+        tiles, steps, captions = self._tiles(self._strips)
         self.query_one("#strips", Gallery).show(tiles, captions, (self.line - self._first) * steps)
         what = "walk" if self.end is None else "from one digit to another"
         self.set_heading(what, self._describe(self.line))
+
+    def _tiles(self, strips: Images) -> tuple[Images, int, list[str]]:
+        """The images of all paths that are shown, how many make one, and their captions."""
+        lines, steps = strips.shape[:2]
+        captions = [caption for line in range(lines) for caption in self._captions(self._first + line, steps)]
+        return strips.reshape(lines * steps, *TILE), steps, captions
 
     def _is_inactive(self, line: int) -> bool:
         """Whether the decoder makes no use of a latent number: on its whole path nothing changes that is seen."""
@@ -278,8 +283,9 @@ class LatentPathScreen(DetailScreen):
         if strips is None:
             return None
         stem = f"{stem}-{'traversal' if self.end is None else 'interpolation'}"
-        images, steps = strips.reshape(-1, *IMAGE_SHAPE), strips.shape[1]
-        return Export(lambda folder: exporting.write_picture(folder, stem, images, steps))
+        kind = "each row varies a latent number" if self.end is None else "from one digit to another"
+        page = TilePage(*self._tiles(strips), exporting.title(run, self.moment, kind))
+        return Export(lambda folder: exporting.write_tiles(folder, stem, page))
 
 
 def by_activity(activity: Floats) -> list[int]:

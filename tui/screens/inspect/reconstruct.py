@@ -15,6 +15,7 @@ from core.runs.run import Run
 from core.shapes import IMAGE_SHAPE
 from tui import formatting
 from tui.drawing.tiles import Tiling
+from tui.panels import TilePage
 from tui.screens import exporting
 from tui.screens.dialogs import ask_class
 from tui.screens.explore_base import ExploreSources
@@ -157,20 +158,13 @@ class ReconstructScreen(TimeScreen):
             return
         selected = min(max(self.place - page.first, 0), len(page.indices) - 1)
         tiles = page.stacks()
-        captions = [
-            f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)
-        ]
         if self._stacked > 1:
-            self._gallery.show(tiles[:, : self._stacked], captions, selected)
+            self._gallery.show(tiles[:, : self._stacked], captions(page), selected)
         else:
             label, error = page.labels[selected], page.errors[selected]
             self._gallery.show(tiles[selected][:2, None], [f"class {label}", f"error {error:.1f}"])
-        which = "all classes" if self.label is None else f"class {formatting.class_title(self.label, page.classes)}"
-        order = "worst first" if self.order == "worst" else "by index"
-        last = page.first + len(page.indices)
-        place = f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
         rows = ", ".join(NAMES[: self._stacked]) if self._stacked > 1 else "original, reconstruction"
-        self.set_heading(rows, place, "class, error")
+        self.set_heading(rows, self._which(page), "class, error")
         names = list(NAMES)
         self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
         facts = Text.assemble(
@@ -180,6 +174,13 @@ class ReconstructScreen(TimeScreen):
             ("enter looks closer", "dim"),
         )  # fmt: skip
         self.query_one("#facts", Static).update(facts)
+
+    def _which(self, page: ReconstructionPage) -> str:
+        """Which images a page has, in words."""
+        which = "all classes" if self.label is None else f"class {formatting.class_title(self.label, page.classes)}"
+        order = "worst first" if self.order == "worst" else "by index"
+        last = page.first + len(page.indices)
+        return f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
 
     # What keys do
 
@@ -262,6 +263,12 @@ class ReconstructScreen(TimeScreen):
     def to_export(self, run: Run, stem: str) -> Export | None:
         if self.page is None:
             return None
-        tiles = self.page.stacks()
-        images = tiles.swapaxes(0, 1).reshape(-1, *tiles.shape[2:])
-        return Export(lambda folder: exporting.write_picture(folder, stem, images, len(tiles)))
+        tiles, columns = self.page.stacks(), self._tiling.columns if self._tiling else 1
+        title = exporting.title(run, self.moment, f"originals, reconstructions, errors: {self._which(self.page)}")
+        page = TilePage(tiles, min(columns, len(tiles)), captions(self.page), title)
+        return Export(lambda folder: exporting.write_tiles(folder, stem, page))
+
+
+def captions(page: ReconstructionPage) -> list[str]:
+    """The class and the error of each image."""
+    return [f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)]

@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from core.runs.run import Run
-from core.text import printable
 from tui import formatting
 from tui.messages import Moment
 from tui.screens.explore_base import ExploreScreen, ExploreSources
@@ -32,11 +31,6 @@ class DetailScreen(ExploreScreen):
     def set_heading(self, bold: str = "", rest: str = "", hint: str = "") -> None:
         then = f"at {formatting.moment(self._moment.epoch)}" if self._moment else ""
         super().set_heading(bold, ", ".join(filter(None, (then, rest))), hint)
-
-    def export_title(self, run: Run, facts: str) -> str:
-        """What stands over a picture of what is shown: the run, the moment and these facts."""
-        then = f", {formatting.moment(self._moment.epoch)}" if self._moment else ""
-        return f"{printable(run.name)}{then}\n{facts}"
 
     def change_run(self, run: Run | None) -> None:
         if self.selected_run is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.shapes import IMAGE_SHAPE
-from tui.drawing.grounds.thumbnails import Mesh, Thumbnails
+from tui.drawing.grounds.thumbnails import Mesh, Sheet, Thumbnails
 from tui.drawing.view import home_view
 
 if TYPE_CHECKING:
@@ -30,16 +30,10 @@ class Decoded:
         self._plane: LatentProjection | None = None
         self._thumbnails: Thumbnails | None = None
 
-    def images(self, scatter: Scatter) -> tuple[Images, int] | None:
-        """What is seen whole, row by row, and how many stand in a row."""
-        if self._thumbnails is None:
-            return None
-        mesh = _mesh(self._thumbnails, scatter)
-        images, whole = self._thumbnails.of(mesh), list(mesh.whole())
-        if images is None or not whole:
-            return None
-        first = mesh.places[whole[0]][1]
-        return images[whole], sum(mesh.places[number][1] == first for number in whole)
+    def sheet(self, scatter: Scatter) -> Sheet | None:
+        """What is seen, as one picture."""
+        thumbnails = self._thumbnails
+        return None if thumbnails is None else thumbnails.sheet(_mesh(thumbnails, scatter))
 
     def ground(self, plane: LatentProjection) -> Thumbnails:
         """What is known of a plane."""

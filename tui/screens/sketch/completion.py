@@ -15,17 +15,19 @@ from core.runs.run import Run
 from core.shapes import IMAGE_SHAPE
 from core.sketch.sheet import Sheet
 from tui import formatting
+from tui.drawing.tiles import Tiling
+from tui.panels import TilePage
 from tui.screens import exporting
 from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskClass, AskNumber
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.inspect.sampling.cursor import TileCursor
 from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
 from tui.screens.sketch.answers import Answers, pictures
 from tui.screens.sketch.keys import COMPLETION_KEYS
-from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 TILE = (1, *IMAGE_SHAPE)
 
 
-class CompletionScreen(DetailScreen):
+class CompletionScreen(TileCursor, DetailScreen):
     """Opened by `enter` on the sheet; the first picture is what the model sees of it, each other one an answer."""
 
     ABOUT = "completion: what is hidden of a drawn digit, as the model completes it"
@@ -47,7 +49,7 @@ class CompletionScreen(DetailScreen):
         super().__init__(shared, sources)
         self._sheet, self._opened_from = sheet, opened_from
         self.options = CompletionOptions()
-        self.chosen = 1  # the picture that the cursor is on
+        self.chosen = 1
         self.answer: Completions | None = None
         self._asked = object()  # stands for the newest question
 
@@ -68,6 +70,14 @@ class CompletionScreen(DetailScreen):
         return self.query_one("#answers", Answers)
 
     # What is shown
+
+    @property
+    def choosable(self) -> range:
+        return range(1, self.options.count + 1)
+
+    @property
+    def _tiling(self) -> Tiling | None:
+        return self._gallery.tiling(TILE)
 
     def request_content(self) -> None:
         self._asked = asked = object()
@@ -154,28 +164,6 @@ class CompletionScreen(DetailScreen):
         place = GUIDANCE_STEPS.index(self.options.guidance) + by
         self._change(replace(self.options, guidance=GUIDANCE_STEPS[min(max(place, 0), len(GUIDANCE_STEPS) - 1)]))
 
-    def action_move(self, by: int) -> None:
-        self.choose(self.chosen + by)
-
-    def action_move_row(self, by: int) -> None:
-        if tiling := self._gallery.tiling(TILE):
-            self.choose(self.chosen + by * tiling.columns)
-
-    def action_edge(self, which: int) -> None:
-        self.choose(1 if which == 0 else self.options.count)
-
-    def choose(self, place: int) -> None:
-        """Put the cursor on an answer."""
-        if 1 <= place <= self.options.count:
-            self.chosen = place
-            self._draw()
-
-    def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
-        if message.index == self.chosen:
-            self.action_walk()
-        else:
-            self.choose(message.index)
-
     def action_walk(self) -> None:
         self.answers.when_newest("completions", partial(self._walk, self.chosen - 1))
 
@@ -188,9 +176,9 @@ class CompletionScreen(DetailScreen):
         answer = self.answer
         if answer is None:
             return None
-        images = pictures(self._sheet, answer.images)
-        captions = ["what it sees", *formatting.completions(answer)]
         stem = f"{stem}-seed{self.options.seed}"
         by = formatting.completed_by(self.options, self.preset)
-        title = self.export_title(run, f"{by}: {formatting.completion_asked(self.options, self.preset)}")
-        return Export(lambda folder: exporting.write_tiles(folder, stem, images, captions, title))
+        title = exporting.title(run, self.moment, f"{by}: {formatting.completion_asked(self.options, self.preset)}")
+        captions = ["what it sees", *formatting.completions(answer)]
+        page = TilePage(pictures(self._sheet, answer.images)[:, None], len(captions), captions, title)
+        return Export(lambda folder: exporting.write_tiles(folder, stem, page))

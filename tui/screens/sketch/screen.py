@@ -19,6 +19,7 @@ from core.sketch.canvas import WIDTHS, Point
 from core.sketch.centring import centred
 from core.sketch.sheet import TOOLS, Sheet, Tool
 from tui import formatting
+from tui.panels import TilePage
 from tui.screens import exporting
 from tui.screens.dialogs import AskValue
 from tui.screens.explore_base import ExploreSources
@@ -290,6 +291,6 @@ class SketchScreen(DetailScreen):
         if answer is None:
             return None
         images = np.concatenate([np.stack([centred(self.ink), answer.reconstruction]), answer.neighbours])
-        captions = formatting.sketch_captions(answer)
-        title = self.export_title(run, f"a drawn digit: {formatting.sketched(answer)}")
-        return Export(lambda folder: exporting.write_tiles(folder, stem, images, captions, title))
+        title = exporting.title(run, self.moment, f"a drawn digit: {formatting.sketched(answer)}")
+        page = TilePage(images[:, None], len(images), formatting.sketch_captions(answer), title)
+        return Export(lambda folder: exporting.write_tiles(folder, stem, page))

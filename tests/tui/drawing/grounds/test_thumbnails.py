@@ -76,4 +76,21 @@ def test_the_edges_cut_them() -> None:
     strips = known(mesh, 0.5).draw(mesh.view, 80, 30, Style(), ColorDepth.NONE)
     assert [strip.cell_length for strip in strips] == [80] * 30
     assert all(segment.style is not None for strip in strips for segment in strip)
-    assert 0 < len(list(mesh.whole())) < len(mesh.points)
+
+
+def test_a_sheet_of_them_lies_where_they_are_drawn() -> None:
+    mesh = mesh_of(HOME.shifted(0.07, 0.03))
+    images = np.zeros((len(mesh.points), 28, 28), np.float32)
+    chosen = len(images) // 2
+    images[chosen] = 1
+    thumbnails = Thumbnails(HOME, {key: number for number, key in enumerate(mesh.keys)}, mesh.points, images)
+    sheet = thumbnails.sheet(mesh)
+    assert sheet is not None
+    rows, columns = np.nonzero(sheet.image)
+    x, y = (
+        np.linspace(*ends, size + 1) for ends, size in zip((sheet.x, sheet.y), sheet.image.shape[::-1], strict=True)
+    )
+    middle = (x[columns.min()] + x[columns.max() + 1]) / 2, (y[::-1][rows.min()] + y[::-1][rows.max() + 1]) / 2
+    assert middle == pytest.approx(tuple(mesh.points[chosen]), abs=0.01 * mesh.cell[0])
+    assert sheet.x[0] <= mesh.view.x[0] < mesh.view.x[1] <= sheet.x[1], "beyond the edges"
+    assert sheet.y[0] <= mesh.view.y[0] < mesh.view.y[1] <= sheet.y[1]

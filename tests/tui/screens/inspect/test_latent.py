@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from textual._compositor import Compositor
 
 from core.arrays import Images
@@ -148,6 +149,20 @@ async def test_a_density_is_seen_at_first_as_far_as_it_reaches(
         assert scatter.view == closer, "where somebody looks stays"
 
 
+async def test_what_is_explained_is_said_to_be_on_its_way_until_it_is_seen(app: VaeTui, explorer: FakeExplorer) -> None:
+    async with opened(app, "5", "v", size=(120, 40)) as pilot:
+        await press(pilot, "X")
+        assert "still being computed" not in screen_text(app)
+        await press(pilot, "escape")
+        explorer.gate.clear()
+        await pilot.press("v", "X")
+        await until(pilot, lambda: "still being computed" in screen_text(app), "the word")
+        assert "the aggregate posterior, and the prior" in screen_text(app)
+        explorer.gate.set()
+        await until(pilot, lambda: "still being computed" not in screen_text(app), "what is seen")
+        assert "10% latents" in screen_text(app)
+
+
 async def test_densities_are_exported_as_they_are_seen(
     app: VaeTui, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +204,7 @@ async def test_the_plane_is_filled_with_what_decodes_in_it(
         await press(pilot, "e")
         await until(pilot, lambda: app.exported, "the file")
         assert [path.name for path in app.exported] == ["vae-mnist-latent-decoded.png"]
+        assert Image.open(app.exported[0]).size == (1400, 1200), "with the axes of other planes"
 
 
 async def test_an_embedding_has_no_way_back_and_another_for_each_seed(app: VaeTui, explorer: FakeExplorer) -> None:

@@ -11,10 +11,12 @@ from core.latents.options import GRID, grid_shape
 from core.runs.run import Run
 from core.shapes import IMAGE_SHAPE
 from tui.drawing.tiles import Tiling, largest_square
+from tui.panels import TilePage
 from tui.screens import exporting
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.path import LatentPathScreen
+from tui.screens.inspect.sampling.cursor import TileCursor
 from tui.screens.inspect.sampling.draws import DrawnScreen
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
@@ -25,12 +27,11 @@ TILE = (1, *IMAGE_SHAPE)
 SIZES: tuple[tuple[int, int | None], ...] = ((2, None), (8, None), (COUNT, COLUMNS))  # digits at least, and columns
 
 
-class ChoosingScreen(DrawnScreen):
+class ChoosingScreen(TileCursor, DrawnScreen):
     """Shows what was drawn as digits of several sizes, with a cursor that arrows and the mouse move."""
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
-        self.chosen = 0
         self.count = COUNT  # of the digits that were asked for last
         self.size_place = len(SIZES) - 1
         self.marks: tuple[int, ...] = ()  # the last two digits that were marked
@@ -56,14 +57,12 @@ class ChoosingScreen(DrawnScreen):
 
     @property
     def _tiling(self) -> Tiling | None:
-        """How the digits are laid out that are seen."""
         return self._gallery.tiling(TILE)
 
     @property
-    def _shown(self) -> int:
-        """How many digits are seen."""
+    def choosable(self) -> range:
         count, tiling = self.drawn.draw.count if self.drawn else self.count, self._tiling
-        return min(count, tiling.capacity) if tiling else 0
+        return range(min(count, tiling.capacity) if tiling else 0)
 
     def show_message(self, message: str) -> None:
         self.forget()
@@ -78,7 +77,7 @@ class ChoosingScreen(DrawnScreen):
         if draw.sampler == GRID:
             gallery.at_least, gallery.columns = draw.count, grid_shape(draw.count)[1]
         tiling = self._tiling
-        self.chosen = min(self.chosen, max(0, self._shown - 1))
+        self.chosen = min(self.chosen, max(0, len(self.choosable) - 1))
         images = self.drawn.samples.images[:, None].copy()
         captions = ["marked" if place in self.marks else "" for place in range(len(images))]
         if not self.drawn.is_last:  # all of them would be too much for a slow connection
@@ -87,7 +86,7 @@ class ChoosingScreen(DrawnScreen):
         self._draw_heading()
 
     def _draw_heading(self) -> None:
-        shown, count = self._shown, self.drawn.draw.count if self.drawn else self.count
+        shown, count = len(self.choosable), self.drawn.draw.count if self.drawn else self.count
         what = "samples" if shown == count else f"{shown} of {count} samples"
         if self.drawn is not None and self.drawn.draw.sampler == GRID:
             rows, columns = grid_shape(count)
@@ -98,29 +97,6 @@ class ChoosingScreen(DrawnScreen):
         self.set_heading(what, str(self.drawn or ""), walk)
 
     # What keys do
-
-    def action_move(self, by: int) -> None:
-        self.choose(self.chosen + by)
-
-    def action_move_row(self, by: int) -> None:
-        if tiling := self._tiling:
-            self.choose(self.chosen + by * tiling.columns)
-
-    def action_edge(self, which: int) -> None:
-        if shown := self._shown:
-            self.choose(which % shown)
-
-    def choose(self, place: int) -> None:
-        """Put the cursor on a digit that is shown."""
-        if 0 <= place < self._shown:
-            self.chosen = place
-            self._draw()
-
-    def on_gallery_clicked(self, message: Gallery.Clicked) -> None:
-        if message.index == self.chosen:
-            self.action_walk()
-        else:
-            self.choose(message.index)
 
     def on_gallery_scrolled(self, message: Gallery.Scrolled) -> None:
         self.action_size(-message.by)
@@ -169,5 +145,7 @@ class ChoosingScreen(DrawnScreen):
         stem = f"{stem}-{self.drawn.draw.sampler}-seed{self.drawn.draw.seed}"
         if not self.drawn.is_last:
             stem += f"-step{self.drawn.step}"
-        images, columns = self.drawn.samples.images[: tiling.capacity], tiling.columns
-        return Export(lambda folder: exporting.write_picture(folder, stem, images, columns))
+        images = self.drawn.samples.images[: tiling.capacity, None]
+        title = exporting.title(run, self.moment, f"samples {self.drawn}")
+        page = TilePage(images, min(tiling.columns, len(images)), [""] * len(images), title)
+        return Export(lambda folder: exporting.write_tiles(folder, stem, page))
