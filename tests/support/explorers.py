@@ -277,7 +277,7 @@ class FakeExplorer:
         self._hear("density", options, sampler)
         self._go_on("drawing latents: 500 of 2,000")
         drawn = np.random.default_rng(0).standard_normal((2000, 2))
-        return densities(self._latents.mean[:, :2], self._labels, PlanePoints(drawn))
+        return densities(self._latents.mean[None, :, :2], self._labels, PlanePoints(drawn))
 
     def pair(self, part: Part, index: int) -> tuple[Images, Images]:
         self._hear("pair", part, index)

@@ -45,7 +45,7 @@ def density(
     repeats = -(-POSTERIOR_DRAWS // len(latents)) if latents.variance.any() else 1
     points = [projection.project(latents.draw(POSTERIOR_SEED + seed)) for seed in range(repeats)]
     drawn = _drawn(sampler, projection, known, report)
-    return densities(np.concatenate(points), np.tile(latents.labels, repeats), drawn)
+    return densities(np.stack(points), latents.labels, drawn)
 
 
 def _drawn(

@@ -12,6 +12,7 @@ from core.arrays import Floats, Integers
 GRID = 256  # cells along each axis
 REACH = 3.0  # bandwidths around what is nearly all of the latents
 SHARES = (0.99, 0.9, 0.5, 0.1)  # of the mass that the regions of highest density hold
+EVIDENCE = 5.0  # draws in the kernel: that none falls where five would have is chance in less than 1 % of places
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,13 +20,15 @@ class PlaneDensity:
     """Two densities a unit of area, each (GRID, GRID) with y upwards, over the ranges x and y of the plane.
 
     `posterior` is that of the aggregate posterior q(z), `drawn` that of what a sampler draws; both are kernel density
-    estimates with the same bandwidths, so that their ratio is not one of smoothness.
+    estimates with the same bandwidths, so that their ratio is not one of smoothness. `seen` is how many independent
+    draws a density of 1 puts into the kernel, of whichever of the two there are fewer.
     """
 
     x: tuple[float, float]
     y: tuple[float, float]
     posterior: Floats
     drawn: Floats
+    seen: float
 
     @property
     def cell(self) -> float:
@@ -56,10 +59,14 @@ class PlaneDensity:
 
     @cached_property
     def log_ratio(self) -> Floats:
-        """log2 of posterior / drawn, NaN outside of the largest regions of both."""
+        """log2 of posterior / drawn, NaN outside of the largest regions of both and where there is no evidence.
+
+        There is where the denser of the two, were both as dense, would have put EVIDENCE draws of each into the kernel.
+        """
         floor = 1e-12 * max(float(self.posterior.max()), float(self.drawn.max()))
         ratio: Floats = np.log2((self.posterior + floor) / (self.drawn + floor))
-        return np.where((self.posterior_regions > 0) | (self.drawn_regions > 0), ratio, np.nan)
+        known = np.maximum(self.posterior, self.drawn) * self.seen >= EVIDENCE
+        return np.where(known & ((self.posterior_regions > 0) | (self.drawn_regions > 0)), ratio, np.nan)
 
     def limits(self, share: float) -> tuple[tuple[float, float], tuple[float, float]]:
         """The ranges of x and y that hold the posterior's region of highest density of one of SHARES."""
@@ -100,6 +107,11 @@ class PlaneGaussians:
     means: Floats
     covariances: Floats
 
+    @property
+    def draws(self) -> float:
+        """How many draws it rests on."""
+        return np.inf
+
     def limits(self) -> Floats:
         """What holds nearly all of it, the least and the most x and y, (2, 2)."""
         reach = REACH * np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))
@@ -124,6 +136,11 @@ class PlanePoints:
 
     points: Floats
 
+    @property
+    def draws(self) -> float:
+        """How many there are."""
+        return len(self.points)
+
     def limits(self) -> Floats:
         """What holds nearly all of them, the least and the most x and y, (2, 2)."""
         limits: Floats = np.quantile(self.points, (0.001, 0.999), axis=0)
@@ -135,13 +152,14 @@ class PlanePoints:
 
 
 def densities(posterior: Floats, labels: Integers, drawn: PlaneGaussians | PlanePoints) -> PlaneDensity:
-    """The densities of points (N, 2) of the aggregate posterior, of classes (N,), and of what a sampler draws.
+    """The densities of draws (R, N, 2) of the posteriors of N images, of classes (N,), and of what a sampler draws.
 
     A Gaussian kernel with Scott's bandwidth n^(-1/6) s, Scott 1992, where s is the deviation within the classes: that
     of all would smooth away the gaps between them. Points that are not finite do not count.
     """
-    usable = np.isfinite(posterior).all(axis=1)
-    posterior, labels = posterior[usable], labels[usable]
+    usable = np.isfinite(posterior).all(axis=(0, 2))
+    images, (repeats, count, _) = posterior[:, usable], posterior[:, usable].shape
+    posterior, labels = images.reshape(-1, 2), np.tile(labels[usable], repeats)
     bandwidths = np.maximum(len(posterior) ** (-1 / 6) * _within(posterior, labels), 1e-9)
     low, high = np.quantile(posterior, (0.001, 0.999), axis=0)
     middle, half = (low + high) / 2, (high - low) / 2 + REACH * bandwidths
@@ -150,7 +168,11 @@ def densities(posterior: Floats, labels: Integers, drawn: PlaneGaussians | Plane
     low = np.minimum(middle - half, np.maximum(least, middle - 2 * half))
     high = np.maximum(middle + half, np.minimum(most, middle + 2 * half))
     box = [(float(start), float(end)) for start, end in zip(low, high, strict=True)]
-    return PlaneDensity(box[0], box[1], _smoothed(posterior, box, bandwidths), drawn.smoothed(box, bandwidths))
+    # Draws of one image lie together: as far as they are wider than the kernel they tell more than one does.
+    widths = np.sqrt(1 + images.var(axis=0).mean(axis=0) / np.square(bandwidths))
+    independent = min(float(count * widths.prod()), repeats * count, drawn.draws)
+    seen = independent * 4 * np.pi * float(bandwidths.prod())  # of a product of two kernels the integral is 1 / this
+    return PlaneDensity(box[0], box[1], _smoothed(posterior, box, bandwidths), drawn.smoothed(box, bandwidths), seen)
 
 
 def _within(points: Floats, labels: Integers) -> Floats:

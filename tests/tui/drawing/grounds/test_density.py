@@ -15,7 +15,7 @@ from tui.terminal.capabilities import ColorDepth
 
 LABELS = np.arange(20_000) % 2
 POINTS = 0.4 * np.random.default_rng(0).standard_normal((20_000, 2)) + np.where(LABELS, 2.0, -2.0)[:, None] * [1, 0]
-DENSITY = densities(POINTS, LABELS, PlaneGaussians(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]))
+DENSITY = densities(POINTS[None], LABELS, PlaneGaussians(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]))
 MEANS = {0: (-2.0, 0.0), 1: (2.0, 0.0)}
 VIEW = View((-4.0, 4.0), (-4.0, 4.0))
 
@@ -40,7 +40,7 @@ def test_shades_are_darkest_in_the_crowd_and_lines_go_round_the_middle() -> None
 def test_lines_are_where_a_level_is_crossed_not_where_the_view_or_the_grid_ends() -> None:
     inside = View((-0.05, 0.05), (-0.05, 0.05))  # within the least region of what is drawn
     assert "•" not in "".join(text_of(Shades(DENSITY, "it", {}).draw(inside, 40, 12, Style(), ColorDepth.NONE)))
-    everywhere = PlaneDensity((0.0, 1.0), (0.0, 1.0), np.ones((256, 256)), np.ones((256, 256)))
+    everywhere = PlaneDensity((0.0, 1.0), (0.0, 1.0), np.ones((256, 256)), np.ones((256, 256)), 1e6)
     beyond = View((-1.0, 2.0), (-1.0, 2.0))
     assert "•" not in "".join(text_of(Shades(everywhere, "it", {}).draw(beyond, 40, 12, Style(), ColorDepth.NONE)))
 

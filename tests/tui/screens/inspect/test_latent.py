@@ -133,7 +133,7 @@ async def test_a_density_is_seen_at_first_as_far_as_it_reaches(
     app: VaeTui, explorer: FakeExplorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points = 30 * np.random.default_rng(0).standard_normal((2000, 2))
-    wide = densities(points, np.zeros(2000, int), PlanePoints(points))
+    wide = densities(points[None], np.zeros(2000, int), PlanePoints(points))
     monkeypatch.setattr(explorer, "density", lambda options, sampler: wide)
     async with opened(app, "5", "o", size=(120, 40)) as pilot:
         scatter = shown(app, LatentScreen).query_one(Scatter)
