@@ -22,6 +22,7 @@ HATCH = 0.3  # of the brightness
 GREYS = np.arange(0, 256, 5)
 # The 256-colour palette: black, the ramp 8, 18 .. 238, white.
 PALETTE_GREYS = np.array([0, *range(8, 239, 10), 255])
+SIXTEEN_GREYS = np.array([0, 85, 170, 255])  # those of the 16 colours, as rich has them
 
 
 class Scale(NamedTuple):
@@ -65,17 +66,16 @@ def hatched(image: Images, hidden: Bools) -> Images:
 def draw_image(pixels: Images, depth: ColorDepth, base: Style) -> list[Strip]:
     """A picture (H, W) in [0, 1] as ceil(H / 2) strips of W cells; values are clipped, NaN is black.
 
-    Two pixels a cell in colour, their mean as a shade below 256 colours; a black row makes H even.
+    Two pixels a cell in colour, their mean as a shade without; a black row makes H even.
     """
     height, width = pixels.shape
     if not width:
         return []
     whole = np.clip(np.nan_to_num(np.pad(pixels, ((0, height % 2), (0, 0)))), 0, 1)
     upper, lower = whole[::2], whole[1::2]
-    if depth.has_shades:
-        greys = GREYS if depth is ColorDepth.TRUECOLOR else PALETTE_GREYS
+    if depth.has_colors:
+        greys, cell = COLORED[depth]
         cells = _nearest(upper, greys) * len(greys) + _nearest(lower, greys)
-        cell = _half_block if depth is ColorDepth.TRUECOLOR else _palette_half_block
 
         @cache  # of the few that a picture has
         def on_base(number: int) -> tuple[str, Style]:
@@ -118,8 +118,25 @@ def _palette_half_block(cell: int) -> tuple[str, Style]:
     return _two_greys(round(upper * 10.2), round(lower * 10.2))
 
 
+@lru_cache(len(SIXTEEN_GREYS) ** 2)
+def _sixteen_half_block(cell: int) -> tuple[str, Style]:
+    # The brighter one is written, the other one behind it: some terminals have the eight dark colours there only.
+    upper, lower = (Color.from_rgb(grey, grey, grey) for grey in map(int, SIXTEEN_GREYS[[*divmod(cell, 4)]]))
+    if upper == lower:
+        return ("█" if cell else " "), Style.from_color(upper, upper)
+    return ("▀", Style.from_color(upper, lower)) if cell // 4 > cell % 4 else ("▄", Style.from_color(lower, upper))
+
+
 def _two_greys(upper: int, lower: int) -> tuple[str, Style]:
     below = Color.from_rgb(lower, lower, lower)
     if upper == lower:
         return " ", Style.from_color(None, below)
     return "▀", Style.from_color(Color.from_rgb(upper, upper, upper), below)
+
+
+# The greys of each depth of colour, and how a cell of two of them is drawn.
+COLORED: dict[ColorDepth, tuple[NDArray[np.int64], Callable[[int], tuple[str, Style]]]] = {
+    ColorDepth.TRUECOLOR: (GREYS, _half_block),
+    ColorDepth.EIGHT_BIT: (PALETTE_GREYS, _palette_half_block),
+    ColorDepth.SIXTEEN: (SIXTEEN_GREYS, _sixteen_half_block),
+}

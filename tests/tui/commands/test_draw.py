@@ -193,11 +193,11 @@ def test_digits_have_as_many_greys_as_the_terminal(
     assert {code for code in ("38;2;", "48;2;", "38;5;", "48;5;") if code in drawn} == codes
 
 
-@pytest.mark.parametrize("changed", [{"TERM": "screen", "COLORTERM": ""}, {"NO_COLOR": "1"}])
-def test_digits_are_shades_where_there_are_few_colours_or_none_are_wanted(call: Call, changed: dict[str, str]) -> None:
-    drawn = call("reconstruct", "vae", "--count", "2", **({"FORCE_COLOR": "1"} | changed)).stdout
-    assert set("░▒▓█") <= set(drawn)
-    assert "8;5;" not in drawn
+def test_digits_are_four_greys_where_there_are_few_colours_and_shades_where_none_are_wanted(call: Call) -> None:
+    for changed, signs in (({"TERM": "screen", "COLORTERM": ""}, "▀▄█"), ({"NO_COLOR": "1"}, "░▒▓█")):
+        drawn = call("reconstruct", "vae", "--count", "2", **({"FORCE_COLOR": "1"} | changed)).stdout
+        assert set(drawn) & set("▀▄█░▒▓") == set(signs)
+        assert "8;5;" not in drawn
 
 
 def test_where_only_ascii_is_shown_all_is_drawn_in_it(call: Call) -> None:

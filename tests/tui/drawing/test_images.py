@@ -28,10 +28,18 @@ def test_256_colours_are_codes_of_the_grey_ramp() -> None:
     assert [int(code) for code in re.findall(r"48;5;(\d+)", sent)] == [16, *range(232, 256), 231]
 
 
-@pytest.mark.parametrize("depth", [ColorDepth.SIXTEEN, ColorDepth.NONE])
-def test_below_256_colours_a_shade_stands_for_the_mean_of_two_pixels(depth: ColorDepth) -> None:
+def test_16_colours_are_four_greys_of_which_none_behind_another_is_bright() -> None:
+    pixels = np.array([[0, 0, 0.3, 0.7, 1, 1], [0, 1, 0.3, 0.7, 0.3, 1]], dtype=np.float32)
+    (strip,) = draw_image(pixels, ColorDepth.SIXTEEN, BASE)
+    sent = strip.render(Console(color_system="standard", force_terminal=True, width=80))
+    assert strip.text == " ▄██▀█"
+    assert re.findall(r"\[(\d+);(\d+)m", sent)[1:3] == [("97", "40"), ("90", "100")]
+    assert re.findall(r"\[(\d+);(\d+)m", sent)[4] == ("97", "100"), "as dark as 40 where there are eight behind"
+
+
+def test_without_colours_a_shade_stands_for_the_mean_of_two_pixels() -> None:
     pixels = np.array([[0, 0, 0.5, 0.5, 1], [0, 0.5, 0.5, 1, 1]], dtype=np.float32)
-    (strip,) = draw_image(pixels, depth, BASE)
+    (strip,) = draw_image(pixels, ColorDepth.NONE, BASE)
     assert (strip.text, [segment.style for segment in strip]) == (" ░▒▓█", [BASE])
 
 
