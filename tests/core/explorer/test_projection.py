@@ -11,12 +11,15 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
+from core.arrays import Floats
 from core.data.images import RunImages, load_image_set
 from core.errors import RunError
+from core.explorer.plane import embedded
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
 from core.latents.encoding import encode
 from core.latents.options import ProjectionOptions
+from core.latents.plane.embedding import Request
 from core.latents.projection import fit_lda
 from core.runs.run import Run
 from core.shapes import PADDING
@@ -43,6 +46,22 @@ def test_a_plane_is_fitted_to_training_latents_unless_what_is_shown_is_asked_for
     assert numbers.projection.numbers == (3, 60)
     with pytest.raises(RunError, match="latent numbers are from 0 to 63"):
         vae.projection(ProjectionOptions("dims", numbers=(3, 64)))
+
+
+def test_an_embedding_is_found_once_for_each_set_of_images_and_seed(
+    vae: RunExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def embed(request: Request, report: object) -> Floats:
+        asked.append((len(request.latents), request.seed))
+        return request.latents[:, :2]
+
+    monkeypatch.setattr(embedded, "embed", embed)
+    tsne = ProjectionOptions("tsne")
+    for options in (tsne, replace(tsne, part="training"), tsne, ProjectionOptions(), replace(tsne, seed=1), tsne):
+        vae.projection(options)
+    assert asked == [(1000, 0), (1000, 0), (1000, 1)]
 
 
 def test_accuracy_is_that_of_the_classifier_on_what_is_shown(explorer: RunExplorer) -> None:
