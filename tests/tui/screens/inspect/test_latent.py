@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from textual._compositor import Compositor
 
 from core.arrays import Images
 from core.latents import options
@@ -23,7 +21,6 @@ from tui.drawing.grounds.thumbnails import Thumbnails
 from tui.messages import RunUpdate
 from tui.screens.inspect.image import SAMPLES
 from tui.screens.inspect.latent import LatentScreen
-from tui.terminal.filters import ControlCharacterFilter
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
 
@@ -61,32 +58,6 @@ async def test_the_cursor_shows_the_nearest_image_and_decodes_when_asked(
         x, y = screen.plane.points[nearest]
         assert f"cursor {scatter.cursor[0]:.3g}, {scatter.cursor[1]:.3g}" in screen_text(run_app)
         assert f"image {nearest} at {x:.3g}, {y:.3g}" in screen_text(run_app)
-
-
-async def test_a_key_lays_nothing_out_again_and_goes_over_no_line_that_stays(
-    app: VaeTui, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work: list[str] = []
-
-    def counted(what: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any) -> Any:
-            work.append(what)
-            return method(*given)
-
-        return call
-
-    monkeypatch.setattr(Compositor, "reflow", counted("layout", Compositor.reflow))
-    monkeypatch.setattr(ControlCharacterFilter, "apply", counted("line", ControlCharacterFilter.apply))
-    async with opened(app, "5", "left", size=(120, 40)) as pilot:
-        work.clear()
-        await press(pilot, "left")
-        assert "layout" not in work
-        assert 0 < len(work) < 40
-        await press(pilot, "b", "left")
-        work.clear()
-        await press(pilot, "right")
-        assert "layout" not in work
-        assert 0 < len(work) < 10
 
 
 async def test_enter_looks_closer_at_the_nearest_image_and_comes_back_to_the_last_one(
@@ -147,20 +118,6 @@ async def test_a_density_is_seen_at_first_as_far_as_it_reaches(
         closer = scatter.view
         await press(pilot, "v")
         assert scatter.view == closer, "where somebody looks stays"
-
-
-async def test_what_is_explained_is_said_to_be_on_its_way_until_it_is_seen(app: VaeTui, explorer: FakeExplorer) -> None:
-    async with opened(app, "5", "v", size=(120, 40)) as pilot:
-        await press(pilot, "X")
-        assert "still being computed" not in screen_text(app)
-        await press(pilot, "escape")
-        explorer.gate.clear()
-        await pilot.press("v", "X")
-        await until(pilot, lambda: "still being computed" in screen_text(app), "the word")
-        assert "the aggregate posterior, and the prior" in screen_text(app)
-        explorer.gate.set()
-        await until(pilot, lambda: "still being computed" not in screen_text(app), "what is seen")
-        assert "10% latents" in screen_text(app)
 
 
 async def test_densities_are_exported_as_they_are_seen(

@@ -107,10 +107,8 @@ async def test_the_chosen_digit_is_always_one_that_is_shown(app: VaeTui) -> None
 
 async def test_fewer_digits_are_larger(app: VaeTui) -> None:
     async with opened(app, "4", size=(120, 40)) as pilot:
-        shares = []
         for key, words in (("+", "8 of 32 "), ("+", "2 of 32 "), ("-", "8 of 32 "), ("0", " samples  from")):
             await press(pilot, key)
-            shares.append(screen_text(app).count("▒"))
             assert words in screen_text(app)
         assert "of 32" not in screen_text(app)
 
