@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pynvml
@@ -156,11 +157,13 @@ def describe(device: torch.device) -> str:
 
 def processor_name() -> str:
     """The processor of this machine and the number of threads PyTorch computes with."""
-    name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a file of the kernel, read as a stream
-            name = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), name)
-    except OSError:
-        pass
+    name = ""
+    with (
+        suppress(OSError),
+        open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file,  # noqa: PTH123 - a file of the kernel, read as a stream
+    ):
+        name = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "")
+    # The first of these starts a process, which for an instant would hold the lock of a trainer that is killed.
+    name = name or platform.processor() or platform.machine()
     threads = torch.get_num_threads()
     return f"{name}, {threads} thread{'s' * (threads != 1)}"
