@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,11 @@ def make(path: Path) -> None:
 
 def half_made(runs_dir: Path) -> set[str]:
     """The files of forks that are not there yet."""
-    return {file.name for folder in runs_dir.glob(".fork.tmp-*") for file in folder.iterdir()}
+    found: set[str] = set()
+    for folder in runs_dir.glob(".fork.tmp-*"):
+        with suppress(FileNotFoundError):  # it was given its name just now
+            found |= {file.name for file in folder.iterdir()}
+    return found
 
 
 def contents(run: Run) -> dict[Path, tuple[bytes, int]]:
