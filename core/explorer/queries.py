@@ -193,7 +193,7 @@ class RunExplorer:
             for step, z in enumerate(prior.denoise(count, seed, temperature), start=1):
                 self._report(f"denoising: {step:,} of {options.steps:,} steps")
                 if step in kept:
-                    show(step, Samples(decoded(model, z.numpy()), z.numpy()))
+                    show(step, Samples(decoded(model, z.numpy()), z.numpy(), prior.classes))
 
     def flow(
         self,

@@ -105,21 +105,27 @@ class Completions:
     """Answers to what is hidden of an image, which look as different as they can, the best one first.
 
     Images (N, 28, 28) in [0, 1], the latents (N, D) they come from, and the squared errors (N,) of the pixels that were
-    seen, of the padding too; the digits (N,) that a classifier takes them for, where the set has digits.
+    seen, of the padding too; the digits (N,) that a classifier takes them for, where the set has digits. `askable` are
+    the classes that a learned prior can be asked for.
     """
 
     images: Images
     latents: Floats
     errors: Floats
     digits: Labels | None
+    askable: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Decoded latents: images (N, 28, 28) in [0, 1] and the latents (N, D) they come from."""
+    """Decoded latents: images (N, 28, 28) in [0, 1] and the latents (N, D) they come from.
+
+    `askable` are the classes that the learned prior which drew them can be asked for.
+    """
 
     images: Images
     latents: Floats
+    askable: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +147,8 @@ class Neighbours:
 class Particles:
     """Latents (N, D) on their way from noise, after some steps: their points (N, 2) in a plane.
 
-    `labels` (N,) are the digits that they are asked to become, `images` (K, 28, 28) the first of them, decoded.
+    `labels` (N,) are the digits that they are asked to become, `images` (K, 28, 28) the first of them, decoded;
+    `askable` the classes that the learned prior can be asked for.
     """
 
     step: int
@@ -149,6 +156,7 @@ class Particles:
     points: Floats
     labels: Labels
     images: Images
+    askable: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -267,11 +267,16 @@ class RunSession:
                 return self.keep(("sampler", name), lambda: self._fit_sampler(name, go_on))
 
     def learned_prior(self, options: SamplingOptions | None = None) -> LearnedPrior:
-        """The learned prior with these options, else its default ones. Raises ConfigError for a run without one."""
+        """The learned prior with these options, else its default ones. Raises ConfigError for a run without one.
+
+        Also for a digit that was none of the classes it was trained on.
+        """
         check_sampler("learned", self.config.preset_record.samplers)
         path, scheduler = self.run.weights_path(), self.config.dynamics
         shape = self._model.latent_shape
         learned = self.keep("learned prior", lambda: load_learned_prior(self._weights(), shape, scheduler, path))
+        if options is not None:
+            learned.check_digit(options.digit)
         return replace(learned, options=options or learned.options)
 
     def _read_config(self) -> None:

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from core.cores import fixed_threads
+from core.errors import ConfigError
 from core.latents.options import SamplingOptions, check_temperature, default_sampling_options
 from core.latents.schedulers import SCHEDULERS, NoiseScheduler, Predict
 from core.models.denoiser import CLASSES, NULL_CLASS, Denoiser
 from core.models.weights import load_denoiser
+from core.text import either
 
 SAMPLING_BATCH = 1000
 
@@ -30,6 +32,20 @@ class LearnedPrior:
     def of(cls, network: Denoiser, scheduler: str) -> LearnedPrior:
         """A prior with the default options of the scheduler of that name."""
         return cls(network, SCHEDULERS[scheduler](), default_sampling_options(scheduler))
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The classes that can be asked for: those of the training images, none where they had one or no labels."""
+        present = self.network.class_shares.nonzero()[:, 0].tolist()
+        return tuple(present) if len(present) > 1 else ()
+
+    def check_digit(self, digit: int | None) -> None:
+        """Raise ConfigError unless that class, or any, can be asked for."""
+        if digit is None or digit in self.classes:
+            return
+        known = f"must be {either([*map(str, self.classes)])}" if self.classes else "must be left out"
+        why = "the classes" if self.classes else "one class, or without labels, are all"
+        raise ConfigError({"digit": f"digit {known}, not {digit}: {why} of the images that the prior was trained on"})
 
     def sample(self, count: int, seed: int, temperature: float = 1.0) -> Tensor:
         """Latents (count, D); the same for the same seed. Raises ConfigError for a temperature out of bounds."""

@@ -69,6 +69,7 @@ class FakeExplorer:
         self.fail: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
+        self.askable: tuple[int, ...] | None = None  # of a learned prior
         self.steps_allowed: threading.Semaphore | None = None  # of denoising
         self._labels: Labels = np.arange(self.TOTAL) % 10
         angle = self._labels * np.pi / 5
@@ -212,7 +213,7 @@ class FakeExplorer:
         shown = min(frames, options.steps)
         for frame in range(1, shown + 1):
             z = noise * (1 - (frame - 1) / shown)
-            show(math.ceil(options.steps * frame / shown), Samples(self._decoded(z), z))
+            show(math.ceil(options.steps * frame / shown), Samples(self._decoded(z), z, self.askable))
             if self.steps_allowed is not None:
                 self.steps_allowed.acquire(timeout=10)
 

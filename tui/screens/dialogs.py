@@ -124,7 +124,7 @@ class AskMoreEpochs(AskNumber):
 
 
 class AskClass(Dialog[str | None]):
-    """One of the ten classes by its digit, `a` for all of them, or `o` for what `alone` says, if anything."""
+    """A class by its digit, of ten or of `there`, `a` for all of them, or `o` for what `alone` says, if anything."""
 
     DEFAULT_CSS = """
     AskClass Vertical { width: auto; padding: 1 2; }
@@ -134,11 +134,19 @@ class AskClass(Dialog[str | None]):
         Binding("escape,q", "dismiss(None)", "cancel", id="class.cancel"),
         Binding("a", "dismiss('a')", "all", id="class.all"),
         Binding("o", "alone", "only", id="class.only", show=False),
-        *(Binding(str(digit), f"dismiss('{digit}')", id=f"class.{digit}", show=False) for digit in range(10)),
+        *(Binding(str(digit), f"choose({digit})", id=f"class.{digit}", show=False) for digit in range(10)),
     ]
 
-    def __init__(self, question: str, everything: str, classes: Sequence[str] = (), alone: str = "") -> None:
+    def __init__(
+        self,
+        question: str,
+        everything: str,
+        classes: Sequence[str] = (),
+        alone: str = "",
+        there: Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
+        self._there = range(CLASSES_WITH_KEYS) if there is None else there
         self._question, self._everything, self._names, self._alone = question, everything, classes, alone
 
     def compose(self) -> ComposeResult:
@@ -148,7 +156,13 @@ class AskClass(Dialog[str | None]):
                 if name != str(label):
                     yield Label(formatting.class_title(label, self._names), markup=False)
             alone = f"o {self._alone}   " if self._alone else ""
-            yield Label(f"0..9 a class   a {self._everything}   {alone}esc leave it", markup=False)
+            digits = "0..9" if len(self._there) == CLASSES_WITH_KEYS else " ".join(map(str, self._there))
+            which = f"{digits} a class" if digits else "there are no classes to ask for"
+            yield Label(f"{which}   a {self._everything}   {alone}esc leave it", markup=False)
+
+    def action_choose(self, digit: int) -> None:
+        if digit in self._there:
+            self.dismiss(str(digit))
 
     def action_alone(self) -> None:
         if self._alone:

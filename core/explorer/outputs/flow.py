@@ -31,7 +31,7 @@ def flow(
 
     def hand_on(step: int, z: torch.Tensor) -> None:
         latents = z.numpy()
-        show(Particles(step, latents, onto.project(latents), labels, decoded(model, latents[:DECODED])))
+        show(Particles(step, latents, onto.project(latents), labels, decoded(model, latents[:DECODED]), prior.classes))
 
     if start is None:
         hand_on(0, prior.noise(count, seed))

@@ -37,6 +37,8 @@ def complete(
     with open_model() as model, torch.inference_mode(False):  # what is made for inference lets no gradient through
         decode = session.keep("differentiable", lambda: _differentiable(model)).decode
         prior = session.learned_prior() if session.config.preset_record.learns_prior else None
+        if prior is not None:
+            prior.check_digit(options.digit)
         latents = None if prior else session.latents("training")
         has_digits = session.config.dataset in DIGITS
 
@@ -57,6 +59,7 @@ def complete(
         z.flatten(1).numpy(),
         visible.errors(output).numpy(),
         _digits(output) if has_digits else None,
+        prior.classes if prior is not None else None,
     )
 
 

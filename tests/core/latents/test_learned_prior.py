@@ -130,6 +130,26 @@ def test_latents_are_scaled_to_a_deviation_of_one() -> None:
     assert torch.allclose(latents.mean[0] / model.latent_scale, posterior.mean[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.5, 0.2, 0.3), "digit must be 0, 1 or 2, not 7: the classes of the images"),
+        ((1.0,), "digit must be left out, not 7: one class, or without labels,"),
+    ],
+)
+def test_only_a_class_that_training_images_had_can_be_asked_for(shares: tuple[float, ...], said: str) -> None:
+    prior = load_prior(Run(CHECKPOINTS / "prior-mnist"))
+    prior.check_digit(7)
+    prior.network.class_shares[:] = 0
+    prior.network.class_shares[: len(shares)] = torch.tensor(shares)
+    assert prior.classes == ((0, 1, 2) if len(shares) == 3 else ())
+    prior.check_digit(None)
+    for digit in prior.classes:
+        prior.check_digit(digit)
+    with pytest.raises(ConfigError, match=said):
+        prior.check_digit(7)
+
+
 # A prior that was trained a little
 
 

@@ -143,7 +143,8 @@ class SampleScreen(ChoosingScreen):
                 self.options = replace(self.options, digit=None if answer == "a" else int(answer))
                 self._change()
 
-        self.app.push_screen(AskClass("Which digit?", "any"), answered)
+        there = self.samples.askable if self.samples else None
+        self.app.push_screen(AskClass("Which digit?", "any", there=there), answered)
 
     def action_guidance(self, by: int) -> None:
         place = GUIDANCE_STEPS.index(self.options.guidance) + by

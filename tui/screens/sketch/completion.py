@@ -158,7 +158,8 @@ class CompletionScreen(TileCursor, DetailScreen):
             if answer is not None:
                 self._change(replace(self.options, digit=None if answer == "a" else int(answer)))
 
-        self.app.push_screen(AskClass("Which digit?", "any"), answered)
+        there = self.answer.askable if self.answer else None
+        self.app.push_screen(AskClass("Which digit?", "any", there=there), answered)
 
     def action_guidance(self, by: int) -> None:
         place = GUIDANCE_STEPS.index(self.options.guidance) + by

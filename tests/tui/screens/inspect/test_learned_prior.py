@@ -78,6 +78,22 @@ async def test_a_learned_prior_is_what_its_run_is_sampled_with(open_app: OpenApp
         assert "from the learned prior: any digit, 10 steps, seed 0, temperature 1.0: step 1 of 10" in screen_text(app)
 
 
+async def test_only_the_classes_that_there_are_can_be_asked_for(open_app: OpenApp, explorers: FakeExplorers) -> None:
+    app = open_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        only(explorers).askable = (0, 2)
+        await press(pilot, "greater_than_sign", "c")
+        assert "0 2 a class   a any" in screen_text(app)
+        await press(pilot, "1")
+        assert "Which digit?" in screen_text(app)
+        await press(pilot, "2")
+        assert shown(app).options.digit == 2
+        only(explorers).askable = ()
+        await press(pilot, "greater_than_sign", "c")
+        assert "there are no classes to ask for   a any" in screen_text(app)
+
+
 async def test_digit_guidance_and_steps_are_chosen_by_key(open_app: OpenApp, explorers: FakeExplorers) -> None:
     app = open_app()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -38,7 +38,8 @@ class FlowScreen(TravellingScreen):
             if answer is not None:
                 self._change(digit=None if answer == "a" else int(answer))
 
-        self.app.push_screen(AskClass("Which digit?", "any"), answered)
+        there = self.frames[-1].askable if self.frames else None
+        self.app.push_screen(AskClass("Which digit?", "any", there=there), answered)
 
     def action_guidance(self, by: int) -> None:
         if self.options is not None:
