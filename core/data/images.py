@@ -38,7 +38,7 @@ SUBSTITUTE = dict.fromkeys(("mnist", *OWN), EMBEDDED)
 class ImageSet:
     """Images uint8 (N, 32, 32) and labels int64 (N,) from 0, to train on and to validate on.
 
-    `classes` are the names of the labels where they have any.
+    `classes` are the names of the labels where they have any; `left_out` says which pictures could not be decoded.
     """
 
     name: str
@@ -47,6 +47,7 @@ class ImageSet:
     validation_images: Tensor
     validation_labels: Tensor
     classes: tuple[str, ...] = ()
+    left_out: str = ""
 
     def to(self, device: torch.device | str) -> ImageSet:
         """The same set with every tensor on a device."""
@@ -57,6 +58,7 @@ class ImageSet:
             self.validation_images.to(device),
             self.validation_labels.to(device),
             self.classes,
+            self.left_out,
         )
 
     def held_out(self, count: int) -> ImageSet:
@@ -70,7 +72,7 @@ class ImageSet:
         order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
         out, rest = order[:count].sort().values, order[count:].sort().values
         images, labels = self.train_images, self.train_labels
-        return ImageSet(self.name, images[rest], labels[rest], images[out], labels[out], self.classes)
+        return ImageSet(self.name, images[rest], labels[rest], images[out], labels[out], self.classes, self.left_out)
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -112,6 +114,7 @@ def _load_own(kind: str, path: Path, how: Reading = USUAL) -> tuple[ImageSet, st
         *_as_tensors(found.train_images, found.train_labels),
         *_as_tensors(found.validation_images, found.validation_labels),
         found.classes,
+        found.left_out,
     )
     return images, found.fingerprint
 

@@ -228,6 +228,20 @@ def locate(source: ImageSource, data_dir: Path) -> Path:
     )
 
 
+def not_looked_at(source: ImageSource, named: Path | None) -> str:
+    """That the images of a run are read from elsewhere than the folder that was named, in words; nothing where not.
+
+    The usual folder of all sets counts as none that was named. Raises DataError where they are nowhere.
+    """
+    if named is None or named.absolute() == default_data_dir().absolute() or source.name == EMBEDDED:
+        return ""
+    place = locate(source, named.absolute())
+    here, there = (folder(source.name, each) or each for each in (place, named.absolute()))
+    if here == there or (there.exists() and here.samefile(there)):
+        return ""
+    return f"the images are read from {place}, as the run was first trained on them there, and not from {named}"
+
+
 def download_command(name: str, data_dir: Path) -> str:
     """What to type to fetch a set."""
     chosen = "" if data_dir == default_data_dir() else f" --data-dir {shlex.quote(str(data_dir))}"

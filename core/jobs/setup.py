@@ -49,12 +49,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Setup:
-    """A trainer, what measures the load of its device, its share of the cores, and the device in words."""
+    """A trainer, what measures the load of its device, its share of the cores, and the device in words.
+
+    `left_out` says which pictures were to be skipped, as they could not be decoded.
+    """
 
     trainer: Trainer
     meter: LoadMeter
     threads: SharedThreads
     device: str
+    left_out: str = ""
 
     @property
     def description(self) -> str:
@@ -126,7 +130,8 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
         run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report,
         shared=None if shared is None else shared.step, threads=threads.count if ranks.world_size == 1 else None,
     )  # fmt: skip
-    return Setup(trainer, meter, threads, ", ".join(filter(None, [describe(device), processes, choice.note])))
+    said = ", ".join(filter(None, [describe(device), processes, choice.note]))
+    return Setup(trainer, meter, threads, said, images.left_out)
 
 
 def _may_need_step(config: RunConfig) -> bool:

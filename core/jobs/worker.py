@@ -102,7 +102,9 @@ class Worker:
         self._setup = load_trainer(self.run, self.metrics, self.job, stages, self._shared)
         trainer, config = self._setup.trainer, self.run.config()
         self._log(f"training {config.preset} on {config.dataset_title}")
-        self._heartbeat.note(device=str(trainer.device))
+        if self._setup.left_out:
+            self._log(self._setup.left_out)
+        self._heartbeat.note(device=str(trainer.device), left_out=self._setup.left_out.partition(":")[0])
         self._describe(self._setup, trainer.step)
         stages.begin("doing the first step")
         try:

@@ -85,7 +85,8 @@ class Status(BaseModel):
     `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
     could lock the run, `begun` whether it has done a step; `done_request` is the number of the last request that was
     done, `base_learning_rate` the rate that was asked for, before any schedule, `reason` why it finished before its
-    goal, `queued` the entry of the queue that the trainer began with, `job` a cluster's. Earlier versions wrote none.
+    goal, `queued` the entry of the queue that the trainer began with, `job` a cluster's, `left_out` how many
+    pictures are skipped. Earlier versions wrote none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -120,6 +121,7 @@ class Status(BaseModel):
     reason: Text | None = None
     queued: Text | None = None
     job: Text | None = None
+    left_out: Text = ""
     cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
 
     @property
@@ -158,6 +160,7 @@ class StatusChanges(TypedDict, total=False):
     step: int
     steps_per_epoch: int
     begun: bool
+    left_out: str
     saved_step: int
     images_per_second: float
     learning_rate: float

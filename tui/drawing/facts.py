@@ -178,8 +178,10 @@ def _settings(snapshot: Snapshot, width: int) -> list[Text]:
         return []
     rate = (status and status.learning_rate) or config.learning_rate
     base = status and status.base_learning_rate
+    left_out = _wrap(printable(status.left_out), width - INDENT) if status and status.left_out else []
     lines = [
         _line("model", config.preset, (" on ", MUTED), printable(config.dataset_title)),
+        *(_line("" if index else "data", line) for index, line in enumerate(left_out)),
         _line("lr", f"{rate:.3g}", (", batch ", MUTED), str(config.batch_size)),
         *([_line("set", f"learning rate to {base:g}")] if base not in (None, config.learning_rate) else []),
         _line("seed", str(config.seed)),

@@ -100,6 +100,25 @@ def test_11_a_folder_that_only_has_such_a_name_stays_what_it_is(tmp_path: Path) 
     assert registry.folder("mnist", tmp_path / "raw") == tmp_path / "raw" / "MNIST" / "raw"
 
 
+def test_a_folder_that_was_named_and_is_not_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = tmp_path / "first", tmp_path / "other"
+    source = ImageSource("mnist", first)
+    put("mnist", first)
+    put("mnist", other)
+    said = f"the images are read from {first}, as the run was first trained on them there, and not from {other}"
+    assert registry.not_looked_at(source, other) == said
+    assert registry.not_looked_at(source, first / "MNIST") == registry.not_looked_at(source, None) == ""
+    assert registry.not_looked_at(ImageSource(registry.EMBEDDED, first), other) == ""
+    own = ImageSource("folder", first)
+    (first / "a.png").touch()
+    assert registry.not_looked_at(own, other).startswith("the images are read from ")
+    assert registry.not_looked_at(own, first) == ""
+    monkeypatch.setenv("VAE_TUI_DATA", str(other))  # of all runs, so of none that was named
+    assert registry.not_looked_at(source, other) == ""
+    (first / "MNIST").rename(tmp_path / "gone")
+    assert registry.not_looked_at(source, other) == ""
+
+
 def test_12_images_are_read_from_where_they_moved_and_from_whole_files_only(tmp_path: Path) -> None:
     first, moved = tmp_path / "first", tmp_path / "moved"
     source = ImageSource("mnist", first)

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core.errors import DamagedFile, RunError
 from core.jobs import launch
 from core.jobs.process import EXIT_REFUSED
 from core.jobs.setup import Job
 from core.jobs.trainer.failures import describe
+from core.runs.config import check_values
 from core.runs.run import Run
 from core.runs.status import State, Status
 from tests.support import run_files, trainers
@@ -59,6 +61,22 @@ def test_requests_of_viewers_are_obeyed_at_the_next_step(trained: Run, wait_unti
     launch.send_request(trained, "stop")
     wait_until(lambda: trained.state() is State.STOPPED, what="the stop")
     assert trained.status().step == trained.status().saved_step == run_files.saved_step(trained)
+
+
+def test_pictures_that_are_skipped_stand_in_the_log_and_the_status(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(14):
+        Image.new("L", (28, 28), 10 * number).save(folder / f"{number:02}.png")
+    (folder / "03.png").write_bytes(b"no picture")
+    settings = {"dataset": "folder", "data_dir": str(folder), "damaged": "skip", "holdout": 2, "device": "cpu"}
+    config = check_values(**settings, preset="ae", epochs=1, batch_size=5)
+    run = Run.create(tmp_path / "runs", "skipping", config)
+    trainers.begin(run).join()
+    assert run.status().state is State.FINISHED, run.log_path.read_text()
+    said = "1 of the 14 pictures cannot be decoded and is left out"
+    assert run.status().left_out == said
+    assert f"{said}: 03.png (no picture)\n" in run.log_path.read_text()
 
 
 def test_a_request_to_save_does_not_undo_one_to_stop_that_waits(trained: Run, wait_until: WaitUntil) -> None:

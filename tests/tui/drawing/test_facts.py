@@ -33,6 +33,14 @@ def test_usual_settings_are_not_listed() -> None:
     assert not any(line.startswith("with") for line in lines(preset="ae"))
 
 
+def test_pictures_that_are_skipped_are_counted() -> None:
+    summary = make_summary()
+    assert summary.status is not None and "data" not in shown_of(make_snapshot(summary))
+    said = "2 of the 24 pictures cannot be decoded and are left out"
+    shown = shown_of(make_snapshot(replace(summary, status=summary.status.updated(left_out=said))))
+    assert shown["data"] == "2 of the 24 pictures cannot be"
+
+
 def test_a_long_log_says_how_much_of_it_was_read() -> None:
     shown = facts(replace(make_snapshot(), unread=0.91), WIDTH, ColorDepth.TRUECOLOR).plain
     assert shown.startswith("9% of the metrics read so far\n")

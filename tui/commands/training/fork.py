@@ -27,7 +27,7 @@ from tui.commands.options.common import DataDir, Detach, Json, OnFinish, Queue, 
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
 from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json
 from tui.commands.training.queue import await_turn, check_queue
-from tui.commands.training.train import check_time_limit, follow
+from tui.commands.training.train import check_time_limit, follow, say_where_images_are
 from tui.commands.words import RUNS_DIR, command_hint
 from tui.interrupts import Told, tidied_up
 
@@ -92,6 +92,7 @@ def fork(
     check_device(config.device, 1 if create_only else config.processes)
     folder = None if data_dir is None else data_dir.absolute()
     source = config.image_source
+    say_where_images_are(config, folder)
     registry.check_same(source, registry.locate(source, folder or registry.default_data_dir()))
     with tidied_up():
         if moment.snapshot is None and parent.state().active:

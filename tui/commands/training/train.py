@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,7 +29,7 @@ from tui import formatting
 from tui.background.devices import check_device
 from tui.commands.options.common import DataDir, Detach, OnFinish, Queue, RunName, RunsDir, TimeLimit
 from tui.commands.options.settings import Shared, check_share, setting_option, takes_settings
-from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TIME_LIMIT, echo, print_error
+from tui.commands.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TIME_LIMIT, echo, print_error, print_note
 from tui.commands.training.progress import Follower, download_in_terminal, going_on
 from tui.commands.training.queue import await_turn, check_queue
 from tui.commands.words import RUNS_DIR, command_hint
@@ -118,6 +119,7 @@ def resume(
     checked = check_values(**settings)
     new = {name: getattr(checked, name) for name in settings}
     config = found.training_config()
+    say_where_images_are(config, data_dir)
     new_goal, new_rate, processes = (new.get(name) for name in ("epochs", "learning_rate", "processes"))
     check_device(config.device, processes or config.processes)
     folder = None if data_dir is None else data_dir.absolute()
@@ -139,6 +141,12 @@ def check_time_limit(text: str | None, *, create_only: bool = False) -> float | 
     if text is not None and create_only:
         raise ConfigError({"time_limit": "--time-limit is for the trainer that is started; leave it out here"})
     return None if text is None else parse_duration(text)
+
+
+def say_where_images_are(config: RunConfig, data_dir: Path | None) -> None:
+    """Print where the images of a run that goes on are read from, where another folder was named. Raises DataError."""
+    if said := registry.not_looked_at(config.image_source, data_dir):
+        print_note(said)
 
 
 def say_cost(config: RunConfig) -> None:
