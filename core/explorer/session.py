@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -267,17 +267,12 @@ class RunSession:
                 return self.keep(("sampler", name), lambda: self._fit_sampler(name, go_on))
 
     def learned_prior(self, options: SamplingOptions | None = None) -> LearnedPrior:
-        """The learned prior with these options, else its default ones. Raises ConfigError for a run without one.
-
-        Also for a digit that was none of the classes it was trained on.
-        """
+        """The learned prior with these options, else its default ones. Raises ConfigError, for a run without too."""
         check_sampler("learned", self.config.preset_record.samplers)
         path, scheduler = self.run.weights_path(), self.config.dynamics
         shape = self._model.latent_shape
         learned = self.keep("learned prior", lambda: load_learned_prior(self._weights(), shape, scheduler, path))
-        if options is not None:
-            learned.check_digit(options.digit)
-        return replace(learned, options=options or learned.options)
+        return learned.asked(options) if options else learned
 
     def _read_config(self) -> None:
         config = self.run.config()

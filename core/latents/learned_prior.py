@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -38,6 +38,11 @@ class LearnedPrior:
         """The classes that can be asked for: those of the training images, none where they had one or no labels."""
         present = self.network.class_shares.nonzero()[:, 0].tolist()
         return tuple(present) if len(present) > 1 else ()
+
+    def asked(self, options: SamplingOptions) -> LearnedPrior:
+        """The same with other options. Raises ConfigError for a digit that cannot be asked for."""
+        self.check_digit(options.digit)
+        return replace(self, options=options)
 
     def check_digit(self, digit: int | None) -> None:
         """Raise ConfigError unless that class, or any, can be asked for."""
