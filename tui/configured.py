@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from textual._ansi_theme import MONOKAI
+from textual.driver import Driver
 from textual.notifications import SeverityLevel
 
 from core.text import printable
@@ -16,6 +17,8 @@ from tui.screens.help.key_ids import problems_of_keys
 from tui.screens.selection import Shared
 from tui.terminal.key_order import OrderedApp
 from tui.terminal.notices import notice
+from tui.terminal.output.counted import counting
+from tui.terminal.output.exact import ExactApp
 from tui.terminal.themes import ANSI, COLOUR_BLIND
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ PROBLEM_SECONDS = 10.0
 ALERT_SECONDS = 3.0  # between two looks
 
 
-class ConfiguredApp(OrderedApp):
+class ConfiguredApp(ExactApp, OrderedApp):
     """Takes what was set, and says in a line what cannot be."""
 
     shared: Shared
@@ -35,6 +38,9 @@ class ConfiguredApp(OrderedApp):
         super().__init__()
         self._seen_until: dict[tuple[str, str], float] = {}  # of a notice and its severity
         self.register_theme(COLOUR_BLIND)
+
+    def get_driver_class(self) -> type[Driver]:
+        return counting(super().get_driver_class())
 
     def configure(self, configuration: Configuration) -> None:
         """Look and act as this says; for before the app runs."""

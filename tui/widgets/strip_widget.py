@@ -32,7 +32,6 @@ class StripWidget(Widget):
         super().__init__(id=id)
         self._strips: list[Strip] = []
         self._drawn_for: tuple[int, int, Style, ColorDepth] | None = None
-        self.cells_changed = 0  # in all its life
 
     @abstractmethod
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:
@@ -53,7 +52,6 @@ class StripWidget(Widget):
             if span := changed_cells(old, new):
                 regions.append(Region(span[0], y, span[1] - span[0], 1))
         if regions:
-            self.cells_changed += sum(int(region.width) for region in regions)
             self.refresh(*regions)
 
     def render_lines(self, crop: Region) -> list[Strip]:

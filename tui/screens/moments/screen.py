@@ -23,9 +23,9 @@ from tui.screens.following import is_seen
 from tui.screens.moments.asking import Answer, AskFilm
 from tui.screens.moments.film import film_of
 from tui.screens.moments.keys import MOMENT_KEYS
-from tui.screens.moments.pace import Pace, cells_changed
+from tui.screens.moments.pace import Pace
 from tui.screens.selection import Selection, Shared
-from tui.widgets.strip_widget import StripWidget
+from tui.terminal.output.counted import bytes_written
 from tui.widgets.track import PLAYS, STANDS, MomentTrack, Track
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TimeScreen(ExploreScreen):
         self._direction = -1  # in which moments were gone through last
         self._loaded_ahead: int | None = None  # the step that was asked about before it is looked at
         self._player: Timer | None = None
-        self._pace = Pace(0)
+        self._pace: Pace | None = None
         self._delivered: Moment | None = None  # whose answer is seen
         self._deadline: Timer | None = None
         self._overdue = False  # what was asked about this one takes long
@@ -203,7 +203,7 @@ class TimeScreen(ExploreScreen):
         if self.moment is None:
             self._go_to_stop(0)
         self._direction = 1
-        self._pace = Pace(cells_changed(self.query(StripWidget)))  # type: ignore[type-abstract]
+        self._pace = Pace(partial(bytes_written, self.app))
         self._player = self._player or self.set_interval(self.shared.timing.moment, self._play_on)
         self._draw_track()
 
@@ -217,7 +217,7 @@ class TimeScreen(ExploreScreen):
     def _play_on(self) -> None:
         if self.moment is None or not is_seen(self):
             self.stop_playing()
-        elif not self.is_busy and self._pace.is_due(cells_changed(self.query(StripWidget))):  # type: ignore[type-abstract]
+        elif not self.is_busy and self._pace is not None and self._pace.is_due():
             self._go_to_stop(self.stop + 1)
 
     def _when_possible(self, act: Callable[[], object]) -> None:

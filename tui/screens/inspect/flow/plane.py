@@ -40,7 +40,6 @@ class FlowPlane(StripWidget):
         lines = enumerate(zip(before, self._strips, strict=True))
         regions = [Region(start, y, end - start, 1) for y, pair in lines for start, end in runs_changed(*pair)]
         if regions:
-            self.cells_changed += sum(region.width for region in regions)
             self.refresh(*regions)
 
     def draw_strips(self, width: int, height: int, base: Style, depth: ColorDepth) -> list[Strip]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -19,6 +20,7 @@ from tui.screens.moments.detail import DetailScreen
 from tui.screens.moments.pace import Pace
 from tui.screens.selection import Shared
 from tui.terminal.capabilities import color_depth
+from tui.terminal.output.counted import bytes_written
 from tui.widgets.gallery import Gallery
 from tui.widgets.track import PLAYS, STANDS, STILLS, MomentTrack, Track
 
@@ -28,11 +30,9 @@ if TYPE_CHECKING:
 
 COUNT = 300
 DECODED = 8  # of them, where they stand
-DECODED_SECONDS = 1.0  # from one to the next while particles travel, at least: they cost more than all particles
+DECODED_SECONDS = 2.0  # from one to the next while particles travel, at least: they cost as much as all particles
 PLANE = ProjectionOptions()
 MOST_STEPS = {"flow": STEPS["flow"][2], "ddpm": STEPS["ddpm"][1]}  # that are shown unless others are typed
-BYTES_A_CELL = 56  # one that stands alone, with the place where it stands
-DECODED_BYTES_A_CELL = 24  # among others, most of them black
 SPEEDS = (0.5, 1.0, 2.0, 4.0)  # steps a second, at most: what a slow connection takes decides
 
 
@@ -59,7 +59,7 @@ class TravellingScreen(DetailScreen):
         self._player: Timer | None = None
         self._asked_since = 0  # the step from which on the options count
         self._to_end = False  # whether the newest step is shown as it comes
-        self._pace = Pace(0)
+        self._pace: Pace | None = None  # while particles travel
         self._decoded_due = 0.0  # on the monotonic clock
 
     @property
@@ -80,11 +80,6 @@ class TravellingScreen(DetailScreen):
     @property
     def _decoded(self) -> Gallery:
         return self.query_one("#decoded", Gallery)
-
-    @property
-    def _cells_changed(self) -> int:
-        """Those drawn anew until now, as large as those of particles."""
-        return self._flow.cells_changed + self._decoded.cells_changed * DECODED_BYTES_A_CELL // BYTES_A_CELL
 
     @property
     def plays(self) -> bool:
@@ -168,9 +163,12 @@ class TravellingScreen(DetailScreen):
         words = f"step {shown.step} of {steps}".ljust(len(f"step {steps} of {steps}"))
         hint = STILLS if self.no_motion else PLAYS if self.plays else STANDS
         self.query_one(MomentTrack).show(Track(words, shown.step, steps + 1, hint=hint))
-        if not self.plays or time.monotonic() >= self._decoded_due:
-            self._decoded.show(shown.images[:DECODED, None])
-            self._decoded_due = time.monotonic() + DECODED_SECONDS
+        if not self.plays or shown.step == 0:
+            self._show_decoded(shown)
+
+    def _show_decoded(self, shown: Particles) -> None:
+        self._decoded.show(shown.images[:DECODED, None])
+        self._decoded_due = time.monotonic() + DECODED_SECONDS
 
     # Travelling
 
@@ -181,14 +179,14 @@ class TravellingScreen(DetailScreen):
     @property
     def _may_draw(self) -> bool:
         """Whether what was drawn before had its time; with nothing but stills, those on the way are left out."""
-        return not self.no_motion and self._pace.is_due(self._cells_changed)
+        return self._pace is not None and self._pace.is_due()
 
     def _play(self) -> None:
         self._to_end = False
         if self.no_motion:
             self._draw()
             return
-        self._pace = Pace(self._cells_changed, bytes_a_cell=BYTES_A_CELL)
+        self._pace = Pace(partial(bytes_written, self.app))
         self._player = self._player or self.set_interval(1 / SPEEDS[-1], self._step_on)
         self._due = 0.0
         self._draw()
@@ -214,6 +212,9 @@ class TravellingScreen(DetailScreen):
         """Called as often as the highest speed asks for."""
         self._due += SPEEDS[self.speed] / SPEEDS[-1]
         if self._due < 1 or not self._may_draw:
+            return
+        if time.monotonic() >= self._decoded_due:  # by themselves: with the next step they would come in one burst
+            self._show_decoded(self.frames[self.place])
             return
         self._due = 0.0
         if self.place + 1 < len(self.frames):

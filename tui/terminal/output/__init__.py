@@ -1,0 +1,1 @@
+"""What goes to the terminal: no more than changed, and how much that is."""
