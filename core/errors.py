@@ -78,7 +78,7 @@ def describe(error: Exception) -> str:
     One that nobody expected has its kind, so that it can be reported.
     """
     if isinstance(error, DamagedFile):
-        return printable(f"{error.path.parent.name}: {error}")
+        return printable(": ".join(filter(None, (error.path.parent.name, str(error)))))
     if isinstance(error, OSError) and error.strerror:
         return printable(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     if isinstance(error, UserError):

@@ -77,6 +77,12 @@ class RunConfig(Settings):
         return (*self.preset_record.samplers, *(("grid",) if self.sizes.latent_size == 2 else ()))
 
     @property
+    def encodes_to_points(self) -> bool:
+        """Whether its autoencoder, of a learned prior the first stage, has points in place of posteriors."""
+        preset = PRESETS.get(self.first_stage_preset or self.preset)
+        return preset is not None and not (preset.has_kl or preset.learns_prior)
+
+    @property
     def newer(self) -> str | None:
         """Why this version can show the run but not train it: a newer one wrote it. None where it can."""
         values = {name: getattr(self, name) for name in SETTINGS}

@@ -14,6 +14,8 @@ from core.shapes import IMAGE_SHAPE
 BOX = 20  # pixels that the longer side fills
 FAINT = 0.1  # less ink than this is no part of a digit
 DARK = 0.5  # an edge that is brighter on average is paper
+UNEVEN = 0.1  # between the tenths of an edge that are darkest and lightest: more is a ground with a shadow
+ROUNDS = 10  # of fitting the ground to what is no ink
 
 
 def centred(ink: Images) -> Images:
@@ -44,3 +46,24 @@ def ink_of(image: Images) -> Images:
     """The ink of a picture (H, W) in [0, 1]: as it is where it is light on dark, else turned into that."""
     edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     return 1 - image if edge.mean() > DARK else image
+
+
+def without_ground(ink: Images) -> Images:
+    """Ink (H, W) in [0, 1] without the slope or the shadow of its ground; as it is where that is even.
+
+    The ground is a surface of the second degree, fitted to all that does not stand out from it.
+    """
+    edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
+    least, most = np.quantile(edge, (0.1, 0.9))
+    if most - least < UNEVEN:
+        return ink
+    y, x = (axis.ravel() / max(ink.shape) for axis in np.indices(ink.shape))
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    values = ink.ravel().astype(np.float64)
+    is_ground = np.ones(len(values), bool)
+    rest = values
+    for _ in range(ROUNDS):
+        rest = values - terms @ np.linalg.lstsq(terms[is_ground], values[is_ground], rcond=None)[0]
+        is_ground = rest < max(FAINT, 2 * float(rest[is_ground].std()))
+    digit = np.where(is_ground, 0, rest).clip(0).reshape(ink.shape)
+    return (digit / max(float(digit.max()), FAINT)).astype(np.float32)

@@ -123,8 +123,8 @@ def decode(path: Path, content: bytes, fit: str = USUAL.fit) -> NDArray[np.uint8
     return fitted(grey(path, content), fit)
 
 
-def grey(path: Path, content: bytes) -> NDArray[np.uint8]:
-    """A picture as a grey image (H, W) of its own size. What is transparent is black.
+def grey(path: Path, content: bytes, ground: int = 0) -> NDArray[np.uint8]:
+    """A picture as a grey image (H, W) of its own size. What is transparent has the grey of the ground, usually black.
 
     Of a picture with several frames it is the first one. Raises DamagedFile.
     """
@@ -135,7 +135,7 @@ def grey(path: Path, content: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             if opened.width * opened.height > PIXELS_LIMIT:
                 raise DamagedFile(path, f"{opened.width} x {opened.height} pixels are too many")
-            return np.array(_grey(path, ImageOps.exif_transpose(opened)), np.uint8)
+            return np.array(_grey(path, ImageOps.exif_transpose(opened), ground), np.uint8)
     except (DamagedFile, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -157,7 +157,7 @@ def fitted(image: NDArray[np.uint8], fit: str = USUAL.fit) -> NDArray[np.uint8]:
     return np.array(ImageOps.fit(whole, size, Image.Resampling.BICUBIC), np.uint8)
 
 
-def _grey(path: Path, image: Image.Image) -> Image.Image:
+def _grey(path: Path, image: Image.Image, ground: int) -> Image.Image:
     import numpy as np
     from PIL import Image
 
@@ -170,5 +170,5 @@ def _grey(path: Path, image: Image.Image) -> Image.Image:
         raise DamagedFile(path, "pixels that are not whole numbers")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (ground, ground, ground, 255)), image)
     return image.convert("L")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.data.images import load_image_set
 from core.shapes import IMAGE_SHAPE
 from core.sketch.canvas import EMPTY, WIDTHS, draw
-from core.sketch.centring import BOX, centred, ink_of
+from core.sketch.centring import BOX, centred, ink_of, without_ground
 
 PLACE = st.tuples(st.floats(0, 28), st.floats(0, 28))
 
@@ -55,3 +55,21 @@ def test_dark_on_light_is_turned_round() -> None:
     ink = draw(EMPTY, (5, 5), (20, 20), 2.0)
     np.testing.assert_allclose(ink_of(1 - ink), ink, atol=1e-6)
     np.testing.assert_array_equal(ink_of(ink), ink)
+
+
+def test_the_shadow_on_a_photographed_note_is_no_ink() -> None:
+    digit = centred(pixels_of_a_digit())
+    flat = np.pad(digit, 6)
+    y, x = np.indices(flat.shape) / len(flat)
+    ground = 0.9 - 0.5 * x - 0.2 * y * y  # of paper, dark in a corner
+    noise = np.random.default_rng(0).normal(0, 0.01, flat.shape)
+    found = centred(without_ground(ink_of((ground - 0.3 * flat + noise).astype(np.float32))))
+    np.testing.assert_allclose(found, centred(flat), atol=0.35)
+    assert np.abs(found - centred(flat)).mean() < 0.03
+    even = (flat * 0.6 + 0.05).astype(np.float32)
+    assert without_ground(even) is even
+
+
+def pixels_of_a_digit() -> np.ndarray:
+    image: np.ndarray = load_image_set("mnist-5k").validation_images[0, 2:-2, 2:-2].numpy() / np.float32(255)
+    return image

@@ -53,6 +53,17 @@ async def test_x_explains_the_loss_of_a_learned_prior(make_app: MakeApp) -> None
         assert "over the latent numbers" in screen_text(app)
 
 
+async def test_points_are_explained_in_place_of_posteriors(make_app: MakeApp, explorers: FakeExplorers) -> None:
+    app = make_app(snapshot=make_snapshot(make_summary(preset="ae")), explorer=explorers.of)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "3", "enter", "X")
+        assert shown(app, Explain).topic == "posterior_point"
+        await press(pilot, "escape", "escape", "b", "space", "right", "c", "X")
+        assert shown(app, Explain).topic == "sketch_point"
+        await press(pilot, "escape", "enter", "X")
+        assert shown(app, Explain).topic == "completion_optimised"
+
+
 @pytest.mark.slow
 async def test_every_view_explains_what_is_seen(run_app: VaeTui) -> None:
     topics = []
@@ -65,7 +76,7 @@ async def test_every_view_explains_what_is_seen(run_app: VaeTui) -> None:
             for words in (found.formula, *found.lines):
                 assert set(words.split()) <= {*text.replace("│", " ").split()}, words
             await press(pilot, *["escape"] * len(run_app.screen_stack))
-    assert topics[:5] == ["loss", "error", "posterior", "sketch", "completion"]
+    assert topics[:5] == ["loss", "error", "posterior", "sketch", "completion_optimised"]
     assert topics[5:10] == ["sampling", "traversal", "walk", "lda", "seeds"]
     assert topics[-1] == "frechet"
 

@@ -26,7 +26,6 @@ DARK_COLORS = (
 )
 SIGN_COLOR = "#a8a8a8"  # fainter than any particle
 THICK = 1.0  # points a cell and its eight neighbours that make ground of a class
-ASCII_PARTICLE = "."
 NONE = CLASSES  # stands for no class, in the order of classes
 
 
@@ -85,9 +84,7 @@ class ParticleGround:
         glyphs = np.full((rows, columns), ord(" "))
         looks = ground * (CLASSES + 1) + kinds
         styles = _styles(base, depth)
-        if depth is ColorDepth.ASCII:
-            glyphs[down, across] = ord(ASCII_PARTICLE)
-        elif depth.has_colors and not shades:
+        if not shades:
             glyphs[down, across] = np.array([ord(sign) for sign in SIGNS])[labels]
         else:
             dots_down, dots_across = places(points, view, 2 * columns, 4 * rows)
@@ -105,8 +102,7 @@ class ParticleGround:
     def legend(self, depth: ColorDepth) -> Legend:
         latents = ("0", LABEL, " where latents of that digit lie")
         if not depth.has_colors:
-            particle = ASCII_PARTICLE if depth is ColorDepth.ASCII else chr(0x2800 + BRAILLE[1, 0])
-            return [(particle, PLAIN, " particles  "), latents]
+            return [("3", Style(bold=True), " a particle asked for a 3  "), latents]
         styles = class_styles(depth)
         signs = [(SIGNS[label], styles[label] + Style(bold=True), " ") for label in range(CLASSES)]
         particles = ("", PLAIN, " the digit asked for")

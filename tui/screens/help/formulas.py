@@ -102,6 +102,26 @@ EXPLANATIONS = PLANES | {
             "Where σ is near 1 and μ near 0 the number says nothing about this image (v shows both).",
         ),
     ),
+    "posterior_point": Explanation(
+        "the latent of an autoencoder",
+        "z = encode(x),  x̂ = decode(z)",
+        "z = encode(x),  x' = decode(z)",
+        (
+            "The encoder gives a number for each latent number of an image, and no deviation: a point.",
+            "There is no posterior to sample from, and nothing pulls the numbers to 0.",
+            "t varies one of them: those that hardly vary over the images change little.",
+        ),
+    ),
+    "sketch_point": Explanation(
+        "a drawn digit, and what the model makes of it",
+        "error = Σ (x − x̂)², x̂ = decode(z), z = encode(x);   away = ‖z − zₙ‖",
+        "error = sum (x - x')^2, x' = decode(z), z = encode(x);   away = |z - z_n|",
+        (
+            "x: scaled into 20x20 pixels, its centre of mass in the middle, as MNIST has its digits.",
+            "A classifier of MNIST digits reads it. The nearest training images: their latents lie nearest to z.",
+            "All this is of the whole drawing. Covered pixels (c, b) are hidden from completing only (enter).",
+        ),
+    ),
     "sketch": Explanation(
         "a drawn digit, and what the model makes of it",
         "error = Σ (x − x̂)², x̂ = decode(μ(x));   KL(q(z|x) ‖ N(0, I));   away = ‖μ(x) − μ(xₙ)‖",
@@ -117,10 +137,19 @@ EXPLANATIONS = PLANES | {
         "−ln p(z|x) = ‖m·(x − decode(z))‖² / 2s² − ln p(z) + const,  m: 1 where x is seen, s² = 0.02",
         "-ln p(z|x) = |m*(x - decode(z))|^2 / 2s^2 - ln p(z) + const,  m: 1 where x is seen, s^2 = 0.02",
         (
-            "A learned prior is guided to the seen pixels (DAPS, Zhang et al. 2025); without one, latents are "
-            "optimised from samples of a Gaussian p(z).",
+            "Samples of the learned prior are guided to the seen pixels (DAPS, Zhang et al. 2025).",
             "What is hidden is not looked at: the answers differ where what is seen leaves it open.",
             "The pixels outweigh a digit that is asked for (c); guidance above 1 ({ }) asks more strongly.",
+        ),
+    ),
+    "completion_optimised": Explanation(
+        "completing what is hidden",
+        "−ln p(z|x) = ‖m·(x − decode(z))‖² / 2s² − ln p(z) + const,  m: 1 where x is seen, s² = 0.02",
+        "-ln p(z|x) = |m*(x - decode(z))|^2 / 2s^2 - ln p(z) + const,  m: 1 where x is seen, s^2 = 0.02",
+        (
+            "Latents are optimised from samples of p(z), a Gaussian fitted to those of training images.",
+            "What is hidden is not looked at: the answers differ where what is seen leaves it open.",
+            "A learned prior (a run of the preset prior) knows more, and can be asked for a digit.",
         ),
     ),
     "sampling": Explanation(
@@ -235,3 +264,8 @@ def loss_topic(preset: Preset, config: RunConfig | None) -> str:
     if not preset.has_kl:
         return "loss_ae"
     return "loss_optimal" if config and config.decoder_variance == "optimal" else "loss"
+
+
+def for_points(topic: str, config: RunConfig | None) -> str:
+    """What explains a topic to a run: that of points where its autoencoder has no posterior with a spread."""
+    return f"{topic}_point" if config and config.encodes_to_points else topic

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from core.explorer.results import Neighbours
 
 TILE = (1, *IMAGE_SHAPE)
-LONGEST = 13
-FRAMES = 25
+LONGEST, FRAMES = 13, 25  # steps of a strip, at most, and frames of a film
 UNSEEN = 0.05  # of the brightness of a pixel: no one sees this change
 
 
@@ -132,6 +131,9 @@ class LatentPathScreen(DetailScreen):
         return steps, min(self.lines, tiling.rows if tiling else 1)
 
     def request_content(self) -> None:
+        if self._strips is None:  # steps are of so many deviations of all latents, which take long to encode
+            ends = self.start[None] if self.end is None else np.stack([self.start, self.end])
+            self.ask("ends", lambda explorer: explorer.decode(ends), self._show_ends)
         self._request_strips()
         if self.end is None:
             self.ask("nearest", self._nearest, self.query_one(NearestImages).show)
@@ -163,6 +165,12 @@ class LatentPathScreen(DetailScreen):
         self.set_heading()
         self.query_one("#strips", Gallery).show_message(message)
         self.query_one(NearestImages).clear()
+
+    def _show_ends(self, images: Images) -> None:
+        """Show where the way begins, and where it ends, until it is known."""
+        if self._strips is None:
+            captions = ["from here"] if self.end is None else ["from here", "to here"]
+            self.query_one("#strips", Gallery).show(images[:, None], captions)
 
     def _show(self, first: int, answer: tuple[Floats | None, Images]) -> None:
         activity, self._strips = answer
@@ -244,8 +252,7 @@ class LatentPathScreen(DetailScreen):
             if number is not None:
                 self._go_to(self._numbers.index(number))
 
-        last = len(self.start) - 1
-        shown = self._numbers[self.line]
+        last, shown = len(self.start) - 1, self._numbers[self.line]
         self.app.push_screen(AskNumber(f"Which latent number, 0 to {last}?", shown, 0, last), answered)
 
     def action_animate(self) -> None:

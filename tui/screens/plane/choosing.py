@@ -97,6 +97,11 @@ class PlaneChooser(PlaneScreen):
         self.refresh_bindings()
         self.request_content()
 
+    def action_flow(self) -> None:
+        if self.choice.projection != "lda":
+            self.notify("particles travel in the plane of linear discriminants (LDA)", timeout=4)
+        super().action_flow()
+
     def action_projection(self) -> None:
         names = there()
         following = names[(names.index(self.choice.projection) + 1) % len(names)]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from core.explorer.results import Completions
 
 TILE = (1, *IMAGE_SHAPE)
+NONE_YET = np.zeros((0, *IMAGE_SHAPE), np.float32)
 
 
 class CompletionScreen(TileCursor, DetailScreen):
@@ -52,6 +54,7 @@ class CompletionScreen(TileCursor, DetailScreen):
         self.chosen = 1
         self.answer: Completions | None = None
         self._asked = object()  # stands for the newest question
+        self._asked_for: tuple[object, ...] = ()  # what that was about
 
     @property
     def title_in_bar(self) -> str:
@@ -59,7 +62,7 @@ class CompletionScreen(TileCursor, DetailScreen):
 
     @property
     def topic(self) -> str:
-        return "completion"
+        return "completion" if self.preset.learns_prior else "completion_optimised"
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
@@ -80,11 +83,16 @@ class CompletionScreen(TileCursor, DetailScreen):
         return self._gallery.tiling(TILE)
 
     def request_content(self) -> None:
-        self._asked = asked = object()
-        sheet, options, run = self._sheet, self.options, self.selected_run
-        if run is None:
+        sheet, options, run, update = self._sheet, self.options, self.selected_run, self.run_update
+        if run is None or update is None:
             return
+        asked_for = run, update.weights_version, options
+        if asked_for == self._asked_for:  # there is more room or less
+            return
+        self._asked = asked = object()
+        self._asked_for = asked_for
         self.refresh_bindings()
+        self._draw()
         self._draw_heading()
         said = self.reporter(run)
 
@@ -102,7 +110,7 @@ class CompletionScreen(TileCursor, DetailScreen):
         self._asked = object()
 
     def show_message(self, message: str) -> None:
-        self.answer = None
+        self.answer, self._asked_for = None, ()
         self._gallery.show_message(message)
         self.set_heading()
 
@@ -112,7 +120,10 @@ class CompletionScreen(TileCursor, DetailScreen):
         self._draw_heading()
 
     def _draw(self) -> None:
-        if answer := self.answer:
+        answer = self.answer
+        if answer is None:
+            self._gallery.show_answers(self._sheet, NONE_YET, [], 0)
+        else:
             self._gallery.show_answers(self._sheet, answer.images, formatting.completions(answer), self.chosen)
 
     def _draw_heading(self) -> None:
@@ -133,6 +144,9 @@ class CompletionScreen(TileCursor, DetailScreen):
         return super().check_action(action, parameters)
 
     def say_why_not(self, action: str) -> bool:
+        if action.startswith(("guidance", "classes")) and not self.preset.learns_prior:
+            self.notify("only a learned prior can be asked for a digit", severity="warning", timeout=4, markup=False)
+            return True
         if action.startswith("guidance") and self.options.digit is None:
             self.notify("guidance is towards a digit: c asks for one", severity="warning", timeout=4, markup=False)
             return True

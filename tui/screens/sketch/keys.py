@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
+from core.sketch.sheet import Tool
+
+HINTS: dict[Tool, str] = {
+    "pencil": "the mouse draws; space puts the pen down, arrows move it",
+    "rubber": "the mouse rubs out; space puts the rubber down, arrows move it",
+    "cover": "the mouse hides pixels; space puts the cover down, arrows move it",
+}
+
 SKETCH_KEYS: list[BindingType] = [
     Binding("space", "pen", "pen", tooltip="draw as the pen moves, or only move it", id="sketch.pen"),
     Binding("c", "half", "hide", tooltip="hide the lower, right, upper or left half, or nothing", id="sketch.hide"),
@@ -14,6 +22,14 @@ SKETCH_KEYS: list[BindingType] = [
         key_display="enter",
         tooltip="have the model complete what is hidden",
         id="sketch.complete",
+    ),
+    Binding(
+        "number_sign",
+        "load",
+        "picture",
+        key_display="#",
+        tooltip="a picture file in place of what is drawn",
+        id="sketch.load",
     ),
     Binding("left,h", "move(-1, 0)", "move", key_display="← ↑", tooltip="move the pen", id="sketch.left"),
     Binding("right,l", "move(1, 0)", id="sketch.right", show=False),
@@ -33,14 +49,6 @@ SKETCH_KEYS: list[BindingType] = [
     Binding("right_square_bracket", "width(1)", id="sketch.broader", show=False),
     Binding("u", "undo", "undo", tooltip="take back the last stroke", id="sketch.undo"),
     Binding("0", "clear", "clear", tooltip="an empty sheet", id="sketch.clear"),
-    Binding(
-        "number_sign",
-        "load",
-        "picture",
-        key_display="#",
-        tooltip="a picture file in place of what is drawn",
-        id="sketch.load",
-    ),
     Binding("t", "walk", "walk", tooltip="vary one latent number of what is drawn", id="sketch.walk"),
 ]
 

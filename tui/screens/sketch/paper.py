@@ -15,7 +15,7 @@ from textual.strip import Strip
 from core.arrays import Bools
 from core.shapes import IMAGE_SHAPE
 from core.sketch.canvas import Point
-from core.sketch.sheet import Sheet
+from core.sketch.sheet import Sheet, Tool
 from tui.drawing.images import Scale, draw_image, resize
 from tui.drawing.strips import draw_message
 from tui.terminal.capabilities import ColorDepth
@@ -40,6 +40,11 @@ def covered(strips: list[Strip], hidden: Bools, scale: int, base: Style, depth: 
         ]
         hatched.append(Strip.join(parts))
     return hatched
+
+
+def pen_words(tool: Tool, width: float, *, is_down: bool) -> str:
+    """Such as pencil up, 2.5 pixels wide."""
+    return f"{tool} {'down' if is_down else 'up'}, {width:g} {'pixel' if width == 1 else 'pixels'} wide"
 
 
 class Paper(PointedWidget):

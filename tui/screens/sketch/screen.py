@@ -24,12 +24,13 @@ from tui.screens import exporting
 from tui.screens.dialogs import AskValue
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.help.formulas import for_points
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
 from tui.screens.sketch.completion import CompletionScreen
-from tui.screens.sketch.keys import SKETCH_KEYS
-from tui.screens.sketch.paper import Paper
+from tui.screens.sketch.keys import HINTS, SKETCH_KEYS
+from tui.screens.sketch.paper import Paper, pen_words
 from tui.widgets.bars import Lines
 from tui.widgets.gallery import Gallery
 from tui.widgets.scatter import Scatter
@@ -84,7 +85,7 @@ class SketchScreen(DetailScreen):
 
     @property
     def topic(self) -> str:
-        return "sketch"
+        return for_points("sketch", self._config)
 
     @property
     def sheet(self) -> Sheet:
@@ -121,9 +122,10 @@ class SketchScreen(DetailScreen):
     def request_content(self) -> None:
         self._asked, ink = self.sheet, self.ink
         if not ink.any():
-            self.answer = None
+            self.answer = self._plane = None
             self.query_one("#pair", Gallery).show_message("draw a digit")
             self.query_one("#nearest", Gallery).show_message("")
+            self.query_one("#plane", Scatter).show_message("")
             self._say()
             return
         if self.answer is None:
@@ -146,14 +148,15 @@ class SketchScreen(DetailScreen):
         self._say()
 
     def _show_plane(self, plane: LatentProjection) -> None:
+        if self.answer is None:  # it was cleared meanwhile
+            return
         scatter = self.query_one("#plane", Scatter)
         first, second = plane.projection.axes
         scatter.show(plane.points, plane.labels, title="where it lies", x_label=first, y_label=second)
-        if self.answer is not None:
-            scatter.place_cursor(*self.answer.point.tolist())
+        scatter.place_cursor(*self.answer.point.tolist())
 
     def _say(self) -> None:
-        hint = "the mouse draws; space puts the pen down, arrows move it"
+        hint = HINTS[self._tool]
         if self.sheet.hidden.any():
             half = self.sheet.half
             hint = f"{f'the {half} half' if half else 'a part'} is hidden: enter completes it, c hides another half"
@@ -204,8 +207,7 @@ class SketchScreen(DetailScreen):
 
     def _show_paper(self) -> None:
         self.query_one("#paper", Paper).show(self.sheet, self._pen, is_down=self._is_down)
-        pen = f"{self._tool} {'down' if self._is_down else 'up'}, {WIDTHS[self._width]:g} pixels wide"
-        self.query_one("#pen", Lines).show(Text(pen))
+        self.query_one("#pen", Lines).show(Text(pen_words(self._tool, WIDTHS[self._width], is_down=self._is_down)))
 
     # What keys ask for
 
@@ -254,7 +256,9 @@ class SketchScreen(DetailScreen):
         self._replace(self.sheet.with_next_half())
 
     def action_complete(self) -> None:
-        if self.sheet.hidden.any():
+        if not self.ink.any():
+            self.notify("nothing is drawn yet: what is seen is completed", severity="warning")
+        elif self.sheet.hidden.any():
             self.app.push_screen(CompletionScreen(self.shared, self.sources, self.sheet, self.title_in_bar))
         else:
             self.notify("nothing is hidden: c hides a half, b turns to the cover", severity="warning")

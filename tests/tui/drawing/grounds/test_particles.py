@@ -45,5 +45,13 @@ def test_signs_of_classes_stay_while_particles_pass(depth: ColorDepth) -> None:
 
 def test_without_colours_the_legend_tells_particles_from_classes() -> None:
     ground = ParticleGround(CENTERS, LABELS[:10], CLASSES)
-    for depth, legend in ((ColorDepth.NONE, "⠂ particles  0 where"), (ColorDepth.ASCII, ". particles  0 where")):
-        assert draw_ground(ground, 100, 20, VIEW, "", "", Style(), depth)[0].text.startswith(legend)
+    for depth in (ColorDepth.NONE, ColorDepth.ASCII):
+        legend = draw_ground(ground, 100, 20, VIEW, "", "", Style(), depth)[0].text
+        assert legend.startswith("3 a particle asked for a 3  0 where latents of that digit lie")
+
+
+@pytest.mark.parametrize("depth", [ColorDepth.SIXTEEN, ColorDepth.NONE, ColorDepth.ASCII])
+def test_where_colours_do_not_tell_particles_are_the_digits_they_are_asked_for(depth: ColorDepth) -> None:
+    points, digits = np.array([(5.0, 4.0), (15.0, 4.0), (25.0, 4.0)]), np.array([3, 1, 7])
+    strips = ParticleGround(points, digits, CLASSES).draw(VIEW, 100, 11, Style(), depth)
+    assert text_of(strips).splitlines()[1].split() == ["3", "1", "7"]

@@ -65,9 +65,10 @@ async def test_particles_travel_stop_and_are_stepped(app: VaeTui, explorers: Fak
         place = flow.place
         assert not flow.plays
         assert f"step {place} of 20" in screen_text(app)
-        cells = flow.query_one(FlowPlane).cells_changed
+        drawn = flow.query_one(FlowPlane)._strips
         await pilot.pause(0.6)
-        assert (flow.place, flow.query_one(FlowPlane).cells_changed) == (place, cells), "nothing is drawn at rest"
+        assert flow.place == place
+        assert flow.query_one(FlowPlane)._strips is drawn, "nothing is drawn at rest"
         await press(pilot, "colon", "colon", "semicolon")
         assert flow.place == place + 1
         await press(pilot, "dollar_sign")
@@ -105,7 +106,7 @@ async def test_what_is_asked_for_counts_from_where_particles_are(app: VaeTui, ex
         flow, explorer = await open_flow(pilot, app, explorers)
         await press(pilot, "a", "dollar_sign", *["semicolon"] * 8, "c", "7")
         assert last_asked(explorer) == ("flow", COUNT, 0, SamplingOptions(digit=7, steps=20), 12)
-        assert flow.plays
+        assert (flow.plays, flow.place) == (False, 12), "who stands still goes on standing"
         assert [frame.step for frame in flow.frames] == [*range(21)]
         await press(pilot, "a", "dollar_sign")
         assert (flow.frames[12].labels[:3].tolist(), flow.frames[13].labels[:3].tolist()) == ([0, 1, 2], [7, 7, 7])
@@ -127,6 +128,23 @@ async def test_another_digit_at_the_end_is_gone_to_from_noise(app: VaeTui, explo
         assert flow.query_one(FlowPlane).size.width == 90, "all the room that the digits leave"
         await press(pilot, "a", "dollar_sign", "c", "7")
         assert last_asked(explorer)[3:] == (SamplingOptions(digit=7, steps=20), None)
+
+
+async def test_a_guidance_that_is_the_least_already_asks_for_nothing(app: VaeTui, explorers: FakeExplorers) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        flow, explorer = await open_flow(pilot, app, explorers)
+        await press(pilot, "a", "dollar_sign", *["semicolon"] * 8, "left_curly_bracket")
+        assert (explorer.times("flow"), flow.place) == (1, 12)
+        assert "from noise to any digit, seed 0" in screen_text(app)
+
+
+async def test_the_flow_of_another_plane_says_in_which_it_is_shown(app: VaeTui, explorers: FakeExplorers) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "5", "a", "escape")
+        assert not app._notifications
+        await press(pilot, "o", "a")
+        (said,) = app._notifications
+        assert "linear discriminants" in said.message
 
 
 async def test_keys_and_formulas_are_those_of_particles(app: VaeTui, explorers: FakeExplorers) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from textual.widgets import Input
 
 from core.arrays import Floats
@@ -37,6 +39,25 @@ async def test_one_latent_number_is_varied(run_app: VaeTui, explorers: FakeExplo
         await press(pilot, "escape")
         assert isinstance(run_app.screen, SampleScreen)
         assert run_app.screen.chosen == 9
+
+
+async def test_where_a_way_begins_is_seen_before_the_latents_that_its_steps_need_are_encoded(
+    run_app: VaeTui, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded, activity = threading.Event(), FakeExplorer.activity
+
+    def wait(explorer: FakeExplorer) -> Floats:
+        encoded.wait(10)
+        return activity(explorer)
+
+    monkeypatch.setattr(FakeExplorer, "activity", wait)
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        await pilot.press("t")
+        await until(pilot, lambda: "from here" in screen_text(run_app), "where it begins")
+        encoded.set()
+        await until(pilot, lambda: "z0 -3.0" in screen_text(run_app), "the way")
+        assert "from here" not in screen_text(run_app)
 
 
 async def test_the_training_images_nearest_to_a_digit_stand_beside_its_paths(

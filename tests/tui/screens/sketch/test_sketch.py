@@ -22,6 +22,7 @@ from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.sketch.completion import CompletionScreen
 from tui.screens.sketch.paper import Paper
 from tui.screens.sketch.screen import SketchScreen
+from tui.widgets.scatter import Scatter
 
 
 async def open_sketch(pilot: Pilot[None], app: VaeTui) -> SketchScreen:
@@ -65,19 +66,22 @@ async def test_strokes_are_taken_back_rubbed_off_and_cleared(run_app: VaeTui) ->
         await press(pilot, "space", "right", "right", "right", "right", "space")
         line = sketch.ink
         await press(pilot, "b", "space", "left", "left", "space")
-        assert "rubber" in screen_text(run_app).splitlines()[1]
+        assert "rubber  the mouse rubs out" in screen_text(run_app).splitlines()[1]
         assert sketch.ink.sum() < 0.6 * line.sum()
         await press(pilot, "u")
         np.testing.assert_array_equal(sketch.ink, line)
         await press(pilot, "0")
         assert not sketch.ink.any()
         assert sketch.answer is None
+        assert sketch.query_one(Scatter).message == "", "nothing that lies anywhere"
         await press(pilot, "u")
         np.testing.assert_array_equal(sketch.ink, line)
         await press(pilot, "u", "u", "u")
         assert not sketch.ink.any()
         await press(pilot, "b", "b", "right_square_bracket", "space", "space")
         assert "pencil up, 3 pixels wide" in screen_text(run_app)
+        await press(pilot, *["left_square_bracket"] * 5)
+        assert "pencil up, 1 pixel wide" in screen_text(run_app)
 
 
 async def test_what_was_asked_before_the_sheet_was_cleared_is_not_shown(
@@ -101,6 +105,9 @@ async def test_a_picture_file_is_taken_in_place_of_what_is_drawn(run_app: VaeTui
     Image.fromarray(note).save(tmp_path / "note.png")
     (tmp_path / "text.png").write_text("no picture")
     Image.fromarray(np.full((40, 40), 255, np.uint8)).save(tmp_path / "void.png")
+    see_through = np.zeros((90, 70, 4), np.uint8)  # black on nothing
+    see_through[20:70, 30:36, 3] = 255
+    Image.fromarray(see_through).save(tmp_path / "clear.png")
     run_app.shared.folder = tmp_path
     async with run_app.run_test(size=(120, 40)) as pilot:
         sketch = await open_sketch(pilot, run_app)
@@ -112,8 +119,12 @@ async def test_a_picture_file_is_taken_in_place_of_what_is_drawn(run_app: VaeTui
         await until(pilot, lambda: sketch.ink.any(), "the digit")
         rows = np.flatnonzero(sketch.ink.max(axis=1) > 0.5)
         assert (rows[0], rows[-1]) in ((4, 23), (5, 24))
+        from_paper = sketch.ink
         await press(pilot, "u")
         assert not sketch.ink.any()
+        await press(pilot, "number_sign", *"clear.png", "enter")
+        await until(pilot, lambda: sketch.ink.any(), "the digit on nothing")
+        assert sketch.ink.sum() == pytest.approx(from_paper.sum(), rel=0.05)
 
 
 async def test_what_the_explorer_cannot_answer_is_said_and_drawing_goes_on(
@@ -186,6 +197,12 @@ async def test_a_hidden_half_is_completed_by_several_answers(
         await press(pilot, "greater_than_sign", "c")
         assert explorers[RUN].asked[-1][-1].seed == 1
         assert not isinstance(run_app.screen, AskClass), "no learned prior, no digit to ask for"
+        await press(pilot, "right_curly_bracket")
+        assert "only a learned prior can be asked for a digit" in [said.message for said in run_app._notifications]
+        times = explorers[RUN].times("complete")
+        await pilot.resize_terminal(100, 30)
+        await answered(pilot)
+        assert explorers[RUN].times("complete") == times, "another size is no other question"
         await press(pilot, "e", "right", "t")
         shown(run_app, LatentPathScreen)
         await until(pilot, lambda: len([*tmp_path.iterdir()]) == 1, "the picture")
@@ -195,6 +212,14 @@ async def test_a_hidden_half_is_completed_by_several_answers(
         assert (picture[:70] < 128).any(), "a title"
         await press(pilot, "escape", "escape")
         assert sketch.is_active
+
+
+async def test_an_empty_sheet_is_not_completed(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        sketch = await open_sketch(pilot, run_app)
+        await press(pilot, "c", "enter")
+        assert sketch.is_active
+        assert ["nothing is drawn yet" in said.message for said in run_app._notifications] == [True]
 
 
 async def test_what_keys_change_of_a_completion_comes_first(make_app: MakeApp, explorers: FakeExplorers) -> None:
@@ -253,6 +278,7 @@ async def test_a_completion_that_is_left_is_ended(run_app: VaeTui, explorers: Fa
         explorers[RUN].gate.clear()
         await pilot.press("enter")
         await until(pilot, lambda: explorers[RUN].times("complete") == 1, "the question")
+        await until(pilot, lambda: "what it sees" in screen_text(run_app), "what is completed")
         report = explorers[RUN].reports[-1]
         report("completing: 1 of 20")
         await until(pilot, lambda: "completing: 1 of 20" in screen_text(run_app), "how far it is")

@@ -25,13 +25,15 @@ class FlowScreen(TravellingScreen):
 
     def _change(self, **changes: object) -> None:
         """Have other options count from the particles on that are seen; where they are digits already, from noise."""
-        if self.options is None:
+        if self.options is None or (changed := replace(self.options, **changes)) == self.options:  # type: ignore[arg-type]
             return
         if self._at_end:
             self.notify("the particles had arrived: they set out from noise again", timeout=4)
-        self.options = replace(self.options, **changes)  # type: ignore[arg-type]
-        self._let_flow(self.frames[self.place] if 0 < self.place < self.options.steps else None)
-        self._play()
+        stand = not self.plays and not self._at_end
+        self.options = changed
+        self._let_flow(self.frames[self.place] if 0 < self.place < changed.steps else None)
+        if not stand:
+            self._play()
 
     def action_classes(self) -> None:
         def answered(answer: str | None) -> None:
@@ -47,8 +49,10 @@ class FlowScreen(TravellingScreen):
             self._change(guidance=GUIDANCE_STEPS[min(max(place, 0), len(GUIDANCE_STEPS) - 1)])
 
     def _restart(self) -> None:
+        stand = not self.plays and not self._at_end
         self._let_flow(None)
-        self._play()
+        if not stand:
+            self._play()
 
     def action_seed(self, by: int) -> None:
         self.seed = min(max(self.seed + by, SEEDS[0]), SEEDS[1])
