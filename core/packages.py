@@ -25,6 +25,22 @@ PACKAGES = (
 )
 
 
+# What single things need besides, as pyproject.toml has them under these names.
+EXTRAS = {
+    "onnx": ("onnx", "onnxruntime"),
+    "serve": ("textual-serve",),
+    "slurm": ("submitit",),
+    "tensorboard": ("tensorboardX",),
+    "umap": ("umap-learn",),
+}
+
+
+def needs(what: str, extra: str) -> str:
+    """What to say where an extra is missing. The packages are named: that works in a checkout and out of one."""
+    names = EXTRAS[extra]
+    return f"{what} {' and '.join(names)}: pip install {' '.join(names)}"
+
+
 def missing() -> list[Package]:
     """Those that are not installed; none of them is loaded."""
     return [package for package in PACKAGES if find_spec(package.module) is None]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FRACTIONS = ("precision", "recall", "classifier_confidence", "class_balance", "authenticity", "authenticity_floor")
 NONE = "–"
+POINT = "elbo and iwae are left out: the posterior of an autoencoder is a point"
 
 
 def conditions(sampler: str, samples: int, seeds: int, dataset: str, options: Mapping[str, float] | None = None) -> str:
@@ -53,6 +54,12 @@ def shown(measured: Any, figure: str) -> tuple[str, str]:
     return format(measured.mean, form), NONE if measured.std is None else format(measured.std, form)
 
 
+def that_were_measured(meanings: Mapping[str, str], measured: Sequence[Evaluation]) -> Mapping[str, str]:
+    """The metrics that there is a value of in any of these evaluations; all, where there are none yet."""
+    there = {name for name in meanings for each in measured if getattr(each, name) is not None}
+    return {name: meaning for name, meaning in meanings.items() if name in there} if measured else meanings
+
+
 def in_short(figures: Mapping[str, Any]) -> str:
     """What is known of an evaluation that goes on, in a few words: Fréchet distance 6.02 of 1 seed."""
     distance, rebuilt = figures.get("frechet_samples"), figures.get("frechet_reconstructions")
@@ -74,6 +81,13 @@ def measured_with(evaluation: Evaluation) -> tuple[str, int, int, dict[str, floa
     return evaluation.sampler, evaluation.samples, evaluation.draws, evaluation.sampling_options
 
 
+def otherwise(measured: EvaluationResult | None, than: EvaluationResult | None) -> str:
+    """How something was measured in other ways than what it is seen beside: 300, 1 seed. Nothing if in the same way."""
+    numbers = [(each.evaluation.samples, each.evaluation.draws) for each in (measured, than) if each is not None]
+    (samples, seeds), *others = numbers or [(0, 0)]
+    return f"{samples:,}, {count(seeds, 'seed')}" if others and others != [(samples, seeds)] else ""
+
+
 def classifier(evaluation: Evaluation) -> str:
     """In whose features samples were compared, with the accuracy of that classifier; or why they were not."""
     told = evaluation.classifier
@@ -83,6 +97,11 @@ def classifier(evaluation: Evaluation) -> str:
     if told.get("dataset", "mnist") == "mnist":
         return f"classifier: {correct} of MNIST's test images"
     return f"features of a classifier trained on {printable(told['dataset'])}: {correct} of its validation images"
+
+
+def without_likelihood(evaluation: Evaluation) -> str:
+    """Why there are no bounds of a likelihood, where there are none."""
+    return POINT if evaluation.elbo is None else ""
 
 
 def epoch(measured: EvaluationResult) -> str:

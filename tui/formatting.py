@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from core.text import printable
 
 if TYPE_CHECKING:
     from core.arrays import Floats
-    from core.explorer.results import Completions, Neighbours, Sketched
+    from core.explorer.results import Completions, Neighbours, ReconstructionPage, Sketched
     from core.latents.options import CompletionOptions, SamplingOptions
     from core.runs.architecture.presets import Preset
     from core.runs.architecture.sizes import Sizes
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tui.messages import Moment
 
 NAME_LENGTH = 24  # of a class
+CLASS_SIGNS = string.digits + string.ascii_uppercase + string.ascii_lowercase  # of the classes, in planes
 LIKELY = 0.05  # probabilities from here on are named
 NONE = "–"  # in place of a value that is not known
 FORK = "↳"  # behind the name of a run that goes on from where another one was
@@ -193,7 +195,7 @@ def sketch_captions(found: Sketched) -> list[str]:
     return [
         "centred",
         "reconstructed",
-        *(f"{class_title(label, found.classes)}, {away:.1f} away" for label, away in near),
+        *(", ".join(filter(None, (class_title(label, found.classes), f"{away:.1f} away"))) for label, away in near),
     ]
 
 
@@ -215,16 +217,32 @@ def completions(found: Completions) -> list[str]:
     return [f"{digit}error {error:.1f}" for digit, error in zip(digits, found.errors, strict=True)]
 
 
+def class_number(label: int, classes: Sequence[str]) -> str:
+    """A class by its number, and its sign in planes where that is another: `35 Z`; nothing where none is labelled."""
+    return "" if not classes else str(label) if label < 10 else f"{label} {CLASS_SIGNS[label]}"
+
+
 def class_title(label: int, classes: Sequence[str]) -> str:
-    """A class by its number and, where its name says more, its name: `3 dog`."""
-    name = classes[label] if label < len(classes) else ""
-    return f"{label} {printable(name)[:NAME_LENGTH]}" if name not in ("", str(label)) else str(label)
+    """The same and, where its name says more, its name: `3 dog`."""
+    name, number = classes[label] if label < len(classes) else "", class_number(label, classes)
+    known = ("", str(label), CLASS_SIGNS[label])
+    return f"{number} {printable(name)[:NAME_LENGTH]}" if name not in known else number
 
 
 def neighbours(found: Neighbours) -> list[list[str]]:
     """For each image the class and the distance of the training images nearest to it: `7  3.9`."""
     pairs = (zip(*each, strict=True) for each in zip(found.labels.tolist(), found.distances.tolist(), strict=True))
-    return [[f"{class_title(label, found.classes)}  {distance:.1f}" for label, distance in row] for row in pairs]
+    return [[_beside(class_title(label, found.classes), distance) for label, distance in row] for row in pairs]
+
+
+def page_captions(page: ReconstructionPage) -> list[str]:
+    """The class and the error of each image: `7  3.9`."""
+    pairs = zip(page.labels.tolist(), page.errors.tolist(), strict=True)
+    return [_beside(class_number(label, page.classes), error) for label, error in pairs]
+
+
+def _beside(title: str, value: float) -> str:
+    return f"{title}  {value:.1f}" if title else f"{value:.1f}"
 
 
 def sizes(chosen: Sizes, parameters: int) -> str:

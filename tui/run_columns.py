@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Cell = Callable[["RunSummary"], Text]
 LONGEST_NOTE = 40  # cells
+# Of a list that is printed: what is shortened and to which width at least, what is left out, and what is between two.
+SHORTENED, LEAST, GAP = ("run", "data set"), 12, 2
+FIRST_LEFT_OUT = ("train", "preset", "data set", "val", "age", "best", "epoch")
 
 
 def _right(text: str) -> Text:
@@ -104,6 +107,40 @@ STATES_SHOWN = 3  # kinds of them, of a group
 def run_cells(run: RunSummary) -> list[Text]:
     """A run as a row of the list."""
     return [cell(run) for cell in RUN_COLUMNS.values()]
+
+
+def fitted(runs: Sequence[RunSummary], width: int | None) -> tuple[list[str], list[list[Text]]]:
+    """The titles and rows of a printed list that fits into `width` cells, two between its columns; None is any width.
+
+    Names and image sets are shortened in their middle; where that is not enough, columns are left out.
+    """
+    titles, rows = list(RUN_COLUMNS), [dict(zip(RUN_COLUMNS, run_cells(run), strict=True)) for run in runs]
+    if width is not None:
+        widest = {title: max([len(title), *(row[title].cell_len for row in rows)]) for title in titles}
+        least = widest | {title: min(widest[title], LEAST) for title in SHORTENED}
+        room = width - sum(least[title] + GAP for title in titles) + GAP
+        for title in FIRST_LEFT_OUT:
+            if room < 0:
+                titles.remove(title)
+                room += least[title] + GAP
+        for title in filter(titles.__contains__, SHORTENED):
+            more = min(room, widest[title] - least[title])  # or less, where the names alone are too wide
+            room -= more
+            for row in rows:
+                row[title] = shortened(row[title], least[title] + more)
+    return titles, [[row[title] for title in titles] for row in rows]
+
+
+def shortened(text: Text, room: int) -> Text:
+    """The text in so many cells; what it begins and ends with tells names of runs apart."""
+    if text.cell_len <= room:
+        return text
+    kept = max(room - 1, 0)
+    while True:
+        short = Text.assemble(text[: kept - kept // 2], "…", text[len(text) - kept // 2 :], justify=text.justify)
+        if short.cell_len <= room or not kept:
+            return short
+        kept -= 1  # of signs that take two cells
 
 
 def group_cell(title: str, cell: Cell, group: RunGroup) -> Text:

@@ -21,7 +21,8 @@ Key = tuple[object, ...]
 class KeptEvaluation(BaseModel):
     """An evaluation of the weights with this checksum, which were saved after so many epochs where they say it.
 
-    `mark` tells their file from others without a look at the tensors: lists go by it.
+    `mark` tells their file from others without a look at the tensors: lists go by it. `seeds` are those that samples
+    were drawn with; files of older versions have only their number, in the evaluation: they were those from 0 on.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -30,6 +31,7 @@ class KeptEvaluation(BaseModel):
     epoch: Annotated[int, Field(ge=0, le=10**9)] | None
     mark: Annotated[str, Field(max_length=64)] = ""
     note: Annotated[str, Field(max_length=1000)] = ""
+    seeds: tuple[int, ...] = ()
     evaluation: Evaluation
 
     @property

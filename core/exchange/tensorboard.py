@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import files
+from core import files, packages
 from core.arrays import Images
 from core.errors import RunError
 from core.runs.config import RunConfig
@@ -16,7 +16,7 @@ from core.runs.metrics.reader import MetricsReader, Table
 from core.runs.run import Run
 from core.runs.settings import SETTINGS
 
-NEEDED = "TensorBoard's files need the extra `tensorboard`: pip install 'vae-tui[tensorboard]'"
+NEEDED = packages.needs("TensorBoard's files need", "tensorboard")
 
 
 def write(run: Run, folder: Path, pictures: tuple[Images, Images] | None = None) -> int:

@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -66,14 +67,18 @@ def fetch(folder: Path, python: str, also: Sequence[str] = ()) -> list[Path]:
     if not (CHECKOUT / "pyproject.toml").is_file():
         raise RunError("wheels are made in a checkout: pip install -e . there, and call vae-tui again")
     names = needed(also)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     machine = platform.machine()
     platforms = [word for libc in GLIBC for word in ("--platform", f"{libc}_{machine}")]
-    pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT))
-    pip(
-        *("download", "--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python),
-        *(*platforms, "--platform", "any", "--dest", str(folder), *names),
-    )
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:  # all of them, or none
+        pip("wheel", "--no-deps", "--wheel-dir", place, str(CHECKOUT))
+        pip(
+            *("download", "--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python),
+            *(*platforms, "--platform", "any", "--dest", place, *names),
+        )
+        folder.mkdir(exist_ok=True)
+        for wheel in Path(place).glob("*.whl"):
+            wheel.replace(folder / wheel.name)
     return sorted(folder.glob("*.whl"))
 
 

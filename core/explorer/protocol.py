@@ -147,7 +147,10 @@ class Explorer(Protocol):
         """
 
     def evaluations(self) -> list[EvaluationResult]:
-        """What was measured of the newest weights before, by whomever, and kept in the run."""
+        """What was measured before, by whomever, and kept in the run, as core.explorer.outputs.kept reads it."""
+
+    def check_evaluable(self) -> None:
+        """Raise what hinders an evaluation of the newest weights: that there are none, say."""
 
     def evaluate(
         self,

@@ -22,6 +22,7 @@ from core.evaluation.measuring.features import features_for
 from core.explorer.moments import planes
 from core.explorer.outputs.decoding import decoded, errors_of, reconstructed, shown
 from core.explorer.outputs.flow import flow
+from core.explorer.outputs.kept import evaluations_of
 from core.explorer.outputs.neighbours import training_neighbours
 from core.explorer.plane.density import density
 from core.explorer.plane.embedded import project
@@ -239,7 +240,7 @@ class RunExplorer:
 
     # How good it is
 
-    def _check_evaluable(self) -> None:
+    def check_evaluable(self) -> None:
         session = self.session
         session.run.check_there()
         with session.newest(self._report):
@@ -247,12 +248,7 @@ class RunExplorer:
                 session.learned_prior()
 
     def evaluations(self) -> list[EvaluationResult]:
-        session = self.session
-        self._check_evaluable()
-        with session.newest(self._report):
-            found = kept.read(session.run.evaluation_path)
-            mine = [each for each in found if each.weights == session.digest()] if found else []
-            return [EvaluationResult(each.evaluation, session.version, each.epoch, each.note) for each in mine]
+        return evaluations_of(self.session.run)
 
     def evaluate(
         self,
@@ -263,7 +259,7 @@ class RunExplorer:
         show: Callable[[Mapping[str, Any]], object] = lambda figures: None,
     ) -> EvaluationResult:
         session = self.session
-        self._check_evaluable()
+        self.check_evaluable()
         with session.newest(self._report) as model:
             images = session.image_set()
             subject = Subject(session.run.name, model, session.sampler(sampler, options), sampler)
@@ -275,7 +271,8 @@ class RunExplorer:
         note = session.note
         if held_out and not note:
             note = f"in place of test images: {held_out:,} that were held out of the training images"
-        measured = kept.KeptEvaluation(weights=digest, mark=mark, epoch=epoch, note=note, evaluation=found)
+        drawn = tuple(range(seeds))
+        measured = kept.KeptEvaluation(weights=digest, mark=mark, epoch=epoch, note=note, seeds=drawn, evaluation=found)
         notes = (note, features.note, self._keep(measured))
         return EvaluationResult(found, version, epoch, ", ".join(filter(None, notes)))
 

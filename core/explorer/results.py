@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays import Floats, Images, Labels
+from core.data.registry import OWN
 from core.evaluation.results import Evaluation
 from core.latents.options import ACTIVE_VARIANCE, ProjectionOptions
 from core.latents.plane.embedding import Embedding
@@ -195,9 +196,17 @@ class LatentProjection:
         return [] if self.activity is None else np.argsort(-self.activity, kind="stable").tolist()
 
 
+def class_names(dataset: str, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """What the classes of a set are called: those of one that has a name by their digits. None: nothing is labelled."""
+    return classes if classes or dataset.partition(":")[0] in OWN else tuple(map(str, range(10)))
+
+
 @dataclass(frozen=True)
 class EvaluationResult:
-    """An evaluation, and of which weights: a number as of Run.weights_version and, where they say it, their epoch."""
+    """An evaluation, and of which weights: a number as of Run.weights_version and, where they say it, their epoch.
+
+    The number is 0 where they are others than the newest were when this was read.
+    """
 
     evaluation: Evaluation
     weights: int

@@ -20,6 +20,7 @@ from core.data.images import ImageSet, RunImages, load_or_substitute
 from core.data.registry import ImageSource
 from core.errors import RunError
 from core.explorer.protocol import Report
+from core.explorer.results import class_names
 from core.latents import samplers
 from core.latents.aggregate import Latents
 from core.latents.encoding import encode
@@ -60,8 +61,7 @@ class RunSession:
     """What is known of a run, shared by all threads that ask.
 
     Everything but `newest` and `at` is for the thread that is inside of them. What was computed with the newest weights
-    is dropped when there are newer ones; of snapshots that of the last moments that were looked at is kept. `limit` is
-    the number of images of each part that are looked at, evenly chosen.
+    is dropped when there are newer ones; of the last moments looked at it is kept. `limit` images of a part are seen.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class RunSession:
     def _read_images(self) -> RunImages:
         self.report("reading the images")
         found = self._load_images(self.config.image_source, self._data_dir)
-        self.note, self.classes = found.note or "", found.images.classes
+        self.note, self.classes = found.note or "", class_names(found.images.name, found.images.classes)
         return found
 
     def _looked_at(self) -> dict[Part, Looked]:

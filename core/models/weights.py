@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from core.errors import DamagedFile
 from core.models.autoencoder import FEATURES, LATENT_CHANNELS, MODELS, Autoencoder
+from core.models.checksum import digest_of as digest_of
 from core.models.denoiser import Denoiser
 from core.models.likelihood import Likelihood
 from core.text import printable
@@ -110,16 +110,6 @@ def metadata_of(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:8], "little")
     metadata: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
     return metadata
-
-
-def digest_of(content: bytes) -> str:
-    """A checksum of the tensors of a safetensors file, which loads, their names included and its metadata left out."""
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:end])
-    header.pop("__metadata__", None)
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    digest.update(memoryview(content)[end:])
-    return digest.hexdigest()
 
 
 def epoch_of(content: bytes) -> int | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from core import packages
 from core.errors import RunError
 from core.standalone.model import Autoencoder
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 17, 8  # of 2022: what runs ONNX files at all knows them
 TOLERANCE = 1e-4
 IMAGES = (1, 32, 32)
-INSTALL = 'ONNX files need onnx and onnxruntime: pip install "vae-tui[onnx]"'
+NEEDED = packages.needs("ONNX files need", "onnx")
 
 
 def encoder_and_decoder(model: Autoencoder) -> dict[str, bytes]:
@@ -27,7 +28,7 @@ def encoder_and_decoder(model: Autoencoder) -> dict[str, bytes]:
     of five kinds of layers.
     """
     if not all(map(find_spec, ("onnx", "onnxruntime"))):
-        raise RunError(INSTALL)
+        raise RunError(NEEDED)
     outputs = ("mean",) if model.preset == "ae" else ("mean", "log_variance")
     encoder, decoder = Graph("images", IMAGES), Graph("latents", model.latent_shape)
     encoder.add_encoder(model)

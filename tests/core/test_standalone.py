@@ -118,7 +118,7 @@ def test_an_onnx_file_that_is_off_is_not_written(monkeypatch: pytest.MonkeyPatch
 def test_without_the_extra_onnx_files_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(onnx_files, "find_spec", lambda name: None)
     given = ["ae-mnist", "--runs-dir", str(CHECKPOINTS), "--out", str(tmp_path / "e"), "--onnx"]
-    assert onnx_files.INSTALL in str(CliRunner().invoke(command_line(), ["export", *given]).exception)
+    assert onnx_files.NEEDED in str(CliRunner().invoke(command_line(), ["export", *given]).exception)
 
 
 def test_what_cannot_be_exported_says_why_and_leaves_nothing(make_run: MakeRun, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class FakeExplorer:
         self.moment: int | None = None
         self.moments: list[int | None] = []  # that were asked about
         self.evaluator = FakeEvaluator()
-        self.classes: tuple[str, ...] = ()
+        self.classes: tuple[str, ...] = tuple(map(str, range(10)))
         self.activities = np.ones(64)
         self.endless = False  # whether embeddings and densities go on, saying so over and over
         self.spread = 0.25  # of every posterior; 0 is that of an autoencoder
@@ -290,8 +290,10 @@ class FakeExplorer:
         return self._decoded(z)
 
     def evaluations(self) -> list[EvaluationResult]:
-        self.evaluator.check()
         return list(self.evaluator.kept)
+
+    def check_evaluable(self) -> None:
+        self.evaluator.check()
 
     def evaluate(
         self,

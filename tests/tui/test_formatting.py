@@ -62,3 +62,18 @@ def test_every_state_has_a_sign_of_its_own_so_that_colour_is_not_needed() -> Non
 def test_what_is_asked_of_a_learned_prior_is_said_in_words() -> None:
     assert formatting.sampling_options(SamplingOptions(None, 1.0, 1)) == "any digit, 1 step"
     assert formatting.sampling_options(SamplingOptions(3, 2.5, 50)) == "digit 3, guidance 2.5, 50 steps"
+
+
+@pytest.mark.parametrize(
+    ("label", "classes", "title"),
+    [
+        (3, tuple("0123456789"), "3"),
+        (1, ("cat", "dog"), "1 dog"),
+        (35, tuple(map(str, range(47))), "35 Z"),
+        (35, (*[""] * 35, "Z"), "35 Z"),
+        (35, (*[""] * 35, "zebra"), "35 Z zebra"),
+        (0, (), ""),
+    ],
+)
+def test_a_class_has_one_name_which_has_its_sign_in_planes(label: int, classes: tuple[str, ...], title: str) -> None:
+    assert formatting.class_title(label, classes) == title

@@ -28,13 +28,21 @@ def is_own(host: str) -> bool:
         return host == "localhost"
 
 
-def tunnel(port: int) -> str:
-    """What to type on another machine to reach the server from there."""
+def tunnel(port: int, host: str = HOST) -> str:
+    """What to type on another machine to reach the server, which listens on an address of this one, from there."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a number without a name
         user = "USER"
-    return f"ssh -L {port}:{HOST}:{port} {user}@{socket.gethostname()}"
+    there = in_address(host)
+    # From the same address there: the one that is printed is opened as it stands.
+    begin = "" if host == HOST else f"{there}:"
+    return f"ssh -L {begin}{port}:{there}:{port} {user}@{socket.gethostname()}"
+
+
+def in_address(host: str) -> str:
+    """As it stands before the port: brackets tell an address of IPv6 from it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def from_elsewhere(port: int) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from core import program
+from core import packages, program
 from core.data import registry
 from core.errors import ConfigError, RunError
 from tui.browser.addresses import HOST, check_port, from_elsewhere, is_own, tunnel
@@ -33,7 +33,7 @@ def serve(
     if not is_own(host):
         raise ConfigError({"host": f"host must be {HOST} or localhost, not {host[:60]}: {from_elsewhere(port)}"})
     if find_spec("textual_serve") is None:
-        raise RunError('serve needs textual-serve: pip install "vae-tui[serve]"')
+        raise RunError(packages.needs("serve needs", "serve"))
     shown = [] if run is None else [open_run(runs_dir, run).name]
     folders = runs_dir.absolute(), (data_dir or registry.default_data_dir()).absolute()
     # What is drawn on is a page: neither the terminal nor the locale of this command.
@@ -45,7 +45,7 @@ def serve(
 
     def say() -> None:
         echo(f"open {server.address}")
-        echo(f"on another machine first: {tunnel(port)}")
+        echo(f"on another machine first: {tunnel(port, host)}")
         echo("ctrl+c ends this and the pages; training goes on")
 
     check_port(host, port)

@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import web
 from textual_serve.server import Server
 
-from tui.browser.addresses import is_own
+from tui.browser.addresses import in_address, is_own
 
 PAGES = Path(__file__).parent
 TOKEN = "token"
@@ -33,8 +33,7 @@ class PageServer(Server):  # type: ignore[misc, unused-ignore]  # untyped, and n
     @property
     def address(self) -> str:
         """What to open in a browser."""
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{shown}:{self.port}/?{TOKEN}={self.token}"
+        return f"http://{in_address(self.host)}:{self.port}/?{TOKEN}={self.token}"
 
     def serve_until_interrupted(self, say: Callable[[], None]) -> None:
         """Serve; `say` is called once somebody can come. Raises OSError where the port is not to be had."""

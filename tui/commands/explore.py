@@ -224,7 +224,8 @@ def evaluate(
 
     def figures(explorer: Explorer) -> EvaluationResult:
         kept = [] if again else explorer.evaluations()
-        same = (each for each in kept if evaluation_table.measured_with(each.evaluation) == wanted)
+        newest = (each for each in kept if each.weights)
+        same = (each for each in newest if evaluation_table.measured_with(each.evaluation) == wanted)
         return next(same, None) or explorer.evaluate(name, checked_samples, checked_seeds, options, known.update)
 
     def said(words: str) -> str:

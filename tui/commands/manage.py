@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from core import files, program
 from core.data import registry
@@ -31,11 +31,11 @@ from core.text import printable
 from core.trash import TRASH, find_deleted, find_in_trash, restore
 from tui import formatting
 from tui.commands.options.common import DataDir, Json, RunName, RunsDir, expand
-from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json, print_table
+from tui.commands.output import EXIT_INTERRUPTED, echo, print_error, print_json, print_table, table_width
 from tui.commands.training.progress import POLL_SECONDS, download_in_terminal, status_line
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
-from tui.run_columns import RUN_COLUMNS, run_cells
+from tui.run_columns import fitted
 
 LOG_TAIL = 1 << 20  # bytes of a log in which its last lines are looked for
 WATCH_SECONDS = 1.0
@@ -209,9 +209,10 @@ def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
     if not summaries:
         echo(f"no runs in {runs_dir.absolute()} yet; train one with: vae-tui train")
         return
-    table = Table(*RUN_COLUMNS, box=None, pad_edge=False)
-    for summary in summaries:
-        table.add_row(*run_cells(summary))
+    titles, rows = fitted(summaries, table_width())
+    table = Table(*(Column(title, no_wrap=True) for title in titles), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
     print_table(table)
     for summary in summaries:
         status, problems = summary.status, [alert.text for alert in summary.alerts if alert.is_problem]

@@ -90,6 +90,14 @@ class LowestLines:
         self._console.file.flush()
 
 
+def table_width() -> int | None:
+    """The columns that a list may take: those of a terminal, or COLUMNS, as `watch` gives it; None without either."""
+    from rich.console import Console
+
+    console = Console()
+    return (console.width or None) if console.is_terminal or os.environ.get("COLUMNS", "").isdigit() else None
+
+
 def print_table(table: Table) -> None:
     """Fitted to a terminal; as wide as it needs where there is none, so that no line is cut."""
     from rich.console import Console

@@ -82,8 +82,7 @@ def show_reconstructions(run: Run, page: ReconstructionPage, label: int | None, 
         how = "worst first" if order == "worst" else "by index"
         last = page.first + len(page.indices)
         print_heading(run, f"validation images, {which}, {how}: {page.first + 1:,} to {last:,} of {page.total:,}")
-        pairs = zip(page.labels.tolist(), page.errors.tolist(), strict=True)
-        print_tiles(tiles, [f"{digit}  {error:.1f}" for digit, error in pairs])
+        print_tiles(tiles, formatting.page_captions(page))
     elif export.suffix_of(out) == ".png":
         columns = min(COLUMNS, len(tiles))
         rows = [tiles[first : first + columns].swapaxes(0, 1) for first in range(0, len(tiles), columns)]
@@ -149,7 +148,9 @@ def show_projection(run: Run, plane: LatentProjection, out: Path | None) -> None
         x_label, y_label = plane.projection.axes
         lines = min(PLOT_LINES, console.height - 3) if console.is_terminal else PLOT_LINES
         points, labels, width = plane.points, plane.labels, console.width
-        print_strips(console, draw_points(points, labels, width, lines, x_label=x_label, y_label=y_label, depth=depth))
+        count = len(plane.classes)
+        strips = draw_points(points, labels, width, lines, x_label=x_label, y_label=y_label, depth=depth, count=count)
+        print_strips(console, strips)
     elif export.suffix_of(out) == ".png":
         export_plots.save_projection(out, run.name, plane, replace=True)
     else:
@@ -164,7 +165,7 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
         run, evaluation_table.conditions(evaluation.sampler, evaluation.samples, seeds, evaluation.dataset, options)
     )
     table = Table("metric", "value", "±", "meaning", box=None, pad_edge=False)
-    for metric, meaning in METRIC_DESCRIPTIONS.items():
+    for metric, meaning in evaluation_table.that_were_measured(METRIC_DESCRIPTIONS, [evaluation]).items():
         value, deviation = evaluation_table.cells(evaluation, metric)
         numbers = Text(value, justify="right"), Text(deviation, justify="right")
         table.add_row(evaluation_table.name_shown(metric), *numbers, Text(meaning))
@@ -178,6 +179,8 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     if evaluation.classes:
         print()
     echo("; ".join(filter(None, (evaluation_table.classifier(evaluation), evaluation.classifier.get("command")))))
+    if why := evaluation_table.without_likelihood(evaluation):
+        echo(why)
 
 
 def print_written(out: Path | None) -> None:

@@ -1,6 +1,5 @@
 """Draws labelled points as a raster of cells: the class with most points in a cell gives it its colour or its digit."""
 
-import string
 from collections.abc import Set
 from itertools import pairwise
 from typing import Literal
@@ -16,11 +15,12 @@ from core.arrays import Floats, Integers
 from tui.drawing.plots.axes import frame, place, ticks_within
 from tui.drawing.plots.legend import PLAIN, TITLE
 from tui.drawing.view import Canvas, View, finite, home_view, lay_out
+from tui.formatting import CLASS_SIGNS
 from tui.terminal.capabilities import ColorDepth
 
 Markers = Literal["dots", "digits"]
+UNLABELLED = "o"  # where there are no classes
 CLASSES = 10  # with a colour of their own; of more, each tenth has the same one
-SIGNS = string.digits + string.ascii_uppercase + string.ascii_lowercase  # of the classes
 # Ten colours of the 256-colour cube near the hues of Okabe & Ito 2008 and Paul Tol, chosen for the largest distance of
 # the closest two in CAM02-UCS: 12 without red, green or blue cones (Machado 2009), else 20; on #1e1e1e and #e0e0e0.
 CLASS_COLORS = (
@@ -42,9 +42,9 @@ def legend_step(count: int) -> int:
     return 2 if count <= CLASSES else 1
 
 
-def class_count(classes: Integers) -> int:
-    """How many classes the legend has: those up to the highest one, and ten at least."""
-    return max(CLASSES, int(classes.max(initial=-1)) + 1)
+def class_count(classes: Integers, count: int | None = None) -> int:
+    """How many classes the legend has: so many, none where nothing is labelled; else as digits have, or more."""
+    return max(CLASSES, int(classes.max(initial=-1)) + 1) if count is None else count
 
 
 def legend_place(title: str, width: int, count: int = CLASSES) -> tuple[str, int]:
@@ -68,18 +68,22 @@ def draw_points(
     hidden: Set[int] = frozenset(),
     markers: Markers | None = None,
     depth: ColorDepth = ColorDepth.TRUECOLOR,
+    count: int | None = None,
 ) -> list[Strip]:
     """`height` strips of `width` cells: title and legend, y ticks, points (N, 2) of classes (N,), x ticks.
 
     A cell has the colour, or digit, of the class with most points in it. Points that are not finite are left out.
+    `count` is as of `class_count`.
     """
     if width < 1 or height < 1:
         return []
     canvas = lay_out(width, height, view or home_view(points))
-    styles = class_styles(depth, class_count(classes))
-    shown = _canvas(points, classes, canvas, hidden, markers_for(markers, depth), styles)
+    count = class_count(classes, count)
+    styles = class_styles(depth, max(count, 1))
+    signs = CLASS_SIGNS if count else UNLABELLED
+    shown = _canvas(points, classes, canvas, hidden, markers_for(markers, depth), styles, signs)
     shown = framed(shown, canvas, x_label, depth)
-    return [_header(title, y_label, hidden, width, depth, styles)] * canvas.top + shown
+    return [_header(title, y_label, hidden, width, depth, styles[:count])] * canvas.top + shown
 
 
 def framed(shown: list[Strip], canvas: Canvas, x_label: str, depth: ColorDepth, base: Style = PLAIN) -> list[Strip]:
@@ -110,9 +114,15 @@ def class_styles(depth: ColorDepth, count: int = CLASSES) -> list[Style]:
 
 
 def _canvas(
-    points: Floats, classes: Integers, canvas: Canvas, hidden: Set[int], markers: Markers, styles: list[Style]
+    points: Floats,
+    classes: Integers,
+    canvas: Canvas,
+    hidden: Set[int],
+    markers: Markers,
+    styles: list[Style],
+    signs: str,
 ) -> list[Strip]:
-    """The canvas alone: a dot for each point and a label at the mean of each class, or a digit for each cell."""
+    """The canvas alone: a dot for each point and a label at the mean of each class, or a sign for each cell."""
     visible = finite(points) & ~np.isin(classes, list(hidden))
     (left, right), (bottom, top) = canvas.view.x, canvas.view.y
     columns, rows = canvas.columns, canvas.rows
@@ -131,14 +141,14 @@ def _canvas(
         patterns = (lit.reshape(rows, 4, columns, 2) * BRAILLE[:, None, :]).sum(axis=(1, 3))
         glyphs = np.where(empty, ord(" "), 0x2800 + patterns)
     else:
-        glyphs = np.where(empty, ord(" "), np.frombuffer(SIGNS.encode(), np.uint8).astype(int)[looks])
+        glyphs = np.where(empty, ord(" "), np.frombuffer(signs.encode(), np.uint8).astype(int)[looks])
     # Blanks take the style on their left, which saves escape codes.
     before = np.maximum.accumulate(np.where(empty, -1, np.arange(columns)), axis=1)
     looks = np.where(before < 0, -1, np.take_along_axis(looks, before.clip(0), axis=1))
 
-    if markers == "dots":
+    if markers == "dots" and signs is not UNLABELLED:
         for digit, (column, row) in _mean_cells(points[visible], classes[visible], canvas).items():
-            glyphs[row, column], looks[row, column] = ord(SIGNS[digit]), kinds + digit
+            glyphs[row, column], looks[row, column] = ord(CLASS_SIGNS[digit]), kinds + digit
     chosen = [*styles, *map(_label_style, styles), PLAIN]
     return cell_rows(glyphs, looks, chosen)
 
@@ -181,7 +191,7 @@ def _header(title: str, y_label: str, hidden: Set[int], width: int, depth: Color
     step = legend_step(len(styles))
     title, start = legend_place(title, width, len(styles))
     segments = [Segment(title, TITLE), Segment("  ", PLAIN)] if title else []
-    for sign, style, digit in zip(SIGNS, styles, range(len(styles)), strict=False):
+    for sign, style, digit in zip(CLASS_SIGNS, styles, range(len(styles)), strict=False):
         shown = Segment("." if ascii_only else "·", HIDDEN) if digit in hidden else Segment(sign, style + TITLE)
         segments += [shown, Segment(" " * (step - 1), PLAIN)][:step]
     label = f"{'^' if ascii_only else '↑'} {y_label}"

@@ -123,8 +123,12 @@ class AskMoreEpochs(AskNumber):
         super().__init__(f"{said} Train to epoch:", goal, done + 1, EPOCHS_LIMIT)
 
 
+DIGITS = tuple(map(str, range(10)))  # until it is known which classes there are
+UNLABELLED = "these images have no labels, so there are no classes to choose from"
+
+
 class AskClass(Dialog[str | None]):
-    """A class by its digit, of ten or of `there`, `a` for all of them, or `o` for what `alone` says, if anything."""
+    """A class by its digit, of `classes` or `there`, `a` for all of them, or `o` for what `alone` says, if anything."""
 
     DEFAULT_CSS = """
     AskClass Vertical { width: auto; padding: 1 2; }
@@ -141,12 +145,12 @@ class AskClass(Dialog[str | None]):
         self,
         question: str,
         everything: str,
-        classes: Sequence[str] = (),
+        classes: Sequence[str] = DIGITS,
         alone: str = "",
         there: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        self._there = range(CLASSES_WITH_KEYS) if there is None else there
+        self._there = range(len(classes)) if there is None else there
         self._question, self._everything, self._names, self._alone = question, everything, classes, alone
 
     def compose(self) -> ComposeResult:
@@ -169,7 +173,7 @@ class AskClass(Dialog[str | None]):
             self.dismiss("o")
 
 
-def ask_class(question: str, everything: str, classes: Sequence[str] = (), alone: str = "") -> ModalScreen[str | None]:
+def ask_class(question: str, everything: str, classes: Sequence[str], alone: str = "") -> ModalScreen[str | None]:
     """What asks for a class, of which these are the names: by one key where ten are the most, else by what is typed.
 
     `a` answers with all of them; `o` with what `alone` says, if anything.
@@ -179,6 +183,8 @@ def ask_class(question: str, everything: str, classes: Sequence[str] = (), alone
 
     def parse(text: str) -> str:
         found = str(classes.index(text)) if text in classes else text
+        if len(found) == 1 and found.isupper():  # as planes have it
+            found = str(formatting.CLASS_SIGNS.index(found))
         if found == "a" or (alone and found == "o") or (found.isdecimal() and int(found) < len(classes)):
             return found
         letters = f"a: {everything}, or o: {alone}" if alone else f"or a: {everything}"

@@ -11,7 +11,6 @@ from textual.strip import Strip
 from core.arrays import Floats, Integers
 from tui.drawing.grounds.ground import Ground, draw_ground
 from tui.drawing.points import (
-    SIGNS,
     Markers,
     class_count,
     draw_points,
@@ -22,6 +21,7 @@ from tui.drawing.points import (
 )
 from tui.drawing.strips import draw_message
 from tui.drawing.view import Canvas, View, finite, home_view, lay_out, nearest
+from tui.formatting import CLASS_SIGNS
 from tui.terminal.capabilities import ColorDepth, color_depth
 from tui.widgets.pointed import PointedWidget
 
@@ -61,6 +61,7 @@ class Scatter(PointedWidget):
         self._title = self._x_label = self._y_label = ""
         self._hidden: frozenset[int] = frozenset()
         self._has_points = False
+        self._count: int | None = None
         self._home: View | None = None
         self._view = home_view(self._points)
         self._cursor = (0.0, 0.0)
@@ -83,6 +84,11 @@ class Scatter(PointedWidget):
         return lay_out(self.size.width, self.size.height, self._view)
 
     @property
+    def class_count(self) -> int:
+        """How many classes the legend has."""
+        return class_count(self._labels, self._count)
+
+    @property
     def hidden(self) -> frozenset[int]:
         """The classes that are switched off."""
         return self._hidden
@@ -99,12 +105,13 @@ class Scatter(PointedWidget):
         home: View | None = None,
         message: str | None = None,
         ground: Ground | None = None,
+        count: int | None = None,
     ) -> None:
         """Show points (N, 2) of classes (N,) 0..61, or the message if there are none. Raises ValueError.
 
         `keep_view` keeps the view, the cursor and the hidden classes, for newer points of the same space. `home` is
         the initial view, so that two plots can share one; by default it holds all points. `ground` fills the plane in
-        place of the points.
+        place of the points, `count` classes are in the legend, as `class_count` has it.
         """
         if message is not None:
             self.message = message
@@ -113,12 +120,12 @@ class Scatter(PointedWidget):
         points, classes = np.array(points, dtype=np.float64), np.array(classes)
         if points.ndim != 2 or points.shape[1] != 2 or classes.shape != points.shape[:1]:
             raise ValueError(f"points are {points.shape} and classes {classes.shape}, must be (N, 2) and (N,)")
-        if len(classes) and not (classes.dtype.kind in "iu" and 0 <= classes.min() <= classes.max() < len(SIGNS)):
-            raise ValueError(
-                f"classes are {classes.dtype} {classes.min()} to {classes.max()}, must be integers from 0 to 61"
-            )
+        if len(classes) and not (classes.dtype.kind in "iu" and 0 <= classes.min() <= classes.max() < len(CLASS_SIGNS)):
+            found = f"{classes.dtype} {classes.min()} to {classes.max()}"
+            raise ValueError(f"classes are {found}, must be integers from 0 to 61")
         self._points, self._labels = points, classes.astype(int)
         self._title, self._x_label, self._y_label, self.ground = title, x_label, y_label, ground
+        self._count = count
         self._backdrop = None
         self._has_points = bool(finite(points).any())
         if not self._has_points:
@@ -150,14 +157,14 @@ class Scatter(PointedWidget):
 
     def toggle_digit(self, digit: int) -> None:
         """Hide a class or show it again. ValueError if there is none of that number."""
-        if digit not in range(class_count(self._labels)):
-            raise ValueError(f"class is {digit}, must be 0 to {class_count(self._labels) - 1}")
+        if digit not in range(self.class_count):
+            raise ValueError(f"class is {digit}, must be 0 to {self.class_count - 1}")
         self._hidden ^= {digit}
         self._repaint()
 
     def show_only(self, label: int) -> None:
         """Hide all classes but this one."""
-        self._hidden = frozenset(range(class_count(self._labels))) - {label}
+        self._hidden = frozenset(range(self.class_count)) - {label}
         self._repaint()
 
     def show_all_classes(self) -> None:
@@ -223,7 +230,7 @@ class Scatter(PointedWidget):
     def press(self, at: Offset) -> bool:
         if not self._has_points:
             return False
-        canvas, count = self.canvas, class_count(self._labels)
+        canvas, count = self.canvas, self.class_count
         _, legend = legend_place(self._title, self.size.width, count)
         if canvas.top and at.y == 0 and 0 <= at.x - legend < legend_step(count) * count:
             self.toggle_digit((at.x - legend) // legend_step(count))
@@ -261,18 +268,9 @@ class Scatter(PointedWidget):
         if self.ground is not None:
             return draw_ground(self.ground, width, height, self._view, self._x_label, self._y_label, base, depth)
         strips = draw_points(
-            self._points,
-            self._labels,
-            width,
-            height,
-            view=self._view,
-            title=self._title,
-            x_label=self._x_label,
-            y_label=self._y_label,
-            hidden=self._hidden,
-            markers=self.markers,
-            depth=depth,
-        )
+            self._points, self._labels, width, height, view=self._view, title=self._title, x_label=self._x_label,
+            y_label=self._y_label, hidden=self._hidden, markers=self.markers, depth=depth, count=self._count,
+        )  # fmt: skip
         return [strip.apply_style(base) for strip in strips]
 
     def _repaint(self) -> None:

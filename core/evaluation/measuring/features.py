@@ -28,7 +28,7 @@ WARM_UP = 0.2  # of the training, in which the learning rate rises
 RECIPE = b"1"  # another one makes other features
 FOLDER = "classifiers"
 TRAINED_BY = "trained by vae-tui evaluate"
-COMPARING = "Fréchet distance, precision, recall, confidence and class balance are left out"
+COMPARING = "Fréchet distance, precision, recall, confidence, class balance and authenticity are left out"
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import torch
 from core.arrays import Floats, Images, Labels
 from core.data.images import ImageSet, pixels
 from core.explorer.outputs.decoding import shown
-from core.explorer.results import Neighbours
+from core.explorer.results import Neighbours, class_names
 
 BLOCK = 5_000  # training images as float32 at once: 16 MB
 
@@ -46,5 +46,5 @@ def training_neighbours(images: ImageSet, queries: Images, count: int) -> Neighb
         images.train_labels[chosen].numpy().reshape(places.shape),
         distances,
         len(images.train_labels),
-        images.classes,
+        class_names(images.name, images.classes),
     )

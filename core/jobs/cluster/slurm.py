@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core import packages
 from core.errors import ConfigError, RunError
 from core.jobs.cluster.job import TrainRun
 from core.jobs.cluster.place import job_title
@@ -24,7 +25,7 @@ WARNING_SIGNAL = "USR1"
 WARNING_SECONDS = 120
 MOST_REQUEUES = 1000
 JOBS = ".slurm"  # in the folder of the runs: scripts, pickles and words of the jobs
-INSTALL = "pip install 'vae-tui[slurm]'"
+NEEDED = packages.needs("launcher slurm needs", "slurm")
 OURS = {"folder", "setup", "name", "job_name", "signal_delay_s", "nodes", "ntasks_per_node", "tasks_per_node"}
 
 
@@ -47,7 +48,7 @@ def slurm_executor(runs_dir: Path, options: Mapping[str, str | int]) -> SlurmExe
     try:
         import submitit
     except ImportError as error:
-        raise ConfigError({"launcher": f"launcher slurm needs submitit: {INSTALL}"}) from error
+        raise ConfigError({"launcher": NEEDED}) from error
     try:
         executor = submitit.SlurmExecutor(folder=runs_dir.absolute() / JOBS / "%j", max_num_timeout=MOST_REQUEUES)
         setup = [f"export SUBMITIT_PREEMPT_SIGNAL={WARNING_SIGNAL}", "export PYTHONSAFEPATH=1"]

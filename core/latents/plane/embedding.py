@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import program
+from core import packages, program
 from core.arrays import Floats
 from core.latents.options import EMBEDDINGS, there
 from core.latents.projection import ProjectionError
 
-NEEDED = 'UMAP needs umap-learn: pip install "vae-tui[umap]"'
+NEEDED = packages.needs("UMAP needs", "umap")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ from safetensors.torch import load, save
 from core.errors import DamagedFile
 from core.evaluation import kept
 from core.evaluation.kept import MOST, KeptEvaluation
+from core.evaluation.measuring.progress import ignore
+from core.explorer.messages import Answer, Question
+from core.explorer.protocol import Report
 from core.explorer.queries import RunExplorer
+from core.explorer.remote import RemoteExplorer
 from core.models.weights import digest_of
 from core.runs.run import Run
 from tests.conftest import CHECKPOINTS
@@ -63,16 +68,23 @@ def test_a_checksum_is_that_of_the_tensors_alone() -> None:
     assert digest != digest_of(save(tensors | {name: tensors[name] + 1}))
 
 
-def test_an_explorer_gives_what_belongs_to_the_newest_weights(tmp_path: Path) -> None:
+def no_question(question: Question, report: Report, on_callback: Callable[..., object]) -> Answer:
+    raise AssertionError(question)
+
+
+def test_an_explorer_gives_what_is_kept_and_says_what_belongs_to_the_newest_weights(tmp_path: Path) -> None:
     source = CHECKPOINTS / "vae-mnist"
     for name in ("config.json", "model.safetensors", "status.json"):
         (tmp_path / name).write_bytes((source / name).read_bytes())
     run = Run(tmp_path)
     explorer = RunExplorer.open(run, tmp_path)
-    assert explorer.evaluations() == []
+    remote = RemoteExplorer(run, no_question, ignore)  # as the app has it: it waits for no other process
+    assert explorer.evaluations() == remote.evaluations() == []
     mine = make(weights=digest_of(run.read_weights()))
     kept.keep(run.evaluation_path, make(weights="of others"))
     kept.keep(run.evaluation_path, mine.model_copy(update={"evaluation": make_evaluation("gaussian")}))
-    (found,) = explorer.evaluations()
+    found, others = explorer.evaluations()
+    assert remote.evaluations() == [found, others]
+    assert (others.weights, others.epoch) == (0, 3)
     assert found.evaluation == make_evaluation("gaussian")
     assert (found.weights, found.epoch, found.note) == (run.weights_version(), 3, "some")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -17,7 +19,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from core import program
+from core import packages, program
 from core.errors import RunError
 from tests.conftest import CHECKPOINTS
 from tui.browser import addresses, serve
@@ -38,7 +40,23 @@ def test_an_address_that_others_reach_is_refused_with_what_does_it_instead(host:
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "find_spec", lambda name: None)
     said = str(CliRunner().invoke(command_line(), ["serve"]).exception)
-    assert said == 'serve needs textual-serve: pip install "vae-tui[serve]"'
+    assert said == "serve needs textual-serve: pip install textual-serve"
+
+
+def test_the_extras_that_messages_name_are_those_of_the_program() -> None:
+    declared = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    wanted = declared["optional-dependencies"]
+    extras = {name: tuple(re.split("[><=]", each)[0] for each in wanted[name]) for name in packages.EXTRAS}
+    assert extras == packages.EXTRAS
+    assert {*wanted} == {*packages.EXTRAS, "test"}
+
+
+@pytest.mark.parametrize(
+    ("host", "ends"),
+    [("127.0.0.1", "8023:127.0.0.1"), ("::1", "[::1]:8023:[::1]"), ("localhost", "localhost:8023:localhost")],
+)
+def test_the_tunnel_leads_to_where_somebody_listens_from_the_address_that_is_opened(host: str, ends: str) -> None:
+    assert addresses.tunnel(8023, host).startswith(f"ssh -L {ends}:8023 ")
 
 
 def test_a_port_that_is_taken_is_told_in_a_line() -> None:
@@ -154,7 +172,7 @@ def test_a_browser_shows_the_app_takes_keys_and_leaves_nothing_behind(
             await page.press("q")
             while "-closed" not in await page.evaluate("document.body.className"):
                 await asyncio.sleep(0.1)
-            assert served.apps == []
+            await asyncio.to_thread(wait_until, lambda: served.apps == [], what="the end of the app that was left")
             await page.load()
             await browser.settled(page, lambda colors: colors > 500)
 

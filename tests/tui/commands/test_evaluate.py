@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,24 @@ def test_an_autoencoder_is_sampled_from_a_fitted_gaussian_and_has_no_likelihood(
     status, output, _ = call("ae", "--samples", "100", "--seeds", "1")
     assert status == 0
     assert output.startswith("ae: 100 samples from a Gaussian for each latent number, 1 seed, mnist-5k\n")
-    row = next(line for line in output.splitlines() if line.startswith("elbo"))
-    assert row.split()[1:3] == ["–", "–"]
+    assert [line for line in output.splitlines() if line.startswith(("elbo", "iwae"))] == [evaluation_table.POINT]
+
+
+def test_what_was_not_measured_for_want_of_images_is_one_line_that_says_why(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(cut_digits(60, 5), name="folder:few")
+    monkeypatch.setattr("core.data.images.load_image_set", lambda name, place=None: few)
+    status, output, _ = call("vae", "--samples", "100", "--seeds", "1", "--again")
+    assert status == 0
+    table = output.split("\n\n")[0].splitlines()
+    assert [line.split("  ")[0] for line in table[2:]] == ["test squared error", "elbo", "iwae", "active units"]
+    assert "on at most 100 test images" in output
+    last = output.splitlines()[-1]
+    assert last.startswith(
+        "Fréchet distance, precision, recall, confidence, class balance and authenticity are left out: "
+    )
+    assert "60 images to train on are too few" in last
 
 
 @pytest.mark.parametrize(
@@ -142,6 +159,7 @@ def test_what_was_measured_is_kept_and_measured_again_only_when_asked(
     words = "vae", "--samples", "300", "--seeds", "1"
     first = call(*words)
     kept = json.loads((folder / "checkpoints" / "vae" / "evaluation.json").read_bytes())["results"][0]
+    assert kept["seeds"] == [*range(kept["evaluation"]["seeds"])]
     assert kept["evaluation"]["samples"] == 300
 
     class Measured(Exception):

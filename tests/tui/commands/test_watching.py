@@ -77,6 +77,26 @@ def test_once_prints_the_runs_and_opens_nothing(run: Run) -> None:
     assert "watched" in done.stdout
 
 
-def test_of_a_run_that_was_not_trained_here_it_says_where_its_weights_are_from(run: Run) -> None:
-    run.write_status(Status(state=State.FINISHED, reason="its weights were imported from a.pt"))
-    assert call(run, "watch").output == "finished  its weights were imported from a.pt\n"
+@pytest.mark.parametrize("columns", [100, 80, 60, 40, 20])
+def test_once_fits_the_columns_and_shortens_names_in_their_middle(
+    make_run: MakeRun, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "vae-with-a-name-that-says-all-of-its-settings-beta-0.5-seed-17"
+    folder = make_run(long, preset="vae").path.parent
+    make_run("short", preset="ae")
+    words = with_command(["--once", "--runs-dir", str(folder)])
+    monkeypatch.delenv("COLUMNS", raising=False)
+    whole = CliRunner().invoke(command_line(), words).stdout
+    assert long in whole
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = CliRunner().invoke(command_line(), words).stdout.splitlines()
+    assert len(lines) == len(whole.splitlines())
+    assert all(len(line) <= columns for line in lines)
+    name = next(line for line in lines if line.startswith("vae-")).split()[0]
+    begin, _, end = name.partition("…")
+    assert end
+    assert long.startswith(begin)
+    assert long.endswith(end)
+    assert len(begin) >= 3
+    if columns >= 40:
+        assert all(mark in "\n".join(lines) for mark in ("state", "· created", "short"))

@@ -10,7 +10,6 @@ from rich.style import Style
 from tests.support.drawing import cell, clouds, color_of, text_of
 from tui.drawing.points import (
     CLASS_COLORS,
-    SIGNS,
     SIXTEEN_COLORS,
     Markers,
     class_styles,
@@ -19,6 +18,7 @@ from tui.drawing.points import (
     with_cursor,
 )
 from tui.drawing.view import Canvas, View, home_view, lay_out
+from tui.formatting import CLASS_SIGNS
 from tui.terminal.capabilities import ColorDepth
 
 UNIT = View((0.0, 1.0), (0.0, 1.0))
@@ -97,7 +97,7 @@ def test_of_more_than_ten_classes_each_has_a_sign_and_a_colour_of_ten() -> None:
     for column, row, sign, color in ((7, 4, "k", 6), (20, 9, "A", 0)):
         glyph, style = cell(strips, canvas.left + column, canvas.top + row)
         assert (glyph, color_of(style.color)) == (sign, CLASS_COLORS[color])
-    assert strips[0].text.rstrip() == f"classes  {SIGNS[:47]}" and strips[0].cell_length == 80
+    assert strips[0].text.rstrip() == f"classes  {CLASS_SIGNS[:47]}" and strips[0].cell_length == 80
     apart = np.array(at(canvas, 7, 4) + at(canvas, 20, 9))
     dots = draw_points(apart, np.array([46, 10]), 80, 20, view=UNIT, markers="dots")
     assert [cell(dots, canvas.left + column, canvas.top + row)[0] for column, row in ((7, 4), (20, 9))] == ["k", "A"]
@@ -227,3 +227,16 @@ def test_small_plots_have_no_frame() -> None:
     points, classes = clouds(200)
     assert "│" not in text_of(draw_points(points, classes, 19, 24) + draw_points(points, classes, 80, 4))
     assert "│" in text_of(draw_points(points, classes, 20, 5))
+
+
+@pytest.mark.parametrize(("count", "legend"), [(3, "classes  0 1 2"), (1, "classes  0"), (0, "no labels")])
+def test_the_legend_has_the_classes_that_there_are(count: int, legend: str) -> None:
+    points, labels = np.array([[0.5, 0.5], [0.2, 0.8], [0.8, 0.2]]), np.arange(3) % max(count, 1)
+    for markers in ("dots", "digits"):
+        strips = draw_points(
+            points, labels, 60, 20, view=UNIT, title=legend.split("  ")[0], markers=markers, count=count
+        )
+        assert strips[0].text.rstrip() == legend
+        canvas = lay_out(60, 20, UNIT)
+        inside = "".join(strip.text[canvas.left :] for strip in strips[canvas.top : canvas.top + canvas.rows])
+        assert {*inside} & {*"0123"} == {*map(str, range(count))}

@@ -16,9 +16,9 @@ from textual.pilot import Pilot
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import press, shown, until
 from tests.support.snapshots import OTHER, RUN
-from tui import export_plots
+from tui import export_plots, formatting
 from tui.app import VaeTui
-from tui.screens.inspect.reconstruct import ReconstructScreen, captions
+from tui.screens.inspect.reconstruct import ReconstructScreen
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
 from tui.widgets.scatter import Scatter
@@ -149,7 +149,7 @@ async def test_what_is_written_is_what_was_seen_when_the_key_was_pressed(
         await press(pilot, "3")
         seen = shown(run_app, ReconstructScreen).page
         assert seen
-        expected = captions(seen)
+        expected = formatting.page_captions(seen)
         explorers[OTHER].gate.clear()
         await pilot.press("e")
         run_app.selected_run = OTHER

@@ -16,6 +16,7 @@ from tui.commands.exchange.files import given
 from tui.commands.output import echo
 
 LEFT_OUT = (*wheels.BASE, "scikit-learn", "matplotlib")
+OLDEST = 11  # of Python 3, as pyproject.toml has it
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -32,6 +33,8 @@ def collect(
 ) -> None:
     if not re.fullmatch(r"3\.\d{1,2}", python):
         raise ConfigError({"python": f"python must be such as 3.12, not {python[:60]}"})
+    if int(python.partition(".")[2]) < OLDEST:
+        raise ConfigError({"python": f"python must be 3.{OLDEST} or newer, not {python}"})
     files = wheels.fetch(folder.absolute(), python, also or ())
     size = sum(file.stat().st_size for file in files)
     echo(f"{len(files)} wheels, {size / 1e6:.0f} MB, for Python {python} in {folder}")

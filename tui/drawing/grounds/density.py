@@ -14,8 +14,9 @@ from core.arrays import Floats, Integers
 from core.latents.plane.density import SHARES, PlaneDensity
 from tui.drawing.grounds.ground import Legend
 from tui.drawing.plots.legend import PLAIN
-from tui.drawing.points import SIGNS, cell_rows
+from tui.drawing.points import cell_rows
 from tui.drawing.view import Canvas, View
+from tui.formatting import CLASS_SIGNS
 from tui.terminal.capabilities import ColorDepth
 
 Cells = NDArray[np.int64]
@@ -134,5 +135,5 @@ def _with_means(
     for label, mean in means.items():
         column, row = cell = canvas.cell_of(*mean)
         if cell == canvas.clamp(*cell):
-            glyphs[row, column], looks[row, column] = ord(SIGNS[label]), len(styles)
+            glyphs[row, column], looks[row, column] = ord(CLASS_SIGNS[label]), len(styles)
     return glyphs, looks, [*styles, base + Style(bold=True, reverse=True)]

@@ -13,8 +13,9 @@ from textual.strip import Strip
 from core.arrays import Floats, Integers
 from tui.drawing.grounds.ground import Legend
 from tui.drawing.plots.legend import PLAIN
-from tui.drawing.points import BRAILLE, CLASS_COLORS, CLASSES, LABEL, SIGNS, cell_rows, class_styles
+from tui.drawing.points import BRAILLE, CLASS_COLORS, CLASSES, LABEL, cell_rows, class_styles
 from tui.drawing.view import View
+from tui.formatting import CLASS_SIGNS
 from tui.terminal.capabilities import ColorDepth
 
 Cells = NDArray[np.int64]
@@ -85,7 +86,7 @@ class ParticleGround:
         looks = ground * (CLASSES + 1) + kinds
         styles = _styles(base, depth)
         if not shades:
-            glyphs[down, across] = np.array([ord(sign) for sign in SIGNS])[labels]
+            glyphs[down, across] = np.array([ord(sign) for sign in CLASS_SIGNS])[labels]
         else:
             dots_down, dots_across = places(points, view, 2 * columns, 4 * rows)
             lit = np.zeros((4 * rows, 2 * columns), bool)
@@ -95,7 +96,7 @@ class ParticleGround:
         # Signs of classes stay where they are, whatever passes below them.
         for label, (row, column) in self.classes.means(view, columns, rows).items():
             if not shades or ground[row, column] != NONE:
-                glyphs[row, column] = ord(SIGNS[label])
+                glyphs[row, column] = ord(CLASS_SIGNS[label])
                 looks[row, column] = len(styles) - CLASSES + (ground[row, column] if shades else label % CLASSES)
         return cell_rows(glyphs, looks, styles)
 
@@ -104,7 +105,7 @@ class ParticleGround:
         if not depth.has_colors:
             return [("3", Style(bold=True), " a particle asked for a 3  "), latents]
         styles = class_styles(depth)
-        signs = [(SIGNS[label], styles[label] + Style(bold=True), " ") for label in range(CLASSES)]
+        signs = [(CLASS_SIGNS[label], styles[label] + Style(bold=True), " ") for label in range(CLASSES)]
         particles = ("", PLAIN, " the digit asked for")
         return [*signs, particles, ("", PLAIN, "; ground: latents of it") if depth.has_shades else latents]
 

@@ -55,7 +55,9 @@ class LatentView(ModelsView[tuple[Planes, AtMoment]]):
         home = home_view(np.concatenate([plane.points for plane in planes]))
         for scatter, plane in zip(self.query(Scatter), planes, strict=True):
             x_label, y_label = plane.projection.axes
-            scatter.show(plane.points, plane.labels, x_label=x_label, y_label=y_label, home=home)
+            scatter.show(
+                plane.points, plane.labels, x_label=x_label, y_label=y_label, home=home, count=len(plane.classes)
+            )
         names, facts = zip(*map(latent_plane.title, planes), strict=True)
         left, right = (fact.partition(", ")[0] for fact in facts)
         if at_moment:

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 
 from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation
 from core.explorer.results import EvaluationResult
-from core.latents.options import SAMPLERS, default_sampling_options
+from core.latents.options import SAMPLERS
 from core.runs.run import Run
 from tui import evaluation_table
 from tui.background.evaluation import Cancelled, EvaluationJob
@@ -21,6 +21,7 @@ from tui.screens import exporting
 from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.keys import EVALUATE_KEYS
+from tui.screens.inspect.measured import SAMPLES, Measured, by_sampler, numbers
 from tui.screens.selection import Shared
 from tui.widgets.facts.classes_panel import ClassesPanel
 from tui.widgets.facts.metrics_table import MetricsPanel, SamplerColumn
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from core.explorer.protocol import Explorer
 
 
-SAMPLES = (1_000, 10_000)
 SEEDS = 3
 VIEWS = ("metrics", "classes", "asked")
 TOPICS = {
@@ -54,13 +54,14 @@ class EvaluateScreen(ExploreScreen):
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
         self.sampler: str | None = None  # None: the one that suits the run
-        self.samples = SAMPLES[-1]
+        self.samples: int | None = None  # None: what was measured, however many, else the most
         self.view = VIEWS[0]
         self.measurement: EvaluationJob | None = None
         self._drawn: Mapping[str, object] = {}  # of the figures that are known so far
-        self._measured: dict[tuple[Run, int, str], EvaluationResult] = {}
+        self._measured = Measured()
         self._meanings: Mapping[str, str] = {}
         self._failure = ""  # why the last measurement came to nothing
+        self._hindrance = ""  # why none can be made
         self._looked_at: int | None = None  # the weights of which it is known whether they can be measured
         self._waiting = True
 
@@ -76,6 +77,11 @@ class EvaluateScreen(ExploreScreen):
     def on_mount(self) -> None:
         self._clock = self.set_interval(self.shared.timing.progress, self._follow, pause=True)
 
+    def on_screen_resume(self) -> None:
+        if self.run_update is not None:
+            self._looked_at = None  # a command may have measured meanwhile
+            self._request_content()
+
     def on_unmount(self) -> None:
         self._cancel()
 
@@ -85,20 +91,26 @@ class EvaluateScreen(ExploreScreen):
         return self.sampler or self.preset.default_sampler
 
     @property
+    def measured(self) -> list[EvaluationResult]:
+        """All that was measured of the run, of the newest weights first."""
+        newest = self.run_update.weights_version if self.run_update else 0
+        return self._measured.of(self.selected_run, newest)
+
+    @property
     def shown(self) -> dict[str, EvaluationResult]:
-        """What was measured of the run with as many samples as are chosen, by sampler."""
-        keys = {name: (self.selected_run, self.samples, name) for name in SAMPLERS}
-        return {name: self._measured[key] for name, key in keys.items() if key in self._measured}
+        """What is shown of that by sampler: of as many samples as were chosen or, where none were, the newest."""
+        return by_sampler(self.measured, self.samples)
+
+    def samples_with(self, sampler: str) -> int:
+        """How many samples are drawn with a sampler: as many as were chosen, else as were drawn of what is shown."""
+        shown = self.shown.get(sampler)
+        return self.samples or (shown.evaluation.samples if shown else SAMPLES[-1])
 
     @property
     def views(self) -> tuple[str, ...]:
         """Those that there is something to see in."""
         of = self.shown.get(self.shown_sampler)
-        there = {
-            "metrics": True,
-            "classes": bool(of and of.evaluation.classes),
-            "asked": bool(of and of.evaluation.asked),
-        }
+        there = {"metrics": True, "classes": of and of.evaluation.classes, "asked": of and of.evaluation.asked}
         return tuple(view for view in VIEWS if there[view])
 
     @property
@@ -114,47 +126,49 @@ class EvaluateScreen(ExploreScreen):
                 self._panel.show_message("")
             self._looked_at = run_update.weights_version
             self.ask("figures", lambda explorer: explorer.evaluations(), partial(self._show_figures, run))
+            self.ask("check", lambda explorer: explorer.check_evaluable(), self._show_fitness)
         self._draw()
 
     def reset(self) -> None:
         if self.measurement is not None:
             self.notify("the measurement was cancelled: another run is shown")
-        self.sampler, self._looked_at, self._meanings, self._failure = None, None, {}, ""
+        self.sampler, self.samples, self._looked_at, self._meanings = None, None, None, {}
+        self._failure = self._hindrance = ""
         self.show_message("opening the run")
         self._waiting = True
 
     def on_replaced(self) -> None:
-        self._measured = {key: result for key, result in self._measured.items() if key[0] != self.selected_run}
+        self._measured.forget(self.selected_run)
         super().on_replaced()
 
     def show_message(self, message: str) -> None:
-        failed = self.measurement is not None and bool(self._meanings)
+        measuring = self.measurement is not None
+        failed = bool(self._meanings) and (measuring or bool(self.measured))
+        self._looked_at = self._looked_at if measuring else None  # it may be asked again
         self._cancel()
         self._waiting = False
         if failed:  # what was measured before is still true
-            self._failure = message
+            self._failure, self._hindrance = (message, self._hindrance) if measuring else (self._failure, message)
             self._draw()
         else:
-            self._looked_at = None  # it may be asked again
             self._panel.show_message(message)
             self.set_heading()
 
     def _show_figures(self, run: Run, kept: list[EvaluationResult]) -> None:
-        for result in reversed(kept):  # the newest last
-            if self._is_as_here(result.evaluation):
-                self._measured[run, result.evaluation.samples, result.evaluation.sampler] = result
+        """What is kept is seen before it is known whether more can be measured, which takes PyTorch."""
+        for result in reversed(kept):
+            self._measured.add(run, result)
+        if kept:
+            self._show_table()
+
+    def _show_fitness(self, _: object) -> None:
+        self._hindrance = ""
+        self._show_table()
+
+    def _show_table(self) -> None:
         self._meanings = METRIC_DESCRIPTIONS
         self._panel.show_message("")
         self._draw()
-
-    def _is_as_here(self, evaluation: Evaluation) -> bool:
-        """Whether it was measured as this screen measures: the command may have asked for something else."""
-        config = self.run_update.summary.config if self.run_update else None
-        if config is None or evaluation.samples not in SAMPLES:
-            return False
-        sampler = evaluation.sampler
-        options = evaluation_table.plain_options(sampler, default_sampling_options(config.dynamics))
-        return evaluation_table.measured_with(evaluation) == (sampler, evaluation.samples, SEEDS, options)
 
     def _draw(self) -> None:
         self.refresh_bindings()
@@ -163,7 +177,8 @@ class EvaluateScreen(ExploreScreen):
         config, measured = self.run_update.summary.config, self.shown.get(self.shown_sampler)
         dataset = measured.evaluation.dataset if measured else config.dataset if config else ""
         options = measured.evaluation.sampling_options if measured else None
-        self.set_heading(evaluation_table.conditions(self.shown_sampler, self.samples, SEEDS, dataset, options))
+        samples, seeds = self.samples_with(self.shown_sampler), measured.evaluation.draws if measured else SEEDS
+        self.set_heading(evaluation_table.conditions(self.shown_sampler, samples, seeds, dataset, options))
         self._draw_classes(measured.evaluation if measured else None)
         columns = [self._column(name) for name in SAMPLERS]
         self._panel.show(self._meanings, [each for each in columns if each.measured or each.chosen or each.measuring])
@@ -181,9 +196,11 @@ class EvaluateScreen(ExploreScreen):
 
     def _column(self, sampler: str) -> SamplerColumn:
         newest, at = self.run_update.weights_version if self.run_update else 0, self.measurement
-        measuring = at is not None and (at.sampler, at.samples) == (sampler, self.samples)
+        measuring = at is not None and (at.sampler, at.samples) == (sampler, self.samples_with(sampler))
         so_far = at.figures if at is not None and measuring else {}
-        return SamplerColumn(sampler, self.shown.get(sampler), newest, sampler == self.shown_sampler, measuring, so_far)
+        shown, chosen = self.shown.get(sampler), self.shown.get(self.shown_sampler)
+        otherwise = evaluation_table.otherwise(shown, chosen)
+        return SamplerColumn(sampler, shown, newest, sampler == self.shown_sampler, measuring, so_far, otherwise)
 
     def _follow(self) -> None:
         """Show how far a measurement is, and the figures that are new."""
@@ -195,17 +212,10 @@ class EvaluateScreen(ExploreScreen):
             self._show_progress()
 
     def _show_progress(self) -> None:
-        column = self._column(self.shown_sampler)
-        words = [self._failure or "enter measures these metrics; it takes minutes, training goes on meanwhile"]
+        words = self._failure or self._hindrance or self._column(self.shown_sampler).about
         if self.measurement is not None:
-            words = [f"measuring with {self.measurement.sampler}: {self.measurement.words}"]
-        elif column.measured is not None and not self._failure:
-            words = [f"{column.sampler}: {evaluation_table.epoch(column.measured)}"]
-            if column.is_old:
-                words.append("the weights are newer: enter measures again")
-            else:
-                words += filter(None, (evaluation_table.classifier(column.measured.evaluation), column.measured.note))
-        self._panel.show_note(", ".join(words))
+            words = f"measuring with {self.measurement.sampler}: {self.measurement.words}"
+        self._panel.show_note(words or "enter measures these metrics; it takes minutes, training goes on meanwhile")
 
     # What keys do
 
@@ -215,7 +225,7 @@ class EvaluateScreen(ExploreScreen):
         return action != "cancel" or self.measurement is not None
 
     def action_measure(self) -> None:
-        run, sampler, samples = self.selected_run, self.shown_sampler, self.samples
+        run, sampler, samples = self.selected_run, self.shown_sampler, self.samples_with(self.shown_sampler)
         if run is None:
             return
         self.measurement = measurement = EvaluationJob(sampler, samples)
@@ -228,7 +238,7 @@ class EvaluateScreen(ExploreScreen):
 
         def show(measured: EvaluationResult | None) -> None:
             if measured is not None and not measurement.cancelled:
-                self._measured[run, samples, sampler] = measured
+                self._measured.add(run, measured)
                 self._cancel()
                 self._draw()
 
@@ -264,8 +274,9 @@ class EvaluateScreen(ExploreScreen):
         self._draw()
 
     def action_samples(self, by: int) -> None:
-        place = SAMPLES.index(self.samples) + by
-        self.samples, self._failure = SAMPLES[min(max(place, 0), len(SAMPLES) - 1)], ""
+        now = self.samples_with(self.shown_sampler)
+        found = numbers(self.measured, self.shown_sampler, now)
+        self.samples, self._failure = found[min(max(found.index(now) + by, 0), len(found) - 1)], ""
         self._draw()
 
     def action_move(self, by: int) -> None:

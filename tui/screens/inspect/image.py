@@ -162,7 +162,8 @@ class ImageDetailScreen(DetailScreen):
     def _facts(self, detail: ImageDetail) -> tuple[str, str]:
         """The class; which image it is, and its error."""
         image = "training image" if self._row.part == "training" else "image"
-        named = f"class {formatting.class_title(detail.label, detail.classes)}"
+        title = formatting.class_title(detail.label, detail.classes)
+        named = f"class {title}" if title else "no label"
         return named, f"{image} {detail.index:,}, squared error {detail.error:.2f}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -169,7 +169,7 @@ EVALUATE_KEYS: list[BindingType] = [
         "samples(-1)",
         "samples",
         key_display="[ ]",
-        tooltip="draw 1,000 or 10,000 samples",
+        tooltip="draw 1,000 or 10,000 samples, or as many as were measured",
         id="evaluate.samples",
     ),
     Binding("right_square_bracket", "samples(1)", id="evaluate.samples_more", show=False),

@@ -13,10 +13,10 @@ from textual.containers import Horizontal
 
 from core.latents.options import ProjectionOptions
 from core.runs.run import Run
-from tui import export_plots, latent_plane
+from tui import export_plots, formatting, latent_plane
 from tui.drawing.grounds.density import Ratio, Shades
 from tui.screens import exporting
-from tui.screens.dialogs import ask_class
+from tui.screens.dialogs import DIGITS, UNLABELLED, ask_class
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.image import ImageDetailScreen, Row
@@ -105,12 +105,13 @@ class LatentScreen(PlaneChooser):
         self._scatter.show(
             plane.points,
             plane.labels,
-            title="classes",
+            title="classes" if plane.classes else "no labels",
             x_label=x_label,
             y_label=y_label,
             keep_view=same_space,
             home=self.looks.home(seen),
             ground=self.looks.ground(seen),
+            count=len(plane.classes),
         )
         if was_whole and before is not None and (before.density is None) != (seen.density is None):
             self._scatter.reset_view()
@@ -241,9 +242,13 @@ class LatentScreen(PlaneChooser):
             self._look()
 
         plane, nearest = self.plane, self._scatter.nearest()
-        classes = plane.classes if plane is not None else ()
-        alone = f"only {plane.labels[nearest]}" if plane is not None and nearest is not None else ""
-        self.app.push_screen(ask_class("Switch which class on or off?", "show all", classes, alone), answered)
+        classes = plane.classes if plane is not None else DIGITS
+        named = "" if plane is None or nearest is None else formatting.class_number(plane.labels[nearest], classes)
+        alone = f"only {named}" if named else ""
+        if classes:
+            self.app.push_screen(ask_class("Switch which class on or off?", "show all", classes, alone), answered)
+        else:
+            self.notify(UNLABELLED)
 
     def shot(self) -> Shot | None:
         if self.embeds:

@@ -17,7 +17,7 @@ from tui import formatting
 from tui.drawing.tiles import Tiling
 from tui.panels import TilePage
 from tui.screens import exporting
-from tui.screens.dialogs import ask_class
+from tui.screens.dialogs import DIGITS, UNLABELLED, ask_class
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.inspect.image import ImageDetailScreen, Row
@@ -159,16 +159,17 @@ class ReconstructScreen(TimeScreen):
         selected = min(max(self.place - page.first, 0), len(page.indices) - 1)
         tiles = page.stacks()
         if self._stacked > 1:
-            self._gallery.show(tiles[:, : self._stacked], captions(page), selected)
+            self._gallery.show(tiles[:, : self._stacked], formatting.page_captions(page), selected)
         else:
-            label, error = page.labels[selected], page.errors[selected]
-            self._gallery.show(tiles[selected][:2, None], [f"class {label}", f"error {error:.1f}"])
+            number, error = formatting.class_number(page.labels[selected], page.classes), page.errors[selected]
+            named = f"class {number}" if number else "image"
+            self._gallery.show(tiles[selected][:2, None], [named, f"error {error:.1f}"])
         rows = ", ".join(NAMES[: self._stacked]) if self._stacked > 1 else "original, reconstruction"
         self.set_heading(rows, self._which(page), "class, error")
         names = list(NAMES)
         self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
         facts = Text.assemble(
-            ("class  ", "dim"), f"{formatting.class_title(page.labels[selected], page.classes)}\n",
+            ("class  ", "dim"), f"{formatting.class_title(page.labels[selected], page.classes) or formatting.NONE}\n",
             ("index  ", "dim"), f"{page.indices[selected]:,}\n",
             ("error  ", "dim"), f"{page.errors[selected]:.2f}\n\n",
             ("enter looks closer", "dim"),
@@ -229,8 +230,11 @@ class ReconstructScreen(TimeScreen):
                 self.place = 0
                 self.request_content()
 
-        classes = self.page.classes if self.page is not None else ()
-        self.app.push_screen(ask_class("Show which class?", "all classes", classes), answered)
+        classes = self.page.classes if self.page is not None else DIGITS
+        if classes:
+            self.app.push_screen(ask_class("Show which class?", "all classes", classes), answered)
+        else:
+            self.notify(UNLABELLED)
 
     def action_order(self) -> None:
         self.order = "index" if self.order == "worst" else "worst"
@@ -265,10 +269,5 @@ class ReconstructScreen(TimeScreen):
             return None
         tiles, columns = self.page.stacks(), self._tiling.columns if self._tiling else 1
         title = exporting.title(run, self.moment, f"originals, reconstructions, errors: {self._which(self.page)}")
-        page = TilePage(tiles, min(columns, len(tiles)), captions(self.page), title)
+        page = TilePage(tiles, min(columns, len(tiles)), formatting.page_captions(self.page), title)
         return Export(lambda folder: exporting.write_tiles(folder, stem, page))
-
-
-def captions(page: ReconstructionPage) -> list[str]:
-    """The class and the error of each image."""
-    return [f"{label}  {error:.1f}" for label, error in zip(page.labels.tolist(), page.errors.tolist(), strict=True)]

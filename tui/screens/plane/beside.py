@@ -14,21 +14,26 @@ from tui.widgets.bars import Lines
 from tui.widgets.gallery import Gallery
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from core.arrays import Images
     from core.explorer.results import LatentProjection
+
+
+WIDTH, ROOM = 30, 29  # cells
 
 
 class Beside(Vertical):
     """Two lines about the cursor, and below them three pictures."""
 
-    DEFAULT_CSS = """
-    Beside {
-        width: 30;
+    DEFAULT_CSS = f"""
+    Beside {{
+        width: {WIDTH};
         padding: 0 0 0 1;
-        & #cursor { height: 2; color: $text-muted; }
-        & #pair { height: 8; }
-        & #decoded { height: 1fr; }
-    }
+        & #cursor {{ height: 2; color: $text-muted; }}
+        & #pair {{ height: 8; }}
+        & #decoded {{ height: 1fr; }}
+    }}
     """
 
     def compose(self) -> ComposeResult:
@@ -44,16 +49,17 @@ class Beside(Vertical):
 
     def show_cursor(self, plane: LatentProjection, cursor: tuple[float, float], nearest: int | None) -> None:
         """Say where the cursor is, and of which image the nearest point is."""
-        lines = [f"cursor {_place(*cursor)}"]
+        lines = [_placed("cursor", cursor)]
         if nearest is not None:
-            lines.append(f"image {plane.indices[nearest]:,} at {_place(*plane.points[nearest])}")
+            lines.append(_placed(f"image {plane.indices[nearest]:,} at", plane.points[nearest]))
         self.query_one("#cursor", Lines).show(Text("\n".join(lines)))
 
     def show_pair(self, plane: LatentProjection, nearest: int, pair: tuple[Images, Images]) -> None:
         """Show the image of the nearest point, and its reconstruction."""
         label = int(plane.labels[nearest])
-        named = formatting.class_title(label, plane.classes)
-        caption = f"nearest: {label}" if named == str(label) else named  # there is no room for both
+        named, number = formatting.class_title(label, plane.classes), formatting.class_number(label, plane.classes)
+        only = f"nearest: {number}" if number else "nearest"
+        caption = only if named == number else named  # there is no room for both
         self.query_one("#pair", Gallery).show(np.stack(pair)[:, None], [caption, "reconstructed"])
 
     def show_decoded(self, images: Images) -> None:
@@ -65,5 +71,8 @@ class Beside(Vertical):
         self.query_one("#decoded", Gallery).show_message(why)
 
 
-def _place(x: float, y: float) -> str:
-    return f"{x:.3g}, {y:.3g}"
+def _placed(what: str, point: Iterable[float]) -> str:
+    """With a place in as many digits as there is room for: numbers that hardly vary have exponents."""
+    x, y = point
+    lines = [f"{what} {x:.{digits}g}, {y:.{digits}g}" for digits in (3, 2, 1)]
+    return next((line for line in lines if len(line) <= ROOM), f"{what} {x:.1g},{y:.1g}")

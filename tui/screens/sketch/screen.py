@@ -152,7 +152,8 @@ class SketchScreen(DetailScreen):
             return
         scatter = self.query_one("#plane", Scatter)
         first, second = plane.projection.axes
-        scatter.show(plane.points, plane.labels, title="where it lies", x_label=first, y_label=second)
+        count = len(plane.classes)
+        scatter.show(plane.points, plane.labels, title="where it lies", x_label=first, y_label=second, count=count)
         scatter.place_cursor(*self.answer.point.tolist())
 
     def _say(self) -> None:

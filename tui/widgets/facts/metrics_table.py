@@ -31,7 +31,8 @@ BELOW = 4  # lines
 class SamplerColumn:
     """What was measured with one sampler, if anything; `newest` is the version of the newest weights.
 
-    `so_far` are the figures of a measurement that goes on: they are shown in place of older ones.
+    `so_far` are the figures of a measurement that goes on: they are shown in place of older ones. `otherwise` says how
+    it was measured, where that is not as what was chosen was.
     """
 
     sampler: str
@@ -40,6 +41,7 @@ class SamplerColumn:
     chosen: bool = False
     measuring: bool = False
     so_far: Mapping[str, Any] = field(default_factory=dict)
+    otherwise: str = ""
 
     @property
     def is_old(self) -> bool:
@@ -53,13 +55,28 @@ class SamplerColumn:
             return "measuring"
         if self.measured is None:
             return "not measured"
-        return "older weights" if self.is_old else evaluation_table.epoch(self.measured)
+        return "older weights" if self.is_old else self.otherwise or evaluation_table.epoch(self.measured)
+
+    @property
+    def about(self) -> str:
+        """Which weights were measured, with which classifier, and what is to be known about the images."""
+        if self.measured is None:
+            return ""
+        words = [f"{self.sampler}: {evaluation_table.epoch(self.measured)}"]
+        if self.is_old:
+            words.append("the weights are newer: enter measures again")
+        else:
+            of = self.measured.evaluation
+            why = evaluation_table.without_likelihood(of)
+            words += filter(None, (evaluation_table.classifier(of), why, self.measured.note))
+        return ", ".join(words)
 
     def cells(self, names: Iterable[str]) -> tuple[Text, list[Text]]:
         """The header, and a cell for each metric, all of one width."""
         values = [self._values(name) for name in names]
         before = max([VALUE_WIDTH, *(len(value) for value, _ in values)])
         after = max([SPREAD_WIDTH, *(len(spread) + 1 for _, spread in values)])
+        before += max(0, len(self.state) + 1 - before - after)
         width = before + after
         header = Text.assemble(
             " " * (width - len(self.sampler) - 2),
@@ -174,6 +191,9 @@ class MetricsPanel(Vertical):
 
     def show(self, meanings: Mapping[str, str], columns: Sequence[SamplerColumn]) -> None:
         """Show the metrics and what was measured."""
+        if not any(column.measuring for column in columns):
+            measured = [column.measured.evaluation for column in columns if column.measured is not None]
+            meanings = evaluation_table.that_were_measured(meanings, measured)
         self.table.show(meanings, columns, Size(self.size.width, self.size.height - BELOW))
         self.table.set_class(not meanings, "-empty")
         self.on_data_table_row_highlighted()

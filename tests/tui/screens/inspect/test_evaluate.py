@@ -73,15 +73,41 @@ async def test_samplers_and_the_number_of_samples_are_chosen_by_key(app: VaeTui,
 
 async def test_what_was_measured_before_is_there_at_once(app: VaeTui, evaluator: FakeEvaluator) -> None:
     newest, older = make_evaluation(frechet=2.25), make_evaluation(frechet=77.0)
-    few_seeds = make_evaluation("gaussian", seeds=1)
-    evaluator.kept = [EvaluationResult(each, 1, 12, "") for each in (newest, older, few_seeds)]
+    evaluator.kept = [EvaluationResult(each, 1, 12, "") for each in (newest, older)]
     async with opened(app) as pilot:
         text = screen_text(app)
         assert "7.25" in text  # 2.25 and the length of its sampler's name
         assert "prior: epoch 12" in text
-        assert "gaussian" not in text
         await press(pilot, "enter")  # is free to measure again
         assert evaluator.asked == [("vae-mnist", "prior", 10_000, 3)]
+
+
+async def test_what_was_measured_otherwise_is_shown_with_how_it_was(app: VaeTui, evaluator: FakeEvaluator) -> None:
+    few, old = make_evaluation(samples=300, seeds=1), make_evaluation(samples=1_000, frechet=20.25)
+    aside = make_evaluation("gaussian", seeds=2)
+    evaluator.kept = [EvaluationResult(few, 1, 12), EvaluationResult(old, 0, 9), EvaluationResult(aside, 1, 12)]
+    async with opened(app) as pilot:
+        assert "300 samples from the prior N(0, I), 1 seed, mnist" in screen_text(app)
+        assert row(app, "frechet samples")[:4:2] == ["15.50", "18.50"]
+        assert "10,000, 2 seeds" in screen_text(app)  # the other column, which compares with care
+        await press(pilot, "right_square_bracket")
+        assert "1,000 samples from the prior N(0, I), 3 seeds, mnist" in screen_text(app)
+        assert row(app, "frechet samples")[0] == "25.25"
+        assert "prior: epoch 9, the weights are newer: enter measures again" in screen_text(app)
+        await press(pilot, "right_square_bracket")
+        assert NOT_YET in screen_text(app)
+        await press(pilot, "z")
+        assert "10,000 samples from a Gaussian for each latent number, 2 seeds, mnist" in screen_text(app)
+
+
+async def test_what_is_kept_is_shown_without_pytorch_and_also_where_no_more_can_be_measured(
+    app: VaeTui, evaluator: FakeEvaluator
+) -> None:
+    evaluator.kept = [EvaluationResult(make_evaluation(), 0, 9)]
+    evaluator.fail = DamagedFile(Path("model.safetensors"), "holds no vae model")
+    async with opened(app):
+        assert row(app, "frechet samples")[:1] == ["15.50"]
+        assert "model.safetensors: holds no vae model" in screen_text(app)
 
 
 async def test_an_autoencoder_begins_with_the_fitted_gaussian(app: VaeTui, evaluator: FakeEvaluator) -> None:

@@ -83,7 +83,7 @@ async def test_what_is_wrong_with_a_real_run_is_said_when_it_is_opened(tmp_path:
 def test_a_learned_prior_cannot_be_measured_before_it_has_weights(make_run: Callable[..., Run]) -> None:
     run = make_run(preset="prior")
     with pytest.raises(RunError, match="a-run has no weights yet"):
-        RunExplorer.open(run, run.path).evaluations()
+        RunExplorer.open(run, run.path).check_evaluable()
 
 
 def test_a_measurement_of_a_real_run_ends_where_its_progress_is_refused(tmp_path: Path, few_images: None) -> None:
