@@ -151,9 +151,8 @@ class SketchScreen(DetailScreen):
         if self.answer is None:  # it was cleared meanwhile
             return
         scatter = self.query_one("#plane", Scatter)
-        first, second = plane.projection.axes
-        count = len(plane.classes)
-        scatter.show(plane.points, plane.labels, title="where it lies", x_label=first, y_label=second, count=count)
+        x, y = plane.projection.axes
+        scatter.show(plane.points, plane.labels, title="where it lies", x_label=x, y_label=y, count=len(plane.classes))
         scatter.place_cursor(*self.answer.point.tolist())
 
     def _say(self) -> None:
