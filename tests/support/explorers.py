@@ -318,8 +318,7 @@ class FakeEvaluator:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, int, int]] = []
-        self.ended = 0
-        self.weights, self.epoch, self.note = 1, 12, ""
+        self.ended, self.weights, self.epoch, self.note = 0, 1, 12, ""
         self.fail: Exception | None = None
         self.kept: list[EvaluationResult] = []
         self.gate = threading.Event()
