@@ -104,7 +104,7 @@ def test_what_cannot_be_compared_is_left_out_and_the_rest_is_measured(
     images: ImageSet, why: str, tmp_path: Path
 ) -> None:
     found = evaluated(images, tmp_path)
-    comparing = "Fréchet distance, precision, recall, confidence and class balance are left out: "
+    comparing = "Fréchet distance, precision, recall, confidence, class balance and authenticity are left out: "
     assert found.left_out == evaluation_table.classifier(found) == comparing + why
     assert found.classifier == {}
     content = found.as_json()

@@ -44,7 +44,7 @@ def test_tensorboard_reads_scalars_pictures_and_settings(tmp_path: Path) -> None
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(RunError, match=r"vae-tui\[tensorboard\]"):
+    with pytest.raises(RunError, match=r"files need tensorboardX: pip install tensorboardX$"):
         write(RUN, tmp_path / "events")
     assert not (tmp_path / "events").exists()
 

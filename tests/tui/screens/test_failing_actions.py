@@ -18,7 +18,7 @@ async def test_3_whatever_an_export_raises_is_a_message(make_app: MakeApp, monke
     def fail(*ignored: object, **options: object) -> None:
         raise ValueError("Key backend: 'module://x' is not a valid value")
 
-    monkeypatch.setattr("tui.export.save_curves", fail)
+    monkeypatch.setattr("tui.export_plots.save_curves", fail)
     app = make_app(snapshot=make_snapshot())
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
