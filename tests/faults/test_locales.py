@@ -28,7 +28,7 @@ COMMANDS = {
     "sample": ["sample", "ae-mnist", *RUNS, "--count", "1"],
     "reconstruct": ["reconstruct", "ae-mnist", *RUNS, "--count", "1"],
     "latent": ["latent", "ae-mnist", *RUNS],
-    "evaluate": ["evaluate", "ae-mnist", *RUNS, "--samples", "100", "--seeds", "1"],
+    "evaluate": ["evaluate", "ae-mnist", "--runs-dir", "own", "--samples", "100", "--seeds", "1"],
     "sweep": ["sweep", *TRAIN, "--seed", "0-1", "--runs-dir", "r"],
     "train": ["train", *TRAIN, "--name", "a-run", "--runs-dir", "\xe9t\xe9"],
     "refused": ["resume", "nobody", "--runs-dir", "\xe9t\xe9"],
@@ -59,6 +59,8 @@ def locale(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_prints_in_every_locale(locale: dict[str, str], tmp_path: Path, command: str) -> None:
     words = [VAE_TUI, *COMMANDS[command]]
+    if command == "evaluate":  # which keeps what it finds in the run
+        shutil.copytree(CHECKPOINTS / "ae-mnist", tmp_path / "own" / "ae-mnist")
     done = subprocess.run(words, cwd=tmp_path, env=locale, capture_output=True, timeout=110, check=False)
     said = done.stdout + done.stderr
     assert done.returncode == (2 if command == "refused" else 0), said

@@ -16,30 +16,25 @@ SHORT_NAMES = {"training": "train", "reconstruct": "recon", "compare": "comp", "
 SHORTEST_NAME = 8  # cells of the name of a run, before the names of screens give way
 
 
-class Note(Static):
-    """One line as wide as its words."""
-
-    DEFAULT_CSS = "Note { width: auto; height: 1; text-wrap: nowrap; }"
-    _text = Text()
-
-    def show(self, text: Text) -> None:
-        """Say this; what stands beside it makes room."""
-        if text != self._text:
-            self._text = text
-            self.update(text)
-
-
 class Lines(Static):
     """As many lines as its style gives it, laid out once: what is said there moves nothing else."""
 
     DEFAULT_CSS = "Lines { width: 100%; height: 1; text-wrap: nowrap; }"
+    MOVES_OTHERS: ClassVar = False
     _text = Text()
 
     def show(self, text: Text) -> None:
         """Say this."""
         if text != self._text:
             self._text = text
-            self.update(text, layout=False)
+            self.update(text, layout=self.MOVES_OTHERS)
+
+
+class Note(Lines):
+    """One line as wide as its words: what stands beside it makes room."""
+
+    DEFAULT_CSS = "Note { width: auto; }"
+    MOVES_OTHERS = True
 
 
 class TopBar(Lines):
