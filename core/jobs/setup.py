@@ -14,8 +14,7 @@ from core.jobs.trainer.ending import OnFinish
 from core.jobs.trainer.intervals import Intervals
 from core.jobs.trainer.limit import TimeLimit
 from core.jobs.trainer.stages import Stages
-from core.kernels.step_library import compile_ahead
-from core.runs.architecture.sizes import Sizes
+from core.kernels.step_library import compile_ahead, has_step
 from core.runs.config import RunConfig
 from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
@@ -98,7 +97,7 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
     config = config.model_copy(update=given)
     cores = CoreMeter()
     stages.begin("loading PyTorch")
-    compiling = compile_ahead(config.precision) if _may_need_step(config) else None
+    compiling = compile_ahead(config.precision, config.sizes.features) if _may_need_step(config) else None
     from core.data import registry
     from core.data.images import load_for_run
     from core.training.devices.choice import describe
@@ -136,11 +135,9 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
 
 def _may_need_step(config: RunConfig) -> bool:
     """Whether a run may need the compiled step; whether there is a GPU, only PyTorch will know."""
-    compiled = (
-        not (config.preset_record.learns_prior or config.clip_norm)
-        and config.sizes == Sizes()
-        and config.likelihood == "gaussian"
-    )
+    sizes = config.sizes
+    compiled = has_step(sizes.features, sizes.latent_channels)
+    compiled = compiled and not (config.preset_record.learns_prior or config.clip_norm)
     return config.device in ("auto", "cpu") and config.processes == 1 and compiled
 
 

@@ -19,6 +19,7 @@ from core.kernels.compiler import Unavailable, bfloat16_is_faster
 from core.kernels.moments import Adam, Addresses, check_optimizer
 from core.kernels.step_library import Products
 from core.models.autoencoder import (
+    FEATURES,
     Autoencoder,
     KlWeight,
     PublishedVariationalAutoencoder,
@@ -62,7 +63,7 @@ class NativeStep:
         patience: int = PATIENCE_MICROSECONDS,
     ) -> None:
         _check(model, optimizer, images)
-        self._library, self._images, self._batch_size = library(products), images, batch_size
+        self._library, self._images, self._batch_size = library(products, model.features), images, batch_size
         self._kl_weight, self._optimizer = kl_weight, optimizer
         self._random_numbers = math.prod(model.latent_shape) if model.encoder_channels_per_latent == 2 else 0
         self._random_numbers += PIXELS if model.likelihood is Likelihood.BERNOULLI else 0
@@ -132,9 +133,11 @@ def _check(model: Autoencoder, optimizer: torch.optim.Optimizer, images: Tensor)
     """Raise Unavailable unless the step is one of step.cpp's."""
     if type(model) not in _POSTERIORS:
         raise Unavailable(f"no step for a {type(model).__name__}")
+    if not step_library.has_step(model.features, model.latent_shape[0]):
+        raise Unavailable("none is made for its sizes")
     with torch.device("meta"):  # its layers only; nothing is drawn for weights
-        published = type(model)()
-    if repr(model) != repr(published):
+        usual = type(model)((1, *model.features))
+    if repr(model) != repr(usual):
         raise Unavailable("its layers are not those of the preset")
     if images.dtype != torch.uint8 or images.shape[1:] != (_SIDE, _SIDE) or not images.is_contiguous():
         raise Unavailable(f"no step for {images.dtype} images {tuple(images.shape)}")
@@ -150,9 +153,9 @@ def kind() -> str:
 
 
 @cache
-def library(products: Products) -> ctypes.CDLL:
-    """The step for such products, compiled if it is not yet. Raises Unavailable."""
-    found = step_library.load(products)
+def library(products: Products, features: tuple[int, ...] = FEATURES[1:]) -> ctypes.CDLL:
+    """The step for such products and channels, compiled if it is not yet. Raises Unavailable."""
+    found = step_library.load(products, features)
     found.training_begin.argtypes = [_INT, _INT, _INT, ctypes.c_long, _POINTER, _LONG, _INT, _POINTER, _INT, _POINTER]
     found.training_begin.restype = _POINTER
     found.training_step.argtypes = [_POINTER, _POINTER, _INT, _POINTER, _POINTER, _DOUBLE, _INT, _POINTER]

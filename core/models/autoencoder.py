@@ -110,7 +110,8 @@ class Decoder(nn.Sequential):
 class Autoencoder(nn.Module):
     """Encoder and mirrored decoder; its posterior is a point. 51,357 parameters as in the post.
 
-    `latent_shape` (C, h, w) is that of a latent of one image; what the decoder gives is meant as `likelihood` says.
+    `features` are the channels of its levels, `latent_shape` (C, h, w) is that of a latent of one image; what the
+    decoder gives is meant as `likelihood` says.
     """
 
     encoder_channels_per_latent = 1
@@ -119,6 +120,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.encoder = Encoder(*features, self.encoder_channels_per_latent * latent_channels)
         self.decoder = Decoder(latent_channels, *reversed(features))
+        self.features = tuple(features[1:])
         self.latent_shape = latent_shape(len(features) - 1, latent_channels)
         self.likelihood = Likelihood.GAUSSIAN
         self.latent_scale: float | None = None  # 1 / standard deviation of z over the training set, once that is known

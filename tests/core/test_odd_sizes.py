@@ -14,6 +14,7 @@ from core.exchange.importing import import_run
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
 from core.jobs.forking import make_fork
+from core.kernels.step_library import has_step
 from core.latents.options import LINEAR, ProjectionOptions
 from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings, with_images
@@ -49,8 +50,11 @@ def test_everything_takes_the_sizes_of_the_model(
     preset: str, sizes: dict[str, object], shape: tuple[int, int, int], make_run: MakeRun, tmp_path: Path
 ) -> None:
     run, trainer = trained(make_run, "odd", preset=preset, **sizes)
-    assert trainer.method.endswith("(no compiled step: its sizes are not those of the post)")
-    assert trainer.model.latent_shape == shape == run.config().sizes.latent_shape
+    config = run.config().sizes
+    has = has_step(config.features, config.latent_channels)
+    said = trainer.method.endswith("(no compiled step: none is made for its sizes)")
+    assert (trainer.method.startswith("compiled step"), said) == (has, not has)
+    assert trainer.model.latent_shape == shape == config.latent_shape
     explorer, size = explorer_of(run, tmp_path), int(np.prod(shape))
     assert explorer.page(0, 4).reconstructions.shape == (4, 28, 28)
     detail = explorer.image_detail(explorer.page(0, 1).indices[0], 3, 0)

@@ -79,6 +79,7 @@ struct Training {
 
 }  // namespace denoiser
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 // A denoiser in training with `threads` threads, the caller's among them; its tensors must stay where they are. Null
@@ -112,3 +113,4 @@ void training_end(void* training) {
 }
 
 }
+#pragma GCC visibility pop

@@ -117,7 +117,9 @@ template <int I> void backward(Frame& frame, int part, int copy, Scratch& scratc
         std::fill_n(scratch.image, padded(SIZE, 1), 0.0f);
         for (int image = frame.begin(part); image < frame.end(part); ++image) {
             take_gradient<I>(frame, part, image, scratch.of_input, SIZE * S.out);
-            add_first_weight_gradient<SIZE, ROW>(take_image(frame, image, scratch.image), scratch.of_input, share);
+            const float* x = take_image(frame, image, scratch.image);
+            for (int out = 0; out < S.out; out += 8)
+                add_first_weight_gradient<SIZE, ROW, S.out>(x, scratch.of_input + out, share + out);
         }
     } else {
         std::fill_n(scratch.input, padded(SIZE, S.in), Number{});
@@ -166,47 +168,54 @@ void backward(Frame& frame, int layer, int part, int copy, Scratch& scratch, std
 }
 
 template <template <class> class Error> void loss(Frame& frame, int part, int copy, Scratch& scratch) {
-    constexpr int L = CHANNELS;
+    constexpr int L = CHANNELS, VECTORS = WIDTH / L, STRIDE = PerChannel<WIDTH, LANES>::STRIDE;
     const Norm& norm = frame.norms[LAST];
-    const Normalise<CHANNELS, L> normalise(norm);
-    const Floats<L> mean = load<L>(norm.mean), weight = load<L>(frame.last_weight);
+    const Normalise<WIDTH, L> normalise(norm);
+    const PerChannel<WIDTH, L> mean(norm.mean), weight(frame.last_weight);
     Copy& mine = frame.copies[copy];
     Sums sums{};
-    Floats<L> of_weight = {}, of_bias = {}, of_lane[CHANNELS];
-    for (int i = 0; i < CHANNELS; ++i) of_lane[i] = load<L>(frame.last + i * CHANNELS);
+    Floats<L> of_weight[VECTORS] = {}, of_bias = {}, of_lane[WIDTH];
+    for (int i = 0; i < WIDTH; ++i) of_lane[i] = load<L>(frame.last + i * L);
     for (int image = frame.begin(part); image < frame.end(part); ++image) {
         const Number* z = frame.output(frame.owner(FORWARD + LAST, part), LAST, image);
         Number* to = frame.gradient(mine, LAST, image);
         const float* target = take_image(frame, image, scratch.image) + SIDE + 3;
-        for (int i = 0; i < PIXELS * CHANNELS; i += LANES) {
-            const Normalise<CHANNELS, LANES> wide(norm);
-            store<LANES>(scratch.of_input + i, activated(wide(0, load<LANES>(z + i))));
+        for (int i = 0; i < PIXELS * WIDTH; i += STRIDE) {
+            const Normalise<WIDTH, LANES> wide(norm);
+            for (int v = 0; v < STRIDE / LANES; ++v) {
+                const int at = i + v * LANES;
+                store<LANES>(scratch.of_input + at, activated(wide(v, load<LANES>(z + at))));
+            }
         }
         const auto difference = [&](int p) {  // of output and image, the same in every lane
-            const float* y = scratch.of_input + p * CHANNELS;
+            const float* y = scratch.of_input + p * WIDTH;
             Floats<L> even = Floats<L>{} + (frame.last_bias - target[p / SIDE * (SIDE + 2) + p % SIDE]), odd = {};
 #pragma GCC unroll 8
-            for (int i = 0; i < CHANNELS; i += 2) {
+            for (int i = 0; i < WIDTH; i += 2) {
                 even = add_product<L>(even, of_lane[i], y[i]);
                 odd = add_product<L>(odd, of_lane[i + 1], y[i + 1]);
             }
             return even + odd;
         };
         Error<decltype(difference)> error(difference, target, frame.count);
-        Tally<CHANNELS, L> tally;
+        Tally<WIDTH, L> tally;
         for (int p = 0; p < PIXELS; ++p) {
-            const Floats<L> of_output = error.derivative(p), z_of = load<L>(z + p * CHANNELS);
-            of_bias += of_output, of_weight += load<L>(scratch.of_input + p * CHANNELS) * of_output;
-            const Floats<L> of_activated = weight * of_output;
-            const Floats<L> g = normalise(0, z_of) > 0 ? of_activated : of_activated * SLOPE;
-            store<L>(to + p * CHANNELS, g);
-            tally.first[0] += g, tally.second[0] += g * (z_of - mean);
+            const Floats<L> of_output = error.derivative(p);
+            of_bias += of_output;
+            for (int v = 0; v < VECTORS; ++v) {
+                const int at = p * WIDTH + v * L;
+                const Floats<L> z_of = load<L>(z + at), of_activated = weight.at[v] * of_output;
+                of_weight[v] += load<L>(scratch.of_input + at) * of_output;
+                const Floats<L> g = normalise(v, z_of) > 0 ? of_activated : of_activated * SLOPE;
+                store<L>(to + at, g);
+                tally.first[v] += g, tally.second[v] += g * (z_of - mean.at[v]);
+            }
         }
         tally.join(sums);
         sums.loss += error.sum();
     }
-    store<L>(mine.share(part) + FINAL_AT, of_weight);
-    store<L>(mine.share(part) + FINAL_AT + CHANNELS, of_bias);
+    for (int v = 0; v < VECTORS; ++v) store<L>(mine.share(part) + FINAL_AT + v * L, of_weight[v]);
+    store<L>(mine.share(part) + FINAL_AT + WIDTH, of_bias);
     mine.of(LOSS, part) = sums;
 }
 

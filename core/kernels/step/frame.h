@@ -62,22 +62,22 @@ struct Frame {
     Posterior posterior = Posterior::point;
     Likelihood likelihood = Likelihood::gaussian;
     std::vector<uint8_t> pixels;  // (count, 32, 32)
-    std::vector<float> noise;  // (count, 4, 4, 4)
+    std::vector<float> noise;  // (count, 4, LATENT_SIDE, LATENT_SIDE)
     float kl_weight = 0;
     Norm norms[DEPTH];
     alignas(64) Word forward[words_at(DEPTH)], backward[words_at(DEPTH)];  // weights as the products take them
-    alignas(64) float first[9 * CHANNELS];                                 // (3, 3, 1, 8)
-    alignas(64) float last[CHANNELS * CHANNELS];  // the last convolution's, (8, 8): the same in every lane
-    float last_weight[CHANNELS], last_bias = 0;
+    alignas(64) float first[9 * WIDTH];                                    // (3, 3, 1, WIDTH)
+    alignas(64) float last[WIDTH * CHANNELS];  // the last convolution's, (WIDTH, 8): the same in every lane
+    float last_weight[WIDTH], last_bias = 0;
     float head[CHANNELS * CHANNELS], head_bias[CHANNELS];
 };
 
 // Padded images keep their frame of zeros while a part is done.
-constexpr int LARGEST = padded(SIDE, CHANNELS) + 64;
+constexpr int LARGEST = most(largest) + 64;
 struct Scratch {
     alignas(64) Number input[LARGEST], gradient[LARGEST];
     alignas(64) Word input_pairs[LARGEST], gradient_pairs[LARGEST];
-    alignas(64) float image[padded(SIDE, 1) + 64], of_input[PIXELS * CHANNELS];
+    alignas(64) float image[padded(SIDE, 1) + 64], of_input[most(largest)];
     alignas(64) float phases[16 * MOST * MOST];  // gradients of the kernels behind an upsampling
 };
 

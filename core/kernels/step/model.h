@@ -100,7 +100,7 @@ inline void pack(const Model& model, int layer, Frame& frame) {
 // All that the phases read of the parameters.
 inline void pack(const Model& model, Frame& frame) {
     for (int layer = 0; layer < DEPTH; ++layer) pack(model, layer, frame);
-    for (int i = 0; i < CHANNELS; ++i) {
+    for (int i = 0; i < WIDTH; ++i) {
         frame.last_weight[i] = model.last(0).value[i];
         std::fill_n(frame.last + i * CHANNELS, CHANNELS, frame.last_weight[i]);
     }
@@ -188,8 +188,8 @@ inline void collect(const Model& model, const Frame& frame) {
                                                       : from[((k / 3 * shape.out + o) * 3 + k % 3) * shape.in + i];
         std::fill_n(model.parameters[4 * layer + 1].gradient, model.outputs(layer), 0.0f);  // exactly
     }
-    std::copy_n(sums + FINAL_AT, CHANNELS, model.last(0).gradient);
-    model.last(1).gradient[0] = sums[FINAL_AT + CHANNELS];
+    std::copy_n(sums + FINAL_AT, WIDTH, model.last(0).gradient);
+    model.last(1).gradient[0] = sums[FINAL_AT + WIDTH];
     if (model.posterior == Posterior::head) {
         std::copy_n(sums + HEAD_AT, CHANNELS * CHANNELS, model.head(0).gradient);
         std::copy_n(sums + HEAD_AT + CHANNELS * CHANNELS, CHANNELS, model.head(1).gradient);

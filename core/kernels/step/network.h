@@ -10,15 +10,49 @@ enum class Link { image, direct, pool, upsample, latent };  // what comes before
 // Channels as they are computed with: at least 8, of which a latent's last are zeros. `size` is that of the output.
 struct Shape { int in, out, size; Link link; };
 
-constexpr Shape LAYERS[] = {
-    {1, 8, 32, Link::image},     {8, 8, 32, Link::direct},    {8, 16, 16, Link::pool},     {16, 16, 16, Link::direct},
-    {16, 32, 8, Link::pool},     {32, 32, 8, Link::direct},   {32, 8, 4, Link::pool},      {8, 8, 4, Link::direct},
-    {8, 8, 4, Link::latent},     {8, 32, 4, Link::direct},    {32, 32, 8, Link::upsample}, {32, 32, 8, Link::direct},
-    {32, 16, 8, Link::direct},   {16, 16, 16, Link::upsample}, {16, 16, 16, Link::direct}, {16, 8, 16, Link::direct},
-    {8, 8, 32, Link::upsample},  {8, 8, 32, Link::direct}};
-constexpr int DEPTH = sizeof LAYERS / sizeof LAYERS[0], LAST = DEPTH - 1;
-constexpr int SIDE = 32, PADDING = 2, PIXELS = SIDE * SIDE, MOST = 32, CHANNELS = 8;
-constexpr int LATENT_CHANNELS = 4, LATENT_PIXELS = 16, LATENT = LATENT_CHANNELS * LATENT_PIXELS;
+// Channels of the levels, each of which halves the size of the one before: powers of 2 from 8 to 64.
+#ifndef FEATURES
+#define FEATURES 8, 16, 32
+#endif
+constexpr int WIDTHS[] = {FEATURES}, LEVELS = sizeof WIDTHS / sizeof WIDTHS[0], WIDTH = WIDTHS[0];
+constexpr int DEPTH = 5 * LEVELS + 3, LAST = DEPTH - 1;
+constexpr int SIDE = 32, PADDING = 2, PIXELS = SIDE * SIDE;
+constexpr int CHANNELS = 8;  // that a latent's pixel is given, and of a vector that is the same in every lane
+constexpr int LATENT_CHANNELS = 4, LATENT_SIDE = SIDE >> LEVELS, LATENT_PIXELS = LATENT_SIDE * LATENT_SIDE;
+constexpr int LATENT = LATENT_CHANNELS * LATENT_PIXELS;
+
+struct Network {
+    constexpr Network() {
+        int at = 0, size = SIDE, in = 1;
+        for (int level = 0; level <= LEVELS; ++level) {  // the last is the latent's
+            const int out = level < LEVELS ? WIDTHS[level] : CHANNELS;
+            size = SIDE >> level;
+            layers[at++] = {in, out, size, level == 0 ? Link::image : Link::pool};
+            layers[at++] = {out, out, size, Link::direct};
+            in = out;
+        }
+        layers[at++] = {CHANNELS, CHANNELS, size, Link::latent};
+        layers[at++] = {CHANNELS, WIDTHS[LEVELS - 1], size, Link::direct};
+        for (int level = LEVELS - 1; level >= 0; --level) {
+            const int width = WIDTHS[level];
+            size = SIDE >> level;
+            layers[at++] = {width, width, size, Link::upsample};
+            layers[at++] = {width, width, size, Link::direct};
+            if (level > 0) layers[at++] = {width, WIDTHS[level - 1], size, Link::direct};
+        }
+    }
+    constexpr const Shape& operator[](int layer) const { return layers[layer]; }
+    Shape layers[DEPTH] = {};
+};
+constexpr Network LAYERS;
+
+template <class Count> constexpr int most(Count count) {
+    int found = 0;
+    for (int layer = 0; layer < DEPTH; ++layer) found = count(layer) > found ? count(layer) : found;
+    return found;
+}
+constexpr int channels(int layer) { return LAYERS[layer].in > LAYERS[layer].out ? LAYERS[layer].in : LAYERS[layer].out; }
+constexpr int MOST = most(channels) > LANES ? most(channels) : LANES;
 constexpr float SLOPE = 0.01f, EPSILON = 1e-5f, MOMENTUM = 0.1f;
 
 // A step is a sequence of phases: layers forward, the last 1x1 convolution with the loss, layers backward, and the
@@ -35,6 +69,7 @@ constexpr bool is_pooled(int layer) { return layer < LAST && LAYERS[layer + 1].l
 constexpr int gradient_size(int layer) { return is_pooled(layer) ? LAYERS[layer].size / 2 : LAYERS[layer].size; }
 constexpr int gradient_area(int layer) { return gradient_size(layer) * gradient_size(layer); }
 constexpr int padded(int size, int channels) { return (size + 2) * (size + 2) * channels; }
+constexpr int largest(int layer) { return padded(LAYERS[layer].size, channels(layer)); }
 
 // Sums of what the layers before one have.
 template <class Count> constexpr int before(int layer, Count count) {
@@ -54,7 +89,7 @@ constexpr int words(int layer) {
 constexpr int words_at(int layer) { return before(layer, words); }
 
 // Weight gradients of a part: the layers', the last convolution's weights and bias, the head's.
-constexpr int FINAL_AT = weights_at(DEPTH), HEAD_AT = FINAL_AT + 2 * CHANNELS, SHARE = HEAD_AT + 9 * CHANNELS;
+constexpr int FINAL_AT = weights_at(DEPTH), HEAD_AT = FINAL_AT + WIDTH + CHANNELS, SHARE = HEAD_AT + 9 * CHANNELS;
 constexpr int slice_at(int slice) { return SHARE / 8 * slice / PARTS * 8; }  // they are summed up in slices
 
 // Which row of the coarse image, of the two that phase `a` of the upsampled one sees, row k of a 3x3 kernel falls on.

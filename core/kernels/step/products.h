@@ -102,19 +102,20 @@ template <int SIZE, int ROW, int G_ROW, int TAPS, int STRIDE, int IN, int OUT>
 
 #endif
 
-// The same for the first layer, whose input has one channel and whose output eight: gradient (9, 8).
-template <int SIZE, int ROW> [[gnu::noinline]] void add_first_weight_gradient(const float* x, const float* g, float* gradient) {
+// The same for eight output channels of the first layer, whose input has one: of the gradient (9, OUT).
+template <int SIZE, int ROW, int OUT>
+[[gnu::noinline]] void add_first_weight_gradient(const float* x, const float* g, float* gradient) {
     Floats<8> sums[9] = {};
     for (int y = 0; y < SIZE; ++y)
         for (int p = 0; p < SIZE; ++p) {
-            const Floats<8> of_pixel = load<8>(g + (y * SIZE + p) * 8);
+            const Floats<8> of_pixel = load<8>(g + (y * SIZE + p) * OUT);
             const float* a = x + y * ROW + p;
             asm("" : "+r"(a));
 #pragma GCC unroll 9
             for (int tap = 0; tap < 9; ++tap)
                 sums[tap] = add_product<8>(sums[tap], of_pixel, a[tap / 3 * ROW + tap % 3]);
         }
-    for (int tap = 0; tap < 9; ++tap) store<8>(gradient + tap * 8, load<8>(gradient + tap * 8) + sums[tap]);
+    for (int tap = 0; tap < 9; ++tap) store<8>(gradient + tap * OUT, load<8>(gradient + tap * OUT) + sums[tap]);
 }
 
 // Words of the pixels of a padded image and of those `apart` to the right.

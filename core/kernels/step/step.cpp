@@ -12,13 +12,12 @@
 
 namespace step {
 
-struct Layers { void (*of[DEPTH])(Frame&, int, int, Scratch&); };
+struct Phases { void (*of[DEPTH])(Frame&, int, int, Scratch&); };
 
-template <int... I> constexpr Layers forwards(std::integer_sequence<int, I...>) { return {{forward<I>...}}; }
+template <int... I> constexpr Phases forwards(std::integer_sequence<int, I...>) { return {{forward<I>...}}; }
 
 void work(Frame& frame, int phase, int part, int copy, Scratch& scratch) {
-    // Not in a template: what is static there is shared with the library for the other kind of number.
-    static constexpr Layers FORWARDS = forwards(std::make_integer_sequence<int, DEPTH>());
+    static constexpr Phases FORWARDS = forwards(std::make_integer_sequence<int, DEPTH>());
     if (phase < LOSS)
         FORWARDS.of[phase - FORWARD](frame, part, copy, scratch);
     else if (phase == LOSS)
@@ -62,6 +61,7 @@ struct Training {
 
 }  // namespace step
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 // A model in training with `threads` threads, the caller's among them; its tensors must stay where they are. Null
@@ -102,3 +102,4 @@ void training_end(void* training) {
 }
 
 }
+#pragma GCC visibility pop

@@ -1,110 +1,73 @@
-// The products of products.h in tiles, on processors that multiply matrices of bfloat16 (AMX).
-//
-// A tile has up to 16 rows of 64 bytes. Rows of A are pixels or output channels, rows of B pairs of numbers that are
-// multiplied with a pair of A's, rows of C sums. -DAMX says that the process may.
+// The products of products.h in tiles, on processors that multiply matrices of bfloat16.
 #pragma once
 
 #include <algorithm>
 #include <immintrin.h>
 
 #include "numbers.h"
+#include "tile_unit.h"
 
 namespace step::tiles {
-
-constexpr int SIDE = 16, BYTES = 64;
-
-// Shapes of tiles: 0 to 3 sums, 4 and 5 of A, 6 and 7 of B; or where sums are those of gradients, 0 to 2, 3, and 4 to 6.
-struct alignas(BYTES) Shapes {
-    uint8_t palette = 1, start = 0, reserved[14] = {};
-    uint16_t bytes[16] = {};
-    uint8_t rows[16] = {};
-
-    constexpr void set(int first, int last, int row_count, int words) {
-        for (int i = first; i <= last; ++i) rows[i] = static_cast<uint8_t>(row_count), bytes[i] = static_cast<uint16_t>(words * 4);
-    }
-};
-
-// For as long as there is one of them, tiles have these shapes; in the end what they hold is given up.
-class InUse {
- public:
-    explicit InUse(const Shapes& shapes) { asm volatile("ldtilecfg %0" ::"m"(shapes)); }
-    ~InUse() { asm volatile("tilerelease"); }
-    InUse(const InUse&) = delete;
-    InUse& operator=(const InUse&) = delete;
-};
-
-template <int TILE> inline void zero() { asm volatile("tilezero %%tmm%c0" ::"i"(TILE)); }
-
-template <int TILE> inline void load(const void* from, long pitch) {
-    asm volatile("tileloadd (%0,%1), %%tmm%c2" ::"r"(from), "r"(pitch), "i"(TILE) : "memory");
-}
-
-template <int TILE> inline void store(void* to, long pitch) {
-    asm volatile("tilestored %%tmm%c2, (%0,%1)" ::"r"(to), "r"(pitch), "i"(TILE) : "memory");
-}
-
-template <int SUMS, int A, int B> inline void add_products() {
-    asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(SUMS), "i"(A), "i"(B));
-}
 
 // As step::convolve, whose words hold two numbers.
 template <int SIZE, int ROW, int TAPS, int STRIDE, int IN, int OUT, class Sink>
 [[gnu::noinline]] void convolve(const Word* in, const Word* weights, Sink& sink) {
-    constexpr int M = lesser(SIZE, SIDE), N = lesser(OUT, SIDE), WINDOW = TAPS * IN;
+    constexpr int M = lesser(SIZE, SIDE), N = lesser(OUT, SIDE), BLOCK = lesser(OUT, 2 * SIDE), WINDOW = TAPS * IN;
     constexpr int K = WINDOW <= SIDE ? WINDOW : WINDOW % SIDE == 0 ? SIDE : WINDOW / 2;  // words at a time
-    constexpr int WIDE = OUT / N, L = lesser(OUT, LANES), SUMS_OF_A_PIXEL = WIDE * N;
-    static_assert(WINDOW % K == 0 && K <= SIDE && WIDE <= 2 && SIZE * SIZE / M % (4 / WIDE) == 0);
+    constexpr int WIDE = BLOCK / N, L = lesser(OUT, LANES);
+    static_assert(WINDOW % K == 0 && K <= SIDE && OUT % BLOCK == 0 && SIZE * SIZE / M % (4 / WIDE) == 0);
     Shapes shapes;
     shapes.set(0, 3, M, N), shapes.set(4, 5, M, K), shapes.set(6, 7, K, N);
     const InUse in_use(shapes);
-    alignas(BYTES) float sums[4 / WIDE][M][SUMS_OF_A_PIXEL];
+    alignas(BYTES) float sums[4 / WIDE][M][BLOCK];
     const auto pixels = [&](int tile) { return in + (tile * M / SIZE * ROW + tile * M % SIZE) * STRIDE * IN; };
-    for (int tile = 0; tile < SIZE * SIZE / M; tile += 4 / WIDE) {
-        zero<0>(), zero<1>(), zero<2>(), zero<3>();
-        const Word *a0 = pixels(tile), *a1 = pixels(tile + 1), *b = weights;
-        const Word *a2 = pixels(tile + 2), *a3 = pixels(tile + 3);
-        for (int ky = 0; ky < TAPS; ++ky)
-            for (int k = 0; k < WINDOW; k += K, b += K * OUT) {
-                const int at = ky * ROW * IN + k;
-                load<6>(b, OUT * 4);
-                load<4>(a0 + at, STRIDE * IN * 4);
-                add_products<0, 4, 6>();
-                load<5>(a1 + at, STRIDE * IN * 4);
-                if constexpr (WIDE == 1) {
-                    add_products<1, 5, 6>();
-                    load<4>(a2 + at, STRIDE * IN * 4);
-                    add_products<2, 4, 6>();
-                    load<5>(a3 + at, STRIDE * IN * 4);
-                    add_products<3, 5, 6>();
-                } else {
-                    load<7>(b + N, OUT * 4);
-                    add_products<1, 4, 7>();
-                    add_products<2, 5, 6>();
-                    add_products<3, 5, 7>();
+    for (int block = 0; block < OUT; block += BLOCK)
+        for (int tile = 0; tile < SIZE * SIZE / M; tile += 4 / WIDE) {
+            zero<0>(), zero<1>(), zero<2>(), zero<3>();
+            const Word *a0 = pixels(tile), *a1 = pixels(tile + 1), *b = weights + block;
+            const Word *a2 = pixels(tile + 2), *a3 = pixels(tile + 3);
+            for (int ky = 0; ky < TAPS; ++ky)
+                for (int k = 0; k < WINDOW; k += K, b += K * OUT) {
+                    const int at = ky * ROW * IN + k;
+                    load<6>(b, OUT * 4);
+                    load<4>(a0 + at, STRIDE * IN * 4);
+                    add_products<0, 4, 6>();
+                    load<5>(a1 + at, STRIDE * IN * 4);
+                    if constexpr (WIDE == 1) {
+                        add_products<1, 5, 6>();
+                        load<4>(a2 + at, STRIDE * IN * 4);
+                        add_products<2, 4, 6>();
+                        load<5>(a3 + at, STRIDE * IN * 4);
+                        add_products<3, 5, 6>();
+                    } else {
+                        load<7>(b + N, OUT * 4);
+                        add_products<1, 4, 7>();
+                        add_products<2, 5, 6>();
+                        add_products<3, 5, 7>();
+                    }
                 }
+            constexpr int PITCH = BLOCK * 4;
+            if constexpr (WIDE == 1) {
+                store<0>(sums[0], PITCH), store<1>(sums[1], PITCH);
+                store<2>(sums[2], PITCH), store<3>(sums[3], PITCH);
+            } else {
+                store<0>(sums[0], PITCH), store<1>(sums[0][0] + N, PITCH);
+                store<2>(sums[1], PITCH), store<3>(sums[1][0] + N, PITCH);
             }
-        constexpr int PITCH = SUMS_OF_A_PIXEL * 4;
-        if constexpr (WIDE == 1) {
-            store<0>(sums[0], PITCH), store<1>(sums[1], PITCH);
-            store<2>(sums[2], PITCH), store<3>(sums[3], PITCH);
-        } else {
-            store<0>(sums[0], PITCH), store<1>(sums[0][0] + N, PITCH);
-            store<2>(sums[1], PITCH), store<3>(sums[1][0] + N, PITCH);
-        }
-        for (int out = 0; out < OUT; out += L) {
-            Floats<L> sum = {}, squares = {};
-            for (int t = 0; t < 4 / WIDE; ++t) {
-                const int first = (tile + t) * M;
+            for (int out = 0; out < BLOCK; out += L) {
+                Floats<L> sum = {}, squares = {};
+                for (int t = 0; t < 4 / WIDE; ++t) {
+                    const int first = (tile + t) * M;
 #pragma GCC unroll 4
-                for (int m = 0; m < M; ++m) {
-                    const Floats<L> value = step::load<L>(sums[t][m] + out);
-                    sink(first / SIZE, first % SIZE + m, out, value);
-                    sum += value, squares += value * value;
+                    for (int m = 0; m < M; ++m) {
+                        const Floats<L> value = step::load<L>(sums[t][m] + out);
+                        sink(first / SIZE, first % SIZE + m, block + out, value);
+                        sum += value, squares += value * value;
+                    }
                 }
+                sink.tally(block + out, sum, squares);
             }
-            sink.tally(out, sum, squares);
         }
-    }
 }
 
 // Numbers (8 pixels, channels) to (channels, pixels), eight channels of them.

@@ -71,7 +71,7 @@ class Stepper:
         if alone and training.device.type == GPU:
             self._recorder = CudaRecorder(training.device)
             self._prepare(is_new, mark)
-        elif alone and training.device.type == "cpu" and (reason := unusual(training.config)):
+        elif alone and training.device.type == "cpu" and (reason := unusual(training.config, training.device)):
             self._use_layers()
             self._remark += f" (no compiled step: {reason})"
         elif alone and training.device.type == "cpu":

@@ -156,7 +156,7 @@ def _wanted(training: Training, mark: str | None) -> Wanted | WantedNorms:
         return wanted_norms(objective, asked)
     if not isinstance(objective, ImageObjective):
         raise Unavailable("there are no kernels for this model")
-    if reason := unusual(training.config):
+    if reason := unusual(training.config, training.device):
         raise Unavailable(reason)
     if objective.model.likelihood is not Likelihood.GAUSSIAN:
         raise Unavailable("its likelihood is not Gaussian")

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable
 from itertools import count
 
+import pytest
+
+from core.jobs import setup
 from core.jobs.setup import Job
 from core.jobs.trainer.intervals import Intervals
 from core.jobs.trainer.stages import Stages
@@ -75,3 +78,35 @@ def test_a_trainer_leaves_out_pytorchs_compiler_which_takes_as_long_to_load_as_p
         run = make_small_run(preset, preset=preset, epochs=2)
         words = [sys.executable, "-P", "-c", TRAIN_AND_RESUME, str(run.path)]
         assert subprocess.run(words, capture_output=True, text=True, check=True, timeout=120).stdout == "[]\n"
+
+
+class Asked(Exception):
+    """The step for such channels."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "features"),
+    [
+        ({"likelihood": "bernoulli"}, (8, 16, 32)),
+        ({"features": "16,64"}, (16, 64)),
+        ({"features": "16,20"}, None),
+        ({"clip_norm": 1.0}, None),
+        ({"preset": "prior"}, None),
+    ],
+)
+def test_the_step_is_compiled_while_pytorch_is_loaded_where_there_is_one(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], features: tuple[int, ...] | None
+) -> None:
+    def ask(precision: str, features: tuple[int, ...]) -> None:
+        raise Asked(features)
+
+    def load() -> None:
+        setup.load_trainer(make_run(**settings), None, Job(), Stages(str))
+
+    monkeypatch.setattr(setup, "compile_ahead", ask)
+    if features is None:
+        load()
+        return
+    with pytest.raises(Asked) as asked:
+        load()
+    assert asked.value.args == (features,)

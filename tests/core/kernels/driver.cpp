@@ -13,16 +13,18 @@ int main(int, char** arguments) {
     std::vector<Running> running;
     int64_t batches[DEPTH] = {};
     for (int layer = 0; layer < DEPTH; ++layer) {
-        const bool narrow = posterior == 0 && layer == 7;
-        const int in = layer == 8 || layer == 9 || narrow ? LATENT_CHANNELS : LAYERS[layer].in;
-        const int out = layer == 8 || narrow || (posterior == 0 && layer == 6) ? LATENT_CHANNELS : LAYERS[layer].out;
+        constexpr int LATENT_LAYER = 2 * LEVELS + 2;
+        const bool narrow = posterior == 0 && layer == LATENT_LAYER - 1, before = posterior == 0 && layer == LATENT_LAYER - 2;
+        const bool latent = layer == LATENT_LAYER;
+        const int in = latent || layer == LATENT_LAYER + 1 || narrow ? LATENT_CHANNELS : LAYERS[layer].in;
+        const int out = latent || narrow || before ? LATENT_CHANNELS : LAYERS[layer].out;
         parameters.push_back(parameter(9 * in * out, 0.3f));
         parameters.push_back(parameter(out, 0.1f));
         parameters.push_back(parameter(out, 0.1f, 1));
         parameters.push_back(parameter(out, 0.1f));
         running.push_back({numbers(out, 0), numbers(out, 0), &batches[layer]});
     }
-    for (int count : {CHANNELS, 1, CHANNELS * CHANNELS, CHANNELS}) parameters.push_back(parameter(count, 0.3f));
+    for (int count : {WIDTH, 1, CHANNELS * CHANNELS, CHANNELS}) parameters.push_back(parameter(count, 0.3f));
     std::vector<uint8_t> images(64 * PIXELS);
     for (uint8_t& pixel : images) pixel = static_cast<uint8_t>(255 * (number() + 0.5f));
     void* training = training_begin(

@@ -56,8 +56,9 @@ def test_what_the_compiler_says_of_any_unit_is_the_reason(sources: Sequence[Path
 
 @pytest.mark.parametrize("has", [False, True])
 @pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16"])
+@pytest.mark.parametrize("features", [(8, 16, 32), (16, 64)])
 def test_what_is_compiled_ahead_is_what_a_new_run_loads(
-    monkeypatch: pytest.MonkeyPatch, precision: str, has: bool
+    monkeypatch: pytest.MonkeyPatch, features: tuple[int, ...], precision: str, has: bool
 ) -> None:
     asked: list[object] = []
 
@@ -68,11 +69,11 @@ def test_what_is_compiled_ahead_is_what_a_new_run_loads(
     monkeypatch.setattr(compiler, "compiled", note)
     monkeypatch.setattr(compiler, "bfloat16_is_faster", lambda: has)
     monkeypatch.setattr(fused, "bfloat16_is_faster", lambda: has)
-    step_library.compile_ahead(precision).join()
+    step_library.compile_ahead(precision, features).join()
     native_step.library.cache_clear()
     with pytest.raises(Unavailable, match="not this time"):
         low = fused.number_type(precision, torch.device("cpu")) == torch.bfloat16
-        native_step.library(step_library.fastest(bfloat16=low))
+        native_step.library(step_library.fastest(bfloat16=low), features)
     assert len(asked) == 2
     assert asked[0] == asked[1]
 

@@ -9,7 +9,7 @@ import multiprocessing
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psutil
 import pytest
@@ -20,7 +20,7 @@ from core.data.images import load_image_set, pixels
 from core.kernels.compiler import Unavailable
 from core.kernels.native_step import NativeStep
 from core.kernels.step_library import Products
-from core.models.autoencoder import MODELS, Autoencoder, ConvBlock, KlWeight, loss
+from core.models.autoencoder import FEATURES, MODELS, Autoencoder, ConvBlock, KlWeight, loss
 from core.models.likelihood import Likelihood
 from core.training.objectives import drawn_batch, random_numbers
 from tests.support.products import PRODUCTS
@@ -34,10 +34,10 @@ FEWER_KINDS = [kind for kind in KINDS if Likelihood.GAUSSIAN in kind or kind == 
 WEIGHED = [(kind, optimal) for kind in KINDS for optimal in (False, True) if Likelihood.GAUSSIAN in kind or not optimal]
 
 
-def make_model(kind: Kind) -> Autoencoder:
-    """A preset's model with that likelihood."""
+def make_model(kind: Kind, features: Sequence[int] = FEATURES[1:]) -> Autoencoder:
+    """A preset's model with that likelihood and channels."""
     preset, likelihood = kind
-    model = MODELS[preset]()
+    model = MODELS[preset]((1, *features))
     model.likelihood = likelihood
     return model
 
@@ -47,10 +47,10 @@ def images() -> Tensor:
     return load_image_set("mnist-5k").train_images
 
 
-def model_off_the_kink(kind: Kind) -> Autoencoder:
+def model_off_the_kink(kind: Kind, features: Sequence[int] = FEATURES[1:]) -> Autoencoder:
     """A model few of whose activations are near the kink of a leaky ReLU, where rounding decides about a gradient."""
     torch.manual_seed(0)
-    model = make_model(kind)
+    model = make_model(kind, features)
     for block in model.modules():
         if isinstance(block, ConvBlock):
             norm = block[1]
@@ -142,7 +142,45 @@ def test_sums_gradients_and_statistics_are_those_of_pytorch_in_double_precision(
     images: Tensor, products: Products, kind: Kind, count: int, optimal: bool
 ) -> None:
     kl_weight = KlWeight(0.4, optimal)
-    training = Training(images, products=products, model=model_off_the_kink(kind), kl_weight=kl_weight, threads=2)
+    assert_that_of_pytorch(images, products, model_off_the_kink(kind), count, kl_weight)
+
+
+WIDE, TWO_LEVELS, ONE_LEVEL = (16, 32, 64), (64, 8), (32,)
+OTHER_SIZES = [
+    pytest.param(WIDE, GAUSSIAN_VAE, Products.BFLOAT16),
+    pytest.param(TWO_LEVELS, ("ae", Likelihood.BERNOULLI), Products.FLOAT32),
+    pytest.param(ONE_LEVEL, ("vae-post", Likelihood.GAUSSIAN), Products.BFLOAT16),
+    *(
+        pytest.param(features, kind, products, marks=pytest.mark.slow)
+        for features in (WIDE, TWO_LEVELS, ONE_LEVEL, (8, 64), (64, 64, 64), (16, 8, 32), (8,))
+        for kind in (("ae", Likelihood.GAUSSIAN), ("vae-post", Likelihood.GAUSSIAN), BERNOULLI_VAE)
+        for products in PRODUCTS
+    ),
+]
+
+
+@pytest.mark.parametrize(("features", "kind", "products"), OTHER_SIZES)
+def test_a_step_of_other_sizes_is_that_of_pytorch_too(
+    images: Tensor, features: tuple[int, ...], kind: Kind, products: Products
+) -> None:
+    assert_that_of_pytorch(images, products, model_off_the_kink(kind, features), 37, KlWeight(0.4))
+
+
+def test_steps_of_several_sizes_in_one_process_do_not_meet(images: Tensor) -> None:
+    """The loader would give what is static in both the same memory, if it saw it."""
+
+    def losses(features: Sequence[int]) -> list[float]:
+        model = model_off_the_kink(GAUSSIAN_VAE, features)
+        return Training(images, products=Products.BFLOAT16, model=model).run([BATCH] * 2)
+
+    wide, usual = losses(WIDE), losses(FEATURES[1:])
+    assert (losses(WIDE), losses(FEATURES[1:])) == (wide, usual)
+
+
+def assert_that_of_pytorch(
+    images: Tensor, products: Products, model: Autoencoder, count: int, kl_weight: KlWeight
+) -> None:
+    training = Training(images, products=products, model=model, kl_weight=kl_weight, threads=2)
     chosen, drawn = training.draw(count)
     sums, gradients, buffers = reference(training.model, images[chosen], drawn, kl_weight)
     found = training.step(chosen, drawn)
@@ -355,7 +393,8 @@ def test_another_model_optimizer_or_device_is_left_to_pytorch(images: Tensor) ->
     refuse("optimizer", model, torch.optim.SGD(model.parameters()))
     refuse("optimizer", model, torch.optim.Adam(model.parameters(), weight_decay=0.1))
     assert torch.equal(drawn, torch.get_rng_state())
-    narrow = Autoencoder((1, 4, 8, 16))
-    refuse("layers", narrow, torch.optim.Adam(narrow.parameters()))
+    for features, channels in (((4, 8, 16), 4), ((8, 16, 32, 64), 4), ((128,), 4), ((8, 16), 2)):
+        other = Autoencoder((1, *features), channels)
+        refuse("none is made for its sizes", other, torch.optim.Adam(other.parameters()))
     model.encoder[0][0][2] = torch.nn.LeakyReLU(0.2)  # type: ignore[index]
     refuse("layers", model, adam)

@@ -78,6 +78,19 @@ def test_a_step_in_tiles_compiles_and_computes_the_same_to_rounding(tmp_path: Pa
         assert_same(train([tiles], 2, 100, 1, *PLAIN), train([here], 2, 100, 1, *PLAIN), bfloat16=True)
 
 
+@pytest.mark.parametrize(
+    ("driver", "features"),
+    [*((AUTOENCODER, features) for features in ("8,16,32", "16,32,64", "64,8", "32")), (DENOISER, "8,16,32")],
+)
+def test_tiles_by_hand_compute_the_same_to_rounding(tmp_path: Path, driver: Path, features: str) -> None:
+    """What is done with tiles is right, wherever this runs."""
+    sizes, by_hand = f"-DFEATURES={features}", f'-DTILES_BY_HAND="{Path(__file__).with_name("tiles_by_hand.h")}"'
+    tiles = build(tmp_path / "tiles", "-march=native", *Products.TILES.options, sizes, by_hand, driver=driver)
+    here = build(tmp_path / "here", "-march=native", *Products.BFLOAT16.options, sizes, driver=driver)
+    for kind in (PLAIN, BINARISED):
+        assert_same(train([tiles], 1, 100, 1, *kind), train([here], 1, 100, 1, *kind), bfloat16=True)
+
+
 @pytest.mark.parametrize("products", [products for products in PRODUCTS if products is not Products.FLOAT32])
 def test_the_thread_sanitizer_finds_no_race_where_parts_are_done_twice(tmp_path: Path, products: Products) -> None:
     program = build(tmp_path / "tsan", "-march=native", *products.options, "-fsanitize=thread", "-g", "-O1")
