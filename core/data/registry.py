@@ -50,6 +50,11 @@ class ImageSource:
         """The same in another place."""
         return replace(self, folder=place)
 
+    @property
+    def training_images(self) -> int | None:
+        """How many images train; of a user's own that is not known before they are read."""
+        return None if self.name in OWN else find_set(self.name).training_images - self.held_out
+
 
 @dataclass(frozen=True)
 class SetOnDisk:

@@ -79,12 +79,12 @@ def keep_pace(run: Run, memory: int) -> None:
 
 def estimate(config: RunConfig, paces: dict[str, Pace]) -> Cost:
     """What a run with these settings costs, by itself on this machine."""
-    named = registry.SETS.get(config.dataset)
-    images = named.training_images - config.holdout if named else registry.IMAGES_LIMIT
+    known = config.image_source.training_images
+    images = registry.IMAGES_LIMIT if known is None else known
     # As `auto` chooses: a GPU where there was one.
     kinds = ("cuda", "mps", "cpu") if config.device == "auto" else (config.device,)
     pace = next((paces[key] for kind in kinds if (key := _key(config, kind)) in paces), None)
-    seconds = config.epochs * images / pace.images_per_second if pace and named else None
+    seconds = config.epochs * images / pace.images_per_second if pace and known is not None else None
     disk = KEPT_OF_PARAMETER * config.parameters + KEPT_OF_IMAGE * images + KEPT_OF_EPOCH * config.epochs
     disk += most_kept(config) * size_of(config)
     return Cost(seconds, round(disk + KEPT_OF_SECOND * (seconds or 0)), pace.memory if pace else None)

@@ -25,7 +25,7 @@ from core.runs.settings import EPOCHS, SETTINGS, Settings, Word
 from core.runs.snapshots.moments import FEWEST
 from core.text import either
 
-FEWEST_IMAGES = 2  # in a process's share of a batch; batch normalisation needs more than one
+FEWEST_IMAGES = 2  # that are normalised together: a batch, or a process's share of one
 NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 UNKNOWN_NAMED = 3
 JSON_LIMIT = 1 << 20
@@ -145,6 +145,8 @@ def check_values(**values: Any) -> RunConfig:
         made = f"{size:,} number{'s' * (size != 1)} ({channels}x{rows}x{columns})"
         wanted = f"such that a latent has {low} to {high:,} numbers, not {made}"
         raise ConfigError({"latent_channels": f"latent channels must be {wanted}"})
+    if (images := config.image_source.training_images) is not None:
+        check_last_batch(config, images)
     for name, setting in SETTINGS.items():
         value = getattr(config, name)
         if name in OF_FIRST_STAGE and preset.learns_prior:
@@ -157,6 +159,21 @@ def check_values(**values: Any) -> RunConfig:
             {"first_stage": f"first stage must be the name of a run, not {config.first_stage or 'nothing'}"}
         )
     return config
+
+
+def check_last_batch(config: RunConfig, images: int) -> None:
+    """Raise ConfigError where so many images to train on leave an autoencoder one that it cannot normalise by itself.
+
+    A level of one pixel has a single number of each channel then.
+    """
+    if config.preset_record.learns_prior or config.sizes.latent_shape[1] > 1:
+        return
+    if 0 < images % config.batch_size < FEWEST_IMAGES:
+        size = config.batch_size
+        wanted = f"another than {size}, which leaves a last batch of 1 of {images:,} images"
+        raise ConfigError(
+            {"batch_size": f"batch size must be {wanted}: where a level has one pixel, that cannot be normalised"}
+        )
 
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from core.arrays import evenly_spaced
 from core.data.images import ImageSet, pixels
-from core.errors import RunError
 from core.evaluation.latent_use import LatentUse, latent_use, moments
 from core.kernels import fused
 from core.kernels.native_step import NativeStep
@@ -22,7 +21,7 @@ from core.models.autoencoder import MODELS, Autoencoder, KlWeight, Loss, fold_ba
 from core.models.denoiser import Denoiser
 from core.models.likelihood import PIXELS, Likelihood
 from core.models.weights import LIKELIHOOD, load_autoencoder
-from core.runs.config import FEWEST_IMAGES, RunConfig
+from core.runs.config import RunConfig, check_last_batch
 from core.runs.first_stage import read_first_stage
 from core.runs.metrics.lines import KL_CHANNELS
 from core.runs.run import Run
@@ -83,7 +82,7 @@ class Objective(Protocol):
 class ImageObjective:
     """An autoencoder on images: the error of its likelihood, and the weighted KL divergence of the posterior.
 
-    Raises RunError where the last batch is too small for the sizes of the model.
+    Raises ConfigError where the last batch is too small for the sizes of the model.
     """
 
     def __init__(self, config: RunConfig, images: ImageSet, model: Autoencoder, device: torch.device) -> None:
@@ -92,12 +91,7 @@ class ImageObjective:
         self.model = model.to(device)
         self.kl_weight = KlWeight(config.beta, optimal=config.decoder_variance == "optimal")
         self.examples, self.held_out = len(images.train_images), len(images.validation_images)
-        rest = self.examples % config.batch_size
-        if model.latent_shape[1] == 1 and 0 < rest < FEWEST_IMAGES * config.processes:
-            count = f"{rest} of {self.examples:,} images"
-            raise RunError(
-                f"batches of {config.batch_size} leave {count}, too few to be normalised where a level has one pixel"
-            )
+        check_last_batch(config, self.examples)
 
     def accelerate(self, precision: str) -> tuple[nn.Module, str]:
         """A faster stand-in for the model in training mode, and its name in a few words."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import ConfigError, RunError
+from core.errors import ConfigError
 from core.exchange.importing import import_run
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
@@ -88,7 +88,14 @@ def test_everything_takes_the_sizes_of_the_model(
 
 
 def test_a_last_batch_that_cannot_be_normalised_is_refused(make_run: MakeRun) -> None:
-    with pytest.raises(RunError, match="batches of 199 leave 1 of 200 images, too few to be normalised"):
+    refused = "batch size must be another than {}, which leaves a last batch of 1 of {} images"
+    for size, holdout in ((31, 0), (128, 31)):
+        with pytest.raises(ConfigError, match=refused.format(size, f"{4000 - holdout:,}")) as error:
+            check_values(batch_size=size, holdout=holdout, **TWO)
+        assert list(error.value.problems) == ["batch_size"]
+    for other in ({"features": "8,16,16,32"}, {"batch_size": 30}, {"holdout": 1}, {"dataset": "mnist"}):
+        assert check_values(**{"batch_size": 31, **TWO, **other})
+    with pytest.raises(ConfigError, match=refused.format(199, 200)):  # of images that nobody has counted before
         trained(make_run, "odd", batch_size=199, **TWO)
     run, _ = trained(make_run, "usual", batch_size=199)  # where a level has more pixels
     assert run.read_weights()

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from typer.testing import CliRunner, Result
 
+from core.jobs import launch
 from core.runs.run import Run
 from core.runs.status import State, Status
 from tui.command_line import command_line, with_command
 from tui.commands import manage
+from tui.commands.output import EXIT_FAILED
 
 MakeRun = Callable[..., Run]
 
@@ -100,3 +102,14 @@ def test_once_fits_the_columns_and_shortens_names_in_their_middle(
     assert len(begin) >= 3
     if columns >= 40:
         assert all(mark in "\n".join(lines) for mark in ("state", "· created", "short"))
+
+
+def test_a_run_that_its_trainer_refuses_did_not_begin_to_train(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def wait_until_started(self, told_to_stop: Callable[[], bool]) -> None:
+            run.write_status(Status(state=State.CREATED, error="the last batch is too small"))
+
+    monkeypatch.setattr(launch, "resume", lambda *arguments, **options: Refusing())
+    done = call(run, "resume")
+    assert done.exit_code == EXIT_FAILED
+    assert done.stderr == "vae-tui: watched did not begin to train: the last batch is too small\n"

@@ -182,7 +182,8 @@ def follow(run: Run, start: Callable[[], launch.TrainerProcess], detach: bool) -
             state = Follower(run, Console(), told).follow()
     status = run.status()
     if status.error and state is not State.FAILED:
-        print_error(f"{run.name} is {state}: {status.error}")
+        said = "is lost" if state is State.LOST else "did not begin to train"
+        print_error(f"{run.name} {said}: {status.error}")
         raise typer.Exit(EXIT_FAILED)
     match state:
         case State.FINISHED:

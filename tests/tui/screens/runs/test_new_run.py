@@ -125,6 +125,19 @@ async def test_a_problem_in_a_setting_that_is_hidden_is_told(make_app: MakeApp) 
         assert "holdout must be a whole number, not many" in screen_text(app)
 
 
+async def test_a_last_batch_that_cannot_be_normalised_is_told_at_the_batch_size(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        for name, value in (("features", "8,16,32,32,32"), ("latent_channels", "2"), ("batch_size", "31")):
+            app.screen.query_one(f"#{name}", Input).value = value
+        message = app.screen.query_one("#message-batch_size", Label)
+        await until(pilot, lambda: "leaves a last batch of 1 of 4,000 images" in str(message.content), "the reason")
+        app.screen.query_one("#features", Input).value = "8,16,32,32"
+        await until(pilot, lambda: str(message.content) == SETTINGS["batch_size"].help, "no reason any more")
+
+
 async def test_keys_that_arrive_at_once_keep_their_order_in_the_form(make_app: MakeApp) -> None:
     app = make_app(runs=[])
     async with app.run_test(size=(120, 40)) as pilot:
