@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -24,10 +25,12 @@ from core.models.autoencoder import MODELS
 from core.models.likelihood import Likelihood
 from core.models.weights import IMPORTED, KERNEL, LIKELIHOOD, first_line, metadata_of, sizes_of, weights_to_bytes
 from core.runs.catalog import create_run
-from core.runs.config import RunConfig
+from core.runs.config import make_config
 from core.runs.run import TENSORS_LIMIT, Run
 from core.runs.status import State, Status
 from core.text import printable
+from core.training.checkpoint import save_state
+from core.training.forks.state import beginning_from
 
 HALVES = ("encoder", "decoder")
 NESTED = ("state_dict", "model_state_dict", "model", "weights")
@@ -36,21 +39,27 @@ NAMES = ((".layers.", "."), ("._conv.", ".0."), ("._norm.", ".1."))
 LISTED = 3
 
 
-def import_run(paths: Sequence[Path], config: RunConfig, runs_dir: Path, name: str | None) -> Run:
-    """A finished run with the weights of these files. Raises DamagedFile, ConfigError, RunError or OSError."""
-    state = read_weights(paths, config.preset)
+def import_run(paths: Sequence[Path], settings: Mapping[str, Any], runs_dir: Path, name: str | None) -> Run:
+    """A finished run with the weights of these files, which training can go on from with these settings.
+
+    Raises DamagedFile, ConfigError, RunError or OSError.
+    """
+    preset = str(settings["preset"])
+    state = read_weights(paths, preset)
     (_, *features), channels = sizes_of(state)
     sizes: dict[str, object] = {"features": ",".join(map(str, features)), "latent_channels": channels}
     others = [each for each in map(_likelihood, paths) if each is not Likelihood.GAUSSIAN]
     said: dict[str, object] = {LIKELIHOOD: others[0].value} if others else {}
-    config = config.model_copy(update=sizes | said)
+    config = make_config(**{**settings, **sizes, **said})
     told = " and ".join(printable(path.name) for path in paths)
-    content = weights_to_bytes(state, {"preset": config.preset, IMPORTED: told} | said)
-    run = create_run(runs_dir, name, f"{config.preset}-imported", config)
-    run.write_weights(content)
-    reason = f"its weights were imported from {told}"
-    run.write_status(Status(state=State.FINISHED, reason=reason))
-    return run
+    content = weights_to_bytes(state, {"preset": preset, IMPORTED: told} | said)
+
+    def fill(made: Run) -> None:
+        made.write_weights(content)
+        save_state(made, beginning_from(state, config, step=0, steps_per_epoch=1, seconds=0.0))
+        made.write_status(Status(state=State.FINISHED, reason=f"its weights were imported from {told}"))
+
+    return create_run(runs_dir, name, f"{preset}-imported", config, fill=fill)
 
 
 def _likelihood(path: Path) -> Likelihood:

@@ -276,10 +276,10 @@ class Run:
 
     def check_state(self) -> None:
         """Raise DamagedFile where the state was saved and is gone: to begin again would overwrite what was trained."""
-        if files.exists(self.state_path):
-            return
-        if step := self.status().saved_step:
-            raise DamagedFile(self.state_path, f"is missing: training cannot go on from step {step:,}")
+        status = None if files.exists(self.state_path) else self.status()
+        if status and (status.saved_step or status.state is State.FINISHED):  # imports came without one once
+            step = f"{status.saved_step or 0:,}"
+            raise DamagedFile(self.state_path, f"is missing: training cannot go on from step {step}")
 
     def write_state(self, content: bytes) -> None:
         files.replace(self.state_path, content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import files
+from core.models.likelihood import Likelihood
 from core.models.weights import IMPORTED, load_autoencoder, metadata_of
 from core.runs.catalog import summarise
 from core.runs.config import RunConfig, chosen
@@ -83,7 +84,10 @@ def card(run: Run, config: RunConfig, preset: str, metadata: dict[str, str], onn
     rows["latent scale"] = metadata.get("latent_scale", "not measured")
     latent = "x".join(map(str, config.sizes.latent_shape))
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    origin = f"trained by vae-tui on {config.dataset}" if trained_here else imported_from(metadata)
+    trained, imported = f"trained by vae-tui on {config.dataset}", imported_from(metadata)
+    origin = trained if trained_here else imported
+    if trained_here and IMPORTED in metadata:
+        origin = f"{imported}, then {trained}"
     stage = f"the first stage of a learned prior ({printable(str(config.first_stage))}), " * (preset != config.preset)
     return f"""# {printable(run.name)}
 
@@ -119,5 +123,6 @@ def trained_as(run: Run, config: RunConfig) -> dict[str, str]:
     settings = ", ".join(f"{name} {value}" for name, value in chosen(config).items()) or "the preset's own"
     losses = {"training": summary.train_loss, "validation": summary.val_loss}
     known = [f"{kind} loss {value:.2f}" for kind, value in losses.items() if value is not None]
-    said = f"{', '.join(known) or 'not measured'} (squared error of an image and weighted KL divergence)"
+    error = "cross-entropy" if config.likelihood == Likelihood.BERNOULLI else "squared error"
+    said = f"{', '.join(known) or 'not measured'} ({error} of an image and weighted KL divergence)"
     return {"settings": printable(settings), "losses": said}

@@ -16,7 +16,6 @@ from core.explorer.session import RunSession
 from core.jobs.forking import make_fork
 from core.kernels.step_library import has_step
 from core.latents.options import LINEAR, ProjectionOptions
-from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.standalone import folder, model
@@ -80,7 +79,7 @@ def test_everything_takes_the_sizes_of_the_model(
         mean = load_model(run).encode(x).mean
         assert torch.equal(exported.encode(x)[0], mean)
         assert torch.equal(exported.decode(mean), load_model(run).decode(mean))
-    imported = import_run([run.weights_path()], check_values(preset=preset, dataset="mnist-5k"), tmp_path, "imported")
+    imported = import_run([run.weights_path()], {"preset": preset, "dataset": "mnist-5k"}, tmp_path, "imported")
     assert imported.config().sizes == run.config().sizes
     with torch.no_grad():
         assert torch.equal(load_model(imported).decode(mean), exported.decode(mean))

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from core.errors import RunError
 from core.exchange.importing import import_run
 from core.models.weights import load_autoencoder
-from core.runs.config import make_config
 from core.runs.run import Run
 from core.standalone import folder, model, onnx_files
+from tests.conftest import cut_digits
 from tests.support.models import load_model
+from tests.support.trainers import train
 from tui.command_line import command_line
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
@@ -62,13 +63,32 @@ def test_the_folder_needs_nothing_of_this_program(tmp_path: Path) -> None:
 
 def test_of_weights_that_were_imported_the_card_says_so_and_makes_nothing_up(tmp_path: Path) -> None:
     torch.save(load_model(Run(CHECKPOINTS / "ae-mnist")).state_dict(), tmp_path / "theirs.pt")
-    run = import_run([tmp_path / "theirs.pt"], make_config(preset="ae", dataset="mnist-5k"), tmp_path / "runs", None)
+    run = import_run([tmp_path / "theirs.pt"], {"preset": "ae", "dataset": "mnist-5k"}, tmp_path / "runs", None)
     folder.write(run, tmp_path / "e")
     said = " ".join((tmp_path / "e" / "README.md").read_text().split())
     assert "imported by vae-tui from theirs.pt: how and on what it was trained is not known here" in said
     for made_up in ("trained by vae-tui", "mnist-5k", "epoch", "?", "losses"):
         assert made_up not in said
     assert (tmp_path / "e" / "LICENSE").read_bytes() == (CHECKPOINTS.parent / "LICENSE").read_bytes()
+
+
+def test_weights_that_were_imported_and_trained_on_have_both_in_their_card(tmp_path: Path) -> None:
+    torch.save(load_model(Run(CHECKPOINTS / "ae-mnist")).state_dict(), tmp_path / "theirs.pt")
+    run = import_run([tmp_path / "theirs.pt"], {"preset": "ae", "dataset": "mnist-5k"}, tmp_path / "runs", None)
+    for _ in range(2):
+        train(run, cut_digits(100, 20), boundaries=1)
+    folder.write(run, tmp_path / "e")
+    said = " ".join((tmp_path / "e" / "README.md").read_text().split())
+    assert "imported by vae-tui from theirs.pt" in said
+    assert "is not known here, then trained by vae-tui on mnist-5k" in said
+
+
+def test_the_card_names_the_error_that_the_losses_have(make_run: MakeRun, tmp_path: Path) -> None:
+    for likelihood, error in {"gaussian": "squared error", "bernoulli": "cross-entropy"}.items():
+        run = make_run(likelihood, likelihood=likelihood)
+        train(run, cut_digits(100, 20), boundaries=1)
+        folder.write(run, tmp_path / likelihood)
+        assert f"({error} of an image" in (tmp_path / likelihood / "README.md").read_text()
 
 
 def test_of_a_learned_prior_its_first_stage_is_exported(tmp_path: Path) -> None:

@@ -114,6 +114,8 @@ class AskMoreEpochs(AskNumber):
 
         name, done = printable(chosen.run.name), status.epoch
         said, goal = f"{name} has done its {formatting.count(done, 'epoch')}.", 2 * done
+        if not done and chosen.config is not None:
+            said, goal = f"{name}: {printable(status.reason or '')}.", chosen.config.epochs
         if formatting.ended_early(status):
             goal = status.epochs
             said = f"{name} ended after epoch {done} of {goal}: {printable(status.reason or '')}."

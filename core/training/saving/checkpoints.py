@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from core.errors import DamagedFile, RunError
+from core.models.weights import IMPORTED, metadata_of
 from core.runs.config import RunConfig
 from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
@@ -27,6 +30,7 @@ class Checkpoints:
 
     def __init__(self, run: Run, config: RunConfig, objective: Objective, batches_per_epoch: int) -> None:
         self._preset, self._objective, self._batches_per_epoch = config.preset, objective, batches_per_epoch
+        self._origin = _imported(run)
         thread = ThreadPoolExecutor(1, "saves")
         self.snapshots = Keeper(run, batches_per_epoch, most_kept(config), thread)
         self._writer = Writer(run, self.snapshots, thread)
@@ -53,9 +57,16 @@ class Checkpoints:
 
     def _metadata(self, step: int, epoch: object, *, measured: bool = False) -> dict[str, object]:
         """What is stored beside weights."""
-        own = {"preset": self._preset, "epoch": epoch, "step": step}
+        own = {"preset": self._preset, "epoch": epoch, "step": step} | self._origin
         return own | self._objective.metadata(measured=measured)
 
     def _weights(self, step: int, epoch: object) -> Callable[[], bytes]:
         """What gives the weights of now as a file holds them, and raises Diverged."""
         return partial(checked_weights, on_host(self._objective.model.state_dict()), self._metadata(step, epoch))
+
+
+def _imported(run: Run) -> dict[str, object]:
+    """From where the first weights of a run were imported, as its weights say; mostly nothing."""
+    with suppress(RunError, DamagedFile, KeyError):  # the state has weights too
+        return {IMPORTED: metadata_of(run.read_weights())[IMPORTED]}
+    return {}

@@ -15,14 +15,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.errors import DamagedFile
+from core.errors import DamagedFile, RunError
 from core.exchange import importing
 from core.exchange.importing import import_run, read_weights, renamed
+from core.jobs.launch import prepare_resume
 from core.models.autoencoder import MODELS
-from core.models.weights import load_autoencoder, weights_to_bytes
-from core.runs.config import make_config
+from core.models.weights import IMPORTED, load_autoencoder, metadata_of, weights_to_bytes
+from core.runs.run import Run
 from core.runs.status import State
+from tests.conftest import cut_digits
 from tests.support.hostile import archived, mutated
+from tests.support.trainers import train
 
 
 class Block(nn.Module):
@@ -83,7 +86,7 @@ def test_a_run_decodes_what_the_imported_model_does(halves: tuple[Layers, Layers
     places = tmp_path / "encoder.pt", tmp_path / "decoder.pt"
     torch.save(encoder.state_dict(), places[0])
     torch.save(decoder.state_dict(), places[1])
-    run = import_run(places, make_config(preset="vae-post", dataset="mnist-5k"), tmp_path, None)
+    run = import_run(places, {"preset": "vae-post", "dataset": "mnist-5k"}, tmp_path, None)
     assert run.name == "vae-post-imported"
     assert run.status().state is State.FINISHED
     assert run.status().reason == "its weights were imported from encoder.pt and decoder.pt"
@@ -95,6 +98,33 @@ def test_a_run_decodes_what_the_imported_model_does(halves: tuple[Layers, Layers
         assert torch.equal(found.mean, mean)
         torch.testing.assert_close(found.variance(), sigma.square().clamp(min=1e-6))
         assert torch.equal(model.decode(mean), decoder(mean))
+
+
+def test_training_goes_on_from_the_imported_weights(make_run: Callable[..., Run], tmp_path: Path) -> None:
+    images, given = cut_digits(200, 100), {"dataset": "mnist-5k", "batch_size": 50, "device": "cpu"}
+    trained = make_run("trained", likelihood="bernoulli", epochs=4, batch_size=50)
+    before = train(trained, images)
+    imported = import_run([trained.weights_path()], {"preset": "vae", **given}, tmp_path, None)
+    assert imported.config().beta == 1  # as of runs that are made with this likelihood
+    with pytest.raises(RunError, match=r"imported from model\.safetensors; go on with --epochs"):
+        prepare_resume(imported)
+    prepare_resume(imported, epochs=1)
+    after = train(imported, images, epochs=1, boundaries=0)
+    for name, tensor in before.model.state_dict().items():
+        assert torch.equal(after.model.state_dict()[name], tensor), name
+    assert metadata_of(imported.read_weights())[IMPORTED] == "model.safetensors"
+    train(imported, images)
+    assert metadata_of(imported.read_weights())[IMPORTED] == "model.safetensors"
+    assert metadata_of(imported.read_weights())["epoch"] == "1"
+
+
+def test_an_import_of_before_is_not_trained_over(tmp_path: Path, halves: tuple[Layers, Layers]) -> None:
+    """They came without a state, and a new training would have written over them."""
+    torch.save({"encoder": halves[0].state_dict(), "decoder": halves[1].state_dict()}, tmp_path / "w.pt")
+    run = import_run([tmp_path / "w.pt"], {"preset": "vae-post", "dataset": "mnist-5k"}, tmp_path, None)
+    run.state_path.unlink()
+    with pytest.raises(DamagedFile, match="is missing: training cannot go on"):
+        prepare_resume(run, epochs=3)
 
 
 @pytest.mark.parametrize("wrap", ["one", "two", "checkpoint", "parallel"])

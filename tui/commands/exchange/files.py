@@ -16,7 +16,7 @@ from core.errors import ConfigError, RunError
 from core.exchange import arrays, examples, packing
 from core.runs.architecture.presets import FIRST_STAGES, PRESETS
 from core.runs.catalog import find_run
-from core.runs.config import check_values, make_config
+from core.runs.config import check_values
 from core.runs.first_stage import with_images
 from core.runs.run import NameTaken, Run
 from core.text import either
@@ -147,11 +147,12 @@ def import_run(
         said = f"weights must be one file, or the encoder's and the decoder's, not {len(weights)}"
         raise ConfigError({"weights": said})
     folder = (data_dir or registry.default_data_dir()).absolute()
-    config = make_config(**with_images(settings, folder, {}))
+    settings = with_images(settings, folder, {})
+    check_values(**settings)  # before anything is read
     from core.exchange.importing import import_run
 
     with files_as_named():
-        run = import_run(weights, config, runs_dir, name)
+        run = import_run(weights, settings, runs_dir, name)
     made(run)
 
 
