@@ -107,6 +107,7 @@ def evaluate(
         classes=figures_of_classes(rebuilt, images.classes, comparison.asked if comparison else None),
         asked=as_rows(comparison.asked) if comparison else None,
         left_out=features.left_out,
+        likelihood=model.likelihood,
     )
 
 

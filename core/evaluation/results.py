@@ -19,7 +19,7 @@ METRIC_DESCRIPTIONS = {
     "authenticity_floor": "the same for the test images themselves: what images reach that are no copies",
     "test_squared_error": "squared error of a reconstructed test image, summed over its pixels",
     "elbo": "lower bound on the log-likelihood of a test image in nats: of its numbers, or drawn pixels if Bernoulli",
-    "iwae": "importance-weighted bound from 1,000 posterior samples (Burda et al. 2016), on at most 100 test images",
+    "iwae": "the ELBO and what 1,000 posterior samples gain (Burda et al. 2016), the mean of at most 100 test images",
     "active_units": "latent numbers whose posterior mean varies over the test images",
 }
 
@@ -86,6 +86,7 @@ class Evaluation:
     classes: tuple[ClassFigures, ...] = ()
     asked: tuple[tuple[int, ...], ...] | None = None
     left_out: str = ""
+    likelihood: str = ""  # older versions do not say
 
     @property
     def draws(self) -> int:

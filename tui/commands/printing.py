@@ -160,10 +160,9 @@ def show_projection(run: Run, plane: LatentProjection, out: Path | None) -> None
 
 def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     """A row for each metric: its value, its standard deviation over the seeds and what it means."""
-    seeds, options = evaluation.draws, evaluation.sampling_options
-    print_heading(
-        run, evaluation_table.conditions(evaluation.sampler, evaluation.samples, seeds, evaluation.dataset, options)
-    )
+    seeds, options, images = evaluation.draws, evaluation.sampling_options, evaluation.dataset
+    images += ", binarised" if evaluation.likelihood == "bernoulli" else ""
+    print_heading(run, evaluation_table.conditions(evaluation.sampler, evaluation.samples, seeds, images, options))
     table = Table("metric", "value", "±", "meaning", box=None, pad_edge=False)
     for metric, meaning in evaluation_table.that_were_measured(METRIC_DESCRIPTIONS, [evaluation]).items():
         value, deviation = evaluation_table.cells(evaluation, metric)

@@ -89,9 +89,11 @@ def test_json_has_the_same_for_programs(call: Call) -> None:
         "classes",
         "asked",
         "left_out",
+        "likelihood",
     }
     assert content["run"] == "vae"
     assert (content["sampler"], content["samples"], content["dataset"]) == ("full", 150, "mnist-5k")
+    assert content["likelihood"] == "gaussian"
     assert content["iwae"]["mean"] > content["elbo"]["mean"]
     assert content["frechet_samples"]["n"] == 2
 
@@ -112,7 +114,7 @@ def test_what_was_not_measured_for_want_of_images_is_one_line_that_says_why(
     assert status == 0
     table = output.split("\n\n")[0].splitlines()
     assert [line.split("  ")[0] for line in table[2:]] == ["test squared error", "elbo", "iwae", "active units"]
-    assert "on at most 100 test images" in output
+    assert "the mean of at most 100 test images" in output
     last = output.splitlines()[-1]
     assert last.startswith(
         "Fréchet distance, precision, recall, confidence, class balance and authenticity are left out: "
