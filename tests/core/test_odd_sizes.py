@@ -16,6 +16,7 @@ from core.explorer.session import RunSession
 from core.jobs.forking import make_fork
 from core.kernels.step_library import has_step
 from core.latents.options import LINEAR, ProjectionOptions
+from core.runs.config import check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.standalone import folder, model
