@@ -44,6 +44,7 @@ NO_TORCH = (
     "core.explorer.client",
     "core.explorer.server",
     "core.jobs",
+    "core.training.methods.usual",
     "tui",
 )
 
@@ -116,6 +117,7 @@ ON_SCREEN = (
     *PURE,
     "core.trash",
     "core.jobs",
+    "core.training.methods.usual",
     "core.data.download",
 )
 

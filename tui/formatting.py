@@ -133,6 +133,11 @@ def cost(seconds: float | None, disk: int, needed: int | None) -> str:
     return f"{time}, {memory(disk)} on disk" + (f", {memory(needed)} of memory" if needed else "")
 
 
+def model(parameters: int, slower: str) -> str:
+    """How large it is, and that no compiled step trains it on a CPU where there is a reason why."""
+    return f"{parameters:,} parameters" + (", no compiled step on a CPU: slower" if slower else "")
+
+
 def first_rate(rate: float, epoch: str, epochs: int) -> str:
     """With which learning rate a fork begins: 2.8e-06 at epoch 100 of 101."""
     return f"{rate:.2g} at epoch {epoch} of {epochs}"
@@ -245,7 +250,6 @@ def _beside(title: str, value: float) -> str:
     return f"{title}  {value:.1f}" if title else f"{value:.1f}"
 
 
-def sizes(chosen: Sizes, parameters: int) -> str:
-    """What the sizes of a model come to: `a latent of 2x1x1 = 2 numbers, 143,807 parameters`."""
-    shape = "x".join(map(str, chosen.latent_shape))
-    return f"a latent of {shape} = {chosen.latent_size:,} numbers, {parameters:,} parameters"
+def latent(chosen: Sizes) -> str:
+    """What the sizes of a model come to: `a latent of 2x1x1 = 2 numbers`."""
+    return f"a latent of {'x'.join(map(str, chosen.latent_shape))} = {chosen.latent_size:,} numbers"

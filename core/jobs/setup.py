@@ -14,10 +14,11 @@ from core.jobs.trainer.ending import OnFinish
 from core.jobs.trainer.intervals import Intervals
 from core.jobs.trainer.limit import TimeLimit
 from core.jobs.trainer.stages import Stages
-from core.kernels.step_library import compile_ahead, has_step
+from core.kernels.step_library import compile_ahead
 from core.runs.config import RunConfig
 from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
+from core.training.methods.usual import slower_on_cpu
 
 if TYPE_CHECKING:
     from core.data.images import ImageSet
@@ -135,10 +136,8 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
 
 def _may_need_step(config: RunConfig) -> bool:
     """Whether a run may need the compiled step; whether there is a GPU, only PyTorch will know."""
-    sizes = config.sizes
-    compiled = has_step(sizes.features, sizes.latent_channels)
-    compiled = compiled and not (config.preset_record.learns_prior or config.clip_norm)
-    return config.device in ("auto", "cpu") and config.processes == 1 and compiled
+    of_autoencoder = not config.preset_record.learns_prior
+    return config.device in ("auto", "cpu") and config.processes == 1 and of_autoencoder and not slower_on_cpu(config)
 
 
 def explained(error: Exception) -> Exception:

@@ -16,7 +16,8 @@ from core.training.methods.denoising import DenoisingStep
 from core.training.methods.kernels import MARKED, Kernels, KernelStep
 from core.training.methods.layers import FixedThreads
 from core.training.methods.shared import SharedStep
-from core.training.methods.training import MARK, THREADS, Training, mark_of, threads_of, unusual
+from core.training.methods.training import MARK, THREADS, Training, mark_of, threads_of
+from core.training.methods.usual import unusual
 from core.training.step import (
     CUDAGraphStep,
     CudaRecorder,
@@ -71,7 +72,7 @@ class Stepper:
         if alone and training.device.type == GPU:
             self._recorder = CudaRecorder(training.device)
             self._prepare(is_new, mark)
-        elif alone and training.device.type == "cpu" and (reason := unusual(training.config, training.device)):
+        elif alone and training.device.type == "cpu" and (reason := unusual(training.config, training.device.type)):
             self._use_layers()
             self._remark += f" (no compiled step: {reason})"
         elif alone and training.device.type == "cpu":

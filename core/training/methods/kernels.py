@@ -21,7 +21,8 @@ from core.models.likelihood import Likelihood
 from core.training.latent_objective import LatentObjective
 from core.training.methods.denoising import DenoisingStep, wanted_norms
 from core.training.methods.shared import SharedStep
-from core.training.methods.training import MARK, Training, unusual
+from core.training.methods.training import MARK, Training
+from core.training.methods.usual import unusual
 from core.training.objectives import VALIDATION_BATCH_GPU, ImageObjective
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _wanted(training: Training, mark: str | None) -> Wanted | WantedNorms:
         return wanted_norms(objective, asked)
     if not isinstance(objective, ImageObjective):
         raise Unavailable("there are no kernels for this model")
-    if reason := unusual(training.config, training.device):
+    if reason := unusual(training.config, training.device.type):
         raise Unavailable(reason)
     if objective.model.likelihood is not Likelihood.GAUSSIAN:
         raise Unavailable("its likelihood is not Gaussian")

@@ -8,10 +8,7 @@ from typing import Any
 
 import torch
 
-from core.kernels.step_library import has_step
-from core.runs.architecture.sizes import Sizes
 from core.runs.config import RunConfig
-from core.shapes import LATENT_SHAPE
 from core.training.distributed import SingleProcess
 from core.training.objectives import Objective
 from core.training.step import ScheduledAdam
@@ -36,18 +33,6 @@ class Training:
     config: RunConfig
     device: torch.device
     threads: int | None = None  # for PyTorch's layers on a CPU, where the run is new; None: as many as it takes
-
-
-def unusual(config: RunConfig, device: torch.device) -> str:
-    """Why nothing of our own does the whole steps of a run on that kind of device, in a few words; else nothing."""
-    sizes = config.sizes
-    if config.clip_norm:
-        return "gradients are clipped"
-    if config.preset_record.learns_prior:
-        return "" if sizes.latent_shape == LATENT_SHAPE else "its latents are not those of the post"
-    if device.type == "cpu":
-        return "" if has_step(sizes.features, sizes.latent_channels) else "none is made for its sizes"
-    return "" if sizes == Sizes() else "its sizes are not those of the post"
 
 
 def mark_of(optimizer_state: Mapping[str, Any]) -> str | None:

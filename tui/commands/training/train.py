@@ -25,6 +25,7 @@ from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.runs.settings import SETTINGS
 from core.runs.status import State
+from core.training.methods.usual import slower_on_cpu
 from tui import formatting
 from tui.background.devices import check_device
 from tui.commands.options.common import DataDir, Detach, OnFinish, Queue, RunName, RunsDir, TimeLimit
@@ -153,7 +154,9 @@ def say_cost(config: RunConfig) -> None:
     """Print what a run would cost, and how many train here already."""
     others = launch.training_here()
     epochs = formatting.count(config.epochs, "epoch")
-    echo(f"{config.preset} on {config.dataset_title}, {epochs}, {config.parameters:,} parameters")
+    slower = slower_on_cpu(config)
+    said = formatting.model(config.parameters, slower) + (f", as {slower}" if slower else "")
+    echo(f"{config.preset} on {config.dataset_title}, {epochs}, {said}")
     echo(formatting.cost(*estimate(config, read_paces())))
     if others:
         echo(f"{formatting.others_train(others)}: it takes longer beside them")

@@ -25,6 +25,7 @@ from core.runs.keeping.names import run_named, unused_name
 from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text, title
 from core.text import printable
+from core.training.methods.usual import slower_on_cpu
 from tui import formatting
 from tui.background.devices import check_device
 from tui.screens.runs.form.beginning import begin, make_run
@@ -110,7 +111,7 @@ class NewRun(ModalScreen[Run | None]):
     def _show_cost(self, config: RunConfig | None) -> None:
         """The size of the model, what the run will cost, and how many train here already."""
         model = config or self._model
-        said = [f"{model.parameters:,} parameters"] if model else []
+        said = [formatting.model(model.parameters, slower_on_cpu(model))] if model else []
         said += [formatting.cost(*estimate(config, self._paces))] if config and self._paces is not None else []
         said += [formatting.others_train(self._others)] if self._others else []
         self._form.border_subtitle = "; ".join(said)
@@ -189,7 +190,8 @@ class NewRun(ModalScreen[Run | None]):
         own["dataset"] = set_hint(self._form.chosen["dataset"], self._taken_over, self._data_dir)
         own[PATH] = f"where they lie, as in {registry.OWN.get(self._form.own_kind, '')}"
         if self._model is not None:
-            own |= dict.fromkeys(SIZES, formatting.sizes(self._model.sizes, self._model.parameters))
+            model = formatting.model(self._model.parameters, slower_on_cpu(self._model))
+            own |= dict.fromkeys(SIZES, f"{formatting.latent(self._model.sizes)}, {model}")
         return {name: setting.help for name, setting in SETTINGS.items()} | own
 
     def on_select_changed(self) -> None:

@@ -51,7 +51,8 @@ async def test_the_form_tells_it_as_settings_are_typed(
         assert str(form.border_subtitle).startswith("53,037 parameters; ")
         app.screen.query_one("#features", Input).value = "8,16,32,32,32"
         app.screen.query_one("#latent_channels", Input).value = "2"
-        wanted = f"{PRESETS['vae'].count(Sizes((8, 16, 32, 32, 32), 2)):,} parameters"
+        count = PRESETS["vae"].count(Sizes((8, 16, 32, 32, 32), 2))
+        wanted = f"{count:,} parameters, no compiled step on a CPU: slower"
         await until(pilot, lambda: str(form.border_subtitle).startswith(f"{wanted}; "), "another count")
         assert "time unknown yet" in str(form.border_subtitle)  # no such model was trained here
         hint = str(app.screen.query_one("#message-latent_channels", Label).content)
@@ -106,11 +107,30 @@ def test_a_dry_run_tells_it_and_makes_no_run(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize(
+    ("settings", "slower"),
+    [
+        (["--features", "8,16,32,64"], "none is made for its sizes"),
+        (["--clip-norm", "1"], "gradients are clipped"),
+        (["--features", "16,32"], ""),
+        (["--features", "8,16,32,64", "--device", "cuda"], ""),
+    ],
+)
+def test_a_dry_run_tells_where_no_compiled_step_is(
+    capsys: pytest.CaptureFixture[str], settings: list[str], slower: str
+) -> None:
+    with pytest.raises(SystemExit):
+        run(["train", "--dry-run", "--dataset", "mnist-5k", *settings])
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.partition(" parameters")[2] == (f", no compiled step on a CPU: slower, as {slower}" if slower else "")
+
+
 def test_a_run_that_is_refused_is_told_nothing_of_others(
     make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(launch, "training_here", lambda: 3)
     done = make_run(epochs=2)
+    done.write_state(b"what only its trainer reads")
     done.write_status(Status(state=State.FINISHED, epoch=2, epochs=2))
     with pytest.raises(RunError, match="has done 2 epochs"):
         run(["resume", done.name, "--runs-dir", str(done.path.parent)])
