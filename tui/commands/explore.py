@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -16,10 +16,12 @@ from core.explorer.protocol import Explorer
 from core.explorer.results import EvaluationResult, Samples
 from core.latents.options import (
     EMBEDDINGS,
+    GRID,
     NEIGHBOURS,
     PROJECTIONS,
     SAMPLERS,
     SEEDS,
+    SOURCES,
     Order,
     Part,
     SamplingOptions,
@@ -43,6 +45,7 @@ from tui.commands.output import print_json
 from tui.commands.words import RUNS_DIR
 
 COUNTS = (1, 10_000)
+SHOWN_COUNT, GRID_COUNT = 32, 25  # of digits that are drawn; five half-size ones fit side by side in 80 columns
 SAMPLE_COUNTS = (100, 100_000)
 SEED_COUNTS = (1, 100)
 
@@ -58,16 +61,17 @@ OTHER_DEFAULTS = [
     for preset in PRESETS.values()
     if preset.default_sampler != DEFAULT_SAMPLER
 ]
-Sampler = Annotated[
-    str | None,
-    choice(
-        SAMPLERS,
-        "--sampler",
-        help="; ".join(f"{name}: {text}" for name, text in SAMPLERS.items()),
-        metavar="SAMPLER",
-        show_default="; ".join([DEFAULT_SAMPLER, *OTHER_DEFAULTS]),
-    ),
-]
+
+
+def sampler_option(samplers: Mapping[str, str]) -> Any:
+    """The option that chooses one of these, each said in words."""
+    said = "; ".join(f"{name}: {text}" for name, text in samplers.items())
+    default = "; ".join([DEFAULT_SAMPLER, *OTHER_DEFAULTS])
+    return choice(samplers, "--sampler", help=said, metavar="SAMPLER", show_default=default)
+
+
+Sampler = Annotated[str | None, sampler_option(SAMPLERS)]
+Source = Annotated[str | None, sampler_option(SOURCES | {GRID: f"{SOURCES[GRID]}, of a latent of two numbers"})]
 
 
 def reconstruct(
@@ -95,15 +99,23 @@ def reconstruct(
 
 def sample(
     run: RunName,
-    sampler: Sampler = None,
+    sampler: Source = None,
     digit: Digit = None,
     guidance: Guidance = None,
     steps: Steps = None,
-    seed: Annotated[str, typer.Option("--seed", help="The same seed draws the same digits.", metavar="N")] = "0",
+    seed: Annotated[
+        str | None,
+        typer.Option(
+            "--seed", help="The same seed draws the same digits.", metavar="N", show_default="0; a grid has none"
+        ),
+    ] = None,
     temperature: Annotated[
         str, typer.Option("--temperature", help="How far samples stray; 0 is the centre.", metavar="X")
     ] = "1",
-    count: Annotated[str, typer.Option("--count", help="How many.", metavar="N")] = "32",
+    count: Annotated[
+        str | None,
+        typer.Option("--count", help="How many.", metavar="N", show_default=f"{SHOWN_COUNT}; grid: {GRID_COUNT}"),
+    ] = None,
     nearest: Annotated[
         bool,
         typer.Option(
@@ -116,8 +128,11 @@ def sample(
     runs_dir: RunsDir = RUNS_DIR,
     data_dir: DataDir = None,
 ) -> None:
-    checked_seed, checked_temperature = check_whole("seed", seed, *SEEDS), check_temperature(temperature)
-    checked_count = check_whole("count", count, *COUNTS)
+    if seed is not None and sampler == GRID:
+        raise ConfigError({"seed": f"seed goes with the samplers that draw at random, not with {GRID}"})
+    checked_seed, checked_temperature = check_whole("seed", seed or "0", *SEEDS), check_temperature(temperature)
+    usual_count = GRID_COUNT if sampler == GRID else SHOWN_COUNT
+    checked_count = usual_count if count is None else check_whole("count", count, *COUNTS)
     check_out(out, "" if nearest else arrays.SUFFIX)
     found = find_run(runs_dir, run)
     name, options = check_sampling(found, sampler, digit, guidance, steps, found.config().sources)

@@ -100,10 +100,11 @@ def show_samples(
     """New digits."""
     if out is None:
         print_heading(run, f"samples from {drawn_from(sampler, options, temperature, seed)}")
-        print_tiles(samples.images[:, None])
+        print_tiles(samples.images[:, None], across=grid_shape(len(samples.images))[1] if sampler == GRID else None)
     elif out.suffix.lower() == arrays.SUFFIX:
         asked = {} if options.digit is None else {"labels": np.full(len(samples.latents), options.digit)}
-        files.replace(out.absolute(), arrays.to_npz(images=samples.images, latents=samples.latents, seed=seed, **asked))
+        drawn = {} if sampler == GRID else {"seed": seed}
+        files.replace(out.absolute(), arrays.to_npz(images=samples.images, latents=samples.latents, **drawn, **asked))
     elif export.suffix_of(out) == ".png":
         columns = grid_shape(len(samples.images))[1] if sampler == GRID else COLUMNS
         export.save_picture(out, samples.images, min(columns, len(samples.images)), replace=True)
@@ -116,7 +117,7 @@ def show_samples(
 def drawn_from(sampler: str, options: SamplingOptions, temperature: float, seed: int) -> str:
     """Where samples come from, in words."""
     source = SOURCES[sampler] + (f": {formatting.sampling_options(options)}" if sampler == "learned" else "")
-    return f"{source}, temperature {temperature:g}, seed {seed}"
+    return f"{source}, temperature {temperature:g}" + (f", seed {seed}" if sampler != GRID else "")
 
 
 def show_completions(
@@ -222,18 +223,26 @@ def print_heading(run: Run, facts: str) -> None:
     print(f"{printable(run.name)}: {facts}", flush=True)
 
 
-def print_tiles(tiles: Images, names: Sequence[str] = ()) -> None:
-    """Tiles (N, K, H, W), eight or fewer in a line, at full size where eight fit."""
+def print_tiles(tiles: Images, names: Sequence[str] = (), across: int | None = None) -> None:
+    """Tiles (N, K, H, W), eight or fewer in a line, at full size where eight fit; or `across` in each line.
+
+    Raises RunError where the terminal is too narrow.
+    """
     console, depth = terminal()
     count, images, high, wide = tiles.shape
     captions: CaptionPlacement = "below" if names else "none"
     for scale in (Scale(1, 1), Scale(1, 2), Scale(1, 4)):
         cells = wide * scale.up // scale.down
-        columns = min(COLUMNS, (console.width + GAP) // (cells + GAP))
-        if columns == COLUMNS or (columns and scale.down > 1):
+        columns = min(across or COLUMNS, (console.width + GAP) // (cells + GAP))
+        if columns == (across or COLUMNS) or (across is None and columns and scale.down > 1):
             break
     else:
-        raise RunError(f"the terminal has {console.width} columns, a digit takes {cells}")
+        takes = f"a digit takes {cells}"
+        if across:
+            takes = (
+                f"{across} digits side by side take {across * (cells + GAP) - GAP}; --out writes them into a picture"
+            )
+        raise RunError(f"the terminal has {console.width} columns, {takes}")
     tiling = Tiling(columns, -(-count // columns), scale, cells, images * high)
     print_strips(console, draw_tiles(tiles, tiling, Style(), depth, names=names, captions=captions))
 

@@ -162,6 +162,16 @@ EXPLANATIONS = PLANES | {
             "The temperature scales the deviation: below 1 safer and more alike, above 1 bolder.",
         ),
     ),
+    "grid": Explanation(
+        "a grid of a latent of two numbers",
+        "z = t·(Φ⁻¹(u), Φ⁻¹(v)), u and v evenly in (0, 1), t the temperature;  x = decode(z)",
+        "z = t*(Phi^-1(u), Phi^-1(v)), u and v evenly in (0, 1), t the temperature;  x = decode(z)",
+        (
+            "What the model can draw, in order: the first number to the right, the second one upwards.",
+            "Quantiles cut N(0, 1) into equal parts: each digit stands for as much of the prior (Kingma 2014).",
+            "Nothing is drawn at random, so there is no seed. t walks along one of the numbers.",
+        ),
+    ),
     "guidance": Explanation(
         "the learned prior, and its guidance",
         "v = v(z, t) + w·(v(z, t | digit) − v(z, t)),  w = 1: no guidance",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 
 from core.latents.options import (
+    GRID,
     GUIDANCE_STEPS,
     SEEDS,
     STEPS,
@@ -27,6 +28,7 @@ from tui.screens.selection import Shared
 if TYPE_CHECKING:
     from tui.timelapse import Shot
 
+TOPICS = {"learned": "guidance", GRID: "grid"}  # what is explained of a sampler, unless what all have in common
 FRAMES = 20  # steps of denoising that are shown, of more that many evenly spaced
 
 
@@ -63,7 +65,7 @@ class SampleScreen(ChoosingScreen):
 
     @property
     def topic(self) -> str:
-        return "guidance" if self.shown_sampler == "learned" else "sampling"
+        return TOPICS.get(self.shown_sampler, "sampling")
 
     # What is shown
 
@@ -76,7 +78,8 @@ class SampleScreen(ChoosingScreen):
     def wanted(self) -> Draw:
         """What was asked for last."""
         options = self.options if self.shown_sampler == "learned" else None
-        return Draw(self.shown_sampler, self.count, self.seed, self.temperature, options, self.step)
+        seed = 0 if self.shown_sampler == GRID else self.seed
+        return Draw(self.shown_sampler, self.count, seed, self.temperature, options, self.step)
 
     def request_content(self) -> None:
         if self.shown_sampler == "learned" and not self._steps_typed:
@@ -95,6 +98,8 @@ class SampleScreen(ChoosingScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("classes", "guidance"):
             return self.shown_sampler == "learned"
+        if action in ("seed", "type_seed"):
+            return self.shown_sampler != GRID
         if action == "animate":
             return self.shown_sampler == "learned" or bool(self.moments)
         return super().check_action(action, parameters)

@@ -66,7 +66,7 @@ async def test_a_grid_has_as_many_rows_as_columns_as_there_is_room_for(
     config = make_config(preset="vae", features="8,16,32,32,32", latent_channels=2)
     app = make_app(snapshot=make_snapshot(make_summary(config=config)), explorer=explorers.of)
     async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "4", "z", "z", "z", "z")
+        await press(pilot, "4", "greater_than_sign", "z", "z", "z", "z")
 
         def laid_out(side: int) -> bool:
             tiling = app.screen.query_one(Gallery).tiling((1, 28, 28))
@@ -74,6 +74,11 @@ async def test_a_grid_has_as_many_rows_as_columns_as_there_is_room_for(
             return asked and tiling is not None and tiling.columns == side and f"{side}x{side} samples" in heading(app)
 
         await until(pilot, lambda: laid_out(4), "four rows and columns")
+        await press(pilot, "greater_than_sign")  # which a grid has none of
+        assert "seed" not in screen_text(app)
+        await press(pilot, "X")
+        assert "equal parts" in screen_text(app)
+        await press(pilot, "escape")
         await press(pilot, "G", "space", "k")
         assert shown(app, SampleScreen).chosen == 11
         assert shown(app, SampleScreen).marks == (15,)
@@ -86,7 +91,7 @@ async def test_a_grid_has_as_many_rows_as_columns_as_there_is_room_for(
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: laid_out(2), "a smaller window")
         await press(pilot, "z")
-        assert explorers[RUN].asked[-1][:3] == ("samples", "prior", 32)
+        assert explorers[RUN].asked[-1][:4] == ("samples", "prior", 32, 1)
         assert "2x2" not in heading(app)
 
 

@@ -144,7 +144,8 @@ class ChoosingScreen(TileCursor, DrawnScreen):
         tiling = self._tiling
         if self.drawn is None or tiling is None:
             return None
-        stem = f"{stem}-{self.drawn.draw.sampler}-seed{self.drawn.draw.seed}"
+        draw = self.drawn.draw
+        stem += f"-{draw.sampler}" + (f"-seed{draw.seed}" if draw.sampler != GRID else "")
         if not self.drawn.is_last:
             stem += f"-step{self.drawn.step}"
         images = self.drawn.samples.images[: tiling.capacity, None]

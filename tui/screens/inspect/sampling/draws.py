@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.explorer.results import Samples
-from core.latents.options import SOURCES, SamplingOptions
+from core.latents.options import GRID, SOURCES, SamplingOptions
 from tui import formatting
 from tui.screens.asking import Abandoned
 from tui.screens.explore_base import ExploreSources
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Draw:
-    """What decides on samples; `options` is that of the learned prior, None for other samplers."""
+    """What decides on samples; `options` is that of the learned prior, None for other samplers. A grid has no seed."""
 
     sampler: str
     count: int
@@ -40,7 +40,11 @@ class Draw:
         source = SOURCES[self.sampler]
         if self.options is not None:
             source += f": {formatting.sampling_options(self.options)}"
-        return f"from {source}, seed {self.seed}, temperature {self.temperature:.1f}"
+        return f"from {source}{self._seeded}, temperature {self.temperature:.1f}"
+
+    @property
+    def _seeded(self) -> str:
+        return "" if self.sampler == GRID else f", seed {self.seed}"
 
     def differences(self, before: Draw) -> str:
         """What tells it from another, such as `mixture, seed 3`."""
@@ -49,7 +53,7 @@ class Draw:
             parts.append(self.sampler)
         elif self.options is not None and self.options != before.options:
             parts.append(formatting.sampling_options(self.options))
-        if self.seed != before.seed:
+        if self.seed != before.seed and self.sampler != GRID:
             parts.append(f"seed {self.seed}")
         if self.temperature != before.temperature:
             parts.append(f"temperature {self.temperature:.1f}")
