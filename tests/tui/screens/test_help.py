@@ -15,7 +15,7 @@ from tests.tui.screens.test_every_view import VIEWS
 from tui.app import VaeTui
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.help.explain import Explain, in_ascii
-from tui.screens.help.formulas import EXPLANATIONS, loss_topic
+from tui.screens.help.formulas import EXPLANATIONS, for_run, loss_topic
 from tui.screens.help.keys import Keys, bindings_of
 from tui.screens.help.welcome import FIRST_KEYS
 
@@ -62,6 +62,35 @@ async def test_points_are_explained_in_place_of_posteriors(make_app: MakeApp, ex
         assert shown(app, Explain).topic == "sketch_point"
         await press(pilot, "escape", "enter", "X")
         assert shown(app, Explain).topic == "completion_optimised"
+
+
+@pytest.mark.parametrize(
+    ("keys", "formula"),
+    [
+        (["3"], "x̂ = σ(decode(μ(x)))"),
+        (["3", "b"], "x̂ = σ(decode(μ(x)))"),
+        (["4"], "x = σ(decode(z))"),
+        (["6", "v"], "x̂ = σ(decode(μ(x)))"),
+    ],
+)
+async def test_what_decodes_to_logits_is_explained_with_the_sigmoid(
+    make_app: MakeApp, explorers: FakeExplorers, keys: list[str], formula: str
+) -> None:
+    config = check_values(dataset="mnist", likelihood="bernoulli")
+    snapshot = make_snapshot(make_summary(config=config))
+    app = make_app(runs=RUNS, snapshot=snapshot, explorer=explorers.of, other_runs=lambda run: [OTHER])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, *keys, "X")
+        assert formula in screen_text(app)
+
+
+def test_the_sigmoid_is_around_all_that_decodes_and_around_nothing_twice() -> None:
+    found = {topic: each for topic, each in EXPLANATIONS.items() if topic.endswith("_bernoulli")}
+    assert found["manifold_bernoulli"].ascii.startswith("x'(y) = sigmoid(decode(E[z | y])), ")
+    assert found["completion_bernoulli"].formula.startswith("−ln p(z|x) = ‖m·(x − σ(decode(z)))‖² / 2s²")
+    assert not any("σ(σ" in each.formula for each in found.values())
+    assert for_run("traversal", check_values(likelihood="bernoulli")).startswith("traversal")
+    assert for_run("posterior", check_values(preset="ae", likelihood="bernoulli")) == "posterior_point_bernoulli"
 
 
 @pytest.mark.slow

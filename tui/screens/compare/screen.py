@@ -100,7 +100,7 @@ class CompareScreen(TimeScreen):
 
     @property
     def topic(self) -> str:
-        return self.view.topic
+        return self.view.topic_of([self._snapshots[run] for run in self.compared[:2] if run in self._snapshots])
 
     # Which runs
 

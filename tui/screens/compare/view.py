@@ -14,8 +14,10 @@ from textual.widgets import Label
 from core.explorer.protocol import Explorer
 from core.runs.run import Run
 from tui.messages import Snapshot
+from tui.quantities import likelihoods
 from tui.run_looks import color_of
 from tui.screens.exporting import Export
+from tui.screens.help.formulas import for_likelihoods
 
 WAITING = "opening the runs"
 Answer = TypeVar("Answer")
@@ -47,6 +49,10 @@ class CompareView(Container):
         labels = self.query(".run-name").results(Label)
         for label, name, (red, green, blue) in zip(labels, names, map(color_of, places), strict=False):
             label.update(Text(name, f"bold rgb({red},{green},{blue})"))
+
+    def topic_of(self, snapshots: Sequence[Snapshot]) -> str:
+        """What explains it to these runs."""
+        return for_likelihoods(self.topic, likelihoods(snapshots))
 
     def show_message(self, message: str) -> None:
         """Show a message in place of the content."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from tui.screens.help.planes import PLANES, Explanation
@@ -265,6 +266,12 @@ EXPLANATIONS = PLANES | {
 }
 
 
+OF_LOGITS = "_bernoulli"
+EXPLANATIONS |= {
+    topic + OF_LOGITS: found.of_logits for topic, found in EXPLANATIONS.items() if not topic.startswith("loss")
+}
+
+
 def loss_topic(preset: Preset, config: RunConfig | None) -> str:
     """Which of the explanations is that of the loss of a run."""
     if preset.learns_prior:
@@ -276,6 +283,14 @@ def loss_topic(preset: Preset, config: RunConfig | None) -> str:
     return "loss_optimal" if config and config.decoder_variance == "optimal" else "loss"
 
 
-def for_points(topic: str, config: RunConfig | None) -> str:
-    """What explains a topic to a run: that of points where its autoencoder has no posterior with a spread."""
-    return f"{topic}_point" if config and config.encodes_to_points else topic
+def for_run(topic: str, config: RunConfig | None) -> str:
+    """What explains a topic to a run: its autoencoder may have no posterior with a spread, its decoder give logits."""
+    of_points = f"{topic}_point"
+    topic = of_points if config and config.encodes_to_points and of_points in EXPLANATIONS else topic
+    return for_likelihoods(topic, [config.likelihood] if config else [])
+
+
+def for_likelihoods(topic: str, likelihoods: Collection[str]) -> str:
+    """What explains a topic to runs: that of logits where the decoders of all of them give such."""
+    of_logits = topic + OF_LOGITS
+    return of_logits if set(likelihoods) == {"bernoulli"} and of_logits in EXPLANATIONS else topic

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+
+DECODED = re.compile(r"decode\((?:[^()]|\([^()]*\))*\)")
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,12 @@ class Explanation:
     formula: str
     ascii: str
     lines: tuple[str, str, str]
+
+    @property
+    def of_logits(self) -> Explanation:
+        """The same where a decoder gives logits: what is seen is their sigmoid."""
+        formula = DECODED.sub(r"σ(\g<0>)", self.formula)
+        return replace(self, formula=formula, ascii=DECODED.sub(r"sigmoid(\g<0>)", self.ascii))
 
 
 PLANES = {

@@ -20,6 +20,7 @@ from tui.drawing import classes
 from tui.screens import exporting
 from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.help.formulas import for_run
 from tui.screens.inspect.keys import EVALUATE_KEYS
 from tui.screens.inspect.measured import SAMPLES, Measured, by_sampler, numbers
 from tui.screens.selection import Shared
@@ -115,7 +116,7 @@ class EvaluateScreen(ExploreScreen):
 
     @property
     def topic(self) -> str:
-        return TOPICS.get(self._panel.table.metric, "frechet")
+        return for_run(TOPICS.get(self._panel.table.metric, "frechet"), self._config)
 
     # What is shown
 

@@ -20,7 +20,7 @@ from tui.panels import TilePage
 from tui.screens import exporting
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
-from tui.screens.help.formulas import for_points
+from tui.screens.help.formulas import for_run
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
@@ -128,7 +128,7 @@ class ImageDetailScreen(DetailScreen):
 
     @property
     def topic(self) -> str:
-        return for_points("posterior", self._config)
+        return for_run("posterior", self._config)
 
     def request_content(self) -> None:
         place, row, seed = self.place, self._row, self.seed

@@ -19,6 +19,7 @@ from tui.screens import exporting
 from tui.screens.dialogs import DIGITS, UNLABELLED, ask_class
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.help.formulas import for_run
 from tui.screens.inspect.image import ImageDetailScreen, Row
 from tui.screens.inspect.keys import LATENT_KEYS
 from tui.screens.inspect.path import LatentPathScreen
@@ -73,7 +74,7 @@ class LatentScreen(PlaneChooser):
 
     @property
     def topic(self) -> str:
-        return self.looks.topic or self.choice.projection
+        return for_run(self.looks.topic or self.choice.projection, self._config)
 
     @property
     def sees_topic(self) -> bool:

@@ -20,6 +20,7 @@ from tui.screens import exporting
 from tui.screens.dialogs import DIGITS, UNLABELLED, ask_class
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.help.formulas import for_run
 from tui.screens.inspect.image import ImageDetailScreen, Row
 from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
@@ -96,7 +97,7 @@ class ReconstructScreen(TimeScreen):
 
     @property
     def topic(self) -> str:
-        return "error"
+        return for_run("error", self._config)
 
     # What is shown
 

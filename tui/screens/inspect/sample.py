@@ -20,6 +20,7 @@ from core.latents.options import (
 )
 from tui.screens.dialogs import AskClass, AskNumber, AskValue
 from tui.screens.explore_base import ExploreSources
+from tui.screens.help.formulas import for_run
 from tui.screens.inspect.keys import SAMPLE_KEYS
 from tui.screens.inspect.sampling.choosing import ChoosingScreen
 from tui.screens.inspect.sampling.draws import Draw
@@ -65,7 +66,7 @@ class SampleScreen(ChoosingScreen):
 
     @property
     def topic(self) -> str:
-        return TOPICS.get(self.shown_sampler, "sampling")
+        return for_run(TOPICS.get(self.shown_sampler, "sampling"), self._config)
 
     # What is shown
 

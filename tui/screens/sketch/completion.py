@@ -23,6 +23,7 @@ from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskClass, AskNumber
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
+from tui.screens.help.formulas import for_run
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.inspect.sampling.cursor import TileCursor
 from tui.screens.moments.detail import DetailScreen
@@ -62,7 +63,7 @@ class CompletionScreen(TileCursor, DetailScreen):
 
     @property
     def topic(self) -> str:
-        return "completion" if self.preset.learns_prior else "completion_optimised"
+        return for_run("completion" if self.preset.learns_prior else "completion_optimised", self._config)
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):

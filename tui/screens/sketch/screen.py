@@ -24,7 +24,7 @@ from tui.screens import exporting
 from tui.screens.dialogs import AskValue
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
-from tui.screens.help.formulas import for_points
+from tui.screens.help.formulas import for_run
 from tui.screens.inspect.path import LatentPathScreen
 from tui.screens.moments.detail import DetailScreen
 from tui.screens.selection import Shared
@@ -85,7 +85,7 @@ class SketchScreen(DetailScreen):
 
     @property
     def topic(self) -> str:
-        return for_points("sketch", self._config)
+        return for_run("sketch", self._config)
 
     @property
     def sheet(self) -> Sheet:
