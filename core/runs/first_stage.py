@@ -11,6 +11,7 @@ from core.errors import ConfigError, DamagedFile, DataError, RunError
 from core.runs.architecture.presets import FIRST_STAGES, find_preset
 from core.runs.config import OF_FIRST_STAGE, OF_OWN
 from core.runs.run import Run
+from core.runs.settings import is_plural
 from core.text import either
 
 
@@ -46,7 +47,7 @@ def with_images(settings: Mapping[str, Any], data_dir: Path, taken_over: Mapping
     """
     for name in OF_FIRST_STAGE:
         if name in taken_over and str(settings.get(name, taken_over[name])) != str(taken_over[name]):
-            wanted = f"that of {taken_over['first_stage']}, {taken_over[name]}"
+            wanted = f"{'those' if is_plural(name) else 'that'} of {taken_over['first_stage']}, {taken_over[name]}"
             raise ConfigError({name: f"{name.replace('_', ' ')} must be {wanted}, not {settings[name]}"})
     chosen = {**taken_over, **{name: value for name, value in settings.items() if (name, value) != ("dataset", "auto")}}
     dataset, data_dir = registry.source(chosen.get("dataset", "auto"), data_dir)

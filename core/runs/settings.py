@@ -268,6 +268,11 @@ def title(name: str) -> str:
     return (name in SETTINGS and SETTINGS[name].title) or name.replace("_", " ")
 
 
+def is_plural(name: str) -> bool:
+    """Whether what a setting is called takes a verb in the plural."""
+    return name in ("features", "latent_channels")
+
+
 def default_text(name: str) -> str:
     """What a setting is where it was not chosen, in words: `1; vae: 0.4`."""
     if SETTINGS[name].default_text:

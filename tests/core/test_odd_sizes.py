@@ -106,12 +106,12 @@ def test_a_fork_and_a_learned_prior_have_the_sizes_of_their_run(make_run: MakeRu
     run, _ = trained(make_run, "odd", **TWO)
     fork = make_fork(run, run.path.parent, "fork", {"epochs": 2})
     assert train(fork, cut_digits(200, 100)).model.latent_shape == (2, 1, 1)
-    with pytest.raises(ConfigError, match="latent channels stays 2 in a fork of this run: its weights are of them"):
+    with pytest.raises(ConfigError, match="latent channels stay 2 in a fork of this run: its weights are of them"):
         make_fork(run, run.path.parent, "other", {"latent_channels": 3})
 
     taken = first_stage_settings(run)
     assert {name: taken[name] for name in TWO} == TWO
-    with pytest.raises(ConfigError, match="features must be that of odd, 8,16,16,32,32, not 8,16"):
+    with pytest.raises(ConfigError, match="features must be those of odd, 8,16,16,32,32, not 8,16"):
         with_images({"preset": "prior", "features": "8,16"}, tmp_path, taken)
     config = make_run("settings", preset="prior", **taken).config()
     prior = Run.create(tmp_path, "prior", config, run.read_weights())

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import ConfigError
 from core.runs.config import RunConfig, check_values, defaults, scheduled_rate
-from core.runs.settings import EPOCHS_LIMIT, SETTINGS, as_text, title
+from core.runs.settings import EPOCHS_LIMIT, SETTINGS, as_text, is_plural, title
 
 # Why a fork has the same, in as few words as the form has room for.
 KEPT = {
@@ -43,7 +43,8 @@ def fork_settings(parent: RunConfig, wanted: Mapping[str, Any], *, snapshot: boo
     for name, reason in kept_settings(snapshot=snapshot).items():
         value = parent.typed_dataset if name == "dataset" else before[name]
         if name in given and as_text(given.pop(name)) != (as_text(value) if value is not None else ""):
-            refused[name] = f"{title(name)} stays {_shown(value)} in a fork of this run: {reason}"
+            stays = f"{title(name)} {'stay' if is_plural(name) else 'stays'} {_shown(value)}"
+            refused[name] = f"{stays} in a fork of this run: {reason}"
     if refused:
         raise ConfigError(refused)
     if snapshot and "seed" not in given:
