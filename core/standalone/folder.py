@@ -120,7 +120,9 @@ def imported_from(metadata: dict[str, str]) -> str:
 def trained_as(run: Run, config: RunConfig) -> dict[str, str]:
     """The settings and the losses of a run, as rows of a card."""
     summary = summarise(run)
-    settings = ", ".join(f"{name} {value}" for name, value in chosen(config).items()) or "the preset's own"
+    goal = summary.status.epochs if summary.status else 0  # another one where it was resumed to more epochs
+    values = chosen(config) | ({"epochs": goal} if goal not in (0, config.epochs) else {})
+    settings = ", ".join(f"{name} {value}" for name, value in values.items()) or "the preset's own"
     losses = {"training": summary.train_loss, "validation": summary.val_loss}
     known = [f"{kind} loss {value:.2f}" for kind, value in losses.items() if value is not None]
     error = "cross-entropy" if config.likelihood == Likelihood.BERNOULLI else "squared error"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,6 +91,16 @@ def test_the_card_names_the_error_that_the_losses_have(make_run: MakeRun, tmp_pa
         train(run, cut_digits(100, 20), boundaries=1)
         folder.write(run, tmp_path / likelihood)
         assert f"({error} of an image" in (tmp_path / likelihood / "README.md").read_text()
+
+
+def test_the_card_of_a_run_that_was_resumed_to_more_epochs_says_how_many(tmp_path: Path) -> None:
+    shutil.copytree(CHECKPOINTS / "ae-mnist", tmp_path / "ae-mnist")
+    run = Run(tmp_path / "ae-mnist")
+    assert run.config().epochs != 1234
+    run.write_status(run.last_status().model_copy(update={"epochs": 1234}))
+    folder.write(run, tmp_path / "e")
+    (settings,) = re.findall(r"\| settings \| (.*) \|", (tmp_path / "e" / "README.md").read_text())
+    assert re.findall(r"epochs \d+", settings) == ["epochs 1234"]
 
 
 def test_of_a_learned_prior_its_first_stage_is_exported(tmp_path: Path) -> None:
