@@ -65,7 +65,7 @@ class Measured:
         """A sign on the side of the better figure; none where there is no telling."""
         sign = evaluation_table.BETTER.get(metric)
         left, right = (each.figures.get(metric) if each else None for each in (self.left, self.right))
-        if left is None or right is None or left == right or sign is None:
+        if left is None or right is None or sign is None or _value(self.left, metric) == _value(self.right, metric):
             return ""
         if metric in OF_FEATURES and not self.is_of_one_kind:
             return ""

@@ -42,6 +42,8 @@ def test_the_better_figure_is_signed_and_other_features_are_not_compared() -> No
     apart = Measured(one, replace(other, features="b"))
     assert [apart.better(name) for name in one.figures] == ["", "", "◂", ""]
     assert Measured(one, None).better("elbo") == ""
+    alike = replace(other, figures={**one.figures, "precision": 0.50004, "elbo": -600.004})  # as printed
+    assert [Measured(one, alike).better(name) for name in one.figures] == [""] * 4
     apart = Measured(one, other, is_of_one_likelihood=False)
     assert [apart.better(name) for name in one.figures] == ["◂", "▸", "", ""]
 
