@@ -49,6 +49,11 @@ class ImageSet:
     classes: tuple[str, ...] = ()
     left_out: str = ""
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the labels say anything: of images of a user's own that are in no classes all are 0."""
+        return bool(self.classes) or self.name.partition(":")[0] not in OWN
+
     def to(self, device: torch.device | str) -> ImageSet:
         """The same set with every tensor on a device."""
         return ImageSet(

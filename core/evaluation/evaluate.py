@@ -34,7 +34,7 @@ from core.latents.samplers import Sampler
 from core.models.autoencoder import Autoencoder, loss
 
 IMPORTANCE_SAMPLES = 1000
-IMPORTANCE_IMAGES = 100  # of the test images: each takes as many decoded images as a thousand others
+IMPORTANCE_IMAGES = 100  # of the validation images: each takes as many decoded images as a thousand others
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +95,7 @@ def evaluate(
             likelihoods.append(_bounds(model, test, seed, progress))
             progress.found(**_likelihood(likelihoods))
     found: dict[str, Any] = dict.fromkeys((*COMPARED_BY, *OF_IMAGES))
+    asked = comparison.asked if comparison else None
     found |= figures | (comparison.figures if comparison else {}) | _likelihood(likelihoods)
     return Evaluation(
         **found,
@@ -104,8 +105,8 @@ def evaluate(
         dataset=images.name,
         classifier=features.described,
         seeds=seeds,
-        classes=figures_of_classes(rebuilt, images.classes, comparison.asked if comparison else None),
-        asked=as_rows(comparison.asked) if comparison else None,
+        classes=figures_of_classes(rebuilt, images.classes, asked) if images.is_labelled else (),
+        asked=as_rows(asked),
         left_out=features.left_out,
         likelihood=model.likelihood,
     )
@@ -200,7 +201,7 @@ def _rebuild(subject: Subject, images: ImageSet, features: Features, progress: P
     """The validation images and their reconstructions by the posterior's mode. Raises RunError."""
     model, classifier = subject.model, features.classifier
     outputs, errors, divergences = [], [], []
-    for x in progress.pixels(images.validation_images, "reconstructing test images", ENCODED + DECODED):
+    for x in progress.pixels(images.validation_images, "reconstructing validation images", ENCODED + DECODED):
         posterior = model.encode(x)
         outputs.append(model.decode(posterior.mode()))
         parts = loss(x, outputs[-1], posterior)
@@ -210,7 +211,7 @@ def _rebuild(subject: Subject, images: ImageSet, features: Features, progress: P
     seen = before = None
     if classifier:
         before = classify(
-            classifier, progress.pixels(images.validation_images, "classifying test images", 2 * CLASSIFIED)
+            classifier, progress.pixels(images.validation_images, "classifying validation images", 2 * CLASSIFIED)
         )
         seen = classify(classifier, outputs)
         _check_finite(subject.name, seen)
@@ -240,13 +241,13 @@ def _likelihood(found: list[tuple[float, float]]) -> dict[str, MeanStd | None]:
 
 
 def _bounds(model: Autoencoder, images: Tensor, seed: int, progress: Progress) -> tuple[float, float]:
-    """The mean ELBO of test images and their mean importance-weighted bound, in nats.
+    """The mean ELBO of validation images and their mean importance-weighted bound, in nats.
 
     The gain of many samples over one varies little from image to image: measured on some, it is added to the ELBO.
     """
     generator = torch.Generator().manual_seed(seed)
     model.noise(1, generator)  # without effect, but on what the seed has given ever since
-    progress.say(f"seed {seed}: bounding the likelihood of test images")
+    progress.say(f"seed {seed}: bounding the likelihood of validation images")
     lower = float(elbo(model, images, generator).mean())
     progress.did(len(images) * (ENCODED + DECODED))
     chosen = evenly(images, IMPORTANCE_IMAGES)

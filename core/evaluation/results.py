@@ -9,18 +9,18 @@ from typing import Any
 
 METRIC_DESCRIPTIONS = {
     "frechet_samples": "squared Fréchet distance from samples to training images in the classifier's features",
-    "frechet_reconstructions": "the same for reconstructed test images: what this decoder can reach",
-    "frechet_floor": "the same for the test images themselves: what real images reach",
+    "frechet_reconstructions": "the same for reconstructed validation images: what this decoder can reach",
+    "frechet_floor": "the same for the validation images themselves: what real images reach",
     "precision": "fraction of samples inside the manifold of as many training images",
     "recall": "fraction of as many training images inside the manifold of the samples",
     "classifier_confidence": "mean probability of the most likely class of a sample",
     "class_balance": "overlap of the class frequencies of samples and training images; 1 if equal",
     "authenticity": "fraction of samples no nearer to a training image than that is to its nearest other",
-    "authenticity_floor": "the same for the test images themselves: what images reach that are no copies",
-    "test_squared_error": "squared error of a reconstructed test image, summed over its pixels",
-    "elbo": "lower bound on the log-likelihood of a test image in nats: of its numbers, or drawn pixels if Bernoulli",
-    "iwae": "the ELBO and what 1,000 posterior samples gain (Burda et al. 2016), the mean of at most 100 test images",
-    "active_units": "latent numbers whose posterior mean varies over the test images",
+    "authenticity_floor": "the same for the validation images themselves: what images reach that are no copies",
+    "test_squared_error": "squared error of a reconstructed validation image, summed over its pixels",
+    "elbo": "lower bound on the log-likelihood of a validation image in nats: its numbers, if Bernoulli drawn pixels",
+    "iwae": "the ELBO and what 1,000 posterior samples gain (Burda et al. 2016), mean of at most 100 validation images",
+    "active_units": "latent numbers whose posterior mean varies over the validation images",
 }
 
 

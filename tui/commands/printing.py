@@ -176,8 +176,7 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     if evaluation.asked:
         print(f"\n{classes.CONFUSION_MEANING}:", flush=True)
         print_table(classes.confusion_table(evaluation))
-    if evaluation.classes:
-        print()
+    print()
     echo("; ".join(filter(None, (evaluation_table.classifier(evaluation), evaluation.classifier.get("command")))))
     if why := evaluation_table.without_likelihood(evaluation):
         echo(why)

@@ -114,7 +114,8 @@ def test_what_was_not_measured_for_want_of_images_is_one_line_that_says_why(
     assert status == 0
     table = output.split("\n\n")[0].splitlines()
     assert [line.split("  ")[0] for line in table[2:]] == ["test squared error", "elbo", "iwae", "active units"]
-    assert "the mean of at most 100 test images" in output
+    assert "mean of at most 100 validation images" in output
+    assert "recognised, rebuilt" not in output  # nothing is labelled
     last = output.splitlines()[-1]
     assert last.startswith(
         "Fréchet distance, precision, recall, confidence, class balance and authenticity are left out: "

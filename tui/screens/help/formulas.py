@@ -229,7 +229,7 @@ EXPLANATIONS = PLANES | {
         "d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2*(C1 C2)^(1/2))",
         (
             "Means m and covariances C of a classifier's features, of samples and of training images.",
-            "0 is reached by the same distribution; the floor is what real test digits reach.",
+            "0 is reached by the same distribution; the floor is what real validation images reach.",
             "It falls with the number of samples: compare figures of the same number only.",
         ),
     ),

@@ -22,7 +22,7 @@ from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.help.formulas import for_run
 from tui.screens.inspect.keys import EVALUATE_KEYS
-from tui.screens.inspect.measured import SAMPLES, Measured, by_sampler, numbers
+from tui.screens.inspect.measured import SAMPLES, Measured, by_sampler, numbers, without_classes
 from tui.screens.selection import Shared
 from tui.widgets.facts.classes_panel import ClassesPanel
 from tui.widgets.facts.metrics_table import MetricsPanel, SamplerColumn
@@ -264,7 +264,7 @@ class EvaluateScreen(ExploreScreen):
         """Go on to the next view that shows something."""
         views = self.views
         if len(views) == 1:
-            nothing = "nothing of single classes was measured with this sampler: enter measures"
+            nothing = without_classes(self.shown.get(self.shown_sampler))
             self.notify(nothing if self.measurement is None else "being measured")
         self.view = views[(views.index(self.view) + 1) % len(views)] if self.view in views else views[-1]
         self._draw()

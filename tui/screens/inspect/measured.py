@@ -49,3 +49,10 @@ def numbers(results: Iterable[EvaluationResult], sampler: str, samples: int) -> 
     """The numbers of samples that can be chosen: the usual ones, this one, and those that were measured."""
     measured = (each.evaluation for each in results)
     return sorted({*SAMPLES, samples, *(each.samples for each in measured if each.sampler == sampler)})
+
+
+def without_classes(of: EvaluationResult | None) -> str:
+    """Why there is nothing of single classes to see in what was measured, if anything was."""
+    if of is not None and of.evaluation.left_out:  # of images with labels there are classes all the same
+        return "these images have no labels, so nothing is measured of single classes"
+    return "nothing of single classes was measured with this sampler: enter measures"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.tui.screens.inspect.evaluating import opened, row
 from tui.app import VaeTui
 from tui.messages import RunUpdate
 from tui.screens.inspect.evaluate import EvaluateScreen
+from tui.screens.inspect.measured import without_classes
 from tui.screens.inspect.sample import SampleScreen
 from tui.screens.runs.new_run import NewRun
 
@@ -208,6 +210,12 @@ async def test_classes_and_what_was_asked_for_are_other_views_of_it(app: VaeTui,
         await press(pilot, "v")
         (note,) = app._notifications
         assert note.message == "nothing of single classes was measured with this sampler: enter measures"
+
+
+def test_of_images_without_labels_nothing_is_to_be_measured_of_classes() -> None:
+    unlabelled = replace(make_evaluation(), left_out="Fréchet distance is left out: npz:/own.npz has no labels")
+    assert "no labels" in without_classes(EvaluationResult(unlabelled, 1, 2))
+    assert "enter measures" in without_classes(EvaluationResult(make_evaluation(), 1, 2))
 
 
 async def test_progress_is_shown_twice_a_second_at_most(app: VaeTui, evaluator: FakeEvaluator) -> None:
