@@ -134,7 +134,7 @@ def _check(model: Autoencoder, optimizer: torch.optim.Optimizer, images: Tensor)
     if type(model) not in _POSTERIORS:
         raise Unavailable(f"no step for a {type(model).__name__}")
     if not step_library.has_step(model.features, model.latent_shape[0]):
-        raise Unavailable("none is made for its sizes")
+        raise Unavailable("none for its sizes")
     with torch.device("meta"):  # its layers only; nothing is drawn for weights
         usual = type(model)((1, *model.features))
     if repr(model) != repr(usual):

@@ -52,7 +52,7 @@ def test_everything_takes_the_sizes_of_the_model(
     run, trainer = trained(make_run, "odd", preset=preset, **sizes)
     config = run.config().sizes
     has = has_step(config.features, config.latent_channels)
-    said = trainer.method.endswith("(no compiled step: none is made for its sizes)")
+    said = trainer.method.endswith("(no compiled step: none for its sizes)")
     assert (trainer.method.startswith("compiled step"), said) == (has, not has)
     assert trainer.model.latent_shape == shape == config.latent_shape
     explorer, size = explorer_of(run, tmp_path), int(np.prod(shape))

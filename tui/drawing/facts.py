@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import numpy as np
@@ -19,6 +20,9 @@ LABEL_WIDTH = 7
 INDENT = LABEL_WIDTH + 1
 MUTED = "dim"
 SPEED_READINGS = 9
+MANY_ROWS = 1000
+THREADS = re.compile(r"\d+ threads?")
+WITHOUT_STEP = re.compile(r"no compiled step: [^)]+")
 ON_OTHER_LINES = ("preset", "dataset", "epochs", "learning_rate", "batch_size", "seed", "device")
 SAID_BY_STATE = ("diverged", "memory", "failed", "lost")  # alerts, with the keys that there are here
 # What to do about a run that ended early, by the cause of its failure.
@@ -29,8 +33,8 @@ HINTS: dict[Cause | None, str] = {
 }
 
 
-def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
-    """The facts for a column of `width` cells, the most important first."""
+def facts(snapshot: Snapshot, width: int, depth: ColorDepth, rows: int = MANY_ROWS) -> Text:
+    """The facts for a column of `width` cells, the most important first; fewer words where there are few rows."""
     summary = snapshot.summary
     lines: list[Text] = []
     if trouble := summary.damage or (summary.status and summary.status.error) or snapshot.metrics_damage:
@@ -52,12 +56,16 @@ def facts(snapshot: Snapshot, width: int, depth: ColorDepth) -> Text:
     elif summary.status and not summary.read_only and summary.state in (State.LOST, State.FAILED, State.STOPPED):
         hint = HINTS[summary.status.cause if summary.state is State.FAILED else None]
         lines += [Text(line, MUTED) for line in _wrap(hint, width)]
+    progress, times, losses = _progress(snapshot, width, depth), _times(snapshot), _losses(snapshot)
+    device = _device(snapshot, width)
+    room = rows - len(lines) - len(times) - len(losses)
+    if len(progress) + len(device) > room:
+        device = _device_in_short(snapshot, width)
+    if len(progress) + len(device) > room:
+        progress = _progress_in_short(snapshot, width, depth)
     lines += [
-        *_progress(snapshot, width, depth),
-        *_losses(snapshot),
-        *_device(snapshot, width),
-        *_saved(snapshot),
-        *_settings(snapshot, width),
+        *(*progress, *times, *losses, *device),
+        *(*_load_of_device(snapshot, width), *_saved(snapshot), *_settings(snapshot, width)),
     ]
     return Text("\n").join(lines)
 
@@ -70,32 +78,57 @@ def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(width, 1))
 
 
-def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
-    status, config = snapshot.summary.status, snapshot.summary.config
-    if status is None or config is None:
-        return []
-    steps = snapshot.steps["step"]
+def _epoch_and_step(snapshot: Snapshot) -> tuple[int, int]:
+    """How many epochs are finished, and how many steps are done."""
+    status, steps, finished = snapshot.summary.status, snapshot.steps["step"], snapshot.epochs["epoch"]
+    assert status is not None
     step = max(status.step, int(steps[-1])) if len(steps) else status.step
-    per_epoch, total = status.steps_per_epoch, status.steps_per_epoch * status.epochs
-    if not total:
-        begins = snapshot.summary.state not in (State.CREATED, State.QUEUED)
-        return [_line("now", status.activity or str(status.state))] if begins else []
-    finished = snapshot.epochs["epoch"]
     epoch = max(status.epoch, int(finished[-1])) if len(finished) else status.epoch  # the status is a moment behind
+    return epoch, step
+
+
+def _progress(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
+    status = snapshot.summary.status
+    if status is None or not status.steps_per_epoch * status.epochs:
+        return []
+    per_epoch = status.steps_per_epoch
+    epoch, step = _epoch_and_step(snapshot)
     in_epoch = step - epoch * per_epoch
     if in_epoch > per_epoch:  # the curves are ahead of the status
         in_epoch = (step - 1) % per_epoch + 1
     said = f", next {in_epoch / per_epoch:.0%}" if in_epoch > 0 else ", early" * formatting.ended_early(status)
-    room = width - INDENT
-    lines = [
+    done = step / (per_epoch * status.epochs)
+    return [
         _line("epoch", f"{epoch}/{status.epochs} done", said),
-        _line("run", bar(step / total, f"{step / total:.0%}", room, depth)),
+        _line("run", bar(done, f"{done:.0%}", width - INDENT, depth)),
     ]
+
+
+def _progress_in_short(snapshot: Snapshot, width: int, depth: ColorDepth) -> list[Text]:
+    status = snapshot.summary.status
+    if status is None or not status.steps_per_epoch * status.epochs:
+        return []
+    epoch, step = _epoch_and_step(snapshot)
+    done, epochs = step / (status.steps_per_epoch * status.epochs), f"{epoch}/{status.epochs} "
+    said = f"{done:.0%}" + ", early" * formatting.ended_early(status)
+    return [_line("epoch", epochs, bar(done, said, width - INDENT - len(epochs), depth))]
+
+
+def _times(snapshot: Snapshot) -> list[Text]:
+    status, config = snapshot.summary.status, snapshot.summary.config
+    if status is None or config is None:
+        return []
+    total = status.steps_per_epoch * status.epochs
+    if not total:
+        begins = snapshot.summary.state not in (State.CREATED, State.QUEUED)
+        return [_line("now", status.activity or str(status.state))] if begins else []
     active = snapshot.summary.state is State.RUNNING
     speed = _speed(snapshot)
     times = snapshot.steps["time"]
     took = formatting.duration(float(times[-1])) if len(times) else "0 s"
+    lines = []
     if active and speed:
+        _, step = _epoch_and_step(snapshot)
         eta = formatting.estimate((total - step) * config.batch_size / speed)
         lines.append(_line("time", f"{took}, ETA {eta}"))
     else:
@@ -148,11 +181,28 @@ def _device(snapshot: Snapshot, width: int) -> list[Text]:
     # The device, its threads and how it trains, such as `AMD EPYC, 2 threads, fused bfloat16`.
     name, *details = printable(status.device_name).split(", ")
     lines = [_line("device", status.device, f", {name}" if name else "")]
-    lines += [_line("", line) for line in _wrap(", ".join(details), width - INDENT)]
-    if snapshot.summary.state in (State.RUNNING, State.PAUSED):
-        wrapped = _wrap(", ".join(_load(status)), width - INDENT)
-        lines += [_line("" if index else "load", line) for index, line in enumerate(wrapped)]
-    return lines
+    return lines + [_line("", line) for line in _wrap(", ".join(details), width - INDENT)]
+
+
+def _device_in_short(snapshot: Snapshot, width: int) -> list[Text]:
+    """Without its name and its threads: what does the steps on it, or why no compiled step does."""
+    status = snapshot.summary.status
+    if status is None or not status.device:
+        return []
+    _, *details = printable(status.device_name).split(", ")
+    method = ", ".join(detail for detail in details if not THREADS.fullmatch(detail))
+    if without := WITHOUT_STEP.search(method):
+        method = without[0]
+    wrapped = _wrap(", ".join(filter(None, (status.device, method))), width - INDENT)
+    return [_line("" if index else "device", line) for index, line in enumerate(wrapped)]
+
+
+def _load_of_device(snapshot: Snapshot, width: int) -> list[Text]:
+    status = snapshot.summary.status
+    if status is None or not status.device or snapshot.summary.state not in (State.RUNNING, State.PAUSED):
+        return []
+    wrapped = _wrap(", ".join(_load(status)), width - INDENT)
+    return [_line("" if index else "load", line) for index, line in enumerate(wrapped)]
 
 
 def _load(status: Status) -> list[str]:

@@ -7,6 +7,8 @@ from core.runs.architecture.sizes import Sizes
 from core.runs.config import RunConfig
 from core.shapes import LATENT_SHAPE
 
+POSTS_LATENT = "x".join(map(str, LATENT_SHAPE))
+
 
 def unusual(config: RunConfig, kind: str) -> str:
     """Why nothing of our own does the whole steps of a run on that kind of device, in a few words; else nothing."""
@@ -14,9 +16,9 @@ def unusual(config: RunConfig, kind: str) -> str:
     if config.clip_norm:
         return "gradients are clipped"
     if config.preset_record.learns_prior:
-        return "" if sizes.latent_shape == LATENT_SHAPE else "its latents are not those of the post"
+        return "" if sizes.latent_shape == LATENT_SHAPE else f"latents are not {POSTS_LATENT}"
     if kind == "cpu":
-        return "" if has_step(sizes.features, sizes.latent_channels) else "none is made for its sizes"
+        return "" if has_step(sizes.features, sizes.latent_channels) else "none for its sizes"
     return "" if sizes == Sizes() else "its sizes are not those of the post"
 
 

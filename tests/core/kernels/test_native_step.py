@@ -395,6 +395,6 @@ def test_another_model_optimizer_or_device_is_left_to_pytorch(images: Tensor) ->
     assert torch.equal(drawn, torch.get_rng_state())
     for features, channels in (((4, 8, 16), 4), ((8, 16, 32, 64), 4), ((128,), 4), ((8, 16), 2)):
         other = Autoencoder((1, *features), channels)
-        refuse("none is made for its sizes", other, torch.optim.Adam(other.parameters()))
+        refuse("none for its sizes", other, torch.optim.Adam(other.parameters()))
     model.encoder[0][0][2] = torch.nn.LeakyReLU(0.2)  # type: ignore[index]
     refuse("layers", model, adam)

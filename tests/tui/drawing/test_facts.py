@@ -144,6 +144,28 @@ def test_how_a_device_trains_is_wrapped_and_not_cut() -> None:
 
 
 @pytest.mark.parametrize(
+    ("trains", "said"),
+    [
+        ("compiled step, bfloat16", ["cpu, compiled step,", "bfloat16"]),
+        ("fused bfloat16 (no compiled step: none for its sizes)", ["cpu, no compiled step:", "none for its sizes"]),
+        ("fused bfloat16, 1 layer of other sizes by PyTorch (no compiled step: gradients are clipped)",
+         ["cpu, no compiled step:", "gradients are clipped"]),
+    ],
+)  # fmt: skip
+def test_in_a_small_terminal_what_does_the_steps_is_said_whole(trains: str, said: list[str]) -> None:
+    summary = make_summary()
+    assert summary.status is not None
+    status = summary.status.model_copy(update={"device": "cpu", "device_name": f"AMD EPYC, 2 threads, {trains}"})
+    snapshot = make_snapshot(replace(summary, status=status))
+    rows, width = 7, 30  # at 80x24
+    lines = facts(snapshot, width, ColorDepth.TRUECOLOR, rows).plain.splitlines()
+    assert [line[8:] for line in lines[rows - 2 : rows]] == said
+    assert [line[:7].strip() for line in lines[: rows - 2]] == ["epoch", "time", "speed", "train", "val"]
+    assert lines[0].startswith("epoch   2/10 ━") and lines[0].endswith(" 25%")
+    assert max(map(len, lines[:rows])) <= width
+
+
+@pytest.mark.parametrize(
     ("gpu", "shown"),
     [
         (None, ["93%, 1.2 GB of 85.0 GB"]),

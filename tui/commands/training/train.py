@@ -155,7 +155,7 @@ def say_cost(config: RunConfig) -> None:
     others = launch.training_here()
     epochs = formatting.count(config.epochs, "epoch")
     slower = slower_on_cpu(config)
-    said = formatting.model(config.parameters, slower) + (f", as {slower}" if slower else "")
+    said = formatting.model(config.parameters, slower) + (f" ({slower})" if slower else "")
     echo(f"{config.preset} on {config.dataset_title}, {epochs}, {said}")
     echo(formatting.cost(*estimate(config, read_paces())))
     if others:

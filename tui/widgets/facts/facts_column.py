@@ -21,6 +21,7 @@ class FactsColumn(Static):
 
     def on_resize(self) -> None:
         if self._snapshot is not None:
-            text = facts(self._snapshot, self.content_size.width, color_depth(self.app))
+            width, rows = self.content_size
+            text = facts(self._snapshot, width, color_depth(self.app), rows)
             # The size stays the same: a new layout of the screen would cost more than the text.
             self.update(text, layout=False)

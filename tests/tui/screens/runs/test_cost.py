@@ -110,7 +110,7 @@ def test_a_dry_run_tells_it_and_makes_no_run(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("settings", "slower"),
     [
-        (["--features", "8,16,32,64"], "none is made for its sizes"),
+        (["--features", "8,16,32,64"], "none for its sizes"),
         (["--clip-norm", "1"], "gradients are clipped"),
         (["--features", "16,32"], ""),
         (["--features", "8,16,32,64", "--device", "cuda"], ""),
@@ -122,7 +122,7 @@ def test_a_dry_run_tells_where_no_compiled_step_is(
     with pytest.raises(SystemExit):
         run(["train", "--dry-run", "--dataset", "mnist-5k", *settings])
     first, *_ = capsys.readouterr().out.splitlines()
-    assert first.partition(" parameters")[2] == (f", no compiled step on a CPU: slower, as {slower}" if slower else "")
+    assert first.partition(" parameters")[2] == (f", no compiled step on a CPU: slower ({slower})" if slower else "")
 
 
 def test_a_run_that_is_refused_is_told_nothing_of_others(
