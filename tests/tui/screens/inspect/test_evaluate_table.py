@@ -142,7 +142,7 @@ async def test_what_is_shown_is_written_as_json_and_csv(
         ("vae-mnist", 12, "gaussian"),
     ]
     around = {"run", "epoch", "sampler", "wish", "samples", "dataset", "classifier"}
-    around |= {"seeds", "classes", "asked", "left_out"}
+    around |= {"seeds", "classes", "asked", "left_out", "likelihood"}
     assert set(content[0]) == around | set(METRIC_DESCRIPTIONS)
     with app.exported[1].open(newline="") as file:
         rows = list(csv.DictReader(file))
