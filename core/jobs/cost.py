@@ -15,10 +15,12 @@ from core.errors import DamagedFile
 from core.runs.config import OF_FIRST_STAGE, RunConfig
 from core.runs.metrics.lines import last_lines
 from core.runs.run import Run
+from core.runs.settings import SETTINGS
 from core.runs.snapshots.moments import most_kept, size_of
 
 LARGEST = 1 << 16  # bytes
 MOST = 200  # of machines, presets and devices
+LIKELIHOODS = SETTINGS["likelihood"].choices
 SHORTEST = 20.0  # seconds of training that tell what is usual
 # Weights and the best ones, and the state with weights and two moments of each; in bytes of a parameter.
 KEPT_OF_PARAMETER = 20
@@ -83,7 +85,10 @@ def estimate(config: RunConfig, paces: dict[str, Pace]) -> Cost:
     images = registry.IMAGES_LIMIT if known is None else known
     # As `auto` chooses: a GPU where there was one.
     kinds = ("cuda", "mps", "cpu") if config.device == "auto" else (config.device,)
-    pace = next((paces[key] for kind in kinds if (key := _key(config, kind)) in paces), None)
+    keys = [_key(config, kind) for kind in kinds]
+    if "cpu" in kinds:  # where the same step is compiled for every likelihood; a GPU has kernels for one only
+        keys += [_key(config.model_copy(update={"likelihood": each}), "cpu") for each in LIKELIHOODS]
+    pace = next((paces[key] for key in keys if key in paces), None)
     seconds = config.epochs * images / pace.images_per_second if pace and known is not None else None
     disk = KEPT_OF_PARAMETER * config.parameters + KEPT_OF_IMAGE * images + KEPT_OF_EPOCH * config.epochs
     disk += most_kept(config) * size_of(config)
@@ -94,4 +99,5 @@ def _key(config: RunConfig, device: str) -> str:
     """A machine, a model and a kind of device."""
     usual = RunConfig(preset=config.preset)
     others = [str(getattr(config, name)) for name in OF_FIRST_STAGE if getattr(config, name) != getattr(usual, name)]
+    others += ["clipped"] if config.clip_norm else []  # which nothing of our own does the whole steps of
     return " ".join([socket.gethostname(), config.preset, *others, device.partition(":")[0]])

@@ -19,11 +19,14 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-def trained(folder: Path, seconds: float, preset: str = "vae", device: str = "cpu") -> Run:
-    run = Run.create(folder, f"{preset}-{device}-{seconds:g}".replace(":", "-"), make_config(preset=preset))
+def trained(
+    folder: Path, seconds: float, preset: str = "vae", device: str = "cpu", speed: float = 2500.0, **settings: object
+) -> Run:
+    name = f"{preset}-{device}-{seconds:g}-{speed:g}".replace(":", "-")
+    run = Run.create(folder, name, make_config(preset=preset, **settings))
     with run.open_metrics() as log:
         log.append({"kind": "step", "epoch": 0, "step": 1, "time": seconds, "images_per_second": 1.0})
-        log.append({"kind": "epoch", "epoch": 1, "step": 40, "time": seconds, "images_per_second": 2500.0})
+        log.append({"kind": "epoch", "epoch": 1, "step": 40, "time": seconds, "images_per_second": speed})
     run.write_status(Status(state=State.FINISHED, device=device))
     return run
 
@@ -49,6 +52,28 @@ def test_a_gpu_and_another_machine_are_told_apart(tmp_path: Path, monkeypatch: p
     assert memory == {"cpu": 1, "cuda:0": 2, "auto": 2}
     monkeypatch.setattr(cost.socket, "gethostname", lambda: "elsewhere")  # type: ignore[attr-defined]
     assert estimate(make_config(), read_paces()).memory is None
+
+
+def seconds(**settings: object) -> float | None:
+    return estimate(make_config(epochs=1, dataset="mnist-5k", **settings), read_paces()).seconds
+
+
+def test_on_a_cpu_a_model_of_another_likelihood_tells_it_too(tmp_path: Path) -> None:
+    keep_pace(trained(tmp_path, 30, device="cuda:0", likelihood="bernoulli"), 1)
+    assert seconds(device="cuda:0") is None
+    keep_pace(trained(tmp_path, 30, speed=1000, likelihood="bernoulli"), 1)
+    assert seconds() == 4.0
+    assert seconds(device="cpu") == 4.0
+    assert seconds(features="8,16") is None
+    keep_pace(trained(tmp_path, 30, speed=2000), 1)
+    assert (seconds(), seconds(likelihood="bernoulli", device="cpu")) == (2.0, 4.0)
+
+
+def test_what_trains_without_the_whole_step_is_told_apart(tmp_path: Path) -> None:
+    keep_pace(trained(tmp_path, 30, speed=1000), 1)
+    assert (seconds(), seconds(clip_norm=1)) == (4.0, None)
+    keep_pace(trained(tmp_path, 30, speed=500, clip_norm=1), 1)
+    assert (seconds(), seconds(clip_norm=1)) == (4.0, 8.0)
 
 
 def test_images_of_ones_own_are_not_counted_before_they_are_read(tmp_path: Path) -> None:
