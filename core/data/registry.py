@@ -6,7 +6,7 @@ import os
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core import files, folders
 from core.data import idx
@@ -54,6 +54,17 @@ class ImageSource:
     def training_images(self) -> int | None:
         """How many images train; of a user's own that is not known before they are read."""
         return None if self.name in OWN else find_set(self.name).training_images - self.held_out
+
+
+class SeenImages(NamedTuple):
+    """What the images of a run are: their fingerprint, which those that come along have none of, and a line on them.
+
+    The line is of a user's own only; `training_images` is how many train.
+    """
+
+    fingerprint: str | None
+    description: str
+    training_images: int
 
 
 @dataclass(frozen=True)
@@ -151,11 +162,8 @@ def check(name: str, data_dir: Path) -> None:
         raise data_error(error) from error
 
 
-def look_through(source: ImageSource, most_classes: int = MOST_CLASSES) -> tuple[str | None, str]:
-    """The fingerprint of the images of a run, which are all read, and what a user's own are in a line.
-
-    The images that come along have none: they are always the same. Raises DataError.
-    """
+def look_through(source: ImageSource, most_classes: int = MOST_CLASSES) -> SeenImages:
+    """What the images of a run are, which are all read; those that come along are always the same. Raises DataError."""
     from core.data import named
     from core.data.own import reading
 
@@ -163,19 +171,20 @@ def look_through(source: ImageSource, most_classes: int = MOST_CLASSES) -> tuple
     check(name, place)
     if name not in OWN:
         at = folder(name, place)
-        return (None if at is None else named.read(name, at).fingerprint), ""
+        fingerprint = None if at is None else named.read(name, at).fingerprint
+        return SeenImages(fingerprint, "", find_set(name).training_images - source.held_out)
     found = reading.read(name, place, source.reading)
-    if source.held_out >= len(found.train_images):
+    training = len(found.train_images) - source.held_out
+    if training <= 0:
         raise DataError(f"{source.held_out:,} of the {len(found.train_images):,} images to train on cannot be held out")
     if len(found.classes) > most_classes:
         raise DataError(f"{place} has {len(found.classes)} classes, a learned prior knows {most_classes} at most")
-    return found.fingerprint, f"{name}:{place}: {found.description}"
+    return SeenImages(found.fingerprint, f"{name}:{place}: {found.description}", training)
 
 
 def check_same(source: ImageSource, place: Path) -> None:
     """Raise DataError where the images there are not those that a run was trained on, as it may go on."""
-    fingerprint, _ = look_through(source.at(place)) if source.fingerprint else (None, "")
-    if source.fingerprint != (fingerprint or ""):
+    if source.fingerprint and source.fingerprint != look_through(source.at(place)).fingerprint:
         raise DataError(f"{OTHER_IMAGES.format(place)}; train a new run on them")
 
 

@@ -205,7 +205,7 @@ def test_what_is_typed_is_a_kind_and_an_absolute_path(monkeypatch: pytest.Monkey
 
 
 def test_a_run_says_that_it_has_other_images_and_is_not_trained_on_them(tmp_path: Path) -> None:
-    fingerprint, _ = registry.look_through(ImageSource("folder", draw(tmp_path / "mine")))
+    fingerprint, *_ = registry.look_through(ImageSource("folder", draw(tmp_path / "mine")))
     source = ImageSource("folder", tmp_path / "mine", fingerprint=fingerprint or "")
     assert load_or_substitute(source, tmp_path).note is None
     Image.new("L", (28, 28), 200).save(tmp_path / "mine" / "00.png")
@@ -218,7 +218,7 @@ def test_a_run_says_that_it_has_other_images_and_is_not_trained_on_them(tmp_path
 
 
 def test_images_that_moved_are_found_where_they_are_named_and_have_a_stand_in_where_not(tmp_path: Path) -> None:
-    fingerprint, _ = registry.look_through(ImageSource("folder", draw(tmp_path / "mine")))
+    fingerprint, *_ = registry.look_through(ImageSource("folder", draw(tmp_path / "mine")))
     source = ImageSource("folder", tmp_path / "mine", fingerprint=fingerprint or "")
     (tmp_path / "mine").rename(tmp_path / "moved")
     assert len(load_for_run(source, tmp_path / "moved").train_images) == 10

@@ -93,9 +93,9 @@ def test_a_run_keeps_how_its_images_are_read_and_a_prior_takes_it_over(tmp_path:
 def test_a_set_with_a_name_has_a_fingerprint_of_its_images_however_they_are_packed(tmp_path: Path) -> None:
     put("kmnist", tmp_path)
     source = ImageSource("kmnist", tmp_path)
-    fingerprint, said = registry.look_through(source)
-    assert (len(fingerprint or ""), said) == (64, "")
-    assert registry.look_through(ImageSource(registry.EMBEDDED, tmp_path)) == (None, "")
+    fingerprint, *others = registry.look_through(source)
+    assert (len(fingerprint or ""), others) == (64, ["", 60_000])
+    assert registry.look_through(ImageSource(registry.EMBEDDED, tmp_path, held_out=100)) == (None, "", 3900)
     known = ImageSource("kmnist", tmp_path, fingerprint=fingerprint or "")
     registry.check_same(known, tmp_path)
     assert load_or_substitute(known, tmp_path).note is None

@@ -24,7 +24,7 @@ from core.jobs.trainer.limit import TimeLimit as Limit
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.catalog import RunSummary, find_run
 from core.runs.choosing.seeds import Spread, spreads
-from core.runs.config import OF_OWN, check_values
+from core.runs.config import OF_OWN, check_last_batch, check_values
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.settings import SETTINGS
 from core.runs.status import State
@@ -117,7 +117,7 @@ def sweep(
     of_images = {name: chosen.get(name) for name in ("holdout", "dataset", "data_dir", *OF_OWN)}
     source = check_values(**of_images).image_source.at(place)
     most_classes = PRESETS["prior" if first_stage else DEFAULT_PRESET].most_classes
-    chosen["fingerprint"], said = registry.look_through(source, most_classes)
+    chosen["fingerprint"], said, images = registry.look_through(source, most_classes)
     varied = {
         name: parse_choice(name, chosen.pop(name)) for name in SETTINGS if SETTINGS[name].sweep and name in chosen
     }
@@ -125,6 +125,8 @@ def sweep(
         members = plan(runs_dir, name, varied, chosen)
     else:
         members = plan_trials(runs_dir, name, varied, chosen, trials, search_seed)
+    for member in members:
+        check_last_batch(member.config, images)
     for line in filter(None, (said, company(members, name))):
         print_error(line) if as_json else echo(line)
     if launcher is not None:

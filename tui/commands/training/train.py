@@ -20,7 +20,7 @@ from core.jobs.queue.waiting import enqueue, enter, queueing
 from core.jobs.trainer.limit import parse_duration
 from core.runs.alerts.following import RunAlerts
 from core.runs.catalog import create_run, find_run, summarise
-from core.runs.config import RunConfig, check_values, make_config
+from core.runs.config import RunConfig, check_last_batch, check_values, make_config
 from core.runs.first_stage import first_stage_settings, with_images
 from core.runs.run import Run
 from core.runs.settings import SETTINGS
@@ -73,13 +73,14 @@ def train(
     place = config.image_source.folder or folder
     if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
         download_in_terminal(config.dataset, place)
-    fingerprint, said = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
-    config = config.model_copy(update={"fingerprint": fingerprint})
+    seen = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
+    check_last_batch(config, seen.training_images)
+    config = config.model_copy(update={"fingerprint": seen.fingerprint})
     fill = [enter] if queue else []
     with tidied_up(), queueing(runs_dir) if queue else nullcontext():
         run = create_run(runs_dir, name, f"{config.preset}-{config.dataset}", config, weights, shared, *fill)
-    if said:
-        echo(said)
+    if seen.description:
+        echo(seen.description)
     if settings.get("dataset", "auto") == "auto" and first_stage is None:
         echo(registry.explain_auto(folder))
     if create_only:

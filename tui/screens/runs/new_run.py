@@ -19,7 +19,7 @@ from core.errors import ConfigError, RunError, describe
 from core.jobs import launch
 from core.jobs.cost import Pace, estimate, read_paces
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
-from core.runs.config import RunConfig, check_values, defaults
+from core.runs.config import RunConfig, check_last_batch, check_values, defaults
 from core.runs.first_stage import with_images
 from core.runs.keeping.names import run_named, unused_name
 from core.runs.run import Run
@@ -266,10 +266,11 @@ class NewRun(ModalScreen[Run | None]):
         if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
             download.download(config.dataset, place, self._show_download)
         self._say(f"looking at {config.dataset_title}")
-        fingerprint, said = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
-        config = config.model_copy(update={"fingerprint": fingerprint})
-        if said:
-            self.app.call_from_thread(partial(self.app.notify, said, title="images", markup=False))
+        seen = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
+        check_last_batch(config, seen.training_images)
+        config = config.model_copy(update={"fingerprint": seen.fingerprint})
+        if seen.description:
+            self.app.call_from_thread(partial(self.app.notify, seen.description, title="images", markup=False))
         run = make_run(self._runs_dir, name, config, queued=queued)
         self._begin(run, queued)
         return run

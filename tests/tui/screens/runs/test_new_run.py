@@ -289,9 +289,9 @@ async def test_a_missing_set_is_downloaded_in_sight_before_the_run_starts(
 
     monkeypatch.setattr(download, "download", fetch)
 
-    def look_through(source: registry.ImageSource, most_classes: int) -> tuple[str | None, str]:
+    def look_through(source: registry.ImageSource, most_classes: int) -> registry.SeenImages:
         checked.append(source.name)
-        return None, ""
+        return registry.SeenImages(None, "", 60_000)
 
     monkeypatch.setattr(registry, "look_through", look_through)
     monkeypatch.setattr(launch, "start", start)

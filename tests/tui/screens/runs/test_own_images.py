@@ -13,6 +13,7 @@ from core.jobs import launch
 from core.runs.run import Run
 from tests.support.screens import MakeApp, screen_text, until
 from tests.tui.screens.runs.test_new_run import settle
+from tui.screens.runs.form.settings import SettingsForm
 
 
 async def test_the_path_of_images_of_ones_own_is_typed(
@@ -51,6 +52,13 @@ async def test_the_path_of_images_of_ones_own_is_typed(
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "cannot be decoded" in screen_text(app), "what is wrong with a picture")
         app.screen.query_one("#damaged", Select).value = "skip"
+        for name, value in (("features", "8,8,8,8,8"), ("latent_channels", "2"), ("batch_size", "9")):
+            app.screen.query_one(f"#{name}", Input).value = value
+        await settle(pilot)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.focused is app.screen.query_one("#batch_size"), "what is wrong with the batches")
+        assert "9, which leaves a last batch of 1 of 10 images" in app.screen.query_one(SettingsForm).detail
+        app.screen.query_one("#batch_size", Input).value = "10"
         await settle(pilot)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: started, "the run")
