@@ -15,10 +15,14 @@ Range = tuple[float, float]
 Ticks = dict[float, str]  # value -> label
 FRAME = Style(dim=True)
 NARROWEST, LOWEST = 20, 5  # a smaller plot has no room for axes
+DIGITS = 7  # of a label, as many as float32 tells apart
 
 
 def linear_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
-    """Round limits around [low, high], which stay while it grows a little, and about `count` ticks."""
+    """Round limits around [low, high], which stay while it grows a little, and about `count` ticks.
+
+    No two have the same label: where that would need more than DIGITS there are fewer.
+    """
     largest = max(abs(low), abs(high))
     if high - low <= max(1e-12 * largest, 1e-300):
         margin = 0.1 * largest if largest > 1e-290 else 1.0
@@ -29,7 +33,8 @@ def linear_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
     unit = step / 2 if count > 2 else step
     bottom, top = floor(low / unit + 1e-9) * unit, ceil(high / unit - 1e-9) * unit
     values = [index * step for index in range(ceil(bottom / step - 1e-9), floor(top / step + 1e-9) + 1)]
-    return (bottom, top), dict(zip(values, _labels(values, step), strict=True))
+    first_with = {label: value for value, label in reversed([*zip(values, _labels(values, step), strict=True)])}
+    return (bottom, top), {value: label for label, value in reversed(first_with.items())}
 
 
 def log_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
@@ -59,12 +64,13 @@ def _short(value: float) -> str:
 def _labels(values: Sequence[float], step: float) -> list[str]:
     """Labels in one format, with just enough digits to tell neighbours apart."""
     largest = max(map(abs, values))
-    decimals = next((n for n in range(5) if abs(round(step, n) - step) < 1e-6 * step), 5)
-    if largest < 1e5 and decimals < 5:
+    most = max(4, DIGITS - floor(log10(largest))) if largest >= 1e-2 else 4
+    decimals = next((n for n in range(most + 1) if abs(round(step, n) - step) < 1e-6 * step), None)
+    if largest < 1e5 and decimals is not None:
         return [f"{value + 0.0:.{decimals}f}" for value in values]
     power = floor(log10(step) + 1e-9)
     half = round(step / 10.0**power, 6) % 1 > 0
-    digits = min(4, max(0, floor(log10(largest)) - power) + half)
+    digits = min(DIGITS - 1, max(0, floor(log10(largest)) - power) + half)
     parts = [f"{value:.{digits}e}".split("e") for value in values]
     return [f"{mantissa}e{int(exponent)}" if float(mantissa) else "0" for mantissa, exponent in parts]
 

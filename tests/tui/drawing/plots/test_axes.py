@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.drawing.plots.axes import linear_ticks, log_ticks, place, x_ticks, y_axis
+from tui.drawing.plots.axes import linear_ticks, log_ticks, place, ticks_within, x_ticks, y_axis
 
 
 def test_ticks_are_few_round_and_short() -> None:
@@ -21,6 +21,21 @@ def test_limits_hold_any_values(limits: tuple[float, float]) -> None:
     assert low - 1e-9 <= limits[0] <= limits[1] <= high + 1e-9
     assert low < high
     assert ticks
+
+
+@pytest.mark.parametrize(
+    ("limits", "labels"),
+    [
+        ((-0.0705056, -0.0705046), ["-0.0705055", "-0.0705050"]),
+        ((-0.07051, -0.07049), ["-0.07051", "-0.07050", "-0.07049"]),
+        ((2.00001e-4, 2.00003e-4), ["2.00001e-4", "2.00002e-4", "2.00003e-4"]),
+        ((1e9, 1e9 + 50), ["1.000000e9"]),  # float32 hardly tells them apart
+    ],
+)
+def test_labels_have_the_digits_that_tell_them_apart_or_there_are_fewer(
+    limits: tuple[float, float], labels: list[str]
+) -> None:
+    assert list(ticks_within(*limits, 3).values()) == labels
 
 
 @pytest.mark.parametrize("rows", [3, 4, 6, 30])
