@@ -31,7 +31,7 @@ from tui.screens.asking import Abandoned, Answers
 from tui.screens.base import SCREENS, BaseScreen
 from tui.screens.exporting import Export, export_files
 from tui.screens.selection import Shared
-from tui.widgets.bars import KeyLine, Lines, Note, TopBar
+from tui.widgets.bars import Heading, KeyLine, Note, TopBar
 
 T = TypeVar("T")
 ROOMY = 64  # columns: with fewer, what is shown is worth more than a note
@@ -87,13 +87,12 @@ class ExploreScreen(BaseScreen[int | None]):
         self._retry: Timer | None = None
         self._size_requested: Size | None = None
         self._note = self._words = self._awaited = ""
-        self._heading = Text()
         self.answers = Answers()
 
     def compose(self) -> ComposeResult:
         yield TopBar(SCREENS, self.title_in_bar)
         with Horizontal(id="line"):
-            yield Lines(id="heading")
+            yield Heading(id="heading")
             yield Note(id="status")
         yield from self.compose_body()
         yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
@@ -276,13 +275,12 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def _show_status(self) -> None:
         short = self._note.partition(":")[0] if self.size.width >= ROOMY else ""
-        note = self._note if self._heading.cell_len + len(self._note) + 4 <= self.size.width else short
+        note = self._note if self.query_one(Heading).longest + len(self._note) + 4 <= self.size.width else short
         self._set_status(": ".join(filter(None, (self._awaited, self._words))) or note)
 
-    def set_heading(self, bold: str = "", rest: str = "", hint: str = "") -> None:
-        """Put this into the line below the bar on top."""
-        self._heading = Text.assemble((bold, "bold"), f"  {rest}", (hint and f"   {hint}", "dim"))
-        self.query_one("#heading", Lines).show(self._heading)
+    def set_heading(self, bold: str = "", rest: str = "", hint: str = "", short: str = "") -> None:
+        """Put this into the line below the bar on top, with a short form of what is bold for little room."""
+        self.query_one(Heading).say(bold, rest, hint, short)
         self._show_status()
 
     def _set_status(self, text: str) -> None:

@@ -30,6 +30,29 @@ class Lines(Static):
             self.update(text, layout=self.MOVES_OTHERS)
 
 
+class Heading(Lines):
+    """What is seen; a hint only where there is room for all of it, and with less room a shorter beginning."""
+
+    _forms: Sequence[Text] = (Text(),)
+
+    def say(self, bold: str, rest: str, hint: str, short: str) -> None:
+        """Say this; `short` is what stands for `bold` where that does not fit, if anything."""
+        said = [Text.assemble((name, "bold"), f"  {rest}") for name in (bold, short or bold)]
+        self._forms = (Text.assemble(said[0], (hint and f"   {hint}", "dim")), *said)
+        self._draw()
+
+    @property
+    def longest(self) -> int:
+        """The cells of all that there is to say."""
+        return self._forms[0].cell_len
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        self.show(next((form for form in self._forms if form.cell_len <= self.size.width), self._forms[-1]))
+
+
 class Note(Lines):
     """One line as wide as its words: what stands beside it makes room."""
 

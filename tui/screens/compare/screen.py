@@ -212,12 +212,12 @@ class CompareScreen(TimeScreen):
     def _draw_heading(self) -> None:
         if self.selected_run is not None and self.other is not None:
             names = " and ".join(map(self._name_of, self.compared[:2]))
-            rest = len(self.compared) - 2
-            if rest and self.view.title == "curves":
-                names = f"{len(self.compared)} runs"
-            left_out = f"without {rest} more that are marked" if rest and self.view.title != "curves" else ""
-            facts = ": ".join(filter(None, (self.view.title, self.view.heading, left_out)))
-            self.set_heading(names, facts, "v shows more")
+            title, rest = self.view.title, len(self.compared) - 2
+            counted = f"{len(self.compared) if title == 'curves' else 2} runs"
+            names = counted if rest and title == "curves" else names
+            left_out = f"without {rest} more that are marked" if rest and title != "curves" else ""
+            facts = ": ".join(filter(None, (title, self.view.heading, left_out)))
+            self.set_heading(names, facts, "v shows more", "" if title == "digits" or self.moment else counted)
 
     def to_export(self, run: Run, stem: str) -> Export | None:
         if self.other is None:

@@ -179,10 +179,10 @@ class ReconstructScreen(TimeScreen):
 
     def _which(self, page: ReconstructionPage) -> str:
         """Which images a page has, in words."""
-        which = "all classes" if self.label is None else f"class {formatting.class_title(self.label, page.classes)}"
+        which = "" if self.label is None else f"class {formatting.class_title(self.label, page.classes)}, "
         order = "worst first" if self.order == "worst" else "by index"
         last = page.first + len(page.indices)
-        return f"{which}, {order}: {page.first + 1:,} to {last:,} of {page.total:,}"
+        return f"{which}{order}: {page.first + 1:,} to {last:,} of {page.total:,}"
 
     # What keys do
 

@@ -10,7 +10,7 @@ from core.runs.forks.origin import ForkedFrom
 from core.runs.run import Run
 from tests.support.explorers import FakeExplorers
 from tests.support.readers import HandFed
-from tests.support.screens import MakeApp, press, screen_text
+from tests.support.screens import MakeApp, press, screen_text, until
 from tests.support.snapshots import OTHER, RUN, make_snapshot, snapshot_of
 from tui.app import VaeTui
 from tui.screens.compare.screen import CompareScreen
@@ -26,6 +26,18 @@ async def test_without_another_run_there_is_nothing_to_compare_with(
     async with app.run_test() as pilot:
         await press(pilot, "6", "v")
         assert "there is no other run to compare with; n starts one" in screen_text(app)
+
+
+async def test_with_less_room_the_hint_of_a_heading_goes_then_names_that_are_seen_below(run_app: VaeTui) -> None:
+    async with run_app.run_test(size=(120, 24)) as pilot:
+        await press(pilot, "6")
+        facts = "curves: faint training (smoothed 0.9), marked validation"
+        assert f"vae-mnist and ae-mnist  {facts}   v shows more" in screen_text(run_app)
+        await pilot.resize_terminal(90, 24)
+        await until(pilot, lambda: "v shows" not in screen_text(run_app), "no hint")
+        assert f"vae-mnist and ae-mnist  {facts}" in screen_text(run_app)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: f" 2 runs  {facts}" in screen_text(run_app), "fewer words")
 
 
 async def test_two_runs_are_compared_view_by_view(run_app: VaeTui, explorers: FakeExplorers) -> None:

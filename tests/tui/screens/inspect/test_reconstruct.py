@@ -49,7 +49,7 @@ async def test_one_class_is_kept_and_the_worst_come_first(run_app: VaeTui, explo
         await press(pilot, "c", "escape")
         assert "no validation image is of class 3" in screen_text(run_app)
         await press(pilot, "c", "a")
-        assert "all classes, worst first: 1 to 4 of 205" in screen_text(run_app)
+        assert "worst first: 1 to 4 of 205" in screen_text(run_app)
 
 
 async def test_a_click_chooses_an_image(run_app: VaeTui) -> None:

@@ -105,7 +105,7 @@ async def test_the_chosen_digit_is_always_one_that_is_shown(app: VaeTui) -> None
         await pilot.resize_terminal(40, 12)
         await answered(pilot)
         assert shown(app, SampleScreen).chosen == 1
-        assert "2 of 32 samples" in screen_text(app)
+        assert "2 of 32  from" in screen_text(app)
         await press(pilot, "right", "down")
         assert shown(app, SampleScreen).chosen == 1
 

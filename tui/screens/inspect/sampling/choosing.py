@@ -87,9 +87,9 @@ class ChoosingScreen(TileCursor, DrawnScreen):
 
     def _draw_heading(self) -> None:
         shown, count = len(self.choosable), self.drawn.draw.count if self.drawn else self.count
-        what = "samples" if shown == count else f"{shown} of {count} samples"
+        what = "samples" if shown == count else f"{shown} of {count}"
         if self.drawn is not None and not self.drawn.is_last and self._tiling and self._tiling.columns < shown:
-            what = f"the first {self._tiling.columns} of {count} samples"
+            what = f"the first {self._tiling.columns} of {count}"
         if self.drawn is not None and self.drawn.draw.sampler == GRID:
             rows, columns = grid_shape(count)
             what = f"{columns}x{rows} {what}"
