@@ -19,7 +19,7 @@ SCREENS: tuple[tuple[str, View], ...] = (
     ("1", lists_runs),
     ("2", lambda screen: "model   vae" in screen and "▀" in screen),
     ("3", lambda screen: "class, error" in screen and "▀" in screen),
-    ("4", lambda screen: "samples" in screen and "▀" in screen),
+    ("4", lambda screen: ", seed 0" in screen and "▀" in screen),
     ("5", lambda screen: "LDA of" in screen),
     ("6", lambda screen: "swap" in screen),
     ("7", lambda screen: "enter measures" in screen),
