@@ -49,6 +49,7 @@ KEYS = [
     "classes",
     "asked",
     "left_out",
+    "likelihood",
 ]
 WITH_SPREAD = [
     *("frechet_samples", "precision", "recall", "classifier_confidence", "class_balance", "authenticity"),

@@ -246,6 +246,7 @@ def test_damaged_weights_are_refused_or_are_weights(suffix: str, count: int, tmp
     else:
         torch.save(state, path, _use_new_zipfile_serialization=suffix == ".pt")
     content, refused = path.read_bytes(), 0
+    assert read_weights([path], "ae").keys() == state.keys()
     for _ in range(count):
         path.write_bytes(mutated(content, chance))
         with warnings.catch_warnings():
@@ -257,5 +258,5 @@ def test_damaged_weights_are_refused_or_are_weights(suffix: str, count: int, tmp
                 assert "\n" not in str(error) and len(str(error)) < 330
             else:
                 assert [each.shape for each in read.values()] == [each.shape for each in state.values()]
-    assert 0.2 * count < refused < count
+    assert refused > 0.2 * count  # of the old format often all: what it holds depends on addresses
     assert [*tmp_path.iterdir()] == [path]

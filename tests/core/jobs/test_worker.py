@@ -223,5 +223,6 @@ def test_a_run_that_reached_its_goal_is_finished_with_everything_saved(make_smal
 def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun) -> None:
     run = make_run(epochs=1)
     run.write_status(Status(state=State.FINISHED, epoch=1, epochs=1))
+    run.state_path.touch()
     with pytest.raises(RunError, match="has done 1 epoch; ask for more than that with --epochs"):
         launch.resume(run)

@@ -56,7 +56,7 @@ def test_what_is_part_of_the_state_is_refused_with_the_reason(name: str) -> None
         "holdout": 5,
         "dynamics": "ddpm",
     }
-    with pytest.raises(ConfigError, match=rf"^{SETTINGS[name].title or name.replace('_', ' ')} stays .*: \w+"):
+    with pytest.raises(ConfigError, match=rf"^{SETTINGS[name].title or name.replace('_', ' ')} stays? .*: \w+"):
         fork_settings(PARENT, {name: (wanted | {"seed": 8})[name]}, snapshot=False)
 
 
