@@ -59,7 +59,7 @@ PICTURES = {
     "sketch": Picture(
         "vae-mnist", (("3", "epoch"), ("b", "error"), ("a two", "puts the pen down")), ("takes it for", "nearest")
     ),
-    "sample": Picture("prior-mnist", (("4", "epoch"),), (", seed ", "▀▀▀", "walk"), ": step "),
+    "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk"), ": step "),
     "neighbours": Picture(
         "prior-mnist", (), ("validation images", "▀▀▀"), command=("sample", "--nearest", "--count", "7")
     ),
