@@ -11,6 +11,7 @@ from core.kernels.compiler import Unavailable
 from core.shapes import LATENT_SHAPE
 from core.training.latent_objective import Autocast, LatentObjective
 from core.training.methods.training import Training
+from core.training.methods.usual import POSTS_LATENT
 from core.training.step import Recorder, TrainingStep
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def wanted_norms(objective: LatentObjective, precision: str) -> WantedNorms:
     """The kernels for a prior. Raises Unavailable with the reason where there are none."""
     if objective.model.latent_shape != LATENT_SHAPE:
-        raise Unavailable("its latents are not those of the post")
+        raise Unavailable(f"latents are not {POSTS_LATENT}")
     try:
         from core.kernels.gpu.compiling import use_cache
         from core.kernels.gpu.denoiser.selftest import WantedNorms

@@ -67,6 +67,7 @@ class Checkpoints:
 
 def _imported(run: Run) -> dict[str, object]:
     """From where the first weights of a run were imported, as its weights say; mostly nothing."""
-    with suppress(RunError, DamagedFile, KeyError):  # the state has weights too
+    # Without a file, or with a damaged one, training goes on all the same: the state has weights too.
+    with suppress(RunError, DamagedFile, KeyError, ValueError, TypeError, RecursionError):
         return {IMPORTED: metadata_of(run.read_weights())[IMPORTED]}
     return {}

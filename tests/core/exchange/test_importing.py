@@ -118,6 +118,14 @@ def test_training_goes_on_from_the_imported_weights(make_run: Callable[..., Run]
     assert metadata_of(imported.read_weights())["epoch"] == "1"
 
 
+@pytest.mark.parametrize("content", [b"", b"\x05\0\0\0\0\0\0\0{bad}", b"\x02\0\0\0\0\0\0\0[]", b"\xff" * 40])
+def test_training_goes_on_where_the_file_of_weights_is_damaged(make_run: Callable[..., Run], content: bytes) -> None:
+    run, images = make_run(batch_size=20), cut_digits(100, 50)
+    train(run, images, boundaries=1)
+    run.weights_path().write_bytes(content)
+    assert train(run, images, boundaries=1).step == 2
+
+
 def test_an_import_of_before_is_not_trained_over(tmp_path: Path, halves: tuple[Layers, Layers]) -> None:
     """They came without a state, and a new training would have written over them."""
     torch.save({"encoder": halves[0].state_dict(), "decoder": halves[1].state_dict()}, tmp_path / "w.pt")
