@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from core.runs.choosing.quantities import NUMBERS
 from core.text import printable
 from tui import formatting
 
@@ -60,6 +61,11 @@ def _frechet(run: RunSummary) -> Text:
     return Text(f"{found.frechet:.2f} {printable(found.sampler)}{of}", "" if found.newest else "dim", justify="right")
 
 
+def _parameters(run: RunSummary) -> Text:
+    count = NUMBERS["parameters"](run)
+    return _right(formatting.NONE if count is None else f"{count:,}")
+
+
 RUN_COLUMNS: Mapping[str, Cell] = {
     "run": _name,
     "preset": lambda run: Text(run.config.preset if run.config else formatting.NONE),
@@ -81,6 +87,8 @@ MORE_COLUMNS: Mapping[str, Cell] = {
     "rate": _setting("learning_rate"),
     "batch": _setting("batch_size"),
     "beta": _setting("beta"),
+    "likelihood": lambda run: Text(run.config.likelihood if run.config else formatting.NONE),
+    "parameters": _parameters,
     "images/s": lambda run: _right(f"{run.status.images_per_second:,.0f}" if run.status else formatting.NONE),
     "device": lambda run: Text(printable(run.status.device) if run.status else formatting.NONE),
     "host": lambda run: Text(printable(run.queued.host if run.queued else (run.status and run.status.host) or "")),
@@ -92,7 +100,7 @@ MORE_COLUMNS: Mapping[str, Cell] = {
 # The quantity that a column is sorted by.
 SORTED_BY: Mapping[str, str] = {
     **{title: title for title in ("run", "preset", "state", "epoch", "best", "age", "size", "tags", "note", "seed")},
-    **{title: title for title in ("beta", "device", "host", "job", "created")},
+    **{title: title for title in ("beta", "likelihood", "parameters", "device", "host", "job", "created")},
     "data set": "dataset",
     "Fréchet": "frechet",
     "train": "train_loss",
@@ -150,6 +158,8 @@ def group_cell(title: str, cell: Cell, group: RunGroup) -> Text:
             return Text(f"▸ {printable(group.title)} ×{len(group.runs)}", "bold")
         case "state":
             return _states(group)
+        case "train" | "val" | "best" if group.other_sums:
+            return _right("…")
         case "val":
             return _right(formatting.loss(group.last))
         case "best":

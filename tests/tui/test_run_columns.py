@@ -11,6 +11,7 @@ from rich.text import Text
 
 from core.runs.catalog import RunSummary
 from core.runs.choosing.groups import RunGroup
+from core.runs.config import RunConfig, defaults
 from core.runs.keeping.evaluated import Evaluated
 from core.runs.keeping.queued import new_entry
 from core.runs.run import Run
@@ -95,3 +96,17 @@ def test_of_a_group_the_smallest_distance_is_shown_where_all_are_of_one_kind() -
     assert group_cell("Fréchet", cell, same).plain == "2.00 prior"
     assert group_cell("Fréchet", cell, RunGroup("key", "title", (run(3, "a"), run(2, "b")))).plain == "…"
     assert group_cell("Fréchet", cell, RunGroup("key", "title", (make_summary(),))).plain == "–"
+
+
+def test_of_a_group_no_loss_is_the_lowest_where_they_are_other_sums() -> None:
+    def run(likelihood: str) -> RunSummary:
+        config = RunConfig.model_validate(defaults({"likelihood": likelihood}) | {"likelihood": likelihood})
+        return make_summary(config=config, best=(1, 40.0))
+
+    alike, mixed = (RunGroup("key", "title", (run("gaussian"), run(other))) for other in ("gaussian", "bernoulli"))
+    for title, lowest in (("train", "42.12"), ("val", "40.50"), ("best", "40.00")):
+        shown = [group_cell(title, RUN_COLUMNS[title], group).plain for group in (alike, mixed)]
+        assert shown == [lowest, "…"]
+    assert group_cell("likelihood", MORE_COLUMNS["likelihood"], mixed).plain == "…"
+    assert MORE_COLUMNS["parameters"](run("bernoulli")).plain == "53,037"
+    assert MORE_COLUMNS["parameters"](make_summary(config=None)).plain == "–"

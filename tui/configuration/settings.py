@@ -14,8 +14,8 @@ X_AXES = ("epoch", "step", "trained", "clock")
 SCALES = ("robust", "all", "zero", "log")
 COLUMNS = (
     *("run", "preset", "data set", "state", "epoch", "train", "val", "best", "age"),
-    *("size", "Fréchet", "tags", "note", "seed", "rate", "batch", "beta", "images/s", "device", "host", "job"),
-    "created",
+    *("size", "Fréchet", "tags", "note", "seed", "rate", "batch", "beta", "likelihood", "parameters"),
+    *("images/s", "device", "host", "job", "created"),
 )
 
 

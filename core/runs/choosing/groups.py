@@ -40,6 +40,15 @@ class RunGroup:
         return min((run.validation[1] for run in self.runs if run.validation), default=None)
 
     @property
+    def other_sums(self) -> bool:
+        """Whether its losses are different sums, as of two likelihoods, so that none is the lowest."""
+        from core.runs.settings import SETTINGS
+
+        weighing = [name for name, setting in SETTINGS.items() if setting.changes_loss]
+        configs = [run.config for run in self.runs if run.config]
+        return len({tuple(getattr(config, name) for name in weighing) for config in configs}) > 1
+
+    @property
     def states(self) -> list[tuple[str, int]]:
         """How many runs are in each state, the most frequent first."""
         return Counter(map(state_word, self.runs)).most_common()

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from core.errors import RunError
+
 if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
 
@@ -25,6 +27,21 @@ def state_word(run: RunSummary) -> str:
     return "damaged" if run.damage or run.state is None else run.state.value
 
 
+def _parameters(run: RunSummary) -> int | None:
+    """How many the model has that it trains; None where its settings are gone or only a newer version knows it."""
+    try:
+        return run.config.parameters if run.config else None
+    except RunError:
+        return None
+
+
+def _summed(run: RunSummary) -> str | None:
+    """What its losses are sums of: the latents that a prior learns, or the pixels with a likelihood."""
+    if run.config is None:
+        return None
+    return "latents" if run.preset.learns_prior else run.config.likelihood
+
+
 NUMBERS: Mapping[str, Quantity] = {
     "epoch": _of("status", "epoch"),
     "epochs": _of("status", "epochs"),
@@ -34,6 +51,7 @@ NUMBERS: Mapping[str, Quantity] = {
     "best": lambda run: run.best[1] if run.best else None,
     "size": lambda run: run.size,
     "frechet": lambda run: run.evaluation.frechet if run.evaluation else None,
+    "parameters": _parameters,
     "images_per_second": _of("status", "images_per_second"),
     "age": lambda run: time.time() - run.changed if run.changed else None,
 }
@@ -64,7 +82,10 @@ ALIASES = {
     "batch": "batch_size",
 }
 # Values of these compare only where this is the same; runs are ordered by it first.
-KINDS: Mapping[str, Quantity] = {"frechet": lambda run: run.evaluation.features if run.evaluation else None}
+KINDS: Mapping[str, Quantity] = {
+    "frechet": lambda run: run.evaluation.features if run.evaluation else None,
+    **dict.fromkeys(("train_loss", "val_loss", "best"), _summed),
+}
 # What stands behind a number, and what it is multiplied by.
 UNITS: Mapping[str, Mapping[str, float]] = {
     "age": {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400},

@@ -59,6 +59,33 @@ def test_a_group_is_a_row_where_its_first_run_stands() -> None:
     assert names(folded(runs, found, set())) == [each.run.name for each in runs]
 
 
+def test_of_a_group_whose_losses_are_other_sums_none_is_the_lowest() -> None:
+    def group(**values: object) -> RunGroup:
+        return RunGroup("key", "title", (run("a", best=(1, 40.0)), run("b", best=(1, 90.0), **values), RUNS[-1]))
+
+    assert not group(seed=1).other_sums
+    assert not group(learning_rate=0.1, features="8,16").other_sums
+    assert group(likelihood="bernoulli").other_sums
+    assert group(beta=0.2).other_sums
+
+
+def test_losses_of_other_likelihoods_and_of_priors_are_ordered_apart() -> None:
+    runs = [
+        run("prior", preset="prior", first_stage="a", best=(1, 9.0)),
+        run("high", best=(1, 40.0)),
+        run("pixels", likelihood="bernoulli", best=(1, 90.0)),
+        run("low", best=(1, 20.0)),
+    ]
+    assert [each.run.name for each in in_order(runs, "best")] == ["pixels", "low", "high", "prior"]
+
+
+def test_parameters_are_a_number_that_is_known_where_the_model_is() -> None:
+    gone = make_summary("gone", damage="config.json is missing", config=None)
+    newer = make_summary("newer", config=RUNS[0].config.model_copy(update={"preset": "mamba"}))  # type: ignore[union-attr]
+    runs = [newer, run("usual"), gone, run("small", features="8")]
+    assert [each.run.name for each in in_order(runs, "parameters")] == ["small", "usual", "newer", "gone"]
+
+
 def test_runs_are_ordered_by_any_quantity_and_those_without_one_come_last() -> None:
     runs = [run("r10", best=(1, 3.0)), run("R2", best=(1, 1.0)), run("r1"), run("q", best=(1, 2.0))]
     assert [each.run.name for each in in_order(runs, "best")] == ["R2", "q", "r10", "r1"]
