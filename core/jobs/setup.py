@@ -137,7 +137,7 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
 def _may_need_step(config: RunConfig) -> bool:
     """Whether a run may need the compiled step; whether there is a GPU, only PyTorch will know."""
     of_autoencoder = not config.preset_record.learns_prior
-    return config.device in ("auto", "cpu") and config.processes == 1 and of_autoencoder and not slower_on_cpu(config)
+    return config.device in ("auto", "cpu") and of_autoencoder and not slower_on_cpu(config)
 
 
 def explained(error: Exception) -> Exception:

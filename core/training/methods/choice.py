@@ -34,6 +34,7 @@ GPU_STEPS = (KernelStep, DenoisingStep, CUDAGraphStep)
 CHANGED = "no longer bit for bit"
 SMALLER = "this GPU has less shared memory"
 UNTIL = ", until its kernels are compiled"
+WITHOUT = {GPU: ", without kernels of its own: {}", "cpu": " (no compiled step: {})"}
 MARKS = {str(products): products for products in Products}
 
 
@@ -68,17 +69,17 @@ class Stepper:
         self._threads = training.threads if state is None or is_new else threads_of(state.optimizer)
         self._step: Callable[[Tensor], None]
         self.validate: Validate = training.objective.validate
-        alone = recorder is None and training.ranks.world_size == 1
-        if alone and training.device.type == GPU:
+        kind = training.device.type
+        reason = unusual(training.config, kind, processes)
+        if recorder is None and kind == GPU and processes == 1:
             self._recorder = CudaRecorder(training.device)
             self._prepare(is_new, mark)
-        elif alone and training.device.type == "cpu" and (reason := unusual(training.config, training.device.type)):
-            self._use_layers()
-            self._remark += f" (no compiled step: {reason})"
-        elif alone and training.device.type == "cpu":
+        elif recorder is None and kind == "cpu" and not reason:
             self._compile(is_new, mark)
         else:
             self._use_layers()
+            if recorder is None and reason and kind in WITHOUT:
+                self._remark += WITHOUT[kind].format(reason)
 
     def __call__(self, indices: Tensor) -> None:
         self._step(indices)
@@ -170,7 +171,7 @@ class Stepper:
     def _give_up(self, reason: Exception, lost: str = "") -> None:
         self._kernels = None
         first = (str(reason).strip().splitlines() or [type(reason).__name__])[0]
-        self._remark = f"{self._remark.removesuffix(UNTIL)}{lost}, without kernels of its own: {first}"
+        self._remark = f"{self._remark.removesuffix(UNTIL)}{lost}{WITHOUT[GPU].format(first)}"
 
     def _use_layers(self) -> None:
         training = self._training

@@ -10,9 +10,11 @@ from core.shapes import LATENT_SHAPE
 POSTS_LATENT = "x".join(map(str, LATENT_SHAPE))
 
 
-def unusual(config: RunConfig, kind: str) -> str:
+def unusual(config: RunConfig, kind: str, processes: int = 1) -> str:
     """Why nothing of our own does the whole steps of a run on that kind of device, in a few words; else nothing."""
     sizes = config.sizes
+    if processes > 1:
+        return "processes share its batches"
     if config.clip_norm:
         return "gradients are clipped"
     if config.preset_record.learns_prior:
@@ -24,4 +26,4 @@ def unusual(config: RunConfig, kind: str) -> str:
 
 def slower_on_cpu(config: RunConfig) -> str:
     """Why a new run that may be trained on a CPU would go without a compiled step there; else nothing."""
-    return unusual(config, "cpu") if config.device in ("auto", "cpu") else ""
+    return unusual(config, "cpu", config.processes) if config.device in ("auto", "cpu") else ""

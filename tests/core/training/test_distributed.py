@@ -181,6 +181,7 @@ def test_a_run_of_two_processes_that_was_paused_and_stopped_ends_as_if_nothing_h
     launch.send_request(run, "resume")
     join(run, processes)
     run_files.assert_same_end(run, undisturbed)
+    assert run.status().device_name.endswith("(no compiled step: processes share its batches)")
     assert len(snapshots_of(run)) > 10  # the first process keeps them
 
 

@@ -112,6 +112,7 @@ def test_a_dry_run_tells_it_and_makes_no_run(tmp_path: Path, capsys: pytest.Capt
     [
         (["--features", "8,16,32,64"], "none for its sizes"),
         (["--clip-norm", "1"], "gradients are clipped"),
+        (["--processes", "2"], "processes share its batches"),
         (["--features", "16,32"], ""),
         (["--features", "8,16,32,64", "--device", "cuda"], ""),
     ],
