@@ -27,6 +27,11 @@ def conditions(sampler: str, samples: int, seeds: int, dataset: str, options: Ma
     return f"{samples:,} samples from {source}, {count(seeds, 'seed')}, {dataset}"
 
 
+def in_brief(sampler: str, samples: int, seeds: int, dataset: str) -> str:
+    """The same in few words, such as 10,000 prior samples, 3 seeds, mnist."""
+    return f"{samples:,} {sampler} samples, {count(seeds, 'seed')}, {dataset}"
+
+
 # Whether less or more is better.
 BETTER = {
     **dict.fromkeys(("frechet_samples", "frechet_reconstructions", "test_squared_error"), "↓"),

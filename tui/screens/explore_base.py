@@ -278,9 +278,9 @@ class ExploreScreen(BaseScreen[int | None]):
         note = self._note if self.query_one(Heading).longest + len(self._note) + 4 <= self.size.width else short
         self._set_status(": ".join(filter(None, (self._awaited, self._words))) or note)
 
-    def set_heading(self, bold: str = "", rest: str = "", hint: str = "", short: str = "") -> None:
-        """Put this into the line below the bar on top, with a short form of what is bold for little room."""
-        self.query_one(Heading).say(bold, rest, hint, short)
+    def set_heading(self, bold: str = "", rest: str = "", hint: str = "", short: str = "", brief: str = "") -> None:
+        """Put this into the line below the bar on top, with short forms of what is bold and of the rest."""
+        self.query_one(Heading).say(bold, rest, hint, short, brief)
         self._show_status()
 
     def _set_status(self, text: str) -> None:

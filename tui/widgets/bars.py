@@ -31,13 +31,14 @@ class Lines(Static):
 
 
 class Heading(Lines):
-    """What is seen; a hint only where there is room for all of it, and with less room a shorter beginning."""
+    """What is seen; a hint only where there is room for all of it, and with less room a shorter form of the rest."""
 
     _forms: Sequence[Text] = (Text(),)
 
-    def say(self, bold: str, rest: str, hint: str, short: str) -> None:
-        """Say this; `short` is what stands for `bold` where that does not fit, if anything."""
-        said = [Text.assemble((name, "bold"), f"  {rest}") for name in (bold, short or bold)]
+    def say(self, bold: str, rest: str, hint: str, short: str, brief: str) -> None:
+        """Say this; `short` stands for `bold`, and then `brief` for `rest`, where they do not fit, if there are any."""
+        forms = ((bold, rest), (short or bold, rest), (short or bold, brief or rest))
+        said = [Text.assemble((name, "bold"), f"  {facts}") for name, facts in forms]
         self._forms = (Text.assemble(said[0], (hint and f"   {hint}", "dim")), *said)
         self._draw()
 

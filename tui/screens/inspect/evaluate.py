@@ -14,9 +14,9 @@ from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation
 from core.explorer.results import EvaluationResult
 from core.latents.options import SAMPLERS
 from core.runs.run import Run
-from tui import evaluation_table
 from tui.background.evaluation import Cancelled, EvaluationJob
 from tui.drawing import classes
+from tui.evaluation_table import conditions, in_brief, otherwise
 from tui.screens import exporting
 from tui.screens.explore_base import ExploreScreen, ExploreSources
 from tui.screens.exporting import Export
@@ -175,13 +175,13 @@ class EvaluateScreen(ExploreScreen):
         self.refresh_bindings()
         if self.run_update is None or self._panel.has_message:
             return
-        config, measured = self.run_update.summary.config, self.shown.get(self.shown_sampler)
-        dataset = measured.evaluation.dataset if measured else config.dataset if config else ""
-        options = measured.evaluation.sampling_options if measured else None
-        samples, seeds = self.samples_with(self.shown_sampler), measured.evaluation.draws if measured else SEEDS
-        self.set_heading(evaluation_table.conditions(self.shown_sampler, samples, seeds, dataset, options))
-        self._draw_classes(measured.evaluation if measured else None)
-        columns = [self._column(name) for name in SAMPLERS]
+        config, sampler, shown = self.run_update.summary.config, self.shown_sampler, self.shown.get(self.shown_sampler)
+        measured = shown.evaluation if shown else None
+        dataset = measured.dataset if measured else config.dataset if config else ""
+        asked = sampler, self.samples_with(sampler), measured.draws if measured else SEEDS, dataset
+        self.set_heading(conditions(*asked, measured.sampling_options if measured else None), short=in_brief(*asked))
+        self._draw_classes(measured)
+        columns = map(self._column, SAMPLERS)
         self._panel.show(self._meanings, [each for each in columns if each.measured or each.chosen or each.measuring])
         self._show_progress()
 
@@ -200,8 +200,8 @@ class EvaluateScreen(ExploreScreen):
         measuring = at is not None and (at.sampler, at.samples) == (sampler, self.samples_with(sampler))
         so_far = at.figures if at is not None and measuring else {}
         shown, chosen = self.shown.get(sampler), self.shown.get(self.shown_sampler)
-        otherwise = evaluation_table.otherwise(shown, chosen)
-        return SamplerColumn(sampler, shown, newest, sampler == self.shown_sampler, measuring, so_far, otherwise)
+        how = otherwise(shown, chosen)
+        return SamplerColumn(sampler, shown, newest, sampler == self.shown_sampler, measuring, so_far, how)
 
     def _follow(self) -> None:
         """Show how far a measurement is, and the figures that are new."""

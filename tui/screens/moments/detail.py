@@ -28,9 +28,9 @@ class DetailScreen(ExploreScreen):
     def moment(self) -> Moment | None:
         return self._moment
 
-    def set_heading(self, bold: str = "", rest: str = "", hint: str = "", short: str = "") -> None:
+    def set_heading(self, bold: str = "", rest: str = "", hint: str = "", short: str = "", brief: str = "") -> None:
         then = f"at {formatting.moment(self._moment.epoch)}" if self._moment else ""
-        super().set_heading(bold, ", ".join(filter(None, (then, rest))), hint, short)
+        super().set_heading(bold, ", ".join(filter(None, (then, rest))), hint, short, brief)
 
     def change_run(self, run: Run | None) -> None:
         if self.selected_run is None:

@@ -69,6 +69,8 @@ async def test_opening_it_measures_nothing_and_says_what_enter_would(app: VaeTui
 async def test_samplers_and_the_number_of_samples_are_chosen_by_key(app: VaeTui, evaluator: FakeEvaluator) -> None:
     async with opened(app, "z", "left_square_bracket") as pilot:
         assert "1,000 samples from a Gaussian for each latent number" in screen_text(app)
+        await pilot.resize_terminal(60, 24)
+        await until(pilot, lambda: " 1,000 gaussian samples, 3 seeds, mnist" in screen_text(app), "fewer words")
         await press(pilot, "enter", "right_square_bracket", *["z"] * (len(SAMPLERS_OF_VAE) - 1), "enter")
         assert evaluator.asked == [("vae-mnist", "gaussian", 1_000, 3), ("vae-mnist", "prior", 10_000, 3)]
 

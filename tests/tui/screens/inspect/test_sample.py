@@ -105,7 +105,7 @@ async def test_the_chosen_digit_is_always_one_that_is_shown(app: VaeTui) -> None
         await pilot.resize_terminal(40, 12)
         await answered(pilot)
         assert shown(app, SampleScreen).chosen == 1
-        assert "2 of 32  from" in screen_text(app)
+        assert "2 of 32  prior, seed" in screen_text(app)
         await press(pilot, "right", "down")
         assert shown(app, SampleScreen).chosen == 1
 
@@ -116,6 +116,13 @@ async def test_fewer_digits_are_larger(app: VaeTui) -> None:
             await press(pilot, key)
             assert words in screen_text(app)
         assert "of 32" not in screen_text(app)
+
+
+async def test_with_little_room_what_was_drawn_is_said_in_few_words(app: VaeTui) -> None:
+    async with opened(app, "4", "z", "right_square_bracket", size=(100, 24)) as pilot:
+        assert heading(app).endswith("from a Gaussian for each latent number, seed 0, temperature 1.1")
+        await pilot.resize_terminal(60, 24)
+        await until(pilot, lambda: heading(app).endswith("  gaussian, seed 0, temperature 1.1"), "fewer words")
 
 
 async def test_a_seed_that_cannot_be_is_explained_and_none_is_drawn(app: VaeTui, explorer: FakeExplorer) -> None:
@@ -145,7 +152,7 @@ async def test_a_sampler_that_is_being_fitted_is_named_and_can_be_left(app: VaeT
         explorer.gate.clear()
         await pilot.press("z")
         await until(pilot, lambda: "next: mixture" in screen_text(app), "the name of what is fitted")
-        assert "from a Gaussian with full cov" in screen_text(app).splitlines()[1]
+        assert " full, seed 0, temperature 1.0" in screen_text(app).splitlines()[1]
         explorer.reports[-1]("fitting a mixture of 10 Gaussians: 17%")
         await until(pilot, lambda: "next: mixture" in screen_text(app).splitlines()[1], "both")
         await pilot.press("z")

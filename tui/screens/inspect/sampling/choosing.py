@@ -96,7 +96,8 @@ class ChoosingScreen(TileCursor, DrawnScreen):
         there = "t walks from the marked digit to the chosen one"
         walk = there if self._start(self.chosen) is not None else "t on another digit walks from here to it"
         walk = walk if self.marks else ""
-        self.set_heading(what, str(self.drawn or ""), walk)
+        said, brief = (str(self.drawn), self.drawn.brief) if self.drawn else ("", "")
+        self.set_heading(what, said, walk, brief=brief)
 
     # What keys do
 

@@ -37,10 +37,17 @@ class Draw:
         return self.options.steps if self.options else 0
 
     def __str__(self) -> str:
-        source = SOURCES[self.sampler]
+        return f"from {self._said(SOURCES[self.sampler])}"
+
+    @property
+    def brief(self) -> str:
+        """The same in few words, such as `gaussian, seed 3, temperature 1.0`."""
+        return self._said(self.sampler)
+
+    def _said(self, source: str) -> str:
         if self.options is not None:
             source += f": {formatting.sampling_options(self.options)}"
-        return f"from {source}{self._seeded}, temperature {self.temperature:.1f}"
+        return f"{source}{self._seeded}, temperature {self.temperature:.1f}"
 
     @property
     def _seeded(self) -> str:
@@ -74,7 +81,16 @@ class Drawn:
         return self.step == self.draw.steps
 
     def __str__(self) -> str:
-        return f"{self.draw}" if self.is_last else f"{self.draw}: step {self.step} of {self.draw.steps}"
+        return f"{self.draw}{self._on_its_way}"
+
+    @property
+    def brief(self) -> str:
+        """The same in few words."""
+        return f"{self.draw.brief}{self._on_its_way}"
+
+    @property
+    def _on_its_way(self) -> str:
+        return "" if self.is_last else f": step {self.step} of {self.draw.steps}"
 
 
 class DrawnScreen(TimeScreen):
