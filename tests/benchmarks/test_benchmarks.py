@@ -19,7 +19,20 @@ import torch
 
 from core.data.images import load_image_set, pixels
 from core.evaluation.results import Evaluation, MeanStd
-from tests.benchmarks import curves, history, latents, machine, memory, others, plane, quality, rival, training, viewer
+from tests.benchmarks import (
+    bounds,
+    curves,
+    history,
+    latents,
+    machine,
+    memory,
+    others,
+    plane,
+    quality,
+    rival,
+    training,
+    viewer,
+)
 from tests.benchmarks.figures import Before, Figure, as_json, show
 
 WaitUntil = Callable[..., None]
@@ -130,6 +143,16 @@ def test_evaluations_become_tables_and_a_picture(tmp_path: Path, capsys: pytest.
     assert lines[3].startswith("| b | prior | 9.50 | ")
     assert lines[-1] == "| b | 3.90 | 7.50 | -617.0 ± 0.1 |  | 12 |"
     assert (tmp_path / "quality.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_bounds_of_more_images_come_with_how_sure_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bounds.main([str(CHECKOUT / "checkpoints/vae-mnist"), "--data-dir", str(tmp_path), "--images=8", "--samples=20"])
+    _, lower, gain, by_gain, _ = capsys.readouterr().out.splitlines()
+    figures = [float(line.partition(" ± ")[0].split()[-1]) for line in (lower, gain, by_gain)]
+    assert lower.endswith("(1,000 images)")
+    assert gain.endswith("(8 images)")
+    assert figures[1] > 0
+    assert figures[2] == pytest.approx(figures[0] - figures[1], abs=0.01)
 
 
 @pytest.mark.parametrize(
