@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from tests.support.explorers import FakeExplorers
 from tests.support.readers import Readers
@@ -16,6 +16,8 @@ from tests.tui.screens.test_every_view import VIEWS
 from tui.app import VaeTui
 from tui.messages import RunUpdate
 from tui.screens.charts.keys import CHART_KEYS
+from tui.screens.runs.new_run import NewRun
+from tui.screens.runs.notes_form import NotesForm
 
 PAGE = (Path(__file__).parents[3] / "docs" / "keys.md").read_text()
 NAMES = {
@@ -111,6 +113,9 @@ ACTIONS = {
     "was deleted last": {"restore"},
     "write what is seen": {"export"},
     "a new run": {"new_run"},
+    "start the training": {"start", "save"},
+    "have it wait": {"enqueue"},
+    "more settings": {"more"},
     "the screens": {"show"},
     "graphics": {"graphics"},
     "the keys": {"keys", "command_palette"},
@@ -120,9 +125,9 @@ ACTIONS = {
 
 
 def meanings() -> dict[str, str]:
-    """Each key of the page's tables up to the list of clashes, and its meaning."""
+    """Each key of the page's tables, and its meaning."""
     found: dict[str, str] = {}
-    for row in re.findall(r"^\| (.*?) \| (.*?) \|$", PAGE.split("## What clashed")[0], re.MULTILINE):
+    for row in re.findall(r"^\| (.*?) \| (.*?) \|$", PAGE, re.MULTILINE):
         keys = re.findall(r"`([^`]+)`", row[0])
         if "`1` to `7`" in row[0]:
             keys = list("1234567")
@@ -166,8 +171,9 @@ async def test_screens_give_keys_the_meaning_of_the_page(
             await press(pilot, *["escape"] * (len(app.screen_stack) - 1))
 
 
-def test_charts_give_keys_the_meaning_of_the_page() -> None:
-    for binding in CHART_KEYS:
+@pytest.mark.parametrize("keys", [CHART_KEYS, NewRun.BINDINGS, NotesForm.BINDINGS], ids=["charts", "new", "notes"])
+def test_charts_and_forms_give_keys_the_meaning_of_the_page(keys: list[BindingType]) -> None:
+    for binding in keys:
         assert isinstance(binding, Binding)
         for key in binding.key.split(","):
             check(key, binding.action)
