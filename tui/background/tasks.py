@@ -21,8 +21,8 @@ REST_SECONDS = 1.0  # without a task
 class LatestTaskQueue:
     """A thread that does tasks in the order in which their kinds were first submitted, until it is closed.
 
-    A task handles the errors that it expects; whatever else it raises is a bug, which goes to `on_crash`. `on_idle` is
-    called when nothing is left to do.
+    A task handles the errors that it expects; whatever else it raises is a bug, which goes to `on_crash`, and the next
+    task is done all the same. `on_idle` is called when nothing is left to do.
     """
 
     def __init__(self, on_crash: Callable[[Exception], object], on_idle: Callable[[], object] = lambda: None) -> None:
@@ -80,7 +80,6 @@ class LatestTaskQueue:
                 task()
             except Exception as error:  # noqa: BLE001 - a bug in a thread must not pass unseen
                 self._on_crash(error)
-                return
             finally:
                 self._working = False
             rest = REST_SECONDS

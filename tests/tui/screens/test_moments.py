@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from core.explorer.results import ReconstructionPage
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, answered, feed, opened, press, screen_text, shown, until
@@ -92,6 +94,28 @@ async def test_the_moment_that_follows_is_asked_about_ahead(app: VaeTui, explore
         explorer.moments.clear()
         await press(pilot, ":")
         assert set(explorer.moments) == {None}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(MemoryError(), "not enough memory"), (ArithmeticError("singular"), "singular")]
+)
+async def test_a_moment_that_fails_ahead_says_so_when_it_is_seen_and_the_others_are_shown(
+    app: VaeTui, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = FakeExplorer.page
+
+    def failing(self: FakeExplorer, *asked: Any) -> ReconstructionPage:
+        if self.moment == 469:
+            raise error
+        return page(self, *asked)
+
+    monkeypatch.setattr(FakeExplorer, "page", failing)
+    async with opened(app, "3", ";") as pilot:
+        screen = shown(app, ReconstructScreen)
+        await pilot.press(";")
+        await until(pilot, lambda: said in screen_text(app) and steps_shown(app) == 469, "the words")
+        await pilot.press("$")
+        await until(pilot, lambda: screen.page is not None and said not in screen_text(app), "the newest")
 
 
 async def test_a_late_answer_is_not_shown_under_another_moment(app: VaeTui, explorer: FakeExplorer) -> None:

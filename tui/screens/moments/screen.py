@@ -288,5 +288,5 @@ class TimeScreen(ExploreScreen):
             if self._tasks is None or self._tasks.waiting:
                 raise Abandoned
 
-        with suppress(Abandoned, UserError, OSError):  # whoever looks at that moment is told
+        with suppress(Abandoned, UserError, OSError, MemoryError):  # whoever looks at that moment is told
             question(self.sources.explorer(run, report).at(step))
