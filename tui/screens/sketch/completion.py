@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -39,6 +39,20 @@ TILE = (1, *IMAGE_SHAPE)
 NONE_YET = np.zeros((0, *IMAGE_SHAPE), np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Completed:
+    """Answers, and what they were asked for with."""
+
+    options: CompletionOptions
+    answer: Completions
+
+    def differences(self, wanted: CompletionOptions) -> str:
+        """What tells it from other answers that are wanted, such as `digit 3, guidance 2, seed 1`."""
+        is_other = (wanted.digit, wanted.guidance) != (self.options.digit, self.options.guidance)
+        asked = formatting.digit_asked(wanted.digit, wanted.guidance) if is_other else ""
+        return ", ".join(filter(None, (asked, f"seed {wanted.seed}" if wanted.seed != self.options.seed else "")))
+
+
 class CompletionScreen(TileCursor, DetailScreen):
     """Opened by `enter` on the sheet; the first picture is what the model sees of it, each other one an answer."""
 
@@ -51,9 +65,9 @@ class CompletionScreen(TileCursor, DetailScreen):
     def __init__(self, shared: Shared, sources: ExploreSources, sheet: Sheet, opened_from: str) -> None:
         super().__init__(shared, sources)
         self._sheet, self._opened_from = sheet, opened_from
-        self.options = CompletionOptions()
+        self.options = CompletionOptions()  # what was asked for last
         self.chosen = 1
-        self.answer: Completions | None = None
+        self.completed: Completed | None = None  # what is seen
         self._asked = object()  # stands for the newest question
         self._asked_for: tuple[object, ...] = ()  # what that was about
 
@@ -94,7 +108,6 @@ class CompletionScreen(TileCursor, DetailScreen):
         self._asked_for = asked_for
         self.refresh_bindings()
         self._draw()
-        self._draw_heading()
         said = self.reporter(run)
 
         def report(words: str) -> None:
@@ -105,35 +118,37 @@ class CompletionScreen(TileCursor, DetailScreen):
         def question(explorer: Explorer) -> Completions:
             return explorer.complete(sheet.ink, sheet.hidden, options)
 
-        self.ask("completions", question, self._show, report)
+        self.ask("completions", question, lambda answer: self._show(Completed(options, answer)), report)
 
     def on_unmount(self) -> None:
         self._asked = object()
 
     def show_message(self, message: str) -> None:
-        self.answer, self._asked_for = None, ()
+        self.completed, self._asked_for = None, ()
+        self.wait_for("")
         self._gallery.show_message(message)
         self.set_heading()
 
-    def _show(self, answer: Completions) -> None:
-        self.answer = answer
+    def _show(self, completed: Completed) -> None:
+        self.completed = completed
         self._draw()
-        self._draw_heading()
 
     def _draw(self) -> None:
-        answer = self.answer
-        if answer is None:
+        done = self.completed
+        if done is None:
             self._gallery.show_answers(self._sheet, NONE_YET, [], 0)
         else:
-            self._gallery.show_answers(self._sheet, answer.images, formatting.completions(answer), self.chosen)
-
-    def _draw_heading(self) -> None:
+            captions = formatting.completions(done.answer)
+            self._gallery.show_answers(self._sheet, done.answer.images, captions, self.chosen)
+        options = done.options if done else self.options
         hidden = f"{self._sheet.hidden.sum()} of {self._sheet.hidden.size} pixels are hidden"
         self.set_heading(
-            formatting.completion_asked(self.options, self.preset),
-            f"{formatting.completed_by(self.options, self.preset)}; {hidden}",
-            "error: of the pixels seen" if self.options.digit is None else "{ } say how strongly",
+            formatting.completion_asked(options, self.preset),
+            f"{formatting.completed_by(options, self.preset)}; {hidden}",
+            "error: of the pixels seen" if options.digit is None else "{ } say how strongly",
         )
+        following = done.differences(self.options) if done else ""
+        self.wait_for(following and f"next: {following}")
 
     # What keys do
 
@@ -173,7 +188,7 @@ class CompletionScreen(TileCursor, DetailScreen):
             if answer is not None:
                 self._change(replace(self.options, digit=None if answer == "a" else int(answer)))
 
-        there = self.answer.askable if self.answer else None
+        there = self.completed.answer.askable if self.completed else None
         self.app.push_screen(AskClass("Which digit?", "any", there=there), answered)
 
     def action_guidance(self, by: int) -> None:
@@ -184,17 +199,17 @@ class CompletionScreen(TileCursor, DetailScreen):
         self.answers.when_newest("completions", partial(self._walk, self.chosen - 1))
 
     def _walk(self, place: int) -> None:
-        if self.answer is not None:
-            latent = self.answer.latents[place]
+        if self.completed is not None:
+            latent = self.completed.answer.latents[place]
             self.app.push_screen(LatentPathScreen(self.shared, self.sources, latent, opened_from=self.title_in_bar))
 
     def to_export(self, run: Run, stem: str) -> Export | None:
-        answer = self.answer
-        if answer is None:
+        done = self.completed
+        if done is None:
             return None
-        stem = f"{stem}-seed{self.options.seed}"
-        by = formatting.completed_by(self.options, self.preset)
-        title = exporting.title(run, self.moment, f"{by}: {formatting.completion_asked(self.options, self.preset)}")
-        captions = ["what it sees", *formatting.completions(answer)]
-        page = TilePage(pictures(self._sheet, answer.images)[:, None], len(captions), captions, title)
+        stem = f"{stem}-seed{done.options.seed}"
+        by = formatting.completed_by(done.options, self.preset)
+        title = exporting.title(run, self.moment, f"{by}: {formatting.completion_asked(done.options, self.preset)}")
+        captions = ["what it sees", *formatting.completions(done.answer)]
+        page = TilePage(pictures(self._sheet, done.answer.images)[:, None], len(captions), captions, title)
         return Export(lambda folder: exporting.write_tiles(folder, stem, page))

@@ -15,6 +15,7 @@ from core.runs.config import check_values
 from tests.support.explorers import FakeExplorers
 from tests.support.screens import MakeApp, answered, press, screen_text, shown, until
 from tests.support.snapshots import RUN, make_snapshot, make_summary
+from tui import export_plots
 from tui.app import VaeTui
 from tui.screens.asking import Abandoned
 from tui.screens.dialogs import AskClass
@@ -236,6 +237,33 @@ async def test_what_keys_change_of_a_completion_comes_first(make_app: MakeApp, e
         assert "digit 7 asked for, guidance 1.5, seed 1  6 answers" in screen_text(app).splitlines()[1]
         await press(pilot, "X")
         assert "guidance above 1" in screen_text(app)
+
+
+async def test_answers_are_called_what_they_were_asked_for_until_others_come(
+    make_app: MakeApp, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = check_values(dataset="mnist", preset="prior", first_stage="ae", first_stage_preset="ae")
+    app = make_app(snapshot=make_snapshot(make_summary(config=config)), explorer=explorers.of)
+    app.shared.folder = tmp_path
+    written: list[tuple[str, str]] = []
+    monkeypatch.setattr(export_plots, "save_tiles", lambda path, page: written.append((path.name, page.title)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, *"3b", "space", "right", "c", "enter")
+        screen = shown(app, CompletionScreen)
+        explorers[RUN].gate.clear()
+        await pilot.press("greater_than_sign", "c", "7", "right_curly_bracket")
+        await until(pilot, lambda: screen.is_active and screen.options.guidance == 1.5, "what is wanted")
+        await until(pilot, lambda: "next: digit 7, guidance 1.5, seed 1" in screen_text(app), "what comes")
+        assert "any digit, seed 0  6 answers of" in screen_text(app).splitlines()[1]
+        await pilot.press("e")
+        await until(pilot, lambda: written, "the picture of what is seen")
+        name, title = written[0]
+        assert "seed0" in name
+        assert title.endswith("any digit, seed 0")
+        explorers[RUN].gate.set()
+        await answered(pilot)
+        assert "digit 7 asked for, guidance 1.5, seed 1  6 answers" in screen_text(app).splitlines()[1]
+        assert "next:" not in screen_text(app)
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"COLORTERM": "truecolor"}])
