@@ -211,6 +211,32 @@ async def test_the_end_is_gone_to_as_it_is_computed(
         assert flow.place == 0
 
 
+async def test_particles_that_are_slow_to_come_are_waited_for(app: VaeTui, explorers: FakeExplorers) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "5")
+        (explorer,) = explorers.values()
+        explorer.gate.clear()
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(flow := app.screen, FlowScreen) and flow.plays, "the flow")
+        flow = shown(app, FlowScreen)
+        await pilot.pause(0.6)  # a step is due after half a second
+        assert (flow.plays, flow.frames) == (True, [])
+        explorer.gate.set()
+        await until(pilot, lambda: flow.place > 0, "a step")
+
+
+async def test_a_digit_that_was_asked_for_as_the_run_was_lost_is_gone_to_from_noise(
+    app: VaeTui, explorers: FakeExplorers
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        flow, _ = await open_flow(pilot, app, explorers)
+        await press(pilot, "a", "dollar_sign", "semicolon", "c")
+        flow.show_message("the run is gone")
+        await press(pilot, "7")
+        assert flow.options is not None
+        assert (flow.options.digit, flow.place) == (7, 0)
+
+
 async def test_what_is_seen_is_written_as_picture_and_table(
     app: VaeTui, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -141,7 +141,7 @@ class TravellingScreen(DetailScreen):
 
     def show_message(self, message: str) -> None:
         self._stop()
-        self.frames, self._plane = [], None
+        self.frames, self.place, self._plane = [], 0, None
         self._flow.show_message(message)
         self.set_heading()
 
@@ -209,7 +209,9 @@ class TravellingScreen(DetailScreen):
         self._asked = object()
 
     def _step_on(self) -> None:
-        """Called as often as the highest speed asks for."""
+        """Called as often as the highest speed asks for, from before the first particles came."""
+        if not self.frames:
+            return
         self._due += SPEEDS[self.speed] / SPEEDS[-1]
         if self._due < 1 or not self._may_draw:
             return
