@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,51 +19,57 @@ SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\
 
 
 @dataclass(frozen=True)
-class LogNews:
-    """Lines that are new, or all that are shown where `afresh`; `open` is a line that is not ended, or nothing.
+class LogEnd:
+    """The last lines of a log, whose numbers begin with `first`; `open` is a line that is not ended, or nothing.
 
-    `missing` says in a line why there is nothing to show.
+    `left_out` says whether there are lines before them, `missing` in a line why there is nothing to show.
     """
 
     lines: tuple[str, ...] = ()
     open: str = ""
-    afresh: bool = False
-    left_out: int = 0  # bytes before the first line
+    first: int = 1
+    left_out: bool = False
     missing: str = ""
 
 
 class LogTail:
-    """Follows a log that a trainer appends to, that may be cut, replaced, deleted, or come back."""
+    """Follows a log that a trainer appends to, that may be cut, replaced, deleted, or come back.
+
+    Lines are counted from the first one that was read.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: tuple[int, int] | None = None
-        self._read = self._left_out = 0
+        self._read = self._skipped = 0  # bytes: where the next look begins, and where the first one began
+        self._lines: deque[str] = deque(maxlen=MOST_LINES)
+        self._count = 0  # of all lines that were read
         self._part = b""
-        self._said: LogNews | None = None
+        self._said: LogEnd | None = None
 
-    def poll(self) -> LogNews | None:
-        """What is new since the last look, None where nothing is. Raises OSError."""
+    def poll(self) -> LogEnd | None:
+        """What there is to show, None where nothing is new since the last look. Raises OSError."""
         try:
             with files.opened(self._path) as descriptor:
                 return self._follow(descriptor)
         except FileNotFoundError:
-            return self._say_once(LogNews(missing=f"there is no {self._path.name}: no trainer has had this run yet"))
+            return self._say_once(LogEnd(missing=f"there is no {self._path.name}: no trainer has had this run yet"))
         except DamagedFile as error:
-            return self._say_once(LogNews(missing=describe(error)))
+            return self._say_once(LogEnd(missing=describe(error)))
 
-    def _say_once(self, news: LogNews) -> LogNews | None:
+    def _say_once(self, end: LogEnd) -> LogEnd | None:
         self._file = None
-        said, self._said = self._said, news
-        return None if said == news else news
+        said, self._said = self._said, end
+        return None if said == end else end
 
-    def _follow(self, descriptor: int) -> LogNews | None:
+    def _follow(self, descriptor: int) -> LogEnd | None:
         found = os.fstat(descriptor)
         file = found.st_dev, found.st_ino
         afresh = file != self._file or found.st_size < self._read or found.st_size - self._read > READ
         if afresh:
-            self._file, self._part = file, b""
-            self._read = self._left_out = max(0, found.st_size - READ)
+            self._file, self._part, self._count = file, b"", 0
+            self._lines.clear()
+            self._read = self._skipped = max(0, found.st_size - READ)
         elif found.st_size == self._read:
             return None
         self._said = None
@@ -70,10 +77,12 @@ class LogTail:
         self._read += len(chunk)
         *lines, part = (self._part + chunk).split(b"\n")
         self._part = part[-4 * LONGEST_LINE :]
-        if afresh and self._left_out and lines:
-            self._left_out += len(lines.pop(0)) + 1  # its beginning was not read
-        shown = tuple(map(shown_line, lines[-MOST_LINES:]))
-        return LogNews(shown, shown_line(self._part), afresh, self._left_out)
+        if afresh and self._skipped and lines:
+            lines.pop(0)  # its beginning was not read
+        self._count += len(lines)
+        self._lines.extend(map(shown_line, lines[-MOST_LINES:]))
+        before = self._count - len(self._lines)
+        return LogEnd(tuple(self._lines), shown_line(self._part), before + 1, bool(self._skipped or before))
 
 
 def shown_line(line: bytes) -> str:

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from core.runs.keeping.log import MOST_LINES, LogNews, LogTail
+from core.runs.keeping.log import LogEnd, LogTail
 from core.text import printable
 from tui.screens.following import Follower
 from tui.widgets.row_table import RowTable
@@ -52,10 +52,8 @@ class LogPane(ModalScreen[None]):
         super().__init__()
         self._run = run
         self._lines: list[Line] = []
-        self._open = ""
-        self._number = 0
         self._note = "looking for the log"
-        self._follower: Follower[LogNews] = Follower(self, self._take, seconds, self._fail)
+        self._follower: Follower[LogEnd] = Follower(self, self._take, seconds, self._fail)
 
     def compose(self) -> ComposeResult:
         with Vertical() as pane:
@@ -93,18 +91,9 @@ class LogPane(ModalScreen[None]):
             text.highlight_words([searched], "reverse", case_sensitive=False)
         return text
 
-    def _take(self, news: LogNews) -> None:
-        if news.afresh or news.missing:
-            self._lines, self._number = [], 0
-        for text in news.lines:
-            self._number += 1
-            self._lines.append((self._number, text))
-        self._open = news.open
-        cut = len(self._lines) > MOST_LINES
-        del self._lines[:-MOST_LINES]
-        self._note = news.missing or (
-            "the beginning is left out: vae-tui logs shows more" if news.left_out or cut else ""
-        )
+    def _take(self, end: LogEnd) -> None:
+        self._lines = [*enumerate((*end.lines, *filter(None, [end.open])), end.first)]
+        self._note = end.missing or ("the beginning is left out: vae-tui logs shows more" if end.left_out else "")
         self._show()
 
     def _fail(self, reason: str) -> None:
@@ -114,10 +103,9 @@ class LogPane(ModalScreen[None]):
     def _show(self) -> None:
         table, searched = self._table, self._searched
         follows = table.cursor >= len(table.rows) - 1
-        there = [*self._lines, *([(self._number + 1, self._open)] if self._open else [])]
-        rows = [line for line in there if searched in line[1].casefold()] if searched else there
+        rows = [line for line in self._lines if searched in line[1].casefold()] if searched else self._lines
         table.show(rows, len(rows) - 1 if follows else table.cursor)
-        found = f"{len(rows):,} of {len(there):,} lines with {self.query_one(Input).value!r}" if searched else ""
+        found = f"{len(rows):,} of {len(self._lines):,} lines with {self.query_one(Input).value!r}" if searched else ""
         self.query_one("#said", Label).update(printable("; ".join(filter(None, [found, self._note]))))
 
     # What keys ask for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tui.screens.runs.form.settings import SettingsForm
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.log_pane import LogPane
 from tui.screens.runs.new_run import NewRun
+from tui.screens.selection import Timing
 from tui.widgets.row_table import RowTable
 
 MakeRun = Callable[..., Run]
@@ -131,6 +133,23 @@ async def test_the_log_follows_and_is_searched(app: VaeTui, runs_dir: Path) -> N
         await press(pilot, "escape")
         await press(pilot, "escape")
         assert isinstance(app.screen, RunsScreen)
+
+
+async def test_a_log_that_grows_while_the_app_is_held_up_lacks_no_line(app: VaeTui, runs_dir: Path) -> None:
+    log, app.shared.timing = Run(runs_dir / "two").log_path, Timing(poll=0.02)
+    log.write_text("line 1\n")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await until(pilot, lambda: len(shown(app, RunsScreen).table.rows) == 2, "the rows")
+        await press(pilot, "home", "exclamation_mark")
+        await until(pilot, lambda: "line 1" in screen_text(app), "the log")
+        for number in range(2, 7):
+            with log.open("a") as file:
+                file.write(f"line {number}\n")
+            time.sleep(0.1)  # in the thread of the app, which does nothing else meanwhile
+        table = shown(app, LogPane).query_one(RowTable)
+        await until(pilot, lambda: "line 6" in screen_text(app), "the end of the log")
+        assert table.rows == [(number, f"line {number}") for number in range(1, 7)]
 
 
 async def test_the_next_run_is_shown_without_the_list(make_app: MakeApp) -> None:
