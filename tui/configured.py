@@ -79,7 +79,7 @@ class ConfiguredApp(ExactApp, OrderedApp):
             self._say(f"config.toml: {problem}")
 
     def _start_telling(self) -> None:
-        """Tell of what comes to be amiss with a run, whichever screen is shown."""
+        """Tell of what goes wrong with a run, whichever screen is shown."""
         from tui.background.readers import AlertNews
 
         def tell(news: list[tuple[str, Alert]]) -> None:

@@ -57,7 +57,7 @@ class ImageSource:
 
 
 class SeenImages(NamedTuple):
-    """What the images of a run are: their fingerprint, which those that come along have none of, and a line on them.
+    """What the images of a run are: their fingerprint, which bundled ones have none of, and a line on them.
 
     The line is of a user's own only; `training_images` is how many train.
     """
@@ -163,7 +163,7 @@ def check(name: str, data_dir: Path) -> None:
 
 
 def look_through(source: ImageSource, most_classes: int = MOST_CLASSES) -> SeenImages:
-    """What the images of a run are, which are all read; those that come along are always the same. Raises DataError."""
+    """What the images of a run are, which are all read; bundled ones are always the same. Raises DataError."""
     from core.data import named
     from core.data.own import reading
 

@@ -1,1 +1,1 @@
-"""What this machine has for training and exploring, what is amiss, and what mends it."""
+"""What this machine has for training and exploring, what is wrong, and how to fix it."""

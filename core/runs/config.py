@@ -40,7 +40,7 @@ class RunConfig(Settings):
     """The settings of a run, and what was true when they were chosen; written once to config.json."""
 
     data_dir: Annotated[str, Field(max_length=4096)] | None = None
-    fingerprint: Annotated[str, Field(max_length=64)] | None = None  # of the images, but of those that come along
+    fingerprint: Annotated[str, Field(max_length=64)] | None = None  # of the images, but of bundled ones
     first_stage_preset: Word | None = None
     forked_from: ForkedFrom | None = None
     sweep: Annotated[str, Field(max_length=100)] | None = None  # the name of the one that it was made for

@@ -1,4 +1,4 @@
-"""`vae-tui doctor`: what terminal, machine and folders there are, what is amiss, and what mends it."""
+"""`vae-tui doctor`: what terminal, machine and folders there are, what is wrong, and how to fix it."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def choice(names: Any, option: str, **options: Any) -> Any:
 
 DEFAULT_SAMPLER = PRESETS[DEFAULT_PRESET].default_sampler
 OTHER_DEFAULTS = [
-    f"{preset.name}: {preset.default_sampler}"
+    f"preset {preset.name}: {preset.default_sampler}"
     for preset in PRESETS.values()
     if preset.default_sampler != DEFAULT_SAMPLER
 ]

@@ -59,7 +59,7 @@ def set_rate(
         str,
         typer.Option(
             "--learning-rate",
-            help="What the trainer goes on with; where it falls by a cosine, that goes on from where it is.",
+            help="The rate from now on; a cosine schedule continues from where it is.",
             metavar="X",
             show_default=False,
         ),
@@ -118,7 +118,9 @@ def runs(
 def logs(
     run: RunName,
     runs_dir: RunsDir = RUNS_DIR,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until training ends.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing what comes, until training ends.")
+    ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.", metavar="N", min=0)] = 20,
 ) -> None:
     found = find_run(runs_dir, run)

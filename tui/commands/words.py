@@ -37,7 +37,7 @@ COMMANDS = {
     "fork": Command(
         "tui.commands.training.fork",
         "fork",
-        "Train a new run that goes on from where a run is, or was, with other settings.",
+        "Train a new run that continues from where a run is, or was, with other settings.",
     ),
     "sweep": Command(
         "tui.commands.training.sweep",
@@ -47,7 +47,7 @@ COMMANDS = {
     "sweeps": Command(
         "tui.commands.training.outcome",
         "sweeps",
-        "Show what a sweep came to: a table or a plot; stop it, or go on with what is left.",
+        "Show the results of a sweep: a table or a plot; stop it, or continue with what is left.",
     ),
     "queue": Command(
         "tui.commands.training.queue",
@@ -87,12 +87,12 @@ COMMANDS = {
     "wheels": Command(
         "tui.commands.exchange.offline", "collect", "Collect what a machine without a network needs to install this."
     ),
-    "examples": Command("tui.commands.exchange.files", "copy_examples", "Put the trained runs that come along here."),
+    "examples": Command("tui.commands.exchange.files", "copy_examples", "Copy the bundled trained runs to your own."),
     "data": Command("tui.commands.manage", "data_sets", "List the image sets, which of them are on disk, and where."),
     "doctor": Command(
         "tui.commands.doctor",
         "doctor",
-        "Say what this terminal and machine can do, what is amiss, and what mends it.",
+        "Say what this terminal and machine can do, what is wrong, and how to fix it.",
     ),
     "bench": Command(
         "tui.commands.manage",

@@ -27,14 +27,14 @@ MARGIN = 1.5
 
 @dataclass(frozen=True)
 class Alert:
-    """What is amiss with a run, and in one sentence what to do."""
+    """What is wrong with a run, and in one sentence what to do."""
 
     kind: Kind
     text: str
 
     @property
     def is_problem(self) -> bool:
-        """Whether something is amiss, rather than done."""
+        """Whether something is wrong, rather than done."""
         return self.kind != "finished"
 
 

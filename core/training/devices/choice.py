@@ -1,4 +1,4 @@
-"""Which device a run trains on: what there is, what can be used, and what mends a GPU that cannot."""
+"""Which device a run trains on: what there is, what can be used, and how to fix a GPU that cannot."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def available() -> tuple[str, ...]:
 
 
 def complaint(name: str) -> str | None:
-    """Why a device of this machine cannot be used, and what mends it, as far as that shows without computing there."""
+    """Why a device of this machine cannot be used, and how to fix it, as far as that shows without computing there."""
     if not name.startswith("cuda"):
         return None
     try:
@@ -103,10 +103,10 @@ def complaint(name: str) -> str | None:
     if any(own <= capability and (portable or own[0] == capability[0]) for own, portable in built_for):
         return None
     newer = all(own < capability for own, _ in built_for)
-    mend = "pip install --upgrade torch" if newer else OLDER.format(BUILDS[12])
+    fix = "pip install --upgrade torch" if newer else OLDER.format(BUILDS[12])
     known = ", ".join(torch.cuda.get_arch_list())
     wanted = "sm_{}{}".format(*capability)
-    return f"PyTorch {torch.__version__} is built for {known}, not for its {wanted}; {mend}"
+    return f"PyTorch {torch.__version__} is built for {known}, not for its {wanted}; {fix}"
 
 
 def _capability(architecture: str) -> tuple[tuple[int, int], bool]:

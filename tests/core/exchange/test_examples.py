@@ -1,4 +1,4 @@
-"""The runs that come along are put among a user's own, and overwrite none."""
+"""The bundled runs are copied to a user's own, and overwrite none."""
 
 from __future__ import annotations
 

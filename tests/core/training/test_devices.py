@@ -96,18 +96,18 @@ def test_what_else_keeps_cuda_from_beginning_is_told_in_its_own_words(make_cuda:
 
 
 @pytest.mark.parametrize(
-    ("capability", "mend"),
+    ("capability", "fix"),
     [
         ((6, 1), "install PyTorch's build cu126, as pytorch.org/get-started says"),
         ((7, 0), "install PyTorch's build cu126, as pytorch.org/get-started says"),
     ],
 )
 def test_a_gpu_that_this_pytorch_was_not_built_for_is_not_taken(
-    make_cuda: MakeCuda, capability: tuple[int, int], mend: str
+    make_cuda: MakeCuda, capability: tuple[int, int], fix: str
 ) -> None:
     make_cuda(1).capability = capability
     built = "PyTorch 2.11.0 is built for sm_75, sm_80, sm_90, compute_90"
-    wanted = f"{built}, not for its sm_{capability[0]}{capability[1]}; {mend}"
+    wanted = f"{built}, not for its sm_{capability[0]}{capability[1]}; {fix}"
     assert choice.resolve("auto") == torch.device("cpu")
     assert refused("cuda:0").endswith(wanted)
 

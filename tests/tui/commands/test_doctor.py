@@ -1,4 +1,4 @@
-"""`vae-tui doctor` says what is amiss and what mends it, and ends with a status that scripts can use."""
+"""`vae-tui doctor` says what is wrong and how to fix it, and ends with a status that scripts can use."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ ENDS = {
     EXIT_FAILED: "a training failed, a check did not hold, or whoever read the output left",
     EXIT_BAD_INPUT: "bad input, which one line names",
     EXIT_REFUSED: "of a trainer (`core.worker`): another has the run, or its settings cannot be; it was not touched",
-    EXIT_TIME_LIMIT: "a training was saved and stopped by its `--time-limit`; `vae-tui resume` goes on",
+    EXIT_TIME_LIMIT: "a training was saved and stopped by its `--time-limit`; `vae-tui resume` continues",
     EXIT_INTERRUPTED: "Ctrl-C where it does not save and stop",
 }
 VARIABLES = {
@@ -60,10 +60,18 @@ def head(*words: str) -> str:
 def option(parameter: Any) -> str:
     """A row: the option as it is typed, what it is, and what holds without it."""
     takes = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
-    names = ", ".join(f"`{name}{takes}`" for name in (*parameter.opts, *parameter.secondary_opts) if name[:2] == "--")
+    names = ", ".join(f"`{name}{takes}`" for name in (*parameter.opts, *parameter.secondary_opts))
     default = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
     without = "needed" if parameter.required else "" if default in (None, False, (), []) else str(default)
     return cells(names, " ".join((parameter.help or "").split()), without)
+
+
+def everywhere(group: Any) -> str:
+    """The options that need no command, and the one that every command has."""
+    shown = "".join(cells(f"`{each.opts[0]}`", each.help) for each in group.params)
+    return (
+        head("option", "what it is") + shown + cells("`-h`, `--help`", "What there is; after a command, its options.")
+    )
 
 
 def command(name: str, found: Any) -> str:
@@ -88,7 +96,13 @@ def page() -> str:
     variables = head("variable", "what it changes") + "".join(
         cells(", ".join(f"`{each}`" for each in name.split(", ")), what) for name, what in VARIABLES.items()
     )
-    return f"{HEAD}\n## Commands\n\n{commands}\n## How commands end\n\n{ends}\n## The environment\n\n{variables}"
+    parts = {
+        "Without a command": everywhere(group),
+        "Commands": commands,
+        "How commands end": ends,
+        "The environment": variables,
+    }
+    return "\n".join([HEAD, *(f"## {title}\n\n{text}" for title, text in parts.items())])
 
 
 @pytest.mark.skipif(Version(typer.__version__) < Version("0.26"), reason="arguments keep their help elsewhere")

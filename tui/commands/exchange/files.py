@@ -165,7 +165,7 @@ def pack(
             "--out", help="The file to write.", metavar="FILE", callback=expand, show_default=f"RUN{packing.SUFFIX}"
         ),
     ] = None,
-    snapshots: Annotated[bool, typer.Option(help="With the weights of moments of its training, or without.")] = True,
+    snapshots: Annotated[bool, typer.Option(help="With its snapshots, or without.", show_default="with them")] = True,
 ) -> None:
     found = find_run(runs_dir, run)
     place = (out or Path(f"{found.name}{packing.SUFFIX}")).absolute()

@@ -48,7 +48,7 @@ def queue(
         bool | None,
         typer.Option(
             "--pause/--continue",
-            help="Have nothing that waits begin, or again; what trains goes on.",
+            help="Have nothing that waits begin, or let it begin again; what trains continues.",
             show_default=False,
         ),
     ] = None,

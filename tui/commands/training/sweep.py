@@ -78,7 +78,7 @@ def sweep(
         int | None,
         typer.Option(
             "--trials",
-            help="Draw so many members at random instead of all combinations; more of them go on with the same ones.",
+            help="Draw so many members at random instead of all combinations; a larger N draws the same ones first.",
             min=1,
             max=MEMBERS_LIMIT,
             metavar="N",

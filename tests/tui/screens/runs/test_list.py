@@ -48,9 +48,9 @@ async def test_runs_screen_without_runs(make_app: MakeApp, snapshot: SnapshotAss
 
 async def test_an_alert_is_told_of_the_run_under_the_cursor_and_moves_no_column(make_app: MakeApp) -> None:
     well = make_summary("well")
-    amiss = replace(make_summary("amiss"), alerts=(Alert("slow", "it trains far below its usual speed"),))
-    assert formatting.state(amiss).cell_len == formatting.state(well).cell_len
-    app = make_app(runs=[well, amiss])
+    bad = replace(make_summary("bad"), alerts=(Alert("slow", "it trains far below its usual speed"),))
+    assert formatting.state(bad).cell_len == formatting.state(well).cell_len
+    app = make_app(runs=[well, bad])
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         assert "! running" in screen_text(app)
