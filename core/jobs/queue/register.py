@@ -26,7 +26,7 @@ Folder = Annotated[str, Field(max_length=4096)]
 class Register(BaseModel):
     """`at_once` runs train at a time on each GPU and on the processor, None as usual; while it is `paused` none begins.
 
-    `tries` counts for each entry how often a trainer was started for it.
+    `tries` counts for each entry how often a trainer was started for it, `refusals` say why one could not be at last.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +35,7 @@ class Register(BaseModel):
     at_once: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | None = None
     paused: bool = False
     tries: dict[str, int] = {}
+    refusals: dict[str, str] = {}
 
 
 def _file(ending: str) -> Path:

@@ -49,6 +49,8 @@ def _has_entry(folder: Path) -> bool:
         return files.exists(folder / QUEUED)
     except PermissionError:
         return False
+    except OSError:  # who reads the entry learns why
+        return True
 
 
 def waiting_runs(runs_dir: Path, problems: dict[str, str] | None = None) -> list[Waiting]:
@@ -73,19 +75,21 @@ def reasons(waiting: Iterable[Waiting]) -> dict[Run, str]:
     trainers, register = trainers_here(), read_register()
     devices = Devices(register.at_once, trainers)
     at_work = {folder for each in trainers for folder in each.folders}
-    return {each.run: _reason(each, devices, at_work, is_paused=register.paused) for each in waiting}
+    return {each.run: _reason(each, devices, at_work, register) for each in waiting}
 
 
-def _reason(each: Waiting, devices: Devices, at_work: Container[str], *, is_paused: bool) -> str:
+def _reason(each: Waiting, devices: Devices, at_work: Container[str], register: Register) -> str:
     if not each.entry.is_of_this_host:
         return f"{each.entry.host} starts it"
     if str(each.run.path) in at_work:
         return STARTS
-    if is_paused:
+    if register.paused:
         return PAUSED
+    if refusal := register.refusals.get(each.entry.id):
+        return refusal
     try:
         return devices.why_none(each.run.config())
-    except DamagedFile as error:
+    except (DamagedFile, OSError) as error:
         return describe(error)
 
 
@@ -134,73 +138,76 @@ def _start(runs_dirs: Iterable[Path], ended: Sequence[Run]) -> list[Run]:
         found += waiting
         kept += [str(runs_dir)] * is_used
     tries = {each.entry.id: register.tries.get(each.entry.id, 0) for each in found}
-    register = register.model_copy(update={"folders": tuple(kept), "tries": tries})
-    started = list(_start_in_turn(in_turn(found), register, ended)) if found and not register.paused else []
-    if not started:
-        write_register(register)
+    refusals = {name: said for name, said in register.refusals.items() if name in tries}
+    register = register.model_copy(update={"folders": tuple(kept), "tries": tries, "refusals": refusals})
+    started: list[Run] = []
+    if found and not register.paused:
+        started, register = _start_in_turn(in_turn(found), register, ended)
+    write_register(register)
     return started
 
 
 def _is_ours(run: Run) -> bool:
     try:
         return is_ours(run.path)
-    except FileNotFoundError:  # it has ended meanwhile
+    except OSError:  # it has ended meanwhile, or cannot be looked at
         return False
 
 
 def _ours(runs_dir: Path) -> tuple[list[Waiting], bool]:
     """The runs of a folder that this user and host are to start, and whether one is being trained or waits."""
-    mine = []
-    for run in queued_runs(runs_dir):
-        with suppress(DamagedFile, FileNotFoundError):
-            entry = read_entry(run.path)
-            if entry is not None and entry.is_of_this_host and is_ours(run.path):
-                mine.append(Waiting(run, entry))
     waiting, is_used = [], False
-    for each in mine:
-        with suppress(DamagedFile, FileNotFoundError):
-            state = each.run.state()
-            if state is State.QUEUED:
-                waiting.append(each)
-            elif not state.active:
-                remove_entry(each.run.path)  # its trainer was killed between its last word and this
+    for run in queued_runs(runs_dir):
+        try:
+            entry = read_entry(run.path) if is_ours(run.path) else None
+            if entry is None or not entry.is_of_this_host:
                 continue
-            is_used = True
+            state = run.state()
+            if state is State.QUEUED:
+                waiting.append(Waiting(run, entry))
+            elif not state.active:
+                remove_entry(run.path)  # its trainer was killed between its last word and this
+                continue
+        except (DamagedFile, FileNotFoundError):
+            continue
+        except OSError:  # its files may be readable the next time, and those of others are
+            pass
+        is_used = True
     return waiting, is_used
 
 
-def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequence[Run]) -> Iterator[Run]:
-    """Start those for which there is room; each attempt is counted before it is made. Raises PackageMissing."""
-    if waiting:
-        check_packages()
+def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequence[Run]) -> tuple[list[Run], Register]:
+    """Start those for which there is room; each attempt is counted before it is made, and not where it failed here.
+
+    What was started, and the register that says so. Raises PackageMissing.
+    """
+    check_packages()
     gone = {str(run.path) for run in ended}
     trainers = [each for each in trainers_here() if gone.isdisjoint(each.folders)]
     at_work = {folder for each in trainers for folder in each.folders}
     devices = Devices(register.at_once, trainers)
-    tries = dict(register.tries)
+    tries, refusals = dict(register.tries), dict(register.refusals)
     ready: dict[Waiting, RunConfig] = {}
+    started: list[Run] = []
     for each in waiting:
         if str(each.run.path) not in at_work:
             try:
-                if tries[each.entry.id] >= MOST_TRIES:
-                    said = each.run.last_log_line() or "it wrote nothing into its log, as where it was killed"
-                    raise RunError(f"its trainer ended {MOST_TRIES} times before it was done: {said}")
+                _check_tries(each.run, tries[each.entry.id])
                 ready[each] = each.run.training_config()
-            except UserError as error:
-                give_up(each.run, describe(error))
+            except (UserError, OSError) as error:
+                refusals[each.entry.id] = _refused(each.run, error)
     while ready:
         first = next(iter(ready))
         config = ready.pop(first)
+        room = devices.room.copy()
         device = devices.take(config)
         if device is None:
             if config.processes > 1:
-                return  # nothing that needs less goes ahead of it for ever
+                break  # nothing that needs less goes ahead of it for ever
             continue
-        others = _alike(first, config, device, ready, devices)
-        for each in others:
-            del ready[each]
-        tries |= {each.entry.id: tries[each.entry.id] + 1 for each in (first, *others)}
-        write_register(register.model_copy(update={"tries": tries}))
+        group = [first, *_alike(first, config, device, ready, devices)]
+        counted = tries | {each.entry.id: tries[each.entry.id] + 1 for each in group}
+        write_register(register.model_copy(update={"tries": counted}))
         folder = first.entry.data_dir
         try:
             launch.start(
@@ -208,15 +215,40 @@ def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequen
                 first.entry.epochs,
                 first.entry.learning_rate,
                 devices.threads(device),
-                [each.run for each in others],
+                [each.run for each in group[1:]],
                 None if folder is None else Path(folder),
                 device=device if device.startswith("cuda") else None,
                 from_queue=True,
             )
-        except UserError as error:
-            give_up(first.run, describe(error))
+        except (UserError, OSError) as error:
+            refusals[first.entry.id] = _refused(first.run, error)
+            devices.room = room
         else:
-            yield from (each.run for each in (first, *others))
+            tries = counted
+            for each in group:
+                ready.pop(each, None)
+                refusals.pop(each.entry.id, None)
+                started.append(each.run)
+    refusals = {name: said for name, said in refusals.items() if said}
+    return started, register.model_copy(update={"tries": tries, "refusals": refusals})
+
+
+def _check_tries(run: Run, tries: int) -> None:
+    """Raise RunError where its trainers ended too often, or OSError."""
+    if tries >= MOST_TRIES:
+        said = run.last_log_line() or "it wrote nothing into its log, as where it was killed"
+        raise RunError(f"its trainer ended {MOST_TRIES} times before it was done: {said}")
+
+
+def _refused(run: Run, error: UserError | OSError) -> str:
+    """Why a run that cannot be started waits on, as what a disk or the system refuses may pass; else it is given up."""
+    if isinstance(error, OSError):
+        return f"{run.name} cannot be started: {describe(error)}"
+    try:
+        give_up(run, describe(error))
+    except OSError as refusal:
+        return f"{run.name} cannot be taken out of the queue: {describe(refusal)}; {describe(error)}"
+    return ""
 
 
 def _alike(
@@ -238,7 +270,7 @@ def _alike(
 
 
 def give_up(run: Run, reason: str) -> None:
-    """Take a run that cannot be started out of the queue, and say why in its status. Raises OSError."""
-    remove_entry(run.path)
+    """Say in the status of a run why it cannot be started, and take it out of the queue. Raises OSError: it waits."""
     with suppress(DamagedFile, FileNotFoundError):
         run.write_status(run.status().updated(error=f"taken out of the queue: {reason}"[:10_000]))
+    remove_entry(run.path)

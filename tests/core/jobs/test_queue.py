@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -110,6 +111,66 @@ def test_a_run_that_was_lost_is_started_again_and_not_for_ever(queued: list[Run]
     assert (one.state(), (one.path / QUEUED).exists()) == (State.LOST, False)
     reason = "its trainer ended 5 times before it was done: it wrote nothing into its log, as where it was killed"
     assert one.status().error == f"taken out of the queue: {reason}"
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, about: Run, number: int) -> None:
+    """Have what is done to that run fail as a disk or the system fails; to others it is done."""
+    does = getattr(owner, name)
+
+    def refusing(run: Run | Path, *arguments: Any, **options: Any) -> Any:
+        if run in (about, about.path):
+            raise OSError(number, os.strerror(number), str(about.path))
+        return does(run, *arguments, **options)
+
+    monkeypatch.setattr(owner, name, refusing)
+
+
+def test_a_run_that_the_disk_does_not_let_start_holds_nobody_up_is_not_blamed_and_says_why(
+    queued: list[Run], runs_dir: Path, at_work: list[SeenTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, three = queued
+    with monkeypatch.context() as patch:
+        refuse(patch, launch, "start", one, errno.EROFS)
+        assert start_waiting() == [two], "in the room that one did not take"
+        waiting.set_at_once(3)
+        for _ in range(starting.MOST_TRIES):
+            assert start_waiting() == []
+        refusal = f"one cannot be started: {one.path}: Read-only file system"
+        started = dict.fromkeys((two, three), starting.STARTS)
+        assert starting.reasons(waiting_runs(runs_dir)) == {one: refusal} | started
+        assert waiting.standing(one) == f"number 1 in the queue: {refusal}"
+    assert start_waiting() == [one]
+    assert (read_register().refusals, one.status().error) == ({}, None)
+
+
+def test_a_run_that_cannot_be_taken_out_holds_nobody_up_and_says_why(
+    queued: list[Run], runs_dir: Path, at_work: list[SeenTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, _ = queued
+    (one.path / "config.json").write_text("{")
+    with monkeypatch.context() as patch:
+        refuse(patch, starting, "remove_entry", one, errno.EACCES)
+        assert start_waiting() == [two]
+        said = starting.reasons(waiting_runs(runs_dir))[one]
+        assert said.startswith(f"one cannot be taken out of the queue: {one.path}: Permission denied; one: config.json")
+    assert start_waiting() == []
+    assert (read_register().refusals, names(runs_dir)) == ({}, ["two", "three"])
+
+
+def test_a_run_that_cannot_be_read_holds_nobody_up_and_its_folder_stays_known(
+    queued: list[Run], runs_dir: Path, at_work: list[SeenTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        for run in queued[:2]:
+            refuse(patch, Run, "observe", run, errno.EIO)
+        assert start_waiting() == [queued[2]]
+        problems: dict[str, str] = {}
+        waiting_runs(runs_dir, problems)
+        assert problems == {run.name: f"{run.path}: Input/output error" for run in queued[:2]}
+        refuse(patch, Run, "observe", queued[2], errno.EIO)
+        at_work.clear()
+        assert start_waiting() == [], "all of a server that is away"
+    assert start_waiting() == [queued[0]]
 
 
 def test_a_run_that_trains_is_not_taken_out_but_stopped(queued: list[Run]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from core.errors import ConfigError, UserError, describe
+from core.errors import ConfigError, DamagedFile, UserError, describe
 from core.jobs import launch
 from core.jobs.queue.register import MOST_AT_ONCE, read_register
 from core.jobs.queue.starting import PAUSED, STARTS, Waiting, reasons, start_waiting, waiting_runs
@@ -106,8 +106,7 @@ def _print(waiting: Sequence[Waiting]) -> None:
         table = Table("", "run", "preset", "data set", *["host"] * elsewhere, "", box=None, pad_edge=False)
         why = reasons(waiting)
         for each in waiting:
-            config = each.run.config()
-            cells = [str(place_of(each.run)), printable(each.run.name), config.preset, printable(config.dataset_title)]
+            cells = [str(place_of(each.run)), printable(each.run.name), *_trained(each.run)]
             begins = STARTS if why[each.run] == STARTS else ""
             table.add_row(*cells, *[printable(each.entry.host)] * elsewhere, begins)
         print_table(table)
@@ -122,6 +121,15 @@ def _print(waiting: Sequence[Waiting]) -> None:
     echo(f"{formatting.count(count, 'run')} train{'s' * (count == 1)} now on this machine; at a time {most}")
     if register.paused:
         echo(HELD)
+
+
+def _trained(run: Run) -> tuple[str, str]:
+    """The preset of a run and its data set; nothing where they cannot be read, which is why it waits."""
+    try:
+        config = run.config()
+    except (DamagedFile, OSError):
+        return "", ""
+    return config.preset, printable(config.dataset_title)
 
 
 def _waits(waiting: Sequence[Waiting], why: Mapping[Run, str]) -> Iterator[str]:

@@ -11,12 +11,14 @@ from core.errors import describe
 class Starter:
     """Looks off the UI thread, first into the folder of the app; that it fails is said once until it succeeds.
 
+    As is why a run cannot be started.
     `show_paused` is told when the queue is paused, and when it goes on.
     """
 
     def __init__(self, runs_dir: Path, say: Callable[[str], object], show_paused: Callable[[bool], object]) -> None:
         self._folders, self._say, self._show_paused = [runs_dir], say, show_paused
         self._failed = self._paused = False
+        self._refusals: frozenset[str] = frozenset()
 
     def __call__(self) -> None:
         from core.jobs.queue.register import read_register
@@ -24,7 +26,9 @@ class Starter:
 
         try:
             start_waiting(self._folders)
-            self._note_paused(read_register().paused)
+            register = read_register()
+            self._note_paused(register.paused)
+            self._note_refusals(frozenset(register.refusals.values()))
         except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
             if not self._failed:
                 self._say(f"cannot start what waits in the queue: {describe(error)}")
@@ -36,3 +40,8 @@ class Starter:
         if paused != self._paused:
             self._paused = paused
             self._show_paused(paused)
+
+    def _note_refusals(self, refusals: frozenset[str]) -> None:
+        for refusal in sorted(refusals - self._refusals):
+            self._say(refusal)
+        self._refusals = refusals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.support.screens import MakeApp, press, screen_text, settle, until
 from tui.app import VaeTui
 from tui.background.snapshots import RunReader
 from tui.screens.dialogs import Confirm
+from tui.screens.runs.starting import Starter
 from tui.screens.runs.training import TrainingScreen
 
 WaitUntil = Callable[..., None]
@@ -121,3 +123,18 @@ async def test_an_open_app_starts_what_waits(
         await pilot.pause(0.5)
         await settle(pilot)
         assert started == [one.name]
+
+
+def test_an_open_app_says_once_why_a_run_cannot_be_started(
+    tmp_path: Path, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(run: Run, *arguments: Any, **options: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(run.log_path))
+
+    (one,) = enqueue(tmp_path / "checkpoints", "one")
+    monkeypatch.setattr(launch, "start", start)
+    said: list[str] = []
+    starter = Starter(tmp_path / "checkpoints", said.append, lambda paused: None)
+    starter()
+    starter()
+    assert said == [f"one cannot be started: {one.log_path}: Read-only file system"]
