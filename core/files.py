@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -189,17 +189,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_temporary_files(folder: Path, shared: tuple[str, ...]) -> None:
-    """Remove the temporary files that killed processes left; call it only while nobody else writes in the folder.
+def remove_temporary_files(folder: Path, own: Collection[str]) -> None:
+    """Remove the temporary files that killed processes left of files that nobody but the caller writes.
 
-    Those of files whose names begin with one of `shared`, which anybody may write, are left until they are old.
+    `own` are patterns of those files' names. Anybody may be writing the others: what they left goes once it is old.
     """
     for path in folder.glob(f".*{TEMPORARY_MARK}*"):
         with suppress(FileNotFoundError):  # it was renamed just now
             found = path.lstat()
-            young = abs(time.time() - found.st_mtime) < ABANDONED_SECONDS
-            on_its_way = young and path.name[1:].startswith(shared)
-            if stat.S_ISREG(found.st_mode) and not on_its_way:
+            is_own = any(path.match(f".{name}{TEMPORARY_MARK}*") for name in own)
+            is_left = is_own or abs(time.time() - found.st_mtime) >= ABANDONED_SECONDS
+            if stat.S_ISREG(found.st_mode) and is_left:
                 path.unlink()
 
 

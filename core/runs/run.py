@@ -14,7 +14,7 @@ from core.runs.config import RunConfig, check_name, read_json, write_json
 from core.runs.keeping.queued import QUEUED, with_queue
 from core.runs.lock import RunLock, is_locked, is_trained, is_trained_unseen, still_beats
 from core.runs.metrics.log import MetricsLog
-from core.runs.requests import CONTROL, PREFIX, NumberedRequest, Requests
+from core.runs.requests import CONTROL, NumberedRequest, Requests
 from core.runs.status import State, Status
 
 CONFIG = "config.json"
@@ -286,7 +286,7 @@ class Run:
 
     def remove_temporary_files(self) -> None:
         """Remove the half-written files of killed trainers; only the holder of the lock may."""
-        files.remove_temporary_files(self.path, (CONTROL, PREFIX))
+        files.remove_temporary_files(self.path, {*KEPT} - {NOTES, EVALUATION})
 
     def last_log_line(self, about: str = "") -> str:
         """The last line that the trainer printed, of those that contain something; or nothing."""

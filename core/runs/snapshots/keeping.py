@@ -39,7 +39,7 @@ class Keeper:
                 if later > step:
                     found[later].unlink(missing_ok=True)
             if is_folder(self._folder):
-                files.remove_temporary_files(self._folder, ())
+                files.remove_temporary_files(self._folder, ["*.safetensors"])
         except OSError as error:
             self._say(error)
         else:

@@ -72,6 +72,16 @@ def test_leftovers_of_a_killed_trainer_are_swept(make_run: MakeRun) -> None:
     assert run.config()
 
 
+def test_what_others_are_writing_while_a_trainer_starts_is_not_lost(make_run: MakeRun) -> None:
+    run = make_run()
+    names = ("notes.json", "evaluation.json", "queued.json", "control.json", "request-1-2.json", "samples.npz")
+    for path in (run.path / name for name in names):
+        with files.replacing(path) as file:
+            file.write(b"minutes of work")
+            run.remove_temporary_files()
+        assert path.read_bytes() == b"minutes of work"
+
+
 @pytest.mark.parametrize(
     "content",
     [
