@@ -1,8 +1,30 @@
-"""The keys of the screens that have the most of them: samples and the plane."""
+"""The keys of the screens that have the most of them."""
 
 from __future__ import annotations
 
 from textual.binding import Binding, BindingType
+
+RECONSTRUCT_KEYS: list[BindingType] = [
+    Binding("left,h", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose an image", id="reconstruct.move"),
+    Binding("right,l", "move(1)", id="reconstruct.right", show=False),
+    Binding("up,k", "move_row(-1)", id="reconstruct.up", show=False),
+    Binding("down,j", "move_row(1)", id="reconstruct.down", show=False),
+    Binding("pageup,comma", "page(-1)", "back", tooltip="the page before", id="reconstruct.back", show=False),
+    Binding("pagedown,full_stop", "page(1)", "next", tooltip="the next page", id="reconstruct.next", show=False),
+    Binding("g,home", "edge(0)", "first", tooltip="the first image", id="reconstruct.first", show=False),
+    Binding("G,end", "edge(-1)", "last", tooltip="the last image", id="reconstruct.last", show=False),
+    Binding("c", "classes", "class", tooltip="keep one class, or all", id="reconstruct.classes"),
+    Binding("o", "order", "order", tooltip="worst first, or by index", id="reconstruct.order"),
+    Binding(
+        "enter",
+        "close_up",
+        "look",
+        key_display="enter",
+        tooltip="one image with its latent and samples",
+        id="reconstruct.closeup",
+    ),
+    Binding("b", "sketch", "pencil", tooltip="draw a digit yourself", id="reconstruct.sketch"),
+]
 
 SAMPLE_KEYS: list[BindingType] = [
     Binding("left,h", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose a digit", id="sample.move", show=False),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
@@ -22,6 +23,7 @@ from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.help.formulas import for_run
 from tui.screens.inspect.image import ImageDetailScreen, Row
+from tui.screens.inspect.keys import RECONSTRUCT_KEYS
 from tui.screens.moments.screen import TimeScreen
 from tui.screens.selection import Shared
 from tui.screens.sketch.screen import SketchScreen
@@ -36,7 +38,44 @@ if TYPE_CHECKING:
     from tui.timelapse import Shot
 
 
+ORDERS: dict[Order, str] = {"index": "by index", "worst": "worst first"}
 NAMES = ("original", "reconstruction", "error")
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which images are asked for: so many from a place on, of one class or all, in an order."""
+
+    first: int = 0
+    count: int = 1
+    label: int | None = None
+    order: Order = "index"
+
+    def page(self, explorer: Explorer) -> ReconstructionPage:
+        """They and their reconstructions."""
+        return explorer.page(self.first, self.count, self.label, self.order)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A page, and what it was asked for with."""
+
+    which: Which
+    page: ReconstructionPage
+
+    def __str__(self) -> str:
+        page, label = self.page, self.which.label
+        of_class = "" if label is None else f"{self._named(label)}, "
+        last = page.first + len(page.indices)
+        return f"{of_class}{ORDERS[self.which.order]}: {page.first + 1:,} to {last:,} of {page.total:,}"
+
+    def differences(self, wanted: Which) -> str:
+        """What tells it from another page that is wanted, such as `class 7, worst first`; places do not."""
+        of_class = self._named(wanted.label) if wanted.label != self.which.label else ""
+        return ", ".join(filter(None, (of_class, ORDERS[wanted.order] if wanted.order != self.which.order else "")))
+
+    def _named(self, label: int | None) -> str:
+        return "all classes" if label is None else f"class {formatting.class_title(label, self.page.classes)}"
 
 
 class ReconstructScreen(TimeScreen):
@@ -53,36 +92,15 @@ class ReconstructScreen(TimeScreen):
     ReconstructScreen #facts { width: 1fr; padding: 1 2; }
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1)", "choose", key_display="←→↑↓", tooltip="choose an image", id="reconstruct.move"),
-        Binding("right,l", "move(1)", id="reconstruct.right", show=False),
-        Binding("up,k", "move_row(-1)", id="reconstruct.up", show=False),
-        Binding("down,j", "move_row(1)", id="reconstruct.down", show=False),
-        Binding("pageup,comma", "page(-1)", "back", tooltip="the page before", id="reconstruct.back", show=False),
-        Binding("pagedown,full_stop", "page(1)", "next", tooltip="the next page", id="reconstruct.next", show=False),
-        Binding("g,home", "edge(0)", "first", tooltip="the first image", id="reconstruct.first", show=False),
-        Binding("G,end", "edge(-1)", "last", tooltip="the last image", id="reconstruct.last", show=False),
-        Binding("c", "classes", "class", tooltip="keep one class, or all", id="reconstruct.classes"),
-        Binding("o", "order", "order", tooltip="worst first, or by index", id="reconstruct.order"),
-        Binding(
-            "enter",
-            "close_up",
-            "look",
-            key_display="enter",
-            tooltip="one image with its latent and samples",
-            id="reconstruct.closeup",
-        ),
-        Binding("b", "sketch", "pencil", tooltip="draw a digit yourself", id="reconstruct.sketch"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = RECONSTRUCT_KEYS
 
     def __init__(self, shared: Shared, sources: ExploreSources) -> None:
         super().__init__(shared, sources)
         self.place = 0
         self.label: int | None = None
         self.order: Order = "index"
-        self.page: ReconstructionPage | None = None
-        # What the newest page was asked for with.
-        self._asked: tuple[int, int, int | None, Order] = (0, 1, None, "index")
+        self.seen: Seen | None = None
+        self._asked = Which()  # for the newest page
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
@@ -94,6 +112,11 @@ class ReconstructScreen(TimeScreen):
     @property
     def _gallery(self) -> Gallery:
         return self.query_one("#page", Gallery)
+
+    @property
+    def page(self) -> ReconstructionPage | None:
+        """That which is seen."""
+        return self.seen.page if self.seen else None
 
     @property
     def topic(self) -> str:
@@ -116,47 +139,48 @@ class ReconstructScreen(TimeScreen):
         return self._tiling.capacity if self._tiling else 1
 
     def request_content(self) -> None:
-        capacity, label, order = self.capacity, self.label, self.order
-        first = self.place // capacity * capacity
-        self._asked = asked = (first, capacity, label, order)
-        self.ask("page", lambda explorer: explorer.page(*asked), partial(self._show, asked))
+        capacity = self.capacity
+        self._asked = asked = Which(self.place // capacity * capacity, capacity, self.label, self.order)
+        following = self.seen.differences(asked) if self.seen else ""
+        self.wait_for(following and f"next: {following}")
+        self.ask("page", asked.page, partial(self._show, asked))
 
     def ahead(self) -> Callable[[Explorer], object]:
-        first, capacity, label, order = self._asked
-        return lambda explorer: explorer.page(first, capacity, label, order)
+        return self._asked.page
 
     def shot(self) -> Shot:
         from tui import timelapse
 
-        first, _, label, order = self._asked
-        return timelapse.of_reconstructions(first, label=label, order=order)
+        return timelapse.of_reconstructions(self._asked.first, label=self._asked.label, order=self._asked.order)
 
     def room_changed(self) -> None:
-        if self.run_update is not None and self.capacity != self._asked[1]:
+        if self.run_update is not None and self.capacity != self._asked.count:
             self.request_content()
 
     def reset(self) -> None:
-        self.page, self.place = None, 0
+        self.seen, self.place = None, 0
         self.order = "index"  # sorting takes seconds, which nobody asked of another run
         self.show_message("opening the run")
 
     def show_message(self, message: str) -> None:
-        self.page = None
+        self.seen = None
+        self.wait_for("")
         self._gallery.show_message(message)
         self.set_heading()
         self.query_one("#large", Gallery).show_message("")
         self.query_one("#facts", Static).update("")
 
-    def _show(self, asked: object, page: ReconstructionPage) -> None:
-        self.page = page
+    def _show(self, asked: Which, page: ReconstructionPage) -> None:
+        self.seen = Seen(asked, page)
         if asked == self._asked:  # else keys went on meanwhile
+            self.wait_for("")
             self.place = min(max(self.place, page.first), page.first + len(page.indices) - 1)
         self._draw()
 
     def _draw(self) -> None:
-        page = self.page
-        if page is None:
+        if self.seen is None:
             return
+        page = self.seen.page
         selected = min(max(self.place - page.first, 0), len(page.indices) - 1)
         tiles = page.stacks()
         if self._stacked > 1:
@@ -166,7 +190,7 @@ class ReconstructScreen(TimeScreen):
             named = f"class {number}" if number else "image"
             self._gallery.show(tiles[selected][:2, None], [named, f"error {error:.1f}"])
         rows = ", ".join(NAMES[: self._stacked]) if self._stacked > 1 else "original, reconstruction"
-        self.set_heading(rows, self._which(page), "class, error")
+        self.set_heading(rows, str(self.seen), "class, error")
         names = list(NAMES)
         self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
         facts = Text.assemble(
@@ -176,13 +200,6 @@ class ReconstructScreen(TimeScreen):
             ("enter looks closer", "dim"),
         )  # fmt: skip
         self.query_one("#facts", Static).update(facts)
-
-    def _which(self, page: ReconstructionPage) -> str:
-        """Which images a page has, in words."""
-        which = "" if self.label is None else f"class {formatting.class_title(self.label, page.classes)}, "
-        order = "worst first" if self.order == "worst" else "by index"
-        last = page.first + len(page.indices)
-        return f"{which}{order}: {page.first + 1:,} to {last:,} of {page.total:,}"
 
     # What keys do
 
@@ -249,26 +266,24 @@ class ReconstructScreen(TimeScreen):
         self.answers.when_newest("page", self._close_up)
 
     def _close_up(self) -> None:
-        page = self.page
-        if page is None:
+        if self.seen is None:
             return
+        which = self.seen.which
 
         def closed(place: int | None) -> None:
             if place is not None:
                 self._go_to(place)
 
-        label, order = self.label, self.order
-
         def index_of(explorer: Explorer, place: int) -> int:
-            return int(explorer.page(place, 1, label, order).indices[0])
+            return int(replace(which, first=place, count=1).page(explorer).indices[0])
 
-        row = Row(page.total, "validation", index_of)
+        row = Row(self.seen.page.total, "validation", index_of)
         self.app.push_screen(ImageDetailScreen(self.shared, self.sources, self.place, row), closed)
 
     def to_export(self, run: Run, stem: str) -> Export | None:
-        if self.page is None:
+        if self.seen is None:
             return None
-        tiles, columns = self.page.stacks(), self._tiling.columns if self._tiling else 1
-        title = exporting.title(run, self.moment, f"originals, reconstructions, errors: {self._which(self.page)}")
-        page = TilePage(tiles, min(columns, len(tiles)), formatting.page_captions(self.page), title)
+        tiles, columns = self.seen.page.stacks(), self._tiling.columns if self._tiling else 1
+        title = exporting.title(run, self.moment, f"originals, reconstructions, errors: {self.seen}")
+        page = TilePage(tiles, min(columns, len(tiles)), formatting.page_captions(self.seen.page), title)
         return Export(lambda folder: exporting.write_tiles(folder, stem, page))

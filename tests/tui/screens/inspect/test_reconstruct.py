@@ -7,8 +7,9 @@ import re
 import pytest
 
 from tests.support.explorers import FakeExplorer, FakeExplorers
-from tests.support.screens import answered, opened, press, screen_text, shown
+from tests.support.screens import answered, opened, press, screen_text, shown, until
 from tests.support.snapshots import RUN
+from tui import export_plots
 from tui.app import VaeTui
 from tui.screens.inspect.image import ImageDetailScreen
 from tui.screens.inspect.reconstruct import ReconstructScreen
@@ -50,6 +51,27 @@ async def test_one_class_is_kept_and_the_worst_come_first(run_app: VaeTui, explo
         assert "no validation image is of class 3" in screen_text(run_app)
         await press(pilot, "c", "a")
         assert "worst first: 1 to 4 of 205" in screen_text(run_app)
+
+
+@pytest.mark.parametrize(("keys", "following"), [("o", "next: worst first"), ("c7", "next: class 7")])
+async def test_a_page_is_called_what_it_was_asked_for_until_another_comes(
+    run_app: VaeTui, explorers: FakeExplorers, monkeypatch: pytest.MonkeyPatch, keys: str, following: str
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(export_plots, "save_tiles", lambda path, page: titles.append(page.title))
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "3")
+        explorers[RUN].gate.clear()
+        await pilot.press(*keys)
+        await until(pilot, lambda: following in screen_text(run_app), "what comes")
+        await pilot.press("right", "e")
+        await until(pilot, lambda: titles, "the picture of what is seen")
+        assert titles[0].endswith("errors: by index: 1 to 8 of 205")
+        assert "  by index: 1 to 8 of 205" in screen_text(run_app).splitlines()[1]
+        explorers[RUN].gate.set()
+        await answered(pilot)
+        assert following.removeprefix("next: ") in screen_text(run_app).splitlines()[1]
+        assert "next:" not in screen_text(run_app)
 
 
 async def test_a_click_chooses_an_image(run_app: VaeTui) -> None:
