@@ -1,7 +1,7 @@
 """The pictures of the README and the docs: the app in a terminal, taken of the runs that come with the repository.
 
 `python -m tests.pictures docs [--only NAME] [--runs-dir DIR] [--data-dir DIR]`: the latents are those of full MNIST,
-where the last DIR has it. That of a sweep trains its runs before, in a minute or two.
+where the last DIR has it. Those of a sweep and of a fork train their runs before, in a minute or two.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ DOT = 1.8  # radius
 class Picture:
     """What is typed, and what the screen shows then; each key after what is awaited before it.
 
-    Where it is of a sweep, the runs are those that `vae-tui sweep` trains by these words.
+    Where there are commands of `vae-tui` that train, the runs are those that they make.
     """
 
     run: str
     keys: tuple[tuple[str, str], ...]
     awaited: tuple[str, ...]
     gone: str = ""  # what is shown before, and no more
-    sweep: tuple[str, ...] = ()
+    trained: tuple[tuple[str, ...], ...] = ()
     command: tuple[str, ...] = ("open",)  # and options besides the run
 
 
@@ -60,6 +60,8 @@ PICTURES = {
         "vae-mnist", (("3", "epoch"), ("b", "error"), ("a two", "puts the pen down")), ("takes it for", "nearest")
     ),
     "sample": Picture("prior-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk"), ": step "),
+    "quality-vae": Picture("vae-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk")),
+    "quality-vae-post": Picture("vae-post-mnist", (("4", "epoch"),), ("samples", "▀▀▀", "walk")),
     "neighbours": Picture(
         "prior-mnist", (), ("validation images", "▀▀▀"), command=("sample", "--nearest", "--count", "7")
     ),
@@ -95,9 +97,23 @@ PICTURES = {
         "",
         (("W", "finished"), ("j", "lowest"), ("v", "cursor")),
         ("best  ⠒⠒ cursor", "8 finished"),
-        sweep=(
-            *("--name", "try", "--dataset", "mnist-5k", "--device", "cpu", "--epochs", "3", "--trials", "8"),
-            *("--learning-rate", "1e-3..1e-2", "--batch-size", "64,128", "--beta", "0.1..1"),
+        trained=(
+            (
+                *("sweep", "--name", "try", "--dataset", "mnist-5k", "--device", "cpu", "--epochs", "3"),
+                *("--trials", "8", "--learning-rate", "1e-3..1e-2", "--batch-size", "64,128", "--beta", "0.1..1"),
+            ),
+        ),
+    ),
+    "fork": Picture(
+        "vae-beta3",
+        (("6", "epoch"),),
+        ("vae-beta3 and vae", "fork vae-beta3"),
+        trained=(
+            (
+                *("train", "--preset", "vae", "--dataset", "mnist-5k", "--device", "cpu", "--epochs", "12"),
+                *("--validate-every", "1", "--name", "vae"),
+            ),
+            ("fork", "vae", "--at", "6", "--beta", "3", "--name", "vae-beta3"),
         ),
     ),
 }
@@ -117,9 +133,10 @@ NAMES = {"left": 30 * "\x1b[D", "earlier": 6 * ";", "a two": drawn(TWO)}
 def take(picture: Picture, runs_dir: Path, data_dir: str | None) -> Image.Image:
     """The picture, of a terminal of 16 million colours."""
     with tempfile.TemporaryDirectory() as state:
-        if picture.sweep:
+        if picture.trained:
             runs_dir = Path(state) / "checkpoints"
-            subprocess.run([*program.words("sweep"), *picture.sweep, "--runs-dir", str(runs_dir)], cwd=ROOT, check=True)
+        for command, *words in picture.trained:
+            subprocess.run([*program.words(command), *words, "--runs-dir", str(runs_dir)], cwd=ROOT, check=True)
         command, *options = picture.command
         words = [*program.words(command), *filter(None, [picture.run]), *options, "--runs-dir", str(runs_dir)]
         words += ["--data-dir", data_dir] if data_dir else []
