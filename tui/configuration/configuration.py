@@ -26,7 +26,8 @@ class Configuration:
 
     def __init__(self, path: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
         self.path, self.problems = path, list[str]()
-        self._lock = threading.Lock()
+        self._lock, self._file_lock = threading.Lock(), threading.Lock()
+        self._awaits_turn = False  # whether a write has not begun yet
         self._values: dict[str, object] = {}
         self._unwritten: dict[str, Value] = {}
         found = self._read() if path is not None else {}
@@ -91,26 +92,42 @@ class Configuration:
             return self.path is not None and bool(self._unwritten)
 
     def write(self) -> None:
-        """Keep what was chosen for the next use; for any thread.
+        """Keep what was chosen for the next use; for any thread. One that has not begun yet does it for all.
 
-        Raises OSError, or DamagedFile where the file cannot be changed, which stays as it is then.
+        Raises OSError, or DamagedFile where the file cannot be changed, which stays as it is then; the next write tries
+        again.
         """
         if self.path is None:
             return
         with self._lock:
-            new, self._unwritten = self._unwritten, {}
-            if not new:
+            if self._awaits_turn:
                 return
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._awaits_turn = True
+        with self._file_lock:
+            with self._lock:
+                self._awaits_turn = False
+                new, self._unwritten = self._unwritten, {}
             try:
-                written = files.read_once(self.path, LARGEST).decode()
-            except FileNotFoundError:
-                written = HEADER
-            try:
-                content = changed(written, new)
-            except ValueError as error:
-                raise DamagedFile(self.path, f"{error}: what is chosen is not kept") from error
-            files.replace(self.path, content.encode())
+                if new:
+                    _keep(self.path, new)
+            except BaseException:
+                with self._lock:
+                    self._unwritten = new | self._unwritten
+                raise
+
+
+def _keep(path: Path, new: Mapping[str, Value]) -> None:
+    """Change these values in the file, which may take long. Raises OSError and DamagedFile."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        written = files.read_once(path, LARGEST).decode()
+    except FileNotFoundError:
+        written = HEADER
+    try:
+        content = changed(written, new)
+    except ValueError as error:
+        raise DamagedFile(path, f"{error}: what is chosen is not kept") from error
+    files.replace(path, content.encode())
 
 
 def _from_text(text: str, usual: object) -> object:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 from typing import get_args
 
 import pytest
 
+from core import files
 from core.errors import DamagedFile
 from tui.configuration.configuration import Configuration
 from tui.configuration.settings import (
@@ -150,6 +153,55 @@ def test_a_file_that_cannot_be_changed_line_by_line_stays_as_it_is(path: Path, t
         configuration.write()
     assert path.read_text() == text
     assert configuration[LIST_SORT] == "best"  # until the app is left
+
+
+def test_a_slow_folder_holds_up_no_choice_and_at_most_one_write_waits(
+    path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
+) -> None:
+    configuration, reached, gate, replace = Configuration(path), Event(), Event(), files.replace
+
+    def slow(path: Path, content: bytes) -> None:
+        reached.set()
+        assert gate.wait(10)
+        replace(path, content)
+
+    monkeypatch.setattr(files, "replace", slow)
+    configuration.choose({LIST_SORT: "best"})
+    writes = [Thread(target=configuration.write) for _ in range(4)]
+    writes[0].start()
+    assert reached.wait(10)
+    choice = Thread(target=configuration.choose, args=({LIST_SORT: "run"},))
+    choice.start()
+    choice.join(2)
+    held_up = choice.is_alive()
+    for write in writes[1:]:
+        write.start()
+    if not held_up:
+        wait_until(lambda: sum(write.is_alive() for write in writes) == 2)
+    gate.set()
+    for thread in (*writes, choice):
+        thread.join(10)
+    assert not held_up
+    assert Configuration(path)[LIST_SORT] == "run"
+
+
+def test_what_could_not_be_written_is_tried_again_and_newer_choices_win(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = Configuration(path)
+
+    def full(path: Path, content: bytes) -> None:
+        configuration.choose({LIST_SORT: "run"})
+        raise OSError("no space left")
+
+    configuration.choose({LIST_SORT: "best", THEME: "nord"})
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "replace", full)
+        with pytest.raises(OSError, match="no space left"):
+            configuration.write()
+    configuration.write()
+    again = Configuration(path)
+    assert (again[LIST_SORT], again[THEME]) == ("run", "nord")
 
 
 def test_values_are_put_where_they_belong() -> None:
