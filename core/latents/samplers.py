@@ -21,7 +21,8 @@ from core.latents.options import check_temperature, grid_shape
 
 COMPONENTS = 10
 ITERATIONS = 30
-AT_ONCE = 5  # iterations, a few tenths of a second
+AT_ONCE = 5  # iterations of up to SMALL latent numbers, a few tenths of a second; one of more takes as long or longer
+SMALL = 128
 
 
 class Sampler(Protocol):
@@ -46,7 +47,11 @@ class GaussianMixture:
         size = self.means.shape[1]
         noise = torch.randn(count, size, generator=generator)
         chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
-        return self.means[chosen] + temperature * (self.factors[chosen] @ noise[:, :, None])[:, :, 0]
+        z = self.means[chosen]
+        for number, factor in enumerate(self.factors):  # each once: a factor for every sample may be gigabytes
+            its = chosen == number
+            z[its] += temperature * noise[its] @ factor.T
+        return z
 
 
 class QuantileGrid:
@@ -96,19 +101,20 @@ def _fit_mixture(latents: Latents, report: Callable[[float], object]) -> Gaussia
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import BayesianGaussianMixture
 
-    mixture = BayesianGaussianMixture(
-        n_components=COMPONENTS, max_iter=AT_ONCE, tol=1e-2, random_state=0, warm_start=True
-    )
     z = latents.draw()
+    at_once = AT_ONCE if z.shape[1] <= SMALL else 1
+    mixture = BayesianGaussianMixture(
+        n_components=COMPONENTS, max_iter=at_once, tol=1e-2, random_state=0, warm_start=True
+    )
     with warnings.catch_warnings(), threadpool_limits(1):
         # Further iterations move the Gaussians by less than samples show. Threads only wait for each other on
         # matrices this small: with a trainer beside them the fit takes forty times as long.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for done in range(0, ITERATIONS, AT_ONCE):
+        for done in range(0, ITERATIONS, at_once):
             mixture.fit(z)
             if mixture.converged_:
                 break
-            report((done + AT_ONCE) / ITERATIONS)
+            report((done + at_once) / ITERATIONS)
     return _mixture(mixture.weights_, mixture.means_, covariance_root(mixture.covariances_))
 
 

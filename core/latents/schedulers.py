@@ -90,9 +90,7 @@ class DDPM:
 
     def expected(self, z: Tensor, predicted: Tensor, time: float) -> Tensor:
         """What is left without the noise. Ho et al. 2020, equation 15."""
-        alpha_bar = self._alpha_bars[int(time * TIME_STEPS)]
-        latents: Tensor = (z - (1 - alpha_bar) ** 0.5 * predicted) / alpha_bar**0.5
-        return latents
+        return _without_noise(z, predicted, self._alpha_bars[min(round(time * TIME_STEPS), TIME_STEPS - 1)])
 
     def denoise(
         self, predict: Predict, z: Tensor, steps: int, generator: torch.Generator, done: int = 0
@@ -103,7 +101,7 @@ class DDPM:
             now = self._alpha_bars[chosen[index]]
             after = self._alpha_bars[chosen[index - 1]] if index else 1.0
             predicted = predict(z, chosen[index] / TIME_STEPS)
-            latents = (z - (1 - now) ** 0.5 * predicted) / now**0.5
+            latents = _without_noise(z, predicted, now)
             variance = (1 - after) / (1 - now) * (1 - now / after) if steps == TIME_STEPS else 0.0
             z = after**0.5 * latents + (1 - after - variance) ** 0.5 * predicted
             if variance:
@@ -112,3 +110,9 @@ class DDPM:
 
 
 SCHEDULERS: dict[str, type[FlowMatching] | type[DDPM]] = {"flow": FlowMatching, "ddpm": DDPM}
+
+
+def _without_noise(z: Tensor, predicted: Tensor, alpha_bar: float) -> Tensor:
+    """The latents that are left of noisy ones without the predicted noise. Ho et al. 2020, equation 15."""
+    latents: Tensor = (z - (1 - alpha_bar) ** 0.5 * predicted) / alpha_bar**0.5
+    return latents

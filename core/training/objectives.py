@@ -207,7 +207,7 @@ def latent_scale(model: Autoencoder, images: Tensor) -> float:
 
     Rombach et al. 2022, appendix G. The variance is that of posterior samples, computed without drawing any.
     """
-    chosen = images[:: max(1, len(images) // LATENT_SCALE_IMAGES)][:LATENT_SCALE_IMAGES]
+    chosen = images[torch.from_numpy(evenly_spaced(len(images), LATENT_SCALE_IMAGES))]
     folded = fold_batch_norm(model)
     posteriors = [folded.encode(pixels(batch)) for batch in chosen.split(VALIDATION_BATCH)]
     between = torch.cat([posterior.mean for posterior in posteriors]).var()

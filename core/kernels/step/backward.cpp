@@ -75,7 +75,7 @@ template <int I> void give_gradient(Frame& frame, int part, int image, Copy& cop
         for (int i = 0; i < SIZE * C; i += STRIDE)
             for (int v = 0; v < STRIDE / L; ++v) {
                 const int at = y * SIZE * C + i + v * L;
-                Floats<L> z_of, n;
+                Floats<L> z_of = {}, n = {};
                 if constexpr (POOLED) {
                     for (int k = 0; k < 4; ++k) {
                         const Floats<L> other = load<L>(z + under<SIZE, C>(y, i / C, k) + v * L);

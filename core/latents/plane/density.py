@@ -196,7 +196,7 @@ def _smoothed(points: Floats, box: list[tuple[float, float]], bandwidths: Floats
 
 def _blurred(values: Floats, deviation: float, axis: int) -> Floats:
     """Values smoothed along an axis by a Gaussian whose deviation is so many cells."""
-    reach = min(int(np.ceil(4 * deviation)), GRID - 1)
+    reach = min(int(np.ceil(4 * deviation)), (GRID - 1) // 2)  # a longer kernel would make longer rows
     kernel = np.exp(-np.square(np.arange(-reach, reach + 1)) / (2 * max(deviation, 1e-3) ** 2))
     kernel /= kernel.sum()
     blurred: Floats = np.apply_along_axis(np.convolve, axis, values, kernel, mode="same")

@@ -16,11 +16,13 @@ from torch import Tensor
 from core.data.images import ImageSet, RunImages, pixels
 from core.errors import ConfigError, RunError
 from core.evaluation.classifier import ClassifierOutput, classify, shipped
+from core.evaluation.likelihood import Bounds
 from core.evaluation.measuring.by_class import Rebuilt, as_rows, confusion, figures_of_classes
 from core.evaluation.measuring.reference import Reference, compare
 from core.evaluation.results import METRIC_DESCRIPTIONS, Evaluation, MeanStd
 from core.explorer.queries import RunExplorer
 from core.explorer.session import RunSession
+from core.models.autoencoder import Autoencoder
 from core.models.weights import weights_to_bytes
 from core.runs.run import Run
 from tests.conftest import cut_digits, make_trained_run
@@ -107,6 +109,21 @@ def mean(figure: MeanStd | None) -> float:
 
 def judged(images: Tensor) -> ClassifierOutput:
     return classify(shipped(), [pixels(images)])
+
+
+def test_each_seed_takes_other_images_for_the_gain_of_many_samples(
+    runs: dict[str, Run], images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def bounds(model: Autoencoder, image: Tensor, *rest: Any) -> Bounds:
+        seen.append(image)
+        return Bounds(torch.zeros(1), torch.ones(1))
+
+    monkeypatch.setattr("core.evaluation.evaluate.importance_bounds", bounds)
+    measured = evaluate(runs["vae"], images, "prior", samples=100, seeds=2)
+    assert len({image.numpy().tobytes() for image in seen}) == len(seen) == 2 * 5
+    assert mean(measured.iwae) == pytest.approx(mean(measured.elbo) + 1)
 
 
 def test_it_has_every_figure_and_the_likelihood_only_with_a_distribution(of_vae: Evaluation, of_ae: Evaluation) -> None:

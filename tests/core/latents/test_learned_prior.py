@@ -87,6 +87,13 @@ def test_latents_become_noise_by_and_by(name: str) -> None:
     assert (noisy.time < 1).all()
 
 
+def test_a_time_of_ddpm_is_the_step_that_its_noise_was_added_in() -> None:
+    scheduler, z, noise = DDPM(), torch.randn(5, *LATENT_SHAPE), torch.randn(5, *LATENT_SHAPE)
+    for time in (1 - 18 / 20, 0.5, 1 - 1 / 20):  # the first is just below 0.1
+        noisy = scheduler.add_noise(z, noise, torch.full((5,), time)).latents
+        assert torch.allclose(scheduler.expected(noisy, noise, time), z, atol=1e-4)
+
+
 def test_a_flows_target_leads_from_noise_to_the_latents() -> None:
     z, noise = torch.randn(2, 4, 4, 4), torch.randn(2, 4, 4, 4)
     noisy = FlowMatching().add_noise(z, noise, torch.tensor([0.3, 0.8]))

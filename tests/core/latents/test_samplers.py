@@ -175,3 +175,18 @@ def test_an_unknown_sampler_is_refused_with_those_there_are() -> None:
 def test_every_preset_begins_with_the_sampler_that_suits_it() -> None:
     begun = {preset.name: preset.default_sampler for preset in PRESETS.values()}
     assert begun == {"ae": "gaussian", "vae": "prior", "vae-post": "prior", "prior": "learned"}
+
+
+def test_each_sample_is_of_its_gaussian() -> None:
+    weights, means, factors = torch.tensor([0.3, 0.7]), torch.randn(2, 3), torch.randn(2, 3, 3)
+    z = GaussianMixture(weights, means, factors).sample(50, seed=4, temperature=0.5)
+    generator = torch.Generator().manual_seed(4)
+    noise = torch.randn(50, 3, generator=generator)
+    chosen = torch.multinomial(weights, 50, replacement=True, generator=generator)
+    one_by_one = [means[k] + 0.5 * factors[k] @ n for k, n in zip(chosen, noise, strict=True)]
+    assert torch.allclose(z, torch.stack(one_by_one), atol=1e-6)
+
+
+def test_many_samples_of_many_numbers_need_no_factor_each() -> None:
+    z = standard_normal(1024).sample(10_000, seed=3)  # factors would be 42 GB
+    assert torch.equal(z, torch.randn(10_000, 1024, generator=torch.Generator().manual_seed(3)))

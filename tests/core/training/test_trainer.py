@@ -17,8 +17,9 @@ from core.errors import DamagedFile, Diverged
 from core.models.autoencoder import Autoencoder, loss
 from core.models.weights import metadata_of
 from core.runs.architecture.presets import PRESETS
+from core.runs.config import make_config
 from core.runs.run import Run
-from core.training.objectives import latent_scale
+from core.training.objectives import latent_scale, new_autoencoder
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
 from tests.support.models import load_model
@@ -256,6 +257,14 @@ def test_the_latent_scale_makes_latents_of_unit_spread(make_run: MakeRun, images
     with torch.no_grad():
         z = model.encode(pixels(images.train_images)).sample() * model.latent_scale
     assert z.std() == pytest.approx(1.0, rel=0.02)
+
+
+def test_the_latent_scale_is_of_images_from_the_first_to_the_last() -> None:
+    model = new_autoencoder(make_config(preset="ae"))
+    images = torch.zeros(4000, 32, 32, dtype=torch.uint8)
+    alike = latent_scale(model, images)
+    images[3000:] = torch.randint(256, (1000, 32, 32), dtype=torch.uint8)  # as of a folder that is sorted by class
+    assert latent_scale(model, images) != alike
 
 
 def test_a_save_on_the_way_leaves_out_what_takes_long_to_measure(make_run: MakeRun, images: ImageSet) -> None:

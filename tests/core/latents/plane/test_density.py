@@ -86,3 +86,10 @@ def test_the_region_of_most_of_wide_posteriors_has_ranges() -> None:
     for (low, high), deviation in zip(found.limits(0.9), (1.0, 3.0), strict=True):
         assert -2.6 * deviation < low < -1.8 * deviation
         assert 1.8 * deviation < high < 2.6 * deviation
+
+
+def test_what_does_not_vary_is_as_dense_as_itself_on_the_same_grid() -> None:
+    flat = drawn(500) * [1.0, 0.0]
+    density = densities(flat[None], np.zeros(500, dtype=int), PlanePoints(flat))
+    assert density.posterior.shape == density.drawn.shape == (GRID, GRID)
+    assert density.overlap == pytest.approx(1, abs=0.05)
