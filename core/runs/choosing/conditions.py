@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Test = Callable[["RunSummary"], bool]
 TOKEN = re.compile(r"""\s*(?:(!=|!~|<=|>=|==|=|<|>|~)|([()])|"([^"]*)"|'([^']*)'|([^\s()=<>!~"']+))""")
-NUMBER = re.compile(r"([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)([a-z]*)")
+NUMBER = re.compile(r"([-+]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:e[-+]?\d+)?)([a-z]*)")
 GAP = re.compile(r"(?<=[^\s=<>!~])\s+(?![\s=<>!~])")  # between words, not beside a comparison
 LONGEST = 500  # characters
 DEEPEST = 50  # brackets in each other

@@ -39,6 +39,7 @@ RUNS = [
         ("age > 2h age < 7d preset=ae", "ae-mnist"),
         ("created>=2026-01-02 created<2026-02", "vae-mnist ae-mnist Fashion fresh"),
         ("error~json", "broken"),
+        ("epochs<1_0_000", "vae-mnist ae-mnist Fashion fresh"),
         ("val_loss<1e9 or val_loss>=1e9", "vae-mnist ae-mnist Fashion"),  # what is not there is neither
     ],
 )
@@ -68,6 +69,8 @@ def test_a_filter_leaves_the_runs_that_are_so(text: str, names: str) -> None:
         ("(" * 5000, f"at most {LONGEST} characters"),
         ("(" * 400, "brackets"),
         ("val_loss<1e999", "val_loss is a number"),
+        ("epochs>1_", "epochs is a number, not '1_'"),
+        ("epochs>1__0", "epochs is a number, not '1__0'"),
     ],
 )
 def test_what_is_no_condition_is_told_in_a_line(text: str, said: str) -> None:
