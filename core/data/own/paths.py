@@ -49,7 +49,11 @@ def parse(text: str) -> tuple[str, Path] | None:
 
 def check(kind: str, path: Path) -> None:
     """Raise DataError unless there is something of that kind to be read, whatever is in it."""
-    if not (path.is_file() if kind == "npz" else path.is_dir()):
+    try:
+        there = path.is_file() if kind == "npz" else path.is_dir()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    if not there:
         raise DataError(f"there is no {'file' if kind == 'npz' else 'folder'} {path} to read images from")
     if not os.access(path, os.R_OK):
         raise DataError(f"{path} cannot be read: permission denied")

@@ -204,6 +204,12 @@ def test_what_is_typed_is_a_kind_and_an_absolute_path(monkeypatch: pytest.Monkey
             registry.source(wrong, Path("sets"))
 
 
+@pytest.mark.parametrize("kind", registry.OWN)
+def test_a_path_that_cannot_be_looked_at_is_refused_in_a_line(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"(cannot be read: File name too long|to read images from)$"):
+        registry.check(kind, tmp_path / ("a" * 300))
+
+
 def test_a_run_says_that_it_has_other_images_and_is_not_trained_on_them(tmp_path: Path) -> None:
     fingerprint, *_ = registry.look_through(ImageSource("folder", draw(tmp_path / "mine")))
     source = ImageSource("folder", tmp_path / "mine", fingerprint=fingerprint or "")

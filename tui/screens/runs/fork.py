@@ -16,7 +16,7 @@ from core.runs.config import RunConfig
 from core.runs.forks.choice import check_goal, first_rate, fork_settings, kept_settings, usual_goal
 from core.runs.forks.moment import Moment, newest_moment, settings_now
 from core.runs.forks.origin import epoch_words
-from core.runs.keeping.names import stem_of, unused_name
+from core.runs.keeping.names import stem_of
 from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text
 from core.runs.snapshots.folder import snapshots_of
@@ -24,7 +24,7 @@ from tui import formatting
 from tui.background.devices import check_device
 from tui.messages import RunOpened
 from tui.screens.base import BaseScreen
-from tui.screens.runs.form.checking import name_problem
+from tui.screens.runs.form.checking import name_problem, suggested_name
 from tui.screens.runs.form.settings import PATH, Row, SettingsForm
 from tui.screens.runs.new_run import NewRun
 
@@ -119,7 +119,7 @@ class ForkRun(NewRun):
         return {}
 
     def _suggested_name(self, values: dict[str, Any]) -> str:
-        return unused_name(self._runs_dir, f"{stem_of(self._run.name)}-fork")
+        return suggested_name(self._runs_dir, f"{stem_of(self._run.name)}-fork")
 
     def _hints(self) -> dict[str, str]:
         of_snapshot = self._moment.snapshot is not None

@@ -21,7 +21,7 @@ from core.jobs.cost import Pace, estimate, read_paces
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS
 from core.runs.config import RunConfig, check_last_batch, check_values, defaults
 from core.runs.first_stage import with_images
-from core.runs.keeping.names import run_named, unused_name
+from core.runs.keeping.names import run_named
 from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text, title
 from core.text import printable
@@ -29,7 +29,7 @@ from core.training.methods.usual import slower_on_cpu
 from tui import formatting
 from tui.background.devices import check_device
 from tui.screens.runs.form.beginning import begin, make_run
-from tui.screens.runs.form.checking import SIZES, model_of, name_problem
+from tui.screens.runs.form.checking import SIZES, model_of, name_problem, suggested_name
 from tui.screens.runs.form.images import first_stages, images_missing, path_problem, set_hint
 from tui.screens.runs.form.settings import PATH, SettingsForm
 from tui.widgets.bars import KeyLine
@@ -183,7 +183,7 @@ class NewRun(ModalScreen[Run | None]):
         return problem
 
     def _suggested_name(self, values: dict[str, Any]) -> str:
-        return unused_name(self._runs_dir, f"{self._preset}-{values['dataset']}")
+        return suggested_name(self._runs_dir, f"{self._preset}-{values['dataset']}")
 
     def _hints(self) -> dict[str, str]:
         own = {"preset": PRESETS[self._preset].description, "name": "Folder of the run"}

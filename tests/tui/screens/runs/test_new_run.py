@@ -258,6 +258,20 @@ async def test_starting_a_form_with_a_bad_value_goes_to_it_and_says_why(make_app
         assert detail[:40] in screen_text(app)
 
 
+async def test_a_folder_of_runs_that_cannot_be_looked_into_is_told_at_the_name(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    app = make_app(runs=[])
+    app.runs_dir = tmp_path / ("a" * 300)  # no file system has such a name
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert app.focused is app.screen.query_one("#name")
+        assert "File name too long" in str(app.screen.query_one("#detail", Label).content)
+
+
 async def choose_a_set_to_download(app: VaeTui, pilot: Pilot[None]) -> None:
     await pilot.press("n")
     await settle(pilot)

@@ -46,6 +46,11 @@ async def test_the_path_of_images_of_ones_own_is_typed(
         await settle(pilot)
         assert app.focused is app.screen.query_one("#path")
         assert "there is no folder" in screen_text(app)
+        app.screen.query_one("#path", Input).value = "a" * 300  # no file system has such a name
+        await settle(pilot)
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        assert app.focused is app.screen.query_one("#path")
         app.screen.query_one("#path", Input).value = "my pictures"
         app.screen.query_one("#fit", Select).value = "squeeze"
         await settle(pilot)
