@@ -12,6 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList
 
+from core.errors import UserError, describe
 from core.text import printable
 from tui import formatting
 
@@ -71,7 +72,7 @@ class Confirm(Dialog[bool]):
 
 
 class AskValue(Dialog[Value | None]):
-    """One value; `parse` makes it of the text, or raises ValueError with what would be right."""
+    """One value; `parse` makes it of the text, or raises UserError, ValueError or OSError, which say what is wrong."""
 
     DEFAULT_CSS = "AskValue Vertical { width: 56; padding: 1 2; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel", id="value.cancel")]
@@ -89,9 +90,13 @@ class AskValue(Dialog[Value | None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         try:
-            self.dismiss(self._parse(event.value))
-        except ValueError as error:
-            self.query_one("#problem", Label).update(str(error))
+            value = self._parse(event.value)
+        except (UserError, ValueError) as error:
+            self.query_one("#problem", Label).update(printable(str(error)))
+        except OSError as error:
+            self.query_one("#problem", Label).update(describe(error))
+        else:
+            self.dismiss(value)
 
 
 class AskNumber(AskValue[int]):

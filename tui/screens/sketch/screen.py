@@ -11,8 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
+from core import files
 from core.arrays import Images
-from core.errors import DamagedFile, describe
 from core.runs.run import Run
 from core.shapes import IMAGE_SHAPE
 from core.sketch.canvas import WIDTHS, Point
@@ -271,16 +271,10 @@ class SketchScreen(DetailScreen):
         self.app.push_screen(AskValue("A picture file to take in place of what is drawn:", "", self._read), typed)
 
     def _read(self, text: str) -> Images:
-        """The ink of a picture file. Raises ValueError with what is wrong."""
+        """The ink of a picture file. Raises UserError or OSError."""
         from core.sketch.pictures import read_digit
 
-        path = Path(text).expanduser()
-        try:
-            return read_digit(path if path.is_absolute() else (self.shared.folder or Path()) / path)
-        except DamagedFile as error:
-            raise ValueError(f"{path.name}: {error.reason}") from error
-        except OSError as error:
-            raise ValueError(describe(error)) from error
+        return read_digit((self.shared.folder or Path()) / files.expanded(text))
 
     def action_walk(self) -> None:
         self.answers.when_newest("sketch", self._walk)

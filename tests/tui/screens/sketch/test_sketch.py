@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from core.errors import RunError
 from core.latents.options import CompletionOptions
@@ -116,7 +117,12 @@ async def test_a_picture_file_is_taken_in_place_of_what_is_drawn(run_app: VaeTui
         await until(pilot, lambda: "text.png: no picture" in screen_text(run_app), "why not")
         await press(pilot, *["backspace"] * 8, *"void.png", "enter")
         await until(pilot, lambda: "void.png: nothing is drawn in it" in screen_text(run_app), "why not that one")
-        await press(pilot, *["backspace"] * 8, *"note.png", "enter")
+        for typed, said in (("~nosuchuser/a.png", "begins with ~"), ("a" * 300, "too long")):
+            run_app.screen.query_one(Input).value = typed
+            await press(pilot, "enter")
+            assert said in screen_text(run_app)
+        run_app.screen.query_one(Input).value = "note.png"
+        await press(pilot, "enter")
         await until(pilot, lambda: sketch.ink.any(), "the digit")
         rows = np.flatnonzero(sketch.ink.max(axis=1) > 0.5)
         assert (rows[0], rows[-1]) in ((4, 23), (5, 24))
