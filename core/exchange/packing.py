@@ -25,6 +25,7 @@ SNAPSHOTS_LIMIT = 8 * LARGEST  # a newer version may keep more
 LARGEST_DIRECTORY = 1 << 14  # bytes of the archive's list of files
 CHUNK = 1 << 20
 END = struct.Struct("<4s4H2LH")  # of a zip archive: its list's disks, lengths, size and place, a comment's length
+LOCATOR = 20  # bytes before that, in an archive of zip64, whose own record then counts
 
 
 def pack(run: Run, path: Path, *, snapshots: bool = True) -> list[str]:
@@ -118,7 +119,8 @@ def _check_end(path: Path, descriptor: int) -> None:
     if len(end) < END.size or end[:4] != b"PK\5\6":
         raise DamagedFile(path, "it is no packed run")
     _, _, _, _, _, length, _, _ = END.unpack(end)
-    if length > LARGEST_DIRECTORY:
+    is_zip64 = os.pread(descriptor, 4, max(0, size - END.size - LOCATOR)) == b"PK\6\7"
+    if length > LARGEST_DIRECTORY or is_zip64:
         raise DamagedFile(path, "it holds something else than a run")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +140,20 @@ def test_what_is_no_run_is_refused_and_leaves_nothing(kind: str, tmp_path: Path)
         packing.unpack(path, runs)
     assert [*runs.iterdir()] == []
     assert {each.name for each in tmp_path.iterdir()} == {"a.vae-run", "runs"}
+
+
+def test_a_long_list_behind_a_short_one_is_not_read(tmp_path: Path) -> None:
+    """The end of the archive claims a small list; that of zip64 before it, which readers obey, a huge one."""
+    path = archive_of(many, tmp_path / "a.vae-run")
+    content = path.read_bytes()
+    place = content.rindex(b"PK\5\6")
+    *_, length, start, _ = packing.END.unpack(content[place:])
+    long = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1001, 1001, length, start)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, place, 1)
+    path.write_bytes(content[:place] + long + locator + packing.END.pack(b"PK\5\6", 0, 0, 1, 1, 60, start, 0))
+    assert len(zipfile.ZipFile(path).namelist()) == 1001
+    with pytest.raises(DamagedFile, match=r"it holds something else than a run$"):
+        packing.unpack(path, tmp_path / "runs")
 
 
 def test_damaged_packs_are_refused_or_are_runs(packed: Path, tmp_path: Path) -> None:
