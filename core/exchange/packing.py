@@ -26,6 +26,7 @@ LARGEST_DIRECTORY = 1 << 14  # bytes of the archive's list of files
 CHUNK = 1 << 20
 END = struct.Struct("<4s4H2LH")  # of a zip archive: its list's disks, lengths, size and place, a comment's length
 LOCATOR = 20  # bytes before that, in an archive of zip64, whose own record then counts
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes to unpack a few bytes
 
 
 def pack(run: Run, path: Path, *, snapshots: bool = True) -> list[str]:
@@ -135,6 +136,8 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG) or member.flag_bits & 1 or member.header_offset < 0:
             raise DamagedFile(path, f"{member.filename} in it is no plain file")
+        if member.compress_type not in METHODS:
+            raise DamagedFile(path, f"{member.filename} in it is compressed as in no packed run")
         if member.file_size > LONGEST.get(member.filename, TENSORS_LIMIT):
             raise DamagedFile(path, f"{member.filename} in it would be {member.file_size:,} bytes large")
     kept = sum(member.file_size for member in members if is_snapshot(member.filename))

@@ -122,6 +122,8 @@ HOSTILE: dict[str, Callable[[zipfile.ZipFile], object]] = {
     "a link": a_link,
     "twice": lambda archive: archive.writestr("config.json", "{}"),
     "bomb": lambda archive: archive.writestr("model.safetensors", bytes(TENSORS_LIMIT + 1)),
+    "LZMA": lambda archive: archive.writestr("train.log", "x", zipfile.ZIP_LZMA),
+    "bzip2": lambda archive: archive.writestr("train.log", "x", zipfile.ZIP_BZIP2),
     "many": many,
     "many snapshots": snapshots,
     "beside the snapshots": lambda archive: archive.writestr("snapshots/evil", "x"),
