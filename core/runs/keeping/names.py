@@ -22,16 +22,20 @@ def stem_of(name: str) -> str:
 
 
 def unused_name(runs_dir: Path | str, stem: str) -> str:
-    """The stem itself, or with the next number that follows those in use. Raises OSError."""
+    """The stem itself, or as much of it as has room for the number that follows those in use. Raises OSError."""
     try:
-        return next_name(stem, (path.name for path in Path(runs_dir).iterdir()))
+        taken = [path.name for path in Path(runs_dir).iterdir()]
     except FileNotFoundError:
         return stem
+    if next_name(stem, taken) == stem:
+        return stem
+    cut = stem[:LONGEST_STEM]
+    return next_name(cut, [*taken, cut])
 
 
 def next_name(stem: str, taken: Iterable[str]) -> str:
     """The stem, or the stem with a number above all numbers taken."""
-    used = [re.fullmatch(rf"{re.escape(stem)}(?:-(\d+))?", name) for name in taken]
+    used = [re.fullmatch(rf"{re.escape(stem)}(?:-(\d{{1,8}}))?", name) for name in taken]
     numbers = [int(match[1] or 1) for match in used if match]
     return f"{stem}-{max(numbers) + 1}" if numbers else stem
 

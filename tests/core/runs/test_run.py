@@ -14,7 +14,7 @@ import pytest
 from core import files
 from core.errors import ConfigError, DamagedFile, RunError
 from core.runs.catalog import find_run, find_runs, newest_first, summarise
-from core.runs.config import make_config
+from core.runs.config import check_name, make_config
 from core.runs.keeping.names import unused_name
 from core.runs.run import Run
 from core.runs.status import State, Status
@@ -145,6 +145,15 @@ def test_a_deleted_run_never_takes_the_place_of_another(make_run: MakeRun, runs_
     assert (restore(second).name, restore(first).name) == ("a-run-2", "a-run-3")
     assert [run.config().seed for run in find_runs(runs_dir)] == [3, 2, 1]
     assert third.config().seed == 3
+
+
+def test_a_name_of_the_longest_kind_that_is_taken_has_room_for_a_number(make_run: MakeRun, runs_dir: Path) -> None:
+    name = 100 * "a"
+    deleted = [discard(make_run(name)) for _ in range(2)]
+    make_run(name)
+    assert [restore(each).name for each in deleted] == [f"{90 * 'a'}-2", f"{90 * 'a'}-3"]
+    make_run("vae-" + 90 * "9")  # nobody counts so far
+    assert check_name(unused_name(runs_dir, "vae")) == "vae"
 
 
 def test_a_run_that_cannot_be_moved_stays_and_leaves_nothing_in_the_trash(
