@@ -16,6 +16,7 @@ from uuid import uuid4
 from core.errors import ConfigError, DamagedFile
 
 TEMPORARY_MARK = ".tmp-"
+LONGEST_START = 200  # bytes of the name before it
 # Nobody needs that long to write a small file, and no clock of a shared disk is that wrong.
 ABANDONED_SECONDS = 3600.0
 # What network file systems answer while a server is away or a file was replaced, and not the next time.
@@ -39,7 +40,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Whoever may use the folder may use the file. Raises OSError; after any error no temporary file is left behind.
     """
     # Several threads and hosts may write the same file at once.
-    temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{uuid4().hex}")
+    temporary = _temporary(path)
     try:
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w+b") as file:
@@ -57,6 +58,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
+def _temporary(path: Path) -> Path:
+    """Another name in its folder that nobody has; of a long one the beginning, as a name has at most 255 bytes."""
+    start = os.fsencode(path.name)[:LONGEST_START].decode(errors="ignore")
+    return path.with_name(f".{start}{TEMPORARY_MARK}{uuid4().hex}")
+
+
 def expanded(path: Path | str) -> Path:
     """The path with a `~` at its beginning as the user's home folder. Raises ConfigError where there is none."""
     try:
@@ -71,7 +78,7 @@ def make_folder(path: Path, mode: int, fill: Callable[[Path], object]) -> None:
     In a folder that gives its group to what is in it (setgid), it is open to the group as that one is. Raises
     FileExistsError when the name is taken, or OSError.
     """
-    temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{uuid4().hex}")
+    temporary = _temporary(path)
     try:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))

@@ -68,6 +68,19 @@ def test_11_a_tilde_without_a_home_folder_is_told_in_one_line() -> None:
     assert files.expanded("a~") == Path("a~")
 
 
+def test_names_of_the_longest_kind_are_written_side_by_side_and_never_cut_in_a_letter(tmp_path: Path) -> None:
+    names = [f"{'x' + 125 * 'ä'}{end:04}" for end in range(2)]
+    assert {len(name.encode()) for name in names} == {255}
+    with files.replacing(tmp_path / names[0]) as first, files.replacing(tmp_path / names[1]) as second:
+        first.write(b"first")
+        second.write(b"second")
+        assert len([path.name.encode() for path in tmp_path.iterdir()]) == 2
+        files.remove_temporary_files(tmp_path, ["state.pt"])
+    assert [(tmp_path / name).read_bytes() for name in names] == [b"first", b"second"]
+    files.make_folder(tmp_path / ("f" * 255), 0o700, lambda folder: None)
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "f" * 255}
+
+
 def test_a_file_that_grows_while_it_is_read_is_read_whole_within_its_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
