@@ -84,12 +84,12 @@ def make_folder(path: Path, mode: int, fill: Callable[[Path], object]) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _let_in(path.parent, path.parent.stat().st_mode | mode & 0o055)
+            let_in(path.parent, path.parent.stat().st_mode | mode & 0o055)
         temporary.mkdir(mode=0o700)
         parent = path.parent.stat().st_mode
         if parent & stat.S_ISGID:
             mode |= parent & (stat.S_ISGID | 0o070)
-        _let_in(temporary, mode)
+        let_in(temporary, mode)
         fill(temporary)
         temporary.rename(path)  # fails where the name was taken meanwhile: what is there is not empty
     except BaseException as error:
@@ -100,7 +100,8 @@ def make_folder(path: Path, mode: int, fill: Callable[[Path], object]) -> None:
     _sync_folder(path.parent)
 
 
-def _let_in(folder: Path, mode: int) -> None:
+def let_in(folder: Path, mode: int) -> None:
+    """Give a folder these permissions, where there are any."""
     if stat.S_IMODE(folder.stat().st_mode) != mode:
         with suppress(OSError):  # some file systems know no permissions
             folder.chmod(mode)

@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from core import files
 from core.errors import DamagedFile, RunError
 from core.runs.catalog import find_runs, folders
 from core.runs.keeping.names import unused_name
@@ -31,7 +32,7 @@ def discard(run: Run) -> Run:
         for folder in (place.parent, place):
             with suppress(FileExistsError):
                 folder.mkdir()
-                folder.chmod(stat.S_IMODE(runs_dir.stat().st_mode))  # who may delete may take back
+                files.let_in(folder, stat.S_IMODE(runs_dir.stat().st_mode))  # who may delete may take back
         try:
             run.path.rename(place / run.name)
         except OSError:

@@ -160,4 +160,4 @@ def _extract(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, fold
             file.write(chunk)
         file.flush()
         files.share(file.fileno(), place.parent)
-        os.fsync(file.fileno())
+        files.sync(file.fileno())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import struct
 import zipfile
@@ -40,6 +42,16 @@ def test_a_run_is_the_same_after_its_journey(packed: Path, tmp_path: Path) -> No
     assert summarise(run).val_loss == summarise(SHIPPED).val_loss
     assert packing.unpack(packed, runs).name == "ae-mnist-2"  # it takes no other's name
     assert packing.unpack(packed, runs, "another").name == "another"
+
+
+def test_a_run_is_unpacked_where_files_cannot_be_brought_to_the_disk(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert contents(packing.unpack(packed, tmp_path / "runs")) == contents(SHIPPED)
 
 
 def test_a_pack_is_replaced_once_another_is_whole_and_a_run_never(packed: Path, tmp_path: Path) -> None:

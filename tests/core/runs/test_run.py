@@ -147,6 +147,20 @@ def test_a_deleted_run_never_takes_the_place_of_another(make_run: MakeRun, runs_
     assert third.config().seed == 3
 
 
+def test_a_run_is_deleted_where_the_file_system_knows_no_permissions(
+    make_run: MakeRun, runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    run = make_run()
+    os.chmod(runs_dir, 0o750)  # noqa: PTH101 - the other way is refused
+    deleted = discard(run)
+    assert find_deleted(runs_dir) == [deleted]
+    assert restore(deleted) == run
+
+
 def test_a_name_of_the_longest_kind_that_is_taken_has_room_for_a_number(make_run: MakeRun, runs_dir: Path) -> None:
     name = 100 * "a"
     deleted = [discard(make_run(name)) for _ in range(2)]
