@@ -146,9 +146,13 @@ def still_beats(status: Status, read: Callable[[], Status]) -> bool:
 
 
 def _lives_by_host_and_pid(status: Status, locked: bool | None) -> bool:
-    """As earlier versions tell it, where the system has no number of its start, or the trainer told none."""
-    if status.host != socket.gethostname():
-        return abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
-    if status.locked and locked is False:
+    """As earlier versions tell it, where the system has no number of its start, or the trainer told none.
+
+    All of them say when their process started, unless they cannot see it; a status from elsewhere may not.
+    """
+    here = status.host == socket.gethostname()
+    if here and locked is False and (status.locked or status.process_started is None):
         return False
+    if not here or status.process_started is None:
+        return abs(time.time() - status.heartbeat) <= LOST_AFTER_SECONDS
     return status.pid is not None and is_same_process(status.pid, status.process_started)

@@ -188,6 +188,21 @@ def test_of_a_run_of_an_earlier_version_its_process_tells(make_run: MakeRun) -> 
     assert write(run, elsewhere.updated(heartbeat=time.time() - LOST_AFTER_SECONDS - 1)) is State.LOST
 
 
+def test_a_status_from_elsewhere_does_not_keep_a_run_though_a_process_of_its_number_lives(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    foreign = Status(state=State.RUNNING, pid=1, host=socket.gethostname())
+    run.write_status(foreign)
+    assert run.state() is State.LOST  # no trainer ever had it
+    assert write(run, foreign.updated(heartbeat=time.time())) is State.LOST
+    with no_locks(monkeypatch):
+        assert write(run, foreign) is State.LOST
+        assert write(run, foreign.updated(heartbeat=time.time())) is State.RUNNING
+    with run.open_metrics():
+        assert write(run, foreign) is State.RUNNING
+
+
 def test_where_the_system_has_no_number_of_its_start_the_lock_tells_all_the_same(make_run: MakeRun) -> None:
     run = make_run()
     assert write(run, of_this_process(run, boot=None)) is State.LOST
