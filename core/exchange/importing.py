@@ -10,7 +10,6 @@ import io
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from core.runs.config import make_config
 from core.runs.run import TENSORS_LIMIT, Run
 from core.runs.status import State, Status
 from core.text import printable
-from core.training.checkpoint import save_state
+from core.training.checkpoint import open_archive, save_state
 from core.training.forks.state import beginning_from
 
 HALVES = ("encoder", "decoder")
@@ -124,7 +123,8 @@ def _read(path: Path) -> object:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load(content)
-        _check_archive(content)
+        if content.startswith(b"PK"):
+            open_archive(content).close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of how the file was written, which its reader cannot change
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -135,14 +135,6 @@ def _read(path: Path) -> object:
         raise DamagedFile(path, reason) from error
     except Exception as error:  # both follow what the file says, and fail as that makes them
         raise DamagedFile(path, f"it is no file of tensors: {first_line(error)}") from error
-
-
-def _check_archive(content: bytes) -> None:
-    """Raise ValueError for an archive that would fill the memory, or BadZipFile, before PyTorch unfolds it."""
-    if content.startswith(b"PK"):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > TENSORS_LIMIT:
-                raise ValueError("it unfolds to too much")
 
 
 def _flat(found: object, path: Path) -> dict[str, Tensor]:

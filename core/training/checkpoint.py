@@ -26,6 +26,7 @@ KNOWN_GLOBALS = {"torch._utils _rebuild_tensor_v2", "collections OrderedDict"}
 STORAGE = re.compile(r"torch \w+Storage")
 UNKNOWN_CALLS = {"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"}
 PROGRAM_LIMIT = 1 << 20
+MOST_RECORDS = 100_000  # of an archive, of which each tensor has one
 # The states of random generators, in bytes: a CPU's Mersenne twister, and seed and offset of CUDA's Philox.
 GENERATORS = ((5056,), (16,))
 Count = Annotated[int, Field(ge=0, le=2**53)]
@@ -164,13 +165,21 @@ def take_over(
         raise DamagedFile(run.state_path, f"is not the state of this run: {first_line(error)}") from error
 
 
+def open_archive(content: bytes) -> zipfile.ZipFile:
+    """What torch.save wrote. Raises BadZipFile, or ValueError where PyTorch would fill the memory with it."""
+    if content.count(b"PK\1\2") > MOST_RECORDS:  # its list is read as a whole
+        raise ValueError("it lists too much")
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    if sum(entry.file_size for entry in archive.infolist()) > TENSORS_LIMIT:
+        raise ValueError("it unfolds to too much")
+    return archive
+
+
 def _check_archive(content: bytes) -> None:
     """Raise ValueError unless it is a zip file of no more than tensors and plain values, before PyTorch takes it in."""
     if not content.startswith(b"PK\x03\x04"):
         raise ValueError("it is no archive")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > TENSORS_LIMIT:
-            raise ValueError("it unfolds to too much")
+    with open_archive(content) as archive:
         (program,) = (entry for entry in archive.infolist() if entry.filename.endswith("/data.pkl"))
         if program.file_size > PROGRAM_LIMIT:
             raise ValueError("it describes too much")

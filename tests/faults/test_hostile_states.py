@@ -84,6 +84,13 @@ def lying_bomb() -> bytes:
     return bytes(content)
 
 
+def listing(count: int) -> bytes:
+    """An archive whose list of contents names so many records of nothing."""
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 65535, 65535, count * len(entry), 4, 0)
+    return b"PK\x03\x04" + count * entry + end
+
+
 COMMAND = "touch executed"
 
 PAYLOADS: dict[str, Callable[[], bytes]] = {
@@ -108,6 +115,7 @@ PAYLOADS: dict[str, Callable[[], bytes]] = {
     ),
     "a zip bomb": bomb,
     "a zip bomb that is called small": lying_bomb,
+    "1,000,000 records": lambda: listing(1_000_000),
     "a bomb of bytes": lambda: archived(called("builtins", "bytearray", 500_000_000)),
     "10**12 numbers that are one": lambda: saved({"model": {"a": claiming(10**12)}}),
     "10**12 numbers in the optimizer": lambda: saved({"optimizer": {"state": {0: {"exp_avg": claiming(10**12)}}}}),

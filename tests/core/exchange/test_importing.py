@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import DamagedFile, RunError
-from core.exchange import importing
 from core.exchange.importing import import_run, read_weights, renamed
 from core.jobs.launch import prepare_resume
 from core.models.autoencoder import MODELS
 from core.models.weights import IMPORTED, load_autoencoder, metadata_of, weights_to_bytes
 from core.runs.run import Run
 from core.runs.status import State
+from core.training import checkpoint
 from tests.conftest import cut_digits
 from tests.support.hostile import archived, mutated
 from tests.support.trainers import train
@@ -233,10 +233,15 @@ def test_half_an_autoencoder_is_called_that(halves: tuple[Layers, Layers], tmp_p
 def test_a_file_whose_instructions_make_no_sense_or_that_unfolds_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "TENSORS_LIMIT", 1 << 16)
+    monkeypatch.setattr(checkpoint, "TENSORS_LIMIT", 1 << 16)
     path = tmp_path / "w.pt"
     bomb = archived(pickle.dumps({}, 2), zipfile.ZIP_DEFLATED, _0=bytes(1 << 17))
-    for content, said in ((archived(b"\x80\x02a."), "pop from empty list"), (bomb, "it unfolds to too much")):
+    many = b"PK\3\4" + b"PK\1\2" * (checkpoint.MOST_RECORDS + 1)
+    for content, said in (
+        (archived(b"\x80\x02a."), "pop from empty list"),
+        (bomb, "it unfolds to too much"),
+        (many, "it lists too much"),
+    ):
         path.write_bytes(content)
         with pytest.raises(DamagedFile, match=f"it is no file of tensors: .*{said}"):
             read_weights([path], "ae")
