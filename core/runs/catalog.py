@@ -268,7 +268,7 @@ def _find_way_out(run: Run, found: dict[str, Any]) -> str:
     if "config" not in found or "status" in found or not files.version(str(run.state_path)):
         return ""
     found["state"] = State.LOST
-    return "; resume goes on from its last save"
+    return "; resume continues from its last save"
 
 
 def losses(last: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float | None]:

@@ -77,7 +77,7 @@ def _found(facts: Facts, before: Collection[Kind]) -> Iterator[Alert]:
         case State.FAILED:
             yield FAILURES[facts.cause]
         case State.LOST:
-            yield Alert("lost", "its trainer is gone: resume it, and it goes on from its last save")
+            yield Alert("lost", "its trainer is gone: resume it, and it continues from its last save")
         case State.FINISHED:
             yield from _of_loss(facts)
             yield Alert("finished", "it has finished: look into it, or resume it for more epochs")
@@ -99,7 +99,7 @@ def _of_trainer(facts: Facts, before: Collection[Kind]) -> Iterator[Alert]:
     allowed = STALLED_SECONDS if facts.begun else LOADING_SECONDS
     if facts.silent is not None and facts.silent > allowed:
         process = f"process {facts.pid}" if facts.pid else "its process"
-        yield Alert("stalled", f"it does not go on: read its log, and kill {process} if it hangs; resume goes on then")
+        yield Alert("stalled", f"it makes no progress: read its log, and kill {process} if it hangs; then resume it")
     if facts.free is not None and facts.total is not None:
         low = min(NEARLY_FULL, NEARLY_FULL_SHARE * facts.total)
         if facts.free < low * (MARGIN if "disk" in before else 1):

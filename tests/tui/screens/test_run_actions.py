@@ -269,7 +269,7 @@ async def test_7_a_run_whose_status_is_damaged_is_resumed_by_its_key(
     summary = summarise(run)
     assert (summary.state, summary.damage) == (
         State.LOST,
-        "status.json: is not a JSON object; resume goes on from its last save",
+        "status.json: is not a JSON object; resume continues from its last save",
     )
     app = make_app(runs=[summary])
     async with app.run_test() as pilot:

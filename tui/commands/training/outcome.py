@@ -135,7 +135,7 @@ def _print(found: Outcome, figure: str) -> None:
 def _print_seeds(found: Outcome, figure: str, known: Sequence[str]) -> None:
     """The means and standard deviations of runs that differ in nothing but the seed, the lowest first."""
     varied = [name for name in found.varied if name != "seed"]
-    table = Table("mean ± deviation", "seeds", *map(title, varied), *known, "", box=None, pad_edge=False)
+    table = Table("mean ± std", "seeds", *map(title, varied), *known, "", box=None, pad_edge=False)
     for column in table.columns[1:-1]:
         column.justify = "right"
     best = found.best_group(figure)

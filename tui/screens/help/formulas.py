@@ -98,7 +98,7 @@ EXPLANATIONS = PLANES | {
         "q(z|x) = N(z; μ(x), diag σ²(x))      z = μ + σ·ε, ε from N(0, I)",
         "q(z|x) = N(z; mu(x), diag sigma^2(x))    z = mu + sigma*eps, eps from N(0, I)",
         (
-            "The encoder gives a mean and a deviation for each latent number of an image.",
+            "The encoder gives a mean and a standard deviation for each latent number of an image.",
             "Samples of it decode to what the model takes for the same image; > draws others.",
             "Where σ is near 1 and μ near 0 the number says nothing about this image (v shows both).",
         ),
@@ -108,7 +108,7 @@ EXPLANATIONS = PLANES | {
         "z = encode(x),  x̂ = decode(z)",
         "z = encode(x),  x' = decode(z)",
         (
-            "The encoder gives a number for each latent number of an image, and no deviation: a point.",
+            "The encoder gives a number for each latent number of an image, and no spread: a point.",
             "There is no posterior to sample from, and nothing pulls the numbers to 0.",
             "t varies one of them: those that hardly vary over the images change little.",
         ),
@@ -160,7 +160,7 @@ EXPLANATIONS = PLANES | {
         (
             "New digits: a latent is drawn, and decoded. m, s and S are those of the training latents.",
             "The prior is right only where the posteriors together fill N(0, I); a mixture follows them.",
-            "The temperature scales the deviation: below 1 safer and more alike, above 1 bolder.",
+            "The temperature scales the standard deviation: below 1 safer and more alike, above 1 bolder.",
         ),
     ),
     "grid": Explanation(
@@ -185,8 +185,8 @@ EXPLANATIONS = PLANES | {
     ),
     "traversal": Explanation(
         "one latent number varied",
-        "zᵢ = mᵢ + k·sᵢ, k from −3 to 3;  m and s: mean and deviation over training latents",
-        "z_i = m_i + k*s_i, k from -3 to 3;  m and s: mean and deviation over training latents",
+        "zᵢ = mᵢ + k·sᵢ, k from −3 to 3;  m and s: mean and standard deviation over training latents",
+        "z_i = m_i + k*s_i, k from -3 to 3;  m and s: mean and standard deviation over training latents",
         (
             "All other numbers stay: what changes is what this number means, near this digit.",
             "A row in which nothing changes belongs to a number that the decoder does not use.",

@@ -92,7 +92,7 @@ PLANES = {
         (
             "Holes, where the sampler draws latents that no image has: what decodes there is no digit.",
             "And the reverse: latents of images that the sampler hardly draws. z goes on to other samplers.",
-            "s is the deviation within a class. Nothing is said where fewer than five draws of either would tell.",
+            "s: the standard deviation within a class. Nothing is said where fewer than five draws of either tell.",
         ),
     ),
     "manifold": Explanation(

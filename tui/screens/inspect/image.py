@@ -93,7 +93,9 @@ class ImageDetailScreen(DetailScreen):
             id="closeup.seed",
         ),
         Binding("less_than_sign", "seed(-1)", id="closeup.seed_before", show=False),
-        Binding("v", "look", "spread", tooltip="the deviation of the posterior, or its mean", id="closeup.look"),
+        Binding(
+            "v", "look", "spread", tooltip="the standard deviation of the posterior, or its mean", id="closeup.look"
+        ),
         Binding("t", "walk", "walk", tooltip="vary one latent number of this image", id="closeup.walk"),
     ]
 
@@ -152,7 +154,7 @@ class ImageDetailScreen(DetailScreen):
         self.query_one("#pair", Gallery).show(compared(detail)[:, None], NAMES)
         self.query_one("#samples", Gallery).show(detail.samples[:, None])
         spread = self.deviation and not detail.is_point
-        what, values = ("deviation", detail.deviation) if spread else ("mean", detail.mean)
+        what, values = ("standard deviation", detail.deviation) if spread else ("mean", detail.mean)
         kind = "" if detail.is_point else " spread" if spread else " mean"
         self.query_one("#latent", HeatMaps).show(values, channel_titles(len(values), values.shape[2], kind))
         of_what = "the latent" if detail.is_point else f"{what} of the posterior over the latent"
