@@ -243,7 +243,7 @@ def _check_tries(run: Run, tries: int) -> None:
 def _refused(run: Run, error: UserError | OSError) -> str:
     """Why a run that cannot be started waits on, as what a disk or the system refuses may pass; else it is given up."""
     if isinstance(error, OSError):
-        return f"{run.name} cannot be started: {describe(error)}"
+        return f"{run.name} could not be started: {describe(error)}"
     try:
         give_up(run, describe(error))
     except OSError as refusal:

@@ -135,7 +135,7 @@ def test_a_run_that_the_disk_does_not_let_start_holds_nobody_up_is_not_blamed_an
         waiting.set_at_once(3)
         for _ in range(starting.MOST_TRIES):
             assert start_waiting() == []
-        refusal = f"one cannot be started: {one.path}: Read-only file system"
+        refusal = f"one could not be started: {one.path}: Read-only file system"
         started = dict.fromkeys((two, three), starting.STARTS)
         assert starting.reasons(waiting_runs(runs_dir)) == {one: refusal} | started
         assert waiting.standing(one) == f"number 1 in the queue: {refusal}"

@@ -137,4 +137,4 @@ def test_an_open_app_says_once_why_a_run_cannot_be_started(
     starter = Starter(tmp_path / "checkpoints", said.append, lambda paused: None)
     starter()
     starter()
-    assert said == [f"one cannot be started: {one.log_path}: Read-only file system"]
+    assert said == [f"one could not be started: {one.log_path}: Read-only file system"]
