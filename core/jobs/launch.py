@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,15 +44,15 @@ class NotBegun(RunError):
 
 
 class TrainerProcess:
-    """A trainer's process that this process started for a run and others, and ends where it does not begin."""
+    """A trainer's process, started here for runs with these last heartbeats, and ended where it does not begin."""
 
-    def __init__(self, run: Run, process: subprocess.Popen[bytes], others: Sequence[Run] = ()) -> None:
-        self.run, self._others = run, others
+    def __init__(self, process: subprocess.Popen[bytes], heard: Mapping[Run, float]) -> None:
+        self.run, self._heard = next(iter(heard)), heard
         self._process = process
         self._started = time.monotonic()
         self._begun = False
         # A process that nobody waits for stays a zombie until this one ends.
-        threading.Thread(target=process.wait, name=f"wait for {run.name}", daemon=True).start()
+        threading.Thread(target=process.wait, name=f"wait for {self.run.name}", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -65,7 +65,7 @@ class TrainerProcess:
     @property
     def has_begun(self) -> bool:
         """Whether it has a run. Raises DamagedFile or OSError."""
-        self._begun = self._begun or any(self._has(run) for run in (self.run, *self._others))
+        self._begun = self._begun or any(map(self._has, self._heard))
         return self._begun
 
     @property
@@ -135,11 +135,11 @@ class TrainerProcess:
                 process.kill()
 
     def _has(self, run: Run) -> bool:
-        pid = run.last_status().pid
-        if pid is None or pid == self.pid:
-            return pid is not None
+        status = run.last_status()
+        if status.pid is None or status.heartbeat == self._heard[run]:  # of a trainer before, even with the same pid
+            return False
         try:
-            return psutil.Process(pid).ppid() == self.pid
+            return status.pid == self.pid or psutil.Process(status.pid).ppid() == self.pid
         except (psutil.Error, OSError):
             return False
 
@@ -181,6 +181,7 @@ def start(
         words += [f"--on-finish={on_finish}", f"--on-finish-in={Path.cwd()}"]
     log = files.persist(lambda: files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     try:
+        heard = {each: each.last_status().heartbeat for each in (run, *others)}
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
@@ -192,7 +193,7 @@ def start(
         )
     finally:
         os.close(log)
-    return TrainerProcess(run, process, others)
+    return TrainerProcess(process, heard)
 
 
 def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:
@@ -287,11 +288,10 @@ def send_learning_rate(run: Run, learning_rate: float) -> NumberedRequest:
     """Have the trainer of a run go on with that rate. Raises ConfigError, RunError without one, or OSError."""
     check_values(learning_rate=learning_rate)
     status, state = run.observe()
+    again = f"vae-tui resume {run.name} --learning-rate {learning_rate:g}"
     if not state.active:
-        again = f"vae-tui resume {run.name} --learning-rate {learning_rate:g}"
         raise RunError(f"{run.name} is {state}, so no trainer can be given a learning rate; {again} goes on with it")
     if status.done_request is None:
-        again = f"vae-tui resume {run.name} --learning-rate {learning_rate:g}"
         raise RunError(f"{run.name} is trained by an older version of vae-tui; stop it, and go on with {again}")
     try:
         return run.requests.add(LEARNING_RATE, status.done_request, learning_rate)

@@ -158,7 +158,7 @@ def start(guard: Guard, name: str, new_session: bool = True) -> Trainer:
         command, environment = launch.command(run, config), launch.environment(config)
         with run.log_path.open("wb") as log:
             process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, env=environment)
-        trainer = launch.TrainerProcess(run, process)
+        trainer = launch.TrainerProcess(process, {run: run.status().heartbeat})
     guard.watch(trainer.pid)
     return Trainer(trainer)
 

@@ -118,6 +118,19 @@ def test_a_trainer_that_does_not_report_in_time_is_ended_by_whoever_started_it(
         assert trainers(runs_dir) == []
 
 
+def test_the_last_word_of_an_earlier_trainer_with_the_same_pid_is_not_taken_for_that_of_the_new_one(
+    slow_trainers: None, make_run: MakeRun, runs_dir: Path
+) -> None:
+    run = make_run("run", preset="ae")
+    trainer = launch.start(run)
+    run.write_status(run.status().updated(state=State.RUNNING, pid=trainer.pid, begun=True))
+    with pytest.raises(RunError, match="the trainer of run did not start: no word"):
+        trainer.wait_until_started(seconds=0.1)
+    assert trainers(runs_dir) == [], "and it is ended"
+    run.write_status(run.status().updated(heartbeat=run.status().heartbeat + 1))
+    assert trainer.has_begun
+
+
 def test_a_sweep_ends_a_member_that_does_not_report_in_time_and_goes_on(
     slow_trainers: None, runs_dir: Path, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
