@@ -76,7 +76,7 @@ class Worker:
                 raise
             self._log(traceback.format_exc())
             self._wait_for_save()
-            error = explained(failure)
+            error, self._setup = explained(failure), None  # its progress, of which nothing is told, may be what failed
             yield from self._end(state=State.FAILED, error=describe(error), cause=cause(error))
             return EXIT_FAILED
         else:

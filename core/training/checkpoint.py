@@ -29,9 +29,11 @@ PROGRAM_LIMIT = 1 << 20
 MOST_RECORDS = 100_000  # of an archive, of which each tensor has one
 # The states of random generators, in bytes: a CPU's Mersenne twister, and seed and offset of CUDA's Philox.
 GENERATORS = ((5056,), (16,))
-Count = Annotated[int, Field(ge=0, le=2**53)]
+MOST_STEPS = 2**53  # that a status can tell of
+Count = Annotated[int, Field(ge=0, le=MOST_STEPS)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Amounts = tuple[int, Finite, Finite]
+Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Amounts = tuple[Count, Finite, Finite]
 
 
 class TrainingState(BaseModel):
@@ -48,14 +50,14 @@ class TrainingState(BaseModel):
     batch: Count
     best: float
     since_best: Count = 0  # only where training may end early, as earlier versions take no other keys
-    seconds: Finite
-    images_per_second: Finite
+    seconds: Positive
+    images_per_second: Positive
     sums: Amounts
     skipped: Count = 0  # images of this epoch that a fork of a snapshot was not trained on; only where there are any
     reported: Amounts
     carried: Amounts
-    reported_at: Finite
-    epoch_began: Finite
+    reported_at: Positive
+    epoch_began: Positive
     metrics_length: Count
     new_method: bool = False  # of a fork, before its first save: what does its steps is chosen as for a new run
 
@@ -73,6 +75,10 @@ class TrainingState(BaseModel):
         batches_per_epoch = math.ceil(images / batch_size)
         if self.batch > batches_per_epoch:
             raise ValueError(f"it is at batch {self.batch} of {batches_per_epoch}")
+        if self.epoch * batches_per_epoch + self.batch > MOST_STEPS - batches_per_epoch:
+            raise ValueError(f"it is at epoch {self.epoch:,}")
+        if max(self.reported_at, self.epoch_began) > self.seconds:
+            raise ValueError(f"it tells of {max(self.reported_at, self.epoch_began):g} s of {self.seconds:g}")
         seen = min(self.batch * batch_size, images)
         if self.batch and self.permutation is None and not (self.batch < batches_per_epoch and self.skipped == seen):
             raise ValueError("it is within an epoch but has no permutation")
@@ -80,6 +86,8 @@ class TrainingState(BaseModel):
             raise ValueError(f"its permutation is not one of {images:,} images")
         if self.sums[0] != seen - self.skipped or self.skipped >= images:  # an epoch of no images has no mean
             raise ValueError(f"its sums are over {self.sums[0]:,} images after {self.batch:,} batches")
+        if self.reported[0] > self.sums[0]:
+            raise ValueError(f"it reported {self.reported[0]:,} of {self.sums[0]:,} images")
         if not 0 < self.learning_rate <= 1:
             raise ValueError(f"its learning rate is {self.learning_rate:g}")
         ours = model.state_dict()

@@ -12,10 +12,14 @@ from core.data import images
 from core.errors import DamagedFile
 from core.jobs import launch
 from core.jobs.setup import Job
+from core.jobs.trainer.failures import log
+from core.jobs.trainer.orders import Signals
+from core.jobs.worker import Worker
 from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
 from core.runs.status import State
 from core.training import checkpoint
+from core.training.trainer import Trainer
 from tests.support import trainers
 from tests.support.models import load_model
 
@@ -49,6 +53,20 @@ def test_a_training_that_diverges_fails_and_leaves_the_last_good_weights(make_ru
     assert status.error and "no longer" in status.error and "at step 3" in status.error
     assert (run.read_weights(), run.read_state()) == (weights, state)
     load_model(run)
+
+
+def test_a_training_whose_progress_no_status_can_tell_of_fails_by_word(
+    make_small_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_small_run()
+    monkeypatch.setattr(Trainer, "progress", lambda self: {"images_per_second": -1.0})
+    with run.open_metrics() as metrics:
+        turns = Worker(run, metrics, Job(), Signals(), log, None).work()
+        with pytest.raises(StopIteration) as end:
+            while True:
+                next(turns)
+    assert (end.value.value, run.status().state) == (1, State.FAILED)
+    assert "validation error" in (run.status().error or "")
 
 
 def test_a_run_goes_on_with_a_lower_learning_rate_and_keeps_it(make_run: MakeRun, wait_until: WaitUntil) -> None:
