@@ -49,8 +49,7 @@ class TrainerProcess:
     def __init__(self, process: subprocess.Popen[bytes], heard: Mapping[Run, float]) -> None:
         self.run, self._heard = next(iter(heard)), heard
         self._process = process
-        self._started = time.monotonic()
-        self._begun = False
+        self._started, self._begun = time.monotonic(), False
         # A process that nobody waits for stays a zombie until this one ends.
         threading.Thread(target=process.wait, name=f"wait for {self.run.name}", daemon=True).start()
 
@@ -175,8 +174,7 @@ def start(
         words += [] if value is None else [option, str(value)]
     if time_limit is not None:
         words += [f"--time-limit={time_limit:f}s"]
-    if from_queue:
-        words += ["--from-queue"]
+    words += ["--from-queue"] * from_queue
     if on_finish is not None:
         words += [f"--on-finish={on_finish}", f"--on-finish-in={Path.cwd()}"]
     log = files.persist(lambda: files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
@@ -228,11 +226,13 @@ def resume(
 
     Raises RunError when there is nothing left to train, DataError without images, DamagedFile or OSError.
     """
+    goal, rate = epochs, learning_rate
     if (entry := read_entry(run.path)) is not None and run.state() is State.QUEUED:  # it does not wait for its turn
-        epochs, learning_rate = epochs or entry.epochs, learning_rate or entry.learning_rate
+        asked = entry.asked(run.status())  # which its trainer finds there
+        goal, rate = epochs or asked.epochs, learning_rate or asked.learning_rate
         data_dir = data_dir or (None if entry.data_dir is None else Path(entry.data_dir))
-    prepare_resume(run, epochs, data_dir)
-    if learning_rate is not None:
+    prepare_resume(run, goal, data_dir)
+    if rate is not None:
         run.requests.take_back([LEARNING_RATE])  # asked of the trainer before, which did not do it any more
     return start(run, epochs, learning_rate, threads, (), data_dir, on_finish, None, time_limit, processes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from core.kernels.step_library import compile_ahead
 from core.runs.config import RunConfig
 from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
+from core.runs.status import Asked
 from core.training.methods.usual import slower_on_cpu
 
 if TYPE_CHECKING:
@@ -91,7 +92,14 @@ class Shared:
             self.step.launch(places)
 
 
-def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages, shared: Shared | None = None) -> Setup:
+def load_trainer(
+    run: Run,
+    metrics: MetricsLog | None,
+    job: Job,
+    stages: Stages,
+    shared: Shared | None = None,
+    asked: Sequence[Asked] = (),
+) -> Setup:
     """The trainer of a run on this process's device. Raises UserError or OSError."""
     config = run.config()
     given = {"device": job.device or config.device, "processes": job.processes or config.processes}
@@ -127,7 +135,7 @@ def load_trainer(run: Run, metrics: MetricsLog | None, job: Job, stages: Stages,
         shared.step = shared.step or SharedStep()
         processes = f"{shared.runs} runs in one process" if shared.runs > 1 else ""
     trainer = Trainer(
-        run, images, device, metrics, job.epochs, job.learning_rate, ranks, report_seconds=job.intervals.report,
+        run, images, device, metrics, asked, ranks, report_seconds=job.intervals.report,
         shared=None if shared is None else shared.step, threads=threads.count if ranks.world_size == 1 else None,
     )  # fmt: skip
     said = ", ".join(filter(None, [describe(device), processes, choice.note]))

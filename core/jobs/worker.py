@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Unpack
+from uuid import uuid4
 
 from core import files
 from core.errors import UserError
@@ -20,7 +21,7 @@ from core.jobs.trainer.stages import Stages
 from core.runs.metrics.log import MetricsLog
 from core.runs.requests import Inbox
 from core.runs.run import Run
-from core.runs.status import State, StatusChanges
+from core.runs.status import Asked, State, StatusChanges
 
 if TYPE_CHECKING:
     from core.jobs.setup import Saving
@@ -45,7 +46,8 @@ class Worker:
         self.run, self.metrics, self.job, self.intervals = run, metrics, job, job.intervals
         self._signals, self._log, self._shared = signals, log, shared
         before = self._before = run.last_status()
-        status = at_begin(run, before, metrics, job.epochs)
+        now = Asked(id=uuid4().hex, epochs=job.epochs, learning_rate=job.learning_rate)
+        status = at_begin(run, before, metrics, now)
         self._heartbeat = Heartbeat(run, status, job.intervals, self._log, metrics.is_replaced)
         self._setup: Setup | None = None
         self._inbox = Inbox(run.requests, before.handled, before.done_request or 0, log)
@@ -99,7 +101,8 @@ class Worker:
             self._update_status(activity="waiting for the other runs of its process")
             yield False
         stages = Stages(lambda activity: self._update_status(activity=activity))
-        self._setup = load_trainer(self.run, self.metrics, self.job, stages, self._shared)
+        asked = self._heartbeat.status.asked
+        self._setup = load_trainer(self.run, self.metrics, self.job, stages, self._shared, asked)
         trainer, config = self._setup.trainer, self.run.config()
         self._log(f"training {config.preset} on {config.dataset_title}")
         if self._setup.left_out:
@@ -202,7 +205,7 @@ class Worker:
         try:
             if saving is not None:
                 saving.wait()
-                self._heartbeat.note(saved_step=saving.step)
+                self._heartbeat.note(saved_step=saving.step, asked=())
         except Exception as error:  # noqa: BLE001 - what ended the training is what its user has to know first
             self._log(f"the save before that failed: {describe(error)}")
 
@@ -238,7 +241,7 @@ class Worker:
         self._deadline.saved(self._save_cost)
         self._describe(setup, saving.step)
         self._tell_of_snapshots(setup)
-        self._answer(saved_step=saving.step)
+        self._answer(saved_step=saving.step, asked=())
         if self._disk_refuses:
             self._log("the disk can be written again")
             self._disk_refuses = False

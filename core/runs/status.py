@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 # A trainer beats once a second; imports and a slow disk may hold it up for much longer.
 HEARTBEAT_SECONDS = 1.0
 LOST_AFTER_SECONDS = 60.0
+MOST_ASKED = 100
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Clock = Annotated[float, Field(ge=-1e12, le=1e12)]
 Inode = Annotated[int, Field(ge=0, lt=2**64)]
@@ -79,14 +80,24 @@ class GpuFigures(BaseModel):
     power: Annotated[float, Field(ge=0, le=1e6)] | None = None
 
 
+class Asked(BaseModel):
+    """What `resume` asked for: a new goal, another learning rate. A state in which that is saved names the id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Annotated[str, Field(max_length=100)]
+    epochs: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
 class Status(BaseModel):
     """status.json. Clocks are seconds: `heartbeat` since 1970, `uptime` since the host started.
 
     `boot` is the kernel's number of its start, `folder` the inode of the run's folder; `locked` whether the trainer
     could lock the run, `begun` whether it has done a step; `done_request` is the number of the last request that was
     done, `base_learning_rate` the rate that was asked for, before any schedule, `reason` why it finished before its
-    goal, `queued` the entry of the queue that the trainer began with, `job` a cluster's, `left_out` how many
-    pictures are skipped. Earlier versions wrote none.
+    goal, `queued` the entry of the queue that the trainer began with, `asked` what no save holds yet, `job` a
+    cluster's, `left_out` how many pictures are skipped. Earlier versions wrote none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -120,6 +131,7 @@ class Status(BaseModel):
     error: Text | None = None
     reason: Text | None = None
     queued: Text | None = None
+    asked: Annotated[tuple[Asked, ...], Field(max_length=MOST_ASKED)] = ()
     job: Text | None = None
     left_out: Text = ""
     cause: Annotated[Cause | None, BeforeValidator(_known_cause)] = None
@@ -164,7 +176,7 @@ class StatusChanges(TypedDict, total=False):
     saved_step: int
     images_per_second: float
     learning_rate: float
-    base_learning_rate: float
+    base_learning_rate: float | None
     device: str
     device_name: str
     device_load: DeviceLoad | None
@@ -174,6 +186,7 @@ class StatusChanges(TypedDict, total=False):
     error: str | None
     reason: str | None
     queued: str | None
+    asked: tuple[Asked, ...]
     job: str | None
     cause: Cause | None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import torch
@@ -14,7 +14,7 @@ from core.data.images import ImageSet
 from core.runs.metrics.log import STEP_LINE_SECONDS, MetricsLog
 from core.runs.run import Run
 from core.runs.snapshots.keeping import Keeper
-from core.runs.status import StatusChanges
+from core.runs.status import Asked, StatusChanges
 from core.training import checkpoint
 from core.training.devices.numerics import prepare
 from core.training.distributed import ALONE, SingleProcess, Task
@@ -38,8 +38,8 @@ class Trainer:
     Of several processes the first one goes through `steps` and holds the log; the others have None and `follow` it.
 
     A run that was saved before goes on exactly where it was; on another kind of device with other random numbers, which
-    `method` says. `epochs` sets a new goal, `learning_rate` replaces the saved rate. A `shared` step of several runs is
-    launched between their turns. Raises DamagedFile when the state cannot be read.
+    `method` says. What was `asked` of the first process holds for all, except what the state holds already. A `shared`
+    step of several runs is launched between their turns. Raises DamagedFile when the state cannot be read.
     """
 
     def __init__(
@@ -48,8 +48,7 @@ class Trainer:
         images: ImageSet,
         device: torch.device | str,
         metrics: MetricsLog | None,
-        epochs: int | None = None,
-        learning_rate: float | None = None,
+        asked: Sequence[Asked] = (),
         ranks: SingleProcess = ALONE,
         *,
         report_seconds: float = STEP_LINE_SECONDS,
@@ -87,9 +86,13 @@ class Trainer:
             metrics.cut(0 if state is None else state.metrics_length)
             self.checkpoints.snapshots.begin(self.step)
             self._reports = Reports(metrics, self.totals, self.clock, self.objective.kl_weight, report_seconds)
-        if epochs is not None:
-            self.epochs, self.validation.since_best = epochs, 0
-        self.optimizer.base_rate = learning_rate or self.optimizer.base_rate
+        for each in asked:
+            if each.id not in self.optimizer.requests:
+                self.optimizer.change_base_rate(each.learning_rate or self.optimizer.base_rate, each.id)
+                if each.epochs is not None:
+                    self.epochs, self.validation.since_best = each.epochs, 0
+        self.epochs = round(ranks.number_of_first(self.epochs))
+        self.optimizer.base_rate = ranks.number_of_first(self.optimizer.base_rate)
 
         training = Training(
             self.objective, self.optimizer, self.generator, self.totals, ranks, self.config, self.device, threads

@@ -18,6 +18,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 import torch
 from torch.nn.functional import pad
@@ -28,7 +29,7 @@ from core.jobs import process as trainer_process
 from core.jobs.setup import Job
 from core.jobs.trainer.intervals import Intervals
 from core.runs.run import Run
-from core.runs.status import State
+from core.runs.status import Asked, State
 from core.shapes import PADDING
 from core.training.trainer import Trainer
 
@@ -47,7 +48,12 @@ _forkserver.set_forkserver_preload(["pytest", "core.training.devices.choice", __
 
 
 def train(run: Run, images: ImageSet, boundaries: int | None = None, **options: Any) -> Trainer:
-    """Train so many boundaries further in this process, or to the goal, and save. `options` are those of a Trainer."""
+    """Train so many boundaries further in this process, or to the goal, and save.
+
+    `options` are those of a Trainer, or the `epochs` that are asked for.
+    """
+    if (epochs := options.pop("epochs", None)) is not None:
+        options["asked"] = [Asked(id=uuid4().hex, epochs=epochs)]
     with run.open_metrics() as metrics:
         trainer = Trainer(run, images, "cpu", metrics, **options)
         for _ in islice(trainer.steps(), boundaries):

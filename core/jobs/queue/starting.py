@@ -212,11 +212,9 @@ def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequen
         try:
             launch.start(
                 first.run,
-                first.entry.epochs,
-                first.entry.learning_rate,
-                devices.threads(device),
-                [each.run for each in group[1:]],
-                None if folder is None else Path(folder),
+                threads=devices.threads(device),
+                others=[each.run for each in group[1:]],
+                data_dir=None if folder is None else Path(folder),
                 device=device if device.startswith("cuda") else None,
                 from_queue=True,
             )

@@ -16,16 +16,28 @@ from core.jobs.trainer.intervals import Intervals
 from core.runs.keeping.queued import read_entry
 from core.runs.metrics.log import MetricsLog
 from core.runs.run import Run
-from core.runs.status import State, Status, StatusChanges, boot_id, pid_namespace, process_started, uptime
+from core.runs.status import (
+    MOST_ASKED,
+    Asked,
+    State,
+    Status,
+    StatusChanges,
+    boot_id,
+    pid_namespace,
+    process_started,
+    uptime,
+)
 
 
 class TakenOver(RunError):
     """Another trainer writes the status of a run that cannot be locked, or another folder has its name: it is lost."""
 
 
-def at_begin(run: Run, before: Status, metrics: MetricsLog, epochs: int | None) -> Status:
-    """The status of a run that this process begins to train to so many epochs, or to the goal it had."""
+def at_begin(run: Run, before: Status, metrics: MetricsLog, now: Asked) -> Status:
+    """The status of a run that this process begins to train, as the queue and `now` ask, or as before."""
     pid, entry = os.getpid(), read_entry(run.path)
+    asked = [each for each in (entry and entry.asked(before), now) if each and (each.epochs or each.learning_rate)]
+    goals, rates = [each.epochs for each in asked], [each.learning_rate for each in asked]
     return before.updated(
         state=State.RUNNING,
         pid=pid,
@@ -34,7 +46,9 @@ def at_begin(run: Run, before: Status, metrics: MetricsLog, epochs: int | None) 
         boot=boot_id(),
         pid_namespace=pid_namespace(),
         locked=metrics.not_locked is None,
-        epochs=epochs or before.epochs or run.config().epochs,
+        epochs=next(filter(None, reversed(goals)), before.epochs or run.config().epochs),
+        base_learning_rate=next(filter(None, reversed(rates)), before.base_learning_rate),
+        asked=(*before.asked, *asked)[-MOST_ASKED:],
         begun=False,
         done_request=before.done_request or 0,
         images_per_second=0.0,

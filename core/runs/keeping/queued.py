@@ -16,7 +16,7 @@ from core import files
 from core.errors import DamagedFile
 from core.runs.config import read_json, write_json
 from core.runs.settings import EPOCHS_LIMIT
-from core.runs.status import Clock, State, Status, Text
+from core.runs.status import Asked, Clock, State, Status, Text
 
 QUEUED = "queued.json"
 
@@ -46,6 +46,12 @@ class Queued(BaseModel):
         The status names the entry that its trainer began with: what ended since then is done, what was lost is not.
         """
         return not state.active and (state is State.LOST or status.queued != self.id)
+
+    def asked(self, status: Status) -> Asked:
+        """What it asks of the next trainer: nothing once one began with it, as the status or the state has that."""
+        if status.queued == self.id:
+            return Asked(id=self.id)
+        return Asked(id=self.id, epochs=self.epochs, learning_rate=self.learning_rate)
 
 
 def new_entry(epochs: int | None = None, learning_rate: float | None = None, data_dir: Path | None = None) -> Queued:

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,9 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> list[SeenTrainer]:
     """The trainers that are seen on the machine; one that is started is there at once."""
     seen: list[SeenTrainer] = []
 
-    def start(run: Run, *arguments: Any, device: str | None = None, **options: Any) -> None:
-        others = arguments[3] if len(arguments) > 3 else ()
+    def start(
+        run: Run, threads: int, others: Sequence[Run], data_dir: Path, device: str | None, from_queue: bool
+    ) -> None:
         seen.append(SeenTrainer(tuple(str(each.path) for each in (run, *others)), device or ""))
 
     monkeypatch.setattr(launch, "start", start)

@@ -9,16 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from core.errors import DamagedFile, RunError
-from core.jobs import launch
+from core.jobs import launch, worker
 from core.jobs.process import EXIT_REFUSED
+from core.jobs.queue import waiting
 from core.jobs.setup import Job
-from core.jobs.trainer.failures import describe
+from core.jobs.trainer.failures import describe, log
+from core.jobs.trainer.orders import Signals
+from core.jobs.trainer.stages import Stages
 from core.runs.config import check_values
 from core.runs.run import Run
 from core.runs.status import State, Status
@@ -206,6 +210,52 @@ def test_a_run_goes_on_where_its_image_set_lies_elsewhere(
     run = make_small_run(data_dir=str(tmp_path / "where-it-was-trained"), epochs=1)
     trainers.begin(run, environment={"VAE_TUI_DATA": str(few_digits)}).join(60)
     assert (run.state(), run.status().error) == (State.FINISHED, None)
+
+
+def test_what_resume_asked_for_outlasts_a_trainer_that_ends_before_its_first_save(
+    make_small_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(run: Run, metrics: object, job: Job, stages: Stages, *others: object) -> None:
+        stages.begin("loading PyTorch")
+        raise KeyboardInterrupt
+
+    run = make_small_run(epochs=1)
+    trainers.finish(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "load_trainer", end)
+        for job in (Job(epochs=3, learning_rate=2e-4), Job(epochs=2)):
+            with run.open_metrics() as metrics, pytest.raises(KeyboardInterrupt):
+                next(worker.Worker(run, metrics, job, Signals(), log, None).work())
+    lost = run.status()
+    assert (run.state(), lost.epoch, lost.epochs, lost.base_learning_rate) == (State.LOST, 1, 2, 2e-4)
+    launch.prepare_resume(run)
+    trainers.finish(run)
+    ended = run.status()
+    assert (ended.epoch, ended.base_learning_rate, ended.asked) == (2, 2e-4, ())
+
+
+def test_what_the_queue_asks_for_is_asked_once_whoever_starts_the_run_again(
+    make_small_run: MakeRun, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    run = make_small_run(epochs=1)
+    waiting.enqueue(run, 2, 2e-4)
+    job = replace(trainers.EVERY_LINE, from_queue=True)
+    run.request("pause")  # the first step boundary
+    for rate in (2e-4, 3e-4):
+        trainer = trainers.begin(run, job)
+        trainers.wait_until_at_work(run, trainer)
+        wait_until(lambda: run.state() is State.PAUSED, what="the pause")
+        assert (run.status().epochs, run.status().base_learning_rate) == (2, rate)
+        changed = run.request("learning-rate", 3e-4)
+        wait_until(lambda: not run.requests.waits(changed), what="the change")  # noqa: B023
+        run_files.kill(run, trainer)
+        wait_until(lambda: run.state() is State.QUEUED)
+        run.request("pause")
+    begun: list[object] = []
+    monkeypatch.setattr(launch, "start", lambda run, *arguments: begun.extend(arguments[:2]))
+    launch.resume(run)
+    assert begun == [None, None]
 
 
 def test_a_run_that_reached_its_goal_is_finished_with_everything_saved(make_small_run: MakeRun) -> None:

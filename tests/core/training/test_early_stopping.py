@@ -14,7 +14,7 @@ from core.errors import RunError
 from core.jobs import launch
 from core.runs.config import RunConfig, make_config
 from core.runs.run import Run
-from core.runs.status import State
+from core.runs.status import Asked, State
 from core.training.totals import LossTotals
 from core.training.trainer import Trainer
 from core.training.validation import Validated, Validation
@@ -61,6 +61,18 @@ def test_training_ends_after_as_many_validations_without_a_lower_loss_as_it_has_
     assert train(run, images).epoch == 6, "it is still over"
     longer = train(run, images, epochs=8)
     assert (longer.epoch, longer.ended_early) == (8, None)
+
+
+def test_a_goal_that_was_asked_for_has_training_begin_to_count_anew_once(
+    make_run: MakeRun, images: ImageSet, losses: dict[int, float]
+) -> None:
+    lowest_after_three(losses)
+    run = make_run(**SMALL, patience=1)
+    assert train(run, images).epoch == 4
+    asked = [Asked(id="a", epochs=20)]
+    assert train(run, images, asked=asked).epoch == 5
+    assert train(run, images, asked=asked).epoch == 5, "as after a kill before the status said that it was saved"
+    assert train(run, images, asked=[*asked, Asked(id="b", epochs=20)]).epoch == 6
 
 
 def test_a_run_that_is_killed_goes_on_counting(make_run: MakeRun, images: ImageSet, losses: dict[int, float]) -> None:

@@ -14,7 +14,7 @@ from core.data.images import ImageSet
 from core.jobs import launch
 from core.runs.metrics.reader import MetricsReader
 from core.runs.run import Run
-from core.runs.status import State
+from core.runs.status import Asked, State
 from core.training.trainer import Trainer
 from tests.conftest import cut_digits
 from tests.core.training.test_kernels import NoTape
@@ -86,6 +86,18 @@ def test_a_request_that_was_saved_but_not_answered_is_not_done_again(make_run: M
     assert [line["learning_rate"] for line in lines(run, "learning_rate")] == [0.01, 0.02]
 
 
+def test_a_rate_that_resume_asked_for_does_not_undo_one_that_was_asked_for_later(
+    make_run: MakeRun, images: ImageSet
+) -> None:
+    run, asked = make_run(**SETTINGS), [Asked(id="a", learning_rate=0.02)]
+    for rate in (0.02, 0.01):
+        with run.open_metrics() as metrics:
+            trainer = Trainer(run, images, "cpu", metrics, asked)
+            assert trainer.optimizer.base_rate == rate
+            trainer.set_learning_rate(0.01, "b")
+            trainer.save()
+
+
 def test_what_was_asked_for_is_read_as_a_table_and_other_readers_skip_it(make_run: MakeRun, images: ImageSet) -> None:
     run = make_run(**SETTINGS)
     train_with_change(run, images, None)
@@ -104,6 +116,19 @@ def test_an_optimizer_whose_list_of_requests_is_something_else_has_none(make_run
         torch.save(state, run.state_path)
         with run.open_metrics() as metrics:
             assert Trainer(run, images, "cpu", metrics).optimizer.requests == ()
+
+
+@pytest.mark.slow
+def test_the_rate_that_the_first_of_two_processes_is_to_begin_with_is_that_of_both(make_small_run: MakeRun) -> None:
+    values = {"preset": "vae", "processes": 2, "epochs": 2}
+    straight, asked = make_small_run("straight", **values, learning_rate=0.01), make_small_run("asked", **values)
+    port = trainers.free_port()
+    jobs = [replace(trainers.EVERY_LINE, learning_rate=0.01), trainers.EVERY_LINE]
+    processes = [trainers.begin(asked, job, trainers.place(rank, 2, port)) for rank, job in enumerate(jobs)]
+    for process in (*processes, *trainers.begin_together(straight, 2)):
+        process.join(60)
+        assert process.exitcode == 0, asked.log_path.read_text()
+    assert_same_end(asked, straight)
 
 
 @pytest.mark.slow
