@@ -65,7 +65,10 @@ def put_lines(cells: Cells, drawn: Mapping[int, tuple[Points, str, Style]], canv
         margin = 0.0 if high > low else 0.5
         figure.ruler(axis).frequency(0)
         figure.ruler(axis).lim(low - margin, high + margin)
-    for index, ((x, y), glyph, _) in drawn.items():
+    room = canvas.y[1] - canvas.y[0]
+    for index, (points, glyph, _) in drawn.items():
+        # Of what lies outside plotext computes every cell, however far a line goes.
+        x, y = cut(*points, canvas.y[0] - room, canvas.y[1] + room) if room and joined else points
         # The colour encodes the number of the curve; it is replaced by the style.
         signal = figure.signal(x.tolist(), y.tolist(), marker=plotext.marker(glyph, plotext.pixel(index)))
         figure.draw(signal.lines(joined))
@@ -76,6 +79,17 @@ def put_lines(cells: Cells, drawn: Mapping[int, tuple[Points, str, Style]], canv
             if code:
                 cells.put(column, row, text, drawn[int(code)][2])
             column += len(text)
+
+
+def cut(x: Floats, y: Floats, low: float, high: float) -> Points:
+    """The line through points (N,) that goes along low and high where it lay beyond them."""
+    crossed = [np.flatnonzero((y[:-1] < bound) != (y[1:] < bound)) for bound in (low, high)]
+    at, bounds = np.concatenate(crossed), np.repeat([low, high], list(map(len, crossed)))
+    part = (bounds - y[at]) / (y[at + 1] - y[at])
+    order = np.lexsort((part, at))
+    at, bounds, part = at[order], bounds[order], part[order]
+    x, y = np.insert(x, at + 1, x[at] + part * (x[at + 1] - x[at])), np.insert(y, at + 1, bounds)
+    return x, np.clip(y, low, high)
 
 
 def put_spans(cells: Cells, points: Points, glyph: str, style: Style, canvas: Canvas) -> None:

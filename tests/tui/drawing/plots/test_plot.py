@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from textual.strip import Strip
 from tests.support.drawing import BLUE, ORANGE, loss_curves, text_of
 from tui.drawing.plots.curves import Curve, simplify
 from tui.drawing.plots.plot import draw_curves, visible_extent
+from tui.drawing.plots.raster import cut
 from tui.drawing.plots.scales import SCALES, Scale, y_extent
 from tui.terminal.capabilities import ColorDepth
 
@@ -114,6 +116,20 @@ def test_a_range_that_is_given_is_shown_as_it_is() -> None:
     assert max(labels(strips)) <= 20
     logarithmic = draw(sixty_epochs(), 80, 20, x_range=(0, 60), y_range=(10, 100), scale="log")
     assert (min(labels(logarithmic)), max(labels(logarithmic))) == (10, 100)
+
+
+def test_a_line_that_goes_far_beyond_the_range_is_drawn_steep() -> None:
+    x = np.linspace(0, 10, 60)
+    curve = Curve("loss", x, 50 * np.exp(-x), BLUE)
+    strips = draw([curve], 80, 20, x_range=(0, 10), y_range=(20, 20 + 1e-9))
+    drawn = [re.search("[⠁-⣿]", strip.text.split("┤")[-1]) for strip in strips[1:-2]]
+    assert all(drawn), text_of(strips)
+
+
+def test_a_line_is_cut_where_it_crosses_the_bounds() -> None:
+    x, y = cut(np.array([0.0, 1, 2, 4]), np.array([0.0, 100, 2, -8]), -3, 10)
+    np.testing.assert_allclose(x, [0, 0.1, 1, 1 + 90 / 98, 2, 3, 4])
+    np.testing.assert_allclose(y, [0, 10, 10, 10, 2, -3, -3])
 
 
 def test_points_that_look_the_same_are_left_out_and_peaks_are_not() -> None:
