@@ -16,6 +16,26 @@ Ticks = dict[float, str]  # value -> label
 FRAME = Style(dim=True)
 NARROWEST, LOWEST = 20, 5  # a smaller plot has no room for axes
 DIGITS = 7  # of a label, as many as float32 tells apart
+LARGEST = 1e150  # the margins of a logarithmic axis overflow far beyond
+CALENDAR = (-62e9, 253e9)  # seconds since 1970 whose year has up to four digits
+
+
+def can_be_drawn(shown: Range) -> bool:
+    """Whether the ends are neither too large nor too close for an axis."""
+    low, high = shown
+    return low >= -LARGEST and high <= LARGEST and high - low > _closest(low, high)
+
+
+def values_of(logarithms: Range) -> Range:
+    """The range of values from one logarithm to another, as far as it can be drawn."""
+    most = log10(LARGEST)
+    low, high = (10 ** min(max(end, -most), most) for end in logarithms)
+    return low, high
+
+
+def _closest(low: float, high: float) -> float:
+    """What floats between two ends do not tell apart."""
+    return max(1e-12 * max(abs(low), abs(high)), 1e-300)
 
 
 def linear_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
@@ -24,7 +44,7 @@ def linear_ticks(low: float, high: float, count: int) -> tuple[Range, Ticks]:
     No two have the same label: where that would need more than DIGITS there are fewer.
     """
     largest = max(abs(low), abs(high))
-    if high - low <= max(1e-12 * largest, 1e-300):
+    if high - low <= _closest(low, high):
         margin = 0.1 * largest if largest > 1e-290 else 1.0
         low, high = low - margin, high + margin
     raw = (high - low) / count
@@ -112,7 +132,7 @@ def time_ticks(low: float, high: float, count: int, unit: XUnit) -> Ticks:
     """About `count` ticks between given limits in seconds, at round times; below a second as numbers are."""
     wanted = (high - low) / count
     step = next((step for step in TIME_STEPS if step >= wanted), None)
-    if wanted < 1 or step is None:
+    if wanted < 1 or step is None or (unit == "clock" and not CALENDAR[0] < low < high < CALENDAR[1]):
         return ticks_within(low, high, count)
     # Round on the clock of the wall, whose hours and days need not begin with those of the epoch.
     offset = (datetime.fromtimestamp(low).astimezone().utcoffset() or timedelta()) if unit == "clock" else timedelta()

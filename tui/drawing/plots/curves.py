@@ -11,11 +11,10 @@ import numpy as np
 from rich.color import Color
 
 from core.arrays import Floats
-from tui.drawing.plots.axes import Range
+from tui.drawing.plots.axes import LARGEST, Range
 from tui.run_looks import ASCII_SIGNS, SIGNS
 
 BEYOND = 0.02  # of a curve, where its last value still counts as that at the cursor
-LARGEST = 1e150  # the margins of a logarithmic axis overflow far beyond
 
 
 class Marker(NamedTuple):

@@ -12,6 +12,7 @@ from textual.strip import Strip
 from core.arrays import Floats
 from tui.drawing.plots.axes import (
     FRAME,
+    LARGEST,
     LOWEST,
     NARROWEST,
     Range,
@@ -25,7 +26,7 @@ from tui.drawing.plots.axes import (
     y_ticks_within,
 )
 from tui.drawing.plots.cells import Cells
-from tui.drawing.plots.curves import LARGEST, LINES, POINTS, Curve, Marker, decimate, markers, simplify
+from tui.drawing.plots.curves import LINES, POINTS, Curve, Marker, decimate, markers, simplify
 from tui.drawing.plots.legend import FOCUSED, PLAIN, TITLE, legend, legend_entries, reading_entries
 from tui.drawing.plots.marks import is_sparse, mark_of, put_band, put_best, put_changes, put_marks, say_what_is_cut
 from tui.drawing.plots.raster import DOTS_ALONG, DOTS_UP, Canvas, Points, put_lines, put_spans
@@ -68,8 +69,8 @@ def draw_curves(
     """`height` strips of `width` cells: title and legend, y ticks, the curves, x ticks.
 
     A log scale leaves out values of zero and below; without any value the message is shown in the middle. `y_range`, in
-    values, is shown as it is; else the scale says what is seen. The legend has the values at the cursor, a value of x.
-    `base` is what the plot stands on, which bands are mixed with.
+    values, is shown as it is, where it can be drawn; else the scale says what is seen. The legend has the values at the
+    cursor, a value of x. `base` is what the plot stands on, which bands are mixed with.
     """
     if width < 1 or height < 1:
         return Drawing([])
@@ -89,6 +90,8 @@ def draw_curves(
     log_scale = scale == "log"
     points = [_visible(curve, x_range, width, log_scale=log_scale) for curve in curves]
     extent = y_extent([y for _, y in points], scale)
+    if log_scale and y_range and y_range[1] <= 0:
+        extent = None
     y_limits, y_ticks = (0.0, 1.0), Ticks()
     if extent and y_range:
         y_limits = _logarithms(y_range) if log_scale else y_range

@@ -13,7 +13,7 @@ from textual.containers import Container
 from textual.widgets import Label
 
 from tui import quantities, run_axis, series
-from tui.drawing.plots.axes import Range
+from tui.drawing.plots.axes import Range, values_of
 from tui.messages import Snapshot
 from tui.screens import exporting
 from tui.screens.charts.chosen import ChosenCharts
@@ -272,7 +272,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
         self._change(self._window.with_y(key, self._values(shown)))
 
     def _values(self, shown: Range) -> Range:
-        return (10 ** shown[0], 10 ** shown[1]) if self._options.scale == "log" else shown
+        return values_of(shown) if self._options.scale == "log" else shown
 
     # What the mouse asks for
 

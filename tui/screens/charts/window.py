@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tui.drawing.plots.axes import Range
+from tui.drawing.plots.axes import Range, can_be_drawn
 
 ZOOM = 0.7  # of what was seen before
 PAN = 0.25  # of what is seen
@@ -40,8 +40,8 @@ class Window:
         return replace(self, x=_moved_into((shown[0] + distance, shown[1] + distance), whole))
 
     def with_y(self, chart: str, shown: Range) -> Window:
-        """See this range of a chart's y."""
-        return replace(self, y={**self.y, chart: shown})
+        """See this range of a chart's y, unless it is too large or too small."""
+        return replace(self, y={**self.y, chart: shown}) if can_be_drawn(shown) else self
 
     def at(self, cursor: float | None) -> Window:
         """The cursor elsewhere, or gone."""
@@ -77,6 +77,8 @@ def parse_ranges(text: str) -> dict[str, Range]:
         low, high = sorted((float(found[2]), float(found[3])))
         if low == high:
             raise ValueError(f"a range from {found[2]} to {found[3]} is empty")
+        if not can_be_drawn((low, high)):
+            raise ValueError(f"a range from {found[2]} to {found[3]} is too large or too small to be drawn")
         ranges[found[1] or "x"] = (low, high)
         place = found.end()
     return ranges

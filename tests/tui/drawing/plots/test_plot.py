@@ -118,6 +118,12 @@ def test_a_range_that_is_given_is_shown_as_it_is() -> None:
     assert (min(labels(logarithmic)), max(labels(logarithmic))) == (10, 100)
 
 
+def test_a_range_below_zero_has_nothing_on_a_logarithmic_scale() -> None:
+    drawing = draw_curves(sixty_epochs(), 80, 20, y_range=(-5, -1), scale="log", message="nothing in this range")
+    assert "nothing in this range" in text_of(drawing.strips)
+    assert drawing.canvas is None
+
+
 def test_a_line_that_goes_far_beyond_the_range_is_drawn_steep() -> None:
     x = np.linspace(0, 10, 60)
     curve = Curve("loss", x, 50 * np.exp(-x), BLUE)

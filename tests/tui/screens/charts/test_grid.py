@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from textual.events import MouseScrollUp
+from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -104,6 +104,25 @@ async def test_keys_zoom_and_pan_both_axes_and_type_ranges(app: VaeTui) -> None:
         await press(pilot, "plus", "0")
         assert loss.shown.x_range == whole
         assert [plot.shown.y_range for plot in plots(app)] == [None] * 4
+
+
+async def test_no_range_of_y_ends_the_app_on_a_logarithmic_scale(app: VaeTui) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        loss = plots(app)[0]
+        await press(pilot, "y", "y", "y")
+        assert loss.shown.scale == "log"
+        for _ in range(25):
+            await pilot._post_mouse_events([MouseScrollDown], loss, offset=(40, 5), button=0, control=True)
+        await pilot.pause()
+        assert loss.shown.y_range == pytest.approx((1e-150, 1e150))
+        await drag(pilot, loss, (0, 2))
+        await press(pilot, "number_sign")
+        app.screen.query_one(Input).value = "y -5 -1"
+        await press(pilot, "enter")
+        assert "nothing in this range; 0 shows the whole" in screen_text(app)
+        await press(pilot, "left_curly_bracket", "0")
+        assert loss.canvas is not None
 
 
 async def test_one_chart_is_enlarged_and_tab_goes_through_them(app: VaeTui) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.drawing.plots.axes import time_ticks
+from tui.drawing.plots.axes import time_ticks, values_of
 from tui.screens.charts.window import Window, panned, parse_ranges, zoomed
 
 WHOLE = (0.0, 100.0)
@@ -52,6 +52,22 @@ def test_what_is_no_range_is_refused(text: str) -> None:
         parse_ranges(text)
 
 
+@pytest.mark.parametrize("text", ["0 1e400", "y -1e308 1e308", "y 0 1e151", "1 1.0000000000000001e0 y 0 1e-310"])
+def test_what_no_axis_can_show_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"too large or too small|is empty"):
+        parse_ranges(text)
+
+
+def test_y_is_not_zoomed_further_than_an_axis_can_show() -> None:
+    for factor in (0.5, 2.0):
+        window = Window().with_y("loss", (1.0, 2.0))
+        for _ in range(2000):
+            window = window.with_y("loss", zoomed(window.y["loss"], factor))
+        low, high = window.y["loss"]
+        assert 1e-12 < high - low < 1e151
+    assert values_of((-400, 400)) == pytest.approx((1e-150, 1e150))
+
+
 def test_ticks_of_time_are_round() -> None:
     assert list(time_ticks(0, 7400, 5, "duration").values()) == ["0", "30m", "1h", "1h 30m", "2h"]
     assert list(time_ticks(0, 100, 5, "duration").values()) == ["0", "30s", "1m", "1m 30s"]
@@ -59,3 +75,4 @@ def test_ticks_of_time_are_round() -> None:
     assert all(label[-2:] in ("00", "15", "30", "45") and label[2] == ":" for label in clock)
     assert len(clock) >= 3
     assert len(time_ticks(0, 1e9, 4, "duration")) >= 3
+    assert time_ticks(1e13, 1e13 + 3600, 4, "clock"), "beyond the calendar"
