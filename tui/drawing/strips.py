@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -13,9 +14,11 @@ def draw_message(message: str, width: int, height: int, base: Style | None = Non
     base = base or Style()
     strips = [Strip.blank(width, base)] * height
     if message and width and height:
-        lines = textwrap.wrap(message, width)[:height]
+        letters = max(1, width * len(message) // max(cell_len(message), 1))  # fewer where they are wide
+        lines = textwrap.wrap(message, letters)[:height]
         for row, line in enumerate(lines, start=(height - len(lines)) // 2):
-            strips[row] = Strip([Segment(line.center(width), base + Style(dim=True))], width)
+            centred = line.center(width + len(line) - cell_len(line))
+            strips[row] = Strip([Segment(set_cell_size(centred, width), base + Style(dim=True))], width)
     return strips
 
 

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Literal, NamedTuple
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -150,8 +151,8 @@ def _with_captions_beside(
         for y, strip in enumerate(draw_image(tile.reshape(-1, tile.shape[-1]), depth, base)):
             word = words[y] if y < len(words) else ""
             style = base + Style(reverse=True, bold=True) if chosen and word else base
-            caption = word[: tiling.beside]
-            lines[y] += [*strip, Segment(" " * (tiling.beside - len(caption)), base), Segment(caption, style)]
+            caption = set_cell_size(word, min(cell_len(word), tiling.beside))
+            lines[y] += [*strip, Segment(" " * (tiling.beside - cell_len(caption)), base), Segment(caption, style)]
             lines[y].append(Segment(" " * GAP, base))
     return list(map(Strip, lines))
 
@@ -173,8 +174,9 @@ def _names(
     for place in places:
         name = names[place] if place < len(names) else ""
         if place == selected:
-            segments.append(Segment(f"{_mark(depth)}{name}"[:wide].ljust(wide), base + Style(reverse=True, bold=True)))
+            style = base + Style(reverse=True, bold=True)
+            segments.append(Segment(set_cell_size(f"{_mark(depth)}{name}", wide), style))
         else:
-            segments.append(Segment(f" {name}"[:wide].ljust(wide), base))
+            segments.append(Segment(set_cell_size(f" {name}", wide), base))
         segments.append(Segment(" " * GAP, base))
     return Strip(segments)

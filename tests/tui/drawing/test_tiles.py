@@ -7,9 +7,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from tests.support.drawing import BASE
 from tui.drawing.images import Scale
+from tui.drawing.strips import draw_message
 from tui.drawing.tiles import CaptionPlacement, draw_tiles, lay_out_tiles
 from tui.terminal.capabilities import ColorDepth
 
@@ -95,6 +97,25 @@ def test_captions_stand_beside_where_a_line_below_would_make_images_smaller() ->
     strips = draw_tiles(ramps(4, 3), low, BASE, ColorDepth.ASCII, names=["7  12.5"] * 4, selected=2, captions="beside")
     assert [strip.text[14:19] for strip in strips[:3]] == ["    7", " 12.5", "     "]
     assert strips[0].text[54:59] == "   >7"
+
+
+@pytest.mark.parametrize("captions", ["below", "beside"])
+def test_captions_of_wide_letters_take_the_room_of_others(captions: CaptionPlacement) -> None:
+    tiling = lay_out_tiles(STACK, 80, 22 if captions == "below" else 21, at_least=4, captions=captions)
+    assert tiling is not None
+    wide, narrow = (
+        draw_tiles(ramps(4, 3), tiling, BASE, ColorDepth.ASCII, names=names, selected=1, captions=captions)
+        for names in (["猫 三毛猫の子猫たちと犬"] * 4, ["cat"] * 4)
+    )
+    cells = [[cell_len(strip.text) for strip in strips] for strips in (wide, narrow)]
+    assert cells[0] == cells[1]
+    assert any("猫" in strip.text for strip in wide)
+
+
+def test_a_message_of_wide_letters_stays_within_its_room() -> None:
+    strips = draw_message("写真のフォルダーが見つかりません", 12, 5)
+    assert [cell_len(strip.text) for strip in strips] == [12] * 5
+    assert "".join(strip.text for strip in strips).replace(" ", "") == "写真のフォルダーが見つかりません"
 
 
 def test_styles_of_what_lies_below_show_through_captions() -> None:
