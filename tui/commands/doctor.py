@@ -43,6 +43,7 @@ COPYING = {
 }
 ON = "tmux passes what Y copies on to the terminal"
 LOCALE = "choose a locale with UTF-8, such as: export LC_ALL=C.UTF-8"
+ANSWER_SECONDS = 5.0  # that a multiplexer is waited for
 TERM = "set TERM to what the terminal is, such as: export TERM=xterm-256color"
 
 
@@ -123,12 +124,15 @@ def _version(kind: str) -> str:
 
 
 def _said(kind: str, *words: str) -> str:
-    """What a multiplexer says first when it is called so; nothing where it cannot be called."""
+    """What a multiplexer says first when it is called so; nothing where it cannot be called or does not answer."""
     program = shutil.which(kind) or _running(kind)
     if not program:
         return ""
-    done = subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=5)
-    return (done.stdout.splitlines() or [""])[0].strip()
+    try:
+        said = subprocess.run([program, *words], capture_output=True, check=False, timeout=ANSWER_SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (said.decode("utf-8", "replace").splitlines() or [""])[0].strip()
 
 
 def _running(kind: str) -> str:

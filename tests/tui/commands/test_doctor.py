@@ -213,6 +213,17 @@ def test_tmux_is_asked_whether_it_passes_on_what_is_copied(
     assert found["terminal"].text.endswith(", in tmux 3.4")
 
 
+def test_a_multiplexer_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "tmux").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    (tmp_path / "tmux").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TMUX", "/tmp/tmux-1/default,1,0")
+    monkeypatch.setattr(doctor, "ANSWER_SECONDS", 0.1)
+    found = by_topic(list(doctor.terminal()))
+    assert found["terminal"].text.endswith(", in tmux")
+    assert found["copying"].text == doctor.COPYING["tmux"]
+
+
 def test_a_multiplexer_that_is_not_on_the_path_is_asked_as_it_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
