@@ -128,16 +128,22 @@ def logs(
         raise RunError(f"{found.name} has no {found.log_path.name}: no trainer has had it yet")
     with files.opened(found.log_path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as log:
         log.seek(max(0, os.fstat(descriptor).st_size - LOG_TAIL))
-        _echo_lines(deque(log, lines))
+        begun = _echo_lines(deque(log, lines))
         while follow and found.observe()[1].active:
             time.sleep(POLL_SECONDS)
-            _echo_lines(log)
-        _echo_lines(log)
+            begun = _echo_lines(log, begun)
+        if begun := _echo_lines(log, begun):
+            _echo_lines([b"\n"], begun)
 
 
-def _echo_lines(lines: Iterable[bytes]) -> None:
+def _echo_lines(lines: Iterable[bytes], begun: bytes = b"") -> bytes:
+    """Print lines of which the first began so; what was not written to its end yet comes back."""
     for line in lines:
-        echo(line.decode("utf-8", "replace").rstrip("\n"))
+        begun += line
+        if begun.endswith(b"\n"):
+            echo(begun.decode("utf-8", "replace").rstrip("\n"))
+            begun = b""
+    return begun
 
 
 def watch(run: RunName, runs_dir: RunsDir = RUNS_DIR) -> None:

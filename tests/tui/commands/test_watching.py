@@ -59,6 +59,21 @@ def test_a_log_is_followed_to_the_end_of_the_training(run: Run, looks: int) -> N
     assert done.stdout.splitlines() == ["line 29", "at step 63", "at step 126", "at step 252"]
 
 
+def test_a_line_of_a_log_is_printed_once_it_is_whole(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = iter([("at st", State.RUNNING), ("ep 63\nat", State.RUNNING), (" step 126\nends", State.FINISHED)])
+
+    def observe(self: Run) -> tuple[Status, State]:
+        part, state = next(parts)
+        with run.log_path.open("a") as log:
+            log.write(part)
+        return Status(state=state), state
+
+    monkeypatch.setattr(Run, "observe", observe)
+    monkeypatch.setattr(manage, "POLL_SECONDS", 0.0)
+    done = call(run, "logs", "--follow", "--lines", "1")
+    assert done.stdout.splitlines() == ["line 29", "at step 63", "at step 126", "ends"]
+
+
 def test_a_run_without_a_log_says_so(make_run: MakeRun) -> None:
     done = call(make_run("untouched", preset="ae"), "logs")
     assert "untouched has no train.log: no trainer has had it yet" in str(done.exception)
