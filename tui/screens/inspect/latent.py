@@ -230,9 +230,13 @@ class LatentScreen(PlaneChooser):
         place = int(np.searchsorted(shown, nearest))
         self.app.push_screen(ImageDetailScreen(self.shared, self.sources, place, row, self.title_in_bar), closed)
 
+    @property
+    def _plane_classes(self) -> tuple[str, ...]:
+        return self.plane.classes if self.plane is not None else DIGITS
+
     def action_classes(self) -> None:
         def answered(answer: str | None) -> None:
-            if answer is None:
+            if answer is None or self._plane_classes != classes:  # of another plane by now
                 return
             if answer == "a":
                 self._scatter.show_all_classes()
@@ -243,7 +247,7 @@ class LatentScreen(PlaneChooser):
             self._look()
 
         plane, nearest = self.plane, self._scatter.nearest()
-        classes = plane.classes if plane is not None else DIGITS
+        classes = self._plane_classes
         named = "" if plane is None or nearest is None else formatting.class_number(plane.labels[nearest], classes)
         alone = f"only {named}" if named else ""
         if classes:

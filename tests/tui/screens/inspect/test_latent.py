@@ -298,6 +298,20 @@ async def test_classes_and_the_view_are_changed_by_key(run_app: VaeTui) -> None:
         assert scatter.markers != markers
 
 
+async def test_a_class_of_a_plane_that_was_lost_meanwhile_is_not_switched(
+    run_app: VaeTui, explorers: FakeExplorers
+) -> None:
+    explorers[RUN].classes = tuple(f"letter {number}" for number in range(26))
+    async with run_app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "5")
+        latent = shown(run_app, LatentScreen)
+        await press(pilot, "c")
+        latent.show_message("the run is gone")
+        await press(pilot, "backspace", "1", "5", "enter")
+        assert shown(run_app, LatentScreen) is latent
+        assert latent.query_one(Scatter).hidden == frozenset()
+
+
 async def test_another_run_leaves_nothing_of_the_plane_before(app: VaeTui, explorers: FakeExplorers) -> None:
     explorers[OTHER].gate.clear()
     async with opened(app, "5", "o") as pilot:
