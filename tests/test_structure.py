@@ -105,6 +105,7 @@ WORDS = (
     "tui.configuration",
     "tui.evaluation_table",
     "tui.latent_plane",
+    "tui.tables",
 )
 ON_SCREEN = (
     "tui.widgets",
@@ -183,6 +184,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tui.latent_plane": (*PURE, *WORDS),
     "tui.drawing": (*PURE, *WORDS),
     "tui.panels": ("tui.drawing",),
+    "tui.tables": (),
     "tui.export": (*PURE, *WORDS),
     "tui.export_plots": ("tui.export", "tui.panels", *PURE, *WORDS),
     "tui.timelapse": ("tui.export", *PURE, *WORDS),

@@ -13,7 +13,6 @@ from dataclasses import asdict
 import psutil
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from core import packages
@@ -23,6 +22,7 @@ from core.text import printable
 from tui.commands.options.common import DataDir, Json, RunsDir
 from tui.commands.output import EXIT_FAILED, echo, print_json, print_table
 from tui.commands.words import RUNS_DIR
+from tui.tables import PlainTable
 from tui.terminal.capabilities import ColorDepth, color_depth_of, why_ascii
 
 FONT_TEST = "▀▄█ ⣿⠛⠤ ─│┌┐ ░▒▓"
@@ -52,7 +52,7 @@ def doctor(runs_dir: RunsDir = RUNS_DIR, data_dir: DataDir = None, as_json: Json
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        table = Table(box=None, pad_edge=False, show_header=False)
+        table = PlainTable(box=None, pad_edge=False, show_header=False)
         for finding in findings:
             table.add_row(finding.topic, _cell(finding))
         print_table(table)

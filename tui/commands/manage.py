@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from core import files, program
 from core.data import registry
@@ -36,6 +35,7 @@ from tui.commands.training.progress import POLL_SECONDS, download_in_terminal, s
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import fitted
+from tui.tables import PlainTable
 
 LOG_TAIL = 1 << 20  # bytes of a log in which its last lines are looked for
 WATCH_SECONDS = 1.0
@@ -218,7 +218,9 @@ def print_runs(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
         echo(f"no runs in {runs_dir.absolute()} yet; train one with: vae-tui train")
         return
     titles, rows = fitted(summaries, table_width())
-    table = Table(*(Column(title, no_wrap=True) for title in titles), box=None, pad_edge=False)
+    table = PlainTable(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, no_wrap=True)
     for row in rows:
         table.add_row(*row)
     print_table(table)
@@ -244,7 +246,7 @@ def print_trash(summaries: Sequence[RunSummary], runs_dir: Path) -> None:
 
 def print_sets(sets: Sequence[SetOnDisk], folder: Path) -> None:
     """One row an image set, and how to get those that are missing."""
-    table = Table("set", "on disk", "images", "where", box=None, pad_edge=False)
+    table = PlainTable("set", "on disk", "images", "where", box=None, pad_edge=False)
     for found in sets:
         where = printable(str(found.folder)) if found.folder else "comes with vae-tui"
         table.add_row(found.name, "yes" if found.on_disk else "no", found.title, where if found.on_disk else "–")

@@ -16,7 +16,6 @@ import numpy as np
 from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 from textual.strip import Strip
 
@@ -40,6 +39,7 @@ from tui.drawing.points import draw_points
 from tui.drawing.tiles import CaptionPlacement, Tiling, draw_tiles
 from tui.interrupts import leave
 from tui.panels import TilePage
+from tui.tables import PlainTable
 from tui.terminal.capabilities import ColorDepth, color_depth_of
 from tui.terminal.graphics import GAP
 
@@ -164,7 +164,7 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     seeds, options, images = evaluation.draws, evaluation.sampling_options, evaluation.dataset
     images += ", binarised" if evaluation.likelihood == "bernoulli" else ""
     print_heading(run, evaluation_table.conditions(evaluation.sampler, evaluation.samples, seeds, images, options))
-    table = Table("metric", "value", "±", "meaning", box=None, pad_edge=False)
+    table = PlainTable("metric", "value", "±", "meaning", box=None, pad_edge=False)
     for metric, meaning in evaluation_table.that_were_measured(METRIC_DESCRIPTIONS, [evaluation]).items():
         value, deviation = evaluation_table.cells(evaluation, metric)
         numbers = Text(value, justify="right"), Text(deviation, justify="right")

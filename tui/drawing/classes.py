@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from tui import formatting
+from tui.tables import PlainTable
 
 if TYPE_CHECKING:
     from core.evaluation.results import Evaluation
@@ -17,9 +17,9 @@ RIGHT, WRONG = (0, 110, 60), (150, 60, 0)  # what a share of 1 is drawn on
 GAP = " "
 
 
-def class_table(evaluation: Evaluation) -> Table:
+def class_table(evaluation: Evaluation) -> PlainTable:
     """A row for each class; the largest error and the lowest share of each column are bold."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = PlainTable(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("class", no_wrap=True)
     for name in ("images", "error", "KL", "recognised", "rebuilt", "drawn"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -48,12 +48,12 @@ MEANING = (
 )
 
 
-def confusion_table(evaluation: Evaluation) -> Table:
+def confusion_table(evaluation: Evaluation) -> PlainTable:
     """Asked classes as rows, recognised ones as columns, in percent of the row, shaded by it."""
     asked = evaluation.asked or ()
     names = {each.label: each.name for each in evaluation.classes}
     used = [label for label, row in enumerate(asked) if sum(row) or any(other[label] for other in asked)]
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=0)
+    table = PlainTable(box=None, pad_edge=False, header_style="dim", padding=0)
     table.add_column("asked", no_wrap=True)
     for label in used:
         table.add_column(f"{label:>4} ", justify="right", no_wrap=True)

@@ -119,7 +119,7 @@ class BaseScreen(Screen[Result]):
         if 0 <= place < len(runs):
             self.shared.select(runs[place])
         else:
-            self.notify(f"this is the {'last' if by > 0 else 'first'} run of the list", timeout=2)
+            self.notify(f"this is the {'last' if by > 0 else 'first'} run of the list", timeout=2, markup=False)
 
     def on_mount(self) -> None:
         self.set_class(self.shared.selection.run is None, "-norun")

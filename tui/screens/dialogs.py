@@ -221,12 +221,15 @@ class ScrolledText(VerticalScroll, can_focus=True):
 
 
 class Options(OptionList):
-    """A list on which the page keys do nothing while a small window leaves it no room; Textual's fails then."""
+    """A list of words, none of them markup; the page keys do nothing while a small window leaves it no room."""
 
     BINDINGS: ClassVar[list[BindingType]] = LIST_KEYS
 
+    def __init__(self, *options: Text | str) -> None:
+        super().__init__(*options, markup=False)
+
     def action_page_up(self) -> None:
-        """Move up a page."""
+        """Move up a page, which Textual's cannot do without room."""
         if self.scrollable_content_region:
             super().action_page_up()  # type: ignore[no-untyped-call]
 
@@ -248,7 +251,7 @@ class ChooseRun(Dialog["Run | None"]):
 
     def compose(self) -> ComposeResult:
         options = Options(*(Text(printable(run.name)) for run in self._runs))
-        options.border_title = self._question
+        options.border_title = Text(self._question)
         options.border_subtitle = (
             "enter chooses   esc leaves it" if self._runs else "there is no other run   esc closes"
         )

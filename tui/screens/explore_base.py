@@ -95,7 +95,7 @@ class ExploreScreen(BaseScreen[int | None]):
             yield Heading(id="heading")
             yield Note(id="status")
         yield from self.compose_body()
-        yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
+        yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none", markup=False)
         yield KeyLine()
 
     # What a screen must say of itself

@@ -91,7 +91,9 @@ class RunScreen(BaseScreen[None]):
     def show_marks(self) -> None:
         """Runs were marked or unmarked."""
         count = len(self.shared.marked)
-        self.notify(f"{count} marked; 6 compares them" if count else "no run is marked any more", timeout=2)
+        self.notify(
+            f"{count} marked; 6 compares them" if count else "no run is marked any more", timeout=2, markup=False
+        )
 
     def action_pause(self) -> None:
         self._request(able("pause", self.targets()), "pause")

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.segment import Segment, Segments
-from rich.table import Table
 from rich.text import Text
 from textual.strip import Strip
 
@@ -33,6 +32,7 @@ from tui.commands.training.queue import SECONDS
 from tui.commands.words import RUNS_DIR
 from tui.drawing.sweeps.parallel import draw_parallel
 from tui.drawing.sweeps.scatter import draw_scatter
+from tui.tables import PlainTable
 from tui.terminal.capabilities import color_depth_of
 
 PLOT_WIDTH, PLOT_HEIGHT = 80, 18
@@ -100,7 +100,7 @@ def _print_all(found: Sequence[Outcome], by: str | None, *, as_json: bool) -> No
         return
     with_seeds = any(each.groups for each in found)
     heads = ["sweep", "runs", "states", "varied", "best", "by", "", *["lowest mean of seeds", ""] * with_seeds]
-    table = Table(*heads, box=None, pad_edge=False)
+    table = PlainTable(*heads, box=None, pad_edge=False)
     for each in found:
         figure = by or each.usual_figure
         best = each.best(figure)
@@ -114,7 +114,7 @@ def _print_all(found: Sequence[Outcome], by: str | None, *, as_json: bool) -> No
 
 def _print(found: Outcome, figure: str) -> None:
     known = [name for name in FIGURES if found.has(name)]
-    table = Table("run", "state", *map(title, found.varied), *known, "", box=None, pad_edge=False)
+    table = PlainTable("run", "state", *map(title, found.varied), *known, "", box=None, pad_edge=False)
     for column in table.columns[2:-1]:
         column.justify = "right"
     best = found.best(figure)
@@ -135,7 +135,7 @@ def _print(found: Outcome, figure: str) -> None:
 def _print_seeds(found: Outcome, figure: str, known: Sequence[str]) -> None:
     """The means and standard deviations of runs that differ in nothing but the seed, the lowest first."""
     varied = [name for name in found.varied if name != "seed"]
-    table = Table("mean ± std", "seeds", *map(title, varied), *known, "", box=None, pad_edge=False)
+    table = PlainTable("mean ± std", "seeds", *map(title, varied), *known, "", box=None, pad_edge=False)
     for column in table.columns[1:-1]:
         column.justify = "right"
     best = found.best_group(figure)

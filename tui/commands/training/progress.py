@@ -52,10 +52,10 @@ class Follower:
 
     def _follow_with_bar(self) -> State:
         progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TaskProgressColumn(),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[rate]}", markup=False),
             TimeRemainingColumn(),
             expand=True,
         )
@@ -184,7 +184,7 @@ def _download(name: str, data_dir: Path, console: Console) -> None:
     if not console.is_terminal:
         download.download(name, data_dir, _print_finished)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     progress, line = Progress(*columns), LowestLines(console)
     task = progress.add_task(name)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from core.errors import ConfigError, DamagedFile, UserError, describe
 from core.jobs import launch
@@ -22,6 +21,7 @@ from tui import formatting
 from tui.commands.options.common import Json, RunsDir, complete_run
 from tui.commands.output import echo, print_error, print_json, print_table
 from tui.commands.words import RUNS_DIR, command_hint
+from tui.tables import PlainTable
 
 SECONDS = 5.0  # that a command waits for others which start runs
 HELD = f"{PAUSED}: nothing that waits begins; vae-tui queue --continue goes on with it"
@@ -103,7 +103,7 @@ def _as_json(each: Waiting) -> dict[str, Any]:
 def _print(waiting: Sequence[Waiting]) -> None:
     if waiting:
         elsewhere = any(not each.entry.is_of_this_host for each in waiting)
-        table = Table("", "run", "preset", "data set", *["host"] * elsewhere, "", box=None, pad_edge=False)
+        table = PlainTable("", "run", "preset", "data set", *["host"] * elsewhere, "", box=None, pad_edge=False)
         why = reasons(waiting)
         for each in waiting:
             cells = [str(place_of(each.run)), printable(each.run.name), *_trained(each.run)]

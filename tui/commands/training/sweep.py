@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.console import Group as Lines
-from rich.table import Table
 from rich.text import Text
 
 from core.data import registry
@@ -41,6 +40,7 @@ from tui.commands.training.train import check_time_limit
 from tui.commands.words import RUNS_DIR
 from tui.interrupts import Told
 from tui.run_columns import RUN_COLUMNS
+from tui.tables import PlainTable
 from tui.terminal.guard import SHOW_CURSOR, guarded
 
 POLL_SECONDS = 0.5
@@ -150,7 +150,7 @@ def sweep(
 
 def train_all(runs: Sweep, as_json: bool) -> bool:
     """Train until all is done or the user stops it, and print the results; whether all runs have finished."""
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, markup=False)
     with guarded(SHOW_CURSOR), Told() as told, _shown(runs, console) as show:
         try:
             with going_on(member.run for member in runs.members):
@@ -219,9 +219,9 @@ def _shown(runs: Sweep, console: Console) -> Iterator[Callable[[], None]]:
     yield tell
 
 
-def table(runs: Sweep) -> Table:
+def table(runs: Sweep) -> PlainTable:
     """One row a run, in the order in which they train; the best validation loss is marked."""
-    shown = Table("run", *COLUMNS, "", box=None, pad_edge=False)
+    shown = PlainTable("run", *COLUMNS, "", box=None, pad_edge=False)
     if runs.active:
         shown.add_column("throughput")
     best = best_of(runs)

@@ -28,7 +28,7 @@ class ChooseShown(Dialog[tuple[str, ...] | None]):
 
     def compose(self) -> ComposeResult:
         choices = Options(*map(self._line, range(len(self._titles))))
-        choices.border_title = self._what
+        choices.border_title = Text(self._what)
         choices.border_subtitle = "space on, off  enter done  esc closes"
         yield choices
 

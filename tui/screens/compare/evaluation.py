@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from rich.table import Table
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -26,6 +25,7 @@ from tui.screens import exporting
 from tui.screens.compare.view import MetricsView
 from tui.screens.dialogs import ScrolledText
 from tui.screens.exporting import Export
+from tui.tables import PlainTable
 
 # Those that depend on the classifier in whose features images are compared.
 OF_FEATURES = (
@@ -94,7 +94,7 @@ class EvaluationView(MetricsView):
 
     def compose(self) -> ComposeResult:
         with ScrolledText():
-            yield Static(id="figures")
+            yield Static(id="figures", markup=False)
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._snapshots = snapshots[:2]
@@ -111,8 +111,8 @@ class EvaluationView(MetricsView):
         self._measured = Measured.of(message.found, presets, likelihoods(self._snapshots))
         self.query_one("#figures", Static).update(self._table(message.found, self._measured))
 
-    def _table(self, found: Sequence[Found], measured: Measured) -> Table:
-        table = Table("", *(printable(snapshot.run.name) for snapshot in self._snapshots), "", box=None)
+    def _table(self, found: Sequence[Found], measured: Measured) -> PlainTable:
+        table = PlainTable("", *(printable(snapshot.run.name) for snapshot in self._snapshots), "", box=None)
         sides = [measured.left, measured.right]
         for name, cells in _conditions(found, sides):
             table.add_row(name, *cells, style="dim")

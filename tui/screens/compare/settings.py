@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.table import Table
 from textual.app import ComposeResult
 from textual.widgets import Static
 
@@ -21,6 +20,7 @@ from tui.screens import exporting
 from tui.screens.compare.view import MetricsView
 from tui.screens.dialogs import ScrolledText
 from tui.screens.exporting import Export
+from tui.tables import PlainTable
 
 
 class SettingsView(MetricsView):
@@ -35,7 +35,7 @@ class SettingsView(MetricsView):
 
     def compose(self) -> ComposeResult:
         with ScrolledText():
-            yield Static(id="table")
+            yield Static(id="table", markup=False)
 
     def show_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         snapshots = snapshots[:2]
@@ -44,7 +44,7 @@ class SettingsView(MetricsView):
         rows = settings(left, right)
         differ = f"{sum(row.differs for row in rows)} of {len(rows)} differ"
         self.heading = "; ".join(filter(None, (differ, quantities.other_sums(left, right))))
-        table = Table("", "", *(printable(snapshot.run.name) for snapshot in snapshots), box=None)
+        table = PlainTable("", "", *(printable(snapshot.run.name) for snapshot in snapshots), box=None)
         for row in rows:
             mark, style = ("≠", None) if row.differs else ("", "dim")
             table.add_row(mark, row.name, row.left, row.right, style=style)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Label
@@ -38,7 +39,7 @@ class Explain(Dialog[None]):
     def compose(self) -> ComposeResult:
         found, is_ascii = EXPLANATIONS[self.topic], color_depth(self.app) is ColorDepth.ASCII
         with ScrolledText() as scroll:
-            scroll.border_title = found.title
+            scroll.border_title = Text(found.title)
             scroll.border_subtitle = "? the keys   esc closes"
             yield Label(AWAITED, id="awaited", markup=False)
             yield Label(found.ascii if is_ascii else found.formula, classes="formula", markup=False)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.screens.dialogs import Dialog, ScrolledText
+from tui.tables import PlainTable
 
 EVERYWHERE = "everywhere"
 WIDE = 100  # cells, in which there is room for the ids of actions too
@@ -58,7 +58,7 @@ class Keys(Dialog[None]):
         self.sections = [(about(node), bindings) for node, bindings in _by_node(below)]
 
     def compose(self) -> ComposeResult:
-        parts: list[Text | Table] = []
+        parts: list[Text | PlainTable] = []
         for (title, said), bindings in self.sections:
             if title:
                 parts.append(Text.assemble((title, "bold underline"), f"  {said}" if said else ""))
@@ -66,14 +66,16 @@ class Keys(Dialog[None]):
         with ScrolledText() as scroll:
             scroll.border_title = "keys"
             scroll.border_subtitle = "X explains what is seen   esc closes"
-            yield Static(Group(*parts))
+            yield Static(Group(*parts), markup=False)
 
     def action_explain(self) -> None:
         self.dismiss(None)
         self.app.call_later(self.app.run_action, "app.explain")
 
-    def _table(self, bindings: list[Binding]) -> Table:
-        table = Table.grid(padding=(0, 2), expand=True)
+    def _table(self, bindings: list[Binding]) -> PlainTable:
+        table = PlainTable(
+            box=None, padding=(0, 2), collapse_padding=True, show_header=False, pad_edge=False, expand=True
+        )
         table.add_column(no_wrap=True, min_width=7)
         table.add_column(ratio=1)
         wide = self.app.size.width >= WIDE

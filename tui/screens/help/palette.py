@@ -8,6 +8,8 @@ from functools import partial
 
 from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.fuzzy import Matcher
 
 from core.text import printable
 from tui.screens.base import BaseScreen
@@ -26,13 +28,13 @@ class KeyCommands(Provider):
 
     async def discover(self) -> Hits:
         for name, act in self._commands():
-            yield DiscoveryHit(name, act)
+            yield DiscoveryHit(Content(name), act)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for name, act in self._commands():
             if (score := matcher.match(name)) > 0:
-                yield Hit(score, matcher.highlight(name), act)
+                yield Hit(score, _highlighted(matcher, name), act)
 
 
 class RunCommands(Provider):
@@ -50,7 +52,7 @@ class RunCommands(Provider):
         matcher = self.matcher(query)
         for name, act in self._commands:
             if (score := matcher.match(name)) > 0:
-                yield Hit(score, matcher.highlight(name), act)
+                yield Hit(score, _highlighted(matcher, name), act)
 
 
 class ThemeCommands(Provider):
@@ -60,7 +62,16 @@ class ThemeCommands(Provider):
         matcher = self.matcher(query)
         for theme in self.app.available_themes:
             if (score := matcher.match(f"theme {theme}")) > 0:
-                yield Hit(score, matcher.highlight(f"theme {theme}"), partial(_choose_theme, self.app, theme))
+                yield Hit(score, _highlighted(matcher, f"theme {theme}"), partial(_choose_theme, self.app, theme))
+
+
+def _highlighted(matcher: Matcher, name: str) -> Content:
+    """As Textual's, which takes what stands in brackets for markup."""
+    _, places = matcher.fuzzy_search.match(matcher.query, name)
+    shown = Content(name)
+    for place in places:
+        shown = shown.stylize(matcher.match_style, place, place + 1)
+    return shown
 
 
 def _choose_theme(app: App[object], theme: str) -> None:

@@ -265,7 +265,7 @@ class EvaluateScreen(ExploreScreen):
         views = self.views
         if len(views) == 1:
             nothing = without_classes(self.shown.get(self.shown_sampler))
-            self.notify(nothing if self.measurement is None else "being measured")
+            self.notify(nothing if self.measurement is None else "being measured", markup=False)
         self.view = views[(views.index(self.view) + 1) % len(views)] if self.view in views else views[-1]
         self._draw()
 

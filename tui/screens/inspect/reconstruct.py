@@ -107,7 +107,7 @@ class ReconstructScreen(TimeScreen):
             yield Gallery(at_least=4, captions="beside", message="opening the run", id="page")
             with Horizontal(id="detail"):
                 yield Gallery(columns=3, id="large")
-                yield Static(id="facts")
+                yield Static(id="facts", markup=False)
 
     @property
     def _gallery(self) -> Gallery:

@@ -114,7 +114,11 @@ class PlaneChooser(PlaneScreen):
         """Now: to the training images or to those that are shown. At a moment: as fitted now, or to each moment."""
         if self.embeds:
             title = EMBEDDINGS[self.choice.projection].title
-            self.notify(f"{title} is always fitted to what is shown: it has no place for others", severity="warning")
+            self.notify(
+                f"{title} is always fitted to what is shown: it has no place for others",
+                severity="warning",
+                markup=False,
+            )
         elif self.moment is None:
             self.choose(fit_on_shown=not self.choice.fit_on_shown)
         elif self.choice.projection != "dims":

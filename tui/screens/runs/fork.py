@@ -20,6 +20,7 @@ from core.runs.keeping.names import stem_of
 from core.runs.run import Run
 from core.runs.settings import SETTINGS, as_text
 from core.runs.snapshots.folder import snapshots_of
+from core.text import printable
 from tui import formatting
 from tui.background.devices import check_device
 from tui.messages import RunOpened
@@ -78,7 +79,7 @@ class ForkRun(NewRun):
 
     @property
     def form_title(self) -> str:
-        return f"fork of {self._run.name}"
+        return f"fork of {printable(self._run.name)}"
 
     @property
     def _moment(self) -> Moment:

@@ -57,7 +57,7 @@ class LogPane(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as pane:
-            pane.border_title = f"train.log of {printable(self._run.name)}"
+            pane.border_title = Text(f"train.log of {printable(self._run.name)}")
             pane.border_subtitle = "/ searches  G follows  ? keys  esc closes"
             yield RowTable({"": self._number_cell, "line": self._line_cell})
             yield Input(compact=True, id="searched", placeholder="words to look for")

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -93,7 +94,7 @@ class NewRun(ModalScreen[Run | None]):
         return "new run"
 
     def compose(self) -> ComposeResult:
-        self._form.border_title = self.form_title
+        self._form.border_title = Text(self.form_title)
         yield self._form
         yield KeyLine()
 
@@ -114,7 +115,7 @@ class NewRun(ModalScreen[Run | None]):
         said = [formatting.model(model.parameters, slower_on_cpu(model))] if model else []
         said += [formatting.cost(*estimate(config, self._paces))] if config and self._paces is not None else []
         said += [formatting.others_train(self._others)] if self._others else []
-        self._form.border_subtitle = "; ".join(said)
+        self._form.border_subtitle = Text("; ".join(said))
 
     def _take_over(self, like: RunConfig) -> None:
         """Choose the settings of another run, as far as the form has them."""

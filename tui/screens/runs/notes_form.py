@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -35,7 +36,7 @@ class NotesForm(Dialog[Written | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as form:
-            form.border_title = f"notes on {printable(self._run_name)}"
+            form.border_title = Text(f"notes on {printable(self._run_name)}")
             form.border_subtitle = "ctrl+s saves  esc leaves them"
             yield Label("tags, such as: baseline keep", markup=False)
             yield Input(printable(" ".join(self._notes.tags)), compact=True)

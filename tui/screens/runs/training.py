@@ -127,7 +127,7 @@ class TrainingScreen(KeptRunScreen):
             with Vertical(id="pictures"):
                 yield Gallery(captions="none")
                 yield Label("", id="note", markup=False)
-        yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none")
+        yield Label("no run is chosen\n\n1 goes to the runs, n starts a new one", id="none", markup=False)
         yield KeyLine()
 
     @property

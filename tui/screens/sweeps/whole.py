@@ -100,7 +100,7 @@ class WholeSweep(BaseScreen[None]):
         for run in left:
             self._try(lambda: enter(run))  # noqa: B023
         self._try(lambda: start_waiting([self.shared.runs_dir], QUEUE_SECONDS))
-        self.notify(f"{formatting.count(len(left), 'run')} put into the queue", timeout=2)
+        self.notify(f"{formatting.count(len(left), 'run')} put into the queue", timeout=2, markup=False)
         self.app.call_from_thread(self._follower.poll_now)
 
     def _try(self, act: Callable[[], object]) -> None:

@@ -27,7 +27,7 @@ class ClassesPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
-            yield Static(id="rows")
+            yield Static(id="rows", markup=False)
         yield Label("", id="says", markup=False)
 
     def show(self, table: Table, says: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -163,7 +164,7 @@ class SettingsForm(Vertical):
         """Let the user choose among these runs; the first one is chosen."""
         stages = self._rows["first_stage"].field
         assert isinstance(stages, Select)
-        stages.set_options([(name, name) for name in names])
+        stages.set_options([(Text(name), name) for name in names])
         stages.value = next(iter(names), Select.NULL)
 
     def take_over(self, values: Mapping[str, str]) -> list[str]:
@@ -187,7 +188,7 @@ class SettingsForm(Vertical):
                 field.disabled = name in values
                 if name in values:
                     if isinstance(field, Select):
-                        field.set_options([(values[name], values[name])])
+                        field.set_options([(Text(values[name]), values[name])])
                     field.value = values[name]
 
     def show_preset(self, name: str) -> None:

@@ -91,7 +91,7 @@ class ArrangedList(MarkedList):
     def _sort(self, chosen: Arrangement) -> None:
         self.list_as(chosen)
         if not chosen.sort:
-            self.notify(f"the {'oldest' if chosen.descending else 'newest'} runs first", timeout=2)
+            self.notify(f"the {'oldest' if chosen.descending else 'newest'} runs first", timeout=2, markup=False)
 
     def action_columns(self) -> None:
         def chosen(titles: tuple[str, ...] | None) -> None:

@@ -57,7 +57,7 @@ class FilterBar(Vertical):
 
     def compose(self) -> ComposeResult:
         with Horizontal():
-            yield Label("/", id="slash")
+            yield Label("/", id="slash", markup=False)
             yield Input(compact=True)
         yield Label("", id="said", markup=False)
 

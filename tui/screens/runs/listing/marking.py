@@ -159,7 +159,7 @@ class MarkedList(KeptRunScreen):
 
         if self._try(act):
             said = "the queue is paused; what trains goes on" if paused else "the queue goes on"
-            self.notify(said, timeout=2)
+            self.notify(said, timeout=2, markup=False)
             self.app.call_from_thread(self.shared.pause_queue, paused)
 
     def action_trash(self) -> None:

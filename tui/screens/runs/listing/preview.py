@@ -72,7 +72,7 @@ class PreviewPane(Vertical):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
-            yield Static(id="facts")
+            yield Static(id="facts", markup=False)
         yield Vertical(id="pictures")
 
     @property

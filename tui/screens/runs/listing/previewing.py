@@ -42,7 +42,7 @@ class PreviewedList(ArrangedList):
     async def action_next_view(self) -> None:
         shown, pane = self.arrangement.preview, self._pane
         if self.size.width < WIDE:
-            self.notify(f"the preview needs {WIDE} columns; enter opens the run", timeout=3)
+            self.notify(f"the preview needs {WIDE} columns; enter opens the run", timeout=3, markup=False)
         elif not shown:
             self.list_as(replace(self.arrangement, preview=True))
         elif pane is not None and not pane.has_pictures and self._pictures is not None:

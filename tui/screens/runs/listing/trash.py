@@ -72,7 +72,7 @@ class Trash(Dialog[None]):
         options.clear_options().add_options(lines)
         options.highlighted = 0 if lines else None
         size = sum(summary.size or 0 for summary in deleted)
-        options.border_title = f"trash: {formatting.count(len(deleted), 'run')}, {formatting.memory(size)}"
+        options.border_title = Text(f"trash: {formatting.count(len(deleted), 'run')}, {formatting.memory(size)}")
         options.border_subtitle = "u back  d remove  D all  esc closes" if deleted else "nothing is in it   esc closes"
 
     @property
