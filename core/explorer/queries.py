@@ -14,7 +14,8 @@ from torch.nn.functional import pad
 
 from core.arrays import Bools, Floats, Images
 from core.cores import CoreMeter, SharedThreads
-from core.data.images import one_of_each, pixels
+from core.data.images import RunImages, load_or_substitute, one_of_each, pixels
+from core.data.registry import ImageSource, not_looked_at
 from core.errors import RunError, describe
 from core.evaluation import kept
 from core.evaluation.evaluate import Subject, evaluate
@@ -57,15 +58,26 @@ class RunExplorer:
         self.session, self._report, self.moment = session, report, moment
 
     @classmethod
-    def open(cls, run: Run, data_dir: Path, report: Report = lambda words: None) -> RunExplorer:
-        """An explorer with a session of its own, on the cores that others leave. Raises DamagedFile or OSError."""
+    def open(
+        cls, run: Run, data_dir: Path, report: Report = lambda words: None, tell: Report = lambda words: None
+    ) -> RunExplorer:
+        """An explorer with a session of its own, on the cores that others leave. Raises DamagedFile or OSError.
+
+        `tell` is told where the images were read from, each time where that is not `data_dir`.
+        """
         threads = SharedThreads(CoreMeter())
 
         def look_and_report(words: str) -> None:
             threads.adapt()
             report(words)
 
-        return cls(RunSession(run, data_dir), look_and_report)
+        def load(source: ImageSource, place: Path) -> RunImages:
+            found = load_or_substitute(source, place)
+            if not found.note and (words := not_looked_at(source, place)):
+                tell(words)
+            return found
+
+        return cls(RunSession(run, data_dir, load_images=load), look_and_report)
 
     @property
     def note(self) -> str:

@@ -65,12 +65,15 @@ def answer(
     """
     images = (data_dir or registry.default_data_dir()).absolute()
     folders.leave_deleted()
+    elsewhere: list[str] = []
     run.config(), run.read_weights()  # what is wrong with a run is said before PyTorch is loaded
     with progress() as report:
-        explorer = open_here(run, images, lambda words: report(said(words)))
+        explorer = open_here(run, images, lambda words: report(said(words)), elsewhere.append)
         found = question(explorer)
     if note := note_of(found) if note_of else explorer.note:
         print_note(note)
+    for words in dict.fromkeys(elsewhere):
+        print_note(words)
     return found
 
 
