@@ -101,6 +101,8 @@ class ReconstructScreen(TimeScreen):
         self.order: Order = "index"
         self.seen: Seen | None = None
         self._asked = Which()  # for the newest page
+        self._class_names: tuple[str, ...] | None = None  # those known last; of this run, or of the one before it
+        self._knows_class_names = False  # whether they are those of this run
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="body"):
@@ -143,7 +145,15 @@ class ReconstructScreen(TimeScreen):
         self._asked = asked = Which(self.place // capacity * capacity, capacity, self.label, self.order)
         following = self.seen.differences(asked) if self.seen else ""
         self.wait_for(following and f"next: {following}")
-        self.ask("page", asked.page, partial(self._show, asked))
+        before = None if self._knows_class_names else self._class_names
+
+        def question(explorer: Explorer) -> Seen:
+            if asked.label is not None and before is not None and Which().page(explorer).classes != before:
+                every = replace(asked, label=None)  # the class was chosen among those of another run
+                return Seen(every, every.page(explorer))
+            return Seen(asked, asked.page(explorer))
+
+        self.ask("page", question, partial(self._show, asked))
 
     def ahead(self) -> Callable[[Explorer], object]:
         return self._asked.page
@@ -158,7 +168,7 @@ class ReconstructScreen(TimeScreen):
             self.request_content()
 
     def reset(self) -> None:
-        self.seen, self.place = None, 0
+        self.seen, self.place, self._knows_class_names = None, 0, False
         self.order = "index"  # sorting takes seconds, which nobody asked of another run
         self.show_message("opening the run")
 
@@ -170,9 +180,11 @@ class ReconstructScreen(TimeScreen):
         self.query_one("#large", Gallery).show_message("")
         self.query_one("#facts", Static).update("")
 
-    def _show(self, asked: Which, page: ReconstructionPage) -> None:
-        self.seen = Seen(asked, page)
+    def _show(self, asked: Which, seen: Seen) -> None:
+        self.seen, page = seen, seen.page
+        self._class_names, self._knows_class_names = page.classes, True
         if asked == self._asked:  # else keys went on meanwhile
+            self._asked, self.label = seen.which, seen.which.label
             self.wait_for("")
             self.place = min(max(self.place, page.first), page.first + len(page.indices) - 1)
         self._draw()
@@ -191,8 +203,7 @@ class ReconstructScreen(TimeScreen):
             self._gallery.show(tiles[selected][:2, None], [named, f"error {error:.1f}"])
         rows = ", ".join(NAMES[: self._stacked]) if self._stacked > 1 else "original, reconstruction"
         self.set_heading(rows, str(self.seen), "class, error")
-        names = list(NAMES)
-        self.query_one("#large", Gallery).show(tiles[selected][:, None], names)
+        self.query_one("#large", Gallery).show(tiles[selected][:, None], NAMES)
         facts = Text.assemble(
             ("class  ", "dim"), f"{formatting.class_title(page.labels[selected], page.classes) or formatting.NONE}\n",
             ("index  ", "dim"), f"{page.indices[selected]:,}\n",
@@ -248,7 +259,7 @@ class ReconstructScreen(TimeScreen):
                 self.place = 0
                 self.request_content()
 
-        classes = self.page.classes if self.page is not None else DIGITS
+        classes = DIGITS if self._class_names is None else self._class_names
         if classes:
             self.app.push_screen(ask_class("Show which class?", "all classes", classes), answered)
         else:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.explorers import FakeExplorer, FakeExplorers
 from tests.support.screens import answered, opened, press, screen_text, shown, until
-from tests.support.snapshots import RUN
+from tests.support.snapshots import OTHER, RUN
 from tui import export_plots
 from tui.app import VaeTui
 from tui.screens.inspect.image import ImageDetailScreen
@@ -72,6 +72,39 @@ async def test_a_page_is_called_what_it_was_asked_for_until_another_comes(
         await answered(pilot)
         assert following.removeprefix("next: ") in screen_text(run_app).splitlines()[1]
         assert "next:" not in screen_text(run_app)
+
+
+@pytest.mark.parametrize(
+    ("classes", "heading"),
+    [
+        (tuple(map(str, range(10))), "  class 7, by index: 1 to 4 of 20"),
+        (("circle", "square", "star"), "  by index: 1 to 4 of 205"),
+        ((), "  by index: 1 to 4 of 205"),
+    ],
+)
+async def test_a_class_is_kept_for_another_run_of_the_same_classes(
+    run_app: VaeTui, explorers: FakeExplorers, classes: tuple[str, ...], heading: str
+) -> None:
+    explorers[OTHER].classes = classes
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "3", "c", "7")
+        run_app.selected_run = OTHER
+        await answered(pilot)
+        assert heading in screen_text(run_app).splitlines()[1]
+        await press(pilot, "pagedown", "c")
+        assert ("square" in screen_text(run_app)) == ("square" in classes)
+        assert explorers[OTHER].asked[-1][3] == (7 if "7" in classes else None)
+
+
+async def test_the_classes_of_a_run_are_offered_where_no_page_of_it_is_seen(
+    run_app: VaeTui, explorers: FakeExplorers
+) -> None:
+    explorers[RUN].classes = tuple(f"kind {number}" for number in range(10))
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "3", "c", "3")
+        assert "no validation image is of class 3" in screen_text(run_app)
+        await press(pilot, "c")
+        assert "7 kind 7" in screen_text(run_app)
 
 
 async def test_a_click_chooses_an_image(run_app: VaeTui) -> None:
