@@ -132,6 +132,10 @@ class ExploreScreen(BaseScreen[int | None]):
         return None
 
     @property
+    def seen_moment(self) -> Moment | None:
+        return self.moment  # whose answer is what is seen
+
+    @property
     def preset(self) -> Preset:
         """That of the run, once it is known."""
         return self.run_update.summary.preset if self.run_update else PRESETS[DEFAULT_PRESET]
@@ -276,15 +280,13 @@ class ExploreScreen(BaseScreen[int | None]):
     def _show_status(self) -> None:
         short = self._note.partition(":")[0] if self.size.width >= ROOMY else ""
         note = self._note if self.query_one(Heading).longest + len(self._note) + 4 <= self.size.width else short
-        self._set_status(": ".join(filter(None, (self._awaited, self._words))) or note)
+        said = ": ".join(filter(None, (self._awaited, self._words))) or note
+        self.query_one("#status", Note).show(Text(said and f" {said} "))
 
     def set_heading(self, bold: str = "", rest: str = "", hint: str = "", short: str = "", brief: str = "") -> None:
         """Put this into the line below the bar on top, with short forms of what is bold and of the rest."""
         self.query_one(Heading).say(bold, rest, hint, short, brief)
         self._show_status()
-
-    def _set_status(self, text: str) -> None:
-        self.query_one("#status", Note).show(Text(text and f" {text} "))
 
     def action_fork(self) -> None:
         if run := self.selected_run:
@@ -294,5 +296,5 @@ class ExploreScreen(BaseScreen[int | None]):
 
     def action_export(self) -> None:
         if run := self.selected_run:
-            then = f"-at-step{self.step}" if self.moment else ""
+            then = f"-at-step{self.seen_moment.step}" if self.seen_moment else ""
             export_files(self, self.shared, self.to_export(run, f"{run.name}-{self.TITLE_IN_BAR}{then}"))

@@ -118,6 +118,21 @@ async def test_a_moment_that_fails_ahead_says_so_when_it_is_seen_and_the_others_
         await until(pilot, lambda: screen.page is not None and said not in screen_text(app), "the newest")
 
 
+@pytest.mark.parametrize("key", ["3", "4", "5"])
+async def test_a_picture_is_called_by_the_moment_that_it_is_of(
+    app: VaeTui, explorer: FakeExplorer, key: str, tmp_path: Path
+) -> None:
+    app.shared.folder = tmp_path
+    async with opened(app, key, ";") as pilot:
+        explorer.gate.clear()
+        for pressed, written in (("$", "at-step938"), (";;", "at-step938")):
+            await pilot.press(*pressed, "e", "m")
+            await until(pilot, lambda: app.exported, "the files")
+            assert all(written in path.name for path in app.exported)
+            app.exported = []
+        explorer.gate.set()
+
+
 async def test_a_late_answer_is_not_shown_under_another_moment(app: VaeTui, explorer: FakeExplorer) -> None:
     async with opened(app, "3") as pilot:
         explorer.gate.clear()

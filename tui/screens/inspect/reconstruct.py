@@ -295,6 +295,6 @@ class ReconstructScreen(TimeScreen):
         if self.seen is None:
             return None
         tiles, columns = self.seen.page.stacks(), self._tiling.columns if self._tiling else 1
-        title = exporting.title(run, self.moment, f"originals, reconstructions, errors: {self.seen}")
+        title = exporting.title(run, self.seen_moment, f"originals, reconstructions, errors: {self.seen}")
         page = TilePage(tiles, min(columns, len(tiles)), formatting.page_captions(self.seen.page), title)
         return Export(lambda folder: exporting.write_tiles(folder, stem, page))

@@ -54,7 +54,7 @@ class TimeScreen(ExploreScreen):
         self._loaded_ahead: int | None = None  # the step that was asked about before it is looked at
         self._player: Timer | None = None
         self._pace: Pace | None = None
-        self._delivered: Moment | None = None  # whose answer is seen
+        self._delivered: Moment | None = None
         self._deadline: Timer | None = None
         self._overdue = False  # what was asked about this one takes long
         self._afterwards: list[Callable[[], object]] = []  # to be done once it is known which moments there are
@@ -76,6 +76,10 @@ class TimeScreen(ExploreScreen):
     @property
     def moment(self) -> Moment | None:
         return self.shared.selection.moment
+
+    @property
+    def seen_moment(self) -> Moment | None:
+        return self._delivered
 
     @property
     def knows_moments(self) -> bool:

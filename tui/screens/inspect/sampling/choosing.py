@@ -150,6 +150,6 @@ class ChoosingScreen(TileCursor, DrawnScreen):
         if not self.drawn.is_last:
             stem += f"-step{self.drawn.step}"
         images = self.drawn.samples.images[: tiling.capacity, None]
-        title = exporting.title(run, self.moment, f"samples {self.drawn}")
+        title = exporting.title(run, self.seen_moment, f"samples {self.drawn}")
         page = TilePage(images, min(tiling.columns, len(images)), [""] * len(images), title)
         return Export(lambda folder: exporting.write_tiles(folder, stem, page))
