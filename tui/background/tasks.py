@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import describe
 from core.memory import give_back
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 Task = Callable[[], object]
+Result = TypeVar("Result")
 REST_SECONDS = 1.0  # without a task
 
 
@@ -88,5 +89,14 @@ class LatestTaskQueue:
 
 
 def show_in_app(app: App[Any], error: Exception) -> None:
-    """Show a bug in a thread as a message: it must not pass unseen, and not end the app."""
+    """Show what failed in a thread as a message: it must not pass unseen, and not end the app."""
     app.notify(describe(error), severity="error", markup=False)
+
+
+def attempt(app: App[Any], act: Callable[[], Result]) -> Result | None:
+    """What comes of it, for any thread; a failure is shown in a line."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
+        show_in_app(app, error)
+        return None

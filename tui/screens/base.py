@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.events import ScreenResume
 from textual.screen import Screen
 
-from core.errors import describe
+from tui.background.tasks import attempt
 from tui.messages import RunOpened
 from tui.screens.following import Follower
 from tui.screens.selection import Selection, Shared
@@ -105,13 +105,10 @@ class BaseScreen(Screen[Result]):
     def _list_and_step(self, by: int) -> None:
         from core.runs.catalog import find_runs, newest_first, summarise
 
-        try:
-            runs = [summary.run for summary in newest_first(map(summarise, find_runs(self.shared.runs_dir)))]
-        except OSError as error:
-            self.notify(describe(error), severity="error", markup=False)
-            return
-        self.shared.listed = runs
-        self.app.call_from_thread(self._step, by)
+        found = attempt(self.app, lambda: newest_first(map(summarise, find_runs(self.shared.runs_dir))))
+        if found is not None:
+            self.shared.listed = [summary.run for summary in found]
+            self.app.call_from_thread(self._step, by)
 
     def _step(self, by: int) -> None:
         runs, run = self.shared.listed, self.selected_run

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
-from core.errors import describe
+from tui.background.tasks import attempt
 from tui.messages import RunDeleted, RunRestored
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import AskMoreEpochs, AskValue, Confirm
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from core.runs.catalog import RunSummary
     from core.runs.requests import Action
     from core.runs.run import Run
-
-Result = TypeVar("Result")
 
 
 class RunScreen(BaseScreen[None]):
@@ -228,7 +226,7 @@ class RunScreen(BaseScreen[None]):
     def _request(self, runs: list[RunSummary], action: Action) -> None:
         from core.jobs import launch
 
-        asked = [run for run in runs if self._try(partial(launch.send_request, run.run, action))]
+        asked = [run for run in runs if attempt(self.app, partial(launch.send_request, run.run, action))]
         if asked:
             self.notify(f"asked {named(asked)} to {action}", timeout=2, markup=False)
 
@@ -240,7 +238,7 @@ class RunScreen(BaseScreen[None]):
             leave(run)
             return True
 
-        if left := [run for run in runs if self._try(partial(take_out, run.run))]:
+        if left := [run for run in runs if attempt(self.app, partial(take_out, run.run))]:
             self.notify(f"took {named(left)} out of the queue; r trains", timeout=2, markup=False)
 
     @work(thread=True)
@@ -248,7 +246,7 @@ class RunScreen(BaseScreen[None]):
         """Have the trainer of the run go on with that rate."""
         from core.jobs import launch
 
-        if self._try(lambda: launch.send_learning_rate(chosen.run, rate)):
+        if attempt(self.app, lambda: launch.send_learning_rate(chosen.run, rate)):
             self.notify(f"asked {chosen.run.name} to go on with learning rate {rate:g}", timeout=2, markup=False)
 
     @work(thread=True)
@@ -258,7 +256,7 @@ class RunScreen(BaseScreen[None]):
         leaving = get_current_worker()
         for run in runs:
             trainer = partial(launch.resume, run.run, epochs, learning_rate, data_dir=self.shared.data_dir)
-            started = self._try(lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))  # noqa: B023
+            started = attempt(self.app, lambda: trainer().wait_until_started(told_to_stop=lambda: leaving.is_cancelled))  # noqa: B023
             if started and (unguarded := run.run.last_status().unguarded):
                 self.notify(f"{run.run.name}: {unguarded}", severity="warning", markup=False)
 
@@ -267,7 +265,7 @@ class RunScreen(BaseScreen[None]):
         from core.trash import discard
 
         for run in runs:
-            if in_trash := self._try(partial(discard, run.run)):
+            if in_trash := attempt(self.app, partial(discard, run.run)):
                 self.post_message(RunDeleted(run.run, in_trash))
             else:
                 self.app.call_from_thread(self.show_again, run.run)
@@ -276,17 +274,9 @@ class RunScreen(BaseScreen[None]):
     def _restore(self, deleted: Run) -> None:
         from core.trash import restore
 
-        if restored := self._try(lambda: restore(deleted)):
+        if restored := attempt(self.app, lambda: restore(deleted)):
             self.post_message(RunRestored(restored))
             self.notify(f"{restored.name} is back", timeout=2, markup=False)
-
-    def _try(self, act: Callable[[], Result]) -> Result | None:
-        """What comes of it, off the UI thread; a refusal is shown in one line."""
-        try:
-            return act()
-        except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
-            self.notify(describe(error), severity="error", markup=False)
-            return None
 
 
 def parse_learning_rate(text: str) -> float:

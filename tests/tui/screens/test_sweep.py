@@ -94,6 +94,23 @@ async def test_what_is_left_waits_and_all_is_stopped(runs: list[Run], runs_dir: 
         assert waiting.place_of(runs[3]) is None
 
 
+async def test_what_fails_in_a_way_that_nobody_expects_is_said_and_the_app_goes_on(
+    runs: list[Run], runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(run: Run, **options: Any) -> None:
+        raise KeyError(run.name)
+
+    monkeypatch.setattr(launch, "prepare_resume", fail)
+    app = VaeTui(runs_dir, runs_dir)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "try-lr" in screen_text(app), "the list")
+        await press(pilot, "W")
+        await until(pilot, lambda: "so far" in screen_text(app), "the sweep")
+        await press(pilot, "r")
+        await until(pilot, lambda: any("unexpected KeyError" in note.message for note in app._notifications), "words")
+        assert app.is_running
+
+
 async def test_keys_that_can_do_nothing_say_why(runs: list[Run], runs_dir: Path) -> None:
     shutil.rmtree(runs[2].path)
     shutil.rmtree(runs[3].path)

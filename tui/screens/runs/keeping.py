@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
+from tui.background.tasks import attempt
 from tui.messages import NewRunWanted, RunRenamed
 from tui.screens.dialogs import AskValue
 from tui.screens.run_actions import RunScreen
@@ -71,7 +72,7 @@ class KeptRunScreen(RunScreen):
     def _rename(self, run: Run, name: str) -> None:
         from core.runs.keeping import names
 
-        if renamed := self._try(lambda: names.rename(run, name)):
+        if renamed := attempt(self.app, lambda: names.rename(run, name)):
             self.post_message(RunRenamed(run, renamed))
             self.app.call_from_thread(self.look_again, renamed)
         else:
@@ -96,7 +97,7 @@ class KeptRunScreen(RunScreen):
     def _note(self, run: Run, written: tuple[tuple[str, ...], str]) -> None:
         from core.runs.keeping.notes import note_on
 
-        if self._try(lambda: note_on(run, *written)):
+        if attempt(self.app, lambda: note_on(run, *written)):
             self.app.call_from_thread(self.look_again, run)
 
     # Its path and its log

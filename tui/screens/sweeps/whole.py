@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 
-from core.errors import UserError, describe
 from core.runs.catalog import RunSummary
 from core.runs.choosing.outcome import Outcome
 from core.runs.run import Run
 from core.runs.status import State
 from tui import formatting
+from tui.background.tasks import attempt
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import Confirm
 from tui.screens.following import Follower
@@ -80,7 +80,7 @@ class WholeSweep(BaseScreen[None]):
         from core.jobs.sweep import stop_member
 
         for run in going:
-            self._try(lambda: stop_member(run))  # noqa: B023 - done at once
+            attempt(self.app, lambda: stop_member(run))  # noqa: B023 - done at once
         self.app.call_from_thread(self._follower.poll_now)
 
     def action_resume(self) -> None:
@@ -98,13 +98,7 @@ class WholeSweep(BaseScreen[None]):
             enqueue(run, data_dir=self.shared.data_dir)
 
         for run in left:
-            self._try(lambda: enter(run))  # noqa: B023
-        self._try(lambda: start_waiting([self.shared.runs_dir], QUEUE_SECONDS))
+            attempt(self.app, lambda: enter(run))  # noqa: B023
+        attempt(self.app, lambda: start_waiting([self.shared.runs_dir], QUEUE_SECONDS))
         self.notify(f"{formatting.count(len(left), 'run')} put into the queue", timeout=2, markup=False)
         self.app.call_from_thread(self._follower.poll_now)
-
-    def _try(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except (UserError, OSError) as error:
-            self.notify(describe(error), severity="error", markup=False)

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Label
 
 from tui import run_looks
+from tui.background.tasks import attempt
 from tui.screens.runs.keeping import KeptRunScreen
 from tui.screens.runs.listing.arrangement import runs_of
 from tui.screens.runs.possible import able
@@ -142,7 +143,7 @@ class MarkedList(KeptRunScreen):
     def _move_in_queue(self, run: Run, places: int) -> None:
         from core.jobs.queue.waiting import move
 
-        if place := self._try(lambda: move(run, places)):
+        if place := attempt(self.app, lambda: move(run, places)):
             self.notify(f"{run.name} is number {place} in the queue", timeout=2, markup=False)
             self.app.call_from_thread(self.look_again, run)
 
@@ -157,7 +158,7 @@ class MarkedList(KeptRunScreen):
             set_paused(paused)
             return True
 
-        if self._try(act):
+        if attempt(self.app, act):
             said = "the queue is paused; what trains goes on" if paused else "the queue goes on"
             self.notify(said, timeout=2, markup=False)
             self.app.call_from_thread(self.shared.pause_queue, paused)

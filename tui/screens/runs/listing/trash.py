@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,9 +12,9 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from core.errors import describe
 from core.text import printable
 from tui import formatting
+from tui.background.tasks import attempt
 from tui.messages import RunRestored
 from tui.screens.dialogs import Confirm, Dialog, Options
 
@@ -57,7 +56,7 @@ class Trash(Dialog[None]):
         from core.runs.catalog import summarise_whole
         from core.trash import find_deleted
 
-        self._try(lambda: self._show([summarise_whole(run) for run in find_deleted(self._runs_dir)]))
+        attempt(self.app, lambda: self._show([summarise_whole(run) for run in find_deleted(self._runs_dir)]))
 
     def _show(self, deleted: list[RunSummary]) -> None:
         from core.trash import deleted_at
@@ -110,7 +109,7 @@ class Trash(Dialog[None]):
             self.app.call_from_thread(self._tell, RunRestored(restored))
             self.notify(f"{restored.name} is back", timeout=2, markup=False)
 
-        self._try(act)
+        attempt(self.app, act)
         self._look()
 
     def _tell(self, message: RunRestored) -> None:
@@ -122,15 +121,8 @@ class Trash(Dialog[None]):
         from core.trash import remove
 
         for summary in runs:
-            self._try(partial(remove, summary.run))
+            attempt(self.app, partial(remove, summary.run))
         self._look()
-
-    def _try(self, act: Callable[[], object]) -> None:
-        """Do it off the UI thread; a refusal is shown in one line."""
-        try:
-            act()
-        except Exception as error:  # noqa: BLE001 - no failure of an action ends the app
-            self.notify(describe(error), severity="error", markup=False)
 
 
 def line(deleted: RunSummary, moment: float | None) -> Text:
