@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,16 +12,24 @@ from core.errors import describe
 class Starter:
     """Looks off the UI thread, first into the folder of the app; that it fails is said once until it succeeds.
 
-    As is why a run cannot be started.
-    `show_paused` is told when the queue is paused, and when it goes on.
+    As is why a run cannot be started. While one look takes long there is no other: where a folder hangs, they would
+    take the threads that everything else needs. `show_paused` is told when the queue is paused, and when it goes on.
     """
 
     def __init__(self, runs_dir: Path, say: Callable[[str], object], show_paused: Callable[[bool], object]) -> None:
         self._folders, self._say, self._show_paused = [runs_dir], say, show_paused
         self._failed = self._paused = False
         self._refusals: frozenset[str] = frozenset()
+        self._looking = threading.Lock()
 
     def __call__(self) -> None:
+        if self._looking.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._looking.release()
+
+    def _look(self) -> None:
         from core.jobs.queue.register import read_register
         from core.jobs.queue.starting import start_waiting
 

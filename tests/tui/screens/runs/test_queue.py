@@ -6,6 +6,7 @@ import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -138,3 +139,28 @@ def test_an_open_app_says_once_why_a_run_cannot_be_started(
     starter()
     starter()
     assert said == [f"one could not be started: {one.log_path}: Read-only file system"]
+
+
+def test_an_open_app_does_not_look_again_while_a_folder_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
+) -> None:
+    looks: list[list[Path]] = []
+    gate = Event()
+
+    def hang(folders: list[Path]) -> None:
+        looks.append(folders)
+        assert gate.wait(10)
+
+    monkeypatch.setattr(starting, "start_waiting", hang)
+    starter = Starter(tmp_path, lambda text: None, lambda paused: None)
+    threads = [Thread(target=starter) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: sum(thread.is_alive() for thread in threads) == 1)
+    finally:
+        gate.set()
+        for thread in threads:
+            thread.join()
+    starter()
+    assert looks == [[tmp_path], []]
