@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from core.explorer.results import LatentProjection
 
+DRAWS = threading.Lock()  # matplotlib makes no promise for two threads, and its settings are those of the process
 HALF_HIGHER, SQUARE = (10.0, 8.4375), (8.75, 7.5)  # inches: 1600 x 1350, 1400 x 1200
 
 
@@ -192,7 +194,16 @@ def save_flow(path: Path, title: str, ground: ParticleGround, view: View, axes: 
 
 @contextmanager
 def _plain_matplotlib() -> Iterator[None]:
-    """matplotlib as it is by itself in there: no backend, rc file or style of its user. Raises RunError."""
+    """matplotlib as it is by itself in there, for one thread: no backend, rc file or style of its user.
+
+    Raises RunError.
+    """
+    with DRAWS, _usual_settings():
+        yield
+
+
+@contextmanager
+def _usual_settings() -> Iterator[None]:
     chosen = os.environ.pop("MPLBACKEND", None)
     logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # which would write on the screen of the app
     try:

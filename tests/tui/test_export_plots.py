@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support.pictures import BLUE, ORANGE, count_of, pixels_of
+from tui import export_plots
 from tui.drawing.plots.curves import Curve
 from tui.drawing.points import CLASS_COLORS
 from tui.export_plots import save_curves, save_scatter, save_tiles
@@ -62,6 +65,24 @@ def test_what_was_changed_on_the_way_is_marked_where_that_is_seen(tmp_path: Path
         save_curves(tmp_path / f"{name}.png", [Panel("loss", [curve])], x_range=x_range)
     a, b, c, d = ((tmp_path / f"{name}.png").read_bytes() for name in "abcd")
     assert (a == b, c == d) == (False, True)
+
+
+def test_two_threads_draw_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, met = threading.Barrier(2), list[int]()
+
+    def meet(figure: object) -> bytes:
+        with suppress(threading.BrokenBarrierError):
+            met.append(both.wait(0.5))
+        return b""
+
+    monkeypatch.setattr(export_plots, "_figure_png", meet)
+    threads = [threading.Thread(target=save_plot, args=(tmp_path / name, [])) for name in ("a.png", "b.png")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert met == []
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_dim_curves_are_paler(tmp_path: Path) -> None:

@@ -69,8 +69,7 @@ def export_files(screen: Screen[Any], shared: Shared, shown: Export | None) -> N
         lines = [*map(str, files), *filter(None, [shown.note]), *shown.said]
         screen.notify("\n".join(lines), title="written", markup=False)
 
-    # matplotlib makes no promise for two threads.
-    screen.run_worker(task, thread=True, exclusive=True, group="export")
+    screen.run_worker(task, thread=True, group="export")
 
 
 def _with_unused_names(write: Callable[[], list[Path]]) -> list[Path]:
