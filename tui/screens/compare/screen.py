@@ -24,11 +24,10 @@ from tui.screens.compare.latent import LatentView
 from tui.screens.compare.samples import SamplesView
 from tui.screens.compare.settings import SettingsView
 from tui.screens.compare.view import WAITING, CompareView, MetricsView, ModelsView
-from tui.screens.dialogs import ChooseRun
 from tui.screens.explore_base import ExploreSources
 from tui.screens.exporting import Export
 from tui.screens.following import is_seen
-from tui.screens.moments.screen import TimeScreen
+from tui.screens.moments.others import ComparingScreen
 from tui.screens.moments.two_runs import beside, name_at
 from tui.screens.selection import Shared
 from tui.widgets.gallery import Gallery
@@ -36,7 +35,7 @@ from tui.widgets.gallery import Gallery
 VIEWS = ("curves", "digits", "samples", "latent", "settings", "evaluation")
 
 
-class CompareScreen(TimeScreen):
+class CompareScreen(ComparingScreen):
     """The run that is shown on the left, another one on the right."""
 
     ABOUT = "compare: two runs side by side, or the curves of all that are marked"
@@ -70,8 +69,8 @@ class CompareScreen(TimeScreen):
         snapshots: Callable[[Run], Reader[Snapshot]],
         other_runs: Callable[[Run], list[Run]],
     ) -> None:
-        super().__init__(shared, sources)
-        self._open_snapshots, self._other_runs = snapshots, other_runs
+        super().__init__(shared, sources, other_runs)
+        self._open_snapshots = snapshots
         self.other: Run | None = None
         self._swapped = False  # the selected run is on the right
         self._all = [self.add_follower(self._take) for _ in range(2)]  # more as they are needed
@@ -130,10 +129,10 @@ class CompareScreen(TimeScreen):
             self._marked = list(self.shared.marked)
             self.other = next((run for run in self._marked if run != self.selected_run), self.other)
         if self.other is None or self.other == self.selected_run:
-            others = (self._marked, self._other_runs(self.selected_run))
-            self.other = next((run for runs in others for run in runs if run != self.selected_run), None)
+            self.other = next((run for run in self._marked if run != self.selected_run), None)
         if self.other is None:
-            self.show_message("there is no other run to compare with; n starts one")
+            self.show_message(WAITING)
+            self.look_for_others("first", self._take_first)
             return
         while len(self._all) < len(self.compared):
             self._all.append(self.add_follower(self._take))
@@ -146,6 +145,16 @@ class CompareScreen(TimeScreen):
             view.heading = ""
             view.name_runs(names, [self.shared.place_of(run) for run in self.compared[:2]])
         self._draw_heading()
+
+    def _take_first(self, others: list[Run]) -> None:
+        """Compare with the first of these, unless another one was chosen meanwhile."""
+        if self.other is None and others:
+            self.other = others[0]
+            self._follow_all()
+            if self.run_update is not None:  # else it is asked for with that
+                self.request_content()
+        elif self.other is None:
+            self.show_message("there is no other run to compare with; n starts one")
 
     def on_screen_resume(self) -> None:
         self.view.take_focus()
@@ -242,18 +251,7 @@ class CompareScreen(TimeScreen):
         self._draw_heading()
         self.call_after_refresh(self.request_content)
 
-    def action_choose_other(self) -> None:
-        if self.selected_run is None:
-            return
-
-        def answered(run: Run | None) -> None:
-            if run is not None:
-                self.compare_with(run)
-
-        self.app.push_screen(ChooseRun("Compare with", self._other_runs(self.selected_run)), answered)
-
     def compare_with(self, run: Run) -> None:
-        """Show this one beside the selected run."""
         self.other = run
         self._follow_all()
         self.request_content()

@@ -251,8 +251,7 @@ async def test_settings_that_differ_are_marked_and_counted(app: VaeTui, runs: Ru
 async def test_what_is_shown_of_two_runs_goes_when_another_is_chosen(app: VaeTui, runs: Runs) -> None:
     async with comparing(app, "samples") as pilot:
         runs.explorers[THIRD].gate.clear()
-        await pilot.press("enter")
-        await pilot.pause()
+        await press(pilot, "enter")
         assert isinstance(app.screen, ChooseRun)
         await pilot.press("down", "enter")
         await until(pilot, lambda: runs.explorers[THIRD].asked, "the question")
@@ -271,7 +270,7 @@ async def test_curves_of_the_runs_before_are_neither_shown_nor_written(
     async with comparing(app, "curves") as pilot:
         runs.snapshots[THIRD] = HandFed()
         screen_of(app).action_choose_other()  # enter enlarges a chart
-        await pilot.pause()
+        await answered(pilot)
         await pilot.press("down", "enter")
         await pilot.pause()
         assert "vae-mnist and third" in heading(app)
@@ -289,7 +288,7 @@ async def test_the_late_answer_of_a_run_that_was_compared_is_not_shown(app: VaeT
         await pilot.press("6", "v")
         await until(pilot, lambda: runs.explorers[OTHER].times("reconstruct"), "the question")
         await pilot.press("enter")
-        await pilot.pause()
+        await until(pilot, lambda: isinstance(app.screen, ChooseRun), "the question")
         await pilot.press("down", "enter")
         runs.explorers[THIRD].gate.clear()
         runs.explorers[OTHER].gate.set()

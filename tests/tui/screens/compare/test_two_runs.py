@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, get_ident
 
 from core.latents.options import ProjectionOptions
 from core.runs.forks.origin import ForkedFrom
 from core.runs.run import Run
 from tests.support.explorers import FakeExplorers
 from tests.support.readers import HandFed
-from tests.support.screens import MakeApp, press, screen_text, until
+from tests.support.screens import MakeApp, answered, press, screen_text, until
 from tests.support.snapshots import OTHER, RUN, make_snapshot, snapshot_of
 from tui.app import VaeTui
 from tui.screens.compare.screen import CompareScreen
@@ -87,6 +88,36 @@ async def test_another_run_is_chosen_and_sides_are_swapped(make_app: MakeApp, ex
         await press(pilot, "tilde")
         assert "third and vae-mnist" in screen_text(app)
         assert app.selected_run == RUN
+
+
+async def test_no_key_waits_until_all_runs_are_read_and_beside_a_marked_run_none_is(
+    make_app: MakeApp, explorers: FakeExplorers
+) -> None:
+    third, gate, reads = Run(Path("checkpoints") / "third"), Event(), list[tuple[Run, int]]()
+
+    def read_slowly(run: Run) -> list[Run]:
+        reads.append((run, get_ident()))
+        assert gate.wait(10)
+        return [other for other in (OTHER, third, RUN) if other != run]
+
+    app = make_app(
+        explorer=explorers.of, snapshots=lambda run: HandFed(snapshot_of(run)), other_runs=read_slowly, runs=[]
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.selected_run = RUN
+        await pilot.press("6", "v")
+        assert "opening the runs" in screen_text(app)
+        app.selected_run = third
+        await pilot.press("v")
+        gate.set()
+        await answered(pilot)
+        assert "third and ae-mnist" in screen_text(app)
+        app.shared.mark([OTHER], True)
+        app.selected_run = RUN
+        await answered(pilot)
+        assert "vae-mnist and ae-mnist" in screen_text(app)
+    assert [run for run, _ in reads] == [RUN, third]
+    assert get_ident() not in {thread for _, thread in reads}
 
 
 async def test_pictures_show_the_first_two_that_are_marked(make_app: MakeApp, explorers: FakeExplorers) -> None:
