@@ -10,6 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Unpack
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from core import files
 from core.errors import UserError
 from core.jobs.setup import Job, Setup, Shared, explained, load_trainer
@@ -78,7 +80,9 @@ class Worker:
                 raise
             self._log(traceback.format_exc())
             self._wait_for_save()
-            error, self._setup = explained(failure), None  # its progress, of which nothing is told, may be what failed
+            error = explained(failure)
+            if isinstance(failure, ValidationError):
+                self._setup = None  # no status can tell of its progress
             yield from self._end(state=State.FAILED, error=describe(error), cause=cause(error))
             return EXIT_FAILED
         else:

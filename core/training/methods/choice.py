@@ -34,7 +34,7 @@ GPU_STEPS = (KernelStep, DenoisingStep, CUDAGraphStep)
 CHANGED = "no longer bit for bit"
 SMALLER = "this GPU has less shared memory"
 UNTIL = ", until its kernels are compiled"
-WITHOUT = {GPU: ", without kernels of its own: {}", "cpu": " (no compiled step: {})"}
+NO_KERNELS, NO_STEP = ", without kernels of its own: {}", " (no compiled step: {})"
 MARKS = {str(products): products for products in Products}
 
 
@@ -78,8 +78,8 @@ class Stepper:
             self._compile(is_new, mark)
         else:
             self._use_layers()
-            if recorder is None and reason and kind in WITHOUT:
-                self._remark += WITHOUT[kind].format(reason)
+            if recorder is None and reason and kind in ("cpu", GPU):
+                self._remark += (NO_STEP if kind == "cpu" else NO_KERNELS).format(reason)
 
     def __call__(self, indices: Tensor) -> None:
         self._step(indices)
@@ -171,7 +171,7 @@ class Stepper:
     def _give_up(self, reason: Exception, lost: str = "") -> None:
         self._kernels = None
         first = (str(reason).strip().splitlines() or [type(reason).__name__])[0]
-        self._remark = f"{self._remark.removesuffix(UNTIL)}{lost}{WITHOUT[GPU].format(first)}"
+        self._remark = f"{self._remark.removesuffix(UNTIL)}{lost}{NO_KERNELS.format(first)}"
 
     def _use_layers(self) -> None:
         training = self._training
