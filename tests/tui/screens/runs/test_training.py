@@ -81,6 +81,7 @@ async def test_training_screen_before_the_first_step(make_app: MakeApp, snapshot
     app = make_app(snapshot=make_snapshot(steps=0, weights=0))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
+        await until(pilot, lambda: "KL ⠤⠤ train" in screen_text(app), "charts of their last size")
         assert screen_text(app) == snapshot
 
 
