@@ -66,11 +66,14 @@ def train(
     taken_over = first_stage_settings(first_stage) if first_stage else {}
     weights = first_stage.read_weights() if first_stage else None
     config = make_config(**with_images(settings, folder, taken_over))
+    place = config.image_source.folder or folder
     if dry_run:
+        said = look_at_images(config, place)
         say_cost(config)
+        if said:
+            echo(said)
         return
     check_device(config.device, 1 if create_only else config.processes)
-    place = config.image_source.folder or folder
     if config.dataset in registry.NAMES and not registry.is_on_disk(config.dataset, place):
         download_in_terminal(config.dataset, place)
     seen = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
@@ -149,6 +152,21 @@ def say_where_images_are(config: RunConfig, data_dir: Path | None) -> None:
     """Print where the images of a run that goes on are read from, where another folder was named. Raises DataError."""
     if said := registry.not_looked_at(config.image_source, data_dir):
         print_note(said)
+
+
+def look_at_images(config: RunConfig, place: Path) -> str:
+    """What a run of images of one's own would be trained on, or that a set is downloaded first; nothing is.
+
+    Raises DataError or ConfigError.
+    """
+    if config.dataset in registry.NAMES:
+        if not registry.is_on_disk(config.dataset, place):
+            return f"{config.dataset} is not in {registry.folder(config.dataset, place)}: it is downloaded first"
+        registry.check(config.dataset, place)
+        return ""
+    seen = registry.look_through(config.image_source.at(place), config.preset_record.most_classes)
+    check_last_batch(config, seen.training_images)
+    return seen.description
 
 
 def say_cost(config: RunConfig) -> None:
