@@ -189,7 +189,7 @@ EXPLANATIONS = PLANES | {
         "z_i = m_i + k*s_i, k from -3 to 3;  m and s: mean and standard deviation over training latents",
         (
             "All other numbers stay: what changes is what this number means, near this digit.",
-            "A row in which nothing changes belongs to a number that the decoder does not use.",
+            "A row without change: the number says nothing near this digit; an inactive one says nothing of any image.",
             "On the right: the training images whose pixels are nearest. j k # other numbers, a plays the row.",
         ),
     ),

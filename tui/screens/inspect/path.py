@@ -184,8 +184,7 @@ class LatentPathScreen(DetailScreen):
             return
         tiles, steps, captions = self._tiles(self._strips)
         self.query_one("#strips", Gallery).show(tiles, captions, (self.line - self._first) * steps)
-        what = "walk" if self.end is None else "from one digit to another"
-        self.set_heading(what, self._describe(self.line))
+        self.set_heading("walk" if self.end is None else "from one digit to another", self._describe(self.line))
 
     def _tiles(self, strips: Images) -> tuple[Images, int, list[str]]:
         """The images of all paths that are shown, how many make one, and their captions."""
@@ -193,27 +192,29 @@ class LatentPathScreen(DetailScreen):
         captions = [caption for line in range(lines) for caption in self._captions(self._first + line, steps)]
         return strips.reshape(lines * steps, *TILE), steps, captions
 
-    def _is_inactive(self, line: int) -> bool:
-        """Whether the decoder makes no use of a latent number: on its whole path nothing changes that is seen."""
+    def _remark(self, line: int) -> str:
+        """That a latent number varies over no images, or that on its whole path from here nothing changes."""
         if self._strips is None or self.end is not None or not 0 <= line - self._first < len(self._strips):
-            return False
-        return bool(np.ptp(self._strips[line - self._first], axis=0).max() < UNSEEN)
+            return ""
+        if self._active is not None and line >= self._active:
+            return "inactive"
+        still = np.ptp(self._strips[line - self._first], axis=0).max() < UNSEEN
+        return "changes nothing near this digit" if still else ""
 
     def _describe(self, line: int) -> str:
         if self.end is not None:
             return "on an arc around the mean (spherical)" if line else "straight"
-        inactive = ": inactive, it changes nothing" if self._is_inactive(line) else ""
         known = "" if self._active is None else f"; {self._active} of {self.lines} active"
-        return f"{number_name(self._numbers[line], self.sizes.latent_shape)}{inactive or ', from -3 to +3 σ'}{known}"
+        remark = self._remark(line) or "from -3 to +3 σ"
+        return f"{number_name(self._numbers[line], self.sizes.latent_shape)}, {remark}{known}"
 
     def _captions(self, line: int, steps: int) -> list[str]:
         if self.end is not None:
             shares = [f"{share:.0%}" for share in np.linspace(0, 1, steps)]
             return [f"{'arc' if line else 'line'} {shares[0]}", *shares[1:]]
         offsets = [f"{offset:+.1f}σ" for offset in np.linspace(-3, 3, steps)]
-        if self._is_inactive(line):
-            return [f"z{self._numbers[line]} inactive", *offsets[1:]]
-        return [f"z{self._numbers[line]} {offsets[0]}", *offsets[1:]]
+        brief = {"": offsets[0], "inactive": "inactive"}.get(self._remark(line), "no change")
+        return [f"z{self._numbers[line]} {brief}", *offsets[1:]]
 
     # What keys do
 
@@ -286,12 +287,11 @@ class LatentPathScreen(DetailScreen):
             self._player = None
 
     def to_export(self, run: Run, stem: str) -> Export | None:
-        strips = self._strips
-        if strips is None:
+        if self._strips is None:
             return None
         stem = f"{stem}-{'traversal' if self.end is None else 'interpolation'}"
         kind = "each row varies a latent number" if self.end is None else "from one digit to another"
-        page = TilePage(*self._tiles(strips), exporting.title(run, self.moment, kind))
+        page = TilePage(*self._tiles(self._strips), exporting.title(run, self.moment, kind))
         return Export(lambda folder: exporting.write_tiles(folder, stem, page))
 
 

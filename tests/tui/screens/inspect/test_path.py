@@ -218,16 +218,20 @@ async def test_no_film_goes_on_behind_another_screen(app: VaeTui) -> None:
         assert "▸z0" in screen_text(app)
 
 
-async def test_a_number_that_changes_nothing_is_said_to_be_inactive(app: VaeTui, explorer: FakeExplorer) -> None:
+async def test_a_number_that_changes_nothing_here_is_told_from_one_that_is_inactive(
+    app: VaeTui, explorer: FakeExplorer
+) -> None:
     decoded = explorer.traversal
 
     def traversal(z: Floats, number: int, steps: int) -> Samples:
         path = decoded(z, number, steps)
-        return path if number != 1 else replace(path, images=np.repeat(path.images[:1], steps, axis=0))
+        return path if number == 0 else replace(path, images=np.repeat(path.images[:1], steps, axis=0))
 
     explorer.traversal = traversal  # type: ignore[method-assign]
+    explorer.activities = np.array([1.0, 1.0, *[0.0] * 62])
     async with opened(app, "4", "t", size=(120, 40)) as pilot:
-        assert "z1 inactive" in screen_text(app)
-        assert "z0 inactive" not in screen_text(app)
+        assert all(caption in screen_text(app) for caption in ("z0 -3.0", "z1 no change", "z2 inactive"))
         await press(pilot, "down")
-        assert "z1 (channel 0, row 0, column 1): inactive, it changes nothing" in screen_text(app)
+        assert "(channel 0, row 0, column 1), changes nothing near this digit; 2 of 64 active" in screen_text(app)
+        await press(pilot, "down")
+        assert "(channel 0, row 0, column 2), inactive; 2 of 64 active" in screen_text(app)
