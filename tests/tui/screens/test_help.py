@@ -9,6 +9,7 @@ import pytest
 from core.runs.architecture.presets import PRESETS
 from core.runs.config import check_values
 from tests.support.explorers import FakeExplorers
+from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, opened, press, screen_text, settle, shown, until
 from tests.support.snapshots import OTHER, RUN, RUNS, make_snapshot, make_summary
 from tests.tui.screens.test_every_view import VIEWS
@@ -82,6 +83,36 @@ async def test_what_decodes_to_logits_is_explained_with_the_sigmoid(
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, *keys, "X")
         assert formula in screen_text(app)
+
+
+async def test_x_in_the_list_explains_the_loss_of_the_run_under_the_cursor(make_app: MakeApp) -> None:
+    config = check_values(dataset="mnist", likelihood="bernoulli")
+    app = make_app(runs=[make_summary("gaussian"), make_summary("bernoulli", config=config)])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "X")
+        assert shown(app, Explain).topic == "loss"
+        await press(pilot, "escape", "down", "X")
+        assert shown(app, Explain).topic == "loss_bernoulli"
+
+
+async def test_x_explains_two_runs_by_what_is_seen_of_them(make_app: MakeApp, explorers: FakeExplorers) -> None:
+    gaussian = make_snapshot(make_summary(RUN.name))
+    config = check_values(dataset="mnist", likelihood="bernoulli")
+    other = make_snapshot(make_summary(OTHER.name, config=config))
+    app = make_app(
+        snapshot=gaussian,
+        explorer=explorers.of,
+        snapshots=lambda run: HandFed(other if run == OTHER else gaussian),
+        other_runs=lambda run: [OTHER],
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "6", "v", "X")
+        assert "x̂ = σ(decode(μ(x)));  σ: where pixels are Bernoulli" in screen_text(app)
+        await press(pilot, "escape", "v", "X")
+        assert shown(app, Explain).topic == "sampling_both"
+        await press(pilot, "escape", "v", "v", "X")
+        assert shown(app, Explain).topic == "settings"
 
 
 def test_the_sigmoid_is_around_all_that_decodes_and_around_nothing_twice() -> None:

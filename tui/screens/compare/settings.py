@@ -27,7 +27,7 @@ class SettingsView(MetricsView):
     """Every setting and result of both, those that differ marked."""
 
     title = "settings"
-    topic = "seeds"
+    topic = "settings"
 
     def __init__(self) -> None:
         super().__init__(id="settings")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from tui.screens.help.planes import PLANES, Explanation
+from tui.screens.help.explanation import COMPARED, PLANES, Explanation
 
 if TYPE_CHECKING:
     from core.runs.architecture.presets import Preset
     from core.runs.config import RunConfig
 
 
-EXPLANATIONS = PLANES | {
+EXPLANATIONS = {
+    **PLANES,
+    **COMPARED,
     "loss": Explanation(
         "the loss, and the ELBO",
         "loss = ‖x − x̂‖² + β·KL      ELBO = E_q[ln p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ ln p(x)",
@@ -189,7 +191,7 @@ EXPLANATIONS = PLANES | {
         "z_i = m_i + k*s_i, k from -3 to 3;  m and s: mean and standard deviation over training latents",
         (
             "All other numbers stay: what changes is what this number means, near this digit.",
-            "A row without change: the number says nothing near this digit; an inactive one says nothing of any image.",
+            "Where nothing changes, the number says nothing near this digit; inactive: it says nothing of any image.",
             "On the right: the training images whose pixels are nearest. j k # other numbers, a plays the row.",
         ),
     ),
@@ -201,26 +203,6 @@ EXPLANATIONS = PLANES | {
             "The line passes nearer to the mean than latents do, where many numbers are involved.",
             "The arc around the mean keeps the distance from it, where the decoder has seen latents.",
             "Digits on the way that are none: the space between the two classes is empty.",
-        ),
-    ),
-    "seeds": Explanation(
-        "runs, and seeds of one run",
-        "mean(t) = 1/n Σ loss(t);  band: smallest to largest",
-        "mean(t) = 1/n sum loss(t);  band: smallest to largest",
-        (
-            "Runs that differ in the seed only are drawn as their mean, with all of them in the band.",
-            "Two settings whose bands overlap may differ by chance: train more seeds.",
-            "Losses of other data sets, β or decoder variances are other sums and do not compare.",
-        ),
-    ),
-    "sweep": Explanation(
-        "what a sweep came to, and its seeds",
-        "mean ± s:  mean = 1/n Σ xᵢ,  s² = 1/(n−1) Σ (xᵢ − mean)²,  x the figure of n seeds",
-        "mean +- s:  mean = 1/n sum x_i,  s^2 = 1/(n-1) sum (x_i - mean)^2,  x the figure of n seeds",
-        (
-            "The best has the lowest figure. Losses of another β, preset or decoder are other sums: none is best.",
-            "h puts runs that differ in nothing but the seed into a row; (n 2): two of them have the figure.",
-            "Means nearer than about 3·s divided by the root of n may differ by chance alone: train more seeds.",
         ),
     ),
     "frechet": Explanation(
@@ -266,8 +248,8 @@ EXPLANATIONS = PLANES | {
 }
 
 
-OF_LOGITS = "_bernoulli"
-EXPLANATIONS |= {
+OF_LOGITS, OF_BOTH = "_bernoulli", "_both"
+EXPLANATIONS |= {topic + OF_BOTH: EXPLANATIONS[topic].of_both for topic in ("error", "sampling")} | {
     topic + OF_LOGITS: found.of_logits for topic, found in EXPLANATIONS.items() if not topic.startswith("loss")
 }
 
@@ -291,6 +273,8 @@ def for_run(topic: str, config: RunConfig | None) -> str:
 
 
 def for_likelihoods(topic: str, likelihoods: Collection[str]) -> str:
-    """What explains a topic to runs: that of logits where the decoders of all of them give such."""
-    of_logits = topic + OF_LOGITS
-    return of_logits if set(likelihoods) == {"bernoulli"} and of_logits in EXPLANATIONS else topic
+    """What explains a topic to runs: that of logits where decoders give such, or where some of them do."""
+    if "bernoulli" not in likelihoods:
+        return topic
+    of_logits = topic + (OF_LOGITS if set(likelihoods) == {"bernoulli"} else OF_BOTH)
+    return of_logits if of_logits in EXPLANATIONS else topic

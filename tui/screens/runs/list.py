@@ -148,6 +148,13 @@ class RunsScreen(PreviewedList):
     def _filter(self) -> FilterBar:
         return self.query_one(FilterBar)
 
+    @property
+    def topic(self) -> str:
+        from tui.screens.help.formulas import loss_topic
+
+        runs = runs_of(self.row)
+        return loss_topic(runs[0].preset, runs[0].config) if runs else super().topic
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("open_run", "edge") and self._filter.is_typed:
             return False  # the keys are those of the line

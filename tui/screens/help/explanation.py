@@ -1,4 +1,4 @@
-"""What an explanation is, and those of the planes of latents and of the looks of them."""
+"""What an explanation is, and those of the planes of latents, of the looks of them, and of runs compared."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ class Explanation:
         """The same where a decoder gives logits: what is seen is their sigmoid."""
         formula = DECODED.sub(r"σ(\g<0>)", self.formula)
         return replace(self, formula=formula, ascii=DECODED.sub(r"sigmoid(\g<0>)", self.ascii))
+
+    @property
+    def of_both(self) -> Explanation:
+        """The same where only the decoder of one of two runs gives logits."""
+        found = self.of_logits
+        formula, in_ascii = (
+            f"{text};  {sign}: where pixels are Bernoulli"
+            for text, sign in ((found.formula, "σ"), (found.ascii, "sigmoid"))
+        )
+        return replace(self, formula=formula, ascii=in_ascii)
 
 
 PLANES = {
@@ -113,6 +123,39 @@ PLANES = {
             "Each dot is a latent in the plane of discriminants, in the colour of the digit it was asked for.",
             "Ground: where latents of each digit lie, its sign at the mean. Beside it the first eight, decoded.",
             "w above 1 goes further towards the digit that c asks for: clearer, and more alike (Ho & Salimans 2022).",
+        ),
+    ),
+}
+
+COMPARED = {
+    "seeds": Explanation(
+        "runs, and seeds of one run",
+        "mean(t) = 1/n Σ loss(t);  band: smallest to largest",
+        "mean(t) = 1/n sum loss(t);  band: smallest to largest",
+        (
+            "Runs that differ in the seed only are drawn as their mean, with all of them in the band.",
+            "Two settings whose bands overlap may differ by chance: train more seeds.",
+            "Losses of other data sets, β or decoder variances are other sums and do not compare.",
+        ),
+    ),
+    "sweep": Explanation(
+        "what a sweep came to, and its seeds",
+        "mean ± s:  mean = 1/n Σ xᵢ,  s² = 1/(n−1) Σ (xᵢ − mean)²,  x the figure of n seeds",
+        "mean +- s:  mean = 1/n sum x_i,  s^2 = 1/(n-1) sum (x_i - mean)^2,  x the figure of n seeds",
+        (
+            "The best has the lowest figure. Losses of another β, preset or decoder are other sums: none is best.",
+            "h puts runs that differ in nothing but the seed into a row; (n 2): two of them have the figure.",
+            "Means nearer than about 3·s divided by the root of n may differ by chance alone: train more seeds.",
+        ),
+    ),
+    "settings": Explanation(
+        "the settings of two runs",
+        "≠: another value;  losses are the same sum if preset, likelihood, β, decoder variance and dynamics are alike",
+        "!: another value;  losses: same sum if preset, likelihood, beta, decoder variance and dynamics are alike",
+        (
+            "Every setting of both runs, then what their models come to and what they reached; equal rows are dim.",
+            "Another preset, likelihood, β, decoder variance or dynamics: losses are other sums, which is said there.",
+            "Another data set or holdout: the same sum, but of other validation images. All else may be compared.",
         ),
     ),
 }
