@@ -284,13 +284,13 @@ def version(path: str) -> int:
     return hash((found.st_mtime_ns, found.st_ino, found.st_size)) or 1
 
 
-def last_line(path: Path, limit: int, about: str = "") -> str:
-    """The last line that contains something, of the last `limit` bytes of a file; or nothing."""
+def last_line(path: Path, limit: int, about: str = "", since: int = 0) -> str:
+    """The last line that contains something, of the last `limit` bytes of a file after so many; or nothing."""
     try:
         descriptor = open_regular(path, os.O_RDONLY)
     except (OSError, DamagedFile):
         return ""
     with os.fdopen(descriptor, "rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - limit))
+        file.seek(max(since, os.fstat(file.fileno()).st_size - limit))
         lines = file.read(limit).decode("utf-8", "replace").strip().splitlines()
     return next((line.strip() for line in reversed(lines) if about in line), "")

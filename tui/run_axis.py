@@ -13,7 +13,7 @@ import numpy as np
 
 from core.arrays import Column
 from tui import formatting
-from tui.drawing.plots.axes import Range, XUnit
+from tui.drawing.plots.axes import CALENDAR, Range, XUnit
 from tui.drawing.plots.curves import nearest
 from tui.messages import Snapshot
 
@@ -143,7 +143,8 @@ def position(snapshots: Sequence[Snapshot], axis: Axis, cursor: float) -> str:
 
 def _common_position(snapshots: Sequence[Snapshot], axis: Axis, cursor: float) -> str:
     if axis.kind == "clock":
-        return datetime.fromtimestamp(cursor).strftime("%H:%M:%S")
+        known = CALENDAR[0] < cursor < CALENDAR[1]
+        return datetime.fromtimestamp(cursor).strftime("%H:%M:%S") if known else ""
     if axis.kind == "trained":
         return f"{formatting.duration(cursor)} trained"
     lengths = set(map(_steps_per_epoch, snapshots))

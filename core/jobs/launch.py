@@ -44,10 +44,10 @@ class NotBegun(RunError):
 
 
 class TrainerProcess:
-    """A trainer's process, started here for runs with these last heartbeats, and ended where it does not begin."""
+    """A trainer's process, started for runs with these last heartbeats and a log so long."""
 
-    def __init__(self, process: subprocess.Popen[bytes], heard: Mapping[Run, float]) -> None:
-        self.run, self._heard = next(iter(heard)), heard
+    def __init__(self, process: subprocess.Popen[bytes], heard: Mapping[Run, float], log_began: int = 0) -> None:
+        self.run, self._heard, self._log_began = next(iter(heard)), heard, log_began
         self._process = process
         self._started, self._begun = time.monotonic(), False
         # A process that nobody waits for stays a zombie until this one ends.
@@ -111,7 +111,8 @@ class TrainerProcess:
 
     def complaint(self) -> str:
         """Why it did not begin."""
-        said = self.run.last_log_line("refused: ").partition("refused: ")[2] or self.run.last_log_line()
+        said = self.run.last_log_line("refused: ", self._log_began).partition("refused: ")[2]
+        said = said or self.run.last_log_line(since=self._log_began)
         return f"the trainer of {self.run.name} did not start: {said or 'no word'}"
 
     def end(self) -> None:
@@ -170,16 +171,15 @@ def start(
     words = [*command(run, config), *(str(other.path) for other in others)]
     asked: dict[str, object] = {"--epochs": epochs, "--learning-rate": learning_rate, "--data-dir": data_dir}
     asked |= {"--device": device, "--processes": processes}
+    asked |= {"--time-limit": None if time_limit is None else f"{time_limit:f}s"}
     for option, value in asked.items():
         words += [] if value is None else [option, str(value)]
-    if time_limit is not None:
-        words += [f"--time-limit={time_limit:f}s"]
     words += ["--from-queue"] * from_queue
     if on_finish is not None:
         words += [f"--on-finish={on_finish}", f"--on-finish-in={Path.cwd()}"]
     log = files.persist(lambda: files.open_regular(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     try:
-        heard = {each: each.last_status().heartbeat for each in (run, *others)}
+        heard, log_began = {each: each.last_status().heartbeat for each in (run, *others)}, os.fstat(log).st_size
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
@@ -191,7 +191,7 @@ def start(
         )
     finally:
         os.close(log)
-    return TrainerProcess(process, heard)
+    return TrainerProcess(process, heard, log_began)
 
 
 def environment(config: RunConfig, threads: int | None = None) -> dict[str, str]:

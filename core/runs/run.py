@@ -288,9 +288,9 @@ class Run:
         """Remove the half-written files of killed trainers; only the holder of the lock may."""
         files.remove_temporary_files(self.path, {*KEPT} - {NOTES, EVALUATION})
 
-    def last_log_line(self, about: str = "") -> str:
-        """The last line that the trainer printed, of those that contain something; or nothing."""
-        return files.last_line(self.log_path, LOG_TAIL, about)
+    def last_log_line(self, about: str = "", since: int = 0) -> str:
+        """The last line that trainers printed after so many bytes, of those that contain something; or nothing."""
+        return files.last_line(self.log_path, LOG_TAIL, about, since)
 
     def summary_version(self) -> tuple[int, ...]:
         """A number for each file of a summary that changes with it, as far as a file system tells; 0 without it."""

@@ -120,7 +120,7 @@ class Status(BaseModel):
     begun: bool = False
     saved_step: Count | None = None
     images_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    learning_rate: Annotated[float, Field(ge=0, le=1)] | None = None
     base_learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     device: Text = ""
     device_name: Text = ""

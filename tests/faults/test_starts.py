@@ -122,6 +122,7 @@ def test_the_last_word_of_an_earlier_trainer_with_the_same_pid_is_not_taken_for_
     slow_trainers: None, make_run: MakeRun, runs_dir: Path
 ) -> None:
     run = make_run("run", preset="ae")
+    run.log_path.write_text("finished: by an earlier one\n")
     trainer = launch.start(run)
     run.write_status(run.status().updated(state=State.RUNNING, pid=trainer.pid, begun=True))
     with pytest.raises(RunError, match="the trainer of run did not start: no word"):

@@ -209,6 +209,8 @@ def test_the_cursor_is_at_what_several_runs_have_in_common() -> None:
     runs = [short, dated("2026-01-02T10:00:00+00:00")]
     said = {kind: run_axis.position(runs, run_axis.x_axis(runs, kind), 2.5) for kind in ("epoch", "step", "trained")}
     assert said == {"epoch": "epoch 2.50, step 1,172", "step": "epoch 0.01, step 2", "trained": "2 s trained"}
+    beyond = [run_axis.position(runs, run_axis.x_axis(runs, "clock"), cursor) for cursor in (1e14, -1e14)]
+    assert beyond == ["", ""], "no calendar has these years"
     status = make_summary().status
     assert status is not None
     other = make_snapshot(make_summary(status=status.model_copy(update={"steps_per_epoch": 40})))

@@ -202,6 +202,7 @@ def _start_in_turn(waiting: Sequence[Waiting], register: Register, ended: Sequen
         room = devices.room.copy()
         device = devices.take(config)
         if device is None:
+            refusals.pop(first.entry.id, None)  # it waits for room now, whatever was in its way
             if config.processes > 1:
                 break  # nothing that needs less goes ahead of it for ever
             continue

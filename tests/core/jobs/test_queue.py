@@ -140,7 +140,10 @@ def test_a_run_that_the_disk_does_not_let_start_holds_nobody_up_is_not_blamed_an
         started = dict.fromkeys((two, three), starting.STARTS)
         assert starting.reasons(waiting_runs(runs_dir)) == {one: refusal} | started
         assert waiting.standing(one) == f"number 1 in the queue: {refusal}"
-    assert start_waiting() == [one]
+    waiting.set_at_once(2)
+    assert (start_waiting(), read_register().refusals) == ([], {}), "it waits for room, whatever was in its way"
+    waiting.set_at_once(3)
+    assert starting.reasons(waiting_runs(runs_dir))[one] == starting.STARTS
     assert (read_register().refusals, one.status().error) == ({}, None)
 
 

@@ -254,7 +254,7 @@ class ChartGrid(ChosenCharts, can_focus=True):
         if self._snapshots:
             main = self._main
             (low, high), y = self.shown_range, self._window.y.get(main)
-            suggestion = f"x {low:g} {high:g}" + (f"  y {y[0]:g} {y[1]:g}" if y else "")
+            suggestion = f"x {low:.12g} {high:.12g}" + (f"  y {y[0]:.12g} {y[1]:.12g}" if y else "")
             question = f"Range of x, and of y of {quantities.TITLES[main]}: {HOW_TO_TYPE}"
             self.app.push_screen(AskValue(question, suggestion, parse_ranges), typed)
 

@@ -254,9 +254,8 @@ class ReconstructScreen(TimeScreen):
 
     def action_classes(self) -> None:
         def answered(answer: str | None) -> None:
-            if answer is not None:
-                self.label = None if answer == "a" else int(answer)
-                self.place = 0
+            if answer is not None and self._class_names in (None, classes):  # and not those of another run by now
+                self.label, self.place = None if answer == "a" else int(answer), 0
                 self.request_content()
 
         classes = DIGITS if self._class_names is None else self._class_names

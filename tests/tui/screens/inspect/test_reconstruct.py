@@ -96,6 +96,22 @@ async def test_a_class_is_kept_for_another_run_of_the_same_classes(
         assert explorers[OTHER].asked[-1][3] == (7 if "7" in classes else None)
 
 
+async def test_a_class_that_was_chosen_among_those_of_another_run_is_not_asked_for(
+    run_app: VaeTui, explorers: FakeExplorers
+) -> None:
+    explorers[OTHER].classes = ("circle", "square", "star")
+    async with run_app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "3")
+        explorers[OTHER].gate.clear()
+        run_app.selected_run = OTHER
+        await pilot.press("c")
+        explorers[OTHER].gate.set()
+        await answered(pilot)
+        await press(pilot, "7")
+        assert "  by index: 1 to 4 of 205" in screen_text(run_app).splitlines()[1]
+        assert explorers[OTHER].asked[-1][3] is None
+
+
 async def test_the_classes_of_a_run_are_offered_where_no_page_of_it_is_seen(
     run_app: VaeTui, explorers: FakeExplorers
 ) -> None:
