@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 from core.data import named, registry
 from core.data.own import reading
 from core.data.own.paths import USUAL, Reading
+from core.data.own.pictures import Undecodable
 from core.data.registry import (
     EMBEDDED,
     OWN,
@@ -113,7 +114,10 @@ def fingerprint(images: ImageSet) -> str:
 
 def _load_own(kind: str, path: Path, how: Reading = USUAL) -> tuple[ImageSet, str]:
     """A user's own images, and their fingerprint."""
-    found = reading.read(kind, path, how)
+    try:
+        found = reading.read(kind, path, how)
+    except Undecodable as error:
+        raise error.of_run() from error
     images = ImageSet(
         f"{kind}:{path}",
         *_as_tensors(found.train_images, found.train_labels),

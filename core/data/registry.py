@@ -184,7 +184,13 @@ def look_through(source: ImageSource, most_classes: int = MOST_CLASSES) -> SeenI
 
 def check_same(source: ImageSource, place: Path) -> None:
     """Raise DataError where the images there are not those that a run was trained on, as it may go on."""
-    if source.fingerprint and source.fingerprint != look_through(source.at(place)).fingerprint:
+    from core.data.own.pictures import Undecodable
+
+    try:
+        changed = source.fingerprint and source.fingerprint != look_through(source.at(place)).fingerprint
+    except Undecodable as error:
+        raise error.of_run() from error
+    if changed:
         raise DataError(f"{OTHER_IMAGES.format(place)}; train a new run on them")
 
 

@@ -34,6 +34,17 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))
 
 
+class Undecodable(DataError):
+    """Pictures that cannot be decoded and were not to be left out; its argument says which."""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; take them out, or say {SKIP}"
+
+    def of_run(self) -> DataError:
+        """The same of images that a run has already, for which that can no longer be said."""
+        return DataError(f"{self.args[0]}; take them out, or put back those that the run was trained on")
+
+
 def find(folder: Path) -> dict[str, list[Path]]:
     """The pictures in a folder by their class, the folder they lie in, or all under `""` where they lie in none.
 
@@ -84,7 +95,7 @@ class Pictures:
 def read(folder: Path, limit: int, tell: Callable[[bytes], object], reading: Reading = USUAL) -> Pictures:
     """The pictures in a folder, at most `limit`. `tell` is given the name and the bytes of each file.
 
-    Raises DataError, which lists the files that are no pictures where these are not to be skipped.
+    Raises DataError; Undecodable, which lists the files that are no pictures, where these are not to be skipped.
     """
     import numpy as np
 
@@ -107,7 +118,7 @@ def read(folder: Path, limit: int, tell: Callable[[bytes], object], reading: Rea
     of = f"{len(damaged):,} of the {len(paths):,} pictures"
     which = f"{', '.join(damaged[:NAMED])}{more}"
     if damaged and reading.damaged != "skip":
-        raise DataError(f"{of} in {folder} cannot be decoded: {which}; take them out, or say {SKIP}")
+        raise Undecodable(f"{of} in {folder} cannot be decoded: {which}")
     kept = [place for place in range(len(paths)) if place not in bad]
     names = None if "" in found else [name for name, each in found.items() for _ in each]
     return Pictures(

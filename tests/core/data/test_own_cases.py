@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,18 @@ def test_a_run_keeps_how_its_images_are_read_and_a_prior_takes_it_over(tmp_path:
         make_config(dataset="mnist", fit="squeeze")
     with pytest.raises(ConfigError, match="damaged must be one of refuse or skip"):
         make_config(dataset="folder", data_dir=str(place), damaged="ignore")
+
+
+def test_a_picture_that_broke_after_the_run_was_made_is_refused_with_what_can_be_done_then(tmp_path: Path) -> None:
+    draw(tmp_path, 20)
+    source = ImageSource("folder", tmp_path)
+    known = replace(source, fingerprint=registry.look_through(source).fingerprint or "")
+    (tmp_path / "00.png").write_bytes(b"no picture")
+    for refused in (lambda: registry.check_same(known, tmp_path), lambda: load_for_run(known, tmp_path)):
+        with pytest.raises(
+            DataError, match=r"00\.png .*; take them out, or put back those that the run was trained on$"
+        ):
+            refused()
 
 
 def test_a_set_with_a_name_has_a_fingerprint_of_its_images_however_they_are_packed(tmp_path: Path) -> None:
