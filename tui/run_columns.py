@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from core.runs.choosing.quantities import NUMBERS
+from core.runs.choosing.quantities import NUMBERS, TEXTS
 from core.text import printable
 from tui import formatting
 
@@ -87,7 +87,7 @@ MORE_COLUMNS: Mapping[str, Cell] = {
     "rate": _setting("learning_rate"),
     "batch": _setting("batch_size"),
     "beta": _setting("beta"),
-    "likelihood": lambda run: Text(run.config.likelihood if run.config else formatting.NONE),
+    "likelihood": lambda run: Text(str(TEXTS["likelihood"](run) or formatting.NONE)),
     "parameters": _parameters,
     "images/s": lambda run: _right(f"{run.status.images_per_second:,.0f}" if run.status else formatting.NONE),
     "device": lambda run: Text(printable(run.status.device) if run.status else formatting.NONE),

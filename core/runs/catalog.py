@@ -15,6 +15,7 @@ from core import files
 from core.errors import DamagedFile, RunError, RunGone, UserError, describe
 from core.runs.alerts.rules import Alert
 from core.runs.architecture.presets import DEFAULT_PRESET, PRESETS, Preset
+from core.runs.choosing.quantities import OF_MODEL
 from core.runs.config import RunConfig
 from core.runs.keeping.evaluated import Evaluated, suiting
 from core.runs.keeping.measures import Best, Measures
@@ -182,6 +183,7 @@ class RunSummary:
             "dataset": config and config.dataset,
             "data_dir": config and config.data_dir,
             "created": config and config.created,
+            **{name: quantity(self) for name, quantity in OF_MODEL.items()},
             "forked_from": config and config.forked_from and config.forked_from.model_dump(mode="json"),
             "epoch": status and status.epoch,
             "epochs": status and status.epochs,

@@ -10,6 +10,7 @@ import pytest
 from rich.text import Text
 
 from core.runs.catalog import RunSummary
+from core.runs.choosing.conditions import parse_condition
 from core.runs.choosing.groups import RunGroup
 from core.runs.config import RunConfig, defaults
 from core.runs.keeping.evaluated import Evaluated
@@ -110,3 +111,18 @@ def test_of_a_group_no_loss_is_the_lowest_where_they_are_other_sums() -> None:
     assert group_cell("likelihood", MORE_COLUMNS["likelihood"], mixed).plain == "…"
     assert MORE_COLUMNS["parameters"](run("bernoulli")).plain == "53,037"
     assert MORE_COLUMNS["parameters"](make_summary(config=None)).plain == "–"
+
+
+def test_a_learned_prior_has_no_likelihood_and_programs_get_what_the_columns_know() -> None:
+    learned, pixels, newer = (
+        make_summary(config=RunConfig(preset=preset, likelihood="bernoulli", beta=0.5, latent_channels=2))
+        for preset in ("prior", "vae", "of-a-newer-version")
+    )
+    assert [MORE_COLUMNS["likelihood"](run).plain for run in (learned, pixels, newer)] == ["–", "bernoulli", "–"]
+    assert [parse_condition("likelihood=bernoulli").holds(run) for run in (learned, pixels)] == [False, True]
+    names = ("parameters", "likelihood", "beta", "features", "latent_channels")
+    printed = [[run.as_json()[name] for name in names] for run in (pixels, learned, newer, make_summary(config=None))]
+    assert printed[0] == [pixels.config and pixels.config.parameters, "bernoulli", 0.5, "8,16,32", 2]
+    assert printed[1] == [learned.config and learned.config.parameters, None, 0.5, "8,16,32", 2]
+    assert printed[2] == [None, None, 0.5, "8,16,32", 2]
+    assert printed[3] == [None] * 5

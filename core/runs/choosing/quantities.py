@@ -35,6 +35,12 @@ def _parameters(run: RunSummary) -> int | None:
         return None
 
 
+def _likelihood(run: RunSummary) -> str | None:
+    """That of the pixels; None as for parameters, and for a learned prior, which has none."""
+    known = run.config and run.config.preset == run.preset.name and not run.preset.learns_prior
+    return run.config.likelihood if run.config and known else None
+
+
 def _summed(run: RunSummary) -> str | None:
     """What its losses are sums of: the latents that a prior learns, or the pixels with a likelihood."""
     if run.config is None:
@@ -59,6 +65,7 @@ TEXTS: Mapping[str, Quantity] = {
     "run": lambda run: run.run.name,
     "preset": _of("config", "preset"),
     "dataset": _of("config", "dataset_title"),
+    "likelihood": _likelihood,
     "state": state_word,
     "created": _of("config", "created"),
     "device": lambda run: getattr(run.status, "device", "") or getattr(run.config, "device", None),
@@ -69,6 +76,12 @@ TEXTS: Mapping[str, Quantity] = {
     "sampler": lambda run: run.evaluation.sampler if run.evaluation else None,
     "forked_from": lambda run: run.config.forked_from.run if run.config and run.config.forked_from else None,
     "error": lambda run: run.damage or getattr(run.status, "error", None),
+}
+# What a model is beside its preset, and what its loss is.
+OF_MODEL: Mapping[str, Quantity] = {
+    "parameters": _parameters,
+    "likelihood": _likelihood,
+    **{name: _of("config", name) for name in ("beta", "features", "latent_channels")},
 }
 ALIASES = {
     "name": "run",
