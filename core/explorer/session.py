@@ -25,7 +25,7 @@ from core.latents import samplers
 from core.latents.aggregate import Latents
 from core.latents.encoding import encode
 from core.latents.learned_prior import LearnedPrior, load_learned_prior
-from core.latents.options import SAMPLERS, Part, SamplingOptions, check_sampler
+from core.latents.options import SAMPLERS, Part, SamplingOptions, check_sampler, check_source
 from core.models.autoencoder import Autoencoder, fold_batch_norm
 from core.models.weights import digest_of, epoch_of, load_autoencoder
 from core.runs.config import RunConfig
@@ -256,7 +256,7 @@ class RunSession:
 
         Raises ConfigError.
         """
-        match check_sampler(name, self.config.sources):
+        match check_source(name, self.config.sources):
             case "prior":
                 return samplers.standard_normal(math.prod(self._model.latent_shape))
             case "grid":

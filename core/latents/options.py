@@ -142,6 +142,14 @@ def check_sampler(name: str, known: Collection[str]) -> str:
     return _check_name("sampler", name, known)
 
 
+def check_source(name: str, known: Collection[str]) -> str:
+    """The name itself when the latents of a run can be drawn from it. Raises ConfigError."""
+    if name == GRID and GRID not in known:
+        said = f"sampler {GRID} needs a latent of two numbers; this run has {', '.join(known)}"
+        raise ConfigError({"sampler": said})
+    return check_sampler(name, known)
+
+
 def check_projection(name: str, known: Collection[Projections] = tuple(PROJECTIONS)) -> Projections:
     """The name itself when it is one of these. Raises ConfigError."""
     checked: Projections = _check_name("projection", name, known)  # type: ignore[assignment]

@@ -30,6 +30,7 @@ from core.latents.options import (
     check_part,
     check_projection,
     check_sampler,
+    check_source,
     check_temperature,
     check_whole,
     parse_sampling_options,
@@ -135,7 +136,10 @@ def sample(
     checked_count = usual_count if count is None else check_whole("count", count, *COUNTS)
     check_out(out, "" if nearest else arrays.SUFFIX)
     found = find_run(runs_dir, run)
-    name, options = check_sampling(found, sampler, digit, guidance, steps, found.config().sources)
+    sources = found.config().sources
+    if sampler is not None:
+        check_source(sampler, sources)
+    name, options = check_sampling(found, sampler, digit, guidance, steps, sources)
 
     def draw(explorer: Explorer) -> Samples:
         return explorer.samples(name, checked_count, checked_seed, checked_temperature, options)

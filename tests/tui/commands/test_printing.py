@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from core.errors import RunError
 from core.explorer.results import Samples
 from core.latents.options import GRID, SamplingOptions
 from core.runs.run import Run
+from tests.conftest import CHECKPOINTS
+from tui.command_line import command_line
 from tui.commands.printing import show_samples
 
 
@@ -31,3 +34,9 @@ def test_a_grid_has_as_many_digits_in_a_line_as_columns_and_no_seed(
     assert {len(line) for line in drawn(100)[1:]} == {10 * 8 - 1}
     with pytest.raises(RunError, match="80 columns, 20 digits side by side take 159"):
         drawn(400)
+
+
+def test_a_grid_is_refused_with_what_it_needs() -> None:
+    words = ["sample", "vae-mnist", "--sampler", "grid", "--runs-dir", str(CHECKPOINTS)]
+    said = "sampler grid needs a latent of two numbers; this run has prior, gaussian, full, mixture"
+    assert str(CliRunner().invoke(command_line(), words).exception) == said
