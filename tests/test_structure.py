@@ -164,7 +164,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core.jobs.trainer.stages",
     ),
     "core.diagnosis": ("core.training.devices", "core.kernels", "core.data.registry", "core.runs"),
-    "core.standalone": ("core.models", "core.runs"),
+    "core.standalone": ("core.models", "core.runs", "core.data"),
     "core.exchange": ("core.explorer", "core.latents", "core.models", "core.data", "core.runs"),
     "core.exchange.importing": ("core.models", "core.runs", "core.training.checkpoint", "core.training.forks.state"),
     "core.explorer": ("core.evaluation", "core.latents", "core.models", "core.data", "core.runs"),

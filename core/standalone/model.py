@@ -4,7 +4,7 @@
     posterior_mean, log_variance = model.encode(images)             # images (B, 1, 32, 32) in [0, 1]
     images = model.decode(torch.randn(16, *model.latent_shape))     # not clipped to [0, 1]
 
-Digits of 28x28 pixels have a border of two black pixels on each side.
+Images of 28x28 pixels have a border of two black pixels on each side.
 """
 
 from __future__ import annotations

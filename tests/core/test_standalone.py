@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from core.errors import RunError
@@ -44,7 +45,10 @@ def test_the_exported_model_computes_what_the_trained_one_does(path: Path, tmp_p
             assert torch.equal(log_variance, expected.log_variance)
         assert torch.equal(exported.decode(mean), trained.decode(mean))
     assert exported.latent_scale == pytest.approx(trained.latent_scale)
-    assert run.config().dataset in (place / "README.md").read_text()
+    card = (place / "README.md").read_text()
+    assert run.config().dataset in card
+    assert "draws new digits" in card
+    assert "model.decode(mean)  # (B, 1, 32, 32), not clipped to [0, 1]" in card
 
 
 def test_the_folder_needs_nothing_of_this_program(tmp_path: Path) -> None:
@@ -91,6 +95,31 @@ def test_the_card_names_the_error_that_the_losses_have(make_run: MakeRun, tmp_pa
         train(run, cut_digits(100, 20), boundaries=1)
         folder.write(run, tmp_path / likelihood)
         assert f"({error} of an image" in (tmp_path / likelihood / "README.md").read_text()
+
+
+def test_the_card_says_what_images_of_ones_own_are_and_not_where(make_run: MakeRun, tmp_path: Path) -> None:
+    pictures, noise = tmp_path / "private", np.random.default_rng(0).integers(0, 255, (24, 28, 28), np.uint8)
+    for number, image in enumerate(noise):
+        place = pictures / ("anchor", "boat")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
+    run = make_run("shapes", dataset="folder", data_dir=str(pictures), likelihood="bernoulli")
+    train(run, cut_digits(100, 20), boundaries=1)
+
+    def said(place: str) -> str:
+        folder.write(run, tmp_path / place)
+        return (tmp_path / place / "README.md").read_text()
+
+    card = said("e")
+    assert "trained by vae-tui on images of its user's own" in card
+    assert "| images | a folder of pictures: 20 images to train on, 4 to validate on, 2 classes |" in card
+    assert "model.decode(mean)  # (B, 1, 32, 32), pixels in [0, 1] already" in card
+    for each in card, (tmp_path / "e" / "example.py").read_text():
+        assert "images" in each
+        for wrong in ("digits", "private", "dataset folder"):
+            assert wrong not in each
+    shutil.rmtree(pictures)
+    assert "| images | a folder of pictures, which could not be read when this was written |" in said("gone")
 
 
 def test_the_card_of_a_run_that_was_resumed_to_more_epochs_says_how_many(tmp_path: Path) -> None:
