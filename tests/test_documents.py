@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from core.runs.settings import SETTINGS
 from tui.command_line import UsageProblem, command_line, with_command
 
 ROOT = Path(__file__).parents[1]
@@ -87,3 +88,11 @@ def test_what_is_looked_for_is_found() -> None:
     text = "`vae-tui runs`\n```sh\n" + "\n".join(lines) + "\n```\n"
     assert list(commands(shown(text))) == [["train", "--preset", "ae"], ["--once"], ["a"]]
     assert list(commands(INLINE.findall(text))) == [["runs"]]
+
+
+def test_the_settings_that_can_be_swept_are_those_that_are_named() -> None:
+    (said,) = re.findall(
+        r"\*\*What can be swept\.\*\* (.*?)\. Other", (ROOT / "docs" / "sweeps.md").read_text(), re.DOTALL
+    )
+    named = re.findall(r"`--([a-z-]+)`", said)
+    assert named == [name.replace("_", "-") for name, setting in SETTINGS.items() if setting.sweep]
