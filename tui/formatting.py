@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from core.runs.architecture.presets import Preset
     from core.runs.architecture.sizes import Sizes
     from core.runs.catalog import RunSummary
+    from core.runs.choosing.outcome import SeedGroup
     from core.runs.keeping.evaluated import Evaluated
     from core.runs.status import Status
     from tui.messages import Moment
@@ -25,6 +27,8 @@ NAME_LENGTH = 24  # of a class
 CLASS_SIGNS = string.digits + string.ascii_uppercase + string.ascii_lowercase  # of the classes, in planes
 LIKELY = 0.05  # probabilities from here on are named
 NONE = "–"  # in place of a value that is not known
+MOST_DECIMALS = 4  # of a figure of a sweep
+OUT_OF_BOUNDS = 1e6  # such as the loss of a run that diverged
 FORK = "↳"  # behind the name of a run that goes on from where another one was
 
 # A sign beside each state, so that colour is never needed to tell them apart.
@@ -57,6 +61,27 @@ def state(summary: RunSummary) -> Text:
 def loss(value: float | None) -> str:
     """A loss with as many digits as tell runs apart."""
     return NONE if value is None or value != value else f"{value:.2f}"
+
+
+def decimals(values: Iterable[float]) -> int:
+    """So many that the smallest of these has four digits: with as many for all, their points are below each other."""
+    sizes = [abs(value) for value in values if value and math.isfinite(value)]
+    return min(MOST_DECIMALS, max(0, 3 - math.floor(math.log10(min(sizes, default=1)))))
+
+
+def figure(value: float, places: int) -> str:
+    """A figure of a sweep with so many decimals, in short where it went out of all bounds."""
+    return f"{value:.{places}f}" if abs(value) < OUT_OF_BOUNDS else f"{value:.4g}"
+
+
+def mean_of_seeds(group: SeedGroup, name: str, places: int) -> str:
+    """The mean of a figure and its deviation; of how many seeds where not of all; a dash where of none."""
+    spread = group.spread(name)
+    if spread is None:
+        return NONE
+    deviation = "" if spread.deviation is None else f" ± {figure(spread.deviation, places)}"
+    of = "" if spread.n == len(group.trials) else f" (n {spread.n})"
+    return f"{figure(spread.mean, places)}{deviation}{of}"
 
 
 def validation(summary: RunSummary) -> str:

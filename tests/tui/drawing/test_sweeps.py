@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.strip import Strip
@@ -13,6 +15,8 @@ from tests.support.snapshots import make_summary
 from tui.drawing.sweeps.parallel import draw_parallel
 from tui.drawing.sweeps.scale import axis_of
 from tui.drawing.sweeps.scatter import draw_scatter
+from tui.formatting import decimals
+from tui.screens.sweeps.columns import columns_of, heading
 from tui.terminal.capabilities import ColorDepth
 
 
@@ -79,3 +83,19 @@ def test_a_wide_range_is_drawn_by_its_logarithms() -> None:
     assert axis_of([0.001, 0.01, 0.1], 3).part(0.01) == pytest.approx(0.5)
     assert axis_of([0, 5, 10], 3).part(5) == pytest.approx(0.5)
     assert axis_of(["b", "a"], 3).ticks == {0.0: "a", 1.0: "b"}
+
+
+def test_the_decimal_points_of_a_column_are_below_each_other() -> None:
+    losses = {(0.001, 0): 73.7, (0.001, 1): 78.03, (0.01, 0): 104.0, (0.01, 1): 9e9}
+    trials = [
+        Trial(make_summary(f"try-{rate}-seed{seed}"), {"learning_rate": rate, "seed": seed}, {"val_loss": loss})
+        for (rate, seed), loss in losses.items()
+    ]
+    found = Outcome("try", ("learning_rate", "seed"), (*trials,))
+    cell = columns_of(found, [], 120, folded=False)[heading("val_loss", 120)]
+    assert [cell(trial).plain for trial in trials] == ["73.70", "78.03", "104.00", "9e+09"]
+    folded = columns_of(found, [], 120, folded=True)[heading("val_loss", 120)]
+    assert folded(found.groups[0]).plain == "75.87 ± 3.06"
+    assert decimals([0.8, 1.25]) == decimals([1e-9, math.nan]) == 4
+    assert decimals([0.0]) == decimals([1.5, 70.0]) == 3
+    assert decimals([math.inf, 20_000]) == 0

@@ -105,7 +105,7 @@ def _print_all(found: Sequence[Outcome], by: str | None, *, as_json: bool) -> No
         figure = by or each.usual_figure
         best = each.best(figure)
         states = ", ".join(f"{count} {word}" for word, count in each.states.items())
-        said = [printable(best.run.name), figure, _figure(best.figures[figure])] if best else []
+        said = [printable(best.run.name), figure, f"{best.figures[figure]:.4g}"] if best else []
         if group := each.best_group(figure):
             said += [f"{printable(group.name)} ×{len(group.trials)}", group.said(figure)]
         table.add_row(printable(each.name), str(len(each.trials)), states, ", ".join(map(title, each.varied)), *said)
@@ -117,10 +117,12 @@ def _print(found: Outcome, figure: str) -> None:
     table = PlainTable("run", "state", *map(title, found.varied), *known, "", box=None, pad_edge=False)
     for column in table.columns[2:-1]:
         column.justify = "right"
+    places = {name: _decimals(found, name) for name in known}
     best = found.best(figure)
     for trial in found.in_order(figure):
         settings = [as_text(trial.settings[name]) for name in found.varied]
-        figures = [_figure(trial.figures.get(name)) for name in known]
+        given = [(trial.figures.get(name), places[name]) for name in known]
+        figures = [formatting.NONE if value is None else formatting.figure(value, after) for value, after in given]
         mark = f"best{found.so_far}" if trial is best else ""
         table.add_row(printable(trial.run.name), formatting.state(trial.summary), *settings, *figures, Text(mark))
     print_table(table)
@@ -141,14 +143,14 @@ def _print_seeds(found: Outcome, figure: str, known: Sequence[str]) -> None:
     best = found.best_group(figure)
     for group in found.groups_in_order(figure):
         settings = [as_text(group.settings[name]) for name in varied]
-        figures = [group.said(name) or formatting.NONE for name in known]
+        figures = [formatting.mean_of_seeds(group, name, _decimals(found, name)) for name in known]
         mark = f"best{found.so_far}" if group == best else ""
         table.add_row(printable(group.name), str(len(group.trials)), *settings, *figures, mark)
     print_table(table)
 
 
-def _figure(value: float | None) -> str:
-    return formatting.NONE if value is None else f"{value:.4g}"
+def _decimals(found: Outcome, name: str) -> int:
+    return formatting.decimals(trial.figures[name] for trial in found.trials if name in trial.figures)
 
 
 def _draw(found: Outcome, setting: str, figure: str) -> None:

@@ -44,7 +44,7 @@ def columns_of(found: Outcome, best: Sequence[Run], width: int, *, folded: bool)
     cells: dict[str, Cell] = {"run": name, "": _sign} if short else {"run": name, "state": _state}
     settings = [setting for setting in found.varied if not folded or setting != "seed"]
     cells |= {heading(setting, width): _setting(setting) for setting in settings}
-    cells |= {heading(figure, width): _figure(figure) for figure in FIGURES if found.has(figure)}
+    cells |= {heading(figure, width): _figure(found, figure) for figure in FIGURES if found.has(figure)}
     return cells | {"best": lambda row: Text("best" if best and best == runs_of(row) else "")}
 
 
@@ -78,12 +78,14 @@ def _setting(setting: str) -> Cell:
     return lambda row: Text(as_text(row.settings.get(setting, formatting.NONE)), justify="right")
 
 
-def _figure(figure: str) -> Cell:
+def _figure(found: Outcome, name: str) -> Cell:
+    places = formatting.decimals(trial.figures[name] for trial in found.trials if name in trial.figures)
+
     def cell(row: Row) -> Text:
         if isinstance(row, SeedGroup):
-            said = row.said(figure)
+            said = formatting.mean_of_seeds(row, name, places)
         else:
-            said = f"{row.figures[figure]:.4g}" if figure in row.figures else ""
-        return Text(said or formatting.NONE, justify="right")
+            said = formatting.figure(row.figures[name], places) if name in row.figures else formatting.NONE
+        return Text(said, justify="right")
 
     return cell
