@@ -213,7 +213,9 @@ class SettingsForm(Vertical):
         for name, row in self._rows.items():
             row.explain(problems.get(name), hints[name])
         wrong = sum(name in problems and self._is_shown(name) for name in self._others)
-        self._more.title = f"more settings{f': {wrong} to correct' if wrong else ''}"
+        other = len({*self._others} & self.chosen.keys() - problems.keys())
+        said = [f"{count} {what}" for count, what in ((wrong, "to correct"), (other, "not the default")) if count]
+        self._more.title = f"more settings: {', '.join(said)}" if said else "more settings"
 
     def show_progress(self, text: str) -> None:
         """Say what goes on before the run starts, or why it did not."""
