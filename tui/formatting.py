@@ -154,13 +154,19 @@ def others_train(number: int) -> str:
 
 def cost(seconds: float | None, disk: int, needed: int | None) -> str:
     """What a run will cost: about 12 m, 3 MB on disk, 700 MB of memory."""
-    time = "time unknown yet" if seconds is None else f"about {estimate(seconds)}"
+    unknown = "time unknown yet" if needed else "time and memory unknown yet"
+    time = unknown if seconds is None else f"about {estimate(seconds)}"
     return f"{time}, {memory(disk)} on disk" + (f", {memory(needed)} of memory" if needed else "")
 
 
 def model(parameters: int, slower: str) -> str:
     """How large it is, and that no compiled step trains it on a CPU where there is a reason why."""
     return f"{parameters:,} parameters" + (", no compiled step on a CPU: slower" if slower else "")
+
+
+def model_in_brief(parameters: int, slower: str) -> str:
+    """The same where there is little room."""
+    return f"{parameters:,} parameters" + (", slower" if slower else "")
 
 
 def first_rate(rate: float, epoch: str, epochs: int) -> str:

@@ -112,10 +112,11 @@ class NewRun(ModalScreen[Run | None]):
     def _show_cost(self, config: RunConfig | None) -> None:
         """The size of the model, what the run will cost, and how many train here already."""
         model = config or self._model
-        said = [formatting.model(model.parameters, slower_on_cpu(model))] if model else []
-        said += [formatting.cost(*estimate(config, self._paces))] if config and self._paces is not None else []
+        said = [formatting.cost(*estimate(config, self._paces))] if config and self._paces is not None else []
         said += [formatting.others_train(self._others)] if self._others else []
-        self._form.border_subtitle = Text("; ".join(said))
+        sizes = (formatting.model, formatting.model_in_brief)
+        models = [say(model.parameters, slower_on_cpu(model)) for say in sizes] if model else ["", ""]
+        self._form.show_cost(*("; ".join(filter(None, [words, *said])) for words in models))
 
     def _take_over(self, like: RunConfig) -> None:
         """Choose the settings of another run, as far as the form has them."""

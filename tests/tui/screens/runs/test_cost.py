@@ -17,7 +17,7 @@ from core.runs.architecture.presets import PRESETS
 from core.runs.architecture.sizes import Sizes
 from core.runs.run import Run
 from core.runs.status import State, Status
-from tests.support.screens import MakeApp, until
+from tests.support.screens import MakeApp, screen_text, until
 from tui.command_line import run
 from tui.screens.runs.form.settings import SettingsForm
 
@@ -39,7 +39,7 @@ async def test_the_form_tells_it_as_settings_are_typed(
     monkeypatch.setattr(launch, "training_here", lambda: 2)
     know(Pace(images_per_second=2500, memory=7 * 10**8))
     app = make_app(runs=[])
-    async with app.run_test() as pilot:
+    async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("n")
         form = app.screen.query_one(SettingsForm)
         await until(pilot, lambda: "2 runs train on this machine already" in str(form.border_subtitle), "the count")
@@ -53,14 +53,25 @@ async def test_the_form_tells_it_as_settings_are_typed(
         app.screen.query_one("#latent_channels", Input).value = "2"
         count = PRESETS["vae"].count(Sizes((8, 16, 32, 32, 32), 2))
         wanted = f"{count:,} parameters, no compiled step on a CPU: slower"
-        await until(pilot, lambda: str(form.border_subtitle).startswith(f"{wanted}; "), "another count")
-        assert "time unknown yet" in str(form.border_subtitle)  # no such model was trained here
+        await until(pilot, lambda: str(form.border_subtitle).startswith(f"{count:,} parameters, slower; "), "another")
+        assert "; time and memory unknown yet, " in str(form.border_subtitle)  # no such model was trained here
         hint = str(app.screen.query_one("#message-latent_channels", Label).content)
         assert hint == f"a latent of 2x1x1 = 2 numbers, {wanted}"
         app.screen.query_one("#epochs", Input).value = "many"
         alone = f"{wanted}; 2 runs train on this machine already"
         await until(pilot, lambda: str(form.border_subtitle) == alone, "no cost, and the model as it is")
         assert "Of pixels" in str(app.screen.query_one("#message-likelihood", Label).content)
+
+
+async def test_all_that_it_will_cost_is_seen_in_a_small_window(make_app: MakeApp) -> None:
+    app = make_app(runs=[])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("n")
+        app.screen.query_one("#features", Input).value = "8,16,32,32,32"
+        said = "slower; time and memory unknown yet, 11 MB on disk ─"
+        await until(pilot, lambda: f" parameters, {said}" in screen_text(app), "it in brief")
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: f" parameters, no compiled step on a CPU: {said}" in screen_text(app), "all of it")
 
 
 async def test_the_line_below_all_follows_sizes_as_they_are_typed(make_app: MakeApp) -> None:

@@ -22,6 +22,7 @@ from core.runs.settings import SETTINGS, as_text, title
 CHOSEN = ("preset", "dataset", "first_stage")
 COMMON = [name for name, setting in SETTINGS.items() if setting.common]
 OTHERS = [name for name, setting in SETTINGS.items() if not setting.common and name not in OF_OWN]
+ENDS = 2  # cells beside what stands in the border
 PATH = "path"  # of a user's own images, typed below their kind
 SHOWN = [each for name in (*COMMON, "name") for each in ([name, PATH, *OF_OWN] if name == "dataset" else [name])]
 
@@ -107,6 +108,7 @@ class SettingsForm(Vertical):
         self._rows["name"] = Row("name", "name", Field(compact=True, id="name"))
         self._defaults: dict[str, str] = {}
         self.problems: Mapping[str, str] = {}
+        self._cost = "", ""
         self._progress = Label("", id="progress", markup=False)
         self._progress.display = False
         self._elsewhere = Label("", id="elsewhere", markup=False)
@@ -216,6 +218,15 @@ class SettingsForm(Vertical):
         other = len({*self._others} & self.chosen.keys() - problems.keys())
         said = [f"{count} {what}" for count, what in ((wrong, "to correct"), (other, "not the default")) if count]
         self._more.title = f"more settings: {', '.join(said)}" if said else "more settings"
+
+    def show_cost(self, whole: str, brief: str) -> None:
+        """Say below all what a run is and will cost, in brief where there is no room for the whole."""
+        self._cost = whole, brief
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        whole, brief = self._cost
+        self.border_subtitle = Text(whole if len(whole) <= self.size.width - ENDS else brief)
 
     def show_progress(self, text: str) -> None:
         """Say what goes on before the run starts, or why it did not."""
