@@ -275,7 +275,7 @@ class RunsScreen(PreviewedList):
 
     def _explain(self) -> None:
         chosen = self.chosen()
-        self.preview(chosen)
+        self.preview(self.row)
         text = chosen and (chosen.damage or (chosen.status and chosen.status.error))
         if chosen and not text:
             text = "; ".join(alert.text for alert in chosen.alerts if alert.is_problem)

@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Label, Static
 
 from core.errors import DamagedFile, RunError
+from core.runs.choosing.groups import RunGroup
 from core.text import printable
 from tui import formatting
 from tui.drawing.sparkline import sparkline
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from core.runs.keeping.measures import Validations
     from core.runs.run import Run
     from tui.messages import Preview
+    from tui.screens.runs.listing.arrangement import Row
     from tui.screens.runs.training import PicturesReader
 
 REST_SECONDS = 0.3  # that the cursor is in a row before anything of its run is read
@@ -62,7 +64,7 @@ class PreviewPane(Vertical):
     def __init__(self, pictures: Callable[[Run], PicturesReader]) -> None:
         super().__init__()
         self._open_pictures = pictures
-        self._summary: RunSummary | None = None
+        self._row: Row | None = None
         self._validations: Validations | None = None
         self._losses: list[float] = []
         self._first_stage = ""  # what it is called now
@@ -92,11 +94,14 @@ class PreviewPane(Vertical):
         self._pictured = None
         self._rest_again()
 
-    def show(self, summary: RunSummary | None) -> None:
-        """Show this run; what has to be read follows once no other was shown for a moment."""
-        another = (summary and summary.run) != (self._summary and self._summary.run)
-        changed, self._summary = summary is not self._summary, summary
-        if another:
+    @property
+    def _summary(self) -> RunSummary | None:
+        return None if isinstance(self._row, RunGroup) else self._row
+
+    def show(self, row: Row | None) -> None:
+        """Show this run, of which what has to be read follows once no other was shown for a moment, or folded runs."""
+        before, changed, self._row = self._summary, row is not self._row, row
+        if (self._summary and self._summary.run) != (before and before.run):
             self._losses, self._validations, self._first_stage = [], None, ""
         if changed and self.is_mounted:
             self._say()
@@ -112,7 +117,11 @@ class PreviewPane(Vertical):
         self._rest = self.set_timer(REST_SECONDS, self._read)
 
     def _read(self) -> None:
-        if self._summary is None or not self.display:
+        if not self.display:
+            return
+        if self._summary is None:
+            self._pictured = None
+            self._say_of_pictures("reconstructions are those of a run")
             return
         from core.runs.keeping.measures import Validations
 
@@ -173,7 +182,11 @@ class PreviewPane(Vertical):
     def _say(self) -> None:
         width = max(1, self.query_one("#facts").size.width)
         depth = color_depth(self.app)
-        text = facts(self._summary, self._losses, width, depth, self._first_stage) if self._summary else Text("")
+        text = Text("")
+        if isinstance(self._row, RunGroup):
+            text = facts_of_all(self._row)
+        elif self._row is not None:
+            text = facts(self._row, self._losses, width, depth, self._first_stage)
         if text.markup != self._text:
             self._text = text.markup
             self.query_one("#facts", Static).update(text)
@@ -228,3 +241,16 @@ def facts(run: RunSummary, losses: list[float], width: int, depth: ColorDepth, f
     if run.notes.note:
         text.append("\n").append("\n".join(map(printable, run.notes.note.splitlines())))
     return text
+
+
+def facts_of_all(group: RunGroup) -> Text:
+    """Folded runs in short: how many in which states, which of them is the best, and the key that unfolds them."""
+    states = ", ".join(f"{count} {word}" for word, count in group.states)
+    text = Text.assemble((f"{printable(group.title)}\n", "bold"), f"a group of {len(group.runs)} runs: {states}\n\n")
+    if group.other_sums:
+        text.append("their losses are different sums, so none is the best\n\n")
+    elif best := group.best:
+        name = next(run.run.name for run in group.runs if run.best == best)
+        text.append("best validation loss", "dim")
+        text.append(f"\n{formatting.loss(best[1])} after epoch {best[0]}, of {printable(name)}\n\n")
+    return text.append("enter or l unfolds it", "dim")

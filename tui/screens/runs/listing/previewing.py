@@ -12,8 +12,8 @@ from tui.screens.runs.listing.arranging import ArrangedList
 from tui.screens.selection import Shared
 
 if TYPE_CHECKING:
-    from core.runs.catalog import RunSummary
     from core.runs.run import Run
+    from tui.screens.runs.listing.arrangement import Row
     from tui.screens.runs.listing.preview import PreviewPane
     from tui.screens.runs.training import PicturesReader
 
@@ -54,10 +54,10 @@ class PreviewedList(ArrangedList):
 
     def on_resize(self) -> None:
         if self._pane is not None or self.arrangement.preview:
-            self.preview(self.chosen())
+            self.preview(self.row)
 
-    def preview(self, summary: RunSummary | None) -> None:
-        """Show this run in the pane, where that is wanted and there is room."""
+    def preview(self, row: Row | None) -> None:
+        """Show this run, or folded runs, in the pane, where that is wanted and there is room."""
         wanted = self.arrangement.preview and self.size.width >= WIDE
         if wanted and self._pane is None and self._pictures is not None:
             from tui.screens.runs.listing.preview import PreviewPane
@@ -67,4 +67,4 @@ class PreviewedList(ArrangedList):
         if self._pane is not None:
             self._pane.display = wanted
             if wanted:
-                self._pane.show(summary)
+                self._pane.show(row)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.runs.catalog import summarise_whole
+from core.runs.choosing.groups import RunGroup
 from core.runs.config import make_config
 from core.runs.keeping.names import rename
 from core.runs.keeping.notes import Notes, write_notes
@@ -18,12 +19,12 @@ from tests.support.screens import MakeApp, press, screen_text, settle, shown, un
 from tui.drawing.sparkline import sparkline
 from tui.screens.runs.list import RunsScreen
 from tui.screens.runs.listing import preview
-from tui.screens.runs.listing.preview import PreviewPane, facts, first_stage_now
+from tui.screens.runs.listing.preview import PreviewPane, facts, facts_of_all, first_stage_now
 from tui.terminal.capabilities import ColorDepth
 
 
-def run_with(folder: Path, name: str, losses: list[float]) -> Run:
-    run = Run.create(folder, name, make_config(dataset="mnist-5k", seed=7, batch_size=64))
+def run_with(folder: Path, name: str, losses: list[float], seed: int = 7) -> Run:
+    run = Run.create(folder, name, make_config(dataset="mnist-5k", seed=seed, batch_size=64))
     with run.metrics_path.open("w") as file:
         for epoch, loss in enumerate(losses, 1):
             row = {"kind": "epoch", "epoch": epoch, "step": epoch, "time": 1.0, "val_loss": loss}
@@ -73,6 +74,25 @@ async def test_the_pane_shows_a_run_in_short_once_the_cursor_rests_and_pictures_
         await press(pilot, "v")
         assert "batch size 64" not in words(app)
     assert "two" in [run.name for run in opened]
+
+
+async def test_the_pane_tells_of_folded_runs_what_they_come_to(make_app: MakeApp, tmp_path: Path) -> None:
+    losses = ([9, 4.5], [8.0, 3.25], [7.0])
+    runs = [summarise_whole(run_with(tmp_path, f"vae-{n}", each, seed=n)) for n, each in enumerate(losses)]
+    app = make_app(runs=runs)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await press(pilot, "v", "h")
+        await until(pilot, lambda: "a group of 3 runs: 3 created" in words(app), "what they are")
+        assert "best validation loss 3.25 after epoch 2, of vae-1 enter or l unfolds it" in words(app)
+        await press(pilot, "v")
+        await until(pilot, lambda: "reconstructions are those of a run" in words(app), "no pictures of all")
+        await press(pilot, "l")
+        assert "a group of" not in words(app)
+    other = Run.create(tmp_path, "other", make_config(dataset="mnist-5k", likelihood="bernoulli"))
+    mixed = facts_of_all(RunGroup("", "mixed", (*runs, summarise_whole(other)))).plain
+    assert "different sums" in mixed
+    assert "3.25" not in mixed
 
 
 def test_a_prior_names_its_first_stage_as_it_is_called_now(make_run: Callable[..., Run]) -> None:
