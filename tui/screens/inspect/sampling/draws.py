@@ -121,6 +121,7 @@ class DrawnScreen(TimeScreen):
         """Draw this, in place of what was to be drawn; of a learned prior up to so many steps are shown."""
         self._asked = asked = object()
         self._afterwards = []
+        self._words = ""  # on what was to be drawn
         if self.drawn is None:
             self.set_heading(rest=f"next: {draw}")
         else:
@@ -130,6 +131,10 @@ class DrawnScreen(TimeScreen):
         def go_on() -> None:
             if self._asked is not asked:
                 raise Abandoned
+
+        def tell(words: str) -> None:
+            go_on()  # it is told more often, and from earlier on
+            self.call_later(self._tell, asked, words)
 
         def show(step: int, samples: Samples) -> None:
             go_on()
@@ -141,7 +146,7 @@ class DrawnScreen(TimeScreen):
             else:
                 explorer.denoising(frames, draw.count, draw.seed, draw.temperature, draw.options, show)
 
-        self.ask("samples", question, lambda answer: None)
+        self.ask("samples", question, lambda answer: None, tell)
 
     def ahead(self) -> Callable[[Explorer], object]:
         draw = self.wanted
@@ -153,6 +158,11 @@ class DrawnScreen(TimeScreen):
         self._asked = object()
         self.wait_for("")
         self._film.stop()
+
+    def _tell(self, asked: object, words: str) -> None:
+        if asked is self._asked:
+            self._words = words
+            self._show_status()
 
     def _take(self, asked: object, drawn: Drawn) -> None:
         if asked is not self._asked:
