@@ -283,8 +283,8 @@ class RunSession:
         latents = self.latents("training")
 
         def report(part: float) -> None:
+            go_on()  # before anything is told of a fit that nobody waits for
             self.report(f"fitting {SAMPLERS[name]}" + (f": {part:.0%}" if part else ""))
-            go_on()
 
         report(0)
         return samplers.fit(name, latents, report)

@@ -167,6 +167,19 @@ def test_long_work_is_heard_of_and_done_once(trained: dict[str, Run], tmp_path: 
     assert said == ["reconstructing validation images: 1,000 of 1,000", "encoding validation images: 1,000 of 1,000"]
 
 
+def test_of_a_fit_that_nobody_waits_for_nothing_is_told(trained: dict[str, Run], tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def leave() -> None:
+        raise TimeoutError
+
+    explorer = RunExplorer.open(trained["vae"], tmp_path, said.append)
+    with pytest.raises(TimeoutError):
+        explorer.samples("mixture", 2, 0, go_on=leave)
+    assert any("encoding" in words for words in said), "others wait for the same latents"
+    assert not any("fitting" in words for words in said)
+
+
 def test_two_who_ask_at_once_do_not_load_the_model_twice(
     trained: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,10 +132,6 @@ class DrawnScreen(TimeScreen):
             if self._asked is not asked:
                 raise Abandoned
 
-        def tell(words: str) -> None:
-            go_on()  # it is told more often, and from earlier on
-            self.call_later(self._tell, asked, words)
-
         def show(step: int, samples: Samples) -> None:
             go_on()
             self.call_later(self._take, asked, Drawn(draw, samples, step))
@@ -146,7 +142,7 @@ class DrawnScreen(TimeScreen):
             else:
                 explorer.denoising(frames, draw.count, draw.seed, draw.temperature, draw.options, show)
 
-        self.ask("samples", question, lambda answer: None, tell)
+        self.ask("samples", question, lambda answer: None)
 
     def ahead(self) -> Callable[[Explorer], object]:
         draw = self.wanted
@@ -158,11 +154,6 @@ class DrawnScreen(TimeScreen):
         self._asked = object()
         self.wait_for("")
         self._film.stop()
-
-    def _tell(self, asked: object, words: str) -> None:
-        if asked is self._asked:
-            self._words = words
-            self._show_status()
 
     def _take(self, asked: object, drawn: Drawn) -> None:
         if asked is not self._asked:
