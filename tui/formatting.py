@@ -283,4 +283,9 @@ def _beside(title: str, value: float) -> str:
 
 def latent(chosen: Sizes) -> str:
     """What the sizes of a model come to: `a latent of 2x1x1 = 2 numbers`."""
-    return f"a latent of {'x'.join(map(str, chosen.latent_shape))} = {chosen.latent_size:,} numbers"
+    return f"a latent of {latent_size(chosen)}"
+
+
+def latent_size(chosen: Sizes) -> str:
+    """Channels, rows and columns of a latent, and how many numbers: `2x1x1 = 2 numbers`."""
+    return f"{'x'.join(map(str, chosen.latent_shape))} = {chosen.latent_size:,} numbers"

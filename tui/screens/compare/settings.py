@@ -16,6 +16,7 @@ from core.runs.settings import title
 from core.text import printable
 from tui import formatting, quantities
 from tui.messages import Snapshot
+from tui.run_columns import MORE_COLUMNS
 from tui.screens import exporting
 from tui.screens.compare.view import MetricsView
 from tui.screens.dialogs import ScrolledText
@@ -77,7 +78,7 @@ class Row:
 
 
 def settings(left: RunSummary, right: RunSummary) -> list[Row]:
-    """Every hyper-parameter, then how far the runs are and what they reached."""
+    """Every hyper-parameter, the size of the models, then how far the runs are and what they reached."""
     configs = [summary.config for summary in (left, right)]
     left_out = {"created", "versions", "data_dir"}
     left_out |= {
@@ -87,6 +88,9 @@ def settings(left: RunSummary, right: RunSummary) -> list[Row]:
     }
     fields = [field for field in RunConfig.model_fields if field not in left_out]
     rows = [Row(title(field), *(_setting(config, field) for config in configs)) for field in fields]
+    sizes = [formatting.latent_size(config.sizes) if config else formatting.NONE for config in configs]
+    counts = [MORE_COLUMNS["parameters"](summary).plain or formatting.NONE for summary in (left, right)]
+    rows += [Row("latent size", *sizes), Row("parameters", *counts)]
     packages = dict.fromkeys(package for config in configs if config for package in config.versions)
     rows += [Row(f"{name} version", *(_version(config, name) for config in configs)) for name in packages]
     loss = "loss, other sums" if quantities.other_sums(left, right) else "loss"
