@@ -18,7 +18,7 @@ METRIC_DESCRIPTIONS = {
     "authenticity": "fraction of samples no nearer to a training image than that is to its nearest other",
     "authenticity_floor": "the same for the validation images themselves: what images reach that are no copies",
     "test_squared_error": "squared error of a reconstructed validation image, summed over its pixels",
-    "elbo": "lower bound on the log-likelihood of a validation image in nats: its numbers, if Bernoulli drawn pixels",
+    "elbo": "lower bound in nats on the log-likelihood of a validation image; if Bernoulli, of binary draws of it",
     "iwae": "the ELBO and what 1,000 posterior samples gain (Burda et al. 2016), mean of at most 100 validation images",
     "active_units": "latent numbers whose posterior mean varies over the validation images",
 }
