@@ -82,6 +82,10 @@ async def test_a_grid_has_as_many_rows_as_columns_as_there_is_room_for(
         await press(pilot, "G", "space", "k")
         assert shown(app, SampleScreen).chosen == 11
         assert shown(app, SampleScreen).marks == (15,)
+        samples = shown(app, SampleScreen).samples
+        assert samples is not None
+        z0, z1 = samples.latents[11][:2]
+        assert f"; chosen (z0, z1) = ({z0:.2f}, {z1:.2f})" in heading(app)
         await press(pilot, "plus")
         await until(pilot, lambda: laid_out(2), "larger and fewer")
         assert shown(app, SampleScreen).marks == ()

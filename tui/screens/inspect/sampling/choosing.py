@@ -90,13 +90,15 @@ class ChoosingScreen(TileCursor, DrawnScreen):
         what = "samples" if shown == count else f"{shown} of {count}"
         if self.drawn is not None and not self.drawn.is_last and self._tiling and self._tiling.columns < shown:
             what = f"the first {self._tiling.columns} of {count}"
+        said, brief = (str(self.drawn), self.drawn.brief) if self.drawn else ("", "")
         if self.drawn is not None and self.drawn.draw.sampler == GRID:
             rows, columns = grid_shape(count)
             what = f"{columns}x{rows} {what}"
+            place = "(z0, z1) = ({:.2f}, {:.2f})".format(*self.drawn.samples.latents[self.chosen])
+            said, brief = f"{said}; chosen {place}", f"{place}; {brief}"
         there = "t walks from the marked digit to the chosen one"
         walk = there if self._start(self.chosen) is not None else "t on another digit walks from here to it"
         walk = walk if self.marks else ""
-        said, brief = (str(self.drawn), self.drawn.brief) if self.drawn else ("", "")
         self.set_heading(what, said, walk, brief=brief)
 
     # What keys do
