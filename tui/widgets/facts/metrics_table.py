@@ -134,20 +134,21 @@ class MetricsTable(DataTable[Text]):
         names = [f" {evaluation_table.name_shown(name)}" for name in meanings]
         shown = {column.sampler: column.cells(meanings) for column in columns}
         signed = [f"{name} {evaluation_table.BETTER.get(key, '')}" for key, name in zip(meanings, names, strict=True)]
-        says_better = _width(signed) + sum(map(_width_of, shown.values())) < room.width  # all samplers come first
-        names = signed if says_better else names
+        wide = max(_width(signed), len(BETTER))
+        says_better = wide + sum(map(_width_of, shown.values())) < room.width  # all samplers come first
+        names, wide = (signed, wide) if says_better else (names, _width(names))
         others = [column.sampler for column in columns if not column.chosen]
-        while others and _width(names) + sum(map(_width_of, shown.values())) > room.width:
+        while others and wide + sum(map(_width_of, shown.values())) > room.width:
             del shown[others.pop()]
         drawn = list(shown.values())
-        left = room.width - _width(names) - sum(map(_width_of, drawn)) - GAP - 1
+        left = room.width - wide - sum(map(_width_of, drawn)) - GAP - 1
         wrapped = [textwrap.wrap(meaning, max(left, 1)) for meaning in meanings.values()]
         whole = left >= MEANING_WIDTH and sum(map(len, wrapped)) <= room.height - HEADER
         heights = [len(lines) if whole else 1 for lines in wrapped]
 
         row, self._meanings, self._names = self.cursor_row, list(meanings.values()), list(meanings)
         self.clear(columns=True)
-        self.add_column(Text.assemble(" metric\n", (BETTER if says_better else "", "not bold")), width=_width(names))
+        self.add_column(Text.assemble(" metric\n", (BETTER if says_better else "", "not bold")), width=wide)
         for header, cells in drawn:
             self.add_column(header, width=_width_of((header, cells)))
         if whole:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from textual.app import App, ComposeResult
+from textual.geometry import Size
 
 from core.evaluation.results import METRIC_DESCRIPTIONS
 from core.runs.architecture.presets import PRESETS
@@ -18,7 +20,7 @@ from tests.support.snapshots import OTHER, RUN, run_update_of
 from tests.tui.screens.inspect.evaluating import opened, row
 from tui.app import VaeTui
 from tui.messages import RunUpdate
-from tui.widgets.facts.metrics_table import MetricsTable
+from tui.widgets.facts.metrics_table import MetricsTable, SamplerColumn
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -154,3 +156,17 @@ async def test_what_is_shown_is_written_as_json_and_csv(
     ]
     floor = next(line for line in rows if line["figure"] == "frechet_floor")
     assert (floor["value"], floor["std"], floor["meaning"]) == ("0.06", "", METRIC_DESCRIPTIONS["frechet_floor"])
+
+
+@pytest.mark.parametrize(("width", "says"), [(45, True), (38, False)])
+async def test_what_is_better_is_said_in_whole_words_or_not_at_all(width: int, says: bool) -> None:
+    class Shown(App[None]):
+        def compose(self) -> ComposeResult:
+            yield MetricsTable()
+
+    async with Shown().run_test(size=(width, 10)) as pilot:
+        column = SamplerColumn("prior", None, 1)
+        pilot.app.query_one(MetricsTable).show({"elbo": "", "iwae": ""}, [column], Size(width, 10))
+        await pilot.pause()
+        assert ("less, ↑ more is better " in screen_text(pilot.app)) == says
+        assert ("less" in screen_text(pilot.app)) == says
