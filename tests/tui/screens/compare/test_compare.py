@@ -24,7 +24,6 @@ from tests.support.snapshots import make_run_update, make_snapshot, make_summary
 from tui.app import VaeTui
 from tui.messages import RunUpdate, Snapshot
 from tui.screens.compare.screen import CompareScreen
-from tui.screens.compare.settings import settings
 from tui.screens.dialogs import ChooseRun
 from tui.widgets.gallery import Gallery
 from tui.widgets.plot import Plot
@@ -393,10 +392,3 @@ async def test_settings_are_written_as_a_table_under_the_names_of_the_runs(
         rows = {row["setting"]: (row["vae-mnist"], row["ae-mnist"]) for row in csv.DictReader(file)}
     assert rows["preset"] == ("vae", "ae")
     assert rows["validation loss, other sums"] == ("40.50", "40.50")
-
-
-def test_the_settings_of_two_runs_say_what_their_sizes_come_to() -> None:
-    small = make_config(preset="vae", features="8,16,32,32,32", latent_channels=2)
-    rows = {row.name: row for row in settings(make_summary(config=small), make_summary(preset="vae"))}
-    assert (rows["latent size"].left, rows["latent size"].right) == ("2x1x1 = 2 numbers", "4x4x4 = 64 numbers")
-    assert (rows["parameters"].left, rows["parameters"].right) == ("143,807", "53,037")

@@ -7,14 +7,16 @@ from pathlib import Path
 from threading import Event, get_ident
 
 from core.latents.options import ProjectionOptions
+from core.runs.config import make_config
 from core.runs.forks.origin import ForkedFrom
 from core.runs.run import Run
 from tests.support.explorers import FakeExplorers
 from tests.support.readers import HandFed
 from tests.support.screens import MakeApp, answered, press, screen_text, until
-from tests.support.snapshots import OTHER, RUN, make_snapshot, snapshot_of
+from tests.support.snapshots import OTHER, RUN, make_snapshot, make_summary, snapshot_of
 from tui.app import VaeTui
 from tui.screens.compare.screen import CompareScreen
+from tui.screens.compare.settings import settings
 from tui.screens.dialogs import ChooseRun
 from tui.screens.sources import real_sources
 from tui.widgets.scatter import Scatter
@@ -143,3 +145,10 @@ def test_what_can_be_compared_best_comes_first(runs_dir: Path, make_run: Callabl
     assert next(iter(other_runs(fork))).name == "one"
     (made["another"].path / "model.safetensors").write_bytes(b"weights")
     assert [run.name for run in other_runs(made["one"])][:3] == ["fork", "another", "newest"]
+
+
+def test_the_settings_of_two_runs_say_what_their_sizes_come_to() -> None:
+    small = make_config(preset="vae", features="8,16,32,32,32", latent_channels=2)
+    rows = {row.name: row for row in settings(make_summary(config=small), make_summary(preset="vae"))}
+    assert (rows["latent size"].left, rows["latent size"].right) == ("2x1x1 = 2 numbers", "4x4x4 = 64 numbers")
+    assert (rows["parameters"].left, rows["parameters"].right) == ("143,807", "53,037")

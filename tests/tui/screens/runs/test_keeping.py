@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, TextArea
 
+from core.runs.config import make_config
 from core.runs.keeping.notes import read_notes
 from core.runs.run import Run
 from tests.support.screens import MakeApp, press, screen_text, settle, shown, until
@@ -104,6 +105,16 @@ async def test_the_path_is_copied_and_a_new_run_has_the_settings_of_another(
             "batch_size": "500",
             "epochs": "2",
         }
+
+
+async def test_settings_of_the_run_before_that_are_hidden_are_counted(app: VaeTui, tmp_path: Path) -> None:
+    like = make_config(preset="vae", dataset="mnist-5k", features="8,16,32,32,32", latent_channels=2)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        app.push_screen(NewRun(tmp_path, tmp_path, like))
+        await until(pilot, lambda: "more settings: 2 not the default" in screen_text(app), "the sizes")
+        app.screen.query_one("#holdout", Input).value = "many"
+        await until(pilot, lambda: "more settings: 1 to correct, 2 not the default" in screen_text(app), "both")
 
 
 async def test_the_log_follows_and_is_searched(app: VaeTui, runs_dir: Path) -> None:

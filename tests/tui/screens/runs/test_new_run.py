@@ -125,17 +125,6 @@ async def test_a_problem_in_a_setting_that_is_hidden_is_told(make_app: MakeApp) 
         assert "holdout must be a whole number, not many" in screen_text(app)
 
 
-async def test_settings_of_the_run_before_that_are_hidden_are_counted(make_app: MakeApp, tmp_path: Path) -> None:
-    like = make_config(preset="vae", dataset="mnist-5k", features="8,16,32,32,32", latent_channels=2)
-    app = make_app(runs=[])
-    async with app.run_test(size=(120, 40)) as pilot:
-        await settle(pilot)
-        app.push_screen(NewRun(tmp_path, tmp_path, like))
-        await until(pilot, lambda: "more settings: 2 not the default" in screen_text(app), "the sizes")
-        app.screen.query_one("#holdout", Input).value = "many"
-        await until(pilot, lambda: "more settings: 1 to correct, 2 not the default" in screen_text(app), "both")
-
-
 async def test_a_last_batch_that_cannot_be_normalised_is_told_at_the_batch_size(make_app: MakeApp) -> None:
     app = make_app(runs=[])
     async with app.run_test(size=(120, 40)) as pilot:
