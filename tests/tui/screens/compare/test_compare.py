@@ -235,9 +235,10 @@ async def test_settings_that_differ_are_marked_and_counted(app: VaeTui, runs: Ru
             ["learning", "rate", "0.003", "0.001"],
             ["schedule", "cosine", "constant"],
             ["beta", "0.4", "1"],
+            ["parameters", "53,037", "51,357"],
             ["validation", "loss,", "other", "sums", "40.50", "39.25"],
         ]
-        assert "5 of " in heading(app)
+        assert "6 of " in heading(app)
         assert "differ" in heading(app)
         await pilot.resize_terminal(40, 12)
         await answered(pilot)

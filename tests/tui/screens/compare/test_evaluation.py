@@ -66,7 +66,7 @@ async def test_bounds_on_different_likelihoods_are_said_not_to_compare(
         snapshots=snapshots,
         other_runs=lambda run: [each for each in (one, other) if each != run],
     )
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(120, 44)) as pilot:
         app.selected_run = one
         await press(pilot, "6")
         await until(pilot, lambda: "which do not compare" in screen_text(app), "a word on the curves")

@@ -71,7 +71,7 @@ async def test_two_runs_are_compared_view_by_view(run_app: VaeTui, explorers: Fa
         assert one.view == two.view
         await press(pilot, "v")
         assert "≠  preset" in screen_text(run_app)
-        assert "4 of" in screen_text(run_app)
+        assert "5 of" in screen_text(run_app)
 
 
 async def test_another_run_is_chosen_and_sides_are_swapped(make_app: MakeApp, explorers: FakeExplorers) -> None:
